@@ -1,0 +1,61 @@
+# `make` lists what there is. The environment in .venv is made, with all that it needs, by whatever needs it first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# A machine without an NVIDIA GPU must not pull several GB of CUDA: the constraint keeps torch at its CPU build.
+HAS_GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo yes)
+comma := ,
+PIP_FLAGS := $(if $(HAS_GPU),,-c constraints/cpu.txt)
+
+.PHONY: help demo test test-fast check format bench bench-gpu clean
+
+help:
+	@echo "make demo       train on OpenMoji drawings and show what came of it (about ten minutes on two cores)"
+	@echo "make test       every test"
+	@echo "make test-fast  the tests that take seconds"
+	@echo "make check      lint, format, types, layers, repeated code"
+	@echo "make format     put the code into its format"
+	@echo "make bench      speed and memory, as tables (BENCHMARKS.md)"
+	@echo "make bench-gpu  the same on a GPU"
+	@echo "make clean      remove the environment and what tools left behind"
+
+$(READY): pyproject.toml constraints/cpu.txt
+	@command -v $(PYTHON) >/dev/null || { echo "diptych needs Python 3.11 or newer; install it, or say where: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "diptych needs Python 3.11 or newer, and $(PYTHON) is older: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -m ensurepip --version >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && apt-get install -y -q python3-venv; } || { echo "Python's venv is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Making the environment in $(VENV) (a few minutes the first time) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -e '.[$(if $(HAS_GPU),dev,dev$(comma)cpu)]'
+	@touch $(READY)
+
+
+demo: $(READY)
+	@$(BIN)/diptych demo
+
+# One thread a worker: two workers with a team of threads each would fight for the cores.
+test: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+
+test-fast: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not gpu"
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pylint --disable=all --enable=duplicate-code src benchmarks
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)
+	@for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+
+bench-gpu: $(READY)
+	@for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script --device cuda || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,35 @@
+"""diptych turns a picture into its counterpart: image-to-image translation with conditional GANs.
+
+The public names are imported when they are first used, so that ``import diptych`` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from diptych.errors import DiptychError, UsageError
+    from diptych.images import Batch, Kind
+    from diptych.recipe import Recipe
+    from diptych.training.loop import train_folder as train
+    from diptych.translator import Translator
+
+HOMES = {
+    "Batch": "diptych.images",
+    "DiptychError": "diptych.errors",
+    "Kind": "diptych.images",
+    "Recipe": "diptych.recipe",
+    "Translator": "diptych.translator",
+    "UsageError": "diptych.errors",
+    "train": "diptych.training.loop:train_folder",
+}
+
+__all__ = ["Batch", "DiptychError", "Kind", "Recipe", "Translator", "UsageError", "__version__", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module 'diptych' has no attribute {name!r}")
+    module, _, attribute = HOMES[name].partition(":")
+    return getattr(import_module(module), attribute or name)

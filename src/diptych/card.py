@@ -1,0 +1,65 @@
+"""The card of a translator: all that is needed to use its weights, as plain JSON that a person can read."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from diptych.errors import DiptychError
+from diptych.images import Kind
+from diptych.networks import NetworkSpec
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Card:
+    """One way of translating, such as "a-to-b"."""
+
+    way: str
+    module: str  # path of the network among the weights of a run
+    network: str
+    arguments: dict[str, Any]
+    source: Kind
+    target: Kind
+    multiple: int  # both sides of what the network sees must be divisible by it
+    size: tuple[int, int]  # height, width of the training crops
+    averaged: bool = False  # the running average of the weights is meant
+    seed: int = 0  # of the noise, so that the same picture gives the same result every time
+    provenance: dict[str, Any] = field(default_factory=dict)  # system, data, licence, version
+
+    @property
+    def spec(self) -> NetworkSpec:
+        return NetworkSpec(self.network, self.arguments)
+
+
+def write_cards(cards: list[Card]) -> str:
+    """The text of ``card.json``."""
+    entries = [asdict(card) | {"source": card.source.as_dict(), "target": card.target.as_dict()} for card in cards]
+    return json.dumps({"diptych": FORMAT, "translators": entries}, indent=2) + "\n"
+
+
+def read_cards(path: Path) -> dict[str, Card]:
+    """The cards in a ``card.json`` by their way; the first is the one meant when none is named.
+
+    Raises:
+        DiptychError: when the file is missing, no JSON, or no card.
+    """
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        return {entry["way"]: card_of(entry) for entry in table["translators"]}
+    except FileNotFoundError:
+        raise DiptychError(
+            f"{path.parent} holds no translator: there is no {path.name}. Name a run or a model folder."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise DiptychError(
+            f"{path} is no card that this version can read ({type(problem).__name__}: {problem})."
+        ) from None
+
+
+def card_of(entry: Mapping[str, Any]) -> Card:
+    kinds = {"source": Kind.from_dict(entry["source"]), "target": Kind.from_dict(entry["target"])}
+    height, width = entry["size"]
+    return Card(**{**entry, **kinds, "size": (int(height), int(width))})

@@ -1,0 +1,76 @@
+"""Checkpoint files: tensors and a few words in one safetensors file, whole or not there.
+
+A file is written beside its place, flushed to the disk and renamed; it carries a checksum over everything it holds, so a
+damaged one is recognised. Nothing is ever unpickled.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from diptych.errors import DiptychError
+from diptych.files import written_beside
+
+
+class Checkpoint(NamedTuple):
+    """What a file held."""
+
+    tensors: dict[str, Tensor]
+    facts: dict[str, int | float | str]
+
+
+class Damaged(DiptychError):
+    """A checkpoint that cannot be trusted."""
+
+
+def checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
+    """SHA-256 over names, types, shapes and bytes in the order of the names, and over the facts."""
+    digest = hashlib.sha256(facts.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        if tensor.numel():
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, int | float | str]) -> None:
+    """Write a checkpoint; when this fails, what stood at ``path`` before stands there still.
+
+    Raises:
+        DiptychError: when the disk is full or read-only.
+    """
+    still = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    words = json.dumps(dict(facts), sort_keys=True)
+    metadata = {"facts": words, "sha256": checksum(still, words)}
+    with written_beside(path) as beside:
+        try:
+            safetensors.torch.save_file(still, beside, metadata)
+        except safetensors.SafetensorError as problem:  # it words the system's error itself
+            raise OSError(str(problem)) from None
+
+
+def load(path: Path, verify: bool = True) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        Damaged: when the file cannot be read or its checksum is another.
+    """
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (a handle, not a dict)
+        words = metadata["facts"]
+        facts = json.loads(words)
+    except (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as problem:
+        raise Damaged(f"{path} is damaged ({str(problem) or type(problem).__name__}).") from None
+    if verify and checksum(tensors, words) != metadata.get("sha256"):
+        raise Damaged(f"{path} is damaged (its checksum is another).")
+    return Checkpoint(tensors, facts)

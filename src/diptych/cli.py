@@ -1,0 +1,69 @@
+"""The command line: a table of commands. Each command's module is imported when it is called, and torch only there.
+
+Exit codes: 0 for success, 1 for a failure that is explained, 2 for wrong usage, 130 when interrupted (what was done is saved).
+"""
+
+import os
+import sys
+
+from cyclopts import App, CycloptsError
+
+from diptych import __version__
+from diptych.errors import DiptychError, UsageError
+
+app = App(
+    name="diptych",
+    help="Turn a picture into its counterpart: train, judge and use image-to-image translators.",
+    version=__version__,
+    result_action="return_value",
+)
+COMMANDS = {
+    "train": ("diptych.commands.train:train", "Train a recipe, or go on with a run."),
+    "translate": ("diptych.commands.translate:translate", "Translate pictures with a run."),
+    "recipes": ("diptych.commands.recipes:app", "List the recipes that come with diptych, or show one."),
+    "data": ("diptych.commands.data:app", "Check a folder of pictures; list and get public data sets."),
+    "demo": ("diptych.commands.demo:demo", "Train on OpenMoji drawings and show what came of it."),
+}
+for name, (place, words) in COMMANDS.items():
+    app.command(place, name=name, help=words)
+app.register_install_completion_command()
+
+
+def main() -> None:
+    """Run the command that was called and leave with its exit code."""
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(words: list[str]) -> int:
+    """Run one command line; every failure becomes one sentence on standard error and an exit code."""
+    try:
+        result = app(words, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except CycloptsError as problem:
+        return report(str(problem), 2)
+    except UsageError as problem:
+        return report(str(problem), 2)
+    except DiptychError as problem:
+        return report(str(problem), 1)
+    except KeyboardInterrupt:
+        return report("interrupted.", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; nothing more to say
+        return 1
+    except MemoryError:
+        return report(
+            "out of memory; use smaller pictures (data.crop_size), a smaller batch, or a narrower network.", 1
+        )
+    except OSError as problem:
+        where = f"{problem.filename}: " if problem.filename else ""
+        return report(f"{where}{problem.strerror or problem}.", 1)
+
+
+def report(sentence: str, code: int) -> int:
+    print(f"diptych: {sentence}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

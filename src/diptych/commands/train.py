@@ -1,0 +1,72 @@
+"""``diptych train``."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def train(
+    recipe: str,
+    *overrides: str,
+    run: Annotated[Path | None, Parameter(name=["--run"])] = None,
+    check: bool = True,
+) -> int:
+    """Train a recipe on a folder of pictures, or go on with a run: the same command resumes.
+
+    Example: diptych train pix2pix data.folder=my_pairs training.steps=20000
+
+    Parameters
+    ----------
+    recipe
+        Name of a shipped recipe (see `diptych recipes`), or a TOML file.
+    overrides
+        Any number of key=value, laid over the recipe, such as data.folder=my_pairs.
+    run
+        The run folder; by default runs/RECIPE.
+    check
+        Look the data over before training.
+    """
+    from diptych.recipe import read
+    from diptych.training.loop import train as work
+    from diptych.training.memory import keep_freed_memory
+    from diptych.training.processes import join
+    from diptych.training.run import Run
+    from diptych.training.watch import Watch
+
+    keep_freed_memory()
+    settings = read(recipe, overrides)
+    folder = run or Path("runs") / settings.name
+    processes = join(settings.training.device)
+    try:
+        with Run(folder, settings, processes.leads) as place:
+            processes.wait()
+            watch = Watch(place, processes)
+            watch.say(f"Run folder: {folder}")
+            if check and processes.leads:
+                from diptych.data.check import before_training
+
+                before_training(settings.data, watch.say)
+            stop_on_signals(watch.interrupt)
+            work(settings, place, processes, watch)
+    finally:
+        processes.close()
+    if watch.interrupted:
+        watch.say(f"Saved. The same command goes on from here: {folder}")
+        return 130
+    watch.say(f"Done: {folder}. Translate with: diptych translate {folder} PICTURES --out FOLDER")
+    return 0
+
+
+def stop_on_signals(interrupt: Callable[[], None]) -> None:
+    """The first Ctrl-C (or SIGTERM) ends the run after this step, saved; a second one ends it at once."""
+
+    def request(number: int, frame: FrameType | None) -> None:
+        interrupt()
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, request)

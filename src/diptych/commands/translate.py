@@ -1,0 +1,109 @@
+"""``diptych translate``."""
+
+import glob
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from diptych.errors import DiptychError, UsageError
+
+
+def translate(
+    run: Path,
+    *inputs: str,
+    out: Annotated[str, Parameter(name=["--out", "-o"])],
+    way: str = "",
+    checkpoint: str = "latest",
+    format: Annotated[str, Parameter(name=["--format"])] = "",
+    size: int = 0,
+    seed: int | None = None,
+    batch: int = 1,
+    overwrite: bool = False,
+    grid: bool = False,
+    device: str = "cpu",
+) -> int:
+    """Translate pictures with a run or a model folder.
+
+    Example: diptych translate runs/facades drawings/ more.png --out translated/
+
+    Parameters
+    ----------
+    run
+        A run folder or a model folder.
+    inputs
+        Pictures, folders of pictures, patterns such as "in/*.png", or - for standard input.
+    out
+        A folder; a file name when there is one input; - for standard output.
+    way
+        a-to-b or b-to-a, for a run that can do both.
+    checkpoint
+        latest, best, or a step such as 8000.
+    format
+        Ending of the results, such as png or jpg; by default that of each input, or png where that cannot hold them.
+    size
+        Side to which each picture is resized for the network, and back; 0 = its own size.
+    seed
+        Draw other noise than the run's own.
+    batch
+        Pictures of equal size translated at once.
+    overwrite
+        Replace results that exist.
+    grid
+        Write each result beside its input, as one picture.
+    device
+        Where to run: cpu, cuda, cuda:1.
+    """
+    from diptych.translating import Job, write_all
+    from diptych.translator import Translator
+
+    if not inputs:
+        raise UsageError("name at least one picture, folder or pattern to translate, or - for standard input.")
+    if size < 0 or batch < 1:
+        raise UsageError("--size may not be negative, and --batch must be at least 1.")
+    translator = Translator.load(run, way, checkpoint, device)
+    job = Job(translator, (size, size) if size else None, seed, batch, overwrite, grid, format.lstrip("."))
+    if list(inputs) == ["-"] or out == "-":
+        return through_pipes(job, list(inputs), out)
+    return write_all(job, found(inputs), Path(out))
+
+
+def through_pipes(job: "Job", inputs: list[str], out: str) -> int:  # type: ignore[name-defined]
+    """One picture from a file or standard input to a file or standard output."""
+    if len(inputs) != 1:
+        raise UsageError("standard input and output carry one picture; give exactly one input.")
+    data = sys.stdin.buffer.read() if inputs[0] == "-" else Path(inputs[0]).read_bytes()
+    name = "standard input" if inputs[0] == "-" else inputs[0]
+    result = job.translate_bytes(data, name)
+    if out == "-":
+        job.write(sys.stdout.buffer, result, job.format or "png")
+    else:
+        job.write_new(Path(out), result)
+    return 0
+
+
+def found(inputs: tuple[str, ...]) -> list[tuple[Path, Path]]:
+    """Every picture that the inputs name, with its place under the output folder.
+
+    Raises:
+        DiptychError: for an input that is not there, or a folder without pictures.
+    """
+    from diptych.formats import ENDINGS
+
+    pictures: dict[Path, Path] = {}
+    for text in inputs:
+        path = Path(text)
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
+            if not inside:
+                raise DiptychError(f"there is no picture in {path} (endings: {' '.join(sorted(ENDINGS))}).")
+            pictures |= {picture: picture.relative_to(path) for picture in inside}
+        elif path.exists():
+            pictures[path] = Path(path.name)
+        else:
+            matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
+            if not matches:
+                raise DiptychError(f"there is no {text}; name pictures, folders, or patterns that match something.")
+            pictures |= {match: Path(match.name) for match in matches if match.is_file()}
+    return list(pictures.items())

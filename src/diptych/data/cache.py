@@ -1,0 +1,31 @@
+"""Decoded pictures kept in memory up to a stated budget; what does not fit is decoded each time."""
+
+import threading
+from pathlib import Path
+
+from diptych.formats import read
+from diptych.images import Kind, Stored
+
+GIB = 2**30
+
+
+class Cache:
+    """Shared by the reading threads. Pictures are handed out read-only, so that none can change another's."""
+
+    def __init__(self, gib: float) -> None:
+        self.room = int(gib * GIB)
+        self.held: dict[tuple[Path, Kind], Stored] = {}
+        self.lock = threading.Lock()
+
+    def read(self, path: Path, kind: Kind) -> Stored:
+        """The picture at ``path``; a DiptychError names a file that has vanished or is damaged."""
+        held = self.held.get((path, kind))
+        if held is not None:
+            return held
+        picture = read(path, kind)
+        picture.flags.writeable = False
+        with self.lock:
+            if picture.nbytes <= self.room and (path, kind) not in self.held:
+                self.held[path, kind] = picture
+                self.room -= picture.nbytes
+        return picture

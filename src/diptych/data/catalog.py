@@ -1,0 +1,87 @@
+"""Named data sets: where they are, under which terms, and how they come here. The embedded one needs no network."""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import platformdirs
+
+from diptych.data import download, openmoji
+from diptych.errors import DiptychError
+from diptych.tables import closest, from_table
+
+EMBEDDED = re.compile(r"openmoji(?:-(\d+))?")
+EMBEDDED_SIZE = 256
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One public data set."""
+
+    address: str
+    megabytes: int  # approximate
+    layout: str
+    pictures: str
+    licence: str
+    citation: str
+    sha256: str = ""  # of the archive, where published
+
+
+def cache_folder() -> Path:
+    """Where prepared sets are kept: DIPTYCH_CACHE, or the user's cache folder."""
+    chosen = os.environ.get("DIPTYCH_CACHE")
+    return (Path(chosen) if chosen else platformdirs.user_cache_path("diptych")) / "data"
+
+
+def listing() -> dict[str, Entry]:
+    """The public data sets by name; "openmoji" is not among them, since it comes with a package."""
+    text = (resources.files("diptych.data") / "catalog.toml").read_text(encoding="utf-8")
+    return {name: from_table(Entry, table, name) for name, table in tomllib.loads(text).items()}
+
+
+def get(name: str, folder: Path | None = None, progress: Progress | None = None) -> Path:
+    """Prepare a data set under ``folder`` (by default the cache) and return its own folder.
+
+    Args:
+        name: of the catalogue, or "openmoji" or "openmoji-SIZE".
+        progress: called with (what is being done, done, in all); in all is 0 where unknown.
+
+    Raises:
+        DiptychError: when the name is unknown, or the set cannot be had; what came so far is kept and goes on next time.
+    """
+    place = (folder or cache_folder()) / name
+    if match := EMBEDDED.fullmatch(name):
+        size = int(match[1] or EMBEDDED_SIZE)
+        if not 16 <= size <= 2048:
+            raise DiptychError(f"{name}: the size must lie between 16 and 2048.")
+        return openmoji.prepare(place, size, (lambda *counts: progress("drawing", *counts)) if progress else None)
+    known = listing()
+    if name not in known:
+        raise DiptychError(
+            f'there is no data set "{name}"{closest(name, [*known, "openmoji"])}; see `diptych data list`.'
+        )
+    return download.fetch(known[name].address, place, known[name].sha256, progress)
+
+
+def resolve(name: str) -> Path:
+    """The folder of a data set by the name that a recipe gives it; the embedded one is made on the way.
+
+    Raises:
+        DiptychError: when it is neither a folder nor known, or has to be downloaded first.
+    """
+    if EMBEDDED.fullmatch(name):
+        return get(name)
+    place = cache_folder() / name
+    if place.is_dir():
+        return place
+    known = listing()
+    if name in known:
+        raise DiptychError(f"the data set {name} is not here yet; get it with: diptych data get {name}.")
+    raise DiptychError(
+        f'there is no folder or data set "{name}"{closest(name, [*known, "openmoji"])}; set data.folder to a folder.'
+    )

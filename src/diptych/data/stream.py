@@ -1,0 +1,83 @@
+"""An endless, resumable stream of batches: sample p depends on (dataset, seed, p) only.
+
+Position p belongs to epoch p // n; a permutation addressed by (seed, epoch) says which picture it is, and a generator
+addressed by (seed, p) draws its crop. So the number of workers, the place where a run starts and the number of
+processes change nothing, and there is nothing to store. Workers are threads: decoding and resizing release the
+interpreter lock, the cache is shared, and nothing needs to be sent between processes.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diptych.data.datasets import Dataset
+from diptych.images import Batch
+
+AHEAD = 2  # batches in hand for each worker
+PERMUTATION, SAMPLE = 1, 2  # kinds of draw, so that no two share an address
+
+
+class Positions:
+    """What stands at each position of the stream."""
+
+    def __init__(self, dataset: Dataset, seed: int) -> None:
+        self.dataset = dataset
+        self.seed = seed
+        self.order = lru_cache(maxsize=4)(self.draw_order)
+
+    def draw_order(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng([self.seed, PERMUTATION, epoch]).permutation(len(self.dataset))
+
+    def sample(self, position: int) -> tuple[Tensor, Tensor]:
+        epoch, place = divmod(position, len(self.dataset))
+        rng = np.random.default_rng([self.seed, SAMPLE, position])
+        return self.dataset.sample(int(self.order(epoch)[place]), rng)
+
+    def batch(self, start: int, size: int) -> Batch:
+        sources, targets = zip(*(self.sample(start + offset) for offset in range(size)), strict=True)
+        return Batch(torch.stack(sources), torch.stack(targets))
+
+
+def stream(
+    dataset: Dataset,
+    batch_size: int,
+    seed: int,
+    start: int = 0,
+    workers: int = 2,
+    rank: int = 0,
+    world: int = 1,
+) -> Iterator[Batch]:
+    """Batches from ``start`` on, without end.
+
+    Args:
+        start: batches already taken by each process.
+        workers: threads that read ahead; 0 reads when asked.
+        rank, world: this process among those that share the stream; positions are dealt out batch by batch.
+
+    A failure in a worker is raised here when its batch is due. Closing the iterator ends the threads.
+    """
+    positions = Positions(dataset, seed)
+
+    def batch(number: int) -> Batch:
+        return positions.batch((number * world + rank) * batch_size, batch_size)
+
+    if workers == 0:
+        while True:
+            yield batch(start)
+            start += 1
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="diptych-data")
+    try:
+        held: deque[Future[Batch]] = deque()
+        while True:
+            while len(held) < AHEAD * workers:
+                held.append(pool.submit(batch, start + len(held)))
+            due = held.popleft()
+            start += 1
+            yield due.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

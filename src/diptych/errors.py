@@ -1,0 +1,12 @@
+"""The one exception that a user is meant to read."""
+
+
+class DiptychError(Exception):
+    """A failure that is explained: its text is one clear sentence that names the file or key and the remedy.
+
+    The command line prints the text and ends with exit code 1; nothing has been lost when it is raised.
+    """
+
+
+class UsageError(DiptychError):
+    """A wrong word in a command or a recipe (exit code 2): an unknown key, a wrong type, an impossible value."""

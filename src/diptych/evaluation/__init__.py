@@ -1,0 +1,1 @@
+"""Scores of pictures, independent of where the pictures come from."""

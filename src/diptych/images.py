@@ -1,0 +1,166 @@
+"""The image law: what a tensor of pixels is, and how it comes from and goes back to pictures as files hold them.
+
+A picture *as stored* is a numpy array of shape (height, width, channels), uint8, uint16 or float32. A picture *as seen by
+networks* is a float32 tensor of shape (channels, height, width) in [-1, 1]. A :class:`Kind` states, for one domain, how
+the two belong together; nothing is guessed from content.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diptych.errors import UsageError
+
+Images = Float[Tensor, "batch channels height width"]
+Stored = npt.NDArray[Any]
+
+RANGES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+"""The highest value of each depth where a Kind states no range; the lowest is 0."""
+
+
+class Batch(NamedTuple):
+    """What a system learns from: float32 in [-1, 1], (batch, channels, height, width)."""
+
+    source: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the pictures of one domain are."""
+
+    colour: Literal["rgb", "grey", "lightness", "chroma", "channels"] = "rgb"
+    """lightness and chroma are the L and the a, b of CIE Lab (sRGB, D65), read from RGB pictures."""
+    depth: Literal["uint8", "uint16", "float32"] = "uint8"
+    """Of the files of this domain, in and out."""
+    channels: int = 0
+    """Only for colour = "channels"."""
+    low: float = 0.0
+    high: float = 0.0
+    """The stated value range; both 0 mean the whole range of the integer depth, and 0 to 1 for float32."""
+    background: tuple[int, int, int] = (255, 255, 255)
+    """8-bit RGB on which a picture with alpha is composited."""
+
+    def __post_init__(self) -> None:
+        if self.colour == "channels" and self.channels < 1:
+            raise UsageError('a kind with colour = "channels" must say how many: channels = 5.')
+        if self.colour != "channels" and self.channels:
+            raise UsageError(f'channels = {self.channels} needs colour = "channels"; {self.colour} has its own number.')
+        if (self.low or self.high) and self.low >= self.high:
+            raise UsageError(f"a kind's low ({self.low}) must be under its high ({self.high}).")
+        if not all(0 <= value <= 255 for value in self.background):
+            raise UsageError(f"a kind's background is 8-bit RGB, such as [255, 255, 255], not {self.background}.")
+
+    @property
+    def network_channels(self) -> int:
+        """Channels of the tensor."""
+        return {"rgb": 3, "grey": 1, "lightness": 1, "chroma": 2}.get(self.colour, self.channels)
+
+    @property
+    def stored_channels(self) -> int:
+        """Channels of the stored picture: lightness and chroma are read from RGB and written as RGB."""
+        return {"rgb": 3, "grey": 1, "lightness": 3, "chroma": 3}.get(self.colour, self.channels)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """(lowest, highest) stored value, which become -1 and 1."""
+        return (self.low, self.high) if self.low or self.high else (0.0, RANGES[self.depth])
+
+    def to_tensor(self, stored: Stored) -> Tensor:
+        """(H, W, stored_channels) to float32 (network_channels, H, W) in [-1, 1]; values out of range are clipped.
+
+        Elementwise numpy only, so that worker threads do not start teams of their own.
+        """
+        low, high = self.range
+        planes = np.ascontiguousarray(stored.transpose(2, 0, 1), dtype=np.float32)
+        if self.colour in ("lightness", "chroma"):
+            lab = rgb_to_lab(np.clip((planes - low) / (high - low), 0, 1))
+            planes = lab[:1] / 50 - 1 if self.colour == "lightness" else lab[1:] / 110
+        else:
+            planes *= np.float32(2 / (high - low))
+            planes -= np.float32(1 + 2 * low / (high - low))
+        return torch.from_numpy(np.clip(planes, -1, 1, out=planes))
+
+    def to_stored(self, tensor: Tensor, source: Stored | None = None) -> Stored:
+        """Back to (H, W, C) of the Kind's depth, rounded to the nearest value.
+
+        For chroma the result is RGB, its lightness that of ``source`` (a stored RGB picture of this depth, same size)
+        or 50 where there is none; for lightness it is the grey RGB picture of that lightness.
+        """
+        low, high = self.range
+        planes = np.clip(tensor.detach().float().cpu().numpy(), -1, 1)
+        if self.colour in ("lightness", "chroma"):
+            shares = lab_to_rgb(self.lab(planes, source))
+        else:
+            shares = (planes + 1) / 2
+        values = np.clip(shares, 0, 1) * (high - low) + low
+        if self.depth != "float32":
+            values = np.clip(np.rint(values), 0, RANGES[self.depth])
+        return np.ascontiguousarray(values.transpose(1, 2, 0)).astype(self.depth)
+
+    def lab(self, planes: npt.NDArray[np.float32], source: Stored | None) -> npt.NDArray[np.float32]:
+        """The three Lab planes of which ``planes`` are one or two."""
+        if self.colour == "lightness":
+            lightness = (planes + 1) * 50
+            return np.concatenate([lightness, np.zeros_like(lightness), np.zeros_like(lightness)])
+        lightness = np.full_like(planes[:1], 50)
+        if source is not None:
+            low, high = self.range
+            rgb = source.transpose(2, 0, 1).astype(np.float32)
+            lightness = rgb_to_lab(np.clip((rgb - low) / (high - low), 0, 1))[:1]
+        return np.concatenate([lightness, planes * 110])
+
+    def preview(self, tensor: Tensor, source: Stored | None = None) -> npt.NDArray[np.uint8]:
+        """uint8 (H, W, 3) for looking at: the first three channels, or the first one as grey."""
+        if self.colour in ("lightness", "chroma"):
+            low, high = self.range
+            shares = (self.to_stored(tensor, source).astype(np.float32) - low) / (high - low)
+        else:
+            planes = np.clip(tensor.detach().float().cpu().numpy(), -1, 1)
+            planes = planes[:3] if len(planes) >= 3 else np.repeat(planes[:1], 3, axis=0)
+            shares = (planes.transpose(1, 2, 0) + 1) / 2
+        return np.rint(shares * 255).astype(np.uint8)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a card."""
+        return asdict(self) | {"background": list(self.background)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Kind":
+        return cls(**{**values, "background": tuple(values.get("background", (255, 255, 255)))})
+
+
+# CIE Lab under D65 from sRGB (IEC 61966-2-1), with planes first.
+
+TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]],
+    dtype=np.float32,
+)
+FROM_XYZ = np.linalg.inv(TO_XYZ.astype(np.float64)).astype(np.float32)
+WHITE = np.array([0.95047, 1.0, 1.08883], dtype=np.float32)[:, None, None]
+BEND = (6 / 29) ** 3
+
+
+def rgb_to_lab(rgb: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """sRGB in [0, 1], (3, H, W), to L in [0, 100] and a, b within about +-110."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = np.einsum("ij,jhw->ihw", TO_XYZ, linear) / WHITE
+    bent = np.where(xyz > BEND, np.cbrt(xyz), xyz * (29 / 6) ** 2 / 3 + 4 / 29)
+    x, y, z = bent
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)]).astype(np.float32)
+
+
+def lab_to_rgb(lab: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The inverse; colours outside sRGB come out outside [0, 1]."""
+    y = (lab[0] + 16) / 116
+    bent = np.stack([y + lab[1] / 500, y, y - lab[2] / 200])
+    xyz = np.where(bent > 6 / 29, bent**3, 3 * (6 / 29) ** 2 * (bent - 4 / 29)) * WHITE
+    linear = np.einsum("ij,jhw->ihw", FROM_XYZ, xyz)
+    curved = 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
+    return np.where(linear <= 0.0031308, 12.92 * linear, curved).astype(np.float32)

@@ -1,0 +1,87 @@
+"""Losses: pure functions of tensors, computed in float32, each returning a scalar."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+Scalar = Float[Tensor, ""]
+Logits = Tensor
+Pictures = Float[Tensor, "batch channels height width"]
+
+
+def l1(fake: Tensor, target: Tensor) -> Scalar:
+    """Mean absolute difference over all elements (pix2pix, equation 3)."""
+    return functional.l1_loss(fake.float(), target.float())
+
+
+class Adversary(NamedTuple):
+    """How a discriminator and a generator are set against each other; losses are means over patches and pictures."""
+
+    discriminator: Callable[[Logits, Logits], Scalar]
+    """(logits of real pictures, logits of fakes) to what the discriminator minimises."""
+    generator: Callable[[Logits], Scalar]
+    """Logits of fakes to what the generator minimises."""
+
+
+def vanilla_discriminator(real: Logits, fake: Logits) -> Scalar:
+    """Cross-entropy with targets 1 and 0 (Goodfellow et al. 2014)."""
+    return functional.softplus(-real.float()).mean() + functional.softplus(fake.float()).mean()
+
+
+def vanilla_generator(fake: Logits) -> Scalar:
+    """The non-saturating form: maximise log D (pix2pix, section 3.3)."""
+    return functional.softplus(-fake.float()).mean()
+
+
+def least_squares_discriminator(real: Logits, fake: Logits) -> Scalar:
+    """Squared distance to 1 and 0 (Mao et al. 2017)."""
+    return (real.float() - 1).square().mean() + fake.float().square().mean()
+
+
+def least_squares_generator(fake: Logits) -> Scalar:
+    return (fake.float() - 1).square().mean()
+
+
+def hinge_discriminator(real: Logits, fake: Logits) -> Scalar:
+    """Distance to the margins 1 and -1 (Lim and Ye 2017)."""
+    return functional.relu(1 - real.float()).mean() + functional.relu(1 + fake.float()).mean()
+
+
+def critic_generator(fake: Logits) -> Scalar:
+    return -fake.float().mean()
+
+
+def wasserstein_discriminator(real: Logits, fake: Logits) -> Scalar:
+    """The critic's estimate, negated (Arjovsky et al. 2017)."""
+    return fake.float().mean() - real.float().mean()
+
+
+VANILLA = Adversary(vanilla_discriminator, vanilla_generator)
+LEAST_SQUARES = Adversary(least_squares_discriminator, least_squares_generator)
+HINGE = Adversary(hinge_discriminator, critic_generator)
+WASSERSTEIN = Adversary(wasserstein_discriminator, critic_generator)
+
+ADVERSARIES = {
+    "vanilla": VANILLA,
+    "least-squares": LEAST_SQUARES,
+    "hinge": HINGE,
+    "wasserstein": WASSERSTEIN,
+}
+
+
+def gradient_penalty(judge: Callable[[Tensor], Logits], real: Pictures, fake: Pictures, mix: Tensor) -> Scalar:
+    """Mean squared distance from 1 of the gradient's norm between real and fake (Gulrajani et al. 2017, equation 3).
+
+    Args:
+        judge: pictures to logits.
+        real, fake: (batch, channels, height, width).
+        mix: (batch, 1, 1, 1) in [0, 1], the share of the real picture.
+    """
+    between = torch.lerp(fake.detach().float(), real.detach().float(), mix).requires_grad_()
+    logits = judge(between).float()
+    (gradient,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
+    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()

@@ -1,0 +1,31 @@
+"""Networks: plain modules with flat arguments, one paper a file. This table is the only list."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from diptych.networks.blocks import initialise
+from diptych.networks.discriminators import PatchGAN
+from diptych.networks.resnet import ResNet
+from diptych.networks.unet import UNet
+
+NETWORKS: dict[str, type[nn.Module]] = {
+    "unet": UNet,
+    "resnet": ResNet,
+    "patchgan": PatchGAN,
+}
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A network by its name in NETWORKS and its plain arguments: what a card needs to build it again."""
+
+    name: str
+    arguments: dict[str, Any]
+
+    def build(self) -> nn.Module:
+        return NETWORKS[self.name](**self.arguments)
+
+
+__all__ = ["NETWORKS", "NetworkSpec", "PatchGAN", "ResNet", "UNet", "initialise"]

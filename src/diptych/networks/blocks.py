@@ -1,0 +1,125 @@
+"""Layers that several networks share. What they do at test time is a plain argument, never something to switch."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+Norm = Literal["batch", "instance", "none"]
+Statistics = Literal["picture", "running"]
+Upsampling = Literal["transposed", "resize", "shuffle"]
+Bias = Literal["auto", "all"]
+Maps = Float[Tensor, "batch channels height width"]
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation whose test-time statistics are stated.
+
+    Training uses the statistics of the batch. At test time "picture" uses those of each picture alone, which is what
+    the pix2pix paper does (test batches of one), whatever the batch; "running" uses the running averages.
+    On a 1x1 map of one picture the variance is zero, so the output is the bias (SYSTEMS 0.5), where the stock layer
+    refuses to work.
+    """
+
+    def __init__(self, channels: int, statistics: Statistics = "picture") -> None:
+        super().__init__(channels)
+        self.statistics = statistics
+
+    def forward(self, maps: Maps) -> Maps:
+        if self.training:
+            if maps.numel() > maps.shape[1]:
+                return super().forward(maps)
+            return self.bias.to(maps.dtype).view(1, -1, 1, 1).expand_as(maps) + 0 * maps
+        if self.statistics == "running":
+            return super().forward(maps)
+        return instance_norm(maps, self.weight, self.bias, self.eps)
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """Instance normalisation that also works on a 1x1 map, where its output is the bias."""
+
+    def forward(self, maps: Maps) -> Maps:
+        return instance_norm(maps, self.weight, self.bias, self.eps)
+
+
+def instance_norm(maps: Maps, weight: Tensor | None, bias: Tensor | None, eps: float) -> Maps:
+    """Normalise each channel of each picture by its own mean and (biased) variance."""
+    if maps.shape[-1] * maps.shape[-2] > 1:
+        return functional.instance_norm(maps, weight=weight, bias=bias, eps=eps)
+    nothing = maps - maps.detach()
+    return nothing if bias is None else nothing + bias.to(maps.dtype).view(1, -1, 1, 1)
+
+
+def normalise(norm: Norm, channels: int, statistics: Statistics = "picture", affine: bool = False) -> nn.Module:
+    """The layer that ``norm`` names; batch norm is always affine, ``affine`` is for instance norm."""
+    if norm == "batch":
+        return BatchNorm(channels, statistics)
+    if norm == "instance":
+        return InstanceNorm(channels, affine=affine)
+    return nn.Identity()
+
+
+def needs_bias(norm: Norm, bias: Bias) -> bool:
+    """Whether a convolution followed by ``norm`` has a bias: "auto" leaves it to a batch norm's own."""
+    return bias == "all" or norm != "batch"
+
+
+class Dropout(nn.Module):
+    """Dropout that goes on at test time where ``at_test`` says so: the only noise that pix2pix has.
+
+    At test time one mask is drawn from torch's default generator and shared by the pictures of a batch, so a picture
+    comes out the same alone and among others.
+    """
+
+    def __init__(self, probability: float = 0.5, at_test: bool = True) -> None:
+        super().__init__()
+        self.probability = probability
+        self.at_test = at_test
+
+    def forward(self, maps: Maps) -> Maps:
+        if self.training:
+            return functional.dropout(maps, self.probability, training=True)
+        if not self.at_test:
+            return maps
+        keep = 1 - self.probability
+        mask = torch.empty(1, *maps.shape[1:], dtype=torch.float32, device=maps.device).bernoulli_(keep)
+        return maps * (mask / keep).to(maps.dtype)
+
+
+def upsampling(
+    kind: Upsampling,
+    channels_in: int,
+    channels_out: int,
+    bias: bool,
+    transposed: nn.Module,
+) -> nn.Module:
+    """Double the height and width: the paper's ``transposed`` convolution as given, or one free of its checkerboards.
+
+    "resize" is nearest-neighbour doubling and a 3x3 convolution (Odena et al. 2016); "shuffle" is a 3x3 convolution to
+    four times the channels, rearranged (Shi et al. 2016).
+    """
+    if kind == "resize":
+        convolution = nn.Conv2d(channels_in, channels_out, 3, 1, 1, bias=bias)
+        return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), convolution)
+    if kind == "shuffle":
+        return nn.Sequential(nn.Conv2d(channels_in, 4 * channels_out, 3, 1, 1, bias=bias), nn.PixelShuffle(2))
+    return transposed
+
+
+Net = nn.Module
+
+
+def initialise(network: Net, gain: float = 0.02) -> Net:
+    """Weights ~ N(0, gain^2), biases 0; norm weights ~ N(1, gain^2) (SYSTEMS 0.4). Returns the network."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, gain)
+        elif isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d) and module.weight is not None:
+            nn.init.normal_(module.weight, 1.0, gain)
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    return network

@@ -1,0 +1,52 @@
+"""The PatchGAN discriminators of pix2pix (Isola et al. 2017, section 6.1.2), from PixelGAN to ImageGAN."""
+
+from torch import nn
+
+from diptych.networks.blocks import Bias, Maps, Norm, needs_bias, normalise
+
+
+class PatchGAN(nn.Module):
+    """Pictures to a map of logits, one for each patch.
+
+    ``layers`` strided convolutions set the receptive field: 0 gives 1 (PixelGAN, all convolutions 1x1), then 16, 34, 70
+    (the default), 142, 286 (the paper's ImageGAN), 574.
+
+    Args:
+        channels_in: of the picture judged, with its source's where the discriminator is conditional.
+        layers: 0 to 6.
+        width: channels of the first layer; they double up to eight times this.
+        norm: not on the first and the last convolution.
+        bias: "auto" leaves convolutions before batch norm without one; the first and last of a PatchGAN always have
+            one, the last of a PixelGAN follows the rule (PyTorch code).
+    """
+
+    def __init__(
+        self, channels_in: int, *, layers: int = 3, width: int = 64, norm: Norm = "batch", bias: Bias = "auto"
+    ) -> None:
+        super().__init__()
+        has_bias = needs_bias(norm, bias)
+        if layers == 0:
+            self.layers = nn.Sequential(
+                nn.Conv2d(channels_in, width, 1),
+                nn.LeakyReLU(0.2),
+                nn.Conv2d(width, 2 * width, 1, bias=has_bias),
+                normalise(norm, 2 * width, "running"),
+                nn.LeakyReLU(0.2),
+                nn.Conv2d(2 * width, 1, 1, bias=has_bias),
+            )
+            return
+        stack: list[nn.Module] = [nn.Conv2d(channels_in, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+        channels = width
+        for number in range(1, layers + 1):
+            out, stride = width * min(2**number, 8), 2 if number < layers else 1
+            stack += [
+                nn.Conv2d(channels, out, 4, stride, 1, bias=has_bias),
+                normalise(norm, out, "running"),
+                nn.LeakyReLU(0.2),
+            ]
+            channels = out
+        self.layers = nn.Sequential(*stack, nn.Conv2d(channels, 1, 4, 1, 1))
+
+    def forward(self, pictures: Maps) -> Maps:
+        logits: Maps = self.layers(pictures)
+        return logits

@@ -1,0 +1,106 @@
+"""The ResNet generator of CycleGAN (Zhu et al. 2017, section 7.2; Johnson et al. 2016)."""
+
+from torch import nn
+
+from diptych.networks.blocks import (
+    Bias,
+    Dropout,
+    Maps,
+    Norm,
+    Statistics,
+    Upsampling,
+    needs_bias,
+    normalise,
+    upsampling,
+)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with reflected borders, added to the input; nothing after the sum."""
+
+    def __init__(
+        self,
+        channels: int,
+        norm: Norm,
+        statistics: Statistics,
+        affine: bool,
+        bias: bool,
+        noise: list[float],
+        at_test: bool,
+    ) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            normalise(norm, channels, statistics, affine),
+            nn.ReLU(),
+            *[Dropout(probability, at_test) for probability in noise],
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            normalise(norm, channels, statistics, affine),
+        )
+
+    def forward(self, maps: Maps) -> Maps:
+        total: Maps = maps + self.layers(maps)
+        return total
+
+
+class ResNet(nn.Module):
+    """c7s1-64, d128, d256, residual blocks, u128, u64, c7s1-3: pictures in [-1, 1] to pictures in [-1, 1].
+
+    Args:
+        channels_in, channels_out: independent of each other.
+        blocks: residual blocks; 6 for 128x128 and 9 from 256x256 on in the paper.
+        width: channels of the first layer.
+        norm: "instance" is the paper's.
+        statistics: batch norm's at test time.
+        affine: instance norm with weight and bias, as in the Torch code; the PyTorch code has none.
+        dropout: between the two convolutions of each block.
+        dropout_at_test: keep that noise when translating.
+        upsample: "transposed" is the paper's.
+        bias: "auto" gives a convolution a bias unless batch norm follows.
+    """
+
+    multiple = 4
+
+    def __init__(
+        self,
+        channels_in: int = 3,
+        channels_out: int = 3,
+        *,
+        blocks: int = 9,
+        width: int = 64,
+        norm: Norm = "instance",
+        statistics: Statistics = "picture",
+        affine: bool = False,
+        dropout: bool = False,
+        dropout_at_test: bool = True,
+        upsample: Upsampling = "transposed",
+        bias: Bias = "auto",
+    ) -> None:
+        super().__init__()
+        has_bias = needs_bias(norm, bias)
+        noise = [0.5] if dropout else []
+
+        def after(channels: int) -> list[nn.Module]:
+            return [normalise(norm, channels, statistics, affine), nn.ReLU()]
+
+        layers: list[nn.Module] = [
+            nn.ReflectionPad2d(3),
+            nn.Conv2d(channels_in, width, 7, bias=has_bias),
+            *after(width),
+        ]
+        for channels in (width, 2 * width):
+            layers += [nn.Conv2d(channels, 2 * channels, 3, 2, 1, bias=has_bias), *after(2 * channels)]
+        for _ in range(blocks):
+            layers.append(ResidualBlock(4 * width, norm, statistics, affine, has_bias, noise, dropout_at_test))
+        for channels in (4 * width, 2 * width):
+            half = channels // 2
+            transposed = nn.ConvTranspose2d(channels, half, 3, 2, 1, output_padding=1, bias=has_bias)
+            layers += [upsampling(upsample, channels, half, has_bias, transposed), *after(half)]
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, channels_out, 7), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, source: Maps) -> Maps:
+        result: Maps = self.layers(source)
+        return result

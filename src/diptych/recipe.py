@@ -1,0 +1,202 @@
+"""A recipe describes a run: the system and its options, the data, the training. TOML in, frozen dataclasses out.
+
+``read("pix2pix-facades", ["training.steps=8000"])`` finds a shipped recipe or a file, lays the overrides over it, and
+checks every key. Defaults of structure live in the dataclasses, the papers' numbers in the shipped files.
+"""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+
+from diptych.data.settings import DataSettings
+from diptych.errors import DiptychError, UsageError
+from diptych.systems import SYSTEMS
+from diptych.tables import closest, flatten, from_table, to_table
+
+LR = {"generator": 2e-4, "discriminator": 2e-4}
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The [training] table. Lengths are in steps (updates of the generator); one seed decides everything."""
+
+    steps: int = 0  # length of the run; with epochs given too, the run ends at whichever comes first
+    epochs: float = 0.0  # length in passes over the training pictures
+    batch_size: int = 1  # pictures per update and process
+    accumulate: int = 1  # batches whose gradients are averaged into one update
+    learning_rate: dict[str, float] = field(default_factory=LR.copy)  # per side
+    beta1: float = 0.5  # Adam
+    beta2: float = 0.999
+    schedule: Literal[
+        "constant", "linear", "linear-pytorch", "linear-pytorch-old", "linear-torch", "step", "cosine"
+    ] = "constant"
+    hold: float = 0.5  # share of the run before a linear or cosine schedule begins to fall
+    step_every: float = 0.25  # share of the run between the drops of the step schedule
+    step_factor: float = 0.1  # what each drop leaves
+    discriminator_updates: int = 1  # for one of the generator, each on fresh pictures
+    clip_gradient: float = 0.0  # largest norm of a side's gradient; 0 = not clipped
+    average: float = 0.0  # decay of the running average of the weights; 0 = none
+    average_translates: bool = True  # translation uses the average where there is one
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    channels_last: bool = True
+    device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
+    deterministic: bool = False  # on GPUs: slower kernels that repeat bitwise
+    seed: int = 0
+    init_from: str = ""  # a run or weights file to start from: what matches by name and shape is taken
+    log_every: int = 50
+    picture_every: int = 1000
+    pictures: int = 8  # validation pictures in each sample grid
+    validate_every: int = 1000
+    validate_pictures: int = 100  # at most, the first of the validation split
+    best: Literal["l1", "psnr", "ssim"] = "l1"  # the score by which the best checkpoint is chosen
+    stop_after: int = 0  # validations without a new best after which the run ends; 0 = never
+    checkpoint_every: int = 1000
+    keep: int = 2  # newest checkpoints kept, beside the best
+    max_faults: int = 3  # non-finite values after which the run ends
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        if self.steps < 0 or self.epochs < 0:
+            raise UsageError("training.steps and training.epochs may not be negative.")
+        whole = "batch_size accumulate discriminator_updates log_every picture_every validate_every checkpoint_every"
+        for name in [*whole.split(), "keep", "pictures", "validate_pictures"]:
+            if getattr(self, name) < 1:
+                raise UsageError(f"training.{name} is {getattr(self, name)}; it must be at least 1.")
+        for name, low, high in [
+            ("hold", 0, 1),
+            ("average", 0, 0.999999),
+            ("beta1", 0, 0.999999),
+            ("beta2", 0, 0.9999999),
+        ]:
+            if not low <= getattr(self, name) <= high:
+                raise UsageError(f"training.{name} is {getattr(self, name)}; it must lie between {low} and {high}.")
+        if self.step_every <= 0 or self.clip_gradient < 0 or self.max_faults < 0 or self.stop_after < 0:
+            raise UsageError(
+                "training.step_every must be positive; clip_gradient, max_faults, stop_after not negative."
+            )
+        if missing := LR.keys() - self.learning_rate.keys():
+            raise UsageError(f'training.learning_rate lacks "{missing.pop()}".')
+        if min(self.learning_rate.values()) < 0:
+            raise UsageError("training.learning_rate may not be negative.")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a run."""
+
+    system: str
+    options: Any  # the Options of the system
+    data: DataSettings
+    training: TrainingSettings
+    name: str = ""  # of the shipped recipe or file it came from
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any], name: str = "") -> "Recipe":
+        """A recipe from nested tables, strictly.
+
+        Raises:
+            UsageError: for an unknown or missing key, a wrong type, an impossible value.
+        """
+        parts = {"system": "", "options": {}, "data": {}, "training": {}}
+        if unknown := [key for key in table if key not in parts]:
+            known = ", ".join(parts)
+            raise UsageError(f'"{unknown[0]}" is not known{closest(unknown[0], parts)}; known here: {known}.')
+        parts |= table
+        system = parts["system"]
+        if system not in SYSTEMS:
+            known = ", ".join(SYSTEMS)
+            raise UsageError(f'"system" is {system!r}{closest(str(system), SYSTEMS)}; choose from {known}.')
+        for key in ("options", "data", "training"):
+            if not isinstance(parts[key], Mapping):
+                raise UsageError(f'"{key}" must be a table, not {parts[key]!r}.')
+        recipe = cls(
+            system=str(system),
+            options=from_table(SYSTEMS[str(system)].Options, parts["options"], "options"),  # type: ignore[arg-type]
+            data=from_table(DataSettings, parts["data"], "data"),  # type: ignore[arg-type]
+            training=from_table(TrainingSettings, parts["training"], "training"),  # type: ignore[arg-type]
+            name=name,
+        )
+        if not recipe.training.steps and not recipe.training.epochs:
+            raise UsageError("the recipe does not say how long to train; set training.steps or training.epochs.")
+        return recipe
+
+    def to_table(self) -> dict[str, Any]:
+        """Nested tables with every key written out, as a run stores them."""
+        return {"system": self.system} | {
+            part: to_table(getattr(self, part)) for part in ("options", "data", "training")
+        }
+
+    def to_toml(self) -> str:
+        return tomli_w.dumps(self.to_table())
+
+    def replace(self, **training: Any) -> "Recipe":
+        """The same recipe with other values in [training]."""
+        return dataclasses.replace(self, training=dataclasses.replace(self.training, **training))
+
+
+def shipped() -> dict[str, Path]:
+    """The recipes that come with the package, by name."""
+    folder = Path(str(resources.files("diptych") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def read(name_or_file: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """A shipped recipe by name, or a TOML file, with ``key.sub=value`` overrides laid over it.
+
+    Raises:
+        UsageError: for a name that is neither, a file that is no TOML, an override or a key that is wrong.
+    """
+    path = find(str(name_or_file))
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise UsageError(f"{path} is no readable TOML: {problem}.") from None
+    except OSError as problem:
+        raise DiptychError(f"{path} cannot be read: {problem.strerror}.") from None
+    for override in overrides:
+        lay_over(table, override)
+    return Recipe.from_table(table, name=path.stem)
+
+
+def find(name_or_file: str) -> Path:
+    known = shipped()
+    if name_or_file in known:
+        return known[name_or_file]
+    path = Path(name_or_file)
+    if path.is_file():
+        return path
+    raise UsageError(
+        f'there is no recipe or file "{name_or_file}"{closest(name_or_file, known)}; `diptych recipes` lists the recipes.'
+    )
+
+
+def lay_over(table: dict[str, Any], override: str) -> None:
+    """Set one ``key.sub=value`` in nested tables; the value is read as TOML, and as a text where it is none."""
+    key, equals, text = override.partition("=")
+    if not equals or not all(key.split(".")):
+        raise UsageError(f'"{override}" is no override; write key=value, such as training.steps=8000.')
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *places, last = key.strip().split(".")
+    for place in places:
+        table = table.setdefault(place, {})
+        if not isinstance(table, dict):
+            raise UsageError(f'"{key}" is no key: "{place}" is not a table.')
+    if isinstance(value, dict) and isinstance(table.get(last), dict):
+        table[last] = table[last] | value
+    else:
+        table[last] = value
+
+
+def differences(one: Recipe, other: Recipe) -> dict[str, tuple[Any, Any]]:
+    """The dotted keys in which two recipes differ, with both values."""
+    first, second = flatten(one.to_table()), flatten(other.to_table())
+    return {key: (first.get(key), second.get(key)) for key in first | second if first.get(key) != second.get(key)}

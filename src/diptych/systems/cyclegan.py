@@ -1,0 +1,145 @@
+"""CycleGAN: unpaired translation with cycle-consistent adversarial networks (Zhu et al., ICCV 2017, arXiv 1703.10593).
+
+Built is the paper's version in the "joint" order of the authors' PyTorch code: one update for both generators, then one
+for both discriminators, which see fakes from a pool of 50. ``order = "four-step"`` is their Torch code: generator a->b,
+discriminator of b, generator b->a (which already meets the updated a->b), discriminator of a. The identity term is off
+unless asked for, as in the paper; both public codes switch it on for every task.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+from diptych.errors import UsageError
+from diptych.images import Batch
+from diptych.losses import ADVERSARIES, l1
+from diptych.networks import NetworkSpec, initialise
+from diptych.systems.image_pool import ImagePool
+from diptych.systems.system import Exit, Losses, System, accuracy
+
+
+@dataclass(frozen=True)
+class Options:
+    """The [options] table of a CycleGAN recipe; the defaults are the paper's."""
+
+    cycle: float = 10.0  # lambda, weight of the cycle term each way
+    identity: float = 0.0  # lambda_id, relative to ``cycle``; 0.5 for paintings and flowers
+    pool: int = 50  # fakes kept for each discriminator; 0 = none
+    adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"
+    order: Literal["joint", "four-step"] = "joint"
+    blocks: int = 0  # residual blocks; 0 = 6 for crops under 256, 9 from there on, as published
+    width: int = 64
+    norm: Literal["batch", "instance", "none"] = "instance"
+    affine: bool = False  # instance norm with weight and bias, as in the Torch code
+    dropout: bool = False
+    upsample: Literal["transposed", "resize", "shuffle"] = "transposed"
+    discriminator_layers: int = 3
+    discriminator_width: int = 64
+
+    def __post_init__(self) -> None:
+        if self.pool < 0 or self.blocks < 0 or self.width < 1 or self.discriminator_width < 1:
+            raise UsageError("options.pool and options.blocks may not be negative, and widths must be at least 1.")
+        if not 0 <= self.discriminator_layers <= 6:
+            raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
+
+
+class CycleGAN(System):
+    """Two generators and two discriminators; domain a is the source's, b the target's."""
+
+    Options = Options
+
+    def __init__(self, options: Options, channels_in: int, channels_out: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.options = options
+        self.adversary = ADVERSARIES[options.adversary]
+        self.identity = options.identity if channels_in == channels_out else 0.0
+        if self.identity != options.identity:
+            self.notes = (
+                f"The identity term is off: it needs equal channels, and here they are {channels_in} and {channels_out}.",
+            )
+        self.specs = {
+            "a_to_b": self.generator_spec(channels_in, channels_out, size),
+            "b_to_a": self.generator_spec(channels_out, channels_in, size),
+        }
+        self.generator = nn.ModuleDict({way: initialise(spec.build()) for way, spec in self.specs.items()})
+        channels = {"a": channels_in, "b": channels_out}
+        self.discriminator = nn.ModuleDict({name: self.build_discriminator(count) for name, count in channels.items()})
+        self.pool = nn.ModuleDict({name: ImagePool(options.pool, count, *size) for name, count in channels.items()})
+        self.sides = ("generator", "discriminator")
+        if options.order == "four-step":
+            self.sides = ("generator.a_to_b", "discriminator.b", "generator.b_to_a", "discriminator.a")
+
+    def generator_spec(self, channels_in: int, channels_out: int, size: tuple[int, int]) -> NetworkSpec:
+        options = self.options
+        return NetworkSpec(
+            "resnet",
+            {
+                "channels_in": channels_in,
+                "channels_out": channels_out,
+                "blocks": options.blocks or (6 if min(size) < 256 else 9),
+                "width": options.width,
+                "norm": options.norm,
+                "affine": options.affine,
+                "dropout": options.dropout,
+                "upsample": options.upsample,
+            },
+        )
+
+    def build_discriminator(self, channels: int) -> nn.Module:
+        options = self.options
+        arguments = {
+            "channels_in": channels,
+            "layers": options.discriminator_layers,
+            "width": options.discriminator_width,
+            "norm": options.norm,
+        }
+        return initialise(NetworkSpec("patchgan", arguments).build())
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
+        joint = self.options.order == "joint"
+        terms, fakes = self.generator_terms(batch)
+        yield Losses("generator" if joint else "generator.a_to_b", terms)
+        if joint:
+            found = {name: self.judge(name, real, fakes[name]) for name, real in zip("ab", batch, strict=True)}
+            terms = {name: term for name, (term, _) in found.items()}
+            yield Losses("discriminator", terms, {f"accuracy_{name}": value for name, (_, value) in found.items()})
+            return
+        yield self.discriminator_losses("b", batch.target, fakes["b"])
+        terms, fakes = self.generator_terms(batch)
+        yield Losses("generator.b_to_a", terms)
+        yield self.discriminator_losses("a", batch.source, fakes["a"])
+
+    def generator_terms(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Every term of the generators' objective, and the fakes; the side that is applied takes its own derivative."""
+        (a, b), options = batch, self.options
+        a_to_b, b_to_a = self.generator["a_to_b"], self.generator["b_to_a"]
+        fake_b, fake_a = a_to_b(a), b_to_a(b)
+        terms = {
+            "adversarial_a_to_b": self.adversary.generator(self.discriminator["b"](fake_b)),
+            "adversarial_b_to_a": self.adversary.generator(self.discriminator["a"](fake_a)),
+            "cycle_a": options.cycle * l1(b_to_a(fake_b), a),
+            "cycle_b": options.cycle * l1(a_to_b(fake_a), b),
+        }
+        if self.identity > 0:
+            weight = options.cycle * self.identity
+            terms |= {"identity_a": weight * l1(b_to_a(a), a), "identity_b": weight * l1(a_to_b(b), b)}
+        return terms, {"a": fake_a, "b": fake_b}
+
+    def judge(self, name: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The halved loss of one discriminator on a real picture and one from the pool, and its accuracy."""
+        judged_real = self.discriminator[name](real)
+        judged_fake = self.discriminator[name](self.pool[name](fake))
+        loss = 0.5 * self.adversary.discriminator(judged_real, judged_fake)
+        return loss, accuracy(self.options.adversary, judged_real, judged_fake)["accuracy"]
+
+    def discriminator_losses(self, name: str, real: Tensor, fake: Tensor) -> Losses:
+        loss, right = self.judge(name, real, fake)
+        return Losses(f"discriminator.{name}", {name: loss}, {f"accuracy_{name}": right})
+
+    def translators(self) -> dict[str, Exit]:
+        return {
+            "a-to-b": Exit("generator.a_to_b", self.specs["a_to_b"]),
+            "b-to-a": Exit("generator.b_to_a", self.specs["b_to_a"], reverse=True),
+        }

@@ -1,0 +1,148 @@
+"""pix2pix: image-to-image translation with conditional adversarial networks (Isola et al., CVPR 2017, arXiv 1611.07004).
+
+Built is the paper's version with the order of updates of the authors' PyTorch code: the discriminator first, on the fake
+of this step, then the generator against the updated discriminator. Options reach what else is published: the five
+objectives of Table 1, the generators of Table 2, the receptive fields of Table 3, and the adversaries that came later.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from diptych.errors import UsageError
+from diptych.images import Batch
+from diptych.losses import ADVERSARIES, gradient_penalty, l1
+from diptych.networks import NetworkSpec, initialise
+from diptych.systems.system import Exit, Losses, System, accuracy
+
+
+@dataclass(frozen=True)
+class Options:
+    """The [options] table of a pix2pix recipe; the defaults are the paper's."""
+
+    objective: Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"] = "l1+cgan"
+    l1: float = 100.0  # weight of the L1 term
+    adversary: Literal["vanilla", "least-squares", "hinge", "wasserstein"] = "vanilla"
+    gradient_penalty: float = 10.0  # weight of the penalty; used by the Wasserstein adversary only
+    generator: Literal["unet", "encoder-decoder", "resnet"] = "unet"
+    depth: int = 0  # levels of the U-Net or encoder-decoder; 0 = as many as the crop size allows, at most 8
+    blocks: int = 9  # residual blocks of the ResNet generator
+    width: int = 64  # channels of the first layer
+    norm: Literal["batch", "instance", "none"] = "batch"
+    statistics: Literal["picture", "running"] = "picture"  # of batch norm at test time; "picture" is the paper's
+    dropout: tuple[int, ...] = (1, 2, 3)  # decoder levels with dropout; the PyTorch code has (2, 3, 4)
+    dropout_at_test: bool = True  # the paper's only source of noise
+    upsample: Literal["transposed", "resize", "shuffle"] = "transposed"
+    bottleneck_norm: bool = False  # the paper's experiments had it, its released code does not
+    bias: Literal["auto", "all"] = "auto"
+    discriminator_layers: int = 3  # 0 to 6: receptive fields 1, 16, 34, 70, 142, 286, 574
+    discriminator_width: int = 64
+    discriminator_norm: Literal["batch", "instance", "none"] = "batch"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.discriminator_layers <= 6:
+            raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
+        if self.width < 1 or self.discriminator_width < 1 or self.blocks < 1:
+            raise UsageError("options.width, options.discriminator_width and options.blocks must be at least 1.")
+
+
+def depth_for(size: tuple[int, int], wanted: int) -> int:
+    """Levels for pictures of ``size`` (height, width): as published 8 for 256 and 7 for 128, never more than 8."""
+    deepest = min(side & -side for side in size).bit_length() - 1  # the power of two that divides both sides
+    depth = wanted or min(deepest, 8)
+    if depth > deepest or depth < 2:
+        raise UsageError(
+            f"a U-Net of {depth} levels needs sides divisible by {2**depth}, and data.crop_size is {size[0]}x{size[1]}; "
+            f"choose a crop size such as 128 or 256, or set options.depth."
+        )
+    return depth
+
+
+def generator_spec(options: Options, channels_in: int, channels_out: int, size: tuple[int, int]) -> NetworkSpec:
+    """The generator that the options name, as plain arguments that a card can carry."""
+    arguments: dict[str, object] = {
+        "channels_in": channels_in,
+        "channels_out": channels_out,
+        "width": options.width,
+        "norm": options.norm,
+        "statistics": options.statistics,
+        "dropout_at_test": options.dropout_at_test,
+        "upsample": options.upsample,
+        "bias": options.bias,
+    }
+    if options.generator == "resnet":
+        return NetworkSpec("resnet", arguments | {"blocks": options.blocks, "dropout": bool(options.dropout)})
+    return NetworkSpec(
+        "unet",
+        arguments
+        | {
+            "depth": depth_for(size, options.depth),
+            "skips": options.generator == "unet",
+            "dropout": list(options.dropout),
+            "bottleneck_norm": options.bottleneck_norm,
+        },
+    )
+
+
+class Pix2Pix(System):
+    """A generator, and unless the objective is L1 alone a PatchGAN discriminator.
+
+    ``size`` is (height, width) of the training crops, from which the depth of the U-Net follows.
+    """
+
+    Options = Options
+
+    def __init__(self, options: Options, channels_in: int, channels_out: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.options = options
+        self.conditional = "cgan" in options.objective
+        self.adversary = ADVERSARIES[options.adversary]
+        self.spec = generator_spec(options, channels_in, channels_out, size)
+        self.generator = initialise(self.spec.build())
+        self.discriminator: nn.Module | None = None
+        if options.objective != "l1":
+            judged = channels_in + channels_out if self.conditional else channels_out
+            arguments = {
+                "channels_in": judged,
+                "layers": options.discriminator_layers,
+                "width": options.discriminator_width,
+                "norm": options.discriminator_norm,
+                "bias": options.bias,
+            }
+            self.discriminator = initialise(NetworkSpec("patchgan", arguments).build())
+        self.sides = ("generator",) if self.discriminator is None else ("discriminator", "generator")
+
+    def judge(self, source: Tensor, image: Tensor) -> Tensor:
+        """Logits for ``image``, seen beside its source when the objective is conditional."""
+        assert self.discriminator is not None
+        logits: Tensor = self.discriminator(torch.cat([source, image], dim=1) if self.conditional else image)
+        return logits
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
+        source, target = batch
+        fake = self.generator(source)
+        if self.discriminator is not None:
+            yield self.discriminator_losses(source, target, fake)
+        terms: dict[str, Tensor] = {}
+        if self.discriminator is not None:
+            terms["adversarial"] = self.adversary.generator(self.judge(source, fake))
+        if "l1" in self.options.objective:
+            terms["l1"] = self.options.l1 * l1(fake, target)
+        yield Losses("generator", terms)
+
+    def discriminator_losses(self, source: Tensor, target: Tensor, fake: Tensor) -> Losses:
+        """Real and fake go through in separate batches, fake first; the objective is halved (paper, section 3.3)."""
+        judged_fake, judged_real = self.judge(source, fake.detach()), self.judge(source, target)
+        terms = {"adversarial": 0.5 * self.adversary.discriminator(judged_real, judged_fake)}
+        if self.options.adversary == "wasserstein" and self.options.gradient_penalty > 0:
+            mix = torch.rand(len(target), 1, 1, 1, device=target.device)
+            penalty = gradient_penalty(partial(self.judge, source), target, fake.detach(), mix)
+            terms["gradient_penalty"] = self.options.gradient_penalty * penalty
+        return Losses("discriminator", terms, accuracy(self.options.adversary, judged_real, judged_fake))
+
+    def translators(self) -> dict[str, Exit]:
+        return {"a-to-b": Exit("generator", self.spec)}

@@ -1,0 +1,122 @@
+"""Plain tables, as TOML and JSON give them, to frozen dataclasses and back; strictly.
+
+An unknown key, a wrong type or an impossible value gives one sentence with the place and what is known.
+"""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from diptych.errors import UsageError
+
+
+def closest(word: str, known: typing.Iterable[str]) -> str:
+    """`` (did you mean "x"?)`` where something known is close to ``word``, else nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f' (did you mean "{near[0]}"?)' if near else ""
+
+
+T = TypeVar("T")
+
+
+def from_table(cls: type[T], table: Mapping[str, Any], place: str = "") -> T:
+    """Build the dataclass ``cls`` from ``table``; ``place`` is the dotted key of the table, for the messages.
+
+    Raises:
+        UsageError: with a sentence that names the key.
+    """
+    hints = typing.get_type_hints(cls)
+    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]  # T is always a dataclass
+    values = {}
+    for key, value in table.items():
+        where = f"{place}.{key}" if place else key
+        if key not in known:
+            listing = ", ".join(known)
+            raise UsageError(f'"{where}" is not known{closest(key, known)}; known here: {listing}.')
+        values[key] = convert(hints[key], value, where)
+    return cls(**values)
+
+
+def convert(kind: Any, value: Any, place: str) -> Any:
+    """``value`` as the annotated type ``kind``, or a UsageError that names ``place``."""
+    origin = get_origin(kind)
+    if origin is Literal:
+        return one_of(get_args(kind), value, place)
+    if origin in (Union, types.UnionType):
+        return first_that_fits(get_args(kind), value, place)
+    if origin is tuple:
+        return as_tuple(get_args(kind), value, place)
+    if origin is dict:
+        return as_dict(get_args(kind)[1], value, place)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, Mapping):
+            raise UsageError(f'"{place}" must be a table, not {value!r}.')
+        return from_table(kind, value, place)
+    return as_scalar(kind, value, place)
+
+
+def one_of(choices: tuple[Any, ...], value: Any, place: str) -> Any:
+    if value in choices:
+        return value
+    listing = ", ".join(f'"{choice}"' for choice in choices)
+    raise UsageError(f'"{place}" is {value!r}{closest(str(value), map(str, choices))}; choose from {listing}.')
+
+
+def first_that_fits(kinds: tuple[Any, ...], value: Any, place: str) -> Any:
+    complaints = []
+    for kind in kinds:
+        try:
+            return convert(kind, value, place)
+        except UsageError as complaint:
+            complaints.append(str(complaint))
+    raise UsageError(" Or: ".join(complaints))
+
+
+def as_tuple(kinds: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise UsageError(f'"{place}" must be a list, not {value!r}.')
+    if len(kinds) == 2 and kinds[1] is Ellipsis:
+        kinds = (kinds[0],) * len(value)
+    if len(kinds) != len(value):
+        raise UsageError(f'"{place}" must be a list of {len(kinds)} values, not of {len(value)}.')
+    return tuple(convert(kind, item, f"{place}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True)))
+
+
+def as_dict(kind: Any, value: Any, place: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f'"{place}" must be a table, not {value!r}.')
+    return {str(key): convert(kind, item, f"{place}.{key}") for key, item in value.items()}
+
+
+def as_scalar(kind: type, value: Any, place: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+        raise UsageError(f'"{place}" must be {names.get(kind, kind.__name__)}, not {value!r}.')
+    return value
+
+
+def to_table(settings: Any) -> dict[str, Any]:
+    """The dataclass as nested plain dicts and lists, every key written out."""
+    return {key: plain(value) for key, value in dataclasses.asdict(settings).items()}
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def flatten(table: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """Nested tables as one, with dotted keys; the values are left as they are."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        where = f"{place}.{key}" if place else key
+        flat |= flatten(value, where) if isinstance(value, Mapping) else {where: value}
+    return flat

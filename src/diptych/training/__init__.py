@@ -1,0 +1,1 @@
+"""The loop, its sides, the run folder, and what is seen of a run."""

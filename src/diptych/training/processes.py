@@ -1,0 +1,100 @@
+"""Several processes of one run, as torchrun starts them. Alone, everything here does nothing."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from diptych.errors import DiptychError, UsageError
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process's place among those of the run, and its device."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """True in the one process that writes."""
+        return self.rank == 0
+
+    @torch.no_grad()
+    def average(self, gradients: list[Tensor]) -> None:
+        """Replace each gradient by its mean over the processes, through one flat buffer."""
+        if self.size == 1 or not gradients:
+            return
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        try:
+            dist.all_reduce(flat)
+        except RuntimeError as problem:
+            raise DiptychError(
+                f"another process of this run has ended ({str(problem).splitlines()[0]}); "
+                f"the newest checkpoint is whole, and the same command goes on from it."
+            ) from None
+        flat /= self.size
+        pieces = flat.split([gradient.numel() for gradient in gradients])
+        for gradient, piece in zip(gradients, pieces, strict=True):
+            gradient.copy_(piece.view(gradient.shape))
+
+    def agree(self, flag: bool) -> bool:
+        """True in every process when it is true in any."""
+        if self.size == 1:
+            return flag
+        votes = torch.tensor(int(flag), device=self.device)
+        dist.all_reduce(votes, op=dist.ReduceOp.MAX)
+        return bool(votes.item())
+
+    def wait(self) -> None:
+        """Until every process has come here."""
+        if self.size > 1:
+            dist.barrier()
+
+    def close(self) -> None:
+        if self.size > 1 and dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def join(device: str) -> Processes:
+    """Join the processes that torchrun started, or be the only one.
+
+    Raises:
+        UsageError: for a device that is not there.
+    """
+    size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    chosen = choose(device)
+    if size > 1:
+        if chosen.type == "cuda" and chosen.index is None:
+            chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            torch.cuda.set_device(chosen)
+        if not dist.is_initialized():
+            dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    return Processes(rank, size, chosen)
+
+
+def choose(device: str) -> torch.device:
+    """The device that ``training.device`` names; "auto" is the fastest at hand."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError):
+        raise UsageError(
+            f'training.device is "{device}", which is not to be had here; write "auto" or "cpu".'
+        ) from None
+    return chosen
+
+
+def fast_precision(device: torch.device) -> str:
+    """What "auto" means: bfloat16 where the hardware multiplies it natively, else float32."""
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
+    return "float32"

@@ -1,0 +1,174 @@
+"""A run is a folder that explains itself: recipe, card, log, scores, pictures, checkpoints. The same command resumes it."""
+
+import contextlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+from torch import Tensor
+
+from diptych import checkpoints
+from diptych.errors import DiptychError, UsageError
+from diptych.files import write_text
+from diptych.recipe import Recipe, differences
+
+FREE = {
+    "data.workers",
+    "data.cache_gib",
+    "training.checkpoint_every",
+    "training.keep",
+    "training.log_every",
+    "training.max_faults",
+    "training.picture_every",
+    "training.pictures",
+    "training.tensorboard",
+}
+"""Keys that change nothing of what is learned, so they may differ between a run and its resumption."""
+
+
+class Run:
+    """The folder of one run; only the process that leads writes to it."""
+
+    def __init__(self, folder: Path, recipe: Recipe, leads: bool = True) -> None:
+        self.folder = folder
+        self.recipe = recipe
+        self.leads = leads
+        self.messages: list[str] = []
+        self.lock = filelock.FileLock(folder / ".lock", timeout=0)
+
+    def __enter__(self) -> "Run":
+        if self.leads:
+            self.claim()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.leads:
+            self.lock.release()
+
+    def claim(self) -> None:
+        """Make the folder this run's own, or refuse it.
+
+        Raises:
+            DiptychError: when it cannot be written, is in use, holds something else, or holds another recipe.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.lock.acquire()
+        except filelock.Timeout:
+            raise DiptychError(f"{self.folder} is being trained by another process; wait for it, or stop it.") from None
+        except OSError as problem:
+            raise DiptychError(
+                f"the run folder {self.folder} cannot be written: {problem.strerror}; name another with --run."
+            ) from None
+        try:
+            self.compare_recipe()
+        except BaseException:
+            self.lock.release()
+            raise
+
+    def compare_recipe(self) -> None:
+        stored = self.folder / "recipe.toml"
+        if not stored.exists():
+            foreign = [path.name for path in self.folder.iterdir() if path.name not in (".lock",)]
+            if foreign:
+                raise DiptychError(
+                    f"{self.folder} is not empty and holds no run (there is {foreign[0]}); name another folder with --run."
+                )
+            write_text(stored, self.recipe.to_toml())
+            return
+        changed = {
+            key: both for key, both in differences(read_recipe(self.folder), self.recipe).items() if key not in FREE
+        }
+        if changed:
+            listing = "; ".join(f"{key} was {old!r} and is now {new!r}" for key, (old, new) in changed.items())
+            raise UsageError(
+                f"{self.folder} was begun with another recipe: {listing}. Give the same values to go on, "
+                f"or another --run to begin anew (training.init_from={self.folder} starts from its weights)."
+            )
+
+    # Checkpoints
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        return self.folder / "checkpoints"
+
+    def saved_steps(self) -> list[int]:
+        """Steps of which there is a checkpoint, oldest first."""
+        return sorted(int(path.stem) for path in self.checkpoint_folder.glob("*.safetensors") if path.stem.isdigit())
+
+    def path_of(self, step: int | str) -> Path:
+        name = f"{step:08d}" if isinstance(step, int) else step
+        return self.checkpoint_folder / f"{name}.safetensors"
+
+    def save(self, step: int, tensors: Mapping[str, Tensor], faults: int) -> None:
+        """Write the checkpoint of ``step`` and let go of those older than the newest ``training.keep``."""
+        checkpoints.save(self.path_of(step), tensors, {"step": step, "faults": faults})
+        for old in self.saved_steps()[: -self.recipe.training.keep]:
+            self.path_of(old).unlink(missing_ok=True)
+
+    def save_best(self, step: int, tensors: Mapping[str, Tensor], score: str, value: float) -> None:
+        """Write the weights, without optimiser state, of the best step so far."""
+        checkpoints.save(self.path_of("best"), tensors, {"step": step, "score": score, "value": value})
+
+    def latest(self) -> checkpoints.Checkpoint | None:
+        """The newest whole checkpoint; a damaged one is set aside with a message and the one before it taken."""
+        for step in reversed(self.saved_steps()):
+            try:
+                return checkpoints.load(self.path_of(step))
+            except checkpoints.Damaged as damage:
+                self.messages.append(f"{damage} Falling back to the checkpoint before it.")
+                if self.leads:
+                    with contextlib.suppress(OSError):
+                        self.path_of(step).rename(self.path_of(step).with_suffix(".damaged"))
+        return None
+
+    # Logs: one JSON object a line
+
+    def append(self, name: str, entry: Mapping[str, Any]) -> None:
+        """Add a line to ``log.jsonl`` or ``scores.jsonl``."""
+        try:
+            with open(self.folder / name, "a", encoding="utf-8") as file:
+                file.write(json.dumps(dict(entry)) + "\n")
+        except OSError as problem:
+            raise DiptychError(
+                f"{self.folder / name} cannot be written: {problem.strerror}; make room and resume."
+            ) from None
+
+    def entries(self, name: str) -> list[dict[str, Any]]:
+        """The whole lines of a log; one that a kill has cut short is passed over."""
+        return read_lines(self.folder / name)
+
+    def forget_after(self, step: int) -> None:
+        """Drop what the logs say of steps after ``step``: they are about to be made again."""
+        for name in ("log.jsonl", "scores.jsonl"):
+            if (self.folder / name).exists():
+                kept = [json.dumps(entry) + "\n" for entry in self.entries(name) if entry["step"] <= step]
+                write_text(self.folder / name, "".join(kept))
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The JSON lines of a file that may not exist or may end in half a line."""
+    entries: list[dict[str, Any]] = []
+    with contextlib.suppress(FileNotFoundError):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(ValueError):
+                entries.append(json.loads(line))
+    return entries
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe of a run.
+
+    Raises:
+        DiptychError: when the folder holds none.
+    """
+    try:
+        table = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DiptychError(f"{folder} is no run: it has no recipe.toml.") from None
+    except (OSError, ValueError) as problem:
+        raise DiptychError(f"{folder / 'recipe.toml'} cannot be read: {problem}.") from None
+    return Recipe.from_table(table)

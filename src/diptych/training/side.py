@@ -1,0 +1,92 @@
+"""A side: the parameters that are trained together, their Adam, and where wanted their running average."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from diptych.recipe import TrainingSettings
+from diptych.training.processes import Processes
+
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+class Fault(Exception):
+    """A value that is not finite was met before it could reach the weights."""
+
+
+class Side:
+    """One optimiser over one submodule of a system; ``path`` is its place there, such as "generator.a_to_b".
+
+    Backward passes name the parameters that they are for, so other sides receive no gradient; a parameter that a step
+    does not reach has none and is left alone by Adam, which is all that freezing needs.
+    """
+
+    def __init__(self, path: str, module: nn.Module, settings: TrainingSettings, processes: Processes) -> None:
+        self.path = path
+        self.role = path.partition(".")[0]
+        self.settings = settings
+        self.processes = processes
+        self.parameters = {f"{path}.{name}": parameter for name, parameter in module.named_parameters()}
+        self.trained = [parameter for parameter in self.parameters.values() if parameter.requires_grad]
+        self.optimiser = torch.optim.Adam(self.trained, betas=(settings.beta1, settings.beta2), fused=True)
+        self.average: dict[str, Tensor] = {}
+        if settings.average and self.role == "generator":
+            self.average = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
+
+    def accumulate(self, terms: Mapping[str, Tensor], share: float) -> None:
+        """Add ``share`` of the gradient of the summed terms to what this side has gathered."""
+        (sum(terms.values()) * share).backward(inputs=self.trained)  # type: ignore[union-attr]  # never the empty sum
+
+    def update(self, rate: float, step: int) -> float:
+        """Apply what was gathered with learning rate ``rate``; returns the gradient's norm.
+
+        Raises:
+            Fault: when the gradient is not finite; nothing has been applied then.
+        """
+        self.processes.average([parameter.grad for parameter in self.trained if parameter.grad is not None])
+        gradients = [parameter.grad for parameter in self.trained if parameter.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
+        length = norm.item()
+        if not math.isfinite(length):
+            self.optimiser.zero_grad(set_to_none=True)
+            raise Fault(f"the gradient of the {self.path} is not finite")
+        if self.settings.clip_gradient and length > self.settings.clip_gradient:
+            torch._foreach_mul_(gradients, self.settings.clip_gradient / length)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.follow(step)
+        return length
+
+    @torch.no_grad()
+    def follow(self, step: int) -> None:
+        """Move the running average; early on it forgets faster, so that the initial weights leave it."""
+        if self.average:
+            decay = min(self.settings.average, (1 + step) / (10 + step))
+            torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), 1 - decay)
+
+    def state(self) -> dict[str, Tensor]:
+        """Moments and averages under flat names: "side.PARAMETER.exp_avg", "average.PARAMETER"."""
+        tensors = {f"average.{name}": value for name, value in self.average.items()}
+        for name, parameter in self.parameters.items():
+            for moment, value in self.optimiser.state.get(parameter, {}).items():
+                tensors[f"side.{name}.{moment}"] = value
+        return tensors
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take back what ``state`` gave; memory layouts follow the parameters, so kernels and roundings repeat."""
+        self.optimiser.state.clear()
+        for name, parameter in self.parameters.items():
+            if f"side.{name}.step" in tensors:
+                first, second, count = (tensors[f"side.{name}.{moment}"] for moment in MOMENTS)
+                self.optimiser.state[parameter] = {
+                    "step": count.to(parameter.device, copy=True),
+                    "exp_avg": torch.empty_like(parameter).copy_(first),
+                    "exp_avg_sq": torch.empty_like(parameter).copy_(second),
+                }
+        for name, value in self.average.items():
+            value.copy_(tensors[f"average.{name}"])

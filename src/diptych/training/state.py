@@ -1,0 +1,106 @@
+"""Everything that a run is at a step: the system, its sides, and the numbers that address its randomness."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diptych.data.settings import as_size
+from diptych.errors import DiptychError
+from diptych.recipe import Recipe
+from diptych.systems import SYSTEMS, System
+from diptych.training.processes import Processes
+from diptych.training.side import Side
+
+
+class State:
+    """The system and its sides on the device; a checkpoint is ``tensors()`` with a step and a count of faults."""
+
+    def __init__(self, recipe: Recipe, processes: Processes) -> None:
+        self.recipe = recipe
+        self.processes = processes
+        self.system = build(recipe).train()
+        layout = torch.channels_last if recipe.training.channels_last else torch.contiguous_format
+        self.system.to(processes.device, memory_format=layout)  # type: ignore[call-overload]  # the stub lacks it
+        self.sides = {
+            path: Side(path, self.system.get_submodule(path), recipe.training, processes) for path in self.system.sides
+        }
+
+    def tensors(self, moments: bool = True) -> dict[str, Tensor]:
+        """Weights and buffers as "system.NAME", averages, and where wanted the optimisers' moments."""
+        tensors = {f"system.{name}": value for name, value in self.system.state_dict().items()}
+        for side in self.sides.values():
+            tensors |= {name: value for name, value in side.state().items() if moments or name.startswith("average.")}
+        return tensors
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        self.system.load_state_dict(
+            {name.removeprefix("system."): t for name, t in tensors.items() if name[:7] == "system."}
+        )
+        for side in self.sides.values():
+            side.load(tensors)
+
+    def not_finite(self) -> str:
+        """The name of a weight or buffer that is not finite, or nothing."""
+        for name, tensor in self.system.state_dict().items():
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                return name
+        return ""
+
+    def averages(self) -> dict[str, Tensor]:
+        """The running averages of all sides by the parameter's name in the system."""
+        return {name: value for side in self.sides.values() for name, value in side.average.items()}
+
+
+def build(recipe: Recipe) -> System:
+    """The system of a recipe with the initial weights that its seed decides."""
+    torch.manual_seed(address(recipe.training.seed, 0, 0, 0))
+    kinds = (recipe.data.source, recipe.data.target)
+    channels_in, channels_out = (kind.network_channels for kind in kinds)
+    return SYSTEMS[recipe.system](recipe.options, channels_in, channels_out, as_size(recipe.data.crop_size))  # type: ignore[call-arg]  # every listed system is final and takes these
+
+
+def address(*numbers: int) -> int:
+    """A seed for one place: every draw is addressed by (seed, faults, step, rank), so there is nothing to remember."""
+    return int(np.random.SeedSequence(list(numbers)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def start_from(state: State, source: str, tensors: Mapping[str, Tensor]) -> str:
+    """Copy into the system what matches by name and shape, and say in a sentence what did and what did not.
+
+    Raises:
+        DiptychError: when nothing matches.
+    """
+    own = state.system.state_dict()
+    given = {name.removeprefix("system."): tensor for name, tensor in tensors.items() if not name.startswith("side.")}
+    given = {name: tensor for name, tensor in given.items() if not name.startswith("average.")}
+    taken = {name: tensor for name, tensor in given.items() if name in own and own[name].shape == tensor.shape}
+    if not taken:
+        raise DiptychError(f"training.init_from={source}: none of its {len(given)} tensors fits this system.")
+    state.system.load_state_dict(own | taken)
+    for side in state.sides.values():
+        for name, average in side.average.items():
+            average.copy_(side.parameters[name].detach())
+    other_shape = sorted(name for name in given if name in own and name not in taken)
+    missing = sorted(own.keys() - given.keys())
+    words = f"Started from {source}: {len(taken)} of {len(own)} tensors taken"
+    words += f"; of another shape: {some(other_shape)}" if other_shape else ""
+    words += f"; not in it: {some(missing)}" if missing else ""
+    return words + "."
+
+
+def some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def weights_of(source: str) -> Path:
+    """The weights file that ``training.init_from`` names: a file, or the newest checkpoint of a run."""
+    path = Path(source)
+    if path.is_file():
+        return path
+    found = sorted(file for file in (path / "checkpoints").glob("*.safetensors") if file.stem.isdigit())
+    if found:
+        return found[-1]
+    raise DiptychError(f"training.init_from={source}: there is no such weights file, and no run with a checkpoint.")

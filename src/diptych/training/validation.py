@@ -1,0 +1,169 @@
+"""Looking at a run: the same validation pictures each time, as numbers and as a sample grid."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from diptych import __version__
+from diptych.card import Card, write_cards
+from diptych.data import open_dataset
+from diptych.data.settings import as_size
+from diptych.evaluation import paired
+from diptych.files import write_text
+from diptych.recipe import Recipe
+from diptych.systems import Exit
+from diptych.training.run import Run
+from diptych.training.state import State, address
+
+LARGER_IS_BETTER = {"psnr", "ssim"}
+
+
+class Seen(NamedTuple):
+    """One validation picture, each (1, channels, height, width) in [-1, 1]."""
+
+    source: Tensor
+    target: Tensor
+
+
+class Validation:
+    """Reads the validation split of a recipe and runs the networks that may leave the run on it."""
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        self.recipe = recipe
+        self.device = device
+        self.dataset = open_dataset(recipe.data, "val", train=False)
+        self.paired = recipe.data.task != "unpaired"
+
+    def describe(self, run: Run, state: State) -> None:
+        """Write the card, so that the run folder serves as a translator."""
+        write_text(run.folder / "card.json", write_cards(cards_of(state)))
+
+    def pictures(self, count: int) -> Iterator[Seen]:
+        for index in range(min(count, len(self.dataset))):
+            rng = np.random.default_rng(address(self.recipe.training.seed, index))
+            source, target = self.dataset.sample(index, rng)
+            yield Seen(source[None].to(self.device), target[None].to(self.device))
+
+    @torch.inference_mode()
+    def scores(self, state: State, count: int) -> dict[str, float]:
+        """Means over the first ``count`` validation pictures.
+
+        Paired data: "l1" in [0, 2], "psnr" in dB, "ssim", the health figure "l1_inverted", and "diversity": the mean
+        difference of successive outputs as a share of the targets'. Unpaired: "cycle_l1_..." and "diversity".
+        """
+        translate = translate_with(state)
+        rows: list[dict[str, float]] = []
+        outputs, targets = Spread(), Spread()
+        for seen in self.pictures(count):
+            output = translate("a-to-b", seen.source)
+            outputs.add(output)
+            targets.add(seen.target)
+            if self.paired:
+                rows.append(
+                    {
+                        "l1": paired.l1(output, seen.target).item(),
+                        "psnr": paired.psnr(output, seen.target).item(),
+                        "ssim": paired.ssim(output, seen.target).item(),
+                        "l1_inverted": paired.l1(-output, seen.target).item(),
+                    }
+                )
+            elif "b-to-a" in state.system.translators():
+                back = translate("b-to-a", output)
+                there = translate("a-to-b", translate("b-to-a", seen.target))
+                pairs = {"cycle_l1_a": (back, seen.source), "cycle_l1_b": (there, seen.target)}
+                rows.append({name: paired.l1(one, other).item() for name, (one, other) in pairs.items()})
+        means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]} if rows else {}
+        state.system.train()
+        return means | {"diversity": outputs.mean() / max(targets.mean(), 1e-6)}
+
+    @torch.inference_mode()
+    def grid(self, state: State, count: int) -> np.ndarray:
+        """uint8 H x W x 3: a row a picture. Paired: source, output, target; two ways: source, output, target, output."""
+        translate, data = translate_with(state), self.recipe.data
+        rows = []
+        for seen in self.pictures(count):
+            seen_source = data.source.to_stored(seen.source[0].cpu()) if data.source.colour == "lightness" else None
+            tiles = [
+                data.source.preview(seen.source[0].cpu()),
+                data.target.preview(translate("a-to-b", seen.source)[0].cpu(), seen_source),
+                data.target.preview(seen.target[0].cpu(), seen_source),
+            ]
+            if "b-to-a" in state.system.translators():
+                tiles.append(data.source.preview(translate("b-to-a", seen.target)[0].cpu()))
+            rows.append(np.concatenate(tiles, axis=1))
+        state.system.train()
+        return np.concatenate(rows, axis=0)
+
+
+class Spread:
+    """How much successive pictures differ, in mean absolute difference."""
+
+    def __init__(self) -> None:
+        self.last: Tensor | None = None
+        self.differences: list[float] = []
+
+    def add(self, picture: Tensor) -> None:
+        if self.last is not None and self.last.shape == picture.shape:
+            self.differences.append((picture - self.last).abs().mean().item())
+        self.last = picture
+
+    def mean(self) -> float:
+        return float(np.mean(self.differences)) if self.differences else 0.0
+
+
+class translate_with:
+    """The run's networks as they would translate now: averaged weights where the recipe says so, seeded noise."""
+
+    def __init__(self, state: State) -> None:
+        state.system.eval()
+        self.state = state
+        self.exits = state.system.translators()
+        self.averages = state.averages() if state.recipe.training.average_translates else {}
+
+    def __call__(self, way: str, source: Tensor) -> Tensor:
+        exit = self.exits[way]
+        network = self.state.system.get_submodule(exit.module)
+        torch.manual_seed(0)  # the loop addresses its own draws anew at every step
+        own = {
+            name.removeprefix(f"{exit.module}."): value
+            for name, value in self.averages.items()
+            if name.startswith(f"{exit.module}.")
+        }
+        output: Tensor = functional_call(network, own, (source,)) if own else network(source)
+        return output.float()
+
+
+def cards_of(state: State) -> list[Card]:
+    """A card for every way in which the run can translate."""
+    recipe = state.recipe
+    return [
+        card_of(way, exit, state.system.get_submodule(exit.module), recipe)
+        for way, exit in state.system.translators().items()
+    ]
+
+
+def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe) -> Card:
+    kinds = (recipe.data.source, recipe.data.target)
+    source, target = kinds[::-1] if exit.reverse else kinds
+    return Card(
+        way=way,
+        module=exit.module,
+        network=exit.network.name,
+        arguments=exit.network.arguments,
+        source=source,
+        target=target,
+        multiple=int(network.multiple),  # type: ignore[arg-type]  # every generator has it
+        size=as_size(recipe.data.crop_size),
+        averaged=bool(recipe.training.average and recipe.training.average_translates),
+        provenance={
+            "diptych": __version__,
+            "system": recipe.system,
+            "recipe": recipe.name,
+            "data": recipe.data.folder,
+            "direction": recipe.data.direction,
+        },
+    )

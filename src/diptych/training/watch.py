@@ -1,0 +1,163 @@
+"""What one sees and keeps of a run: progress, logs, scores, sample grids, checkpoints, health, and when it ends."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from diptych import formats
+from diptych.errors import DiptychError
+from diptych.training.board import Board
+from diptych.training.health import Health
+from diptych.training.processes import Processes
+from diptych.training.progress import Progress
+from diptych.training.run import Run
+from diptych.training.side import Fault
+from diptych.training.state import State
+from diptych.training.validation import LARGER_IS_BETTER, Validation
+
+
+class Watch:
+    """Stands beside the loop; ``say`` receives plain sentences."""
+
+    def __init__(self, run: Run, processes: Processes, say: Callable[[str], None] = print) -> None:
+        self.run = run
+        self.processes = processes
+        self.settings = run.recipe.training
+        self.progress = Progress(say)
+        self.say = self.progress.say if processes.leads else lambda sentence: None
+        self.health = Health()
+        self.stop = False
+        self.interrupted = False
+        self.reason = ""
+        self.window: list[Mapping[str, float | Tensor]] = []
+        self.saved = -1
+
+    # What the loop calls
+
+    def begin(self, state: State, steps: int, words: str) -> None:
+        self.state, self.steps = state, steps
+        self.say(words)
+        for note in state.system.notes:
+            self.say(note)
+        self.validation = Validation(self.run.recipe, self.processes.device) if self.processes.leads else None
+        if self.validation is not None:
+            self.validation.describe(self.run, state)
+        self.board = Board(self.run.folder if self.processes.leads and self.settings.tensorboard else None)
+
+    def resumed(self, step: int) -> None:
+        """The loop stands at ``step``: what the logs say of later steps is void."""
+        for message in self.run.messages:
+            self.say(message)
+        self.run.messages.clear()
+        self.window, self.saved = [], step
+        if self.processes.leads:
+            self.run.forget_after(step)
+        if step:
+            self.say(
+                f"Resumed at step {step} of {self.steps}."
+                if step < self.steps
+                else f"The run is complete: {step} steps."
+            )
+        self.progress.start(step, self.steps)
+
+    def after(self, step: int, faults: int, entry: Mapping[str, float | Tensor]) -> None:
+        """After the update that made ``step`` steps: log, look and save where it is time."""
+        settings, last = self.settings, step == self.steps
+        self.window.append(entry)
+        self.stop = self.processes.agree(self.stop)
+        if step % settings.log_every == 0 or last:
+            self.log(step)
+        if self.validation is not None:
+            if step % settings.picture_every == 0 or last:
+                self.draw(step, self.validation)
+            if step % settings.validate_every == 0 or last:
+                self.score(step, self.validation)
+        ended_early = self.processes.agree(bool(self.reason))
+        if step % settings.checkpoint_every == 0 or last or self.stop or ended_early:
+            self.save(step, faults)
+        self.stop = self.stop or ended_early
+
+    def interrupt(self) -> None:
+        """Asked from outside, at any time: save after this step and leave."""
+        self.stop = self.interrupted = True
+
+    def finished(self, step: int) -> bool:
+        return self.stop or step >= self.steps
+
+    def fault(self, step: int, faults: int, what: str) -> None:
+        self.say(f"Fault {faults} at step {step}: {what}. The step is dropped and the last good checkpoint restored.")
+        if self.processes.leads:
+            self.run.append("faults.jsonl", {"step": step, "fault": faults, "what": what})
+
+    # How it is done
+
+    def log(self, step: int) -> None:
+        """One line of means since the last: losses, figures, gradient norms, and the share of time waiting for data."""
+        means = {
+            key: float(
+                torch.stack([torch.as_tensor(entry[key], dtype=torch.float32).cpu() for entry in self.window]).mean()
+            )
+            for key in self.window[-1]
+        }
+        waited = means.pop("waited") * len(self.window)
+        speed = self.progress.lap(step, len(self.window), waited)
+        self.window = []
+        if self.processes.leads:
+            line: dict[str, Any] = {"step": step, **means, **speed}
+            self.run.append("log.jsonl", line)
+            self.board.scalars(line, step)
+            self.progress.show(step, means)
+            for sentence in self.health.losses(step, means):
+                self.say(sentence)
+
+    def draw(self, step: int, validation: Validation) -> None:
+        picture = validation.grid(self.state, self.settings.pictures)
+        place = self.run.folder / "pictures" / f"{step:08d}.png"
+        try:
+            place.parent.mkdir(exist_ok=True)
+        except OSError as problem:
+            raise DiptychError(f"{place.parent} cannot be made: {problem.strerror}.") from None
+        formats.write(place, picture)
+        self.board.picture(picture, step)
+
+    def score(self, step: int, validation: Validation) -> None:
+        """Validate, keep the best, and see whether the run should end."""
+        began = time.perf_counter()
+        scores = validation.scores(self.state, self.settings.validate_pictures)
+        self.progress.set_aside(time.perf_counter() - began)
+        entry = {"step": step, **scores}
+        self.run.append("scores.jsonl", entry)
+        self.board.scalars({f"validation.{key}": value for key, value in entry.items()}, step)
+        shown = "  ".join(f"{key} {value:.4f}" for key, value in scores.items() if key != "diversity")
+        self.say(f"Validation at step {step}:  {shown}")
+        for sentence in self.health.scores(step, scores):
+            self.say(sentence)
+        history = [known for known in self.run.entries("scores.jsonl") if self.settings.best in known]
+        if not history:
+            return
+        sign = 1 if self.settings.best in LARGER_IS_BETTER else -1
+        best = max(history, key=lambda known: sign * known[self.settings.best])
+        if best["step"] == step:
+            tensors = self.state.tensors(moments=False)
+            self.run.save_best(step, tensors, self.settings.best, entry[self.settings.best])
+        since = sum(known["step"] > best["step"] for known in history)
+        for sentence in self.health.standstill(step, since, self.settings.best, best["step"]):
+            self.say(sentence)
+        if self.settings.stop_after and since >= self.settings.stop_after:
+            self.reason = f"Stopped early at step {step}: no better {self.settings.best} in {since} validations."
+            self.say(self.reason)
+
+    def save(self, step: int, faults: int) -> None:
+        if step == self.saved:
+            return
+        if spoiled := self.state.not_finite():
+            raise Fault(f'the weight "{spoiled}" is not finite')
+        if self.processes.leads:
+            began = time.perf_counter()
+            self.run.save(step, self.state.tensors(), faults)
+            self.progress.set_aside(time.perf_counter() - began)
+        self.saved = step
+        self.processes.wait()

@@ -1,0 +1,132 @@
+"""Many pictures through a translator: every one is done, what cannot be is listed at the end."""
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from diptych import formats
+from diptych.errors import DiptychError, UsageError
+from diptych.images import Stored
+from diptych.translator import Translator
+
+
+@dataclass(frozen=True)
+class Job:
+    """How pictures are to be translated and written."""
+
+    translator: Translator
+    size: tuple[int, int] | None = None
+    seed: int | None = None
+    batch: int = 1
+    overwrite: bool = False
+    grid: bool = False
+    format: str = ""
+
+    def read(self, source: Path | bytes, name: str = "") -> Stored:
+        return formats.read(source, self.translator.card.source, name)
+
+    def translate(self, pictures: list[Stored]) -> list[Stored]:
+        """Results, or with ``grid`` inputs and results side by side as 8-bit RGB."""
+        results = self.translator.several(pictures, size=self.size, seed=self.seed)
+        if not self.grid:
+            return results
+        return [self.beside(picture, result) for picture, result in zip(pictures, results, strict=True)]
+
+    def beside(self, picture: Stored, result: Stored) -> Stored:
+        card = self.translator.card
+        left = card.source.preview(card.source.to_tensor(picture))
+        right = result if result.dtype == np.uint8 and result.shape[2] == 3 else None
+        return np.concatenate(
+            [left, card.target.preview(card.target.to_tensor(result)) if right is None else right], axis=1
+        )
+
+    def translate_bytes(self, data: bytes, name: str) -> Stored:
+        return self.translate([self.read(data, name)])[0]
+
+    def write(self, place: Path | BinaryIO, picture: Stored, ending: str = "") -> None:
+        formats.write(place, picture, ending)
+
+    def write_new(self, place: Path, picture: Stored) -> None:
+        """Write, unless something stands there that may not be replaced."""
+        if place.exists() and not self.overwrite:
+            raise DiptychError(f"{place} exists; give --overwrite to replace it, or another --out.")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        self.write(place, picture)
+
+    def ending(self, source: Path) -> str:
+        """The result's ending: as asked, else the input's where it can hold what comes out, else .png or .npy."""
+        if self.format:
+            return f".{self.format}"
+        kind = self.translator.card.target
+        channels, depth = (3, "uint8") if self.grid else (kind.stored_channels, kind.depth)
+        candidates = [source.suffix.lower(), ".png", ".tif", ".npy"]
+        return next(ending for ending in candidates if formats.holds(ending, channels, depth))
+
+
+def write_all(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> int:
+    """Translate all pictures into ``out``; the exit code is 1 when any could not be done."""
+    places = destinations(job, pictures, out)
+    failures: list[str] = []
+    done, began, total = 0, time.perf_counter(), len(pictures)
+    for group in groups(job, places, failures):
+        try:
+            for (place, _), result in zip(group, job.translate([picture for _, picture in group]), strict=True):
+                job.write_new(place, result)
+                done += 1
+        except DiptychError as problem:
+            failures.append(str(problem))
+        rate = (done + len(failures)) / (time.perf_counter() - began)
+        left = (total - done - len(failures)) / rate if rate else 0
+        if sys.stderr.isatty():
+            print(
+                f"\r\033[K{done}/{total}  {rate:.1f} pictures/s  left {left:.0f} s", end="", file=sys.stderr, flush=True
+            )
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+    print(f"{done} of {total} pictures translated into {out} ({time.perf_counter() - began:.1f} s).")
+    for failure in failures:
+        print(f"not done: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def destinations(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> list[tuple[Path, Path]]:
+    """(source, place of its result); one input may name a file as its result, and no two results may share a place."""
+    one_file = len(pictures) == 1 and out.suffix.lower() in formats.ENDINGS and not out.is_dir()
+    if one_file:
+        return [(pictures[0][0], out)]
+    places: dict[Path, Path] = {}
+    for source, inside in pictures:
+        place = (out / inside).with_suffix(job.ending(source))
+        if place in places:
+            raise UsageError(f"{places[place]} and {source} would both become {place}; translate them separately.")
+        if place.resolve() == source.resolve():
+            raise UsageError(f"{source} would be replaced by its own result; give another --out.")
+        places[place] = source
+    return [(source, place) for place, source in places.items()]
+
+
+def groups(job: Job, places: list[tuple[Path, Path]], failures: list[str]) -> Iterator[list[tuple[Path, Stored]]]:
+    """Read pictures and put neighbours of equal shape together, at most ``job.batch`` of them."""
+    held: list[tuple[Path, Stored]] = []
+    queue = iter(places)
+    while chunk := list(islice(queue, 1)):
+        source, place = chunk[0]
+        try:
+            if place.exists() and not job.overwrite:
+                raise DiptychError(f"{place} exists; give --overwrite to replace it, or another --out.")
+            picture = job.read(source)
+        except DiptychError as problem:
+            failures.append(str(problem))
+            continue
+        if held and (held[0][1].shape != picture.shape or len(held) == job.batch):
+            yield held
+            held = []
+        held.append((place, picture))
+    if held:
+        yield held

@@ -1,0 +1,147 @@
+"""A translator turns a picture into its counterpart. It is what leaves a run; whatever uses a model uses this."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from diptych import checkpoints
+from diptych.card import Card, read_cards
+from diptych.data.transforms import resize
+from diptych.errors import DiptychError, UsageError
+from diptych.formats import from_array, from_pillow, to_pillow
+from diptych.images import Images, Stored
+from diptych.tables import closest
+
+
+class Translator:
+    """A network with its card; load one with ``Translator.load("runs/facades")``."""
+
+    def __init__(self, network: nn.Module, card: Card, device: torch.device | str = "cpu") -> None:
+        self.card = card
+        self.device = torch.device(device)
+        self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @classmethod
+    def load(cls, place: str | Path, way: str = "", checkpoint: str = "latest", device: str = "cpu") -> "Translator":
+        """Load from a run folder or a model folder.
+
+        Args:
+            place: the folder.
+            way: "a-to-b" or "b-to-a" where the run has both; empty = its first.
+            checkpoint: of a run: "latest", "best" or a step such as "8000".
+            device: where to run, such as "cpu" or "cuda".
+
+        Raises:
+            DiptychError: when there is no such folder, way or checkpoint, or the weights are damaged.
+        """
+        folder = Path(place)
+        if not folder.is_dir():
+            raise DiptychError(f"{folder} is no folder; name a run (such as runs/facades) or a model folder.")
+        cards = read_cards(folder / "card.json")
+        if way and way not in cards:
+            raise UsageError(f'{folder} cannot translate "{way}"{closest(way, cards)}; it has {", ".join(cards)}.')
+        card = cards[way] if way else next(iter(cards.values()))
+        network = card.spec.build()
+        tensors = checkpoints.load(weights_path(folder, checkpoint)).tensors
+        try:
+            network.load_state_dict(network_weights(tensors, card))
+        except RuntimeError as problem:
+            raise DiptychError(
+                f"the weights in {folder} are not those of its card: {str(problem).splitlines()[0]}"
+            ) from None
+        return cls(network, card, device)
+
+    @overload
+    def __call__(
+        self, picture: Image.Image, *, size: tuple[int, int] | None = ..., seed: int | None = ...
+    ) -> Image.Image: ...
+    @overload
+    def __call__(
+        self, picture: np.ndarray, *, size: tuple[int, int] | None = ..., seed: int | None = ...
+    ) -> np.ndarray: ...
+    @overload
+    def __call__(
+        self, picture: Sequence[Any], *, size: tuple[int, int] | None = ..., seed: int | None = ...
+    ) -> list[Any]: ...
+
+    def __call__(self, picture: Any, *, size: tuple[int, int] | None = None, seed: int | None = None) -> Any:
+        """Translate one picture, or each of a list.
+
+        Args:
+            picture: PIL, or numpy of shape (H, W) or (H, W, C); the result is of the same family and size, and of the
+                channels and depth of the target's Kind. A float array must lie in the source Kind's range.
+            size: (height, width) to which the picture is resized for the network and from which the result is resized
+                back; None = its own size, padded to the network's multiple and cropped back.
+            seed: of the noise; None = the card's. The same picture and seed give the same result every time.
+        """
+        if isinstance(picture, list | tuple):
+            return [self(one, size=size, seed=seed) for one in picture]
+        if isinstance(picture, np.ndarray):
+            return self.stored(from_array(picture, self.card.source), size=size, seed=seed)
+        if isinstance(picture, Image.Image):
+            return to_pillow(self.stored(from_pillow(picture, self.card.source), size=size, seed=seed))
+        raise UsageError(f"a picture is a PIL image or a numpy array, not {type(picture).__name__}.")
+
+    def stored(self, picture: Stored, *, size: tuple[int, int] | None = None, seed: int | None = None) -> Stored:
+        """Translate a picture as read from a file: H x W x C of the source's Kind to the same of the target's."""
+        return self.several([picture], size=size, seed=seed)[0]
+
+    def several(
+        self, pictures: Sequence[Stored], *, size: tuple[int, int] | None = None, seed: int | None = None
+    ) -> list[Stored]:
+        """Translate pictures of equal height and width in one batch; each comes out as it would alone."""
+        height, width = pictures[0].shape[:2]
+        seen = [resize(picture, *size) for picture in pictures] if size else list(pictures)
+        result = self.batch(torch.stack([self.card.source.to_tensor(picture) for picture in seen]), seed=seed)
+        target = self.card.target
+        stored = [target.to_stored(one, source=picture) for one, picture in zip(result, seen, strict=True)]
+        return [resize(one, height, width) for one in stored] if size else stored
+
+    @torch.inference_mode()
+    def batch(self, source: Images, *, seed: int | None = None) -> Images:
+        """(batch, channels, height, width) in [-1, 1] to the same of the target; any height and width."""
+        height, width = source.shape[-2:]
+        padded = pad(source, self.card.multiple).to(self.device, memory_format=torch.channels_last)
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(self.card.seed if seed is None else seed)
+            result: Tensor = self.network(padded)
+        return result[..., :height, :width].float().cpu()
+
+
+def pad(images: Images, multiple: int) -> Images:
+    """Grow to the right and below, by reflection as far as the picture reaches, until ``multiple`` divides both sides."""
+    height, width = images.shape[-2:]
+    below, right = -height % multiple, -width % multiple
+    mirrored = functional.pad(images, (0, min(right, width - 1), 0, min(below, height - 1)), mode="reflect")
+    rest = (right - min(right, width - 1), below - min(below, height - 1))
+    return functional.pad(mirrored, (0, rest[0], 0, rest[1]), mode="replicate") if any(rest) else mirrored
+
+
+def weights_path(folder: Path, checkpoint: str) -> Path:
+    """The weights file of a model folder or of a run's checkpoint."""
+    if (folder / "weights.safetensors").is_file():
+        return folder / "weights.safetensors"
+    saved = {path.stem: path for path in (folder / "checkpoints").glob("*.safetensors")}
+    steps = sorted(stem for stem in saved if stem.isdigit())
+    name = checkpoint.zfill(8) if checkpoint.isdigit() else checkpoint
+    if checkpoint == "latest" and steps:
+        name = steps[-1]
+    if name not in saved:
+        there = ", ".join(str(int(step)) for step in steps) + (", best" if "best" in saved else "")
+        raise DiptychError(f'{folder} has no checkpoint "{checkpoint}"; there is {there or "none yet"}.')
+    return saved[name]
+
+
+def network_weights(tensors: dict[str, Tensor], card: Card) -> dict[str, Tensor]:
+    """The network's own tensors out of a checkpoint's: the running average where meant, buffers from the system."""
+    weights = {}
+    for root in ("system", "average") if card.averaged else ("system",):
+        prefix = f"{root}.{card.module}."
+        weights |= {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    return weights

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from diptych.errors import DiptychError
 
@@ -74,7 +74,7 @@ def pillow_reads_tiff(data: bytes) -> bool:
             bits, samples = tags.get(258, (1,)), tags.get(277, 1)
             known = len(picture.getbands()) == samples or picture.mode == "P"
             return picture.mode in EIGHT_BIT and max(bits) <= 8 and known
-    except (Image.UnidentifiedImageError, struct.error, TypeError):
+    except (UnidentifiedImageError, struct.error, TypeError):
         return False
 
 

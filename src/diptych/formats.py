@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from diptych import codecs
 from diptych.codecs import Raw, holds
@@ -90,7 +90,7 @@ def explained(data: bytes, ending: str, name: str) -> Raw:
         raise DiptychError(
             f"{name} is larger than {MAX_PIXELS:,} pixels; make it smaller, or set DIPTYCH_MAX_PIXELS."
         ) from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise DiptychError(
             f"{name} is no picture that can be read, whatever its ending says; remove or replace it."
         ) from None
@@ -131,7 +131,7 @@ def probe(path: Path) -> Header:
         raise DiptychError(
             f"{path} is larger than {MAX_PIXELS:,} pixels; make it smaller, or set DIPTYCH_MAX_PIXELS."
         ) from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise DiptychError(
             f"{path} is no picture that can be read, whatever its ending says; remove or replace it."
         ) from None

@@ -81,7 +81,7 @@ class Kind:
         planes = np.ascontiguousarray(stored.transpose(2, 0, 1), dtype=np.float32)
         if self.colour in ("lightness", "chroma"):
             lab = rgb_to_lab(np.clip((planes - low) / (high - low), 0, 1))
-            planes = lab[:1] / 50 - 1 if self.colour == "lightness" else lab[1:] / 110
+            planes = lab[:1] / np.float32(50) - 1 if self.colour == "lightness" else lab[1:] / np.float32(110)
         else:
             planes *= np.float32(2 / (high - low))
             planes -= np.float32(1 + 2 * low / (high - low))
@@ -125,7 +125,8 @@ class Kind:
             planes = np.clip(tensor.detach().float().cpu().numpy(), -1, 1)
             planes = planes[:3] if len(planes) >= 3 else np.repeat(planes[:1], 3, axis=0)
             shares = (planes.transpose(1, 2, 0) + 1) / 2
-        return np.rint(shares * 255).astype(np.uint8)
+        seen: npt.NDArray[np.uint8] = np.rint(shares * 255).astype(np.uint8)
+        return seen
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a card."""
@@ -163,4 +164,5 @@ def lab_to_rgb(lab: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     xyz = np.where(bent > 6 / 29, bent**3, 3 * (6 / 29) ** 2 * (bent - 4 / 29)) * WHITE
     linear = np.einsum("ij,jhw->ihw", FROM_XYZ, xyz)
     curved = 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
-    return np.where(linear <= 0.0031308, 12.92 * linear, curved).astype(np.float32)
+    rgb: npt.NDArray[np.float32] = np.where(linear <= 0.0031308, 12.92 * linear, curved).astype(np.float32)
+    return rgb

@@ -84,4 +84,5 @@ def gradient_penalty(judge: Callable[[Tensor], Logits], real: Pictures, fake: Pi
     between = torch.lerp(fake.detach().float(), real.detach().float(), mix).requires_grad_()
     logits = judge(between).float()
     (gradient,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
-    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    lengths: Tensor = gradient.flatten(1).square().sum(dim=1).sqrt()
+    return (lengths - 1).square().mean()

@@ -12,10 +12,10 @@ from torch.nn import functional
 
 from diptych import checkpoints
 from diptych.card import Card, read_cards
-from diptych.data.transforms import resize
 from diptych.errors import DiptychError, UsageError
 from diptych.formats import from_array, from_pillow, to_pillow
 from diptych.images import Images, Stored
+from diptych.resampling import resize
 from diptych.tables import closest
 
 
@@ -140,7 +140,7 @@ def weights_path(folder: Path, checkpoint: str) -> Path:
 
 def network_weights(tensors: dict[str, Tensor], card: Card) -> dict[str, Tensor]:
     """The network's own tensors out of a checkpoint's: the running average where meant, buffers from the system."""
-    weights = {}
+    weights: dict[str, Tensor] = {}
     for root in ("system", "average") if card.averaged else ("system",):
         prefix = f"{root}.{card.module}."
         weights |= {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,7 +1,9 @@
 """Datasets: an index and a random generator in, a source and a target out."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +15,7 @@ from diptych.data.layouts import Entry, discover
 from diptych.data.settings import DataSettings, as_size
 from diptych.data.transforms import Geometry
 from diptych.errors import DiptychError
-from diptych.formats import luma
+from diptych.formats import luma, probe
 from diptych.images import Kind, Stored
 
 
@@ -34,12 +36,12 @@ class Dataset(Protocol):
 class Sampler:
     """Geometry and kinds, shared by the datasets: ``train`` draws crops and mirrors, else pictures are taken whole."""
 
-    def __init__(self, settings: DataSettings, train: bool) -> None:
+    def __init__(self, settings: DataSettings, train: bool, cache: Cache | None = None) -> None:
         self.settings = settings
         self.train = train
         sizes = as_size(settings.load_size), as_size(settings.crop_size)
         self.geometry = Geometry(*sizes, settings.fit, settings.mirror, settings.filter)
-        self.cache = Cache(settings.cache_gib)
+        self.cache = cache or Cache(settings.cache_gib)
 
     def cut(self, pictures: Sequence[Stored], rng: np.random.Generator) -> list[Stored]:
         """The same window of every picture."""
@@ -54,10 +56,14 @@ class Sampler:
 class Pairs:
     """Aligned pictures: side by side in one file, or matched by name; both halves get the same crop and mirroring."""
 
-    def __init__(self, settings: DataSettings, entries: Sequence[Entry], train: bool) -> None:
-        self.sampler = Sampler(settings, train)
+    def __init__(
+        self, settings: DataSettings, entries: Sequence[Entry], train: bool, cache: Cache | None = None
+    ) -> None:
+        self.sampler = Sampler(settings, train, cache)
         self.settings = settings
         self.entries = entries
+        several = len(entries[0].a) > 1
+        self.kinds = stack_kinds(entries[0].a, settings.source) if several else [settings.source]
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -67,31 +73,28 @@ class Pairs:
 
     def pair(self, index: int) -> tuple[Stored, Stored]:
         """The stored source and target, as large as they are in the file."""
-        entry, settings = self.entries[index], self.settings
+        entry, settings, read = self.entries[index], self.settings, self.sampler.cache.read
         swapped = settings.direction == "b-to-a"
         if entry.b is None:
-            return self.half(index, "b" if swapped else "a", settings.source), self.half(
-                index, "a" if swapped else "b", settings.target
-            )
-        a, b = entry.a, (entry.b,)
-        sources, targets = (b, a) if swapped and len(a) == 1 else (a, b)
-        source = stacked([*sources], settings.source, self.sampler.cache)
-        target = self.sampler.cache.read(targets[0], settings.target)
-        if source.shape[:2] != target.shape[:2]:
-            raise DiptychError(
-                f"{sources[0]} is {size_of(source)} and its partner {targets[0]} is {size_of(target)}; "
-                f"partners must be of one size."
-            )
-        return source, target
+            path = entry.a[0]
+            source = read(path, settings.source)
+            target = source if settings.source == settings.target else read(path, settings.target)
+            return half_of(source, path, "b" if swapped else "a"), half_of(target, path, "a" if swapped else "b")
+        sources, path = ((entry.b,), entry.a[0]) if swapped else (entry.a, entry.b)
+        pictures = [read(source_path, kind) for source_path, kind in zip(sources, self.kinds, strict=True)]
+        target = read(path, settings.target)
+        for source_path, picture in zip(sources, pictures, strict=True):
+            if picture.shape[:2] != target.shape[:2]:
+                raise DiptychError(
+                    f"{source_path} is {size_of(picture)} and its partner {path} is {size_of(target)}; "
+                    f"partners must be of one size."
+                )
+        return pictures[0] if len(pictures) == 1 else np.concatenate(pictures, axis=2), target
 
     def half(self, index: int, side: str, kind: Kind) -> Stored:
         """The left (a) or right (b) half of a side-by-side picture."""
         path = self.entries[index].a[0]
-        picture = self.sampler.cache.read(path, kind)
-        middle, odd = divmod(picture.shape[1], 2)
-        if odd or not middle:
-            raise DiptychError(f"{path} is {size_of(picture)}: a side-by-side pair must have an even width.")
-        return picture[:, :middle] if side == "a" else picture[:, middle:]
+        return half_of(self.sampler.cache.read(path, kind), path, side)
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         source, target = self.sampler.cut(self.pair(index), rng)
@@ -108,8 +111,9 @@ class Unpaired:
         sizes: tuple[int, int],
         names: Sequence[str],
         train: bool,
+        cache: Cache | None = None,
     ) -> None:
-        self.sampler = Sampler(settings, train)
+        self.sampler = Sampler(settings, train, cache)
         self.read = read
         self.sizes = sizes
         self.names = names
@@ -133,9 +137,14 @@ class Derived:
     """One pile of pictures; the source is made from the target after the crop."""
 
     def __init__(
-        self, settings: DataSettings, entries: Sequence[Entry], train: bool, derive: Callable[[Stored], Stored]
+        self,
+        settings: DataSettings,
+        entries: Sequence[Entry],
+        train: bool,
+        derive: "Derive",
+        cache: Cache | None = None,
     ) -> None:
-        self.sampler = Sampler(settings, train)
+        self.sampler = Sampler(settings, train, cache)
         self.entries = entries
         self.derive = derive
 
@@ -148,48 +157,72 @@ class Derived:
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         picture = self.sampler.cache.read(self.entries[index].a[0], self.sampler.settings.target)
         (target,) = self.sampler.cut([picture], rng)
-        return self.sampler.tensors(self.derive(target), target)
+        return self.sampler.tensors(self.derive(target, self.sampler.settings), target)
 
 
-def grey(picture: Stored) -> Stored:
+Derive = Callable[[Stored, DataSettings], Stored]
+"""(the stored target, settings) to the stored source."""
+EIGHT_BIT = Kind()
+
+
+def edge_source(picture: Stored, settings: DataSettings) -> Stored:
+    """Edges are found in 8 bits, whatever the depths and ranges of the two Kinds."""
+    return converted(edges(converted(picture, settings.target, EIGHT_BIT)), EIGHT_BIT, settings.source)
+
+
+def grey_source(picture: Stored, settings: DataSettings) -> Stored:
     """One channel of ITU-R BT.601 luma."""
-    return luma(picture) if picture.shape[2] == 3 else picture
+    return converted(luma(picture) if picture.shape[2] == 3 else picture, settings.target, settings.source)
 
 
-def same(picture: Stored) -> Stored:
+def same_source(picture: Stored, settings: DataSettings) -> Stored:
     """Colorization: the Kinds take lightness and chroma from the same RGB picture (pix2pix, section 6.2)."""
     return picture
 
 
-DERIVE: dict[str, Callable[[Stored], Stored]] = {"edges": edges, "greyscale": grey, "colorization": same}
+DERIVE: dict[str, Derive] = {"edges": edge_source, "greyscale": grey_source, "colorization": same_source}
 
 
-def stacked(paths: list, kind: Kind, cache: Cache) -> Stored:  # type: ignore[type-arg]
-    """One picture, or several of them as the channels of one."""
-    if len(paths) == 1:
-        return cache.read(paths[0], kind)
+def converted(picture: Stored, found: Kind, wanted: Kind) -> Stored:
+    """The same shares of the value range in another depth and range; channels are left alone."""
+    if (found.depth, found.range) == (wanted.depth, wanted.range):
+        return picture
+    (low, high), (new_low, new_high) = found.range, wanted.range
+    values = np.clip((picture.astype(np.float64) - low) / (high - low), 0, 1) * (new_high - new_low) + new_low
+    return values.astype(np.float32) if wanted.depth == "float32" else np.rint(values).astype(wanted.depth)
+
+
+def half_of(picture: Stored, path: Path, side: str) -> Stored:
+    middle, odd = divmod(picture.shape[1], 2)
+    if odd or not middle:
+        raise DiptychError(f"{path} is {size_of(picture)}: a side-by-side pair must have an even width.")
+    return picture[:, :middle] if side == "a" else picture[:, middle:]
+
+
+def stack_kinds(paths: Sequence[Path], kind: Kind) -> list[Kind]:
+    """As what to read each of several pictures that together make one of ``kind``, its channels theirs in order.
+
+    The number of channels is stated by the Kind; how many each folder brings is read from its first file. Where that
+    does not add up, all are read as grey, or all as RGB, if that does.
+    """
+    counts = [colour_channels(path) for path in paths]
     share, rest = divmod(kind.stored_channels, len(paths))
-    if rest:
-        raise DiptychError(
-            f"data.source has {kind.stored_channels} channels for {len(paths)} source folders; "
-            f'set data.source = {{ colour = "channels", channels = N }} with N divisible by {len(paths)}.'
-        )
-    colours = {1: "grey", 3: "rgb"}
-    one = Kind(
-        colours.get(share, "channels"),
-        kind.depth,
-        0 if share in colours else share,
-        kind.low,
-        kind.high,
-        kind.background,
-    )  # type: ignore[arg-type]
-    pictures = [cache.read(path, one) for path in paths]
-    for path, picture in zip(paths, pictures, strict=True):
-        if picture.shape[:2] != pictures[0].shape[:2]:
+    if sum(counts) != kind.stored_channels:
+        if rest or share not in (1, 3):
+            found = ", ".join(f"{path} {count}" for path, count in zip(paths, counts, strict=True))
             raise DiptychError(
-                f"{path} is {size_of(picture)} and {paths[0]} is {size_of(pictures[0])}; they must be of one size."
+                f"data.source has {kind.stored_channels} channels, and its files have others ({found}); "
+                f'set data.source = {{ colour = "channels", channels = {sum(counts)} }}.'
             )
-    return np.concatenate(pictures, axis=2)
+        counts = [share] * len(paths)
+    plain = {1: replace(kind, colour="grey", channels=0), 3: replace(kind, colour="rgb", channels=0)}
+    return [plain.get(count) or replace(kind, colour="channels", channels=count) for count in counts]
+
+
+def colour_channels(path: Path) -> int:
+    """Channels without opacity, which only picture formats have."""
+    found = probe(path).channels
+    return found - 1 if found in (2, 4) and path.suffix.lower() in (".png", ".webp") else found
 
 
 def size_of(picture: Stored) -> str:
@@ -206,10 +239,11 @@ def open_dataset(settings: DataSettings, split: str, train: bool) -> Dataset:
     if split not in layout.splits:
         raise DiptychError(f'{settings.folder} has no split "{split}"; it has {", ".join(layout.splits)}.')
     entries = layout.splits[split]
+    cache = Cache(settings.cache_gib if train else 0.0)  # one budget, for what is read again and again
     if settings.task in DERIVE:
-        return Derived(settings, entries, train, DERIVE[settings.task])
+        return Derived(settings, entries, train, DERIVE[settings.task], cache)
     if settings.task == "pairs":
-        return Pairs(settings, entries, train)
+        return Pairs(settings, entries, train, cache)
     others = layout.others.get(split, [])
     if not others:
         raise DiptychError(f'{settings.folder} has no second pile for the split "{split}".')
@@ -217,11 +251,11 @@ def open_dataset(settings: DataSettings, split: str, train: bool) -> Dataset:
     sides = [(others, "b"), (entries, "a")] if swapped else [(entries, "a"), (others, "b")]
     readers = []
     for (pile, side), kind in zip(sides, (settings.source, settings.target), strict=True):
-        pairs = Pairs(settings, pile, train)
+        pairs = Pairs(settings, pile, train, cache)
         halves = layout.kind == "side-by-side"
         readers.append(partial(pairs.half, side=side, kind=kind) if halves else partial(read_entry, pairs, kind))
     sizes = (len(sides[0][0]), len(sides[1][0]))
-    return Unpaired(settings, readers, sizes, [entry.name for entry in sides[0][0]], train)
+    return Unpaired(settings, readers, sizes, [entry.name for entry in sides[0][0]], train, cache)
 
 
 def read_entry(pairs: Pairs, kind: Kind, index: int) -> Stored:

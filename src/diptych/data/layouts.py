@@ -1,33 +1,34 @@
 """What a folder of pictures is: which files belong together, and to which split they belong."""
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import product
 from pathlib import Path
 
-from diptych.data.settings import DataSettings
+from diptych.data.settings import DataSettings, root_of
 from diptych.errors import DiptychError
 from diptych.formats import ENDINGS, list_pictures
 
 SPLIT_NAMES = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
-DOMAIN_NAMES = (
-    ("A", "B"),
+SHAPES = ("{split}{name}", "{split}_{name}", "{name}_{split}", "{split}/{name}", "{name}/{split}")
+FAMILIES = (
     ("a", "b"),
-    ("source", "target"),
-    ("sources", "targets"),
-    ("input", "output"),
-    ("inputs", "outputs"),
-    ("input", "target"),
-    ("inputs", "targets"),
-    ("label", "photo"),
-    ("labels", "photos"),
-    ("label", "image"),
-    ("labels", "images"),
-    ("label", "img"),
-    ("labels", "img"),
     ("x", "y"),
-    ("X", "Y"),
+    ("source sources", "target targets"),
+    ("input inputs", "output outputs target targets"),
+    ("label labels edges sketch sketches", "photo photos image images img imgs picture pictures"),
+    ("photo photos image images img imgs picture pictures", "mask masks annotation annotations gt"),
+    ("", "annot"),  # train and trainannot
 )
+"""Names of the folders of a and of b, whatever their capitals."""
+NAME_THEM = "name them with data.source_folders and data.target_folder"
+
+Folders = dict[str, list[Path]]
+"""By split, the folders that belong together; the split "" is of those that are not divided."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Entry:
 class Layout:
     """What was recognised: kind is "side-by-side", "folders", "unpaired" or "single"; a and b are as the folder has them.
 
-    Of "unpaired" layouts the splits hold all of a, and ``others`` all of b.
+    Of "unpaired" layouts the splits hold all of a, and ``others`` all of b. ``problems`` names each file that is left
+    out because it lacks a partner.
     """
 
     kind: str
@@ -53,154 +55,198 @@ class Layout:
     problems: tuple[str, ...] = ()
 
 
-def root_of(settings: DataSettings) -> Path:
-    """The folder that the settings name.
-
-    Raises:
-        DiptychError: when there is none.
-    """
-    if not settings.folder:
-        raise DiptychError("data.folder is not set; say where the pictures are: data.folder=FOLDER.")
-    path = Path(settings.folder).expanduser()
-    if path.is_dir():
-        return path
-    if path.is_file():
-        raise DiptychError(f"data.folder is {path}, which is a file; give the folder that it lies in.")
-    from diptych.data.catalog import resolve  # the catalogue is needed only for names
-
-    return resolve(settings.folder)
-
-
 def discover(settings: DataSettings) -> Layout:
     """Recognise the layout of ``settings.folder``, or follow what the settings name.
 
     Raises:
-        DiptychError: when the folder holds nothing that fits the task, with what was looked for.
+        DiptychError: when the folder holds nothing that fits the task, with what was looked for; when it can be
+            understood in two ways, or a picture is in two splits.
     """
     root = root_of(settings)
+    layout = recognised(root, settings)
+    no_overlap({split: [*pile, *layout.others.get(split, [])] for split, pile in layout.splits.items()})
+    unused = left_over(root, layout)
+    return replace(layout, words=f"{layout.words}; not used: {', '.join(unused)}") if unused else layout
+
+
+def recognised(root: Path, settings: DataSettings) -> Layout:
     if settings.task not in ("pairs", "unpaired"):
-        return with_splits(
-            "single", f"pictures, from which the source is derived ({settings.task})", singles(root), settings
-        )
-    if settings.source_folders or settings.target_folder:
-        return named_folders(root, settings)
-    found = domain_folders(root) if settings.layout != "side-by-side" else {}
+        words = f"pictures, from which the source is derived ({settings.task})"
+        return with_splits("single", words, singles(root, settings.target_folder), settings)
+    if settings.source_folders:
+        return of_folders(*named_folders(root, [*settings.source_folders, settings.target_folder]), settings)
+    found, lacking = domain_folders(root) if settings.layout != "side-by-side" else ({}, [])
     if found:
-        return two_folders(found, settings)
+        return of_folders(found, lacking, settings)
     if settings.layout == "folders":
-        raise DiptychError(f"{root} has no pair of folders that is known (such as A and B, or trainA and trainB).")
-    entries = singles(root)
-    if settings.task == "unpaired":
-        layout = with_splits(
-            "side-by-side", "side by side pictures (a|b), their halves taken as two piles", entries, settings
-        )
-        return Layout("side-by-side", layout.words, layout.splits, layout.splits)
-    return with_splits("side-by-side", "side by side pictures (a|b)", entries, settings)
-
-
-def singles(root: Path) -> dict[str, list[Entry]]:
-    """Pictures of the split folders, or those of the folder itself under the split "" (to be split by share)."""
-    splits: dict[str, list[Entry]] = {}
-    for split, names in SPLIT_NAMES.items():
-        for name in names:
-            if (root / name).is_dir() and (pictures := list_pictures(root / name)):
-                splits[split] = [Entry(path.stem, (path,)) for path in pictures]
-    if splits:
-        return splits
-    pictures = list_pictures(root)
-    if not pictures:
         raise DiptychError(
-            f"there is no picture in {root}, nor in its folders train, val or test, nor folders such as A and B or trainA "
-            f"and trainB (endings: {' '.join(sorted(ENDINGS))})."
+            f"{root} has no pair of folders that is known (A and B, trainA and trainB, ...); {NAME_THEM}."
         )
-    return {"": [Entry(path.stem, (path,)) for path in pictures]}
+    words = "side by side pictures (a|b)" + (", their halves taken as two piles" if settings.task == "unpaired" else "")
+    layout = with_splits("side-by-side", words, singles(root), settings)
+    return replace(layout, others=layout.splits) if settings.task == "unpaired" else layout
 
 
-def domain_folders(root: Path) -> dict[str, tuple[Path, Path]]:
-    """The two domains' folders by split; "" where they have none. trainA/trainB, train/A and A/train are all known."""
-    found: dict[str, tuple[Path, Path]] = {}
-    for first, second in DOMAIN_NAMES:
-        for split, names in SPLIT_NAMES.items():
-            for name in names:
-                shapes = [
-                    (root / f"{name}{first}", root / f"{name}{second}"),
-                    (root / f"{name}_{first}", root / f"{name}_{second}"),
-                    (root / name / first, root / name / second),
-                    (root / first / name, root / second / name),
-                ]
-                for a, b in shapes:
-                    if a.is_dir() and b.is_dir() and not a.samefile(b):
-                        found.setdefault(split, (a, b))
-        if found:
-            return found
-        a, b = root / first, root / second
-        if a.is_dir() and b.is_dir() and not a.samefile(b):
-            return {"": (a, b)}
-    return {}
-
-
-def two_folders(found: dict[str, tuple[Path, Path]], settings: DataSettings) -> Layout:
-    names = ", ".join(f"{a.name} and {b.name}" for a, b in found.values())
-    if settings.task == "unpaired":
-        piles = [{s: [Entry(p.stem, (p,)) for p in filled(pair[i])] for s, pair in found.items()} for i in (0, 1)]
-        first = with_splits("unpaired", f"two piles in {names}", piles[0], settings)
-        second = with_splits("unpaired", "", piles[1], settings)
-        return Layout("unpaired", first.words, first.splits, second.splits)
-    splits, problems = {}, []
-    for split, (a, b) in found.items():
-        splits[split], lost = matched([a], b)
-        problems += lost
-    layout = with_splits("folders", f"two folders matched by name ({names})", splits, settings)
-    return Layout(layout.kind, layout.words, layout.splits, problems=tuple(problems))
-
-
-def named_folders(root: Path, settings: DataSettings) -> Layout:
-    """The folders that the recipe names; {split} in a name stands for train, val and test."""
-    if not settings.source_folders or not settings.target_folder:
-        raise DiptychError("data.source_folders and data.target_folder go together; set both.")
-    wanted = [*settings.source_folders, settings.target_folder]
-    divided = any("{split}" in name for name in wanted)
-    splits, problems = {}, []
-    for split in SPLIT_NAMES if divided else ("",):
-        folders = [root / name.replace("{split}", split) for name in wanted]
-        if divided and not all(folder.is_dir() for folder in folders):
-            continue
-        for folder in folders:
-            if not folder.is_dir():
-                raise DiptychError(f"there is no folder {folder}; correct data.source_folders or data.target_folder.")
-        splits[split], lost = matched(folders[:-1], folders[-1])
-        problems += lost
-    if not splits:
-        raise DiptychError(f"{root} has none of the folders {', '.join(wanted)} for train, val or test.")
-    layout = with_splits(
-        "folders", f"{' + '.join(settings.source_folders)} -> {settings.target_folder}", splits, settings
-    )
-    return Layout(layout.kind, layout.words, layout.splits, problems=tuple(problems))
-
-
-def filled(folder: Path) -> list[Path]:
-    pictures = list_pictures(folder)
+def pictures_in(folder: Path) -> list[Path]:
+    """In natural order; an empty or unreadable folder is an error, never taken for one that is not there."""
+    try:
+        pictures = list_pictures(folder)
+    except OSError as problem:
+        raise DiptychError(f"the folder {folder} cannot be read: {problem.strerror}.") from None
     if not pictures:
-        raise DiptychError(f"there is no picture in {folder} (endings: {' '.join(sorted(ENDINGS))}).")
+        within = ", ".join(inside.name for inside in folders_in(folder)[:5])
+        remedy = f"its folders ({within}) have no names that are known: {NAME_THEM}" if within else "fill or remove it"
+        raise DiptychError(f"there is no picture in {folder}; {remedy} (endings: {' '.join(sorted(ENDINGS))}).")
     return pictures
 
 
-def matched(sources: list[Path], target: Path) -> tuple[list[Entry], list[str]]:
+def folders_in(folder: Path) -> list[Path]:
+    """Without a look at each file, which would take long where there are very many; none where they cannot be seen."""
+    try:
+        with os.scandir(folder) as items:
+            return sorted(Path(item) for item in items if item.is_dir() and not item.name.startswith((".", "__")))
+    except OSError:
+        return []
+
+
+class Tree:
+    """Finds folders one or two levels down, whatever their capitals."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.alike: dict[str, list[Path]] = {}
+        for child in folders_in(root):
+            for path in (child, *folders_in(child)):
+                self.alike.setdefault(path.relative_to(root).as_posix().lower(), []).append(path)
+
+    def find(self, name: str) -> Path | None:
+        if (self.root / name).is_dir():
+            return self.root / name
+        alike = self.alike.get(name.lower(), [])
+        if len(alike) > 1:
+            raise DiptychError(f"{alike[0]} and {alike[1]} differ only in their capitals; rename or remove one.")
+        return alike[0] if alike else None
+
+
+def by_split(tree: Tree, names: Sequence[str]) -> tuple[Folders, list[str]]:
+    """The folders called ``names`` for each split, and a sentence for each split that lacks some of them.
+
+    Raises:
+        DiptychError: when two sets of folders claim one split.
+    """
+    found: Folders = {}
+    lacking = []
+    shapes = ("{name}",) if any("{split}" in name for name in names) else SHAPES if all(names) else SHAPES[:1]
+    for split, words in SPLIT_NAMES.items():
+        for word, shape in product(words, shapes):
+            wanted = [shape.replace("{name}", name).replace("{split}", word) for name in names]
+            folders = [tree.find(name) for name in wanted]
+            present = [folder for folder in folders if folder is not None]
+            if len(present) == len(names) and split in found:
+                raise DiptychError(f"{found[split][0]} and {present[0]} are both for {split}; remove or rename one.")
+            if len(present) == len(names):
+                found[split] = present
+            elif present and len(set(wanted)) > 1:
+                missing = ", ".join(name for name, folder in zip(wanted, folders, strict=True) if folder is None)
+                lacking.append(f"{present[0]} is not used: it has no partner {missing}; add that, or remove this one.")
+    whole = [folder for folder in map(tree.find, filter(None, names)) if folder is not None]
+    if not found and len(whole) == len(names):
+        return {"": whole}, []
+    return found, lacking if found else []
+
+
+def domain_folders(root: Path) -> tuple[Folders, list[str]]:
+    """The folders of the two domains, whichever of the usual names they have: trainA, train/A and A/train are all known."""
+    tree = Tree(root)
+    pairs = [pair for first, second in FAMILIES for pair in product(first.split() or [""], second.split())]
+    ways = [way for way in (by_split(tree, pair) for pair in pairs) if way[0]]
+    if len(ways) > 1:
+        first, second = (" and ".join(folder.name for folder in next(iter(found.values()))) for found, _ in ways[:2])
+        raise DiptychError(f"{root} has several pairs of folders ({first}; {second}); {NAME_THEM}.")
+    return ways[0] if ways else ({}, [])
+
+
+def named_folders(root: Path, names: Sequence[str]) -> tuple[Folders, list[str]]:
+    """The folders that the recipe names; {split} in a name stands for train, val and test."""
+    found, lacking = by_split(Tree(root), names)
+    if not found:
+        absent = next((name for name in names if not (root / name).is_dir()), names[0])
+        raise DiptychError(
+            f"there is no folder {root / absent}, nor one for train, val or test; "
+            f"correct data.source_folders or data.target_folder."
+        )
+    return found, lacking
+
+
+def left_over(root: Path, layout: Layout) -> list[str]:
+    """Names of folders in ``root`` that hold pictures of which none is used: the layout may have been mistaken."""
+    used = {path.parent for pile in (*layout.splits.values(), *layout.others.values()) for path in files_of(pile)}
+    used |= {folder.parent for folder in used}
+    names = []
+    for folder in folders_in(root):
+        with suppress(OSError):  # of no concern here
+            if folder not in used and list_pictures(folder):
+                names.append(folder.name)
+    return names
+
+
+def singles(root: Path, folder: str = "") -> dict[str, list[Entry]]:
+    """Pictures of the split folders, or those of the folder itself under the split "" (to be split by share)."""
+    found = named_folders(root, [folder])[0] if folder else {"": [root]}
+    if "" in found:
+        inside, _ = by_split(Tree(found[""][0]), ["{split}"])
+        found = inside or found
+    return {split: entries_of(place) for split, (place,) in found.items()}
+
+
+def entries_of(folder: Path) -> list[Entry]:
+    return [Entry(path.stem, (path,)) for path in pictures_in(folder)]
+
+
+def of_folders(found: Folders, lacking: list[str], settings: DataSettings) -> Layout:
+    """Examples from folders that belong together, the last of them b."""
+    names = ", ".join(" and ".join(folder.name for folder in folders) for folders in found.values())
+    if settings.task == "unpaired":
+        piles = [{split: entries_of(pair[side]) for split, pair in found.items()} for side in (0, 1)]
+        first, second = (with_splits("unpaired", f"two piles in {names}", pile, settings) for pile in piles)
+        return replace(first, others=second.splits, problems=tuple(lacking))
+    splits = {}
+    problems = list(lacking)
+    for split, folders in found.items():
+        splits[split], lost = matched(folders)
+        problems += lost
+    layout = with_splits("folders", f"folders matched by name ({names})", splits, settings)
+    return replace(layout, problems=tuple(problems))
+
+
+def matched(folders: Sequence[Path]) -> tuple[list[Entry], list[str]]:
     """Examples whose name is in every folder, and a sentence for each picture that lacks a partner."""
-    piles = [{path.stem: path for path in filled(folder)} for folder in [*sources, target]]
+    piles = [by_name(folder) for folder in folders]
     complete = [name for name in piles[0] if all(name in pile for pile in piles)]
-    problems = []
-    for pile in piles:
-        for name in pile.keys() - set(complete):
-            lacking = next(other for other, p in zip([*sources, target], piles, strict=True) if name not in p)
-            problems.append(f"{pile[name]} has no partner in {lacking}; add it there, or remove this one.")
     if not complete:
         raise DiptychError(
-            f"no name in {sources[0]} is also in {target}; partners must be called alike, whatever their ending."
+            f"no name in {folders[0]} is also in {folders[-1]}; partners must be called alike, whatever their ending."
         )
-    return [Entry(name, tuple(pile[name] for pile in piles[:-1]), piles[-1][name]) for name in complete], sorted(
-        problems
-    )
+    problems = []
+    for pile in piles:
+        for name in sorted(pile.keys() - set(complete)):
+            bare = next(folder for folder, other in zip(folders, piles, strict=True) if name not in other)
+            problems.append(f"{pile[name]} has no partner in {bare}; add it there, or remove this one.")
+    return [Entry(name, tuple(pile[name] for pile in piles[:-1]), piles[-1][name]) for name in complete], problems
+
+
+def by_name(folder: Path) -> dict[str, Path]:
+    pile: dict[str, Path] = {}
+    for path in pictures_in(folder):
+        if path.stem in pile:
+            raise DiptychError(f"{pile[path.stem]} and {path.name} would have the same partner; rename one.")
+        pile[path.stem] = path
+    return pile
+
+
+def files_of(entries: Iterable[Entry]) -> list[Path]:
+    """All files of the entries."""
+    return [path for entry in entries for path in (*entry.a, *([entry.b] if entry.b else []))]
 
 
 def with_splits(kind: str, words: str, splits: dict[str, list[Entry]], settings: DataSettings) -> Layout:
@@ -213,27 +259,34 @@ def with_splits(kind: str, words: str, splits: dict[str, list[Entry]], settings:
         splits["train"] = whole
     if "train" not in splits:
         raise DiptychError(
-            f"{settings.folder} has pictures for {', '.join(splits)} but none to train on; add a folder train."
+            f"{settings.folder} has pictures for {', '.join(splits)}, none to train on; add a folder train."
         )
     if "val" not in splits:
-        train, val = divided(splits["train"], settings.validation_share)
+        train, val = divided(splits["train"], settings)
         splits |= {"train": train, "val": val}
         words += f"; {len(val)} of {len(train) + len(val)} set apart to validate, by a hash of their names"
     return Layout(kind, words, {split: splits[split] for split in SPLIT_NAMES if split in splits})
 
 
-def divided(entries: list[Entry], share: float) -> tuple[list[Entry], list[Entry]]:
-    """(train, val), neither empty where there are two entries or more."""
+def divided(entries: list[Entry], settings: DataSettings) -> tuple[list[Entry], list[Entry]]:
+    """(train, val), neither of them empty."""
     ranks = {entry.name: int.from_bytes(hashlib.sha256(entry.name.encode()).digest()[:8]) / 2**64 for entry in entries}
-    if len(entries) < 2:
-        raise DiptychError(f"there is only {len(entries)} picture to train and validate on; add more.")
-    val = {name for name, rank in ranks.items() if rank < share}
+    if len(ranks) < 2:
+        raise DiptychError(f"{settings.folder} has only {entries[0].name} to train and validate on; add pictures.")
+    val = {name for name, rank in ranks.items() if rank < settings.validation_share}
     val = val or {min(ranks, key=ranks.__getitem__)}
     if len(val) == len(ranks):
         val.remove(max(ranks, key=ranks.__getitem__))
-    return [e for e in entries if e.name not in val], [e for e in entries if e.name in val]
+    return [entry for entry in entries if entry.name not in val], [entry for entry in entries if entry.name in val]
 
 
-def files_of(entries: Iterable[Entry]) -> list[Path]:
-    """All files of the entries."""
-    return [path for entry in entries for path in (*entry.a, *([entry.b] if entry.b else []))]
+def no_overlap(splits: dict[str, list[Entry]]) -> None:
+    """A folder or a file may be a link to another; the same file in two splits would make every score worthless."""
+    seen: dict[str, tuple[str, Path]] = {}
+    real_folder = lru_cache(os.path.realpath)
+    for split, entries in splits.items():
+        for path in files_of(entries):
+            real = os.path.realpath(path) if path.is_symlink() else f"{real_folder(path.parent)}/{path.name}"
+            before, first = seen.setdefault(real, (split, path))
+            if before != split:
+                raise DiptychError(f"{first} ({before}) and {path} ({split}) are one file; remove it from one split.")

@@ -1,9 +1,11 @@
 """The [data] table of a recipe."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
-from diptych.errors import UsageError
+from diptych.errors import DiptychError, UsageError
 from diptych.images import Kind
 
 Task = Literal["pairs", "unpaired", "edges", "greyscale", "colorization"]
@@ -21,6 +23,7 @@ class DataSettings:
     target_folder: str = ""  # empty = recognised
     source: Kind = Kind()
     target: Kind = Kind()
+    palette: tuple[tuple[int, int, int], ...] = ()  # 8-bit colours of a label source, by which it is checked
     load_size: int | tuple[int, int] = 286  # side, or (height, width), to which pictures are resized
     crop_size: int | tuple[int, int] = 256  # of the random crop that networks see
     fit: Literal["stretch", "shorter-side", "none"] = "stretch"  # how a picture comes to its load size
@@ -40,22 +43,67 @@ class DataSettings:
             )
         if not 0 < self.validation_share < 1:
             raise UsageError(f"data.validation_share is {self.validation_share}; it must lie between 0 and 1.")
-        if self.workers < 0 or self.cache_gib < 0:
-            raise UsageError("data.workers and data.cache_gib may not be negative.")
+        if self.workers < 0 or not 0 <= self.cache_gib < math.inf:
+            raise UsageError("data.workers and data.cache_gib must be 0 or more, and finite.")
+        self.check_folders()
         self.check_kinds()
 
+    def check_folders(self) -> None:
+        """What would be passed over in silence is refused."""
+        derived = self.task not in ("pairs", "unpaired")
+        if derived and self.source_folders:
+            raise UsageError(
+                f'data.task = "{self.task}" derives the source from the target; leave data.source_folders away.'
+            )
+        if not derived and bool(self.source_folders) != bool(self.target_folder):
+            raise UsageError("data.source_folders and data.target_folder go together; set both.")
+        if self.source_folders and self.layout == "side-by-side":
+            raise UsageError('data.source_folders does not go with data.layout = "side-by-side"; remove one of them.')
+        if self.task == "unpaired" and len(self.source_folders) > 1:
+            raise UsageError('data.task = "unpaired" takes one source folder; only pairs can be stacked as channels.')
+        if self.direction == "b-to-a" and (derived or self.source_folders):
+            why = f'data.task = "{self.task}"' if derived else "data.source_folders"
+            raise UsageError(f'{why} says already what the source is; leave data.direction at "a-to-b".')
+
     def check_kinds(self) -> None:
+        """A derived source brings its Kind along; a Kind that was given must be that one."""
         wanted = {"colorization": ("lightness", "chroma"), "greyscale": ("grey", ""), "edges": ("grey", "")}
+        for side, colour in zip(("source", "target"), wanted.get(self.task, ("", "")), strict=True):
+            if colour and getattr(self, side).colour == "rgb":
+                object.__setattr__(self, side, replace(getattr(self, side), colour=colour))
         for side, colour in zip(("source", "target"), wanted.get(self.task, ("", "")), strict=True):
             found = getattr(self, side).colour
             if colour and found != colour:
                 raise UsageError(
                     f'data.task = "{self.task}" needs data.{side} = {{ colour = "{colour}" }}, and it is "{found}".'
                 )
-        if self.task != "pairs" and self.task != "unpaired" and self.source.depth != self.target.depth:
-            raise UsageError(f'data.task = "{self.task}" derives the source from the target: give both the same depth.')
+        if self.task in ("edges", "greyscale") and self.target.colour not in ("rgb", "grey"):
+            raise UsageError(f'data.task = "{self.task}" needs data.target = {{ colour = "rgb" }}, or "grey".')
+        one_picture = (self.source.depth, self.source.range) == (self.target.depth, self.target.range)
+        if self.task == "colorization" and not one_picture:
+            raise UsageError(
+                'data.task = "colorization" takes both sides from one picture: give both the same depth, low and high.'
+            )
 
 
 def as_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """(height, width) of a size that may be one number for a square."""
     return (size, size) if isinstance(size, int) else size
+
+
+def root_of(settings: DataSettings) -> Path:
+    """The folder that the settings name.
+
+    Raises:
+        DiptychError: when there is none.
+    """
+    if not settings.folder:
+        raise DiptychError("data.folder is not set; say where the pictures are: data.folder=FOLDER.")
+    path = Path(settings.folder).expanduser()
+    if path.is_dir():
+        return path
+    if path.is_file():
+        raise DiptychError(f"data.folder is {path}, which is a file; give the folder that it lies in.")
+    from diptych.data.catalog import resolve  # the catalogue is needed only for names
+
+    return resolve(settings.folder)

@@ -4,38 +4,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-import torch
-from PIL import Image
-from torch.nn import functional
 
-from diptych.images import RANGES, Stored
-
-Filter = Literal["bicubic", "bilinear", "area", "nearest"]
-PILLOW_FILTERS = {
-    "bicubic": Image.Resampling.BICUBIC,
-    "bilinear": Image.Resampling.BILINEAR,
-    "area": Image.Resampling.BOX,
-    "nearest": Image.Resampling.NEAREST,
-}
-
-
-def resize(picture: Stored, height: int, width: int, how: Filter = "bicubic") -> Stored:
-    """Resize with antialiasing. 8-bit goes through torch's uint8 kernel, equal to Pillow's to one grey level and twice
-    as fast; other depths channel by channel through Pillow in float, neither of which starts threads."""
-    if picture.shape[:2] == (height, width):
-        return picture
-    if picture.dtype == np.uint8 and how in ("bicubic", "bilinear"):
-        planes = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]  # channels last in memory
-        sized = functional.interpolate(planes, (height, width), mode=how, antialias=True, align_corners=False)
-        return np.ascontiguousarray(sized[0].permute(1, 2, 0).numpy())
-    channels = [
-        np.asarray(Image.fromarray(channel).resize((width, height), PILLOW_FILTERS[how]))
-        for channel in np.moveaxis(picture.astype(np.float32), 2, 0)
-    ]
-    sized_channels = np.stack(channels, axis=2)
-    if picture.dtype == np.float32:
-        return sized_channels
-    return np.clip(np.rint(sized_channels), 0, RANGES[str(picture.dtype)]).astype(picture.dtype)
+from diptych.images import Stored
+from diptych.resampling import Filter, resize
 
 
 class Window(NamedTuple):
@@ -79,6 +50,7 @@ class Geometry:
         return Window(tall, wide, (tall - self.crop_size[0]) // 2, (wide - self.crop_size[1]) // 2, False)
 
     def apply(self, picture: Stored, window: Window) -> Stored:
-        sized = resize(picture, window.height, window.width, self.filter)
+        """The window of ``picture``, which is left as it is and may be read-only: the result shares no memory with it."""
+        sized = resize(np.array(picture, order="C"), window.height, window.width, self.filter)
         crop = sized[window.top : window.top + self.crop_size[0], window.left : window.left + self.crop_size[1]]
         return crop[:, ::-1] if window.mirrored else crop

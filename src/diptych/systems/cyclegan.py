@@ -21,7 +21,7 @@ from diptych.systems.system import Exit, Losses, System, accuracy
 
 
 @dataclass(frozen=True)
-class Options:
+class CycleGANOptions:
     """The [options] table of a CycleGAN recipe; the defaults are the paper's."""
 
     cycle: float = 10.0  # lambda, weight of the cycle term each way
@@ -48,10 +48,10 @@ class Options:
 class CycleGAN(System):
     """Two generators and two discriminators; domain a is the source's, b the target's."""
 
-    Options = Options
+    Options = CycleGANOptions
 
-    def __init__(self, options: Options, channels_in: int, channels_out: int, size: tuple[int, int]) -> None:
-        super().__init__()
+    def __init__(self, options: CycleGANOptions, channels_in: int, channels_out: int, size: tuple[int, int]) -> None:
+        super().__init__(options, channels_in, channels_out, size)
         self.options = options
         self.adversary = ADVERSARIES[options.adversary]
         self.identity = options.identity if channels_in == channels_out else 0.0

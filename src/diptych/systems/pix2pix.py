@@ -21,7 +21,7 @@ from diptych.systems.system import Exit, Losses, System, accuracy
 
 
 @dataclass(frozen=True)
-class Options:
+class Pix2PixOptions:
     """The [options] table of a pix2pix recipe; the defaults are the paper's."""
 
     objective: Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"] = "l1+cgan"
@@ -62,7 +62,7 @@ def depth_for(size: tuple[int, int], wanted: int) -> int:
     return depth
 
 
-def generator_spec(options: Options, channels_in: int, channels_out: int, size: tuple[int, int]) -> NetworkSpec:
+def generator_spec(options: Pix2PixOptions, channels_in: int, channels_out: int, size: tuple[int, int]) -> NetworkSpec:
     """The generator that the options name, as plain arguments that a card can carry."""
     arguments: dict[str, object] = {
         "channels_in": channels_in,
@@ -94,10 +94,10 @@ class Pix2Pix(System):
     ``size`` is (height, width) of the training crops, from which the depth of the U-Net follows.
     """
 
-    Options = Options
+    Options = Pix2PixOptions
 
-    def __init__(self, options: Options, channels_in: int, channels_out: int, size: tuple[int, int]) -> None:
-        super().__init__()
+    def __init__(self, options: Pix2PixOptions, channels_in: int, channels_out: int, size: tuple[int, int]) -> None:
+        super().__init__(options, channels_in, channels_out, size)
         self.options = options
         self.conditional = "cgan" in options.objective
         self.adversary = ADVERSARIES[options.adversary]

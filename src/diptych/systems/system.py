@@ -58,6 +58,10 @@ class System(nn.Module, ABC):
     notes: tuple[str, ...] = ()
     """Sentences for the user about what the options came to, printed when a run starts."""
 
+    def __init__(self, options: Any, channels_in: int, channels_out: int, size: tuple[int, int]) -> None:
+        """``options`` is an instance of ``Options``; ``size`` is (height, width) of the training crops."""
+        super().__init__()
+
     @abstractmethod
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         """Yield the updates of one step, in order. ``step`` counts from 0."""

@@ -22,7 +22,7 @@ class Board:
             raise DiptychError(
                 "training.tensorboard needs TensorBoard: pip install 'diptych[tensorboard]', or set it to false."
             ) from None
-        self.writer = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+        self.writer = SummaryWriter(str(folder / "tensorboard"))
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         if self.writer is not None:

@@ -37,7 +37,7 @@ class Processes:
                 f"the newest checkpoint is whole, and the same command goes on from it."
             ) from None
         flat /= self.size
-        pieces = flat.split([gradient.numel() for gradient in gradients])
+        pieces = torch.split(flat, [gradient.numel() for gradient in gradients])
         for gradient, piece in zip(gradients, pieces, strict=True):
             gradient.copy_(piece.view(gradient.shape))
 

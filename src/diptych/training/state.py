@@ -59,7 +59,7 @@ def build(recipe: Recipe) -> System:
     torch.manual_seed(address(recipe.training.seed, 0, 0, 0))
     kinds = (recipe.data.source, recipe.data.target)
     channels_in, channels_out = (kind.network_channels for kind in kinds)
-    return SYSTEMS[recipe.system](recipe.options, channels_in, channels_out, as_size(recipe.data.crop_size))  # type: ignore[call-arg]  # every listed system is final and takes these
+    return SYSTEMS[recipe.system](recipe.options, channels_in, channels_out, as_size(recipe.data.crop_size))
 
 
 def address(*numbers: int) -> int:

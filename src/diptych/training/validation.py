@@ -43,7 +43,9 @@ class Validation:
         write_text(run.folder / "card.json", write_cards(cards_of(state)))
 
     def pictures(self, count: int) -> Iterator[Seen]:
-        for index in range(min(count, len(self.dataset))):
+        """``count`` pictures spread evenly over the split, the same each time."""
+        held = len(self.dataset)
+        for index in [place * held // min(count, held) for place in range(min(count, held))]:
             rng = np.random.default_rng(address(self.recipe.training.seed, index))
             source, target = self.dataset.sample(index, rng)
             yield Seen(source[None].to(self.device), target[None].to(self.device))

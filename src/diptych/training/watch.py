@@ -61,6 +61,9 @@ class Watch:
                 if step < self.steps
                 else f"The run is complete: {step} steps."
             )
+        if self.processes.leads:
+            self.end_early(step, self.standing()[1])
+        self.stop = self.processes.agree(bool(self.reason))
         self.progress.start(step, self.steps)
 
     def after(self, step: int, faults: int, entry: Mapping[str, float | Tensor]) -> None:
@@ -70,6 +73,9 @@ class Watch:
         self.stop = self.processes.agree(self.stop)
         if step % settings.log_every == 0 or last:
             self.log(step)
+        due = (settings.picture_every, settings.validate_every, settings.checkpoint_every)
+        if (last or self.stop or any(step % every == 0 for every in due)) and (spoiled := self.state.not_finite()):
+            raise Fault(f'the weight "{spoiled}" is not finite')
         if self.validation is not None:
             if step % settings.picture_every == 0 or last:
                 self.draw(step, self.validation)
@@ -135,17 +141,25 @@ class Watch:
         self.say(f"Validation at step {step}:  {shown}")
         for sentence in self.health.scores(step, scores):
             self.say(sentence)
-        history = [known for known in self.run.entries("scores.jsonl") if self.settings.best in known]
-        if not history:
-            return
-        sign = 1 if self.settings.best in LARGER_IS_BETTER else -1
-        best = max(history, key=lambda known: sign * known[self.settings.best])
-        if best["step"] == step:
+        best, since = self.standing()
+        if best == step:
             tensors = self.state.tensors(moments=False)
-            self.run.save_best(step, tensors, self.settings.best, entry[self.settings.best])
-        since = sum(known["step"] > best["step"] for known in history)
-        for sentence in self.health.standstill(step, since, self.settings.best, best["step"]):
+            self.run.save_best(step, tensors, self.settings.best, scores[self.settings.best])
+        for sentence in self.health.standstill(step, since, self.settings.best, best):
             self.say(sentence)
+        self.end_early(step, since)
+
+    def standing(self) -> tuple[int, int]:
+        """The step of the best score, and the number of validations since; (-1, 0) where nothing is scored."""
+        name = self.settings.best
+        history = [entry for entry in self.run.entries("scores.jsonl") if name in entry]
+        if not history:
+            return -1, 0
+        sign = 1 if name in LARGER_IS_BETTER else -1
+        best = max(history, key=lambda entry: sign * float(entry[name]))["step"]
+        return best, sum(entry["step"] > best for entry in history)
+
+    def end_early(self, step: int, since: int) -> None:
         if self.settings.stop_after and since >= self.settings.stop_after:
             self.reason = f"Stopped early at step {step}: no better {self.settings.best} in {since} validations."
             self.say(self.reason)
@@ -153,8 +167,6 @@ class Watch:
     def save(self, step: int, faults: int) -> None:
         if step == self.saved:
             return
-        if spoiled := self.state.not_finite():
-            raise Fault(f'the weight "{spoiled}" is not finite')
         if self.processes.leads:
             began = time.perf_counter()
             self.run.save(step, self.state.tensors(), faults)

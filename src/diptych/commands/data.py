@@ -1,0 +1,105 @@
+"""``diptych data``: check a folder, list and get public sets."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from cyclopts import App
+
+app = App(name="data", result_action="return_value", help="Check a folder of pictures; list and get public data sets.")
+
+
+@app.command
+def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int:
+    """Look a folder over: layout, counts, sizes, depths, and every problem by file. Exit code 1 when training would fail.
+
+    Parameters
+    ----------
+    folder
+        A folder of pictures, or the name of a prepared data set.
+    overrides
+        Any number of key=value for the recipe, such as data.direction=b-to-a.
+    recipe
+        Look through this recipe's eyes, and estimate its memory and its time for a thousand steps.
+    task
+        pairs, unpaired, edges, greyscale or colorization; by default what the recipe says, else what the folder looks like.
+    """
+    from diptych.data.check import look_over
+    from diptych.recipe import read
+    from diptych.training.estimate import estimate
+
+    words = [*overrides, f"data.folder={folder}", *([f"data.task={task}"] if task else [])]
+    settings = read(recipe or "pix2pix", words)
+    data = settings.data if recipe or task else guess(settings.data)
+    report = look_over(data, progress=shown("checking"))
+    for line in report.words():
+        print(line)
+    if recipe:
+        print(estimate(settings))
+    return 1 if report.fatal else 0
+
+
+def guess(data: "DataSettings") -> "DataSettings":  # type: ignore[name-defined]
+    """Without a recipe: pairs where there are any, else two piles."""
+    from dataclasses import replace
+
+    from diptych.data.layouts import discover
+    from diptych.errors import DiptychError
+
+    try:
+        discover(data)
+        return data
+    except DiptychError as problem:
+        try:
+            unpaired = replace(data, task="unpaired")
+            discover(unpaired)
+            return unpaired
+        except DiptychError:
+            raise problem from None
+
+
+@app.command(name="list")
+def listing() -> None:
+    """List the public data sets of the pix2pix and CycleGAN papers, and the embedded one."""
+    from diptych.data.catalog import cache_folder, listing
+
+    print(
+        "openmoji         embedded, no download: outlines | drawings, CC BY-SA 4.0; openmoji-SIZE for another size than 256"
+    )
+    for name, entry in listing().items():
+        here = " (here)" if (cache_folder() / name).is_dir() else ""
+        print(f"{name:16} {entry.megabytes} MB{here}: {entry.layout}; {entry.pictures}")
+        print(f"{'':16} {entry.address}")
+        print(f"{'':16} licence: {entry.licence}; cite: {entry.citation}")
+
+
+@app.command
+def get(name: str, folder: Path | None = None) -> None:
+    """Get a data set: download, verify and unpack it, or draw the embedded one. An interrupted download goes on.
+
+    Parameters
+    ----------
+    name
+        As `diptych data list` shows it.
+    folder
+        Where to put it; by default the user's cache folder, where recipes find it by name.
+    """
+    from diptych.data.catalog import get
+
+    place = get(name, folder, shown_bytes)
+    print(f"{name} is in {place}")
+    notice = place / "ATTRIBUTION.txt"
+    if notice.is_file():
+        print(notice.read_text(encoding="utf-8"), end="")
+
+
+def shown(what: str) -> "Callable[[int, int], None]":  # type: ignore[name-defined]
+    """A progress line for (done, in all) on a terminal."""
+    return lambda done, total: shown_bytes(what, done, total)
+
+
+def shown_bytes(what: Literal["str"] | str, done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done >= total > 0 else ""
+        share = f"{100 * done / total:.0f} %" if total else f"{done}"
+        print(f"\r\033[K{what} {share}", end=end, file=sys.stderr, flush=True)

@@ -1,0 +1,28 @@
+"""``diptych demo``: the main job in minutes, on pictures that come with a package."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def demo(
+    folder: Path = Path("runs/demo"),
+    *,
+    steps: Annotated[int, Parameter(name=["--steps"])] = 0,
+) -> int:
+    """Train on OpenMoji drawings, outline -> colour, and show what came of it; about ten minutes on two cores.
+
+    Trains the recipe pix2pix-openmoji-small and, for comparison, the same generator with L1 alone for as many steps, then
+    scores both on the held-out test split and writes a contact sheet. Called again it goes on where it stopped.
+
+    Parameters
+    ----------
+    folder
+        Where the two runs and the contact sheet go.
+    steps
+        Length of each run; 0 = the recipe's.
+    """
+    from diptych.demonstration import show
+
+    return show(folder, steps)

@@ -1,0 +1,298 @@
+"""Look a folder over before training: what is there, what is wrong in which file, and what to do about it."""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from diptych.data.datasets import DERIVE, Pairs
+from diptych.data.layouts import Entry, Layout, discover, files_of
+from diptych.data.settings import DataSettings
+from diptych.errors import DiptychError
+from diptych.formats import Header, probe, read
+from diptych.images import RANGES, Kind, Stored
+from diptych.resampling import resize
+
+THUMB = 16  # side of the thumbnails by which pictures are compared
+ALIKE = 2.0  # root mean square difference of thumbnails, in 8-bit levels, under which two pictures are the same
+SAME = 1.0  # mean difference of two halves, in 8-bit levels, under which they are identical
+FLAT = 0.5  # standard deviation, in 8-bit levels, under which a picture is constant
+SWAPPED = 1.5  # how many times more colours one half must have than the other for the halves to be told apart
+PALETTE_REACH = 25  # 8-bit distance in any channel within which a colour is a palette's
+PALETTE_MISSED = 0.5  # share of a picture's pixels that no palette colour explains
+SHOWN = 20  # problems shown of each sort
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong; with ``fatal`` training would end on it."""
+
+    sort: str
+    words: str
+    fatal: bool = False
+
+
+@dataclass
+class Report:
+    """What was found."""
+
+    lines: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    looked_at: int = 0
+    examples: int = 0
+
+    @property
+    def fatal(self) -> list[Problem]:
+        return [problem for problem in self.problems if problem.fatal]
+
+    def words(self, most: int = SHOWN) -> Iterator[str]:
+        """The report as lines: what is there, then the problems, the fatal ones first, at most ``most`` of a sort."""
+        yield from self.lines
+        counts: Counter[str] = Counter()
+        for problem in sorted(self.problems, key=lambda problem: (not problem.fatal, problem.sort)):
+            counts[problem.sort] += 1
+            if counts[problem.sort] <= most:
+                yield f"{'PROBLEM' if problem.fatal else 'notice'} ({problem.sort}): {problem.words}"
+        for sort, count in counts.items():
+            if count > most:
+                yield f"... and {count - most} more of: {sort}"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was measured on one example."""
+
+    split: str
+    name: str
+    path: Path
+    digest: str
+    thumb: npt.NDArray[np.float32]
+    richness: float = 0.0  # logarithm of how many times more colours a has than b
+
+
+def before_training(settings: DataSettings, say: Callable[[str], None], seconds: float = 20.0) -> None:
+    """The check that ``diptych train`` runs first, within a time limit.
+
+    Raises:
+        DiptychError: when something is found on which training would end.
+    """
+    report = look_over(settings, seconds)
+    for line in report.words(most=3):
+        say(line)
+    if report.fatal:
+        raise DiptychError(
+            f"{len(report.fatal)} of {report.examples} examples cannot be trained on (above); mend or remove them, "
+            f"or train without this check (--no-check)."
+        )
+
+
+def look_over(
+    settings: DataSettings, seconds: float = float("inf"), progress: Callable[[int, int], None] | None = None
+) -> Report:
+    """Check every example, or as many as ``seconds`` allow, evenly over the splits.
+
+    Raises:
+        DiptychError: when the folder holds nothing that fits.
+    """
+    layout = discover(settings)
+    report = Report()
+    report.problems += [Problem("no partner", words) for words in layout.problems]
+    piles = list(named_entries(layout))
+    report.examples = len(piles)
+    headers = describe(layout, report, settings)
+    facts: list[Facts] = []
+    began = time.perf_counter()
+    order = np.random.default_rng(0).permutation(len(piles))
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(order), 64):
+            if time.perf_counter() - began > seconds:
+                break
+            chosen = [piles[index] for index in order[start : start + 64]]
+            for found, problems in pool.map(lambda item: examine(settings, layout, *item), chosen):
+                facts += [found] if found is not None else []
+                report.problems += problems
+            report.looked_at += len(chosen)
+            if progress is not None:
+                progress(report.looked_at, len(piles))
+    if report.looked_at < len(piles):
+        report.lines.append(
+            f"Looked closely at {report.looked_at} of {len(piles)} examples; `diptych data check` takes all."
+        )
+    report.problems += swapped(facts) + across_splits(facts)
+    if not report.problems:
+        report.lines.append("No problems found.")
+    report.lines += advice(settings, headers, len(layout.splits["train"]))
+    return report
+
+
+def named_entries(layout: Layout) -> Iterator[tuple[str, str, Entry]]:
+    """(split, pile, entry); the second pile of unpaired folders is "b"."""
+    for split, entries in layout.splits.items():
+        yield from ((split, "a", entry) for entry in entries)
+    if layout.kind == "unpaired":
+        for split, entries in layout.others.items():
+            yield from ((split, "b", entry) for entry in entries)
+
+
+def describe(layout: Layout, report: Report, settings: DataSettings) -> list[Header]:
+    """Layout, counts, and from the headers sizes, channels and depths. Unreadable ones are left to ``examine``."""
+    counts = ", ".join(f"{len(entries)} {split}" for split, entries in layout.splits.items())
+    others = ", ".join(
+        f"{len(entries)} {split}" for split, entries in layout.others.items() if layout.kind == "unpaired"
+    )
+    report.lines.append(
+        f"{settings.folder}: {layout.words}: {counts}" + (f"; second pile: {others}" if others else "") + "."
+    )
+    headers = []
+    for path in files_of(entry for _, _, entry in list(named_entries(layout))[:2000]):
+        try:
+            headers.append(probe(path))
+        except DiptychError:
+            continue
+    sizes = Counter(f"{header.width}x{header.height}" for header in headers)
+    kinds = Counter(f"{header.channels} channels of {header.depth}" for header in headers)
+    report.lines.append(f"Sizes: {commonest(sizes)}. Files: {commonest(kinds)}.")
+    return headers
+
+
+def commonest(counts: Counter[str]) -> str:
+    shown = ", ".join(f"{what} ({count})" for what, count in counts.most_common(4))
+    return shown + (f" and {len(counts) - 4} others" if len(counts) > 4 else "")
+
+
+def examine(
+    settings: DataSettings, layout: Layout, split: str, pile: str, entry: Entry
+) -> tuple[Facts | None, list[Problem]]:
+    """Read one example as training would, and measure it."""
+    pairs = Pairs(replace(settings, cache_gib=0.0), [entry], train=False)
+    path = entry.a[0]
+    try:
+        if settings.task in DERIVE or layout.kind in ("single", "unpaired"):
+            swap = (pile == "b") != (settings.direction == "b-to-a")
+            kind = settings.target if settings.task in DERIVE or swap else settings.source
+            halves = [read(path, kind)]
+        else:
+            halves = list(pairs.pair(0))
+        digest = "".join(hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files_of([entry]))
+    except DiptychError as problem:
+        return None, [Problem("cannot be used", str(problem), fatal=True)]
+    except OSError as problem:
+        return None, [Problem("cannot be used", f"{path} cannot be read: {problem.strerror}.", fatal=True)]
+    problems = [
+        Problem("constant", f"{path}: its {side} is one colour only; remove it, unless that is meant.")
+        for side, picture in zip(("source", "target") if len(halves) == 2 else ("picture",), halves, strict=True)
+        if levels(picture).std() < FLAT
+    ]
+    richness = 0.0
+    if len(halves) == 2:
+        source, target = halves
+        richness = float(np.log(colours(source) / colours(target)))
+        if source.shape == target.shape and np.abs(levels(source) - levels(target)).mean() < SAME:
+            problems.append(
+                Problem("halves identical", f"{path}: source and target are the same picture; replace one.")
+            )
+        problems += off_palette(settings, path, source)
+    small = resize(eight_bit(halves[-1]), THUMB, THUMB, "area").astype(np.float32)
+    return Facts(split + pile, entry.name, path, digest, small.ravel(), richness), problems
+
+
+def levels(picture: Stored) -> npt.NDArray[np.float32]:
+    """Values as 8-bit levels, in float."""
+    values: npt.NDArray[np.float32] = picture[::2, ::2].astype(np.float32) * np.float32(
+        255 / RANGES[str(picture.dtype)]
+    )
+    return values
+
+
+def eight_bit(picture: Stored) -> npt.NDArray[np.uint8]:
+    shares = picture.astype(np.float32) / RANGES[str(picture.dtype)]
+    return np.rint(np.clip(shares, 0, 1) * 255).astype(np.uint8)
+
+
+def colours(picture: Stored) -> int:
+    """How many colours of 4 bits a channel a small nearest-neighbour copy has."""
+    small = resize(eight_bit(picture), 64, 64, "nearest") >> 4
+    return len(np.unique(small.reshape(-1, small.shape[2]), axis=0))
+
+
+def off_palette(settings: DataSettings, path: Path, source: Stored) -> list[Problem]:
+    """Label colours that the palette of the recipe does not hold."""
+    if not settings.palette or source.shape[2] != 3:
+        return []
+    pixels = eight_bit(source)[::2, ::2].reshape(-1, 3).astype(np.int16)
+    known = np.array(settings.palette, dtype=np.int16)
+    near = np.zeros(len(pixels), dtype=bool)
+    for colour in known:
+        near |= (np.abs(pixels - colour) <= PALETTE_REACH).all(axis=1)
+    missed = 1 - near.mean()
+    if missed <= PALETTE_MISSED:
+        return []
+    odd = Counter(map(tuple, (pixels[~near] // 16 * 16 + 8).tolist())).most_common(1)[0][0]
+    return [
+        Problem(
+            "colours of no class",
+            f"{path}: {100 * missed:.0f} % of its label pixels are far from every colour of data.palette (mostly near {odd}); "
+            f"add the colour, or correct the picture or data.direction.",
+        )
+    ]
+
+
+def swapped(facts: list[Facts]) -> list[Problem]:
+    """Pairs in which the half with more colours is on the other side than in nearly all others."""
+    measured = [fact for fact in facts if fact.richness]
+    if len(measured) < 8:
+        return []
+    middle = float(np.median([fact.richness for fact in measured]))
+    agreeing = np.mean([fact.richness * middle > 0 for fact in measured])
+    if abs(middle) < np.log(SWAPPED) or agreeing < 0.9:
+        return []
+    odd = [fact for fact in measured if fact.richness * middle < 0 and abs(fact.richness) > abs(middle) / 2]
+    return [
+        Problem("halves swapped", f"{fact.path}: source and target seem to have changed places; exchange them.")
+        for fact in odd
+    ]
+
+
+def across_splits(facts: list[Facts]) -> list[Problem]:
+    """The same picture in train and in val or test: by its bytes, and by its thumbnail."""
+    train = [fact for fact in facts if fact.split == "traina"]
+    held_out = [fact for fact in facts if fact.split in ("vala", "testa")]
+    if not train or not held_out:
+        return []
+    by_bytes = {fact.digest: fact for fact in train}
+    problems = []
+    thumbs = np.stack([fact.thumb for fact in train]) if len({len(fact.thumb) for fact in facts}) == 1 else None
+    squares = None if thumbs is None else np.square(thumbs).sum(axis=1)
+    for fact in held_out:
+        twin, how = by_bytes.get(fact.digest), "is byte for byte"
+        if twin is None and thumbs is not None and squares is not None:
+            apart = np.maximum(squares - 2 * (thumbs @ fact.thumb) + np.square(fact.thumb).sum(), 0)
+            nearest = int(apart.argmin())
+            if np.sqrt(apart[nearest] / len(fact.thumb)) < ALIKE:
+                twin, how = train[nearest], "looks like"
+        if twin is not None:
+            words = f"{fact.path} {how} {twin.path}, which is in train; remove one, or scores will flatter."
+            problems.append(Problem("in two splits", words))
+    return problems
+
+
+def advice(settings: DataSettings, headers: list[Header], train: int) -> list[str]:
+    """What the files suggest that the settings do not say."""
+    lines = []
+    deep = Counter(header.depth for header in headers)
+    if deep and deep.most_common(1)[0][0] != settings.source.depth and settings.source == settings.target == Kind():
+        depth = deep.most_common(1)[0][0]
+        lines.append(
+            f'Most files are {depth}: to keep that depth set data.source.depth="{depth}" data.target.depth="{depth}".'
+        )
+    if train < 100:
+        lines.append(
+            f"{train} training examples are few: expect memorised details; training.init_from another run helps."
+        )
+    return lines

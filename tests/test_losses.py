@@ -1,0 +1,85 @@
+"""Loss values of SYSTEMS 0.3."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from diptych.losses import ADVERSARIES, gradient_penalty, l1
+
+LOGITS = torch.tensor([[[[1.0, -2.0], [0.0, 3.0]]]])
+NONE = torch.zeros(0)
+
+
+def only_real(name: str, logits: Tensor) -> float:
+    """The discriminator's loss on real logits: what is left when the fake's part, known at zero logits, is taken off."""
+    adversary = ADVERSARIES[name]
+    zero = torch.zeros_like(logits)
+    both = adversary.discriminator(logits, zero) - adversary.discriminator(zero, zero)
+    at_zero = {"vanilla": math.log(2), "least-squares": 1.0, "hinge": 1.0, "wasserstein": 0.0}[name]
+    return float(both) + at_zero
+
+
+def only_fake(name: str, logits: Tensor) -> float:
+    adversary = ADVERSARIES[name]
+    zero = torch.zeros_like(logits)
+    both = adversary.discriminator(zero, logits) - adversary.discriminator(zero, zero)
+    at_zero = {"vanilla": math.log(2), "least-squares": 0.0, "hinge": 1.0, "wasserstein": 0.0}[name]
+    return float(both) + at_zero
+
+
+@pytest.mark.parametrize(
+    ("name", "real", "fake", "generator"),
+    [
+        ("vanilla", 0.7954811, 1.2954811, 0.7954811),
+        ("least-squares", 3.5, 3.5, 3.5),
+        ("hinge", 1.0, 1.75, -0.5),
+        ("wasserstein", -0.5, 0.5, -0.5),
+    ],
+)
+def test_values(name: str, real: float, fake: float, generator: float) -> None:
+    assert only_real(name, LOGITS) == pytest.approx(real, abs=1e-6)
+    assert only_fake(name, LOGITS) == pytest.approx(fake, abs=1e-6)
+    assert ADVERSARIES[name].generator(LOGITS).item() == pytest.approx(generator, abs=1e-6)
+
+
+@pytest.mark.parametrize(("name", "both"), [("vanilla", 2 * 0.6931472), ("least-squares", 1.0), ("hinge", 2.0)])
+def test_values_at_zero_logits(name: str, both: float) -> None:
+    zero = torch.zeros(1, 1, 4, 4)
+    assert ADVERSARIES[name].discriminator(zero, zero).item() == pytest.approx(both, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ADVERSARIES)
+def test_losses_of_bfloat16_are_float32_scalars(name: str) -> None:
+    adversary = ADVERSARIES[name]
+    for value in (adversary.discriminator(LOGITS.bfloat16(), LOGITS.bfloat16()), adversary.generator(LOGITS.bfloat16())):
+        assert value.dtype == torch.float32
+        assert value.shape == ()
+
+
+def test_l1_is_a_mean() -> None:
+    assert l1(torch.zeros(2, 3, 4, 4), torch.full((2, 3, 4, 4), 0.25)).item() == 0.25
+    assert l1(torch.zeros(1, 1, 2, 2).bfloat16(), torch.ones(1, 1, 2, 2)).dtype == torch.float32
+
+
+def test_gradient_penalty_of_a_linear_critic() -> None:
+    """A critic w.x has the gradient w everywhere, so the penalty is (|w| - 1)^2."""
+    weight = torch.full((1, 3, 4, 4), 0.5, requires_grad=True)
+    real, fake = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
+    penalty = gradient_penalty(lambda x: (x * weight).sum(dim=(1, 2, 3)), real, fake, torch.rand(2, 1, 1, 1))
+    norm = 0.5 * math.sqrt(48)
+    assert penalty.item() == pytest.approx((norm - 1) ** 2, rel=1e-5)
+    penalty.backward()
+    assert weight.grad is not None
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d, nn.InstanceNorm2d])
+def test_gradient_penalty_through_norms(norm: type[nn.Module]) -> None:
+    critic = nn.Sequential(nn.Conv2d(3, 4, 4, 2, 1), norm(4), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 4, 1, 1))
+    penalty = gradient_penalty(critic, torch.randn(2, 3, 16, 16), torch.randn(2, 3, 16, 16), torch.rand(2, 1, 1, 1))
+    penalty.backward()
+    first = critic[0]
+    assert isinstance(first, nn.Conv2d)
+    assert first.weight.grad is not None
+    assert torch.isfinite(first.weight.grad).all()

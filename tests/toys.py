@@ -1,0 +1,70 @@
+"""Tiny recipes and what is needed to run them inside a test."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from diptych.checkpoints import load
+from diptych.recipe import Recipe, read
+from diptych.training.loop import train
+from diptych.training.processes import Processes, join
+from diptych.training.run import Run
+from diptych.training.watch import Watch
+
+TINY = {
+    "pix2pix": ["options.width=4", "options.discriminator_width=4", "options.discriminator_layers=1"],
+    "cyclegan": [
+        "options.width=4",
+        "options.discriminator_width=4",
+        "options.discriminator_layers=1",
+        "options.blocks=1",
+        "options.pool=3",
+    ],
+}
+
+
+def tiny_recipe(system: str, folder: Path, *overrides: str) -> Recipe:
+    """A recipe that takes a few milliseconds a step, on the pictures in ``folder``."""
+    common = [
+        f"data.folder={folder}",
+        "data.load_size=18",
+        "data.crop_size=16",
+        "training.epochs=0",
+        "training.steps=6",
+        "training.log_every=2",
+        "training.validate_every=3",
+        "training.picture_every=6",
+        "training.checkpoint_every=3",
+        "training.precision=float32",
+    ]
+    return read(system, [*TINY[system], *common, *overrides])
+
+
+class Teller(Watch):
+    """A watch that keeps what was said."""
+
+    def __init__(self, run: Run, processes: Processes) -> None:
+        self.said: list[str] = []
+        super().__init__(run, processes, self.said.append)
+
+
+def run_to_end(recipe: Recipe, folder: Path) -> tuple[Run, list[str]]:
+    """Train in this process; returns the run and what was said."""
+    processes = join(recipe.training.device)
+    with Run(folder, recipe) as run:
+        watch = Teller(run, processes)
+        train(recipe, run, processes, watch)
+    return run, watch.said
+
+
+def weights(run: Run, step: int | None = None) -> dict[str, Tensor]:
+    """All tensors of a run's newest checkpoint, or that of ``step``."""
+    tensors = load(run.path_of(run.saved_steps()[-1] if step is None else step)).tensors
+    return {name: tensor.clone() for name, tensor in tensors.items()}  # the file itself may be damaged by the test
+
+
+def assert_equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    """Bitwise, names included."""
+    assert one.keys() == other.keys()
+    assert not [name for name in one if not torch.equal(one[name], other[name])]

@@ -1,0 +1,163 @@
+"""Each trouble is brought about, and what is said and done about it is seen."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from toys import assert_equal, run_to_end, tiny_recipe, weights
+
+from diptych.errors import DiptychError
+from diptych.images import Batch
+from diptych.systems import Losses, Pix2Pix
+from diptych.training.health import STANDSTILL, WON_WINDOWS, Health
+from diptych.training.run import read_lines
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, at: set[int], how: str) -> list[int]:
+    """Make the generator's loss, gradient or a weight not finite in the given visits of steps; returns the steps seen."""
+    seen: list[int] = []
+    plain = Pix2Pix.losses
+
+    def losses(self: Pix2Pix, batch: Batch, step: int) -> Iterator[Losses]:
+        seen.append(step)
+        bad = len(seen) - 1 in at
+        for part in plain(self, batch, step):
+            terms = dict(part.terms)
+            if bad and part.trains == "generator" and how == "loss":
+                terms["l1"] = terms["l1"] * float("nan")
+            if bad and part.trains == "generator" and how == "gradient":
+                first = next(self.generator.parameters())
+                terms["l1"] = terms["l1"] + (first * 0).sum().sqrt()  # value 0, derivative infinite times zero
+            yield part._replace(terms=terms)
+            if bad and part.trains == "generator" and how == "weight":
+                with torch.no_grad():
+                    next(self.generator.parameters())[0, 0, 0, 0] = float("inf")
+
+    monkeypatch.setattr(Pix2Pix, "losses", losses)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("loss", 'the term "l1" of the generator is nan'),
+        ("gradient", "the gradient of the generator is not finite"),
+    ],
+)
+def test_what_is_not_finite_is_dropped_and_the_checkpoint_restored(
+    how: str, words: str, toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = spoil(monkeypatch, {4}, how)
+    run, said = run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "run")
+    assert seen == [0, 1, 2, 3, 4, 3, 4, 5]  # step 4 failed, so back to the checkpoint of step 3
+    assert any(f"Fault 1 at step 4: {words}" in line for line in said)
+    assert all(torch.isfinite(tensor).all() for tensor in weights(run).values())
+    assert read_lines(run.folder / "faults.jsonl") == [{"step": 4, "fault": 1, "what": words}]
+
+
+def test_a_weight_that_is_not_finite_is_never_saved(
+    toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(monkeypatch, {5}, "weight")
+    run, said = run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "run")
+    assert any("Fault 1" in line and "the weight" in line for line in said)
+    assert all(torch.isfinite(tensor).all() for step in run.saved_steps() for tensor in weights(run, step).values())
+
+
+def test_before_any_checkpoint_it_begins_again(toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = spoil(monkeypatch, {1}, "loss")
+    run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "run")
+    assert seen == [0, 1, 0, 1, 2, 3, 4, 5]
+
+
+def test_too_many_faults_end_the_run_with_advice(
+    toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(monkeypatch, set(range(4, 50)), "loss")
+    recipe = tiny_recipe("pix2pix", toy_pairs, "training.max_faults=2")
+    with pytest.raises(DiptychError, match=r"fault 3 of 2 allowed\. Lower training\.learning_rate"):
+        run_to_end(recipe, tmp_path / "run")
+    monkeypatch.undo()
+    run, said = run_to_end(recipe, tmp_path / "run")  # the checkpoint before the faults is whole
+    assert any("Resumed at step 3" in line for line in said)
+    assert run.saved_steps()[-1] == 6
+
+
+def test_a_fault_changes_the_draws_that_follow(toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe("pix2pix", toy_pairs)
+    healthy, _ = run_to_end(recipe, tmp_path / "healthy")
+    spoil(monkeypatch, {4}, "loss")
+    faulty, _ = run_to_end(recipe, tmp_path / "faulty")
+    with pytest.raises(AssertionError):
+        assert_equal(weights(healthy), weights(faulty))
+
+
+def test_a_discriminator_that_has_won_is_named_once() -> None:
+    health = Health()
+    said = [line for step in range(2 * WON_WINDOWS) for line in health.losses(step, {"discriminator.accuracy": 0.999})]
+    assert len(said) == 1
+    assert "the discriminator has won" in said[0]
+    assert not list(Health().losses(0, {"discriminator.accuracy": 0.8}))
+
+
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [
+        ({"diversity": 0.02, "l1": 0.3, "l1_inverted": 0.5}, "all outputs are alike"),
+        ({"diversity": 0.9, "l1": 0.9, "l1_inverted": 0.2}, "look like inverted targets"),
+    ],
+)
+def test_alike_and_inverted_outputs_are_named(scores: dict[str, float], words: str) -> None:
+    (said,) = Health().scores(1000, scores)
+    assert words in said
+
+
+def test_a_standstill_is_named() -> None:
+    health = Health()
+    said = [line for since in range(STANDSTILL + 5) for line in health.standstill(since, since, "l1", 0)]
+    assert len(said) == 1
+    assert "nothing has improved" in said[0]
+
+
+class Stubborn(torch.nn.Module):
+    """A generator that answers every input alike, or inverts it."""
+
+    multiple = 1
+
+    def __init__(self, inverts: bool) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(1.0 if inverts else 0.0))
+
+    def forward(self, source: torch.Tensor) -> torch.Tensor:
+        return source * self.scale
+
+
+@pytest.mark.parametrize(("inverts", "words"), [(False, "all outputs are alike"), (True, "look like inverted targets")])
+def test_a_real_run_says_so(
+    inverts: bool, words: str, toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Pix2Pix.__init__
+
+    def build(self: Pix2Pix, *arguments: Any) -> None:
+        plain(self, *arguments)
+        self.generator = Stubborn(inverts)
+
+    monkeypatch.setattr(Pix2Pix, "__init__", build)
+    rates = "training.learning_rate={generator=0.0, discriminator=0.0}"
+    _, said = run_to_end(tiny_recipe("pix2pix", toy_pairs, rates, "options.objective=l1"), tmp_path / "run")
+    assert any(words in line for line in said)
+
+
+def test_early_stopping_keeps_the_best(toy_pairs: Path, tmp_path: Path) -> None:
+    rates = "training.learning_rate={generator=0.0, discriminator=0.0}"
+    recipe = tiny_recipe(
+        "pix2pix", toy_pairs, rates, "training.steps=30", "training.validate_every=1", "training.stop_after=4", "options.dropout=[]"
+    )
+    run, said = run_to_end(recipe, tmp_path / "run")
+    assert any("Stopped early at step 5" in line for line in said)
+    assert run.saved_steps()[-1] == 5
+    assert run.path_of("best").is_file()
+    run, said = run_to_end(recipe, tmp_path / "run")  # the same command does not go on past its end
+    assert run.saved_steps()[-1] == 5

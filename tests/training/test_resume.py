@@ -1,0 +1,124 @@
+"""The same command goes on, and ends bitwise where a run that was never stopped ends."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from toys import assert_equal, run_to_end, tiny_recipe, weights
+
+from diptych.errors import DiptychError, UsageError
+from diptych.training.run import Run
+
+EVERYTHING = ("training.average=0.9", "training.schedule=cosine", "training.discriminator_updates=2", "training.accumulate=2")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("system", "more"),
+    [
+        ("pix2pix", ()),
+        ("pix2pix", EVERYTHING),
+        ("cyclegan", ("training.average=0.9",)),
+        ("cyclegan", ('options.order="four-step"', "training.batch_size=2")),
+    ],
+)
+def test_stopped_and_resumed_equals_never_stopped(
+    system: str, more: tuple[str, ...], precision: str, toy_pairs: Path, tmp_path: Path
+) -> None:
+    more = (*more, f"training.precision={precision}")
+    recipe = tiny_recipe(system, toy_pairs, *more, "data.workers=2")
+    straight, _ = run_to_end(recipe, tmp_path / "straight")
+    broken, _ = run_to_end(recipe, tmp_path / "broken")
+    broken.path_of(6).unlink()  # as if it had been stopped between steps 3 and 6
+    resumed, said = run_to_end(tiny_recipe(system, toy_pairs, *more, "data.workers=0"), tmp_path / "broken")
+    assert any("Resumed at step 3" in line for line in said)
+    assert_equal(weights(straight), weights(resumed))
+    assert [entry["step"] for entry in resumed.entries("scores.jsonl")] == [3, 6]
+    assert straight.entries("scores.jsonl") == resumed.entries("scores.jsonl")
+
+
+def test_a_damaged_newest_checkpoint_falls_back(toy_pairs: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe("pix2pix", toy_pairs)
+    run, _ = run_to_end(recipe, tmp_path / "run")
+    whole = weights(run)
+    data = bytearray(run.path_of(6).read_bytes())
+    data[-5] ^= 1
+    run.path_of(6).write_bytes(bytes(data))
+    run, said = run_to_end(recipe, tmp_path / "run")
+    assert any("damaged" in line and "Falling back" in line for line in said)
+    assert_equal(whole, weights(run))
+
+
+def test_another_recipe_is_refused_with_its_keys(toy_pairs: Path, tmp_path: Path) -> None:
+    run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "run")
+    other = tiny_recipe("pix2pix", toy_pairs, "options.l1=50", "training.seed=1", "data.workers=0")
+    with pytest.raises(UsageError, match=r"options\.l1 was 100.0 and is now 50.0; training\.seed was 0 and is now 1") as refusal:
+        run_to_end(other, tmp_path / "run")
+    assert "workers" not in str(refusal.value)
+
+
+def test_a_folder_with_something_else_is_refused(toy_pairs: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("irreplaceable")
+    with pytest.raises(DiptychError, match="is not empty and holds no run"):
+        run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "thesis")
+
+
+def test_two_processes_cannot_train_in_one_folder(toy_pairs: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe("pix2pix", toy_pairs)
+    with Run(tmp_path / "run", recipe), pytest.raises(DiptychError, match="another process"):
+        run_to_end(recipe, tmp_path / "run")
+
+
+def command(recipe_words: list[str], folder: Path) -> list[str]:
+    return [sys.executable, "-m", "diptych", "train", *recipe_words, "--no-check", "--run", str(folder)]
+
+
+def tiny_words(folder: Path, *more: str) -> list[str]:
+    """The command line's words for a tiny CycleGAN run, with a pool and an average."""
+    words = "options.width=4 options.discriminator_width=4 options.discriminator_layers=1 options.blocks=1 options.pool=3"
+    words += " data.load_size=18 data.crop_size=16 training.epochs=0 training.steps=400 training.checkpoint_every=7"
+    words += " training.average=0.9 training.validate_every=50 training.picture_every=400"
+    return ["cyclegan", *words.split(), f"data.folder={folder}", *more]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_killed_again_and_again(precision: str, toy_pairs: Path, tmp_path: Path) -> None:
+    words = tiny_words(toy_pairs, f"training.precision={precision}")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    subprocess.run(command(words, straight), env=environment, check=True, capture_output=True)
+    chance = random.Random(0)
+    for _ in range(5):
+        process = subprocess.Popen(command(words, broken), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert process.stdout is not None
+        for line in process.stdout:  # until it trains
+            if b"training pictures" in line or b"Resumed" in line or b"step " in line:
+                break
+        time.sleep(chance.uniform(0.0, 1.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    subprocess.run(command(words, broken), env=environment, check=True, capture_output=True)
+    recipe = tiny_recipe("cyclegan", toy_pairs)
+    assert_equal(weights(Run(straight, recipe)), weights(Run(broken, recipe)))
+
+
+def test_ctrl_c_saves_and_leaves(toy_pairs: Path, tmp_path: Path) -> None:
+    words = [*tiny_words(toy_pairs, "training.log_every=1"), "training.steps=100000", "training.checkpoint_every=100000"]
+    process = subprocess.Popen(command(words, tmp_path / "run"), stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("step 3/"):
+            break
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate()
+    assert process.returncode == 130
+    assert "Saved. The same command goes on from here" in rest
+    assert len(list((tmp_path / "run" / "checkpoints").glob("*.safetensors"))) >= 1

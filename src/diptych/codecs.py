@@ -30,6 +30,10 @@ EIGHT_BIT = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CM
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
+class UnfitError(ValueError):
+    """A whole file of something that is no picture: its text goes on a sentence that begins with the name."""
+
+
 class Raw(NamedTuple):
     """What a file holds: (H, W, C), uint8, uint16 or float32; with ``alpha`` its last channel is opacity."""
 
@@ -122,19 +126,19 @@ def planes_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """(H, W, C) of one of the three depths.
 
     Raises:
-        ValueError: for another number of axes or another type, with what was found.
+        UnfitError: for another number of axes or another type, with what was found.
     """
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.ndim != 3 or 0 in pixels.shape:
-        raise ValueError(f"has the shape {pixels.shape}, and a picture is (height, width) or (height, width, channels)")
+        raise UnfitError(f"has the shape {pixels.shape}, and a picture is (height, width) or (height, width, channels)")
     if pixels.dtype.kind == "f":
         return pixels.astype(np.float32)
     if pixels.dtype in (np.uint8, np.uint16):
         return pixels.astype(pixels.dtype.newbyteorder("="))
     if pixels.dtype == np.int32 and pixels.min() >= 0 and pixels.max() <= 65535:
         return pixels.astype(np.uint16)  # Pillow's mode "I" of a 16-bit file
-    raise ValueError(f"holds {pixels.dtype} values; save it as uint8, uint16 or float32")
+    raise UnfitError(f"holds {pixels.dtype} values; save it as uint8, uint16 or float32")
 
 
 # Out

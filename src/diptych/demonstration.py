@@ -36,7 +36,7 @@ def show(folder: Path, steps: int = 0) -> int:
         "L1 alone": (folder / "l1", [*length, 'options.objective="l1"']),
     }
     for name, (place, overrides) in runs.items():
-        print(f"\nTraining {name}: diptych train {RECIPE} {' '.join(overrides)} --run {place}")
+        print(f"\nTraining {name}: diptych train {RECIPE} {' '.join(overrides)} --out {place}")
         if not finished(place, overrides):
             print("Saved. The same command goes on from here.")
             return 130

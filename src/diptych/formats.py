@@ -94,7 +94,7 @@ def explained(data: bytes, ending: str, name: str) -> Raw:
         raise DiptychError(
             f"{name} is no picture that can be read, whatever its ending says; remove or replace it."
         ) from None
-    except ValueError as problem:
+    except codecs.UnfitError as problem:
         raise DiptychError(f"{name} {reason(problem)}.") from None
     except Exception as problem:  # decoders of damaged files throw anything
         raise DiptychError(f"{name} is truncated or damaged ({reason(problem)}); replace it.") from None
@@ -137,6 +137,8 @@ def probe(path: Path) -> Header:
         ) from None
     except DiptychError:
         raise
+    except codecs.UnfitError as problem:
+        raise DiptychError(f"{path} {reason(problem)}.") from None
     except Exception as problem:  # as above
         raise DiptychError(f"{path} is truncated or damaged ({reason(problem)}); replace it.") from None
 
@@ -169,7 +171,7 @@ def array_header(file: Any) -> Header:
     reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = reader(file)
     if len(shape) not in (2, 3):
-        raise ValueError(f"has the shape {shape}")
+        raise codecs.UnfitError(f"has the shape {shape}")
     depth = "float32" if dtype.kind == "f" else str(dtype)
     return Header(shape[0], shape[1], shape[2] if len(shape) == 3 else 1, depth)
 
@@ -267,7 +269,7 @@ def from_array(array: npt.NDArray[Any], kind: Kind) -> Stored:
     """A numpy picture, (H, W) or (H, W, C), as one of this Kind; four channels of an rgb Kind are RGB and opacity."""
     try:
         pixels = codecs.planes_last(array)
-    except ValueError as problem:
+    except codecs.UnfitError as problem:
         raise DiptychError(f"the array {problem}.") from None
     return fitted(Raw(pixels, alpha=pixels.shape[2] in (2, 4)), kind, "the array")
 

@@ -51,7 +51,8 @@ def test_an_outline_is_the_layers_of_lines() -> None:
     drawing = (
         '<svg id="emoji" viewBox="0 0 72 72" xmlns="http://www.w3.org/2000/svg"><g id="color"><g id="line-2">'
         '<rect width="36" height="72" fill="#f00"/></g></g><g id="line-supplement"><rect width="9" height="9"/></g>'
-        '<g id="line"><g id="other"><rect x="60" width="9" height="9"/></g></g><g id="lines"><rect width="72" height="72"/></g></svg>'
+        '<g id="line"><g id="other"><rect x="60" width="9" height="9"/></g></g>'
+        '<g id="lines"><rect width="72" height="72"/></g></svg>'
     )
     picture = render(outline_of(drawing), 72)
     assert picture[4, 4].tolist() == [0, 0, 0]
@@ -103,10 +104,7 @@ def test_an_outline_that_many_drawings_share_is_left_out(tmp_path: Path, monkeyp
 def test_the_split_is_by_share_and_for_good() -> None:
     splits = [openmoji.split_of(f"{number:05X}") for number in range(4000)]
     assert all(150 < splits.count(split) < 250 for split in ("val", "test"))
-    assert [openmoji.split_of(name) for name in ("1F600", "1F4BF", "1F339", "0023-FE0F-20E3")] == EXPECTED_SPLITS
-
-
-EXPECTED_SPLITS = ["train", "train", "train", "train"]
+    assert [openmoji.split_of(name) for name in ("1F600", "1F4BF", "1F339")] == ["train", "train", "test"]
 
 
 def test_a_finished_set_is_left_alone_and_another_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +132,7 @@ def test_an_interrupted_rendering_is_gone_on_from(tmp_path: Path) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
-    names = sorted(COOKS + [GRIN, DISC])
+    names = sorted([*COOKS, GRIN, DISC])
     with pytest.raises(KeyboardInterrupt):
         openmoji.prepare(tmp_path / "set", 8, interrupt, names, processes=1)
     assert not (tmp_path / "set").exists()
@@ -190,8 +188,8 @@ def test_no_outline_stands_in_two_splits(tmp_path: Path) -> None:
     """All drawings, small: the counts that docs/data.md states, and no outline of test or val in train."""
     folder = openmoji.prepare(tmp_path / "set", 16)
     summary = json.loads((folder / openmoji.DONE).read_text())
-    assert summary["pictures"] == {"train": 3632, "val": 207, "test": 192}
-    assert summary["left_out"] == {"no colour": 133, "no outline": 1, "outline shared by many": 330}
+    assert summary["pictures"] == {"train": 3631, "val": 207, "test": 192}
+    assert summary["left_out"] == {"no colour": 134, "no outline": 1, "outline shared by many": 330}
     split_of = {path.stem: path.parent.name for path in folder.glob("*/*.png")}
     families: dict[str, set[str]] = {}
     for name, split in split_of.items():

@@ -76,7 +76,7 @@ def test_two_processes_cannot_train_in_one_folder(toy_pairs: Path, tmp_path: Pat
 
 
 def command(recipe_words: list[str], folder: Path) -> list[str]:
-    return [sys.executable, "-m", "diptych", "train", *recipe_words, "--no-check", "--run", str(folder)]
+    return [sys.executable, "-m", "diptych", "train", *recipe_words, "--no-check", "--out", str(folder)]
 
 
 def tiny_words(folder: Path, *more: str) -> list[str]:

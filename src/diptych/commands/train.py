@@ -12,7 +12,7 @@ from cyclopts import Parameter
 def train(
     recipe: str,
     *overrides: str,
-    run: Annotated[Path | None, Parameter(name=["--run"])] = None,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     check: bool = True,
 ) -> int:
     """Train a recipe on a folder of pictures, or go on with a run: the same command resumes.
@@ -25,7 +25,7 @@ def train(
         Name of a shipped recipe (see `diptych recipes`), or a TOML file.
     overrides
         Any number of key=value, laid over the recipe, such as data.folder=my_pairs.
-    run
+    out
         The run folder; by default runs/RECIPE.
     check
         Look the data over before training.
@@ -39,7 +39,7 @@ def train(
 
     keep_freed_memory()
     settings = read(recipe, overrides)
-    folder = run or Path("runs") / settings.name
+    folder = out or Path("runs") / settings.name
     processes = join(settings.training.device)
     try:
         with Run(folder, settings, processes.leads) as place:

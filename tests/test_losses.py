@@ -53,7 +53,10 @@ def test_values_at_zero_logits(name: str, both: float) -> None:
 @pytest.mark.parametrize("name", ADVERSARIES)
 def test_losses_of_bfloat16_are_float32_scalars(name: str) -> None:
     adversary = ADVERSARIES[name]
-    for value in (adversary.discriminator(LOGITS.bfloat16(), LOGITS.bfloat16()), adversary.generator(LOGITS.bfloat16())):
+    for value in (
+        adversary.discriminator(LOGITS.bfloat16(), LOGITS.bfloat16()),
+        adversary.generator(LOGITS.bfloat16()),
+    ):
         assert value.dtype == torch.float32
         assert value.shape == ()
 

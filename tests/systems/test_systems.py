@@ -35,7 +35,8 @@ def build(name: str, channels: tuple[int, int] = (3, 3), **options: Any) -> Syst
 def apply(system: System, step: int = 0, rate: float = 2e-4) -> list[str]:
     """One step with plain SGD-free Adam for each side, as the loop does it; returns the sides in order."""
     optimisers = {
-        side: torch.optim.Adam(system.get_submodule(side).parameters(), lr=rate, betas=(0.5, 0.999)) for side in system.sides
+        side: torch.optim.Adam(system.get_submodule(side).parameters(), lr=rate, betas=(0.5, 0.999))
+        for side in system.sides
     }
     order = []
     for losses in system.losses(batch_of(), step):
@@ -126,7 +127,9 @@ def by_hand_cyclegan(g: nn.ModuleDict, d: nn.ModuleDict, pools: dict[str, ImageP
         adam_g.zero_grad()
         fake_b, fake_a = g["a_to_b"](a), g["b_to_a"](b)
         total = ones(d["b"](fake_b)) + ones(d["a"](fake_a))
-        total = total + 10 * functional.l1_loss(g["b_to_a"](fake_b), a) + 10 * functional.l1_loss(g["a_to_b"](fake_a), b)
+        total = (
+            total + 10 * functional.l1_loss(g["b_to_a"](fake_b), a) + 10 * functional.l1_loss(g["a_to_b"](fake_a), b)
+        )
         total.backward()
         adam_g.step()
         d.requires_grad_(True)
@@ -277,7 +280,7 @@ def test_the_third_of_four_steps_meets_the_updated_generator() -> None:
     next(pulls)
     with torch.no_grad():
         for parameter in system.get_submodule("generator.a_to_b").parameters():
-            parameter += 0.1
+            parameter.add_(0.1)
     third = next(pulls)
     assert not torch.equal(first.terms["cycle_a"], third.terms["cycle_a"])
 

@@ -66,7 +66,9 @@ def test_a_weight_that_is_not_finite_is_never_saved(
     assert all(torch.isfinite(tensor).all() for step in run.saved_steps() for tensor in weights(run, step).values())
 
 
-def test_before_any_checkpoint_it_begins_again(toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_any_checkpoint_it_begins_again(
+    toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = spoil(monkeypatch, {1}, "loss")
     run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "run")
     assert seen == [0, 1, 0, 1, 2, 3, 4, 5]
@@ -85,7 +87,9 @@ def test_too_many_faults_end_the_run_with_advice(
     assert run.saved_steps()[-1] == 6
 
 
-def test_a_fault_changes_the_draws_that_follow(toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_changes_the_draws_that_follow(
+    toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = tiny_recipe("pix2pix", toy_pairs)
     healthy, _ = run_to_end(recipe, tmp_path / "healthy")
     spoil(monkeypatch, {4}, "loss")
@@ -153,7 +157,13 @@ def test_a_real_run_says_so(
 def test_early_stopping_keeps_the_best(toy_pairs: Path, tmp_path: Path) -> None:
     rates = "training.learning_rate={generator=0.0, discriminator=0.0}"
     recipe = tiny_recipe(
-        "pix2pix", toy_pairs, rates, "training.steps=30", "training.validate_every=1", "training.stop_after=4", "options.dropout=[]"
+        "pix2pix",
+        toy_pairs,
+        rates,
+        "training.steps=30",
+        "training.validate_every=1",
+        "training.stop_after=4",
+        "options.dropout=[]",
     )
     run, said = run_to_end(recipe, tmp_path / "run")
     assert any("Stopped early at step 5" in line for line in said)

@@ -61,7 +61,9 @@ def torchrun(count: int, arguments: list[str], folder: Path, script: str = "") -
 
 def words(folder: Path, *more: str) -> list[str]:
     tiny = "options.width=4 options.discriminator_width=4 options.discriminator_layers=1 data.load_size=18 data.crop_size=16"
-    lengths = "training.epochs=0 training.steps=6 training.checkpoint_every=3 training.precision=float32 training.log_every=1"
+    lengths = (
+        "training.epochs=0 training.steps=6 training.checkpoint_every=3 training.precision=float32 training.log_every=1"
+    )
     return ["pix2pix", f"data.folder={folder}", *tiny.split(), *lengths.split(), *INSTANCE, *more]
 
 
@@ -79,7 +81,9 @@ def test_two_processes_equal_one_of_twice_the_batch(toy_pairs: Path, tmp_path: P
         moment = single[f"side.{name}.exp_avg"]
         if moment.abs().max() < 1e-5:
             continue  # a bias that the norm takes out: its gradient is all rounding, which Adam turns into full steps
-        torch.testing.assert_close(pair[f"side.{name}.exp_avg"], moment, rtol=0.02, atol=0.02 * moment.abs().max().item())
+        torch.testing.assert_close(
+            pair[f"side.{name}.exp_avg"], moment, rtol=0.02, atol=0.02 * moment.abs().max().item()
+        )
         assert (single[f"system.{name}"] - pair[f"system.{name}"]).abs().mean() < 2e-5, name
         compared += 1
     assert compared > 10

@@ -14,7 +14,12 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 from diptych.errors import DiptychError, UsageError
 from diptych.training.run import Run
 
-EVERYTHING = ("training.average=0.9", "training.schedule=cosine", "training.discriminator_updates=2", "training.accumulate=2")
+EVERYTHING = (
+    "training.average=0.9",
+    "training.schedule=cosine",
+    "training.discriminator_updates=2",
+    "training.accumulate=2",
+)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -57,7 +62,9 @@ def test_a_damaged_newest_checkpoint_falls_back(toy_pairs: Path, tmp_path: Path)
 def test_another_recipe_is_refused_with_its_keys(toy_pairs: Path, tmp_path: Path) -> None:
     run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "run")
     other = tiny_recipe("pix2pix", toy_pairs, "options.l1=50", "training.seed=1", "data.workers=0")
-    with pytest.raises(UsageError, match=r"options\.l1 was 100.0 and is now 50.0; training\.seed was 0 and is now 1") as refusal:
+    with pytest.raises(
+        UsageError, match=r"options\.l1 was 100.0 and is now 50.0; training\.seed was 0 and is now 1"
+    ) as refusal:
         run_to_end(other, tmp_path / "run")
     assert "workers" not in str(refusal.value)
 
@@ -81,7 +88,9 @@ def command(recipe_words: list[str], folder: Path) -> list[str]:
 
 def tiny_words(folder: Path, *more: str) -> list[str]:
     """The command line's words for a tiny CycleGAN run, with a pool and an average."""
-    words = "options.width=4 options.discriminator_width=4 options.discriminator_layers=1 options.blocks=1 options.pool=3"
+    words = (
+        "options.width=4 options.discriminator_width=4 options.discriminator_layers=1 options.blocks=1 options.pool=3"
+    )
     words += " data.load_size=18 data.crop_size=16 training.epochs=0 training.steps=400 training.checkpoint_every=7"
     words += " training.average=0.9 training.validate_every=50 training.picture_every=400"
     return ["cyclegan", *words.split(), f"data.folder={folder}", *more]
@@ -96,7 +105,9 @@ def test_killed_again_and_again(precision: str, toy_pairs: Path, tmp_path: Path)
     subprocess.run(command(words, straight), env=environment, check=True, capture_output=True)
     chance = random.Random(0)
     for _ in range(5):
-        process = subprocess.Popen(command(words, broken), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command(words, broken), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         assert process.stdout is not None
         for line in process.stdout:  # until it trains
             if b"training pictures" in line or b"Resumed" in line or b"step " in line:
@@ -111,8 +122,14 @@ def test_killed_again_and_again(precision: str, toy_pairs: Path, tmp_path: Path)
 
 
 def test_ctrl_c_saves_and_leaves(toy_pairs: Path, tmp_path: Path) -> None:
-    words = [*tiny_words(toy_pairs, "training.log_every=1"), "training.steps=100000", "training.checkpoint_every=100000"]
-    process = subprocess.Popen(command(words, tmp_path / "run"), stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    words = [
+        *tiny_words(toy_pairs, "training.log_every=1"),
+        "training.steps=100000",
+        "training.checkpoint_every=100000",
+    ]
+    process = subprocess.Popen(
+        command(words, tmp_path / "run"), stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("step 3/"):

@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import Literal
 
 from cyclopts import App
 
@@ -85,9 +84,12 @@ def get(name: str, folder: Path | None = None) -> None:
         Where to put it; by default the user's cache folder, where recipes find it by name.
     """
     from diptych.data.catalog import get
+    from diptych.data.download import remembered
 
     place = get(name, folder, shown_bytes)
     print(f"{name} is in {place}")
+    if sha256 := remembered(place):
+        print(f"SHA-256 of its archive: {sha256}")
     notice = place / "ATTRIBUTION.txt"
     if notice.is_file():
         print(notice.read_text(encoding="utf-8"), end="")
@@ -98,7 +100,7 @@ def shown(what: str) -> "Callable[[int, int], None]":  # type: ignore[name-defin
     return lambda done, total: shown_bytes(what, done, total)
 
 
-def shown_bytes(what: Literal["str"] | str, done: int, total: int) -> None:
+def shown_bytes(what: str, done: int, total: int) -> None:
     if sys.stderr.isatty():
         end = "\n" if done >= total > 0 else ""
         share = f"{100 * done / total:.0f} %" if total else f"{done}"

@@ -212,7 +212,8 @@ def levels(picture: Stored) -> npt.NDArray[np.float32]:
 
 def eight_bit(picture: Stored) -> npt.NDArray[np.uint8]:
     shares = picture.astype(np.float32) / RANGES[str(picture.dtype)]
-    return np.rint(np.clip(shares, 0, 1) * 255).astype(np.uint8)
+    values: npt.NDArray[np.uint8] = np.rint(np.clip(shares, 0, 1) * 255).astype(np.uint8)
+    return values
 
 
 def colours(picture: Stored) -> int:

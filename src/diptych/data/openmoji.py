@@ -34,9 +34,10 @@ RULE = 1  # to be raised when what is rendered, left out or how it is split chan
 HELD_OUT = 0.05  # share of the groups in each of val and test
 SAME_OUTLINE = 0.97
 MOST_DRAWINGS_OF_AN_OUTLINE = 50
+TONES = ("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF")  # of skin
 MODIFIERS = frozenset(
     [
-        *("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"),  # skin tones
+        *TONES,
         *("1F9B0", "1F9B1", "1F9B2", "1F9B3"),  # red, curly, no and white hair
         *("2640", "2642", "27A1"),  # woman, man, facing right
         *("200D", "FE0F"),  # the joiner, and the wish for an emoji

@@ -111,7 +111,8 @@ def ink_of(lines: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """uint8 (INK_SIDE, INK_SIDE), 0 for white to 63 for black."""
     each = NATURAL_SIDE // INK_SIDE
     mean = (255 - lines.min(axis=2)).reshape(INK_SIDE, each, INK_SIDE, each).mean(axis=(1, 3))
-    return (mean / 4).astype(np.uint8)
+    ink: NDArray[np.uint8] = (mean / 4).astype(np.uint8)
+    return ink
 
 
 def render_in_processes(names: Sequence[str], pairs: Path, size: int, processes: int) -> Iterator[Rendered]:

@@ -1,0 +1,222 @@
+"""A training step of ours against a plain eager float32 step written the way the public PyTorch code does it.
+
+Both train the same networks on the same pictures, in turn, so that a machine that drifts drifts for both; the table gives
+medians and the median of the ratios round by round. Usage: python benchmarks/training_step.py [--device cuda]
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from itertools import repeat
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+from torch.nn import functional
+
+from diptych.images import Batch
+from diptych.recipe import Recipe
+from diptych.systems import CycleGAN, Pix2Pix
+from diptych.training.loop import Trainer
+from diptych.training.memory import keep_freed_memory
+from diptych.training.processes import choose, fast_precision, join
+from diptych.training.state import build
+
+CASES = {
+    "pix2pix 256x256 batch 1": ("pix2pix", 256, 1),
+    "pix2pix 128x128 batch 8": ("pix2pix", 128, 8),
+    "CycleGAN 128x128 batch 1": ("cyclegan", 128, 1),
+}
+BETAS = (0.5, 0.999)
+AGREE_STEPS = 3
+
+
+def recipe_of(system: str, side: int, batch: int, precision: str, device: str) -> Recipe:
+    table = {
+        "system": system,
+        "data": {"crop_size": side, "load_size": side, "task": "unpaired" if system == "cyclegan" else "pairs"},
+        "training": {"steps": 1000, "batch_size": batch, "precision": precision, "device": device},
+    }
+    return Recipe.from_table(table)
+
+
+def frozen(networks: list[nn.Module], yes: bool) -> None:
+    for network in networks:
+        for parameter in network.parameters():
+            parameter.requires_grad = not yes
+
+
+def binary(logits: Tensor, real: bool) -> Tensor:
+    goal = torch.ones_like(logits) if real else torch.zeros_like(logits)
+    return functional.binary_cross_entropy_with_logits(logits, goal)
+
+
+class PlainPix2Pix:
+    """Forward; D on fake and real, halved, step; D frozen; G on D and L1, step. Plain Adam, float32, default layout."""
+
+    def __init__(self, system: Pix2Pix) -> None:
+        assert system.discriminator is not None
+        self.g, self.d = system.generator, system.discriminator
+        self.adam_g = torch.optim.Adam(self.g.parameters(), lr=2e-4, betas=BETAS)
+        self.adam_d = torch.optim.Adam(self.d.parameters(), lr=2e-4, betas=BETAS)
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        a, b = batch
+        fake = self.g(a)
+        frozen([self.d], False)
+        self.adam_d.zero_grad()
+        loss_fake = binary(self.d(torch.cat((a, fake.detach()), 1)), False)
+        loss_real = binary(self.d(torch.cat((a, b), 1)), True)
+        loss_d = (loss_fake + loss_real) * 0.5
+        loss_d.backward()
+        self.adam_d.step()
+        frozen([self.d], True)
+        self.adam_g.zero_grad()
+        loss_gan = binary(self.d(torch.cat((a, fake), 1)), True)
+        loss_l1 = functional.l1_loss(fake, b) * 100
+        (loss_gan + loss_l1).backward()
+        self.adam_g.step()
+        return {
+            "discriminator.adversarial": loss_d.item(),
+            "generator.adversarial": loss_gan.item(),
+            "generator.l1": loss_l1.item(),
+        }
+
+
+class PlainCycleGAN:
+    """Joint step for both generators with both discriminators frozen, then one for both discriminators; no pool."""
+
+    def __init__(self, system: CycleGAN) -> None:
+        self.ab, self.ba = system.generator["a_to_b"], system.generator["b_to_a"]
+        self.da, self.db = system.discriminator["a"], system.discriminator["b"]
+        self.adam_g = torch.optim.Adam([*self.ab.parameters(), *self.ba.parameters()], lr=2e-4, betas=BETAS)
+        self.adam_d = torch.optim.Adam([*self.da.parameters(), *self.db.parameters()], lr=2e-4, betas=BETAS)
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        a, b = batch
+        fake_b = self.ab(a)
+        back_a = self.ba(fake_b)
+        fake_a = self.ba(b)
+        back_b = self.ab(fake_a)
+        frozen([self.da, self.db], True)
+        self.adam_g.zero_grad()
+        square = functional.mse_loss
+        judged_b, judged_a = self.db(fake_b), self.da(fake_a)
+        gan = square(judged_b, torch.ones_like(judged_b)) + square(judged_a, torch.ones_like(judged_a))
+        cycle_a, cycle_b = functional.l1_loss(back_a, a) * 10, functional.l1_loss(back_b, b) * 10
+        (gan + cycle_a + cycle_b).backward()
+        self.adam_g.step()
+        frozen([self.da, self.db], False)
+        self.adam_d.zero_grad()
+        losses = []
+        for judge, real, fake in ((self.da, a, fake_a), (self.db, b, fake_b)):
+            judged_real, judged_fake = judge(real), judge(fake.detach())
+            on_real = square(judged_real, torch.ones_like(judged_real))
+            losses.append((on_real + square(judged_fake, torch.zeros_like(judged_fake))) * 0.5)
+            losses[-1].backward()
+        self.adam_d.step()
+        return {
+            "generator.cycle_a": cycle_a.item(),
+            "generator.cycle_b": cycle_b.item(),
+            "discriminator.a": losses[0].item(),
+            "discriminator.b": losses[1].item(),
+        }
+
+
+def pictures(side: int, batch: int) -> Batch:
+    generator = torch.Generator().manual_seed(1)
+    return Batch(*(torch.rand(batch, 3, side, side, generator=generator) * 2 - 1 for _ in range(2)))
+
+
+class Ours:
+    """The loop's own step, fed from memory."""
+
+    def __init__(self, recipe: Recipe, batch: Batch) -> None:
+        self.trainer = Trainer(recipe, join(recipe.training.device), pictures=1000)
+        self.batches: Iterator[Batch] = repeat(batch)
+        self.count = 0
+
+    def step(self) -> dict[str, float]:
+        entry = self.trainer.advance(self.batches, self.count, faults=0)
+        self.count += 1
+        return {key: float(value) for key, value in entry.items()}
+
+
+def plain(recipe: Recipe, device: torch.device) -> PlainPix2Pix | PlainCycleGAN:
+    system = build(recipe).to(device).train()
+    return PlainPix2Pix(system) if isinstance(system, Pix2Pix) else PlainCycleGAN(system)  # type: ignore[arg-type]
+
+
+def agreement(system: str, side: int, batch: Batch, count: int, device: torch.device) -> float:
+    """The largest relative difference of a loss over the first steps, both in float32, without dropout and pool."""
+    recipe = recipe_of(system, side, count, "float32", str(device))
+    more: dict[str, object] = {"dropout": []} if system == "pix2pix" else {"pool": 0}
+    table = recipe.to_table()
+    recipe = Recipe.from_table(table | {"options": table["options"] | more})
+    reference, ours = plain(recipe, device), Ours(recipe, batch)
+    worst = 0.0
+    moved = Batch(*(tensor.to(device) for tensor in batch))
+    for _ in range(AGREE_STEPS):
+        expected, found = reference.step(moved), ours.step()
+        worst = max(worst, *(abs(found[key] - value) / max(abs(value), 1e-6) for key, value in expected.items()))
+    return worst
+
+
+def timed(step: Callable[[], object], device: torch.device, repeats: int) -> float:
+    began = time.perf_counter()
+    for _ in range(repeats):
+        step()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return (time.perf_counter() - began) / repeats * 1000
+
+
+def measure(
+    system: str, side: int, count: int, device: torch.device, rounds: int, repeats: int
+) -> list[tuple[float, float]]:
+    """(reference, ours) in milliseconds a step, round by round."""
+    batch = pictures(side, count)
+    moved = Batch(*(tensor.to(device) for tensor in batch))
+    reference = plain(recipe_of(system, side, count, "float32", str(device)), device)
+    ours = Ours(recipe_of(system, side, count, "auto", str(device)), batch)
+    steps = (lambda: reference.step(moved), ours.step)
+    for step in steps:
+        timed(step, device, 2)
+    results = []
+    for _ in range(rounds):
+        first, second = (timed(step, device, repeats) for step in steps)
+        results.append((first, second))
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--system-malloc", action="store_true", help="leave the allocator as it is, for both")
+    arguments = parser.parse_args()
+    if arguments.device.startswith("cuda") and not torch.cuda.is_available():
+        print("There is no GPU here; run this where there is one.")
+        return
+    if not arguments.system_malloc:
+        keep_freed_memory()  # helps the reference too: the ratio is then of the step alone
+    device = choose(arguments.device)
+    title = f"Training step, {torch.get_num_threads()} threads, {device}, ours in {fast_precision(device)}"
+    table = Table(
+        "case", "reference ms", "ours ms", "ratio", "ratio, best and worst round", "losses differ by", title=title
+    )
+    for name, (system, side, count) in CASES.items():
+        results = measure(system, side, count, device, arguments.rounds, arguments.repeats)
+        ratios = [ours / reference for reference, ours in results]
+        reference, ours = (statistics.median(column) for column in zip(*results, strict=True))
+        apart = agreement(system, side, pictures(side, count), count, device)
+        span = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        table.add_row(name, f"{reference:.0f}", f"{ours:.0f}", f"{statistics.median(ratios):.2f}", span, f"{apart:.1e}")
+    Console(width=130).print(table)
+
+
+if __name__ == "__main__":
+    main()

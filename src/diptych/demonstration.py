@@ -12,6 +12,7 @@ from diptych.data.catalog import get
 from diptych.data.openmoji import ATTRIBUTION, TONES
 from diptych.evaluation import paired
 from diptych.recipe import read
+from diptych.training.interrupts import stop_on_signals
 from diptych.training.loop import train
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
@@ -54,8 +55,6 @@ def show(folder: Path, steps: int = 0) -> int:
 
 def finished(place: Path, overrides: list[str]) -> bool:
     """Train to the end; False when interrupted."""
-    from diptych.commands.train import stop_on_signals  # the command line's manners
-
     recipe = read(RECIPE, overrides)
     processes = join(recipe.training.device)
     with Run(place, recipe) as run:

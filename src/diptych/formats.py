@@ -1,10 +1,12 @@
 """Every file format in and out: a path or bytes and a Kind give a picture of that Kind, or one clear sentence."""
 
+import contextlib
 import io
 import os
 import re
 import struct
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -62,7 +64,7 @@ def read(source: Path | bytes, kind: Kind, name: str = "") -> Stored:
     name = name or (str(source) if isinstance(source, Path) else "the picture")
     data = source if isinstance(source, bytes) else file_bytes(source)
     ending = codecs.path_ending(name)
-    raw = explained(data, ending, name)
+    raw = decoded(data, ending, name)
     return fitted(raw, kind, name)
 
 
@@ -75,15 +77,13 @@ def file_bytes(path: Path) -> bytes:
         raise DiptychError(f"{path} cannot be read: {problem.strerror}.") from None
 
 
-def explained(data: bytes, ending: str, name: str) -> Raw:
-    """Decode, and turn whatever a decoder throws into a sentence."""
+@contextlib.contextmanager
+def explained(data: bytes, name: str) -> Iterator[None]:
+    """Turn whatever a decoder throws into a sentence that begins with ``name``."""
     if not data:
         raise DiptychError(f"{name} is empty (0 bytes); remove it or copy it again.")
     try:
-        header = header_of(data, ending)
-        if header.height * header.width > MAX_PIXELS:
-            raise too_large(header, name)
-        raw = codecs.decode(data, ending)
+        yield
     except DiptychError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -98,6 +98,18 @@ def explained(data: bytes, ending: str, name: str) -> Raw:
         raise DiptychError(f"{name} {reason(problem)}.") from None
     except Exception as problem:  # decoders of damaged files throw anything
         raise DiptychError(f"{name} is truncated or damaged ({reason(problem)}); replace it.") from None
+
+
+def decoded(data: bytes, ending: str, name: str) -> Raw:
+    """Decode what is not too large, and refuse values that are no numbers."""
+    with explained(data, name):
+        header = header_of(data, ending)
+        if header.height * header.width > MAX_PIXELS:
+            raise DiptychError(
+                f"{name} is {header.width}x{header.height}, larger than {MAX_PIXELS:,} pixels; make it smaller, "
+                f"or set DIPTYCH_MAX_PIXELS."
+            )
+        raw = codecs.decode(data, ending)
     if raw.pixels.dtype == np.float32 and not np.isfinite(raw.pixels).all():
         raise DiptychError(f"{name} holds values that are not finite (NaN or infinity); replace them.")
     return raw
@@ -109,13 +121,6 @@ def reason(problem: Exception) -> str:
     return words.rstrip(".")[:160]
 
 
-def too_large(header: Header, name: str) -> DiptychError:
-    return DiptychError(
-        f"{name} is {header.width}x{header.height}, larger than {MAX_PIXELS:,} pixels; make it smaller, "
-        f"or set DIPTYCH_MAX_PIXELS."
-    )
-
-
 def probe(path: Path) -> Header:
     """Height, width, channels, depth and frames from the header, without decoding.
 
@@ -123,24 +128,8 @@ def probe(path: Path) -> Header:
         DiptychError: as ``read``.
     """
     data = file_bytes(path)
-    if not data:
-        raise DiptychError(f"{path} is empty (0 bytes); remove it or copy it again.")
-    try:
+    with explained(data, str(path)):
         return header_of(data, codecs.path_ending(path))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise DiptychError(
-            f"{path} is larger than {MAX_PIXELS:,} pixels; make it smaller, or set DIPTYCH_MAX_PIXELS."
-        ) from None
-    except UnidentifiedImageError:
-        raise DiptychError(
-            f"{path} is no picture that can be read, whatever its ending says; remove or replace it."
-        ) from None
-    except DiptychError:
-        raise
-    except codecs.UnfitError as problem:
-        raise DiptychError(f"{path} {reason(problem)}.") from None
-    except Exception as problem:  # as above
-        raise DiptychError(f"{path} is truncated or damaged ({reason(problem)}); replace it.") from None
 
 
 def header_of(data: bytes, ending: str) -> Header:

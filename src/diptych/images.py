@@ -78,7 +78,9 @@ class Kind:
         Elementwise numpy only, so that worker threads do not start teams of their own.
         """
         low, high = self.range
-        planes = np.ascontiguousarray(stored.transpose(2, 0, 1), dtype=np.float32)
+        planes = np.array(
+            stored.transpose(2, 0, 1), dtype=np.float32, order="C"
+        )  # a copy, since it is changed in place
         if self.colour in ("lightness", "chroma"):
             lab = rgb_to_lab(np.clip((planes - low) / (high - low), 0, 1))
             planes = lab[:1] / np.float32(50) - 1 if self.colour == "lightness" else lab[1:] / np.float32(110)

@@ -1,9 +1,6 @@
 """``diptych train``."""
 
-import signal
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -31,6 +28,7 @@ def train(
         Look the data over before training.
     """
     from diptych.recipe import read
+    from diptych.training.interrupts import stop_on_signals
     from diptych.training.loop import train as work
     from diptych.training.memory import keep_freed_memory
     from diptych.training.processes import join
@@ -59,14 +57,3 @@ def train(
         return 130
     watch.say(f"Done: {folder}. Translate with: diptych translate {folder} PICTURES --out FOLDER")
     return 0
-
-
-def stop_on_signals(interrupt: Callable[[], None]) -> None:
-    """The first Ctrl-C (or SIGTERM) ends the run after this step, saved; a second one ends it at once."""
-
-    def request(number: int, frame: FrameType | None) -> None:
-        interrupt()
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, request)

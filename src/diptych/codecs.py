@@ -1,20 +1,34 @@
 """Decoding and encoding, format by format: bytes to an array with its channels as the file has them, and back.
 
-Pillow does all that is 8-bit. It opens a 16-bit RGB PNG as 8-bit without a word and knows no TIFF of five channels, so
-those go through imagecodecs and tifffile, which are the extra ``diptych[tiff]``.
+A format is told by its first bytes, never by its ending. Pillow does all that is 8-bit, and one channel of 16 bits or
+float. It opens a 16-bit RGB PNG as 8-bit without a word and knows no TIFF of five channels, so those go through
+imagecodecs and tifffile, which are the extra ``diptych[tiff]`` (``deep_tiff``).
 """
 
 import io
 import struct
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from diptych.errors import DiptychError
+from diptych import deep_tiff
+from diptych.raw import (
+    ORIENTATION,
+    READERS,
+    Header,
+    Raw,
+    UnfitError,
+    planes_last,
+    turned,
+    upright,
+    valid_orientation,
+    wants,
+)
 
 PILLOW_ENDINGS = {
     ".jpg": "JPEG",
@@ -26,119 +40,144 @@ PILLOW_ENDINGS = {
     ".tiff": "TIFF",
 }
 ARRAY_ENDINGS = (".npy", ".npz")
-EIGHT_BIT = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+NPY_SIGNATURE = b"\x93NUMPY"
+ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-class UnfitError(ValueError):
-    """A whole file of something that is no picture: its text goes on a sentence that begins with the name."""
+# What is it?
 
 
-class Raw(NamedTuple):
-    """What a file holds: (H, W, C), uint8, uint16 or float32; with ``alpha`` its last channel is opacity."""
+def signature(file: BinaryIO) -> bytes:
+    file.seek(0)
+    head = file.read(32)
+    file.seek(0)
+    return head
 
-    pixels: npt.NDArray[Any]
-    alpha: bool = False
+
+def sixteen_bit_colour(head: bytes) -> bool:
+    """A PNG of 16 bits whose colour type is other than plain grey."""
+    return head[:8] == PNG_SIGNATURE and len(head) > 25 and head[24] == 16 and head[25] != 0
 
 
-def wants(package: str, purpose: str) -> Any:
-    """Import one of the packages of the extra, or say how to get it."""
+def header(file: BinaryIO) -> Header:
+    """Read what a file says of itself, without decoding its pixels."""
+    head = signature(file)
+    if head.startswith((NPY_SIGNATURE, *ZIP_SIGNATURES)):
+        with array_file(file, head) as member:
+            return array_header(member)
+    if sixteen_bit_colour(head):
+        width, height = struct.unpack(">II", head[16:24])
+        return turned(Header(height, width, {2: 3, 4: 2, 6: 4}[head[25]], "uint16"), png_orientation(file))
+    if head.startswith(TIFF_SIGNATURES) and not deep_tiff.pillow_reads(file):
+        return deep_tiff.header(file)
+    with Image.open(file, formats=READERS) as picture:
+        width, height = picture.size
+        depth = "uint16" if picture.mode.startswith("I") else "float32" if picture.mode == "F" else "uint8"
+        channels = 3 if picture.mode in ("P", "CMYK") else len(picture.getbands())
+        found = Header(height, width, channels, depth, getattr(picture, "n_frames", 1))
+        return turned(found, orientation_of(picture, file))
+
+
+def orientation_of(picture: Image.Image, file: BinaryIO) -> int:
+    """The EXIF orientation, 1 to 8, that is left to apply; a damaged EXIF block does not spoil a picture."""
+    if picture.format == "TIFF":  # Pillow turns these itself
+        return 1
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return png_orientation(file)  # getexif would decode the picture in search of a late one
     try:
-        return __import__(package)
-    except ImportError:
-        raise DiptychError(f"{purpose} needs {package}: pip install 'diptych[tiff]'.") from None
+        return valid_orientation(picture.getexif().get(ORIENTATION))
+    except Exception:  # damaged blocks throw anything
+        return 1
+
+
+def png_orientation(file: BinaryIO) -> int:
+    """The orientation in the eXIf chunk, wherever among the chunks of a PNG it stands."""
+    file.seek(len(PNG_SIGNATURE))
+    while len(chunk := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", chunk)
+        if name == b"eXIf":
+            try:
+                exif = Image.Exif()
+                exif.load(file.read(length))
+                return valid_orientation(exif.get(ORIENTATION))
+            except Exception:  # as above
+                return 1
+        file.seek(length + 4, io.SEEK_CUR)
+    return 1
 
 
 # In
 
 
-def decode(data: bytes, ending: str) -> Raw:
-    """Decode the bytes of a file; ``ending`` matters for arrays only, pictures are told by their first bytes."""
-    if ending in ARRAY_ENDINGS:
-        return decode_array(data, ending)
-    if sixteen_bit_colour(data):
+def decode(data: bytes) -> Raw:
+    """Decode the bytes of a file."""
+    file = io.BytesIO(data)
+    head = signature(file)
+    if head.startswith((NPY_SIGNATURE, *ZIP_SIGNATURES)):
+        with array_file(file, head) as member:
+            array_header(member)
+        with array_file(file, head) as member:
+            return Raw(planes_last(np.lib.format.read_array(member, allow_pickle=False)))
+    if sixteen_bit_colour(head):
         pixels = wants("imagecodecs", "a 16-bit colour PNG").png_decode(data)
-        return Raw(planes_last(pixels), alpha=pixels.ndim == 3 and pixels.shape[2] in (2, 4))
-    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") and not pillow_reads_tiff(data):
-        return decode_tiff(data)
-    with Image.open(io.BytesIO(data)) as picture:
-        return from_pillow(ImageOps.exif_transpose(picture))
+        alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
+        return Raw(upright(planes_last(pixels), png_orientation(file)), alpha)
+    if head.startswith(TIFF_SIGNATURES) and not deep_tiff.pillow_reads(file):
+        return deep_tiff.decode(file)
+    with Image.open(file, formats=READERS) as picture:
+        orientation = orientation_of(picture, io.BytesIO(data))
+        raw = from_pillow(picture)
+        return raw if orientation == 1 else Raw(upright(raw.pixels, orientation), raw.alpha)
 
 
-def sixteen_bit_colour(data: bytes) -> bool:
-    """A PNG of 16 bits whose colour type is other than plain grey."""
-    return data[:8] == PNG_SIGNATURE and len(data) > 25 and data[24] == 16 and data[25] != 0
+@contextmanager
+def array_file(file: BinaryIO, head: bytes) -> Iterator[Any]:
+    """The .npy itself, or the first array of a .npz."""
+    file.seek(0)
+    if head.startswith(NPY_SIGNATURE):
+        yield file
+        return
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".npy")]
+        if not names:
+            raise UnfitError("is a zip file that holds no numpy array; save it with numpy.savez")
+        with archive.open(names[0]) as member:
+            yield member
 
 
-def pillow_reads_tiff(data: bytes) -> bool:
-    """Whether Pillow gives all that the TIFF holds: 8 bits a channel in a colour space that it knows."""
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            tags: Any = picture.tag_v2  # type: ignore[attr-defined]  # every TIFF has it
-            bits, samples = tags.get(258, (1,)), tags.get(277, 1)
-            known = len(picture.getbands()) == samples or picture.mode == "P"
-            return picture.mode in EIGHT_BIT and max(bits) <= 8 and known
-    except (UnidentifiedImageError, struct.error, TypeError):
-        return False
-
-
-def decode_tiff(data: bytes) -> Raw:
-    tifffile = wants("tifffile", "a TIFF of this depth or of these channels")
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages[0]
-        pixels = page.asarray()
-        if page.axes[:1] in ("S", "C") or (pixels.ndim == 3 and page.planarconfig == 2):
-            pixels = np.moveaxis(pixels, 0, -1)
-        alpha = any(int(extra) in (1, 2) for extra in page.extrasamples) and pixels.shape[-1] in (2, 4)
-    return Raw(planes_last(pixels), alpha)
-
-
-def decode_array(data: bytes, ending: str) -> Raw:
-    """A .npy, or the only or first array of a .npz; nothing is ever unpickled."""
-    loaded = np.load(io.BytesIO(data), allow_pickle=False)
-    pixels = loaded if ending == ".npy" else loaded[loaded.files[0]]
-    return Raw(planes_last(pixels))
+def array_header(file: Any) -> Header:
+    """Shape and type of a .npy; refuses what is no picture before its values are read."""
+    version = np.lib.format.read_magic(file)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = reader(file)
+    depth = "float32" if dtype.kind == "f" else dtype.newbyteorder("=").name
+    if depth not in ("uint8", "uint16", "float32"):
+        raise UnfitError(f"holds {depth} values; save it as uint8, uint16 or float32")
+    if len(shape) not in (2, 3) or 0 in shape:
+        raise UnfitError(f"has the shape {shape}, and a picture is (height, width) or (height, width, channels)")
+    return Header(shape[0], shape[1], shape[2] if len(shape) == 3 else 1, depth)
 
 
 def from_pillow(picture: Image.Image) -> Raw:
-    """The first frame of a Pillow picture."""
+    """The first frame of a Pillow picture as it lies there: an EXIF orientation is not applied."""
     mode = picture.mode
-    if mode.startswith("I;16"):
-        return Raw(np.asarray(picture).astype(np.uint16)[..., None])
-    if mode == "I":
-        return Raw(planes_last(np.asarray(picture)))
+    if mode in ("LAB", "HSV"):
+        raise UnfitError(f"holds {mode} colours; save it as RGB")
+    if mode.startswith("I"):
+        values = np.asarray(picture)
+        if values.min() < 0 or values.max() > 65535:
+            raise UnfitError("holds 32-bit integers beyond 65535; save it as uint16 or float32")
+        return Raw(values.astype(np.uint16)[..., None])
     if mode == "F":
         return Raw(np.asarray(picture, dtype=np.float32)[..., None])
-    see_through = "transparency" in picture.info or mode in ("LA", "La", "PA", "RGBA", "RGBa")
+    see_through = picture.has_transparency_data
     grey = mode in ("1", "L", "LA", "La")
     wanted = ("LA" if see_through else "L") if grey else ("RGBA" if see_through else "RGB")
-    converted = (
-        picture
-        if mode == wanted
-        else picture.convert("RGBA").convert(wanted)
-        if see_through
-        else picture.convert(wanted)
-    )
-    return Raw(planes_last(np.asarray(converted)), alpha=see_through)
-
-
-def planes_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """(H, W, C) of one of the three depths.
-
-    Raises:
-        UnfitError: for another number of axes or another type, with what was found.
-    """
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    if pixels.ndim != 3 or 0 in pixels.shape:
-        raise UnfitError(f"has the shape {pixels.shape}, and a picture is (height, width) or (height, width, channels)")
-    if pixels.dtype.kind == "f":
-        return pixels.astype(np.float32)
-    if pixels.dtype in (np.uint8, np.uint16):
-        return pixels.astype(pixels.dtype.newbyteorder("="))
-    if pixels.dtype == np.int32 and pixels.min() >= 0 and pixels.max() <= 65535:
-        return pixels.astype(np.uint16)  # Pillow's mode "I" of a 16-bit file
-    raise UnfitError(f"holds {pixels.dtype} values; save it as uint8, uint16 or float32")
+    if mode != wanted:
+        picture = picture.convert("RGBA").convert(wanted) if see_through else picture.convert(wanted)
+    return Raw(planes_last(np.asarray(picture)), alpha=see_through)
 
 
 # Out
@@ -153,25 +192,21 @@ def holds(ending: str, channels: int, depth: str) -> bool:
     return ending in PILLOW_ENDINGS and channels in (1, 3) and depth == "uint8"
 
 
-def encode(file: BinaryIO, pixels: npt.NDArray[Any], ending: str) -> None:
-    """Write (H, W, C) as what ``ending`` says; ``holds`` must have been asked."""
+def encode(pixels: npt.NDArray[Any], ending: str) -> bytes:
+    """The bytes of a file that holds (H, W, C) as what ``ending`` says; ``holds`` must have been asked."""
+    file = io.BytesIO()
     channels = pixels.shape[2]
-    plain = pixels[..., 0] if channels == 1 else pixels
+    plain = np.ascontiguousarray(pixels[..., 0] if channels == 1 else pixels)
     if ending in ARRAY_ENDINGS:
         saving: Callable[..., None] = np.save if ending == ".npy" else np.savez_compressed
         saving(file, pixels)
-    elif pixels.dtype == np.uint8 and channels in (1, 3):
-        options: dict[str, Any] = {"quality": 95} if ending in (".jpg", ".jpeg", ".webp") else {}
-        Image.fromarray(plain).save(file, PILLOW_ENDINGS[ending], **options)
-    elif ending == ".png" and channels == 1:
-        Image.fromarray(plain).save(file, "PNG")
+    elif channels == 1 or (channels == 3 and pixels.dtype == np.uint8):
+        # Full colour resolution: what networks paint has sharp colour edges, and JPEG's default would blur them.
+        options: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
+        form = PILLOW_ENDINGS[ending]
+        Image.fromarray(plain).save(file, form, **options.get(form, {}))
     elif ending == ".png":
-        file.write(wants("imagecodecs", "a 16-bit colour PNG").png_encode(pixels))
+        file.write(wants("imagecodecs", "a 16-bit colour PNG").png_encode(plain))
     else:
-        photometric = "rgb" if channels == 3 else "minisblack"
-        tifffile = wants("tifffile", "a TIFF of this depth or of these channels")
-        tifffile.imwrite(file, plain, photometric=photometric, compression="zlib", planarconfig="contig")
-
-
-def path_ending(path: Path | str) -> str:
-    return Path(path).suffix.lower()
+        deep_tiff.encode(file, plain)
+    return file.getvalue()

@@ -103,7 +103,7 @@ class Recipe:
         Raises:
             UsageError: for an unknown or missing key, a wrong type, an impossible value.
         """
-        parts = {"system": "", "options": {}, "data": {}, "training": {}}
+        parts: dict[str, Any] = {"system": "", "options": {}, "data": {}, "training": {}}
         if unknown := [key for key in table if key not in parts]:
             known = ", ".join(parts)
             raise UsageError(f'"{unknown[0]}" is not known{closest(unknown[0], parts)}; known here: {known}.')
@@ -117,9 +117,9 @@ class Recipe:
                 raise UsageError(f'"{key}" must be a table, not {parts[key]!r}.')
         recipe = cls(
             system=str(system),
-            options=from_table(SYSTEMS[str(system)].Options, parts["options"], "options"),  # type: ignore[arg-type]
-            data=from_table(DataSettings, parts["data"], "data"),  # type: ignore[arg-type]
-            training=from_table(TrainingSettings, parts["training"], "training"),  # type: ignore[arg-type]
+            options=from_table(SYSTEMS[str(system)].Options, parts["options"], "options"),
+            data=from_table(DataSettings, parts["data"], "data"),
+            training=from_table(TrainingSettings, parts["training"], "training"),
             name=name,
         )
         if not recipe.training.steps and not recipe.training.epochs:

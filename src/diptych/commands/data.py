@@ -1,9 +1,14 @@
 """``diptych data``: check a folder, list and get public sets."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyclopts import App
+
+if TYPE_CHECKING:
+    from diptych.data.settings import DataSettings
 
 app = App(name="data", result_action="return_value", help="Check a folder of pictures; list and get public data sets.")
 
@@ -38,7 +43,7 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
     return 1 if report.fatal else 0
 
 
-def guess(data: "DataSettings") -> "DataSettings":  # type: ignore[name-defined]
+def guess(data: "DataSettings") -> "DataSettings":
     """Without a recipe: pairs where there are any, else two piles."""
     from dataclasses import replace
 
@@ -95,7 +100,7 @@ def get(name: str, folder: Path | None = None) -> None:
         print(notice.read_text(encoding="utf-8"), end="")
 
 
-def shown(what: str) -> "Callable[[int, int], None]":  # type: ignore[name-defined]
+def shown(what: str) -> Callable[[int, int], None]:
     """A progress line for (done, in all) on a terminal."""
     return lambda done, total: shown_bytes(what, done, total)
 

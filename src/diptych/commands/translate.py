@@ -3,11 +3,14 @@
 import glob
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from diptych.errors import DiptychError, UsageError
+
+if TYPE_CHECKING:
+    from diptych.translating import Job
 
 
 def translate(
@@ -69,7 +72,7 @@ def translate(
     return write_all(job, found(inputs), Path(out))
 
 
-def through_pipes(job: "Job", inputs: list[str], out: str) -> int:  # type: ignore[name-defined]
+def through_pipes(job: "Job", inputs: list[str], out: str) -> int:
     """One picture from a file or standard input to a file or standard output."""
     if len(inputs) != 1:
         raise UsageError("standard input and output carry one picture; give exactly one input.")

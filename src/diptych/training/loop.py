@@ -25,7 +25,7 @@ from diptych.errors import DiptychError
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses
-from diptych.training.processes import Processes, fast_precision
+from diptych.training.processes import Processes, fast_precision, join
 from diptych.training.run import Run
 from diptych.training.schedule import factor
 from diptych.training.side import Fault
@@ -181,8 +181,6 @@ def train_folder(recipe: Recipe, folder: Path, watch: Watch | None = None) -> Ru
     Raises:
         DiptychError: for anything that is explained; what had been saved is whole.
     """
-    from diptych.training.processes import join  # kept out of the loop's own page
-
     processes = join(recipe.training.device)
     run = Run(folder, recipe, processes.leads)
     try:

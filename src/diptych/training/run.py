@@ -18,6 +18,7 @@ from diptych.recipe import Recipe, differences
 FREE = {
     "data.workers",
     "data.cache_gib",
+    "data.palette",
     "training.checkpoint_every",
     "training.keep",
     "training.log_every",

@@ -1,0 +1,89 @@
+"""From what a file or an array holds to what a Kind says: channels, opacity, depth. Nothing is guessed from values."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diptych.errors import DiptychError
+from diptych.images import RANGES, Kind, Stored
+from diptych.raw import Raw
+
+
+def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
+    """(H, W, any channels) of any depth to (H, W, kind.stored_channels) of kind.depth.
+
+    Opacity is laid on the Kind's background (a "channels" Kind keeps it as a channel), grey is repeated for colour,
+    colour becomes its luma for grey, and integers of another depth are scaled by the full ranges of both.
+
+    Raises:
+        DiptychError: for another number of channels, a float picture for an integer Kind, or NaN; it names ``name``.
+    """
+    pixels = raw.pixels
+    if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
+        raise DiptychError(f"{name} holds values that are not finite (NaN or infinity); replace them.")
+    if kind.colour == "channels":
+        if pixels.shape[2] != kind.channels:
+            raise DiptychError(
+                f"{name} has {pixels.shape[2]} channels, and the kind says {kind.channels}; "
+                f"correct channels in data.source or data.target, or remove the file.{planes_first(pixels, kind)}"
+            )
+        return as_depth(pixels, kind, name)
+    if raw.alpha:
+        pixels = composited(pixels, kind)
+    if pixels.shape[2] not in (1, 3):
+        raise DiptychError(
+            f"{name} has {pixels.shape[2]} channels, and the kind says {kind.colour}; for such files set "
+            f'colour = "channels" and channels = {pixels.shape[2]}.{planes_first(pixels, kind)}'
+        )
+    pixels = as_depth(pixels, kind, name)
+    if pixels.shape[2] == kind.stored_channels:
+        return pixels
+    return np.repeat(pixels, 3, axis=2) if kind.stored_channels == 3 else luma(pixels)
+
+
+def planes_first(pixels: npt.NDArray[Any], kind: Kind) -> str:
+    """A hint for arrays saved in the order of tensors."""
+    if pixels.shape[0] != kind.stored_channels:
+        return ""
+    return f" Its shape is {pixels.shape}: were it an array with channels first, save array.transpose(1, 2, 0)."
+
+
+def composited(pixels: npt.NDArray[Any], kind: Kind) -> npt.NDArray[Any]:
+    """Lay a picture, whose last channel is opacity from 0 to the full range of its depth, over the Kind's background."""
+    depth = str(pixels.dtype)
+    low, high = kind.range if depth == kind.depth else (0.0, RANGES[depth])
+    colours, opacity = pixels[..., :-1].astype(np.float32), pixels[..., -1:].astype(np.float32) / RANGES[depth]
+    background = np.array(kind.background, dtype=np.float32) / 255 * (high - low) + low
+    if colours.shape[2] == 1:
+        background = luma(background[None, None])[0, 0]
+    mixed = colours * opacity + background * (1 - opacity)
+    return mixed if depth == "float32" else np.rint(mixed).astype(pixels.dtype)
+
+
+def luma(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """RGB (H, W, 3) to grey (H, W, 1) by ITU-R BT.601.
+
+    Written out: a matrix product would go to BLAS, which starts threads and rounds differently from machine to machine.
+    """
+    red, green, blue = (pixels[..., channel].astype(np.float32) for channel in range(3))
+    grey = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+    return (grey if pixels.dtype == np.float32 else np.rint(grey)).astype(pixels.dtype)[..., None]
+
+
+def as_depth(pixels: npt.NDArray[Any], kind: Kind, name: str) -> Stored:
+    """Integers to another depth by their full ranges; to float by the Kind's range; a float picture only as float."""
+    found = str(pixels.dtype)
+    if found == kind.depth:
+        return pixels
+    if found == "float32":
+        raise DiptychError(
+            f"{name} holds float values, and {kind.depth} is wanted: save it as {kind.depth}, or have the kind state "
+            f'depth = "float32" with low and high.'
+        )
+    if kind.depth == "uint16":
+        return pixels.astype(np.uint16) * np.uint16(257)
+    if kind.depth == "uint8":
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 / 255 = 257, to the nearest
+    low, high = kind.range
+    return (pixels.astype(np.float64) / RANGES[found] * (high - low) + low).astype(np.float32)

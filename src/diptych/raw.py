@@ -1,0 +1,80 @@
+"""What the decoders share: the array that a file holds, what its header says, and what stops it from being a picture."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+ORIENTATION = 0x0112
+"""The tag of EXIF and TIFF."""
+READERS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""Of Pillow's; the others are left out, since some start programs of their own (EPS) and none is promised."""
+
+
+class UnfitError(ValueError):
+    """A whole file of something that is no picture: its text goes on a sentence that begins with the name."""
+
+
+class Raw(NamedTuple):
+    """What a file holds: (H, W, C), uint8, uint16 or float32; with ``alpha`` its last channel is opacity."""
+
+    pixels: npt.NDArray[Any]
+    alpha: bool = False
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself; height and width as they will be seen, EXIF orientation applied."""
+
+    height: int
+    width: int
+    channels: int
+    depth: str
+    frames: int = 1
+
+
+def wants(package: str, purpose: str) -> Any:
+    """Import one of the packages of the extra, or say how to get it."""
+    try:
+        return __import__(package)
+    except ImportError:
+        raise UnfitError(f"is {purpose}, which needs {package}: pip install 'diptych[tiff]'") from None
+
+
+def planes_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(H, W, C) of one of the three depths, a copy.
+
+    Raises:
+        UnfitError: for another number of axes or another type, with what was found.
+    """
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.ndim != 3 or 0 in pixels.shape:
+        raise UnfitError(f"has the shape {pixels.shape}, and a picture is (height, width) or (height, width, channels)")
+    if pixels.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and that is refused later
+            return pixels.astype(np.float32)
+    if pixels.dtype in (np.uint8, np.uint16):
+        return pixels.astype(pixels.dtype.newbyteorder("="))
+    raise UnfitError(f"holds {pixels.dtype} values; save it as uint8, uint16 or float32")
+
+
+def turned(found: Header, orientation: int) -> Header:
+    """Height and width as they are seen."""
+    if orientation < 5:
+        return found
+    return Header(found.width, found.height, found.channels, found.depth, found.frames)
+
+
+def valid_orientation(value: object) -> int:
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def upright(pixels: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+    """Undo an EXIF orientation (EXIF 2.32, tag 0x0112) of (H, W, C)."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    rows = -1 if orientation in (3, 4, 7, 8) else 1
+    columns = -1 if orientation in (2, 3, 6, 7) else 1
+    return np.ascontiguousarray(pixels[::rows, ::columns])

@@ -1,14 +1,18 @@
 """A training step of ours against a plain eager float32 step written the way the public PyTorch code does it.
 
-Both train the same networks on the same pictures, in turn, so that a machine that drifts drifts for both; the table gives
-medians and the median of the ratios round by round. Usage: python benchmarks/training_step.py [--device cuda]
+Both train the same networks on the same pictures, each in a process of its own, in turn and never at once, so that a machine that
+drifts drifts for both; the table gives medians and the median of the ratios round by round. The last column is the largest relative
+difference of a loss over three steps, both in float32. Usage: python benchmarks/training_step.py [--device cuda] [--same-allocator]
 """
 
 import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import repeat
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
 import torch
 from rich.console import Console
@@ -165,6 +169,7 @@ def agreement(system: str, side: int, batch: Batch, count: int, device: torch.de
 
 
 def timed(step: Callable[[], object], device: torch.device, repeats: int) -> float:
+    """Milliseconds a step."""
     began = time.perf_counter()
     for _ in range(repeats):
         step()
@@ -173,21 +178,45 @@ def timed(step: Callable[[], object], device: torch.device, repeats: int) -> flo
     return (time.perf_counter() - began) / repeats * 1000
 
 
-def measure(
-    system: str, side: int, count: int, device: torch.device, rounds: int, repeats: int
-) -> list[tuple[float, float]]:
-    """(reference, ours) in milliseconds a step, round by round."""
+def serve(pipe: Connection, ours: bool, case: tuple[str, int, int], place: str, keep: bool) -> None:
+    """One contestant in a process of its own: for every number received, that many steps are timed."""
+    if keep:
+        keep_freed_memory()
+    device = choose(place)
+    system, side, count = case
     batch = pictures(side, count)
-    moved = Batch(*(tensor.to(device) for tensor in batch))
-    reference = plain(recipe_of(system, side, count, "float32", str(device)), device)
-    ours = Ours(recipe_of(system, side, count, "auto", str(device)), batch)
-    steps = (lambda: reference.step(moved), ours.step)
-    for step in steps:
-        timed(step, device, 2)
-    results = []
-    for _ in range(rounds):
-        first, second = (timed(step, device, repeats) for step in steps)
-        results.append((first, second))
+    step: Callable[[], object]
+    if ours:
+        step = Ours(recipe_of(system, side, count, "auto", place), batch).step
+    else:
+        reference = plain(recipe_of(system, side, count, "float32", place), device)
+        step = partial(reference.step, Batch(*(tensor.to(device) for tensor in batch)))
+    while repeats := pipe.recv():
+        pipe.send(timed(step, device, repeats))
+
+
+def measure(
+    case: tuple[str, int, int], place: str, rounds: int, repeats: int, same_allocator: bool
+) -> list[tuple[float, float]]:
+    """(reference, ours) in milliseconds a step, round by round; never both at once."""
+    context = get_context("spawn")
+    pipes = []
+    for ours in (False, True):
+        mine, theirs = context.Pipe()
+        context.Process(target=serve, args=(theirs, ours, case, place, ours or same_allocator), daemon=True).start()
+        pipes.append(mine)
+
+    def one_round(count: int) -> tuple[float, float]:
+        results = []
+        for pipe in pipes:
+            pipe.send(count)
+            results.append(float(pipe.recv()))
+        return results[0], results[1]
+
+    one_round(3)  # warm-up
+    results = [one_round(repeats) for _ in range(rounds)]
+    for pipe in pipes:
+        pipe.send(0)
     return results
 
 
@@ -196,23 +225,20 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--system-malloc", action="store_true", help="leave the allocator as it is, for both")
+    parser.add_argument("--same-allocator", action="store_true", help="give the reference our allocator setting too")
     arguments = parser.parse_args()
     if arguments.device.startswith("cuda") and not torch.cuda.is_available():
         print("There is no GPU here; run this where there is one.")
         return
-    if not arguments.system_malloc:
-        keep_freed_memory()  # helps the reference too: the ratio is then of the step alone
     device = choose(arguments.device)
-    title = f"Training step, {torch.get_num_threads()} threads, {device}, ours in {fast_precision(device)}"
-    table = Table(
-        "case", "reference ms", "ours ms", "ratio", "ratio, best and worst round", "losses differ by", title=title
-    )
-    for name, (system, side, count) in CASES.items():
-        results = measure(system, side, count, device, arguments.rounds, arguments.repeats)
+    allocator = "ours" if arguments.same_allocator else "the system's own"
+    title = f"Training step, {torch.get_num_threads()} threads, {device}, ours in {fast_precision(device)}; reference's allocator: {allocator}"
+    table = Table("case", "reference ms", "ours ms", "ratio", "best and worst round", "losses differ by", title=title)
+    for name, case in CASES.items():
+        results = measure(case, arguments.device, arguments.rounds, arguments.repeats, arguments.same_allocator)
         ratios = [ours / reference for reference, ours in results]
         reference, ours = (statistics.median(column) for column in zip(*results, strict=True))
-        apart = agreement(system, side, pictures(side, count), count, device)
+        apart = agreement(case[0], case[1], pictures(*case[1:]), case[2], device)
         span = f"{min(ratios):.2f} to {max(ratios):.2f}"
         table.add_row(name, f"{reference:.0f}", f"{ours:.0f}", f"{statistics.median(ratios):.2f}", span, f"{apart:.1e}")
     Console(width=130).print(table)

@@ -30,7 +30,7 @@ class TrainingSettings:
     epochs: float = 0.0  # length in passes over the training pictures
     batch_size: int = 1  # pictures per update and process
     accumulate: int = 1  # batches whose gradients are averaged into one update
-    learning_rate: dict[str, float] = field(default_factory=LR.copy)  # per side
+    learning_rate: dict[str, float] = field(default_factory=LR.copy)  # per side; one that is not given has 2e-4
     beta1: float = 0.5  # Adam
     beta2: float = 0.999
     schedule: Literal[
@@ -80,8 +80,7 @@ class TrainingSettings:
             raise UsageError(
                 "training.step_every must be positive; clip_gradient, max_faults, stop_after not negative."
             )
-        if missing := LR.keys() - self.learning_rate.keys():
-            raise UsageError(f'training.learning_rate lacks "{missing.pop()}".')
+        object.__setattr__(self, "learning_rate", LR | self.learning_rate)
         if min(self.learning_rate.values()) < 0:
             raise UsageError("training.learning_rate may not be negative.")
 

@@ -14,6 +14,7 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 from diptych.errors import DiptychError, UsageError
 from diptych.training.run import Run
 
+KILLS = int(os.environ.get("DIPTYCH_KILLS", "4"))
 EVERYTHING = (
     "training.average=0.9",
     "training.schedule=cosine",
@@ -104,7 +105,7 @@ def test_killed_again_and_again(precision: str, toy_pairs: Path, tmp_path: Path)
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     subprocess.run(command(words, straight), env=environment, check=True, capture_output=True)
     chance = random.Random(0)
-    for _ in range(5):
+    for _ in range(KILLS):
         process = subprocess.Popen(
             command(words, broken), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )

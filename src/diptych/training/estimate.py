@@ -1,6 +1,5 @@
 """What a recipe will take on this machine: measured on a few real steps, not computed."""
 
-import resource
 import sys
 import time
 
@@ -47,5 +46,9 @@ def peak() -> float:
     """Bytes at the highest, on the GPU where one is used, else of this process."""
     if torch.cuda.is_available():
         return float(torch.cuda.max_memory_allocated())
+    if sys.platform == "win32":
+        return 0.0  # the system does not tell
+    import resource  # there is none on Windows
+
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)

@@ -25,7 +25,7 @@ from diptych.errors import DiptychError
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses
-from diptych.training.processes import Processes, fast_precision, join
+from diptych.training.processes import Processes, fast_precision, join, make_deterministic
 from diptych.training.run import Run
 from diptych.training.schedule import factor
 from diptych.training.side import Fault
@@ -91,6 +91,8 @@ class Trainer:
         settings = recipe.training
         self.settings = settings
         self.processes = processes
+        if settings.deterministic:
+            make_deterministic()
         self.state = State(recipe, processes)
         self.batches_per_step = settings.accumulate * settings.discriminator_updates
         self.effective_batch = settings.batch_size * settings.accumulate * processes.size

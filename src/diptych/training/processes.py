@@ -90,6 +90,13 @@ def choose(device: str) -> torch.device:
     return chosen
 
 
+def make_deterministic() -> None:
+    """Have GPUs use kernels that repeat bitwise; an operation that has none raises an error. CPUs repeat anyway."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True)
+
+
 def fast_precision(device: torch.device) -> str:
     """What "auto" means: bfloat16 where the hardware multiplies it natively, else float32."""
     if device.type == "cuda":

@@ -77,8 +77,8 @@ def start_from(state: State, source: str, tensors: Mapping[str, Tensor]) -> str:
     given = {name.removeprefix("system."): tensor for name, tensor in tensors.items() if not name.startswith("side.")}
     given = {name: tensor for name, tensor in given.items() if not name.startswith("average.")}
     taken = {name: tensor for name, tensor in given.items() if name in own and own[name].shape == tensor.shape}
-    if not taken:
-        raise DiptychError(f"training.init_from={source}: none of its {len(given)} tensors fits this system.")
+    if not any(tensor.dim() > 1 for tensor in taken.values()):
+        raise DiptychError(f"training.init_from={source}: none of its weights fits this system.")
     state.system.load_state_dict(own | taken)
     for side in state.sides.values():
         for name, average in side.average.items():

@@ -1,0 +1,95 @@
+"""Recipes are read strictly, and every mistake gets a sentence with its place."""
+
+from pathlib import Path
+
+import pytest
+
+from diptych.errors import UsageError
+from diptych.recipe import Recipe, differences, read, shipped
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_every_shipped_recipe_is_whole(name: str, tmp_path: Path) -> None:
+    recipe = read(name)
+    (tmp_path / "copy.toml").write_text(recipe.to_toml())
+    assert differences(recipe, read(tmp_path / "copy.toml")) == {}
+    first = shipped()[name].read_text().splitlines()[0]
+    assert first.startswith("# ")
+    if not name.endswith("-small") and name not in ("pix2pix", "cyclegan"):
+        assert f"{name}-small" in shipped()
+
+
+def test_the_papers_numbers() -> None:
+    """SYSTEMS 1c and 2c."""
+    facades, shoes, monet = read("pix2pix-facades"), read("pix2pix-edges2shoes"), read("cyclegan-monet2photo")
+    assert (facades.training.epochs, facades.training.batch_size, facades.data.direction) == (200, 1, "b-to-a")
+    assert (facades.data.load_size, facades.data.crop_size, facades.data.mirror) == (286, 256, True)
+    assert (shoes.training.epochs, shoes.training.batch_size, shoes.data.mirror, shoes.data.load_size) == (
+        15,
+        4,
+        False,
+        256,
+    )
+    assert (monet.options.identity, monet.options.cycle, monet.options.pool) == (0.5, 10, 50)
+    assert read("cyclegan-horse2zebra").options.identity == 0
+    assert facades.training.learning_rate == {"generator": 2e-4, "discriminator": 2e-4}
+    assert (facades.training.beta1, facades.options.l1, facades.options.discriminator_layers) == (0.5, 100, 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["training.stepps=5"], r'"training.stepps" is not known \(did you mean "steps"\?\)'),
+        (["dada.folder=x"], r'"dada" is not known \(did you mean "data"\?\)'),
+        (["training.steps=many"], "\"training.steps\" must be a whole number, not 'many'"),
+        (["training.steps=2.5"], '"training.steps" must be a whole number'),
+        (["options.objective=l2"], "\"options.objective\" is 'l2'"),
+        (["options.l1=true"], '"options.l1" must be a number'),
+        (["data.load_size=[1,2,3]"], '"data.load_size" must be a'),
+        (["data.load_size=100"], "is smaller than data.crop_size"),
+        (["data.source.colour=pink"], "\"data.source.colour\" is 'pink'"),
+        (["data.source=rgb"], '"data.source" must be a table'),
+        (["training.batch_size=0"], "training.batch_size is 0; it must be at least 1"),
+        (["training.hold=2"], "training.hold is 2"),
+        (["training.epochs=0"], "does not say how long to train"),
+        (["options.discriminator_layers=7"], "choose 0 .PixelGAN. to 6"),
+        (["training.steps"], "is no override; write key=value"),
+        (["system.name=x"], "is no key"),
+        (["system=pix3pix"], r'did you mean "pix2pix"'),
+        (["data.task=colorization", "data.source={colour='grey'}"], 'needs data.source = { colour = "lightness" }'),
+    ],
+)
+def test_mistakes(words: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as refusal:
+        read("pix2pix", words)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_unknown_recipe() -> None:
+    with pytest.raises(UsageError, match=r'no recipe or file "pix2pix-facade" \(did you mean "pix2pix-facades"'):
+        read("pix2pix-facade")
+
+
+def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
+    (tmp_path / "broken.toml").write_text("system = pix2pix")
+    with pytest.raises(UsageError, match=r"broken\.toml is no readable TOML"):
+        read(tmp_path / "broken.toml")
+
+
+def test_a_derived_source_brings_its_kind() -> None:
+    recipe = read("pix2pix", ["data.task=greyscale"])
+    assert recipe.data.source.colour == "grey"
+    assert read("pix2pix-colorization").data.target.colour == "chroma"
+
+
+def test_sizes_may_be_numbers_or_pairs() -> None:
+    assert read("pix2pix", ["data.load_size=[286, 572]", "data.crop_size=[256, 512]"]).data.crop_size == (256, 512)
+    assert isinstance(Recipe.from_table({"system": "cyclegan", "training": {"steps": 1}}), Recipe)
+
+
+def test_one_learning_rate_leaves_the_other() -> None:
+    rates = read("pix2pix", ["training.learning_rate={generator=1e-4}"]).training.learning_rate
+    assert rates == {"generator": 1e-4, "discriminator": 2e-4}
+    assert (
+        read("pix2pix", ["training.learning_rate.discriminator=5e-5"]).training.learning_rate["discriminator"] == 5e-5
+    )

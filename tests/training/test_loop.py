@@ -1,0 +1,229 @@
+"""What the recipe's keys do to a step."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import repeat
+from pathlib import Path
+
+import pytest
+import torch
+from toys import assert_equal, run_to_end, tiny_recipe, weights
+
+from diptych.checkpoints import load
+from diptych.errors import DiptychError, UsageError
+from diptych.images import Batch
+from diptych.recipe import Recipe, TrainingSettings
+from diptych.systems import Losses, Pix2Pix
+from diptych.training.loop import Trainer, length
+from diptych.training.processes import Processes, fast_precision
+from diptych.training.side import Side
+
+ALONE = Processes(0, 1, torch.device("cpu"))
+STEADY = ["options.norm=instance", "options.discriminator_norm=instance", "options.dropout=[]"]
+
+
+def batch_of(count: int, seed: int = 0) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    return Batch(*(torch.rand(count, 3, 16, 16, generator=generator) * 2 - 1 for _ in range(2)))
+
+
+def trainer_of(*words: str) -> Trainer:
+    return Trainer(tiny_recipe("pix2pix", Path("unused"), *words), ALONE, pictures=12)
+
+
+def system_weights(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in trainer.state.system.state_dict().items()}
+
+
+def test_two_accumulated_batches_equal_one_of_both() -> None:
+    """Gradients are compared through Adam's first moment after one step, 0.5 of the gradient."""
+    whole, parts = trainer_of(*STEADY), trainer_of(*STEADY, "training.accumulate=2")
+    both = batch_of(4)
+    halves = [Batch(both.source[i : i + 2], both.target[i : i + 2]) for i in (0, 2)]
+    whole.advance(iter([both]), 0, 0)
+    parts.advance(iter(halves), 0, 0)
+    first, second = whole.state.sides["discriminator"].state(), parts.state.sides["discriminator"].state()
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], rtol=1e-4, atol=1e-6)
+
+
+class Spy:
+    """Stands for a side's ``update`` and keeps what it sees before passing on."""
+
+    def __init__(self, side: Side, note: Callable[[], None]) -> None:
+        self.plain = side.update
+        self.note = note
+
+    def __call__(self, rate: float, step: int) -> float:
+        self.note()
+        return self.plain(rate, step)
+
+
+def test_several_discriminator_updates_for_one_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = trainer_of("training.discriminator_updates=3")
+    updates: list[str] = []
+    for path, side in trainer.state.sides.items():
+        monkeypatch.setattr(side, "update", Spy(side, partial(updates.append, path)))
+    taken: list[int] = []
+
+    def batches() -> Iterator[Batch]:
+        for seed in range(100):
+            taken.append(seed)
+            yield batch_of(1, seed)
+
+    trainer.advance(batches(), 0, 0)
+    assert updates == ["discriminator", "discriminator", "discriminator", "generator"]
+    assert taken == [0, 1, 2]
+
+
+def test_a_clipped_gradient_has_the_stated_length() -> None:
+    trainer = trainer_of("training.clip_gradient=0.001", "training.beta1=0.0")
+    entry = trainer.advance(repeat(batch_of(1)), 0, 0)
+    assert float(entry["generator.gradient"]) > 0.001  # what is logged is the length before clipping
+    moments = [value for name, value in trainer.state.sides["generator"].state().items() if name.endswith("exp_avg")]
+    length_now = torch.stack([moment.square().sum() for moment in moments]).sum().sqrt()
+    assert length_now.item() == pytest.approx(0.001, rel=1e-3)
+
+
+def test_a_learning_rate_of_nothing_changes_nothing() -> None:
+    trainer = trainer_of("training.learning_rate={generator=0.0, discriminator=0.0}", *STEADY)
+    before = system_weights(trainer)
+    trainer.advance(repeat(batch_of(1)), 0, 0)
+    assert_equal(before, system_weights(trainer))
+
+
+def test_the_average_follows_the_generator() -> None:
+    trainer = trainer_of("training.average=0.5")
+    side = trainer.state.sides["generator"]
+    start = {name: value.clone() for name, value in side.average.items()}
+    trainer.advance(repeat(batch_of(1)), 0, 0)
+    for name, average in side.average.items():  # decay is at most (1 + step) / (10 + step) at first
+        torch.testing.assert_close(average, torch.lerp(start[name], side.parameters[name].detach(), 0.9))
+    assert not trainer.state.sides["discriminator"].average
+
+
+@pytest.mark.parametrize("channels_last", ["true", "false"])
+def test_bfloat16_and_layout_train_alike(channels_last: str) -> None:
+    plain = trainer_of("training.channels_last=false", *STEADY)
+    other = trainer_of("training.precision=bfloat16", f"training.channels_last={channels_last}", *STEADY)
+    for step in range(3):
+        expected, found = (trainer.advance(repeat(batch_of(2)), step, 0) for trainer in (plain, other))
+    assert float(found["generator.l1"]) == pytest.approx(float(expected["generator.l1"]), rel=0.02)
+
+
+def test_one_seed_decides_everything(toy_pairs: Path, tmp_path: Path) -> None:
+    runs = [
+        run_to_end(tiny_recipe("pix2pix", toy_pairs, f"training.seed={seed}"), tmp_path / str(number))[0]
+        for number, seed in enumerate((1, 1, 2))
+    ]
+    assert_equal(weights(runs[0]), weights(runs[1]))
+    with pytest.raises(AssertionError):
+        assert_equal(weights(runs[0]), weights(runs[2]))
+
+
+def test_steps_and_epochs_whichever_ends_first() -> None:
+    assert length(TrainingSettings(steps=100), 30) == 100
+    assert length(TrainingSettings(epochs=2.5), 30) == 75
+    assert length(TrainingSettings(epochs=2.5, steps=100), 30) == 75
+    assert length(TrainingSettings(epochs=4, steps=100), 30) == 100
+
+
+def test_the_batch_is_stated_in_words() -> None:
+    words = trainer_of("training.batch_size=2", "training.accumulate=3").words()
+    assert "batch 2 per process x 3 accumulated, effective batch 6, cpu, float32" in words
+
+
+def test_auto_is_what_the_hardware_does_fast() -> None:
+    assert fast_precision(torch.device("cpu")) in ("float32", "bfloat16")
+    assert fast_precision(torch.device("meta")) == "float32"
+
+
+def test_a_device_that_is_not_there_is_named(toy_pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r'training\.device is "warp", which is not to be had here'):
+        run_to_end(tiny_recipe("pix2pix", toy_pairs, "training.device=warp"), tmp_path / "run")
+
+
+def test_starting_from_another_run(toy_pairs: Path, tmp_path: Path) -> None:
+    first, _ = run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "first")
+    still = "training.learning_rate={generator=0.0, discriminator=0.0}"
+    words = (f"training.init_from={first.folder}", "training.seed=5", still, "training.average=0.9")
+    second, said = run_to_end(tiny_recipe("pix2pix", toy_pairs, *words), tmp_path / "second")
+    count = len([name for name in weights(first) if name.startswith("system.")])
+    assert any(f"{count} of {count} tensors taken" in line for line in said)
+    was, now = weights(first), weights(second)
+    assert all(torch.equal(was[name], now[name]) for name in was if name.startswith("system.") and "weight" in name)
+
+    deeper = (f"training.init_from={first.path_of(6)}", "options.discriminator_layers=2")
+    third, said = run_to_end(tiny_recipe("pix2pix", toy_pairs, *deeper), tmp_path / "third")
+    assert any("of another shape" in line and "not in it" in line for line in said)
+    assert load(third.path_of(6)).tensors
+
+
+def test_starting_from_what_does_not_fit(toy_pairs: Path, tmp_path: Path) -> None:
+    first, _ = run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "first")
+    nowhere = tiny_recipe("pix2pix", toy_pairs, "training.init_from=nowhere")
+    with pytest.raises(DiptychError, match="init_from=nowhere: there is no such weights file"):
+        run_to_end(nowhere, tmp_path / "second")
+    other = ("options.width=5", "options.discriminator_width=5", "data.target.colour=grey")
+    unfit = tiny_recipe("pix2pix", toy_pairs, f"training.init_from={first.folder}", *other)
+    with pytest.raises(DiptychError, match="none of its weights fits"):
+        run_to_end(unfit, tmp_path / "third")
+
+
+def test_what_a_run_leaves(toy_pairs: Path, tmp_path: Path) -> None:
+    run, said = run_to_end(tiny_recipe("pix2pix", toy_pairs, "training.tensorboard=true"), tmp_path / "run")
+    assert {path.name for path in run.folder.iterdir()} >= {
+        "recipe.toml",
+        "card.json",
+        "log.jsonl",
+        "scores.jsonl",
+        "checkpoints",
+    }
+    assert (run.folder / "pictures" / "00000006.png").is_file()
+    assert list((run.folder / "tensorboard").iterdir())
+    log = run.entries("log.jsonl")
+    assert [entry["step"] for entry in log] == [2, 4, 6]
+    assert log[0].keys() >= {
+        "generator.l1",
+        "discriminator.adversarial",
+        "discriminator.accuracy",
+        "waiting_for_data",
+        "steps_per_second",
+    }
+    assert run.entries("scores.jsonl")[0].keys() == {"step", "l1", "psnr", "ssim", "l1_inverted", "diversity"}
+    assert any(line.startswith("step 6/6") and "steps/s" in line and "data" in line and "left" in line for line in said)
+    assert sorted(path.name for path in run.checkpoint_folder.iterdir()) == [
+        "00000003.safetensors",
+        "00000006.safetensors",
+        "best.safetensors",
+    ]
+
+
+def test_losses_are_pulled_under_autocast_and_applied_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, bool]] = []
+    plain = Pix2Pix.losses
+
+    def losses(self: Pix2Pix, batch: Batch, step: int) -> Iterator[Losses]:
+        for part in plain(self, batch, step):
+            seen.append(("pull", torch.is_autocast_enabled("cpu")))
+            yield part
+
+    monkeypatch.setattr(Pix2Pix, "losses", losses)
+    trainer = trainer_of("training.precision=bfloat16")
+    for side in trainer.state.sides.values():
+        monkeypatch.setattr(side, "update", Spy(side, lambda: seen.append(("apply", torch.is_autocast_enabled("cpu")))))
+    trainer.advance(repeat(batch_of(1)), 0, 0)
+    assert seen == [("pull", True), ("apply", False), ("pull", True), ("apply", False)]
+
+
+def test_deterministic_asks_torch_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", asked.append)
+    trainer_of("training.deterministic=true")
+    trainer_of()
+    assert asked == [True]
+
+
+def test_a_recipe_is_a_value() -> None:
+    recipe = tiny_recipe("pix2pix", Path("unused"))
+    assert Recipe.from_table(recipe.to_table(), recipe.name) == recipe

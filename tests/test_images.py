@@ -1,5 +1,7 @@
 """The image law: stored pictures to tensors and back."""
 
+import json
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from diptych.errors import UsageError
+from diptych.errors import DiptychError, UsageError
 from diptych.images import Kind, lab_to_rgb, rgb_to_lab
 
 KINDS = [
@@ -111,8 +113,18 @@ def test_previews_are_rgb() -> None:
     [
         {"colour": "channels"},
         {"colour": "rgb", "channels": 3},
+        {"colour": "gray"},
+        {"depth": "uint32"},
         {"low": 5.0, "high": 5.0},
+        {"low": 5.0, "high": 4.0},
+        {"low": 5.0},
+        {"high": 256.0},
+        {"low": -1.0, "high": 255.0},
+        {"depth": "uint16", "high": 65536.0},
+        {"depth": "float32", "high": math.inf},
+        {"depth": "float32", "low": math.nan, "high": 1.0},
         {"background": (0, 0, 300)},
+        {"background": (0, 0)},
     ],
 )
 def test_impossible_kinds_are_refused(wrong: dict[str, Any]) -> None:
@@ -122,4 +134,61 @@ def test_impossible_kinds_are_refused(wrong: dict[str, Any]) -> None:
 
 def test_a_kind_survives_its_card() -> None:
     for kind in KINDS:
-        assert Kind.from_dict(kind.as_dict()) == kind
+        assert Kind.from_dict(json.loads(json.dumps(kind.as_dict()))) == kind
+    with pytest.raises(UsageError, match="a kind knows no gamma"):
+        Kind.from_dict({"colour": "rgb", "gamma": 2.2})
+
+
+def test_a_narrow_range_far_from_zero_keeps_its_values() -> None:
+    kind = Kind("grey", "float32", low=1e6, high=1e6 + 1)
+    values = 1e6 + np.arange(17, dtype=np.float32).reshape(1, 17, 1) / 16
+    tensor = kind.to_tensor(values)
+    np.testing.assert_allclose(tensor.flatten(), np.linspace(-1, 1, 17), atol=1e-6)
+    np.testing.assert_array_equal(kind.to_stored(tensor), values)
+
+
+def test_colorization_across_depths_takes_the_lightness_of_the_source() -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (6, 5, 3)).astype(np.uint8)
+    target = Kind("chroma", "uint16")
+    deep = picture.astype(np.uint16) * 257
+    back = target.to_stored(target.to_tensor(deep), source=picture)
+    assert np.abs(back.astype(int) - deep).max() < 60
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_broken_network_gives_no_picture_but_a_preview(value: float) -> None:
+    for kind in [Kind(), Kind("chroma"), Kind("channels", "float32", channels=4)]:
+        tensor = torch.full((kind.network_channels, 2, 2), value)
+        with pytest.raises(DiptychError, match="not finite"):
+            kind.to_stored(tensor)
+        assert kind.preview(tensor).shape == (2, 2, 3)
+
+
+def test_bfloat16_and_strided_tensors_are_taken() -> None:
+    tensor = (
+        torch.linspace(-1, 1, 48, dtype=torch.bfloat16).reshape(1, 3, 4, 4).to(memory_format=torch.channels_last)[0]
+    )
+    picture = Kind().to_stored(tensor)
+    assert picture.flags.c_contiguous
+    assert (picture[0, 0, 0], picture[-1, -1, -1]) == (0, 255)
+
+
+def test_what_is_read_only_is_not_written_to() -> None:
+    for kind in KINDS:
+        picture = np.ones((2, 3, kind.stored_channels), kind.depth)
+        picture.flags.writeable = False
+        kind.to_tensor(picture).add_(1)
+        assert (picture == 1).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(hnp.arrays(np.uint8, (2, 3, 3)))
+def test_lab_of_every_colour_lies_in_the_range_and_comes_back(picture: Any) -> None:
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1), dtype=np.float32)
+    planes /= 255
+    lab = rgb_to_lab(planes)
+    assert lab[0].min() >= -1e-3
+    assert lab[0].max() <= 100.01
+    assert np.abs(lab[1:]).max() < 110  # so chroma / 110 is never clipped
+    np.testing.assert_allclose(lab_to_rgb(lab), planes, atol=1e-4)

@@ -163,8 +163,6 @@ def array_header(file: Any) -> Header:
 def from_pillow(picture: Image.Image) -> Raw:
     """The first frame of a Pillow picture as it lies there: an EXIF orientation is not applied."""
     mode = picture.mode
-    if mode in ("LAB", "HSV"):
-        raise UnfitError(f"holds {mode} colours; save it as RGB")
     if mode.startswith("I"):
         values = np.asarray(picture)
         if values.min() < 0 or values.max() > 65535:
@@ -175,7 +173,9 @@ def from_pillow(picture: Image.Image) -> Raw:
     see_through = picture.has_transparency_data
     grey = mode in ("1", "L", "LA", "La")
     wanted = ("LA" if see_through else "L") if grey else ("RGBA" if see_through else "RGB")
-    if mode != wanted:
+    if mode == "La":
+        picture = picture.convert("LA")  # the one way out of it that there is
+    elif mode != wanted:
         picture = picture.convert("RGBA").convert(wanted) if see_through else picture.convert(wanted)
     return Raw(planes_last(np.asarray(picture)), alpha=see_through)
 

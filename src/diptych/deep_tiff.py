@@ -4,6 +4,7 @@ tifffile decompresses with imagecodecs; the two are the extra ``diptych[tiff]``.
 """
 
 import logging
+import math
 import struct
 from typing import Any, BinaryIO
 
@@ -91,7 +92,7 @@ def decode(file: BinaryIO) -> Raw:
     with wants("tifffile", PURPOSE).TiffFile(file) as tiff:
         page = first_page(tiff)
         refuse_cut(page, file)
-        pixels = page.asarray()
+        pixels = page.asarray(maxworkers=1)  # the readers of a stream are threads already
         pixels = planes_last(np.moveaxis(pixels, 0, -1) if page.axes.startswith("S") else pixels)
         orientation, extras, photometric = orientation_of(page), tuple(page.extrasamples), page.photometric
     top = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
@@ -109,7 +110,8 @@ def refuse_cut(page: Any, file: BinaryIO) -> None:
     """tifffile fills what a truncated file lacks with zeros, and a half black picture is no picture."""
     file.seek(0, 2)
     size = file.tell()
-    if any(start + count > size for start, count in zip(page.dataoffsets, page.databytecounts, strict=True)):
+    segments = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    if len(segments) < math.prod(page.chunked) or any(start + count > size for start, count in segments):
         raise ValueError("it ends before its pixels do")
 
 

@@ -68,7 +68,8 @@ def luma(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """
     red, green, blue = (pixels[..., channel].astype(np.float32) for channel in range(3))
     grey = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
-    return (grey if pixels.dtype == np.float32 else np.rint(grey)).astype(pixels.dtype)[..., None]
+    rounded: npt.NDArray[Any] = grey if pixels.dtype == np.float32 else np.rint(grey).astype(pixels.dtype)
+    return rounded[..., None]
 
 
 def as_depth(pixels: npt.NDArray[Any], kind: Kind, name: str) -> Stored:

@@ -92,16 +92,13 @@ def probe(path: Path) -> Header:
         return codecs.header(file)
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> BinaryIO:
     try:
-        file = open(path, "rb")
+        return open(path, "rb")
     except FileNotFoundError:
         raise DiptychError(f"{path} is not there; was it moved or removed?") from None
     except OSError as problem:
         raise DiptychError(f"{path} cannot be read: {problem.strerror}.") from None
-    with file:
-        yield file
 
 
 @contextmanager
@@ -131,7 +128,8 @@ def explaining(name: str) -> Iterator[None]:
 
 def reason(problem: Exception) -> str:
     """A decoder's words, on one line and without its object addresses."""
-    words = re.sub(r"<[^>]*>", "the data", " ".join(str(problem).split())) or type(problem).__name__
+    spoken = "" if isinstance(problem, UnicodeError) else str(problem)  # its words are of codecs, not of pictures
+    words = re.sub(r"<[^>]*>", "the data", " ".join(spoken.split())) or type(problem).__name__
     return words.rstrip(".")[:200]
 
 

@@ -5,8 +5,9 @@ networks* is a float32 tensor of shape (channels, height, width) in [-1, 1]. A :
 the two belong together; nothing is guessed from content.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,13 +16,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diptych.errors import UsageError
+from diptych.errors import DiptychError, UsageError
 
 Images = Float[Tensor, "batch channels height width"]
 Stored = npt.NDArray[Any]
 
 RANGES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 """The highest value of each depth where a Kind states no range; the lowest is 0."""
+COLOURS = ("rgb", "grey", "lightness", "chroma", "channels")
 
 
 class Batch(NamedTuple):
@@ -43,19 +45,33 @@ class Kind:
     """Only for colour = "channels"."""
     low: float = 0.0
     high: float = 0.0
-    """The stated value range; both 0 mean the whole range of the integer depth, and 0 to 1 for float32."""
+    """The stated value range; both 0 mean the whole range of the integer depth, and 0 to 1 for float32.
+
+    Values beyond it are clipped."""
     background: tuple[int, int, int] = (255, 255, 255)
     """8-bit RGB on which a picture with alpha is composited."""
 
     def __post_init__(self) -> None:
+        if self.colour not in COLOURS:
+            raise UsageError(f'a kind knows no colour "{self.colour}"; there are {", ".join(COLOURS)}.')
+        if self.depth not in RANGES:
+            raise UsageError(f'a kind knows no depth "{self.depth}"; there are {", ".join(RANGES)}.')
         if self.colour == "channels" and self.channels < 1:
             raise UsageError('a kind with colour = "channels" must say how many: channels = 5.')
         if self.colour != "channels" and self.channels:
             raise UsageError(f'channels = {self.channels} needs colour = "channels"; {self.colour} has its own number.')
-        if (self.low or self.high) and self.low >= self.high:
-            raise UsageError(f"a kind's low ({self.low}) must be under its high ({self.high}).")
-        if not all(0 <= value <= 255 for value in self.background):
+        self.check_range()
+        if len(list(self.background)) != 3 or not all(0 <= value <= 255 for value in self.background):
             raise UsageError(f"a kind's background is 8-bit RGB, such as [255, 255, 255], not {self.background}.")
+
+    def check_range(self) -> None:
+        low, high = self.low, self.high
+        if (low or high) and not (low < high and math.isfinite(high - low)):
+            raise UsageError(f"a kind's low ({low}) must be under its high ({high}).")
+        if self.depth != "float32" and (low < 0 or high > RANGES[self.depth]):
+            raise UsageError(
+                f"a kind of {self.depth} cannot reach from {low} to {high}; it holds 0 to {RANGES[self.depth]:.0f}."
+            )
 
     @property
     def network_channels(self) -> int:
@@ -85,18 +101,29 @@ class Kind:
             lab = rgb_to_lab(np.clip((planes - low) / (high - low), 0, 1))
             planes = lab[:1] / np.float32(50) - 1 if self.colour == "lightness" else lab[1:] / np.float32(110)
         else:
+            planes -= np.float32(low)  # first, since it is exact where the values lie far from 0 and close together
             planes *= np.float32(2 / (high - low))
-            planes -= np.float32(1 + 2 * low / (high - low))
+            planes -= 1
         return torch.from_numpy(np.clip(planes, -1, 1, out=planes))
 
     def to_stored(self, tensor: Tensor, source: Stored | None = None) -> Stored:
         """Back to (H, W, C) of the Kind's depth, rounded to the nearest value.
 
-        For chroma the result is RGB, its lightness that of ``source`` (a stored RGB picture of this depth, same size)
-        or 50 where there is none; for lightness it is the grey RGB picture of that lightness.
+        For chroma the result is RGB, its lightness that of ``source`` (a stored RGB picture of the same size; the range
+        is this Kind's, or where the depths differ the whole one of the source's depth) or 50 where there is none; for
+        lightness it is the grey RGB picture of that lightness.
+
+        Raises:
+            DiptychError: when the tensor holds NaN or infinity.
         """
         low, high = self.range
-        planes = np.clip(tensor.detach().float().cpu().numpy(), -1, 1)
+        planes = tensor.detach().float().cpu().numpy()
+        if not np.isfinite(planes).all():
+            raise DiptychError(
+                "the network gave values that are not finite (NaN or infinity), so there is no picture; "
+                "use another checkpoint, or look for such values in the input."
+            )
+        planes = np.clip(planes, -1, 1)
         if self.colour in ("lightness", "chroma"):
             shares = lab_to_rgb(self.lab(planes, source))
         else:
@@ -113,18 +140,20 @@ class Kind:
             return np.concatenate([lightness, np.zeros_like(lightness), np.zeros_like(lightness)])
         lightness = np.full_like(planes[:1], 50)
         if source is not None:
-            low, high = self.range
+            depth = str(source.dtype)
+            low, high = self.range if depth == self.depth else (0.0, RANGES[depth])
             rgb = source.transpose(2, 0, 1).astype(np.float32)
             lightness = rgb_to_lab(np.clip((rgb - low) / (high - low), 0, 1))[:1]
         return np.concatenate([lightness, planes * 110])
 
     def preview(self, tensor: Tensor, source: Stored | None = None) -> npt.NDArray[np.uint8]:
-        """uint8 (H, W, 3) for looking at: the first three channels, or the first one as grey."""
+        """uint8 (H, W, 3) for looking at: the first three channels, or the first one as grey; NaN as middle grey."""
+        tensor = torch.nan_to_num(tensor.detach().float().cpu(), nan=0.0)
         if self.colour in ("lightness", "chroma"):
             low, high = self.range
             shares = (self.to_stored(tensor, source).astype(np.float32) - low) / (high - low)
         else:
-            planes = np.clip(tensor.detach().float().cpu().numpy(), -1, 1)
+            planes = np.clip(tensor.numpy(), -1, 1)
             planes = planes[:3] if len(planes) >= 3 else np.repeat(planes[:1], 3, axis=0)
             shares = (planes.transpose(1, 2, 0) + 1) / 2
         seen: npt.NDArray[np.uint8] = np.rint(shares * 255).astype(np.uint8)
@@ -136,6 +165,14 @@ class Kind:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Kind":
+        """The inverse of ``as_dict``.
+
+        Raises:
+            UsageError: for a key or a value that this version does not know.
+        """
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise UsageError(f"a kind knows no {', '.join(unknown)}; was this written by a newer diptych? Upgrade it.")
         return cls(**{**values, "background": tuple(values.get("background", (255, 255, 255)))})
 
 

@@ -55,9 +55,10 @@ def planes_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if pixels.dtype.kind == "f":
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and that is refused later
             return pixels.astype(np.float32)
-    if pixels.dtype in (np.uint8, np.uint16):
-        return pixels.astype(pixels.dtype.newbyteorder("="))
-    raise UnfitError(f"holds {pixels.dtype} values; save it as uint8, uint16 or float32")
+    native = pixels.dtype.newbyteorder("=")
+    if native in (np.uint8, np.uint16):
+        return pixels.astype(native)
+    raise UnfitError(f"holds {native} values; save it as uint8, uint16 or float32")
 
 
 def turned(found: Header, orientation: int) -> Header:

@@ -9,13 +9,15 @@ import sys
 from cyclopts import App, CycloptsError
 
 from diptych import __version__
-from diptych.errors import DiptychError, UsageError
+from diptych.commands import STREAM
+from diptych.errors import DiptychError, UsageError, out_of_memory
 
 app = App(
     name="diptych",
     help="Turn a picture into its counterpart: train, judge and use image-to-image translators.",
     version=__version__,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 COMMANDS = {
     "train": ("diptych.commands.train:train", "Train a recipe, or go on with a run."),
@@ -36,6 +38,7 @@ def main() -> None:
 
 def call(words: list[str]) -> int:
     """Run one command line; every failure becomes one sentence on standard error and an exit code."""
+    words = [STREAM if word == "-" else word for word in words]
     try:
         result = app(words, exit_on_error=False, print_error=False)
         sys.stdout.flush()
@@ -51,7 +54,9 @@ def call(words: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; nothing more to say
         return 1
-    except MemoryError:
+    except (MemoryError, RuntimeError) as problem:
+        if not out_of_memory(problem):
+            raise
         return report(
             "out of memory; use smaller pictures (data.crop_size), a smaller batch, or a narrower network.", 1
         )

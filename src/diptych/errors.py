@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read."""
+"""The exceptions that a user is meant to read."""
 
 
 class DiptychError(Exception):
@@ -10,3 +10,11 @@ class DiptychError(Exception):
 
 class UsageError(DiptychError):
     """A wrong word in a command or a recipe (exit code 2): an unknown key, a wrong type, an impossible value."""
+
+
+def out_of_memory(problem: BaseException) -> bool:
+    """Whether an exception says that memory has run out: Python's own, and torch's for processors and GPUs."""
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(problem, MemoryError) or (
+        isinstance(problem, RuntimeError) and any(part in str(problem) for part in words)
+    )

@@ -80,9 +80,16 @@ class TrainingSettings:
             raise UsageError(
                 "training.step_every must be positive; clip_gradient, max_faults, stop_after not negative."
             )
+        if unknown := [side for side in self.learning_rate if side not in LR]:
+            known = ", ".join(LR)
+            raise UsageError(
+                f'"training.learning_rate.{unknown[0]}" is not known{closest(unknown[0], LR)}; known here: {known}.'
+            )
         object.__setattr__(self, "learning_rate", LR | self.learning_rate)
         if min(self.learning_rate.values()) < 0:
             raise UsageError("training.learning_rate may not be negative.")
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(f"training.seed is {self.seed}; it must lie between 0 and {2**63 - 1}.")
 
 
 @dataclass(frozen=True)

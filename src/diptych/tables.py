@@ -5,6 +5,7 @@ An unknown key, a wrong type or an impossible value gives one sentence with the 
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -94,9 +95,13 @@ def as_dict(kind: Any, value: Any, place: str) -> dict[str, Any]:
 def as_scalar(kind: type, value: Any, place: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if kind is str and type(value) is int:
+        return str(value)  # a folder called 2024
     if type(value) is not kind:
         names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
         raise UsageError(f'"{place}" must be {names.get(kind, kind.__name__)}, not {value!r}.')
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f'"{place}" is {value}; it must be a finite number.')
     return value
 
 

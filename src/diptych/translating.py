@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from diptych import formats
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import DiptychError, UsageError, out_of_memory
 from diptych.images import Stored
 from diptych.translator import Translator
 
@@ -56,7 +56,6 @@ class Job:
         """Write, unless something stands there that may not be replaced."""
         if place.exists() and not self.overwrite:
             raise DiptychError(f"{place} exists; give --overwrite to replace it, or another --out.")
-        place.parent.mkdir(parents=True, exist_ok=True)
         self.write(place, picture)
 
     def ending(self, source: Path) -> str:
@@ -75,12 +74,7 @@ def write_all(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> int:
     failures: list[str] = []
     done, began, total = 0, time.perf_counter(), len(pictures)
     for group in groups(job, places, failures):
-        try:
-            for (place, _), result in zip(group, job.translate([picture for _, picture in group]), strict=True):
-                job.write_new(place, result)
-                done += 1
-        except DiptychError as problem:
-            failures.append(str(problem))
+        done += finish(job, group, failures)
         rate = (done + len(failures)) / (time.perf_counter() - began)
         left = (total - done - len(failures)) / rate if rate else 0
         if sys.stderr.isatty():
@@ -95,14 +89,36 @@ def write_all(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> int:
     return 1 if failures else 0
 
 
+def finish(job: Job, group: list[tuple[Path, Stored]], failures: list[str]) -> int:
+    """Translate and write pictures of equal shape; how many were done. One that fails leaves the others be."""
+    try:
+        results = job.translate([picture for _, picture in group])
+    except (DiptychError, MemoryError, RuntimeError) as problem:
+        if not isinstance(problem, DiptychError) and not out_of_memory(problem):
+            raise
+        why = problem if isinstance(problem, DiptychError) else "out of memory; give a smaller --size or --batch."
+        failures += [f"{place}: {why}" for place, _ in group]
+        return 0
+    done = 0
+    for (place, _), result in zip(group, results, strict=True):
+        try:
+            job.write_new(place, result)
+            done += 1
+        except DiptychError as problem:
+            failures.append(str(problem))
+    return done
+
+
 def destinations(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> list[tuple[Path, Path]]:
-    """(source, place of its result); one input may name a file as its result, and no two results may share a place."""
+    """(source, place of its result); one input may name a file as its result.
+
+    Raises:
+        UsageError: when two results would share a place, or one would replace its input.
+    """
     one_file = len(pictures) == 1 and out.suffix.lower() in formats.ENDINGS and not out.is_dir()
-    if one_file:
-        return [(pictures[0][0], out)]
     places: dict[Path, Path] = {}
     for source, inside in pictures:
-        place = (out / inside).with_suffix(job.ending(source))
+        place = out if one_file else (out / inside).with_suffix(job.ending(source))
         if place in places:
             raise UsageError(f"{places[place]} and {source} would both become {place}; translate them separately.")
         if place.resolve() == source.resolve():

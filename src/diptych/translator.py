@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from diptych import checkpoints
 from diptych.card import Card, read_cards
+from diptych.devices import choose
 from diptych.errors import DiptychError, UsageError
 from diptych.formats import from_array, from_pillow, to_pillow
 from diptych.images import Images, Stored
@@ -35,11 +36,12 @@ class Translator:
             place: the folder.
             way: "a-to-b" or "b-to-a" where the run has both; empty = its first.
             checkpoint: of a run: "latest", "best" or a step such as "8000".
-            device: where to run, such as "cpu" or "cuda".
+            device: where to run: "cpu", "cuda", "cuda:1", or "auto".
 
         Raises:
             DiptychError: when there is no such folder, way or checkpoint, or the weights are damaged.
         """
+        chosen = choose(device, "the device")
         folder = Path(place)
         if not folder.is_dir():
             raise DiptychError(f"{folder} is no folder; name a run (such as runs/facades) or a model folder.")
@@ -55,7 +57,7 @@ class Translator:
             raise DiptychError(
                 f"the weights in {folder} are not those of its card: {str(problem).splitlines()[0]}"
             ) from None
-        return cls(network, card, device)
+        return cls(network, card, chosen)
 
     @overload
     def __call__(
@@ -96,6 +98,8 @@ class Translator:
         self, pictures: Sequence[Stored], *, size: tuple[int, int] | None = None, seed: int | None = None
     ) -> list[Stored]:
         """Translate pictures of equal height and width in one batch; each comes out as it would alone."""
+        if seed is not None and not 0 <= seed < 2**63:
+            raise UsageError(f"the seed is {seed}; it must lie between 0 and {2**63 - 1}.")
         height, width = pictures[0].shape[:2]
         seen = [resize(picture, *size) for picture in pictures] if size else list(pictures)
         result = self.batch(torch.stack([self.card.source.to_tensor(picture) for picture in seen]), seed=seed)

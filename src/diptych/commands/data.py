@@ -1,5 +1,6 @@
 """``diptych data``: check a folder, list and get public sets."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,7 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
     from diptych.recipe import read
     from diptych.training.estimate import estimate
 
-    words = [*overrides, f"data.folder={folder}", *([f"data.task={task}"] if task else [])]
+    words = [*overrides, f"data.folder={json.dumps(folder)}", *([f"data.task={task}"] if task else [])]
     settings = read(recipe or "pix2pix", words)
     data = settings.data if recipe or task else guess(settings.data)
     report = look_over(data, progress=shown("checking"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from diptych.commands import STREAM
 from diptych.errors import DiptychError, UsageError
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def translate(
     device
         Where to run: cpu, cuda, cuda:1.
     """
+    from diptych.formats import ENDINGS
     from diptych.translating import Job, write_all
     from diptych.translator import Translator
 
@@ -65,9 +67,13 @@ def translate(
         raise UsageError("name at least one picture, folder or pattern to translate, or - for standard input.")
     if size < 0 or batch < 1:
         raise UsageError("--size may not be negative, and --batch must be at least 1.")
+    if seed is not None and not 0 <= seed < 2**63:
+        raise UsageError(f"--seed is {seed}; it must lie between 0 and {2**63 - 1}.")
+    if format and f".{format.lstrip('.')}" not in ENDINGS:
+        raise UsageError(f'--format is "{format}"; choose from {" ".join(sorted(ENDINGS))}.')
     translator = Translator.load(run, way, checkpoint, device)
     job = Job(translator, (size, size) if size else None, seed, batch, overwrite, grid, format.lstrip("."))
-    if list(inputs) == ["-"] or out == "-":
+    if STREAM in (*inputs, out):
         return through_pipes(job, list(inputs), out)
     return write_all(job, found(inputs), Path(out))
 
@@ -76,10 +82,12 @@ def through_pipes(job: "Job", inputs: list[str], out: str) -> int:
     """One picture from a file or standard input to a file or standard output."""
     if len(inputs) != 1:
         raise UsageError("standard input and output carry one picture; give exactly one input.")
-    data = sys.stdin.buffer.read() if inputs[0] == "-" else Path(inputs[0]).read_bytes()
-    name = "standard input" if inputs[0] == "-" else inputs[0]
+    if out != STREAM and Path(out).is_dir():
+        raise UsageError(f"{out} is a folder, and standard input has no name to keep there; give --out a file name.")
+    data = sys.stdin.buffer.read() if inputs[0] == STREAM else Path(inputs[0]).read_bytes()
+    name = "standard input" if inputs[0] == STREAM else inputs[0]
     result = job.translate_bytes(data, name)
-    if out == "-":
+    if out == STREAM:
         job.write(sys.stdout.buffer, result, job.format or "png")
     else:
         job.write_new(Path(out), result)
@@ -105,8 +113,8 @@ def found(inputs: tuple[str, ...]) -> list[tuple[Path, Path]]:
         elif path.exists():
             pictures[path] = Path(path.name)
         else:
-            matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
+            matches = sorted(Path(match) for match in glob.glob(text, recursive=True) if Path(match).is_file())
             if not matches:
                 raise DiptychError(f"there is no {text}; name pictures, folders, or patterns that match something.")
-            pictures |= {match: Path(match.name) for match in matches if match.is_file()}
+            pictures |= {match: Path(match.name) for match in matches}
     return list(pictures.items())

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from diptych.data.compare import Facts, Problem, across_splits, swapped
 from diptych.data.datasets import DERIVE, Pairs
 from diptych.data.layouts import Entry, Layout, discover, files_of
 from diptych.data.settings import DataSettings
@@ -20,22 +21,11 @@ from diptych.images import RANGES, Kind, Stored
 from diptych.resampling import resize
 
 THUMB = 16  # side of the thumbnails by which pictures are compared
-ALIKE = 2.0  # root mean square difference of thumbnails, in 8-bit levels, under which two pictures are the same
 SAME = 1.0  # mean difference of two halves, in 8-bit levels, under which they are identical
 FLAT = 0.5  # standard deviation, in 8-bit levels, under which a picture is constant
-SWAPPED = 1.5  # how many times more colours one half must have than the other for the halves to be told apart
 PALETTE_REACH = 25  # 8-bit distance in any channel within which a colour is a palette's
 PALETTE_MISSED = 0.5  # share of a picture's pixels that no palette colour explains
 SHOWN = 20  # problems shown of each sort
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong; with ``fatal`` training would end on it."""
-
-    sort: str
-    words: str
-    fatal: bool = False
 
 
 @dataclass
@@ -62,18 +52,6 @@ class Report:
         for sort, count in counts.items():
             if count > most:
                 yield f"... and {count - most} more of: {sort}"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What was measured on one example."""
-
-    split: str
-    name: str
-    path: Path
-    digest: str
-    thumb: npt.NDArray[np.float32]
-    richness: float = 0.0  # logarithm of how many times more colours a has than b
 
 
 def before_training(settings: DataSettings, say: Callable[[str], None], seconds: float = 20.0) -> None:
@@ -126,7 +104,7 @@ def look_over(
         )
     report.problems += swapped(facts) + across_splits(facts)
     if not report.problems:
-        report.lines.append("No problems found.")
+        report.lines.append("No problems found." if report.looked_at == len(piles) else "No problems found so far.")
     report.lines += advice(settings, headers, len(layout.splits["train"]))
     return report
 
@@ -187,7 +165,7 @@ def examine(
     problems = [
         Problem("constant", f"{path}: its {side} is one colour only; remove it, unless that is meant.")
         for side, picture in zip(("source", "target") if len(halves) == 2 else ("picture",), halves, strict=True)
-        if levels(picture).std() < FLAT
+        if levels(picture).std(axis=(0, 1)).max() < FLAT
     ]
     richness = 0.0
     if len(halves) == 2:
@@ -242,45 +220,6 @@ def off_palette(settings: DataSettings, path: Path, source: Stored) -> list[Prob
             f"add the colour, or correct the picture or data.direction.",
         )
     ]
-
-
-def swapped(facts: list[Facts]) -> list[Problem]:
-    """Pairs in which the half with more colours is on the other side than in nearly all others."""
-    measured = [fact for fact in facts if fact.richness]
-    if len(measured) < 8:
-        return []
-    middle = float(np.median([fact.richness for fact in measured]))
-    agreeing = np.mean([fact.richness * middle > 0 for fact in measured])
-    if abs(middle) < np.log(SWAPPED) or agreeing < 0.9:
-        return []
-    odd = [fact for fact in measured if fact.richness * middle < 0 and abs(fact.richness) > abs(middle) / 2]
-    return [
-        Problem("halves swapped", f"{fact.path}: source and target seem to have changed places; exchange them.")
-        for fact in odd
-    ]
-
-
-def across_splits(facts: list[Facts]) -> list[Problem]:
-    """The same picture in train and in val or test: by its bytes, and by its thumbnail."""
-    train = [fact for fact in facts if fact.split == "traina"]
-    held_out = [fact for fact in facts if fact.split in ("vala", "testa")]
-    if not train or not held_out:
-        return []
-    by_bytes = {fact.digest: fact for fact in train}
-    problems = []
-    thumbs = np.stack([fact.thumb for fact in train]) if len({len(fact.thumb) for fact in facts}) == 1 else None
-    squares = None if thumbs is None else np.square(thumbs).sum(axis=1)
-    for fact in held_out:
-        twin, how = by_bytes.get(fact.digest), "is byte for byte"
-        if twin is None and thumbs is not None and squares is not None:
-            apart = np.maximum(squares - 2 * (thumbs @ fact.thumb) + np.square(fact.thumb).sum(), 0)
-            nearest = int(apart.argmin())
-            if np.sqrt(apart[nearest] / len(fact.thumb)) < ALIKE:
-                twin, how = train[nearest], "looks like"
-        if twin is not None:
-            words = f"{fact.path} {how} {twin.path}, which is in train; remove one, or scores will flatter."
-            problems.append(Problem("in two splits", words))
-    return problems
 
 
 def advice(settings: DataSettings, headers: list[Header], train: int) -> list[str]:

@@ -45,6 +45,8 @@ class DataSettings:
             raise UsageError(f"data.validation_share is {self.validation_share}; it must lie between 0 and 1.")
         if self.workers < 0 or not 0 <= self.cache_gib < math.inf:
             raise UsageError("data.workers and data.cache_gib must be 0 or more, and finite.")
+        if odd := [colour for colour in self.palette if min(colour) < 0 or max(colour) > 255]:
+            raise UsageError(f"data.palette holds {odd[0]}; its colours are 8-bit RGB, 0 to 255.")
         self.check_folders()
         self.check_kinds()
 

@@ -45,8 +45,14 @@ class InstanceNorm(nn.InstanceNorm2d):
 
 
 def instance_norm(maps: Maps, weight: Tensor | None, bias: Tensor | None, eps: float) -> Maps:
-    """Normalise each channel of each picture by its own mean and (biased) variance."""
+    """Normalise each channel of each picture by its own mean and (biased) variance.
+
+    One picture is a batch of which batch norm gives just that. The detour is needed: torch 2.13's own instance norm
+    returns wrong gradients, without a word, for one picture in channels-last layout on a CPU (docs/decisions.md).
+    """
     if maps.shape[-1] * maps.shape[-2] > 1:
+        if len(maps) == 1:
+            return functional.batch_norm(maps, None, None, weight, bias, training=True, eps=eps)
         return functional.instance_norm(maps, weight=weight, bias=bias, eps=eps)
     nothing = maps - maps.detach()
     return nothing if bias is None else nothing + bias.to(maps.dtype).view(1, -1, 1, 1)

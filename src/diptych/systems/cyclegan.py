@@ -41,6 +41,8 @@ class CycleGANOptions:
     def __post_init__(self) -> None:
         if self.pool < 0 or self.blocks < 0 or self.width < 1 or self.discriminator_width < 1:
             raise UsageError("options.pool and options.blocks may not be negative, and widths must be at least 1.")
+        if self.cycle < 0 or self.identity < 0:
+            raise UsageError("options.cycle and options.identity may not be negative.")
         if not 0 <= self.discriminator_layers <= 6:
             raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
 

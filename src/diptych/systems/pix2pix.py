@@ -48,6 +48,8 @@ class Pix2PixOptions:
             raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
         if self.width < 1 or self.discriminator_width < 1 or self.blocks < 1:
             raise UsageError("options.width, options.discriminator_width and options.blocks must be at least 1.")
+        if self.l1 < 0 or self.gradient_penalty < 0:
+            raise UsageError("options.l1 and options.gradient_penalty may not be negative.")
 
 
 def depth_for(size: tuple[int, int], wanted: int) -> int:

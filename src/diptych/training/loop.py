@@ -21,7 +21,7 @@ from torch import Tensor
 
 from diptych import checkpoints
 from diptych.data import open_dataset, stream
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, UsageError
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses
@@ -38,6 +38,11 @@ FAULT_SEED = 1_000_003  # a prime: the stream's seed after a fault is far from e
 def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
     """Train until the recipe's end, a request to stop, or an explained failure; resume where the run stands."""
     dataset = open_dataset(recipe.data, "train", train=True)
+    if recipe.training.batch_size > len(dataset):
+        raise UsageError(
+            f"training.batch_size is {recipe.training.batch_size}, and there are only {len(dataset)} training pictures; "
+            f"set it to {len(dataset)} or less."
+        )
     trainer = Trainer(recipe, processes, len(dataset))
     watch.begin(trainer.state, trainer.steps, trainer.words())
     step, faults = restore(trainer, run, watch, 0)

@@ -7,7 +7,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from diptych.errors import DiptychError, UsageError
+from diptych.devices import choose
+from diptych.errors import DiptychError
 
 
 @dataclass(frozen=True)
@@ -74,20 +75,6 @@ def join(device: str) -> Processes:
         if not dist.is_initialized():
             dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     return Processes(rank, size, chosen)
-
-
-def choose(device: str) -> torch.device:
-    """The device that ``training.device`` names; "auto" is the fastest at hand."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError):
-        raise UsageError(
-            f'training.device is "{device}", which is not to be had here; write "auto" or "cpu".'
-        ) from None
-    return chosen
 
 
 def make_deterministic() -> None:

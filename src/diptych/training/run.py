@@ -80,6 +80,9 @@ class Run:
                 )
             write_text(stored, self.recipe.to_toml())
             return
+        if not any(self.checkpoint_folder.glob("*")):  # nothing was learned yet, so nothing binds
+            write_text(stored, self.recipe.to_toml())
+            return
         changed = {
             key: both for key, both in differences(read_recipe(self.folder), self.recipe).items() if key not in FREE
         }

@@ -330,7 +330,7 @@ def test_files_folders_and_patterns(run: Path, typed: Typed, tmp_path: Path) -> 
     (tmp_path / "in" / "notes.txt").write_text("no picture")
     said = typed("translate", run, "in", "more/*.png", "more/d.webp", "single.png", "--out", "out")
     assert said.code == 0, said
-    assert said.err == ""
+    assert said.err == "passed over in in (no picture by the ending): notes.txt.\n"
     assert "6 of 6 pictures translated into out" in said.out
     assert names(tmp_path / "out") == ["a.png", "d.webp", "deep/b.jpg", "deep/c.bmp", "e.png", "single.png"]
     for name in names(tmp_path / "out"):
@@ -511,6 +511,7 @@ def test_pictures_of_every_sort_come_out(run: Path, typed: Typed, tmp_path: Path
     frames[0].save(tmp_path / "in" / "moving.webp", save_all=True, append_images=frames[1:])
     said = typed("translate", run, "in", "--out", "out")
     assert said.code == 0, said
+    assert said.err == "in/moving.webp has 2 frames; the first was translated.\n"
     assert names(tmp_path / "out") == ["cmyk.jpg", "deep.png", "dot.png", "moving.webp", "palette.png"]
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from diptych.errors import DiptychError
 
+UMASK = os.umask(0)  # the only way to ask for it is to set it
+os.umask(UMASK)
+
 
 @contextlib.contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
@@ -21,6 +24,7 @@ def written_beside(path: Path) -> Iterator[Path]:
         yield beside
         with open(beside, "rb+") as file:
             os.fsync(file.fileno())
+        os.chmod(beside, 0o666 & ~UMASK)  # some writers make files that nobody else may read
         os.replace(beside, path)
         sync_folder(path.parent)
     except OSError as problem:

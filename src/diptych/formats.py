@@ -30,6 +30,7 @@ __all__ = [
     "holds",
     "list_pictures",
     "luma",
+    "others_in",
     "probe",
     "read",
     "to_pillow",
@@ -177,6 +178,13 @@ def list_pictures(folder: Path) -> list[Path]:
     except OSError as problem:
         raise DiptychError(f"{folder} cannot be listed: {problem.strerror}.") from None
     return sorted((path for path in found if path.is_file()), key=lambda path: natural(path.name))
+
+
+def others_in(folder: Path, most: int = 5) -> str:
+    """The files in ``folder`` and below that are no pictures by their ending, as words for a message; hidden ones aside."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix.lower() not in ENDINGS)
+    names = [path.name for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:

@@ -72,8 +72,9 @@ def write_all(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> int:
     """Translate all pictures into ``out``; the exit code is 1 when any could not be done."""
     places = destinations(job, pictures, out)
     failures: list[str] = []
+    notes: list[str] = []
     done, began, total = 0, time.perf_counter(), len(pictures)
-    for group in groups(job, places, failures):
+    for group in groups(job, places, failures, notes):
         done += finish(job, group, failures)
         rate = (done + len(failures)) / (time.perf_counter() - began)
         left = (total - done - len(failures)) / rate if rate else 0
@@ -84,6 +85,8 @@ def write_all(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> int:
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     print(f"{done} of {total} pictures translated into {out} ({time.perf_counter() - began:.1f} s).")
+    for note in notes:
+        print(note, file=sys.stderr)
     for failure in failures:
         print(f"not done: {failure}", file=sys.stderr)
     return 1 if failures else 0
@@ -127,7 +130,9 @@ def destinations(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> list
     return [(source, place) for place, source in places.items()]
 
 
-def groups(job: Job, places: list[tuple[Path, Path]], failures: list[str]) -> Iterator[list[tuple[Path, Stored]]]:
+def groups(
+    job: Job, places: list[tuple[Path, Path]], failures: list[str], notes: list[str]
+) -> Iterator[list[tuple[Path, Stored]]]:
     """Read pictures and put neighbours of equal shape together, at most ``job.batch`` of them."""
     held: list[tuple[Path, Stored]] = []
     queue = iter(places)
@@ -137,6 +142,8 @@ def groups(job: Job, places: list[tuple[Path, Path]], failures: list[str]) -> It
             if place.exists() and not job.overwrite:
                 raise DiptychError(f"{place} exists; give --overwrite to replace it, or another --out.")
             picture = job.read(source)
+            if (frames := formats.probe(source).frames) > 1:
+                notes.append(f"{source} has {frames} frames; the first was translated.")
         except DiptychError as problem:
             failures.append(str(problem))
             continue

@@ -269,6 +269,17 @@ def test_a_constant_half(side: str, colour: tuple[int, int, int], pairs: Path) -
     assert not report.fatal
 
 
+def test_an_animation_and_a_file_that_is_no_picture_are_told(pairs: Path) -> None:
+    frames = [Image.fromarray(beside(label(), photo())) for _ in range(3)]
+    (pairs / "train" / "3.png").unlink()
+    frames[0].save(pairs / "train" / "3.webp", save_all=True, append_images=frames[1:], lossless=True)
+    (pairs / "train" / "notes.txt").write_text("x")
+    report = check(pairs)
+    assert found(report) == [("animated", "train/3.webp", False)]
+    assert "3 frames" in report.problems[0].words
+    assert "Passed over (no picture by the ending): notes.txt." in report.lines
+
+
 def test_a_constant_picture_of_an_unpaired_pile(folders: Path) -> None:
     save(folders / "trainB" / "3.jpg", np.full((24, 24, 3), 90, np.uint8))
     report = check(folders, "data.task=unpaired")

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych.errors import DiptychError, UsageError
@@ -58,6 +59,20 @@ def test_a_damaged_newest_checkpoint_falls_back(toy_pairs: Path, tmp_path: Path)
     run, said = run_to_end(recipe, tmp_path / "run")
     assert any("damaged" in line and "Falling back" in line for line in said)
     assert_equal(whole, weights(run))
+
+
+def test_another_number_of_threads_is_said(toy_pairs: Path, tmp_path: Path) -> None:
+    """Sums are cut up by threads, so bitwise equality needs as many as before; nobody should have to find that out."""
+    recipe = tiny_recipe("pix2pix", toy_pairs)
+    run, _ = run_to_end(recipe, tmp_path / "run")
+    run.path_of(6).unlink()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        _, said = run_to_end(recipe, tmp_path / "run")
+    finally:
+        torch.set_num_threads(threads)
+    assert any(f"OMP_NUM_THREADS={threads} makes it exact" in line for line in said)
 
 
 def test_another_recipe_is_refused_with_its_keys(toy_pairs: Path, tmp_path: Path) -> None:

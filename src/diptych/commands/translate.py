@@ -100,13 +100,16 @@ def found(inputs: tuple[str, ...]) -> list[tuple[Path, Path]]:
     Raises:
         DiptychError: for an input that is not there, or a folder without pictures.
     """
-    from diptych.formats import ENDINGS
+    from diptych.formats import ENDINGS, others_in
 
     pictures: dict[Path, Path] = {}
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
+            files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+            inside = [file for file in files if file.suffix.lower() in ENDINGS]
+            if others := others_in(path):
+                print(f"passed over in {path} (no picture by the ending): {others}.", file=sys.stderr)
             if not inside:
                 raise DiptychError(f"there is no picture in {path} (endings: {' '.join(sorted(ENDINGS))}).")
             pictures |= {picture: picture.relative_to(path) for picture in inside}

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from diptych.data.compare import Facts, Problem, across_splits, swapped
 from diptych.data.datasets import DERIVE, Pairs
 from diptych.data.layouts import Entry, Layout, discover, files_of
-from diptych.data.settings import DataSettings
+from diptych.data.settings import DataSettings, root_of
 from diptych.errors import DiptychError
-from diptych.formats import Header, probe, read
+from diptych.formats import Header, others_in, probe, read
 from diptych.images import RANGES, Kind, Stored
 from diptych.resampling import resize
 
@@ -127,6 +127,8 @@ def describe(layout: Layout, report: Report, settings: DataSettings) -> list[Hea
     report.lines.append(
         f"{settings.folder}: {layout.words}: {counts}" + (f"; second pile: {others}" if others else "") + "."
     )
+    if others := others_in(root_of(settings)):
+        report.lines.append(f"Passed over (no picture by the ending): {others}.")
     headers = []
     for path in files_of(entry for _, _, entry in list(named_entries(layout))[:2000]):
         try:
@@ -163,6 +165,11 @@ def examine(
     except OSError as problem:
         return None, [Problem("cannot be used", f"{path} cannot be read: {problem.strerror}.", fatal=True)]
     problems = [
+        Problem("animated", f"{file} has {frames} frames; the first is taken, split it to use them all.")
+        for file in files_of([entry])
+        if (frames := probe(file).frames) > 1
+    ]
+    problems += [
         Problem("constant", f"{path}: its {side} is one colour only; remove it, unless that is meant.")
         for side, picture in zip(("source", "target") if len(halves) == 2 else ("picture",), halves, strict=True)
         if levels(picture).std(axis=(0, 1)).max() < FLAT

@@ -67,6 +67,12 @@ def restore(trainer: "Trainer", run: Run, watch: Watch, faults: int) -> tuple[in
     if found is not None:
         trainer.state.load(found.tensors)
         step, faults = int(found.facts["step"]), max(faults, int(found.facts["faults"]))
+        threads, now = int(found.facts.get("threads", 0)), torch.get_num_threads()
+        if threads not in (0, now) and trainer.processes.device.type == "cpu":
+            watch.say(
+                f"The checkpoint was made with {threads} threads and training goes on with {now}: the result will agree with "
+                f"an uninterrupted run's up to rounding, not bit for bit. OMP_NUM_THREADS={threads} makes it exact."
+            )
         watch.resumed(step)
         return step, faults
     if source:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import torch
 from torch import Tensor
 
 from diptych import checkpoints
@@ -109,7 +110,9 @@ class Run:
 
     def save(self, step: int, tensors: Mapping[str, Tensor], faults: int) -> None:
         """Write the checkpoint of ``step`` and let go of those older than the newest ``training.keep``."""
-        checkpoints.save(self.path_of(step), tensors, {"step": step, "faults": faults})
+        checkpoints.save(
+            self.path_of(step), tensors, {"step": step, "faults": faults, "threads": torch.get_num_threads()}
+        )
         for old in self.saved_steps()[: -self.recipe.training.keep]:
             self.path_of(old).unlink(missing_ok=True)
 

@@ -195,7 +195,10 @@ def converted(picture: Stored, found: Kind, wanted: Kind) -> Stored:
 def half_of(picture: Stored, path: Path, side: str) -> Stored:
     middle, odd = divmod(picture.shape[1], 2)
     if odd or not middle:
-        raise DiptychError(f"{path} is {size_of(picture)}: a side-by-side pair must have an even width.")
+        raise DiptychError(
+            f"{path} is {size_of(picture)}: a side-by-side pair must have an even width. "
+            "For single pictures, say how to derive their source: data.task=edges, greyscale or colorization."
+        )
     return picture[:, :middle] if side == "a" else picture[:, middle:]
 
 

@@ -22,6 +22,7 @@ app = App(
 COMMANDS = {
     "train": ("diptych.commands.train:train", "Train a recipe, or go on with a run."),
     "translate": ("diptych.commands.translate:translate", "Translate pictures with a run."),
+    "evaluate": ("diptych.commands.evaluate:evaluate", "Judge a run, or a folder of outputs, in numbers and pictures."),
     "recipes": ("diptych.commands.recipes:app", "List the recipes that come with diptych, or show one."),
     "data": ("diptych.commands.data:app", "Check a folder of pictures; list and get public data sets."),
     "demo": ("diptych.commands.demo:demo", "Train on OpenMoji drawings and show what came of it."),

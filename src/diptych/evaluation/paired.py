@@ -5,10 +5,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from diptych.errors import DiptychError
+
 Images = Float[Tensor, "batch channels height width"]
 Scores = Float[Tensor, "batch"]
 
 RANGE = 2.0  # from -1 to 1
+WINDOW = 11
 
 
 def l1(one: Images, other: Images) -> Scores:
@@ -25,8 +28,38 @@ def psnr(one: Images, other: Images) -> Scores:
 def ssim(one: Images, other: Images) -> Scores:
     """Structural similarity (Wang et al. 2004): 11x11 Gaussian window of deviation 1.5, constants 0.01 and 0.03, the mean
     over channels and over the places where the window lies inside; smaller pictures get the largest odd window."""
+    return likeness(one, other)[0].flatten(1).mean(1)
+
+
+SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Weights of the five scales, from full size to a sixteenth (Wang et al. 2003)."""
+
+
+def ms_ssim(one: Images, other: Images) -> Scores:
+    """Multi-scale structural similarity (Wang, Simoncelli and Bovik 2003), halved by 2x2 means between the scales.
+
+    What is negative at a scale counts as 0.
+
+    Raises:
+        DiptychError: for pictures with a side under 161, whose smallest scale the window does not fit in.
+    """
+    height, width = one.shape[-2:]
+    if min(height, width) <= WINDOW // 2 * 2 ** len(SCALES):
+        raise DiptychError(f"MS-SSIM needs pictures with sides of 161 or more, not {width}x{height}.")
     one, other = one.float(), other.float()
-    side = min(11, *one.shape[-2:])
+    result = torch.ones(one.shape[0], one.shape[1], device=one.device)
+    for scale, weight in enumerate(SCALES):
+        whole, structure = likeness(one, other)
+        last = scale == len(SCALES) - 1
+        result = result * (whole if last else structure).mean((2, 3)).clamp(min=0) ** weight
+        one, other = functional.avg_pool2d(one, 2), functional.avg_pool2d(other, 2)
+    return result.mean(1)
+
+
+def likeness(one: Images, other: Images) -> tuple[Tensor, Tensor]:
+    """At each place and channel: structural similarity, and its part that compares contrast and structure."""
+    one, other = one.float(), other.float()
+    side = min(WINDOW, *one.shape[-2:])
     side -= 1 - side % 2
     at = torch.arange(side, device=one.device) - side // 2
     line = torch.exp(-at.square() / (2 * 1.5**2))
@@ -42,6 +75,6 @@ def ssim(one: Images, other: Images) -> Scores:
     variances = smooth(one * one) - first**2 + smooth(other * other) - second**2
     covariance = smooth(one * other) - first * second
     steady, contrast = (0.01 * RANGE) ** 2, (0.03 * RANGE) ** 2
-    likeness = (2 * first * second + steady) * (2 * covariance + contrast)
-    likeness = likeness / ((first**2 + second**2 + steady) * (variances + contrast))
-    return likeness.flatten(1).mean(1)
+    structure = (2 * covariance + contrast) / (variances + contrast)
+    whole = (2 * first * second + steady) * (2 * covariance + contrast)
+    return whole / ((first**2 + second**2 + steady) * (variances + contrast)), structure

@@ -1,0 +1,91 @@
+"""``diptych evaluate``."""
+
+from pathlib import Path
+
+from diptych.errors import UsageError
+
+
+def evaluate(
+    run: Path | None = None,
+    *,
+    data: str = "",
+    split: str = "",
+    metrics: str = "",
+    checkpoint: str = "latest",
+    way: str = "",
+    labels: str = "",
+    classes: int = 0,
+    ignore: int = -1,
+    network: str = "",
+    limit: int = 0,
+    outputs: Path | None = None,
+    targets: Path | None = None,
+    unpaired: bool = False,
+    out: Path | None = None,
+    device: str = "cpu",
+) -> int:
+    """Judge a run, a model, or a folder of outputs made by any tool: a table, JSON, CSV, and a contact sheet.
+
+    Examples: diptych evaluate runs/facades --split val
+    and: diptych evaluate --outputs theirs/ --targets photos/
+
+    Parameters
+    ----------
+    run
+        A run folder or a model folder.
+    data
+        Another folder of examples than the run's own.
+    split
+        train, val or test; by default test where there is one, else val.
+    metrics
+        A list such as l1,ssim,frechet; by default all that can be had. An unknown name lists them.
+    checkpoint
+        latest, best, or a step such as 8000.
+    way
+        a-to-b or b-to-a, for a run that can do both.
+    labels
+        Class maps for the FCN-score: source or target for the pairs' own label pictures, or a folder of index pictures
+        with {split} in its name. By default the source where the recipe has a palette.
+    classes
+        How many classes there are, where neither palette nor index pictures say so.
+    ignore
+        A class number that is not scored.
+    network
+        Feature network of frechet, kernel and coverage: efficientnet-lite0 or inception-2015.
+    limit
+        Judge this many pictures, spread evenly over the split; 0 = all.
+    outputs
+        A folder of outputs, instead of a run.
+    targets
+        The folder of their targets, of the same names.
+    unpaired
+        Outputs and targets are two piles that do not match by name.
+    out
+        Where to write; by default RUN/evaluation/SPLIT-CHECKPOINT, or OUTPUTS-evaluation.
+    device
+        Where to run the translator: cpu, cuda, cuda:1.
+    """
+    from diptych.evaluation.metrics import chosen
+    from diptych.judging.classes import Labels
+    from diptych.judging.judge import judge, keep, sheet_of, table
+    from diptych.judging.runs import place_of, subject_of
+    from diptych.judging.subjects import Request, of_folders
+
+    if (run is None) == (outputs is None):
+        raise UsageError("give a run to judge, or --outputs FOLDER, and not both.")
+    if limit < 0:
+        raise UsageError(f"--limit is {limit}; it may not be negative.")
+    wanted = chosen(metrics)
+    if run is not None:
+        request = Request(data, split, checkpoint, way, limit, device, again="noise" in wanted)
+        subject = subject_of(run, request, Labels(labels, classes, ignore), wanted)
+        folder = out or place_of(run, request, subject)
+    else:
+        assert outputs is not None
+        subject = of_folders(outputs, targets, unpaired, limit)
+        folder = out or outputs.parent / f"{outputs.name}-evaluation"
+    result = judge(subject, wanted, network)
+    keep(result, folder, sheet_of(subject, result))
+    print(table(result))
+    print(f"Written: {folder} (scores.json, scores.csv, pictures.csv, sheet.png)")
+    return 0

@@ -1,0 +1,145 @@
+"""Judge outputs, whoever made them: ``evaluate(examples, metrics)`` -> scores with intervals, and a value a picture."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diptych.errors import DiptychError, UsageError
+from diptych.evaluation import bootstrap
+from diptych.evaluation.features import available, find, spec_of
+from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, PictureMetric, Score
+from diptych.evaluation.piles import Diversity, FeaturePiles, Lab, Pile, Segmented
+from diptych.evaluation.segmentation import Segmenter
+
+DEFAULT = ("l1", "psnr", "ssim", "ms-ssim", "perceptual", "frechet", "kernel", "coverage", "lab")
+TEXTURES = ("sharpness", "checkerboard", "diversity")
+NETWORK = "efficientnet-lite0"
+
+
+@dataclass
+class Verdict:
+    """What came of an evaluation."""
+
+    scores: list[Score]
+    names: list[str]
+    pictures: dict[str, list[float]]
+    """By metric, a value for each of ``names``."""
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Means:
+    """What can be judged here."""
+
+    paired: bool = True  # each output has its target
+    targets: bool = True  # there are real pictures to compare with
+    side: int = 256  # the pictures' smaller side
+    network: str = NETWORK
+    noise: bool = False  # each example brings a second output, under other noise
+    labels: bool = False
+    segmenter: Segmenter | None = None
+    classes: int = 0
+    direct: Callable[[Tensor], np.ndarray] | None = None  # outputs that are label pictures, to their classes
+
+
+def lacking(metric: str, means: Means) -> str:
+    """Why a metric cannot be computed here, in words; empty where it can."""
+    needs = PICTURE_METRICS[metric].needs if metric in PICTURE_METRICS else PILE_METRICS[metric][1]
+    for need in needs:
+        if need == "target" and not (means.paired if metric in PICTURE_METRICS else means.targets):
+            return "it needs a target for each output"
+        if need == "noise" and not means.noise:
+            return "it needs a run, whose network is asked twice"
+        if need == "labels" and not means.labels:
+            return "it needs class maps: data.palette in the recipe, or --labels FOLDER"
+        if need.startswith("side ") and means.side < int(need[5:]):
+            return f"it needs pictures with sides of {need[5:]} or more"
+        name = means.network if need == "network" else need
+        if name in ("efficientnet-lite0", "inception-2015", "vgg16", "alexnet") and not available(name):
+            try:
+                find(name)
+            except DiptychError as problem:
+                return str(problem)
+    return ""
+
+
+def choose(wanted: Sequence[str], means: Means) -> tuple[list[str], list[str]]:
+    """The metrics to compute, and a sentence for each of the usual ones that cannot be.
+
+    Raises:
+        UsageError: when one that was asked for by name cannot be computed.
+    """
+    spec_of(means.network)
+    if wanted:
+        for name in wanted:
+            if why := lacking(name, means):
+                raise UsageError(f"{name} cannot be computed: {why}.".replace("..", "."))
+        return list(wanted), []
+    usual = [*DEFAULT, *TEXTURES, *(["fcn"] if means.labels else [])]
+    left_out = {name: lacking(name, means) for name in usual}
+    notes = [f"{name} is left out: {why.rstrip('.')}." for name, why in left_out.items() if why]
+    return [name for name in usual if not left_out[name]], notes
+
+
+def piles_for(metrics: Sequence[str], means: Means) -> list[Pile]:
+    piles: list[Pile] = []
+    if features := [name for name in ("frechet", "kernel", "coverage") if name in metrics]:
+        piles.append(FeaturePiles(means.network, features))
+    if "lab" in metrics:
+        piles.append(Lab())
+    if "diversity" in metrics:
+        piles.append(Diversity())
+    if "fcn" in metrics:
+        piles.append(Segmented(means.classes, means.segmenter, means.direct))
+    return piles
+
+
+def evaluate(
+    examples: Iterable[Example],
+    metrics: Sequence[str],
+    means: Means,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Verdict:
+    """Judge examples one after another; memory does not grow with them but for a number a picture and metric, and for at
+    most ``piles.KEPT`` feature vectors.
+
+    Raises:
+        DiptychError: when there is no example, or a metric does not fit one.
+    """
+    single: dict[str, PictureMetric] = {name: PICTURE_METRICS[name] for name in metrics if name in PICTURE_METRICS}
+    piles = piles_for(metrics, means)
+    names: list[str] = []
+    values: dict[str, list[float]] = {name: [] for name in single}
+    real: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.of_target is not None}
+    with torch.inference_mode():
+        for example in examples:
+            names.append(example.name)
+            for name, metric in single.items():
+                values[name].append(metric.measure(example))
+                if metric.of_target is not None and example.target_rgb is not None:
+                    real[name].append(metric.of_target(example.target_rgb))
+            for pile in piles:
+                pile.add(example)
+            progress(len(names))
+    if not names:
+        raise DiptychError("there is no picture to judge.")
+    scores = [score_of(name, single[name], values[name], real.get(name, [])) for name in single]
+    notes = []
+    for pile in piles:
+        scores += pile.scores()
+        notes += pile.notes()
+        values |= pile.pictures()
+    order = {name: place for place, name in enumerate(metrics)}
+    scores.sort(key=lambda score: order.get(score.metric.partition(" ")[0], len(order)))
+    return Verdict(scores, names, values, notes)
+
+
+def score_of(name: str, metric: PictureMetric, values: list[float], real: list[float]) -> Score:
+    array = np.array(values)
+    low, high = bootstrap.of_mean(array)
+    note = f"targets: {np.mean(real):.3f}" if real else ""
+    network = next((need for need in metric.needs if need in ("efficientnet-lite0", "alexnet", "vgg16")), "")
+    return Score(name, float(array.mean()), low, high, metric.better, len(values), network, note)

@@ -1,0 +1,87 @@
+"""Class maps: from colours by a palette, and how well two of them agree."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from diptych.errors import DiptychError
+
+ClassMap = npt.NDArray[np.uint8]
+Palette = Sequence[tuple[int, int, int]]
+IGNORED = 255
+"""A class that is not scored."""
+APART = 48.0  # distance of two learnt colours
+
+
+def nearest(picture: npt.NDArray[np.uint8], palette: Palette) -> ClassMap:
+    """uint8 RGB (H, W, 3) to the number of the nearest colour of the palette at each pixel."""
+    colours, places = np.unique(picture.reshape(-1, 3), axis=0, return_inverse=True)
+    apart = np.square(colours[:, None].astype(np.int32) - np.asarray(palette, dtype=np.int32)).sum(2)
+    classes: ClassMap = apart.argmin(1).astype(np.uint8)[places.reshape(-1)].reshape(picture.shape[:2])
+    return classes
+
+
+def learn_palette(pictures: Iterable[npt.NDArray[np.uint8]], classes: int) -> list[tuple[int, int, int]]:
+    """The most frequent colours of label pictures that lie well apart, most frequent first.
+
+    Raises:
+        DiptychError: when there are fewer such colours than classes.
+    """
+    counts: dict[int, int] = {}
+    for picture in pictures:
+        packed = (picture.reshape(-1, 3).astype(np.int64) // 8) @ (1 << 10, 1 << 5, 1)
+        for colour, count in zip(*np.unique(packed, return_counts=True), strict=True):
+            counts[int(colour)] = counts.get(int(colour), 0) + int(count)
+    found: list[tuple[int, int, int]] = []
+    for packed_colour in sorted(counts, key=lambda colour: -counts[colour]):
+        colour = (packed_colour >> 10) * 8 + 4, (packed_colour >> 5 & 31) * 8 + 4, (packed_colour & 31) * 8 + 4
+        if all(np.linalg.norm(np.subtract(colour, other)) >= APART for other in found):
+            found.append(colour)
+        if len(found) == classes:
+            return found
+    raise DiptychError(
+        f"the label pictures hold {len(found)} colours that lie apart, not {classes}; give data.palette."
+    )
+
+
+class Agreement(NamedTuple):
+    """Shares in [0, 1]: of pixels; of each class's pixels, averaged; intersection over union, averaged."""
+
+    pixel_accuracy: float
+    class_accuracy: float
+    class_iou: float
+
+
+class Confusion:
+    """A matrix of pixel counts, truth by prediction; every picture adds to it."""
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+        self.counts = np.zeros((classes, classes), dtype=np.int64)
+
+    def add(self, truth: ClassMap, predicted: ClassMap) -> npt.NDArray[np.int64]:
+        """Count one picture, and return its own counts; pixels of IGNORED or unknown truth are left out.
+
+        Raises:
+            DiptychError: when the two differ in size.
+        """
+        if truth.shape != predicted.shape:
+            raise DiptychError(f"a class map of {truth.shape} cannot be compared with one of {predicted.shape}.")
+        known = truth < self.classes
+        pairs = truth[known].astype(np.int64) * self.classes + predicted[known]
+        own = np.bincount(pairs, minlength=self.classes**2).reshape(self.classes, self.classes)
+        self.counts += own
+        return own
+
+
+def agreement(counts: npt.NDArray[np.int64]) -> Agreement:
+    """The FCN-score's three numbers (pix2pix, Table 1); classes of which the truth has no pixel are left out."""
+    there = counts.sum(1) > 0
+    hits, truth, predicted = np.diag(counts)[there], counts.sum(1)[there], counts.sum(0)[there]
+    return Agreement(
+        float(np.diag(counts).sum() / max(counts.sum(), 1)),
+        float((hits / truth).mean()) if there.any() else 0.0,
+        float((hits / (truth + predicted - hits)).mean()) if there.any() else 0.0,
+    )

@@ -1,0 +1,149 @@
+"""Every metric by name: what it needs, which direction is better, and how it sees one example after another.
+
+A metric of single pictures gives one number for each; a metric of the whole pile gathers and gives its numbers at the end.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, NamedTuple
+
+from torch import Tensor
+
+from diptych.errors import UsageError
+from diptych.evaluation import paired, perceptual, texture
+from diptych.evaluation.labels import ClassMap
+from diptych.tables import closest
+
+Better = Literal["higher", "lower", "near 1", "as the targets'"]
+
+
+class Example(NamedTuple):
+    """One output to be judged. All tensors are (1, channels, H, W) in [-1, 1] on the CPU.
+
+    ``output`` and ``target`` are of the target's Kind; the ``rgb`` ones are as a person sees them.
+    """
+
+    name: str
+    output: Tensor
+    output_rgb: Tensor
+    target: Tensor | None = None
+    target_rgb: Tensor | None = None
+    source_rgb: Tensor | None = None
+    again: Tensor | None = None
+    """A second output for the same input, under other noise."""
+    labels: ClassMap | None = None
+    """The true class of each pixel, at the class map's own size."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number with the middle 95 % of its resampled values, and what it was measured with."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    better: str
+    count: int
+    network: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class PictureMetric:
+    """A number for each picture."""
+
+    better: Better
+    words: str
+    measure: Callable[[Example], float]
+    needs: tuple[str, ...] = ()  # "target", a feature network, "noise", "side 161", "side 32"
+    of_target: Callable[[Tensor], float] | None = None  # the same number of a real picture, to compare with
+
+
+def between(score: Callable[[Tensor, Tensor], Tensor], example: Example) -> float:
+    assert example.target is not None
+    return float(score(example.output, example.target))
+
+
+def seen(score: Callable[[Tensor, Tensor], Tensor], example: Example) -> float:
+    assert example.target_rgb is not None
+    return float(score(example.output_rgb, example.target_rgb))
+
+
+def sharpness(example: Example) -> float:
+    """The output's over the target's, where there is one."""
+    own = float(texture.sharpness(example.output_rgb))
+    return own if example.target_rgb is None else own / max(float(texture.sharpness(example.target_rgb)), 1e-6)
+
+
+def checkerboard(example: Example) -> float:
+    return grid_of(example.output_rgb)
+
+
+def grid_of(picture: Tensor) -> float:
+    return float(texture.checkerboard(picture))
+
+
+def noise(example: Example) -> float:
+    assert example.again is not None
+    return float(paired.l1(example.output, example.again))
+
+
+PICTURE_METRICS: dict[str, PictureMetric] = {
+    "l1": PictureMetric(
+        "lower", "mean absolute difference of values in [-1, 1]", partial(between, paired.l1), ("target",)
+    ),
+    "psnr": PictureMetric("higher", "peak signal-to-noise ratio, dB", partial(between, paired.psnr), ("target",)),
+    "ssim": PictureMetric("higher", "structural similarity", partial(between, paired.ssim), ("target",)),
+    "ms-ssim": PictureMetric(
+        "higher", "the same at five scales", partial(between, paired.ms_ssim), ("target", "side 161")
+    ),
+    "perceptual": PictureMetric(
+        "lower",
+        "distance of EfficientNet-Lite0's maps; not LPIPS",
+        partial(seen, perceptual.perceptual),
+        ("target", "efficientnet-lite0"),
+    ),
+    "lpips-alexnet": PictureMetric(
+        "lower", "LPIPS 0.1 on AlexNet", partial(seen, perceptual.lpips), ("target", "alexnet")
+    ),
+    "lpips-vgg16": PictureMetric(
+        "lower",
+        "LPIPS 0.1 on VGG16",
+        partial(seen, partial(perceptual.lpips, backbone="vgg16")),
+        ("target", "vgg16"),
+    ),
+    "sharpness": PictureMetric("near 1", "mean gradient of the outputs over that of the targets", sharpness),
+    "checkerboard": PictureMetric(
+        "as the targets'", "power at the grid frequencies over that beside them", checkerboard, ("side 32",), grid_of
+    ),
+    "noise": PictureMetric("higher", "L1 between two outputs of one input under different noise", noise, ("noise",)),
+}
+
+PILE_METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "frechet": ("Frechet distance of features (FID where the network is inception-2015)", ("target", "network")),
+    "kernel": ("kernel distance of features (KID where the network is inception-2015)", ("target", "network")),
+    "coverage": ("density of outputs among targets, and share of targets covered", ("target", "network")),
+    "lab": ("intersection of the L, a, b histograms of outputs and targets", ("target",)),
+    "diversity": ("mean distance of the outputs of different inputs over that of the targets", ()),
+    "fcn": ("FCN-score: a segmenter's accuracy on the outputs", ("labels", "efficientnet-lite0")),
+}
+"""What each tells, and what it needs."""
+
+
+def known() -> list[str]:
+    return [*PICTURE_METRICS, *PILE_METRICS]
+
+
+def chosen(names: str) -> list[str]:
+    """The metrics of a comma-separated list, each once.
+
+    Raises:
+        UsageError: for a name that is none.
+    """
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if name not in known():
+            raise UsageError(f'there is no metric "{name}"{closest(name, known())}; choose from {", ".join(known())}.')
+    return list(dict.fromkeys(wanted))

@@ -1,0 +1,69 @@
+"""Distances that compare what networks see: LPIPS as published, and its unweighted form on a network that pip brings."""
+
+import importlib.util
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diptych.errors import DiptychError
+from diptych.evaluation.features import load
+from diptych.networks.efficientnet import EfficientNetLite0
+
+Images = Float[Tensor, "batch channels height width"]
+Scores = Float[Tensor, "batch"]
+
+SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+"""LPIPS takes [-1, 1] to what its backbones were trained on by these."""
+HEADS = {"alexnet": "alex", "vgg16": "vgg"}
+
+
+def apart(one: Tensor, other: Tensor) -> Tensor:
+    """(batch, channels, H, W): squared differences of the two maps, each place scaled to unit length."""
+    first = one / (one.square().sum(1, keepdim=True).sqrt() + 1e-10)
+    second = other / (other.square().sum(1, keepdim=True).sqrt() + 1e-10)
+    return (first - second).square()
+
+
+@torch.inference_mode()
+def lpips(one: Images, other: Images, backbone: str = "alexnet") -> Scores:
+    """Learned perceptual image patch similarity, version 0.1 (Zhang et al., CVPR 2018); 0 = the same.
+
+    Raises:
+        DiptychError: when the weights of the backbone or the heads cannot be had.
+    """
+    network, heads = load(backbone), head_weights(backbone)
+    shift, scale = torch.tensor(SHIFT)[:, None, None], torch.tensor(SCALE)[:, None, None]
+    total = torch.zeros(len(one))
+    pairs = zip(network((one - shift) / scale), network((other - shift) / scale), heads, strict=True)
+    for first, second, weights in pairs:
+        total += (apart(first, second) * weights[:, None, None]).sum(1).mean((1, 2))
+    return total
+
+
+@torch.inference_mode()
+def perceptual(one: Images, other: Images) -> Scores:
+    """The mean over EfficientNet-Lite0's five resolutions of the unweighted distance; 0 = the same, at most 2.
+
+    Its own yardstick: it orders pictures much as LPIPS does, but is not LPIPS.
+    """
+    network = load("efficientnet-lite0")
+    assert isinstance(network, EfficientNetLite0)
+    pairs = zip(network.pyramid(one), network.pyramid(other), strict=True)
+    return torch.stack([apart(first, second).sum(1).mean((1, 2)) for first, second in pairs]).mean(0)
+
+
+@cache
+def head_weights(backbone: str) -> Sequence[Tensor]:
+    """The learned weight of each channel at each tap, from an installed ``lpips`` or ``torchmetrics``."""
+    for package, inside in (("lpips", "weights/v0.1"), ("torchmetrics", "functional/image/lpips_models")):
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.submodule_search_locations:
+            path = Path(spec.submodule_search_locations[0]) / inside / f"{HEADS[backbone]}.pth"
+            if path.is_file():
+                tensors = torch.load(path, map_location="cpu", weights_only=True)
+                return [tensors[f"lin{index}.model.1.weight"].flatten() for index in range(5)]
+    raise DiptychError("LPIPS needs its learned heads: pip install torchmetrics, which brings them.")

@@ -1,0 +1,141 @@
+"""The FCN-score of the pix2pix paper (section 5): can a segmenter that knows real pictures recognise the generated ones?
+
+The segmenter is trained here on the targets and class maps of the training split. As in the paper its pictures have been
+reduced to the size at which translators work and enlarged to that of the class maps, so real and generated ones alike
+have lost the same detail.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from diptych import checkpoints
+from diptych.errors import DiptychError
+from diptych.evaluation.features import find, read_weights
+from diptych.evaluation.labels import IGNORED, ClassMap
+from diptych.networks.fcn import FCN
+
+Say = Callable[[str], None]
+Labelled = Callable[[int], tuple[Tensor, ClassMap]]
+"""A picture by its number: RGB (3, H, W) in [-1, 1] at the translator's size, and its class map at its own size."""
+BATCH = 8
+RATE = 1e-3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a segmenter is trained; it belongs to the protocol of the numbers that it gives."""
+
+    classes: int
+    steps: int = 500
+    seed: int = 0
+
+    def words(self) -> str:
+        return f"FCN on EfficientNet-Lite0, {self.classes} classes, {self.steps} steps of {BATCH}, seed {self.seed}"
+
+
+def enlarged(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    """(3, H, W) to the size of the class map."""
+    if tuple(picture.shape[-2:]) == size:
+        return picture
+    return functional.interpolate(picture[None], size, mode="bilinear", align_corners=False)[0]
+
+
+class Segmenter:
+    """Says which class each pixel of a picture seems to be."""
+
+    def __init__(self, network: FCN) -> None:
+        self.network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __call__(self, picture: Tensor, size: tuple[int, int]) -> ClassMap:
+        """RGB (3, H, W) in [-1, 1] to a class map of ``size``."""
+        classes: ClassMap = self.network.classes(enlarged(picture, size)[None])[0].numpy().astype(np.uint8)
+        return classes
+
+
+def trained(plan: Plan, count: int, read: Labelled, cache: Path, say: Say) -> Segmenter:
+    """The segmenter for these pictures: from the cache, or trained now and kept there."""
+    place = cache / f"{fingerprint(plan, count, read)}.safetensors"
+    network = FCN(plan.classes)
+    if place.is_file():
+        try:
+            network.load_state_dict(checkpoints.load(place).tensors)
+            return Segmenter(network)
+        except checkpoints.Damaged:
+            place.unlink()
+    say(f"Training the segmenter on {count} real pictures ({plan.words()}); it is kept for the next time ...")
+    train(network, plan, count, read, say)
+    cache.mkdir(parents=True, exist_ok=True)
+    checkpoints.save(place, network.state_dict(), {"steps": plan.steps})
+    return Segmenter(network)
+
+
+def fingerprint(plan: Plan, count: int, read: Labelled) -> str:
+    """Of the plan and of pictures spread over the split, so that other data never meets this segmenter."""
+    digest = hashlib.sha256(f"{plan} {count}".encode())
+    for index in sorted({place * count // min(count, 100) for place in range(min(count, 100))}):
+        picture, classes = read(index)
+        digest.update(picture.numpy().tobytes() + classes.tobytes())
+    return digest.hexdigest()[:24]
+
+
+def train(network: FCN, plan: Plan, count: int, read: Labelled, say: Say) -> None:
+    """Cross-entropy, Adam with a rate that falls as a cosine, mirroring; the backbone starts from ImageNet."""
+    network.backbone.load_state_dict(read_weights("efficientnet-lite0", find("efficientnet-lite0")))
+    torch.manual_seed(plan.seed)
+    for score in network.scores:
+        for layer in score.modules():
+            if isinstance(layer, torch.nn.Conv2d):
+                layer.reset_parameters()
+    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    groups = [
+        {"params": network.backbone.parameters(), "lr": RATE / 4},
+        {"params": network.scores.parameters(), "lr": RATE},
+    ]
+    optimiser = torch.optim.Adam(groups)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, plan.steps)
+    rng = np.random.default_rng(plan.seed)
+    began, order = time.perf_counter(), np.array([], dtype=np.intp)
+    for step in range(1, plan.steps + 1):
+        if len(order) < BATCH:
+            order = np.concatenate([order, rng.permutation(count)])
+        chosen, order = order[:BATCH], order[BATCH:]
+        pictures, classes = batch_of(read, chosen, rng)
+        logits = network(pictures.contiguous(memory_format=torch.channels_last))
+        loss = functional.cross_entropy(logits, classes, ignore_index=IGNORED)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if step % 50 == 0 or step == plan.steps:
+            rate = step / (time.perf_counter() - began)
+            say(
+                f"segmenter: step {step}/{plan.steps}  {rate:.2f} steps/s  left {(plan.steps - step) / rate:.0f} s  loss {loss.item():.3f}"
+            )
+
+
+def batch_of(read: Labelled, chosen: npt.NDArray[np.intp], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Pictures enlarged to their class maps, each mirrored with probability 0.5.
+
+    Raises:
+        DiptychError: when class maps differ in size.
+    """
+    pictures, maps = [], []
+    for index in chosen:
+        picture, classes = read(int(index))
+        picture = enlarged(picture, (classes.shape[0], classes.shape[1]))
+        if rng.random() < 0.5:
+            picture, classes = picture.flip(-1), classes[:, ::-1]
+        pictures.append(picture)
+        maps.append(torch.from_numpy(np.ascontiguousarray(classes)).long())
+    if len({tuple(one.shape) for one in maps}) > 1:
+        raise DiptychError("the class maps have several sizes; a segmenter needs them all of one.")
+    return torch.stack(pictures), torch.stack(maps)

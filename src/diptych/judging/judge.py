@@ -1,0 +1,186 @@
+"""Judge a subject and keep the verdict: a table, JSON, CSV, and a sheet of its best, middle and worst pictures."""
+
+import csv
+import io
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from diptych import __version__, formats
+from diptych.errors import DiptychError
+from diptych.evaluation.evaluate import Verdict, choose, evaluate
+from diptych.evaluation.metrics import PICTURE_METRICS, Example, Score
+from diptych.evaluation.piles import as_bytes
+from diptych.files import write_text
+from diptych.judging.subjects import Subject
+
+LEADING = ("perceptual", "l1", "sharpness", "checkerboard")
+"""The sheet is ordered by the first of these that was measured."""
+EACH = 4  # best, middle and worst pictures on the sheet
+CAPTION = 14  # pixels
+
+
+@dataclass(frozen=True)
+class Result:
+    """A kept verdict."""
+
+    name: str
+    protocol: dict[str, Any]
+    scores: list[Score]
+    names: list[str]
+    pictures: dict[str, list[float]]
+    notes: list[str]
+
+
+def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
+    """Evaluate every picture of a subject, with progress."""
+    from dataclasses import replace
+
+    means = replace(subject.means, network=network) if network else subject.means
+    metrics, notes = choose(wanted, means)
+    began = time.perf_counter()
+
+    def progress(done: int) -> None:
+        if sys.stderr.isatty():
+            rate = done / (time.perf_counter() - began)
+            left = (subject.count - done) / rate
+            print(
+                f"\r\033[Kjudging {done}/{subject.count}  {rate:.1f} pictures/s  left {left:.0f} s",
+                end="",
+                file=sys.stderr,
+            )
+
+    verdict: Verdict = evaluate(map(subject.read, range(subject.count)), metrics, means, progress)
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+    protocol = subject.protocol | {"network": means.network, "metrics": metrics}
+    return Result(subject.name, protocol, verdict.scores, verdict.names, verdict.pictures, notes + verdict.notes)
+
+
+# Shown and kept
+
+
+def table(result: Result) -> str:
+    """Aligned text: metric, value, its 95 % interval, which way is better, with what it was measured."""
+    facts = result.protocol
+    where = " ".join(str(facts[key]) for key in ("data", "split") if facts.get(key))
+    lines = [
+        f"{result.name} on {where or 'its pictures'}: {facts['pictures']} pictures of {facts['size']}, {facts['range']}"
+    ]
+    lines.append(f"  {'metric':22}{'value':>10}   {'95 % interval':22}{'better':16}")
+    for score in result.scores:
+        exact = score.low == score.high
+        interval = "" if exact else f"{score.low:.4f} to {score.high:.4f}"
+        remarks = "; ".join(filter(None, [score.network, score.note]))
+        lines.append(f"  {score.metric:22}{score.value:10.4f}   {interval:22}{score.better:16}{remarks}".rstrip())
+    return "\n".join([*lines, *(f"  note: {note}" for note in result.notes)])
+
+
+def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = None) -> None:
+    """Write ``scores.json``, ``scores.csv``, ``pictures.csv`` and ``sheet.png`` into a folder.
+
+    Raises:
+        DiptychError: when it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise DiptychError(f"{folder} cannot be made: {problem.strerror}; name another with --out.") from None
+    whole = {
+        "diptych": __version__,
+        "name": result.name,
+        "protocol": result.protocol,
+        "scores": [asdict(score) for score in result.scores],
+        "notes": result.notes,
+    }
+    write_text(folder / "scores.json", json.dumps(whole, indent=2) + "\n")
+    rows = [["metric", "value", "low", "high", "better", "count", "network", "note"]]
+    rows += [[str(value) for value in asdict(score).values()] for score in result.scores]
+    write_text(folder / "scores.csv", as_csv(rows))
+    per_picture = [["picture", *result.pictures]]
+    per_picture += [
+        [name, *(repr(values[place]) for values in result.pictures.values())] for place, name in enumerate(result.names)
+    ]
+    write_text(folder / "pictures.csv", as_csv(per_picture))
+    if sheet is not None:
+        formats.write(folder / "sheet.png", sheet)
+
+
+def as_csv(rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def kept(folder: Path) -> Result:
+    """A verdict read back.
+
+    Raises:
+        DiptychError: when the folder holds none, or a damaged one.
+    """
+    try:
+        whole = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+        with open(folder / "pictures.csv", encoding="utf-8", newline="") as file:
+            head, *rows = csv.reader(file)
+        columns = {name: [float(row[place]) for row in rows] for place, name in enumerate(head) if place}
+        scores = [Score(**score) for score in whole["scores"]]
+        return Result(whole["name"], whole["protocol"], scores, [row[0] for row in rows], columns, whole["notes"])
+    except FileNotFoundError as problem:
+        raise DiptychError(f"{folder} holds no evaluation: there is no {Path(problem.filename).name}.") from None
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as problem:
+        raise DiptychError(f"{folder} holds a damaged evaluation ({problem}); evaluate again.") from None
+
+
+# The sheet
+
+
+def ordered(result: Result) -> tuple[str, list[int]]:
+    """The leading metric, and the pictures' numbers from best to worst by it."""
+    for name in LEADING:
+        if name in result.pictures:
+            sign = -1 if PICTURE_METRICS[name].better == "higher" else 1
+            return name, [int(place) for place in np.argsort(sign * np.array(result.pictures[name]), kind="stable")]
+    return "", list(range(len(result.names)))
+
+
+def sheet_of(subject: Subject, result: Result) -> npt.NDArray[np.uint8]:
+    """Rows of source | output | target with captions: the best, the middle and the worst pictures."""
+    name, order = ordered(result)
+    middle = max((len(order) - EACH) // 2, 0)
+    parts = {"best": order[:EACH], "middle": order[middle : middle + EACH], "worst": order[-EACH:]}
+    columns = []
+    for title, places in parts.items():
+        tiles = [row_of(subject.read(place), caption(title, name, place, result)) for place in places]
+        width = max(tile.shape[1] for tile in tiles)
+        columns.append(np.concatenate([padded(tile, width) for tile in tiles]))
+    height = max(column.shape[0] for column in columns)
+    filled = [
+        np.pad(column, ((0, height - column.shape[0]), (0, 8), (0, 0)), constant_values=255) for column in columns
+    ]
+    return np.concatenate(filled, axis=1)
+
+
+def caption(title: str, metric: str, place: int, result: Result) -> str:
+    value = f"  {metric} {result.pictures[metric][place]:.3f}" if metric else ""
+    return f"{title}: {result.names[place]}{value}"
+
+
+def row_of(example: Example, words: str) -> npt.NDArray[np.uint8]:
+    """Source, output and target beside each other, a line of words above."""
+    views = [view for view in (example.source_rgb, example.output_rgb, example.target_rgb) if view is not None]
+    pictures = np.concatenate([as_bytes(view) for view in views], axis=1)
+    line = Image.new("RGB", (pictures.shape[1], CAPTION), "white")
+    ImageDraw.Draw(line).text((2, 1), words, fill="black")
+    return np.concatenate([np.asarray(line), pictures])
+
+
+def padded(tile: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint8]:
+    return np.pad(tile, ((0, 0), (0, width - tile.shape[1]), (0, 0)), constant_values=255)

@@ -1,0 +1,59 @@
+"""VGG16 (Simonyan and Zisserman, ICLR 2015, configuration D) and AlexNet (Krizhevsky 2014, "one weird trick"): the
+convolutional parts, tapped where LPIPS (Zhang et al., CVPR 2018) compares pictures. Module names are torchvision's."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+VGG16_LAYERS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)  # 0 = pooling
+
+
+class Tapped(nn.Module):
+    """A sequence of layers and the places whose outputs are kept."""
+
+    def __init__(self, layers: Sequence[nn.Module], taps: Sequence[int], channels: Sequence[int]) -> None:
+        super().__init__()
+        self.features = nn.Sequential(*layers)
+        self.taps = frozenset(taps)
+        self.channels = tuple(channels)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(batch, 3, H, W), normalised as ImageNet networks expect, to one map a tap, after its ReLU."""
+        maps = []
+        for index, layer in enumerate(self.features):
+            images = layer(images)
+            if index in self.taps:
+                maps.append(images)
+        return maps
+
+
+def vgg16() -> Tapped:
+    """The last ReLU before each pooling, and the last of all."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for width in VGG16_LAYERS:
+        if width:
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+            channels = width
+        else:
+            layers.append(nn.MaxPool2d(2))
+    return Tapped(layers, taps=(3, 8, 15, 22, 29), channels=(64, 128, 256, 512, 512))
+
+
+def alexnet() -> Tapped:
+    """Every ReLU."""
+    layers = [
+        nn.Conv2d(3, 64, 11, 4, 2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(64, 192, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(192, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(256, 256, 3, padding=1),
+        nn.ReLU(),
+    ]
+    return Tapped(layers, taps=(1, 4, 7, 9, 11), channels=(64, 192, 384, 256, 256))

@@ -1,0 +1,48 @@
+"""``diptych ablate``."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def ablate(
+    study: str,
+    *overrides: str,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    split: str = "",
+    labels: str = "",
+    classes: int = 0,
+    ignore: int = -1,
+    limit: int = 0,
+) -> int:
+    """Repeat a table of the pix2pix paper on your data: train every row alike, judge all, print the paper's row beside.
+
+    Called again it goes on where it stopped. Example: diptych ablate losses data.folder=facades training.steps=3000
+
+    Parameters
+    ----------
+    study
+        losses (Table 1), generators (Table 2), patches (Table 3), or a TOML file of your own.
+    overrides
+        Any number of key=value for every run, such as data.folder=facades or training.steps=3000, the budget of each.
+    out
+        The folder of the study's runs; by default runs/ablate/STUDY.
+    split
+        On which split to judge; by default test where there is one, else val.
+    labels
+        Class maps for the FCN-score, as for diptych evaluate.
+    classes
+        How many classes there are, where nothing says so.
+    ignore
+        A class number that is not scored.
+    limit
+        Judge this many pictures, spread evenly; 0 = all.
+    """
+    from diptych.judging import ablate as work
+    from diptych.judging.classes import Labels
+    from diptych.judging.subjects import Request
+
+    chosen = work.read_study(study)
+    folder = out or Path("runs") / "ablate" / chosen.key
+    return work.ablate(chosen, overrides, folder, Request(split=split, limit=limit), Labels(labels, classes, ignore))

@@ -1,0 +1,80 @@
+"""``diptych compare``."""
+
+from pathlib import Path
+
+from diptych.errors import UsageError
+
+
+def compare(
+    *runs: Path,
+    data: str = "",
+    split: str = "",
+    metrics: str = "",
+    checkpoint: str = "latest",
+    way: str = "",
+    labels: str = "",
+    classes: int = 0,
+    ignore: int = -1,
+    network: str = "",
+    limit: int = 0,
+    out: Path = Path("comparison"),
+    device: str = "cpu",
+) -> int:
+    """Judge runs on the same pictures, side by side: a table, paired differences, and a contact sheet.
+
+    Example: diptych compare runs/facades runs/facades-l1 --split val
+
+    Parameters
+    ----------
+    runs
+        Two or more run folders, model folders, or folders of kept evaluations; later ones are compared with the first.
+    data
+        Another folder of examples than the runs' own.
+    split
+        train, val or test; by default test where there is one, else val.
+    metrics
+        A list such as l1,ssim,frechet; by default all that can be had.
+    checkpoint
+        latest, best, or a step such as 8000.
+    way
+        a-to-b or b-to-a, for runs that can do both.
+    labels
+        Class maps for the FCN-score, as for diptych evaluate.
+    classes
+        How many classes there are, where nothing says so.
+    ignore
+        A class number that is not scored.
+    network
+        Feature network: efficientnet-lite0 or inception-2015.
+    limit
+        Judge this many pictures, spread evenly; 0 = all.
+    out
+        Where compare.json, compare.csv and sheet.png go.
+    device
+        Where to run: cpu, cuda, cuda:1.
+    """
+    from diptych.evaluation.metrics import chosen
+    from diptych.judging import compare as comparing
+    from diptych.judging.classes import Labels
+    from diptych.judging.judge import judge, kept
+    from diptych.judging.runs import subject_of
+    from diptych.judging.subjects import Request, Subject
+
+    if len(runs) < 2:
+        raise UsageError("give at least two runs to compare.")
+    wanted = chosen(metrics)
+    request = Request(data, split, checkpoint, way, limit, device, again="noise" in wanted)
+    results, subjects = [], list[Subject]()
+    for run in runs:
+        if (run / "scores.json").is_file():
+            results.append(kept(run))
+            continue
+        subjects.append(subject_of(run, request, Labels(labels, classes, ignore), wanted))
+        results.append(judge(subjects[-1], wanted, network))
+    comparing.comparable(results)
+    names = comparing.names_of(results)
+    sheet = comparing.sheet_of(subjects, names) if len(subjects) == len(runs) else None
+    comparing.keep(results, out, sheet)
+    print(comparing.words(results))
+    print(f"Written: {out} (compare.json, compare.csv{', sheet.png' if sheet is not None else ''})")
+    return 0

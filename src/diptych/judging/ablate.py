@@ -1,0 +1,143 @@
+"""A study: the rows of a paper's table as runs that share data, seed and length, judged alike, beside the paper's numbers.
+
+A study is a TOML file: title, source (paper and table), recipe, steps, metrics, columns (scores that the paper gives), and
+for each row a name, the keys that it sets, and the paper's numbers.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from diptych.errors import UsageError
+from diptych.evaluation.metrics import chosen
+from diptych.judging import compare
+from diptych.judging.classes import Labels
+from diptych.judging.judge import Result, judge, keep, sheet_of
+from diptych.judging.runs import place_of, subject_of
+from diptych.judging.subjects import Request, Subject
+from diptych.recipe import Recipe, read
+from diptych.tables import closest, from_table
+from diptych.training.interrupts import stop_on_signals
+from diptych.training.loop import train
+from diptych.training.memory import keep_freed_memory
+from diptych.training.processes import join
+from diptych.training.run import Run
+from diptych.training.watch import Watch
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of a study."""
+
+    name: str = ""
+    set: tuple[str, ...] = ()  # what makes it this row: key=value for the recipe
+    paper: tuple[float, ...] = ()  # the paper's numbers, in the order of the study's columns
+
+
+@dataclass(frozen=True)
+class Study:
+    """A table to be repeated."""
+
+    title: str = ""
+    source: str = ""  # paper and table
+    recipe: str = ""
+    steps: int = 0
+    metrics: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()  # the scores that the paper gives
+    rows: tuple[Row, ...] = ()
+    key: str = ""  # filled in: the name of its file
+
+    def __post_init__(self) -> None:
+        names = [row.name for row in self.rows]
+        if not names or not all(names) or len(set(names)) < len(names):
+            raise UsageError(f"the study {self.key} needs [[rows]], each with a name of its own.")
+        if not self.recipe or self.steps < 1 or not self.metrics:
+            raise UsageError(f"the study {self.key} must say its recipe, its steps and its metrics.")
+        chosen(",".join(self.metrics))
+
+
+def shipped() -> dict[str, Path]:
+    folder = Path(str(resources.files("diptych") / "judging" / "studies"))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def read_study(name_or_file: str) -> Study:
+    """A shipped study by name, or a TOML file.
+
+    Raises:
+        UsageError: for a name that is neither, or a file that is no study.
+    """
+    known = shipped()
+    path = known.get(name_or_file, Path(name_or_file))
+    if not path.is_file():
+        raise UsageError(
+            f'there is no study or file "{name_or_file}"{closest(name_or_file, known)}; there are {", ".join(known)}.'
+        )
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise UsageError(f"{path} is no readable TOML: {problem}.") from None
+    return from_table(Study, table | {"key": path.stem}, str(path))
+
+
+def recipe_of(study: Study, row: Row, overrides: Sequence[str]) -> Recipe:
+    """What a row trains: the study's recipe and length, the user's overrides, and what the row is about, which wins."""
+    return read(study.recipe, [f"training.steps={study.steps}", *overrides, *row.set])
+
+
+def trained(recipe: Recipe, place: Path) -> bool:
+    """Train to the end, or go on where an earlier call stopped; False when interrupted."""
+    keep_freed_memory()
+    processes = join(recipe.training.device)
+    with Run(place, recipe, processes.leads) as run:
+        watch = Watch(run, processes)
+        stop_on_signals(watch.interrupt)
+        train(recipe, run, processes, watch)
+    return not watch.interrupted
+
+
+def ablate(study: Study, overrides: Sequence[str], folder: Path, request: Request, labels: Labels) -> int:
+    """Train every row, judge all on the same pictures, print the table; 130 when interrupted."""
+    recipes = {
+        row.name: recipe_of(study, row, overrides) for row in study.rows
+    }  # all are checked before any is trained
+    for number, (name, recipe) in enumerate(recipes.items(), 1):
+        print(f"[{number}/{len(recipes)}] {study.key}: {name}")
+        if not trained(recipe, folder / name):
+            print("Saved. The same command goes on from here.")
+            return 130
+    results, subjects = list[Result](), list[Subject]()
+    for name in recipes:
+        print(f"Judging {name} ...")
+        subject = subject_of(folder / name, request, labels, list(study.metrics))
+        subjects.append(subject)
+        results.append(judge(subject, [metric for metric in study.metrics if metric != "fcn" or subject.means.labels]))
+        keep(results[-1], place_of(folder / name, request, subject), sheet_of(subject, results[-1]))
+    compare.comparable(results)
+    compare.keep(results, folder, compare.sheet_of(subjects, compare.names_of(results)))
+    print(f"\n{study.title}; {study.source}. Here: {recipes[study.rows[0].name].training.steps} steps each.")
+    print(compare.aligned(table_of(study, results)))
+    print(f"Written: {folder} (compare.json, compare.csv, sheet.png; each run with its own evaluation)")
+    return 0
+
+
+def table_of(study: Study, results: Sequence[Result]) -> list[list[str]]:
+    """A row a run: our scores, the paper's in brackets after those that it gives; and what real pictures score."""
+    metrics = [score.metric for score in results[0].scores]
+    rows = [["", *metrics]]
+    for row, result in zip(study.rows, results, strict=True):
+        ours = {score.metric: f"{score.value:.3f}" for score in result.scores}
+        theirs = dict(zip(study.columns, row.paper, strict=False))
+        rows.append(
+            [row.name, *(f"{ours[name]}{f' ({theirs[name]:.2f})' if name in theirs else ''}" for name in metrics)]
+        )
+    real = {
+        score.metric: score.note.rpartition(" ")[2]
+        for score in results[0].scores
+        if score.note.startswith(("real pictures: ", "targets: "))
+    }
+    if real:
+        rows.append(["real pictures", *(real.get(name, "") for name in metrics)])
+    return rows

@@ -1,0 +1,154 @@
+"""Verdicts side by side: refused where they measured different things, paired by picture where they did not."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from diptych import formats
+from diptych.errors import UsageError
+from diptych.evaluation import bootstrap
+from diptych.evaluation.metrics import PICTURE_METRICS, Example
+from diptych.files import write_text
+from diptych.judging.judge import CAPTION, Result, as_csv, row_of
+from diptych.judging.subjects import Subject, spread
+
+SHOWN = 8  # pictures on the sheet
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a later run has over the first by one metric, picture by picture."""
+
+    metric: str
+    mean: float  # its value less the first run's
+    error: float  # standard error of that mean
+    low: float
+    high: float  # the 95 % interval by paired bootstrap
+    better_on: int
+    pictures: int
+
+    def words(self) -> str:
+        clear = "" if self.low > 0 or self.high < 0 else " (may be chance)"
+        return (
+            f"better on {self.better_on} of {self.pictures} pictures, {self.metric} {self.mean:+.4f} +- {self.error:.4f}"
+            f" (95 %: {self.low:+.4f} to {self.high:+.4f}){clear}"
+        )
+
+
+def comparable(results: Sequence[Result]) -> None:
+    """Refuse numbers that do not mean the same.
+
+    Raises:
+        UsageError: with the keys in which the protocols differ.
+    """
+    first = results[0]
+    for other in results[1:]:
+        keys = [key for key in first.protocol | other.protocol if key != "metrics"]
+        different = [key for key in keys if first.protocol.get(key) != other.protocol.get(key)]
+        if different:
+            listing = "; ".join(
+                f"{key} is {first.protocol.get(key)!r} for {first.name} and {other.protocol.get(key)!r} for {other.name}"
+                for key in different
+            )
+            raise UsageError(f"these were measured differently and cannot be compared: {listing}.")
+        if first.names != other.names:
+            raise UsageError(f"{first.name} and {other.name} were judged on different pictures; evaluate both again.")
+
+
+def differences(first: Result, other: Result) -> list[Difference]:
+    """By every metric of single pictures that both have, and in which pictures differ by better and worse."""
+    found = []
+    for metric in first.pictures:
+        better = PICTURE_METRICS[metric].better if metric in PICTURE_METRICS else "higher"
+        if metric not in other.pictures or better not in ("higher", "lower"):
+            continue
+        apart = np.array(other.pictures[metric]) - np.array(first.pictures[metric])
+        if not np.isfinite(apart).all():
+            continue
+        low, high = bootstrap.of_mean(apart)
+        better_on = int((apart > 0).sum() if better == "higher" else (apart < 0).sum())
+        error = float(apart.std(ddof=1) / len(apart) ** 0.5) if len(apart) > 1 else 0.0
+        found.append(Difference(metric, float(apart.mean()), error, low, high, better_on, len(apart)))
+    return found
+
+
+def names_of(results: Sequence[Result]) -> list[str]:
+    """Their names, numbered where several are called the same."""
+    names = [result.name for result in results]
+    return [f"{name}#{place + 1}" if names.count(name) > 1 else name for place, name in enumerate(names)]
+
+
+def rows_of(results: Sequence[Result]) -> list[list[str]]:
+    """A head and a row a metric."""
+    values = [{score.metric: score.value for score in result.scores} for result in results]
+    better = {score.metric: score.better for result in results for score in result.scores}
+    rows = [["metric", *names_of(results), "better"]]
+    for metric in better:
+        cells = [f"{found[metric]:.4f}" if metric in found else "" for found in values]
+        rows.append([metric, *cells, better[metric]])
+    return rows
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Columns side by side, the first to the left, the others to the right."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        lines.append("  " + "  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def words(results: Sequence[Result]) -> str:
+    """The table, and for every run but the first in sentences what it has over the first."""
+    facts = results[0].protocol
+    where = " ".join(str(facts[key]) for key in ("data", "split") if facts.get(key))
+    lines = [
+        f"{facts['pictures']} pictures of {facts['size']} ({where}); network {facts['network']}",
+        aligned(rows_of(results)),
+    ]
+    names = names_of(results)
+    for name, other in zip(names[1:], results[1:], strict=True):
+        lines.append(f"{name} against {names[0]}:")
+        lines += [f"  {difference.words()}" for difference in differences(results[0], other)]
+    return "\n".join(lines)
+
+
+def keep(results: Sequence[Result], folder: Path, sheet: npt.NDArray[np.uint8] | None) -> None:
+    """``compare.json``, ``compare.csv`` and the sheet."""
+    names = names_of(results)
+    paired = {
+        name: [vars(difference) for difference in differences(results[0], other)]
+        for name, other in zip(names[1:], results[1:], strict=True)
+    }
+    whole = {
+        "protocol": results[0].protocol,
+        "scores": {name: [vars(score) for score in result.scores] for name, result in zip(names, results, strict=True)},
+        "against": names[0],
+        "differences": paired,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "compare.json", json.dumps(whole, indent=2) + "\n")
+    write_text(folder / "compare.csv", as_csv(rows_of(results)))
+    if sheet is not None:
+        formats.write(folder / "sheet.png", sheet)
+
+
+def sheet_of(subjects: Sequence[Subject], names: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Rows of source | each run | target, for pictures spread evenly."""
+    rows = []
+    for place in spread(subjects[0].count, SHOWN):
+        examples = [subject.read(place) for subject in subjects]
+        rows.append(row_of(joined(examples), f"{examples[0].name}: source | {' | '.join(names)} | target"))
+    return np.concatenate([np.pad(row, ((0, CAPTION // 3), (0, 0), (0, 0)), constant_values=255) for row in rows])
+
+
+def joined(examples: Sequence[Example]) -> Example:
+    """One example whose output is all outputs side by side."""
+
+    return examples[0]._replace(output_rgb=torch.cat([example.output_rgb for example in examples], dim=3))

@@ -4,9 +4,14 @@ import math
 
 import pytest
 import torch
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+from torchmetrics.functional.image import (
+    multiscale_structural_similarity_index_measure,
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
 
-from diptych.evaluation.paired import l1, psnr, ssim
+from diptych.errors import DiptychError
+from diptych.evaluation.paired import l1, ms_ssim, psnr, ssim
 
 
 def pictures(seed: int, side: int = 48) -> torch.Tensor:
@@ -46,3 +51,40 @@ def test_against_torchmetrics() -> None:
 def test_small_pictures_have_a_smaller_window() -> None:
     assert ssim(torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)).item() == pytest.approx(1)
     assert ssim(torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)).item() < 0.01
+
+
+def test_ms_ssim_against_torchmetrics_and_by_its_definition() -> None:
+    """torchmetrics' windows reach over a reflected border, which weighs at the smallest scale: near, but not the same."""
+    one, other = pictures(0, 512)[:, :1], pictures(1, 512)[:, :1]
+    near = 0.8 * one + 0.2 * other
+    theirs = multiscale_structural_similarity_index_measure(
+        one, near, data_range=2.0, sigma=1.5, kernel_size=11, reduction="none"
+    )
+    torch.testing.assert_close(ms_ssim(one, near), theirs, atol=0.02, rtol=0)
+    torch.testing.assert_close(ms_ssim(one, near), by_definition(one, near), atol=1e-4, rtol=0)
+    assert ms_ssim(one, one).tolist() == pytest.approx([1, 1, 1], abs=1e-5)
+
+
+def by_definition(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Wang, Simoncelli and Bovik, equation 7, window by window, in float64."""
+    at = torch.arange(11, dtype=torch.float64) - 5
+    window = torch.exp(-(at[:, None] ** 2 + at**2) / 4.5)
+    window = (window / window.sum()).reshape(-1, 1)
+    one, other, result = one.double(), other.double(), torch.ones(len(one), dtype=torch.float64)
+    for scale, weight in enumerate([0.0448, 0.2856, 0.3001, 0.2363, 0.1333]):
+        x, y = torch.nn.functional.unfold(one, 11), torch.nn.functional.unfold(other, 11)  # (batch, 121, windows)
+        mean_x, mean_y = (x * window).sum(1, keepdim=True), (y * window).sum(1, keepdim=True)
+        var_x, var_y = ((x - mean_x) ** 2 * window).sum(1), ((y - mean_y) ** 2 * window).sum(1)
+        covariance = ((x - mean_x) * (y - mean_y) * window).sum(1)
+        value = (2 * covariance + 0.06**2) / (var_x + var_y + 0.06**2)
+        if scale == 4:
+            light = (2 * mean_x * mean_y + 0.02**2) / (mean_x**2 + mean_y**2 + 0.02**2)
+            value = value * light[:, 0]
+        result = result * value.mean(1) ** weight
+        one, other = torch.nn.functional.avg_pool2d(one, 2), torch.nn.functional.avg_pool2d(other, 2)
+    return result.float()
+
+
+def test_ms_ssim_needs_room() -> None:
+    with pytest.raises(DiptychError, match="161 or more, not 160x200"):
+        ms_ssim(torch.zeros(1, 1, 200, 160), torch.zeros(1, 1, 200, 160))

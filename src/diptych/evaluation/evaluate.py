@@ -36,6 +36,7 @@ class Means:
 
     paired: bool = True  # each output has its target
     targets: bool = True  # there are real pictures to compare with
+    pictures: int = 1_000_000  # how many there are
     side: int = 256  # the pictures' smaller side
     network: str = NETWORK
     noise: bool = False  # each example brings a second output, under other noise
@@ -57,6 +58,8 @@ def lacking(metric: str, means: Means) -> str:
             return "it needs class maps: data.palette in the recipe, or --labels FOLDER"
         if need.startswith("side ") and means.side < int(need[5:]):
             return f"it needs pictures with sides of {need[5:]} or more"
+        if need.startswith("pictures ") and means.pictures < int(need[9:]):
+            return f"it needs {need[9:]} pictures or more, and there are {means.pictures}"
         name = means.network if need == "network" else need
         if name in ("efficientnet-lite0", "inception-2015", "vgg16", "alexnet") and not available(name):
             try:

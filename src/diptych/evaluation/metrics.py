@@ -122,9 +122,15 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
 }
 
 PILE_METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "frechet": ("Frechet distance of features (FID where the network is inception-2015)", ("target", "network")),
-    "kernel": ("kernel distance of features (KID where the network is inception-2015)", ("target", "network")),
-    "coverage": ("density of outputs among targets, and share of targets covered", ("target", "network")),
+    "frechet": (
+        "Frechet distance of features (FID where the network is inception-2015)",
+        ("target", "network", "pictures 2"),
+    ),
+    "kernel": (
+        "kernel distance of features (KID where the network is inception-2015)",
+        ("target", "network", "pictures 3"),
+    ),
+    "coverage": ("density of outputs among targets, and share of targets covered", ("target", "network", "pictures 6")),
     "lab": ("intersection of the L, a, b histograms of outputs and targets", ("target",)),
     "diversity": ("mean distance of the outputs of different inputs over that of the targets", ()),
     "fcn": ("FCN-score: a segmenter's accuracy on the outputs", ("labels", "efficientnet-lite0")),

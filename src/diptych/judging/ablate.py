@@ -14,7 +14,7 @@ from diptych.errors import UsageError
 from diptych.evaluation.metrics import chosen
 from diptych.judging import compare
 from diptych.judging.classes import Labels
-from diptych.judging.judge import Result, judge, keep, sheet_of
+from diptych.judging.judge import Result, judge, keep, real_scores, sheet_of
 from diptych.judging.runs import place_of, subject_of
 from diptych.judging.subjects import Request, Subject
 from diptych.recipe import Recipe, read
@@ -133,11 +133,6 @@ def table_of(study: Study, results: Sequence[Result]) -> list[list[str]]:
         rows.append(
             [row.name, *(f"{ours[name]}{f' ({theirs[name]:.2f})' if name in theirs else ''}" for name in metrics)]
         )
-    real = {
-        score.metric: score.note.rpartition(" ")[2]
-        for score in results[0].scores
-        if score.note.startswith(("real pictures: ", "targets: "))
-    }
-    if real:
+    if real := real_scores(results[0]):
         rows.append(["real pictures", *(real.get(name, "") for name in metrics)])
     return rows

@@ -109,7 +109,7 @@ def words(results: Sequence[Result]) -> str:
     facts = results[0].protocol
     where = " ".join(str(facts[key]) for key in ("data", "split") if facts.get(key))
     lines = [
-        f"{facts['pictures']} pictures of {facts['size']} ({where}); network {facts['network']}",
+        f"{facts['pictures']} pictures of {facts['size']} ({where})",
         aligned(rows_of(results)),
     ]
     names = names_of(results)

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from diptych import __version__, formats
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import Verdict, choose, evaluate
-from diptych.evaluation.metrics import PICTURE_METRICS, Example, Score
+from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, Score
 from diptych.evaluation.piles import as_bytes
 from diptych.files import write_text
 from diptych.judging.subjects import Subject
@@ -61,7 +61,9 @@ def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
     verdict: Verdict = evaluate(map(subject.read, range(subject.count)), metrics, means, progress)
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
-    protocol = subject.protocol | {"network": means.network, "metrics": metrics}
+    protocol = subject.protocol | {"metrics": metrics}
+    if any("network" in PILE_METRICS[name][1] for name in metrics if name in PILE_METRICS):
+        protocol["network"] = means.network
     return Result(subject.name, protocol, verdict.scores, verdict.names, verdict.pictures, notes + verdict.notes)
 
 
@@ -75,6 +77,11 @@ def table(result: Result) -> str:
     lines = [
         f"{result.name} on {where or 'its pictures'}: {facts['pictures']} pictures of {facts['size']}, {facts['range']}"
     ]
+    if real := real_scores(result):
+        row = ", ".join(
+            f"{name.removeprefix('fcn ')} {value}" for name, value in real.items() if name.startswith("fcn")
+        )
+        lines += [f"  ground truth, the segmenter on the real pictures: {row}"] if row else []
     lines.append(f"  {'metric':22}{'value':>10}   {'95 % interval':22}{'better':16}")
     for score in result.scores:
         exact = score.low == score.high
@@ -82,6 +89,12 @@ def table(result: Result) -> str:
         remarks = "; ".join(filter(None, [score.network, score.note]))
         lines.append(f"  {score.metric:22}{score.value:10.4f}   {interval:22}{score.better:16}{remarks}".rstrip())
     return "\n".join([*lines, *(f"  note: {note}" for note in result.notes)])
+
+
+def real_scores(result: Result) -> dict[str, str]:
+    """What the real pictures score, by metric, where that was measured."""
+    marks = ("real pictures: ", "targets: ")
+    return {score.metric: score.note.rpartition(" ")[2] for score in result.scores if score.note.startswith(marks)}
 
 
 def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = None) -> None:

@@ -95,7 +95,7 @@ class Translated:
 
     def subject(self, name: str) -> Subject:
         size = self.tensors(self.chosen[0])[1].shape[-2:]
-        means = Means(paired=self.paired, side=min(size), noise=self.request.again)
+        means = Means(paired=self.paired, pictures=len(self.chosen), side=min(size), noise=self.request.again)
         data = self.settings
         return Subject(
             name,
@@ -175,7 +175,9 @@ def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int) 
         return Example(name, tensor_of(output, kind), seen[0], tensor_of(target, kind), seen[1])
 
     first = read(0)
-    means = Means(paired=bool(real) and not unpaired, targets=bool(real), side=min(first.output.shape[-2:]))
+    means = Means(
+        paired=bool(real) and not unpaired, targets=bool(real), pictures=len(names), side=min(first.output.shape[-2:])
+    )
     height, width = first.output.shape[-2:]
     protocol = {
         "data": str(targets or ""),

@@ -16,6 +16,7 @@ import tomli_w
 
 from diptych.data.settings import DataSettings
 from diptych.errors import DiptychError, UsageError
+from diptych.evaluation.metrics import chosen, direction, scores_of
 from diptych.systems import SYSTEMS
 from diptych.tables import closest, flatten, from_table, to_table
 
@@ -54,7 +55,9 @@ class TrainingSettings:
     pictures: int = 8  # validation pictures in each sample grid
     validate_every: int = 1000
     validate_pictures: int = 100  # at most, the first of the validation split
-    best: Literal["l1", "psnr", "ssim"] = "l1"  # the score by which the best checkpoint is chosen
+    metrics: tuple[str, ...] = ()  # of `diptych evaluate`, measured when validating, beside l1, psnr and ssim
+    metrics_share: float = 0.1  # of the time of training that they may take; what would take more is passed over
+    best: str = "l1"  # the score by which the best checkpoint is chosen: l1, psnr, ssim, or one of the metrics
     stop_after: int = 0  # validations without a new best after which the run ends; 0 = never
     checkpoint_every: int = 1000
     keep: int = 2  # newest checkpoints kept, beside the best
@@ -70,6 +73,7 @@ class TrainingSettings:
                 raise UsageError(f"training.{name} is {getattr(self, name)}; it must be at least 1.")
         for name, low, high in [
             ("hold", 0, 1),
+            ("metrics_share", 0, 1),
             ("average", 0, 0.999999),
             ("beta1", 0, 0.999999),
             ("beta2", 0, 0.9999999),
@@ -88,8 +92,20 @@ class TrainingSettings:
         object.__setattr__(self, "learning_rate", LR | self.learning_rate)
         if min(self.learning_rate.values()) < 0:
             raise UsageError("training.learning_rate may not be negative.")
+        self.check_metrics()
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"training.seed is {self.seed}; it must lie between 0 and {2**63 - 1}.")
+
+    def check_metrics(self) -> None:
+
+        chosen(",".join(self.metrics))
+        scores = [score for metric in ("l1", "psnr", "ssim", *self.metrics) for score in scores_of(metric)]
+        usable = [score for score in dict.fromkeys(scores) if direction(score) in ("higher", "lower")]
+        if self.best not in usable:
+            raise UsageError(
+                f'training.best is "{self.best}"{closest(self.best, usable)}; choose from {", ".join(usable)}. '
+                f"Others must first be among training.metrics."
+            )
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from toys import TINY, run_to_end, tiny_recipe
 
 from diptych import cli, formats
 from diptych.evaluation.evaluate import Means, choose, evaluate
-from diptych.evaluation.metrics import Example
+from diptych.evaluation.metrics import Example, as_rgb
 from diptych.judging.ablate import read_study, shipped
 from diptych.judging.judge import kept
-from diptych.judging.subjects import as_rgb, of_folders, spread
+from diptych.judging.subjects import of_folders, spread
+from diptych.labelling import Labels
 
 SIMPLE = "l1,psnr,ssim,lab,diversity"
 Typed = Callable[..., tuple[int, str, str]]
@@ -68,7 +69,7 @@ def test_a_run_is_judged_and_the_verdict_kept(run: Path, typed: Typed) -> None:
     with open(folder / "scores.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["metric"] for row in rows] == ["l1", "psnr", "ssim", "lab L", "lab a", "lab b", "diversity"]
-    assert Image.open(folder / "sheet.png").size[0] > 3 * 3 * 16
+    assert formats.probe(folder / "sheet.png").width > 3 * 3 * 16
     scores = [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
     assert score.value == pytest.approx(scores[-1]["l1"], rel=1e-4)  # the same as training saw
 
@@ -170,9 +171,7 @@ PALETTE = "data.palette=[[0,0,200],[200,0,0]]"
 
 @pytest.mark.slow
 def test_fcn_score_of_a_run(tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
-    from diptych.judging import classes
-
-    monkeypatch.setattr(classes.Labels, "__init__", shorter(classes.Labels.__init__))
+    monkeypatch.setattr(Labels, "__init__", shorter(Labels.__init__))
     data = labelled(tmp_path / "data")
     run_to_end(tiny_recipe("pix2pix", data, PALETTE), tmp_path / "run")
     code, out, _ = typed("evaluate", "run", "--metrics", "fcn")

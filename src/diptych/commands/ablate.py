@@ -40,8 +40,8 @@ def ablate(
         Judge this many pictures, spread evenly; 0 = all.
     """
     from diptych.judging import ablate as work
-    from diptych.judging.classes import Labels
     from diptych.judging.subjects import Request
+    from diptych.labelling import Labels
 
     chosen = work.read_study(study)
     folder = out or Path("runs") / "ablate" / chosen.key

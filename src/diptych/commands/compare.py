@@ -55,10 +55,10 @@ def compare(
     """
     from diptych.evaluation.metrics import chosen
     from diptych.judging import compare as comparing
-    from diptych.judging.classes import Labels
     from diptych.judging.judge import judge, kept
     from diptych.judging.runs import subject_of
     from diptych.judging.subjects import Request, Subject
+    from diptych.labelling import Labels
 
     if len(runs) < 2:
         raise UsageError("give at least two runs to compare.")

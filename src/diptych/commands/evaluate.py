@@ -66,10 +66,10 @@ def evaluate(
         Where to run the translator: cpu, cuda, cuda:1.
     """
     from diptych.evaluation.metrics import chosen
-    from diptych.judging.classes import Labels
     from diptych.judging.judge import judge, keep, sheet_of, table
     from diptych.judging.runs import place_of, subject_of
     from diptych.judging.subjects import Request, of_folders
+    from diptych.labelling import Labels
 
     if (run is None) == (outputs is None):
         raise UsageError("give a run to judge, or --outputs FOLDER, and not both.")

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from diptych.errors import UsageError
@@ -59,6 +62,11 @@ class PictureMetric:
     measure: Callable[[Example], float]
     needs: tuple[str, ...] = ()  # "target", a feature network, "noise", "side 161", "side 32"
     of_target: Callable[[Tensor], float] | None = None  # the same number of a real picture, to compare with
+
+
+def as_rgb(picture: npt.NDArray[np.uint8]) -> Tensor:
+    """uint8 (H, W, 3) to (1, 3, H, W) in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).float()[None] / 127.5 - 1
 
 
 def between(score: Callable[[Tensor, Tensor], Tensor], example: Example) -> float:
@@ -136,6 +144,26 @@ PILE_METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fcn": ("FCN-score: a segmenter's accuracy on the outputs", ("labels", "efficientnet-lite0")),
 }
 """What each tells, and what it needs."""
+
+
+SEVERAL = {
+    "coverage": ("coverage density", "coverage share"),
+    "lab": ("lab L", "lab a", "lab b"),
+    "fcn": ("fcn pixel accuracy", "fcn class accuracy", "fcn class iou"),
+}
+"""The scores of metrics that give more than one."""
+
+
+def scores_of(metric: str) -> tuple[str, ...]:
+    return SEVERAL.get(metric, (metric,))
+
+
+def direction(score: str) -> str:
+    """Whether more or less of a score is better: "higher", "lower", or another word; by its first word."""
+    metric = score.partition(" ")[0]
+    if metric in PICTURE_METRICS:
+        return PICTURE_METRICS[metric].better
+    return {"frechet": "lower", "kernel": "lower", "diversity": "near 1"}.get(metric, "higher")
 
 
 def known() -> list[str]:

@@ -13,10 +13,10 @@ from pathlib import Path
 from diptych.errors import UsageError
 from diptych.evaluation.metrics import chosen
 from diptych.judging import compare
-from diptych.judging.classes import Labels
 from diptych.judging.judge import Result, judge, keep, real_scores, sheet_of
 from diptych.judging.runs import place_of, subject_of
 from diptych.judging.subjects import Request, Subject
+from diptych.labelling import Labels
 from diptych.recipe import Recipe, read
 from diptych.tables import closest, from_table
 from diptych.training.interrupts import stop_on_signals

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from diptych.judging.classes import Labels, with_labels
+from diptych.judging.classes import with_labels
 from diptych.judging.subjects import Request, Subject, Translated, step_of
+from diptych.labelling import Labels
 
 
 def subject_of(run: Path, request: Request, labels: Labels, wanted: list[str]) -> Subject:

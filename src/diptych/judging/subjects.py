@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from diptych import formats
@@ -14,7 +13,7 @@ from diptych.data import DataSettings, open_dataset
 from diptych.data.layouts import discover
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation.evaluate import Means
-from diptych.evaluation.metrics import Example
+from diptych.evaluation.metrics import Example, as_rgb
 from diptych.images import Kind, Stored
 from diptych.training.run import read_recipe
 from diptych.translator import Translator, weights_path
@@ -43,11 +42,6 @@ class Request:
     limit: int = 0
     device: str = "cpu"
     again: bool = False  # a second output under other noise
-
-
-def as_rgb(picture: Stored) -> Tensor:
-    """uint8 (H, W, 3) to (1, 3, H, W) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).float()[None] / 127.5 - 1
 
 
 def spread(count: int, limit: int) -> list[int]:

@@ -24,6 +24,7 @@ FREE = {
     "training.keep",
     "training.log_every",
     "training.max_faults",
+    "training.metrics_share",
     "training.picture_every",
     "training.pictures",
     "training.tensorboard",

@@ -1,6 +1,7 @@
 """Looking at a run: the same validation pictures each time, as numbers and as a sample grid."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -12,14 +13,17 @@ from diptych import __version__
 from diptych.card import Card, write_cards
 from diptych.data import open_dataset
 from diptych.data.settings import as_size
+from diptych.errors import UsageError
 from diptych.evaluation import paired
+from diptych.evaluation.evaluate import Means, choose, evaluate
+from diptych.evaluation.metrics import Example, as_rgb
+from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
+from diptych.labelling import Labels, Reader, resolved, segmenter_for
 from diptych.recipe import Recipe
 from diptych.systems import Exit
 from diptych.training.run import Run
 from diptych.training.state import State, address
-
-LARGER_IS_BETTER = {"psnr", "ssim"}
 
 
 class Seen(NamedTuple):
@@ -37,15 +41,21 @@ class Validation:
         self.device = device
         self.dataset = open_dataset(recipe.data, "val", train=False)
         self.paired = recipe.data.task != "unpaired"
+        self.reader: Reader | None = None
+        self.segmenter: Segmenter | None = None
+        self.classes = 0
 
     def describe(self, run: Run, state: State) -> None:
         """Write the card, so that the run folder serves as a translator."""
         write_text(run.folder / "card.json", write_cards(cards_of(state)))
 
+    def numbers(self, count: int) -> list[int]:
+        held = len(self.dataset)
+        return [place * held // min(count, held) for place in range(min(count, held))]
+
     def pictures(self, count: int) -> Iterator[Seen]:
         """``count`` pictures spread evenly over the split, the same each time."""
-        held = len(self.dataset)
-        for index in [place * held // min(count, held) for place in range(min(count, held))]:
+        for index in self.numbers(count):
             rng = np.random.default_rng(address(self.recipe.training.seed, index))
             source, target = self.dataset.sample(index, rng)
             yield Seen(source[None].to(self.device), target[None].to(self.device))
@@ -81,6 +91,59 @@ class Validation:
         means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]} if rows else {}
         state.system.train()
         return means | {"diversity": outputs.mean() / max(targets.mean(), 1e-6)}
+
+    def measured(self, state: State, count: int) -> dict[str, float]:
+        """The values of ``training.metrics`` over the first ``count`` validation pictures, by the name of the score.
+
+        Raises:
+            UsageError: when one of them cannot be had for this data.
+        """
+        examples = self.examples(state, count)
+        first = next(examples)
+        means = Means(
+            paired=self.paired,
+            pictures=min(count, len(self.dataset)),
+            side=min(first.output.shape[-2:]),
+            labels=self.reader is not None,
+            segmenter=self.segmenter,
+            classes=self.classes,
+        )
+        metrics, _ = choose(self.recipe.training.metrics, means)
+        verdict = evaluate(chain([first], examples), metrics, means)
+        state.system.train()
+        return {score.metric: score.value for score in verdict.scores}
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """What the metrics need beforehand: for the FCN-score, the segmenter."""
+        data = self.recipe.data
+        if "fcn" not in self.recipe.training.metrics:
+            return
+        labels = resolved(Labels(), data)
+        if not labels.where:
+            raise UsageError(
+                'training.metrics has "fcn", which needs the colours of the label pictures: set data.palette.'
+            )
+        self.classes = len(data.palette)
+        self.segmenter = segmenter_for(data, labels, data.palette, self.classes, say)
+        self.reader = Reader(data, "val", labels, data.palette)
+
+    def examples(self, state: State, count: int) -> Iterator[Example]:
+        """The same pictures as ``scores``, to be judged."""
+        data, translate = self.recipe.data, translate_with(state)
+        numbers = self.numbers(count)
+        for number, seen in zip(numbers, self.pictures(count), strict=True):
+            with torch.inference_mode():
+                output = translate("a-to-b", seen.source).cpu()
+            target = seen.target.cpu()
+            lightness = data.source.to_stored(seen.source[0].cpu()) if data.source.colour == "lightness" else None
+            yield Example(
+                name=self.dataset.name(number),
+                output=output,
+                output_rgb=as_rgb(data.target.preview(output[0], lightness)),
+                target=target,
+                target_rgb=as_rgb(data.target.preview(target[0], lightness)),
+                labels=self.reader(number) if self.reader is not None else None,
+            )
 
     @torch.inference_mode()
     def grid(self, state: State, count: int) -> np.ndarray:

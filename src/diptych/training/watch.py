@@ -1,7 +1,8 @@
 """What one sees and keeps of a run: progress, logs, scores, sample grids, checkpoints, health, and when it ends."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from diptych import formats
 from diptych.errors import DiptychError
+from diptych.evaluation.metrics import direction
 from diptych.training.board import Board
 from diptych.training.health import Health
 from diptych.training.processes import Processes
@@ -16,7 +18,28 @@ from diptych.training.progress import Progress
 from diptych.training.run import Run
 from diptych.training.side import Fault
 from diptych.training.state import State
-from diptych.training.validation import LARGER_IS_BETTER, Validation
+from diptych.training.validation import Validation
+
+
+class MetricTime:
+    """Keeps what metrics take within a share of the time since training began."""
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+        self.began = time.perf_counter()
+        self.spent = self.last = 0.0
+
+    def affordable(self) -> bool:
+        """Whether measuring once more, for as long as the last time, would keep within the share; the first time it may."""
+        elapsed = time.perf_counter() - self.began
+        return self.spent + self.last <= self.share * (elapsed + self.last) or not self.spent
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.last = time.perf_counter() - began
+        self.spent += self.last
 
 
 class Watch:
@@ -45,6 +68,8 @@ class Watch:
         self.validation = Validation(self.run.recipe, self.processes.device) if self.processes.leads else None
         if self.validation is not None:
             self.validation.describe(self.run, state)
+            self.validation.prepare(self.say)
+            self.metrics = MetricTime(self.settings.metrics_share)
         self.board = Board(self.run.folder if self.processes.leads and self.settings.tensorboard else None)
 
     def resumed(self, step: int) -> None:
@@ -133,6 +158,11 @@ class Watch:
         """Validate, keep the best, and see whether the run should end."""
         began = time.perf_counter()
         scores = validation.scores(self.state, self.settings.validate_pictures)
+        if self.settings.metrics and (step == self.steps or self.metrics.affordable()):
+            with self.metrics.taken():
+                scores = validation.measured(self.state, self.settings.validate_pictures) | scores
+        elif self.settings.metrics:
+            self.say(f"training.metrics are passed over at step {step}: they have had their share of the time.")
         self.progress.set_aside(time.perf_counter() - began)
         entry = {"step": step, **scores}
         self.run.append("scores.jsonl", entry)
@@ -155,7 +185,7 @@ class Watch:
         history = [entry for entry in self.run.entries("scores.jsonl") if name in entry]
         if not history:
             return -1, 0
-        sign = 1 if name in LARGER_IS_BETTER else -1
+        sign = 1 if direction(name) == "higher" else -1
         best = max(history, key=lambda entry: sign * float(entry[name]))["step"]
         return best, sum(entry["step"] > best for entry in history)
 

@@ -1,0 +1,128 @@
+"""Class maps for the FCN-score: where the labels of a data set are, and the segmenter that learns them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from diptych import formats
+from diptych.data import DataSettings, open_dataset
+from diptych.data.catalog import cache_folder
+from diptych.data.datasets import Pairs
+from diptych.errors import DiptychError, UsageError
+from diptych.evaluation.labels import IGNORED, ClassMap, Palette, learn_palette, nearest
+from diptych.evaluation.metrics import as_rgb
+from diptych.evaluation.segmentation import Plan, Say, Segmenter, trained
+from diptych.images import Kind, Stored
+
+INDEX = Kind(colour="grey")
+KEPT_BYTES = 1 << 30  # of decoded training pictures, while the segmenter learns
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Where class maps come from.
+
+    ``where`` is "source" or "target" (label pictures of the pairs themselves), or a folder of index pictures with
+    {split} in its name; empty = the source where the recipe has a palette.
+    """
+
+    where: str = ""
+    classes: int = 0  # 0 = as many as the palette has colours, or as index pictures hold
+    ignore: int = -1  # a class that is not scored
+    steps: int = 500  # of the segmenter's training
+
+
+class Reader:
+    """Class maps of one split by the number of the example."""
+
+    def __init__(self, settings: DataSettings, split: str, labels: Labels, palette: Palette = ()) -> None:
+        self.settings, self.split, self.labels, self.palette = settings, split, labels, palette
+        dataset = open_dataset(settings, split, train=False)
+        if not isinstance(dataset, Pairs):
+            raise UsageError(
+                "fcn needs pairs; this data has another data.task, so give --labels FOLDER of a paired set."
+            )
+        if settings.fit != "stretch":
+            raise UsageError('fcn needs data.fit = "stretch", so that class maps and outputs show the same.')
+        self.dataset = dataset
+
+    def picture(self, number: int) -> Stored:
+        """The label picture of an example, as large as it is stored."""
+        return self.dataset.pair(number)[0 if self.labels.where == "source" else 1]
+
+    def __call__(self, number: int) -> ClassMap:
+        if self.labels.where in ("source", "target"):
+            picture = self.picture(number)
+            classes = nearest(picture, self.palette) if picture.shape[2] == 3 else picture[:, :, 0].astype(np.uint8)
+        else:
+            classes = formats.read(self.index_file(number), INDEX)[:, :, 0]
+        return (
+            np.where(classes == self.labels.ignore, IGNORED, classes).astype(np.uint8)
+            if self.labels.ignore >= 0
+            else classes
+        )
+
+    def index_file(self, number: int) -> Path:
+        folder = Path(self.labels.where.replace("{split}", self.split))
+        stem = Path(self.dataset.name(number)).stem
+        for ending in (".png", ".tif", ".bmp"):
+            if (folder / f"{stem}{ending}").is_file():
+                return folder / f"{stem}{ending}"
+        raise DiptychError(
+            f"there is no class map {folder / stem}.png for {self.dataset.name(number)}; name the folder with --labels, "
+            "with {split} in it where there is one a split."
+        )
+
+
+def resolved(labels: Labels, settings: DataSettings) -> Labels:
+    """With the place of the labels made plain; empty where nothing says that there are any."""
+    if not labels.where and settings.palette and settings.task == "pairs":
+        return replace(labels, where="source")
+    return labels
+
+
+def palette_of(settings: DataSettings, labels: Labels) -> Palette:
+    """The recipe's, or one learnt from the training split's label pictures where the number of classes was given."""
+    if settings.palette or labels.where not in ("source", "target"):
+        return settings.palette
+    side = settings.source if labels.where == "source" else settings.target
+    if side.colour != "rgb":
+        return ()
+    if not labels.classes:
+        raise UsageError("fcn needs data.palette, or --classes N to learn the colours of N classes.")
+    reader = Reader(settings, "train", labels)
+    count = len(reader.dataset)
+    return learn_palette(
+        (reader.picture(place * count // min(count, 50)) for place in range(min(count, 50))), labels.classes
+    )
+
+
+def count_of(labels: Labels, palette: Palette, reader: Reader, settings: DataSettings) -> int:
+    """How many classes there are."""
+    if labels.classes or palette:
+        return labels.classes or len(palette)
+    if labels.where == "source":
+        return int(settings.source.range[1]) + 1
+    seen = max(
+        int(found[found != IGNORED].max(initial=0)) for found in map(reader, range(min(len(reader.dataset), 50)))
+    )
+    return seen + 1
+
+
+def segmenter_for(settings: DataSettings, labels: Labels, palette: Palette, classes: int, say: Say) -> Segmenter:
+    """Trained on the targets of the training split, or remembered."""
+    reader = Reader(settings, "train", labels, palette)
+    kept: dict[int, tuple[Tensor, ClassMap]] = {}
+
+    def read(number: int) -> tuple[Tensor, ClassMap]:
+        if number in kept:
+            return kept[number]
+        target = reader.dataset.sample(number, np.random.default_rng(number))[1]
+        found = as_rgb(settings.target.preview(target))[0], reader(number)
+        if (len(kept) + 1) * (found[0].nbytes + found[1].nbytes) < KEPT_BYTES:
+            kept[number] = found
+        return found
+
+    return trained(Plan(classes, labels.steps), len(reader.dataset), read, cache_folder().parent / "segmenters", say)

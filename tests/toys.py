@@ -37,6 +37,7 @@ def tiny_recipe(system: str, folder: Path, *overrides: str) -> Recipe:
         "training.picture_every=6",
         "training.checkpoint_every=3",
         "training.precision=float32",
+        "training.report=false",
     ]
     return read(system, [*TINY[system], *common, *overrides])
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": ("diptych.commands.evaluate:evaluate", "Judge a run, or a folder of outputs, in numbers and pictures."),
     "compare": ("diptych.commands.compare:compare", "Judge runs on the same pictures, side by side."),
     "ablate": ("diptych.commands.ablate:ablate", "Repeat a table of the pix2pix paper on your data."),
+    "report": ("diptych.commands.report:report", "Write a run as one HTML file that opens anywhere."),
     "recipes": ("diptych.commands.recipes:app", "List the recipes that come with diptych, or show one."),
     "data": ("diptych.commands.data:app", "Check a folder of pictures; list and get public data sets."),
     "demo": ("diptych.commands.demo:demo", "Train on OpenMoji drawings and show what came of it."),

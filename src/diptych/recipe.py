@@ -63,6 +63,7 @@ class TrainingSettings:
     keep: int = 2  # newest checkpoints kept, beside the best
     max_faults: int = 3  # non-finite values after which the run ends
     tensorboard: bool = False
+    report: bool = True  # keep RUN/report.html up to date at every checkpoint
 
     def __post_init__(self) -> None:
         if self.steps < 0 or self.epochs < 0:

@@ -1,5 +1,6 @@
 """``diptych train``."""
 
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ def train(
     *overrides: str,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     check: bool = True,
+    open_report: Annotated[bool, Parameter(name="--open", negative="")] = False,
 ) -> int:
     """Train a recipe on a folder of pictures, or go on with a run: the same command resumes.
 
@@ -26,6 +28,8 @@ def train(
         The run folder; by default runs/RECIPE.
     check
         Look the data over before training.
+    open_report
+        Show the run's report in the browser; it loads itself anew while training goes on.
     """
     from diptych.recipe import read
     from diptych.training.interrupts import stop_on_signals
@@ -42,7 +46,7 @@ def train(
     try:
         with Run(folder, settings, processes.leads) as place:
             processes.wait()
-            watch = Watch(place, processes)
+            watch = Watch(place, processes, opens=show if open_report else None)
             watch.say(f"Run folder: {folder}")
             if check and processes.leads:
                 from diptych.data.check import before_training
@@ -57,3 +61,8 @@ def train(
         return 130
     watch.say(f"Done: {folder}. Translate with: diptych translate {folder} PICTURES --out FOLDER")
     return 0
+
+
+def show(page: Path) -> None:
+    """In the user's browser."""
+    webbrowser.open(page.resolve().as_uri())

@@ -1,12 +1,14 @@
 """Several processes of one run, as torchrun starts them. Alone, everything here does nothing."""
 
 import os
+import platform
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from diptych import __version__
 from diptych.devices import choose
 from diptych.errors import DiptychError
 
@@ -92,3 +94,19 @@ def fast_precision(device: torch.device) -> str:
         capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
         return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
     return "float32"
+
+
+def environment(processes: Processes) -> dict[str, str]:
+    """With what a run is trained; no name of a machine or a person."""
+    device = processes.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "diptych": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "device": f"{device.type} ({name})",
+        "processes": str(processes.size),
+        "threads": str(torch.get_num_threads()),
+        "cores": str(os.cpu_count()),
+    }

@@ -27,6 +27,7 @@ FREE = {
     "training.metrics_share",
     "training.picture_every",
     "training.pictures",
+    "training.report",
     "training.tensorboard",
 }
 """Keys that change nothing of what is learned, so they may differ between a run and its resumption."""
@@ -136,7 +137,7 @@ class Run:
     # Logs: one JSON object a line
 
     def append(self, name: str, entry: Mapping[str, Any]) -> None:
-        """Add a line to ``log.jsonl`` or ``scores.jsonl``."""
+        """Add a line to ``log.jsonl``, ``scores.jsonl``, ``events.jsonl`` or ``faults.jsonl``."""
         try:
             with open(self.folder / name, "a", encoding="utf-8") as file:
                 file.write(json.dumps(dict(entry)) + "\n")
@@ -151,7 +152,7 @@ class Run:
 
     def forget_after(self, step: int) -> None:
         """Drop what the logs say of steps after ``step``: they are about to be made again."""
-        for name in ("log.jsonl", "scores.jsonl"):
+        for name in ("log.jsonl", "scores.jsonl", "events.jsonl"):
             if (self.folder / name).exists():
                 kept = [json.dumps(entry) + "\n" for entry in self.entries(name) if entry["step"] <= step]
                 write_text(self.folder / name, "".join(kept))

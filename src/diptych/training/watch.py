@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,9 +12,10 @@ from torch import Tensor
 from diptych import formats
 from diptych.errors import DiptychError
 from diptych.evaluation.metrics import direction
+from diptych.report import Standing
 from diptych.training.board import Board
 from diptych.training.health import Health
-from diptych.training.processes import Processes
+from diptych.training.processes import Processes, environment
 from diptych.training.progress import Progress
 from diptych.training.run import Run
 from diptych.training.side import Fault
@@ -45,7 +47,13 @@ class MetricTime:
 class Watch:
     """Stands beside the loop; ``say`` receives plain sentences."""
 
-    def __init__(self, run: Run, processes: Processes, say: Callable[[str], None] = print) -> None:
+    def __init__(
+        self,
+        run: Run,
+        processes: Processes,
+        say: Callable[[str], None] = print,
+        opens: Callable[[Path], None] | None = None,
+    ) -> None:
         self.run = run
         self.processes = processes
         self.settings = run.recipe.training
@@ -57,11 +65,15 @@ class Watch:
         self.reason = ""
         self.window: list[Mapping[str, float | Tensor]] = []
         self.saved = -1
+        self.words = ""
+        self.standing_report: Standing | None = None
+        self.opens = opens  # called once with the report, when it is first written
 
     # What the loop calls
 
     def begin(self, state: State, steps: int, words: str) -> None:
         self.state, self.steps = state, steps
+        self.words = words
         self.say(words)
         for note in state.system.notes:
             self.say(note)
@@ -69,6 +81,7 @@ class Watch:
         if self.validation is not None:
             self.validation.describe(self.run, state)
             self.validation.prepare(self.say)
+            self.standing_report = Standing(self.run.folder, self.say) if self.settings.report else None
             self.metrics = MetricTime(self.settings.metrics_share)
         self.board = Board(self.run.folder if self.processes.leads and self.settings.tensorboard else None)
 
@@ -87,7 +100,11 @@ class Watch:
                 else f"The run is complete: {step} steps."
             )
         if self.processes.leads:
+            self.event("start", step, self.words, steps=self.steps, environment=environment(self.processes))
             self.end_early(step, self.standing()[1])
+            if step == self.steps:
+                self.event("end", step, f"Complete: {step} steps.")
+            self.report()
         self.stop = self.processes.agree(bool(self.reason))
         self.progress.start(step, self.steps)
 
@@ -111,6 +128,18 @@ class Watch:
             self.save(step, faults)
         self.stop = self.stop or ended_early
 
+    def event(self, kind: str, step: int, words: str, **facts: Any) -> None:
+        """Keep what happened for those who look later."""
+        if self.processes.leads:
+            self.run.append("events.jsonl", {"step": step, "kind": kind, "words": words, **facts})
+
+    def report(self) -> None:
+        """Bring the report up to date, and show it the first time where that was asked for."""
+        place = self.standing_report.write() if self.standing_report is not None else None
+        if place is not None and self.opens is not None:
+            self.opens(place)
+            self.opens = None
+
     def interrupt(self) -> None:
         """Asked from outside, at any time: save after this step and leave."""
         self.stop = self.interrupted = True
@@ -122,6 +151,10 @@ class Watch:
         self.say(f"Fault {faults} at step {step}: {what}. The step is dropped and the last good checkpoint restored.")
         if self.processes.leads:
             self.run.append("faults.jsonl", {"step": step, "fault": faults, "what": what})
+
+    def unwell(self, step: int, sentence: str) -> None:
+        self.say(sentence)
+        self.event("health", step, sentence)
 
     # How it is done
 
@@ -142,7 +175,7 @@ class Watch:
             self.board.scalars(line, step)
             self.progress.show(step, means)
             for sentence in self.health.losses(step, means):
-                self.say(sentence)
+                self.unwell(step, sentence)
 
     def draw(self, step: int, validation: Validation) -> None:
         picture = validation.grid(self.state, self.settings.pictures)
@@ -170,13 +203,13 @@ class Watch:
         shown = "  ".join(f"{key} {value:.4f}" for key, value in scores.items() if key != "diversity")
         self.say(f"Validation at step {step}:  {shown}")
         for sentence in self.health.scores(step, scores):
-            self.say(sentence)
+            self.unwell(step, sentence)
         best, since = self.standing()
         if best == step:
             tensors = self.state.tensors(moments=False)
             self.run.save_best(step, tensors, self.settings.best, scores[self.settings.best])
         for sentence in self.health.standstill(step, since, self.settings.best, best):
-            self.say(sentence)
+            self.unwell(step, sentence)
         self.end_early(step, since)
 
     def standing(self) -> tuple[int, int]:
@@ -200,6 +233,11 @@ class Watch:
         if self.processes.leads:
             began = time.perf_counter()
             self.run.save(step, self.state.tensors(), faults)
+            if step == self.steps or self.reason:
+                self.event("end", step, self.reason or f"Complete: {step} steps.")
+            elif self.stop:
+                self.event("pause", step, "Interrupted and saved.")
+            self.report()
             self.progress.set_aside(time.perf_counter() - began)
         self.saved = step
         self.processes.wait()

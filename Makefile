@@ -27,6 +27,7 @@ $(READY): pyproject.toml constraints/cpu.txt
 	@echo "Making the environment in $(VENV) (a few minutes the first time) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -e '.[$(if $(HAS_GPU),dev,dev$(comma)cpu)]'
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -q >/dev/null && apt-get install -y -q chromium >/dev/null; } || echo "No Chromium: the tests that need a browser will be skipped (on Debian: apt-get install chromium)."
 	@touch $(READY)
 
 

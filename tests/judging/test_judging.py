@@ -14,8 +14,9 @@ from diptych import cli, formats
 from diptych.evaluation.evaluate import Means, choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb
 from diptych.judging.ablate import read_study, shipped
+from diptych.judging.folders import of_folders
 from diptych.judging.judge import kept
-from diptych.judging.subjects import of_folders, spread
+from diptych.judging.subjects import spread
 from diptych.labelling import Labels
 
 SIMPLE = "l1,psnr,ssim,lab,diversity"
@@ -193,6 +194,40 @@ def shorter(make: Callable[..., None]) -> Callable[..., None]:
         make(self, where, classes, ignore, steps)
 
     return init
+
+
+@pytest.mark.slow
+def test_real_pictures_as_outputs_score_as_the_ground_truth(
+    tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And outputs that belong to other labels score as chance does."""
+    monkeypatch.setattr(Labels, "__init__", shorter(Labels.__init__))
+    data = labelled(tmp_path / "data")
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(tiny_recipe("pix2pix", data, PALETTE, "data.load_size=32", "data.crop_size=32").to_toml())
+    for name, shift in (("real", 0), ("shuffled", 3)):
+        (tmp_path / name).mkdir()
+        for number in range(6):
+            pair = Image.open(data / "val" / f"{(number + shift) % 6}.png")
+            pair.crop((32, 0, 64, 32)).save(tmp_path / name / f"{number}.png")
+        code, _, err = typed("evaluate", "--outputs", name, "--recipe", recipe, "--metrics", "fcn,l1")
+        assert code == 0, err
+    real, shuffled = (
+        {score.metric: score for score in kept(tmp_path / f"{name}-evaluation").scores} for name in ("real", "shuffled")
+    )
+    for metric in ("fcn pixel accuracy", "fcn class accuracy", "fcn class iou"):
+        assert f"{real[metric].value:.3f}" == real[metric].note.rpartition(" ")[2]
+    assert real["l1"].value == 0
+    assert real["fcn class iou"].value > 0.9 > 0.6 > shuffled["fcn class iou"].value
+    (tmp_path / "real" / "3.png").unlink()
+    code, _, err = typed("evaluate", "--outputs", "real", "--recipe", recipe)
+    assert code == 1
+    assert "real has no output for 3 (1 of 6 examples" in err
+    Image.new("RGB", (8, 9)).save(tmp_path / "real" / "3.png")
+    assert (
+        "3.png is 8x9, and the data set's pictures are judged at 32x32"
+        in typed("evaluate", "--outputs", "real", "--recipe", recipe, "--metrics", "l1")[2]
+    )
 
 
 def test_photo_to_labels_is_scored_by_the_nearest_colour(tmp_path: Path, typed: Typed) -> None:

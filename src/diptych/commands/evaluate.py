@@ -21,6 +21,7 @@ def evaluate(
     outputs: Path | None = None,
     targets: Path | None = None,
     unpaired: bool = False,
+    recipe: str = "",
     out: Path | None = None,
     device: str = "cpu",
 ) -> int:
@@ -60,6 +61,8 @@ def evaluate(
         The folder of their targets, of the same names.
     unpaired
         Outputs and targets are two piles that do not match by name.
+    recipe
+        Judge the outputs against the data set of this recipe, matched by the examples' names; with --data and --split.
     out
         Where to write; by default RUN/evaluation/SPLIT-CHECKPOINT, or OUTPUTS-evaluation.
     device
@@ -67,8 +70,8 @@ def evaluate(
     """
     from diptych.evaluation.metrics import chosen
     from diptych.judging.judge import judge, keep, sheet_of, table
-    from diptych.judging.runs import place_of, subject_of
-    from diptych.judging.subjects import Request, of_folders
+    from diptych.judging.runs import made_elsewhere, place_of, subject_of
+    from diptych.judging.subjects import Request
     from diptych.labelling import Labels
 
     if (run is None) == (outputs is None):
@@ -82,7 +85,10 @@ def evaluate(
         folder = out or place_of(run, request, subject)
     else:
         assert outputs is not None
-        subject = of_folders(outputs, targets, unpaired, limit)
+        if recipe and (targets is not None or unpaired):
+            raise UsageError("--recipe brings the targets along; leave --targets and --unpaired away.")
+        request = Request(data, split, limit=limit)
+        subject = made_elsewhere(outputs, targets, unpaired, request, recipe, Labels(labels, classes, ignore), wanted)
         folder = out or outputs.parent / f"{outputs.name}-evaluation"
     result = judge(subject, wanted, network)
     keep(result, folder, sheet_of(subject, result))

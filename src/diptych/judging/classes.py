@@ -11,24 +11,24 @@ from diptych.evaluation.labels import nearest
 from diptych.evaluation.metrics import Example
 from diptych.evaluation.piles import as_bytes
 from diptych.evaluation.segmentation import Plan, Say
-from diptych.judging.subjects import Subject, Translated
+from diptych.judging.subjects import Ground, Subject
 from diptych.labelling import Labels, Reader, count_of, palette_of, resolved, segmenter_for
 
 
-def with_labels(subject: Subject, translated: Translated, labels: Labels, say: Say) -> Subject:
+def with_labels(subject: Subject, ground: Ground, labels: Labels, say: Say) -> Subject:
     """The same subject, each example with its class map, and the means to score it."""
-    settings = translated.settings
+    settings = ground.settings
     labels = resolved(labels, settings)
-    if not labels.where or not translated.paired:
+    if not labels.where or not ground.paired:
         return subject
     palette = palette_of(settings, labels)
-    reader = Reader(settings, translated.split, labels, palette)
+    reader = Reader(settings, ground.split, labels, palette)
     classes = count_of(labels, palette, Reader(settings, "train", labels, palette), settings)
     direct = labels.where == "target"
     segmenter = None if direct else segmenter_for(settings, labels, palette, classes, say)
 
     def read(place: int) -> Example:
-        return subject.read(place)._replace(labels=reader(translated.chosen[place]))
+        return subject.read(place)._replace(labels=reader(ground.chosen[place]))
 
     def by_colour(picture: Tensor) -> npt.NDArray[np.uint8]:
         return nearest(as_bytes(picture[None]), palette)

@@ -1,10 +1,12 @@
-"""A run as a subject: its translator, its data, its class maps."""
+"""From what a user names to a subject that is ready to be judged."""
 
 from pathlib import Path
 
 from diptych.judging.classes import with_labels
+from diptych.judging.folders import of_folders, of_outputs
 from diptych.judging.subjects import Request, Subject, Translated, step_of
 from diptych.labelling import Labels
+from diptych.recipe import read
 
 
 def subject_of(run: Path, request: Request, labels: Labels, wanted: list[str]) -> Subject:
@@ -13,7 +15,26 @@ def subject_of(run: Path, request: Request, labels: Labels, wanted: list[str]) -
     subject = translated.subject(run.name)
     if wanted and "fcn" not in wanted:
         return subject
-    return with_labels(subject, translated, labels, print)
+    return with_labels(subject, translated.ground, labels, print)
+
+
+def made_elsewhere(
+    outputs: Path,
+    targets: Path | None,
+    unpaired: bool,
+    request: Request,
+    recipe: str,
+    labels: Labels,
+    wanted: list[str],
+) -> Subject:
+    """A folder of outputs: against the data set of a recipe where that is named, else beside its targets or alone."""
+    if not recipe:
+        return of_folders(outputs, targets, unpaired, request.limit)
+    overrides = [f"data.folder={request.data}"] if request.data else []
+    subject, ground = of_outputs(outputs, read(recipe, overrides).data, request.split, request.limit)
+    if wanted and "fcn" not in wanted:
+        return subject
+    return with_labels(subject, ground, labels, print)
 
 
 def place_of(run: Path, request: Request, subject: Subject) -> Path:

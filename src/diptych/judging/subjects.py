@@ -1,4 +1,4 @@
-"""What can be judged: a run or model on a split of its data, or a folder of outputs made by anybody's tool."""
+"""What can be judged: outputs by their number, on known ground."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from diptych import formats
-from diptych.data import DataSettings, open_dataset
+from diptych.data import Dataset, DataSettings, open_dataset
 from diptych.data.layouts import discover
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import UsageError
 from diptych.evaluation.evaluate import Means
 from diptych.evaluation.metrics import Example, as_rgb
 from diptych.images import Kind, Stored
@@ -51,19 +50,36 @@ def spread(count: int, limit: int) -> list[int]:
     return [place * count // limit for place in range(limit)]
 
 
-class Translated:
-    """A translator on a split of a data set."""
+@dataclass(frozen=True)
+class Ground:
+    """The pictures of a split on which is judged."""
 
-    def __init__(self, place: Path, request: Request) -> None:
-        self.request = request
-        self.translator = Translator.load(place, request.way, request.checkpoint, request.device)
-        self.card = self.translator.card
-        self.settings = settings_of(place, request.data, self.translator)
-        self.split = split_of(self.settings, request.split)
-        self.dataset = open_dataset(self.settings, self.split, train=False)
-        self.chosen = spread(len(self.dataset), request.limit)
-        self.paired = self.settings.task != "unpaired"
-        self.reverse = not self.paired and self.card.way == "b-to-a"
+    settings: DataSettings
+    split: str
+    dataset: Dataset
+    chosen: list[int]
+    reverse: bool = False  # b-to-a of two piles
+
+    @classmethod
+    def open(cls, settings: DataSettings, split: str, limit: int, way: str = "") -> "Ground":
+        """The split that was asked for, else test, else val; ``limit`` pictures of it."""
+        if not split:
+            split = "test" if discover(settings).splits.get("test") else "val"
+        dataset = open_dataset(settings, split, train=False)
+        reverse = settings.task == "unpaired" and way == "b-to-a"
+        return cls(settings, split, dataset, spread(len(dataset), limit), reverse)
+
+    @property
+    def paired(self) -> bool:
+        return self.settings.task != "unpaired"
+
+    @property
+    def target(self) -> Kind:
+        return self.settings.source if self.reverse else self.settings.target
+
+    @property
+    def source(self) -> Kind:
+        return self.settings.target if self.reverse else self.settings.source
 
     def tensors(self, number: int) -> tuple[Tensor, Tensor]:
         """(1, channels, H, W) of what is translated, and of the target's pile."""
@@ -71,43 +87,54 @@ class Translated:
         source, target = (tensor[None] for tensor in found)
         return (target, source) if self.reverse else (source, target)
 
+    def lightness(self, source: Tensor) -> Stored | None:
+        """For colorization, whence the preview takes its lightness."""
+        return self.source.to_stored(source[0]) if self.source.colour == "lightness" else None
+
+    def subject(self, name: str, read: Callable[[int], Example], noise: bool = False) -> Subject:
+        height, width = self.tensors(self.chosen[0])[1].shape[-2:]
+        means = Means(paired=self.paired, pictures=len(self.chosen), side=min(height, width), noise=noise)
+        data = self.settings
+        protocol = {
+            "data": data.folder,
+            "split": self.split,
+            "pictures": len(self.chosen),
+            "size": f"{width}x{height}",
+            "resize": f"{data.fit}, {data.filter}",
+            "direction": data.direction if self.paired else "b-to-a" if self.reverse else "a-to-b",
+            "task": data.task,
+            "target": self.target.as_dict(),
+            "range": "values in [-1, 1]",
+        }
+        return Subject(name, len(self.chosen), read, means, protocol)
+
+
+class Translated:
+    """A translator on its ground."""
+
+    def __init__(self, place: Path, request: Request) -> None:
+        self.request = request
+        self.translator = Translator.load(place, request.way, request.checkpoint, request.device)
+        settings = settings_of(place, request.data, self.translator)
+        self.ground = Ground.open(settings, request.split, request.limit, self.translator.card.way)
+
     def example(self, place: int) -> Example:
-        number = self.chosen[place]
-        source, target = self.tensors(number)
-        output = self.translator.batch(source)
-        lightness = self.card.source.to_stored(source[0]) if self.card.source.colour == "lightness" else None
-        again = self.translator.batch(source, seed=self.card.seed + 1) if self.request.again else None
+        ground, card = self.ground, self.translator.card
+        number = ground.chosen[place]
+        source, target = ground.tensors(number)
+        output, lightness = self.translator.batch(source), ground.lightness(source)
         return Example(
-            name=self.dataset.name(number),
+            name=ground.dataset.name(number),
             output=output,
-            output_rgb=as_rgb(self.card.target.preview(output[0], lightness)),
+            output_rgb=as_rgb(card.target.preview(output[0], lightness)),
             target=target,
-            target_rgb=as_rgb(self.card.target.preview(target[0], lightness)),
-            source_rgb=as_rgb(self.card.source.preview(source[0])),
-            again=again,
+            target_rgb=as_rgb(card.target.preview(target[0], lightness)),
+            source_rgb=as_rgb(card.source.preview(source[0])),
+            again=self.translator.batch(source, seed=card.seed + 1) if self.request.again else None,
         )
 
     def subject(self, name: str) -> Subject:
-        size = self.tensors(self.chosen[0])[1].shape[-2:]
-        means = Means(paired=self.paired, pictures=len(self.chosen), side=min(size), noise=self.request.again)
-        data = self.settings
-        return Subject(
-            name,
-            len(self.chosen),
-            self.example,
-            means,
-            {
-                "data": data.folder,
-                "split": self.split,
-                "pictures": len(self.chosen),
-                "size": f"{size[1]}x{size[0]}",
-                "resize": f"{data.fit}, {data.filter}",
-                "direction": data.direction if self.paired else self.card.way,
-                "task": data.task,
-                "target": self.card.target.as_dict(),
-                "range": "values in [-1, 1]",
-            },
-        )
+        return self.ground.subject(name, self.example, noise=self.request.again)
 
 
 def settings_of(place: Path, data: str, translator: Translator) -> DataSettings:
@@ -118,115 +145,10 @@ def settings_of(place: Path, data: str, translator: Translator) -> DataSettings:
     if not data:
         raise UsageError(f"{place} is a model without its data; name a folder of examples with --data FOLDER.")
     card = translator.card
-    return DataSettings(
-        folder=data, source=card.source, target=card.target, load_size=card.size, crop_size=card.size, task="pairs"
-    )
-
-
-def split_of(settings: DataSettings, wanted: str) -> str:
-    """The split that was asked for, else test, else val."""
-    if wanted:
-        return wanted
-    splits = discover(settings).splits
-    return "test" if splits.get("test") else "val"
+    return DataSettings(folder=data, source=card.source, target=card.target, load_size=card.size, crop_size=card.size)
 
 
 def step_of(place: Path, checkpoint: str) -> str:
     """The checkpoint's name, such as "00008000" or "best"; "model" for a model folder."""
     stem = weights_path(place, checkpoint).stem
     return "model" if stem == "weights" else stem
-
-
-# Folders made by anybody's tool
-
-
-def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int) -> Subject:
-    """Outputs by themselves or beside their targets, matched by name without the ending.
-
-    Raises:
-        DiptychError: when a folder has no pictures, names do not match, or pictures differ in size or kind.
-    """
-    made = by_stem(outputs)
-    real = by_stem(targets) if targets is not None else {}
-    if targets is not None and not unpaired:
-        match(made, real, outputs, targets)
-    names = [list(made)[place] for place in spread(len(made), limit)]
-    pile = list(real)
-    kind = kind_of(made[names[0]])
-
-    def read(place: int) -> Example:
-        name = names[place]
-        output = formats.read(made[name], kind)
-        if not real:
-            return Example(name, tensor_of(output, kind), as_rgb(kind.preview(tensor_of(output, kind)[0])))
-        other = real[pile[place % len(pile)] if unpaired else name]
-        target = formats.read(other, kind)
-        if not unpaired and output.shape != target.shape:
-            raise DiptychError(
-                f"{made[name]} is {size_of(output)} and {other} is {size_of(target)}; resize one side so that they agree."
-            )
-        seen = [as_rgb(kind.preview(tensor_of(picture, kind)[0])) for picture in (output, target)]
-        return Example(name, tensor_of(output, kind), seen[0], tensor_of(target, kind), seen[1])
-
-    first = read(0)
-    means = Means(
-        paired=bool(real) and not unpaired, targets=bool(real), pictures=len(names), side=min(first.output.shape[-2:])
-    )
-    height, width = first.output.shape[-2:]
-    protocol = {
-        "data": str(targets or ""),
-        "split": "",
-        "pictures": len(names),
-        "size": f"{width}x{height}",
-        "resize": "none",
-        "direction": "",
-        "task": "unpaired" if unpaired else "pairs",
-        "target": kind.as_dict(),
-        "range": "values in [-1, 1]",
-    }
-    return Subject(outputs.name, len(names), read, means, protocol)
-
-
-def match(made: dict[str, Path], real: dict[str, Path], outputs: Path, targets: Path) -> None:
-    if lone := [name for name in made if name not in real]:
-        raise DiptychError(
-            f"{made[lone[0]]} has no partner in {targets} ({len(lone)} of {len(made)} outputs have none); give both the same "
-            f"names, or --unpaired to compare the two piles only."
-        )
-    if missing := [name for name in real if name not in made]:
-        raise DiptychError(
-            f"{real[missing[0]]} has no output in {outputs} ({len(missing)} of {len(real)} targets have none); translate "
-            f"them too, or leave them out of the targets."
-        )
-
-
-def by_stem(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise DiptychError(f"{folder} is no folder; give a folder of pictures.")
-    pictures = formats.list_pictures(folder)
-    if not pictures:
-        raise DiptychError(f"there is no picture in {folder} (endings: {' '.join(sorted(formats.ENDINGS))}).")
-    found: dict[str, Path] = {}
-    for path in pictures:
-        if path.stem in found:
-            raise DiptychError(f"{found[path.stem]} and {path} differ only in their ending; remove one.")
-        found[path.stem] = path
-    return found
-
-
-def kind_of(path: Path) -> Kind:
-    """RGB or grey, of the depth that the first file has; value range the whole of that depth."""
-    header = formats.probe(path)
-    if header.depth not in ("uint8", "uint16"):
-        raise DiptychError(
-            f"{path} holds {header.depth}, whose value range is not known; give pictures of 8 or 16 bits."
-        )
-    return Kind(colour="grey" if header.channels in (1, 2) else "rgb", depth=header.depth)  # type: ignore[arg-type]
-
-
-def tensor_of(picture: Stored, kind: Kind) -> Tensor:
-    return kind.to_tensor(picture)[None]
-
-
-def size_of(picture: Stored) -> str:
-    return f"{picture.shape[1]}x{picture.shape[0]}"

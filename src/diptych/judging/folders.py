@@ -1,0 +1,135 @@
+"""Folders of outputs made by anybody's tool: alone, beside a folder of targets, or against a data set."""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from diptych import formats
+from diptych.data import DataSettings
+from diptych.errors import DiptychError
+from diptych.evaluation.evaluate import Means
+from diptych.evaluation.metrics import Example, as_rgb
+from diptych.images import Kind, Stored
+from diptych.judging.subjects import Ground, Subject, spread
+
+
+def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int) -> Subject:
+    """Outputs by themselves or beside their targets, matched by name without the ending.
+
+    Raises:
+        DiptychError: when a folder has no pictures, names do not match, or pictures differ in size or kind.
+    """
+    made = by_stem(outputs)
+    real = by_stem(targets) if targets is not None else {}
+    if targets is not None and not unpaired:
+        match(made, real, outputs, targets)
+    names, pile = [list(made)[place] for place in spread(len(made), limit)], list(real)
+    kind = kind_of(made[names[0]])
+
+    def read(place: int) -> Example:
+        name = names[place]
+        output, seen = read_picture(made[name], kind)
+        if not real:
+            return Example(name, output, seen)
+        other = real[pile[place % len(pile)] if unpaired else name]
+        target, target_seen = read_picture(other, kind)
+        if not unpaired and output.shape != target.shape:
+            raise DiptychError(
+                f"{made[name]} is {size_of(output)} and {other} is {size_of(target)}; resize one side so that they agree."
+            )
+        return Example(name, output, seen, target, target_seen)
+
+    height, width = read(0).output.shape[-2:]
+    paired = bool(real) and not unpaired
+    means = Means(paired=paired, targets=bool(real), pictures=len(names), side=min(height, width))
+    protocol = {
+        "data": str(targets or ""),
+        "split": "",
+        "pictures": len(names),
+        "size": f"{width}x{height}",
+        "resize": "none",
+        "direction": "",
+        "task": "unpaired" if unpaired else "pairs",
+        "target": kind.as_dict(),
+        "range": "values in [-1, 1]",
+    }
+    return Subject(outputs.name, len(names), read, means, protocol)
+
+
+def of_outputs(outputs: Path, settings: DataSettings, split: str, limit: int) -> tuple[Subject, Ground]:
+    """Outputs for the examples of a data set, matched by the examples' names; class maps are then at hand too.
+
+    Raises:
+        DiptychError: when an example has no output, or one has another size than a run's would have.
+    """
+    ground = Ground.open(settings, split, limit)
+    made = by_stem(outputs)
+    names = [Path(ground.dataset.name(number)).stem for number in ground.chosen]
+    if missing := [name for name in names if name not in made]:
+        raise DiptychError(
+            f"{outputs} has no output for {missing[0]} ({len(missing)} of {len(names)} examples of {settings.folder} "
+            f"{ground.split} have none); name outputs as the examples are."
+        )
+
+    def read(place: int) -> Example:
+        path = made[names[place]]
+        source, target = ground.tensors(ground.chosen[place])
+        output = ground.target.to_tensor(formats.read(path, ground.target))[None]
+        if output.shape != target.shape:
+            raise DiptychError(
+                f"{path} is {size_of(output)}, and the data set's pictures are judged at {size_of(target)}; resize the "
+                f"outputs, or set data.load_size and data.crop_size."
+            )
+        lightness = ground.lightness(source)
+        seen = [as_rgb(ground.target.preview(picture[0], lightness)) for picture in (output, target)]
+        return Example(names[place], output, seen[0], target, seen[1], as_rgb(ground.source.preview(source[0])))
+
+    return ground.subject(outputs.name, read), ground
+
+
+def match(made: dict[str, Path], real: dict[str, Path], outputs: Path, targets: Path) -> None:
+    if lone := [name for name in made if name not in real]:
+        raise DiptychError(
+            f"{made[lone[0]]} has no partner in {targets} ({len(lone)} of {len(made)} outputs have none); give both the same "
+            f"names, or --unpaired to compare the two piles only."
+        )
+    if missing := [name for name in real if name not in made]:
+        raise DiptychError(
+            f"{real[missing[0]]} has no output in {outputs} ({len(missing)} of {len(real)} targets have none); translate "
+            f"them too, or leave them out of the targets."
+        )
+
+
+def by_stem(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise DiptychError(f"{folder} is no folder; give a folder of pictures.")
+    pictures = formats.list_pictures(folder)
+    if not pictures:
+        raise DiptychError(f"there is no picture in {folder} (endings: {' '.join(sorted(formats.ENDINGS))}).")
+    found: dict[str, Path] = {}
+    for path in pictures:
+        if path.stem in found:
+            raise DiptychError(f"{found[path.stem]} and {path} differ only in their ending; remove one.")
+        found[path.stem] = path
+    return found
+
+
+def kind_of(path: Path) -> Kind:
+    """RGB or grey, of the depth that the first file has; value range the whole of that depth."""
+    header = formats.probe(path)
+    if header.depth not in ("uint8", "uint16"):
+        raise DiptychError(
+            f"{path} holds {header.depth}, whose value range is not known; give pictures of 8 or 16 bits."
+        )
+    return Kind(colour="grey" if header.channels in (1, 2) else "rgb", depth=header.depth)  # type: ignore[arg-type]
+
+
+def read_picture(path: Path, kind: Kind) -> tuple[Tensor, Tensor]:
+    """(1, channels, H, W) of the Kind, and as a person sees it."""
+    stored: Stored = formats.read(path, kind)
+    tensor = kind.to_tensor(stored)
+    return tensor[None], as_rgb(kind.preview(tensor))
+
+
+def size_of(picture: Tensor) -> str:
+    return f"{picture.shape[-1]}x{picture.shape[-2]}"

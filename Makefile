@@ -11,7 +11,7 @@ PIP_FLAGS := $(if $(HAS_GPU),,-c constraints/cpu.txt)
 .PHONY: help demo test test-fast check format bench bench-gpu clean
 
 help:
-	@echo "make demo       train on OpenMoji drawings and show what came of it (about ten minutes on two cores)"
+	@echo "make demo       train on OpenMoji drawings and show what came of it (about nine minutes on two cores)"
 	@echo "make test       every test"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make check      lint, format, types, layers, repeated code"

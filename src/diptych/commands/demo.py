@@ -11,7 +11,7 @@ def demo(
     *,
     steps: Annotated[int, Parameter(name=["--steps"])] = 0,
 ) -> int:
-    """Train on OpenMoji drawings, outline -> colour, and show what came of it; about ten minutes on two cores.
+    """Train on OpenMoji drawings, outline -> colour, and show what came of it; about nine minutes on two cores.
 
     Trains the recipe pix2pix-openmoji-small and, for comparison, the same generator with L1 alone for as many steps, then
     scores both on the held-out test split and writes a contact sheet. Called again it goes on where it stopped.

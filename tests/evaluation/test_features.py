@@ -130,3 +130,10 @@ def test_perceptual_distance_orders_damage() -> None:
 
 def test_inception_features_read_from_a_file(published: Path) -> None:
     assert features.features("inception-2015", pictures(1)).shape == (1, 2048)
+
+
+def test_values_are_those_of_the_training() -> None:
+    """The package states (byte - 127) / 128."""
+    bytes_ = torch.arange(256.0).reshape(1, 1, 16, 16).repeat(1, 3, 14, 14)  # 224 x 224, so that nothing is resized
+    found = features.prepared(bytes_ / 127.5 - 1, "efficientnet-lite0")
+    torch.testing.assert_close(found, (bytes_ - 127) / 128, atol=1e-5, rtol=0)

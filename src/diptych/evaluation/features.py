@@ -36,6 +36,7 @@ class FeatureSpec:
     files: tuple[str, ...]
     digest: str
     source: str  # in words, how to come by it
+    values: tuple[float, float] = (1.0, 0.0)  # factor and summand that take [-1, 1] to what it was trained on
 
 
 FEATURES = {
@@ -47,6 +48,7 @@ FEATURES = {
         ("efficientnet-lite0-57934424.pth",),
         "57934424",
         "pip install 'diptych[metrics]'",
+        (127.5 / 128, 0.5 / 128),  # (byte - 127) / 128
     ),
     "inception-2015": FeatureSpec(
         InceptionV3,
@@ -140,8 +142,14 @@ def load(name: str) -> nn.Module:
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
+def prepared(images: Tensor, name: str) -> Tensor:
+    """Pictures in [-1, 1] at the size and in the values that the network wants."""
+    factor, summand = spec_of(name).values
+    return (resized(images, name) * factor + summand).contiguous(memory_format=torch.channels_last)
+
+
 def resized(images: Tensor, name: str) -> Tensor:
-    """Pictures in [-1, 1] at the size that the network wants, by its filter."""
+    """Pictures at the size that the network wants, by its filter."""
     spec = spec_of(name)
     if not spec.size or tuple(images.shape[-2:]) == (spec.size, spec.size):
         return images
@@ -154,5 +162,5 @@ def resized(images: Tensor, name: str) -> Tensor:
 @torch.inference_mode()
 def features(name: str, images: Tensor) -> Tensor:
     """Pooled features, (batch, features), of RGB pictures in [-1, 1]."""
-    pooled: Tensor = load(name)(resized(images, name).contiguous(memory_format=torch.channels_last))
+    pooled: Tensor = load(name)(prepared(images, name))
     return pooled

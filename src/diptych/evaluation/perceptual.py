@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diptych.errors import DiptychError
-from diptych.evaluation.features import load
+from diptych.evaluation.features import load, spec_of
 from diptych.networks.efficientnet import EfficientNetLite0
 
 Images = Float[Tensor, "batch channels height width"]
@@ -52,8 +52,9 @@ def perceptual(one: Images, other: Images) -> Scores:
     """
     network = load("efficientnet-lite0")
     assert isinstance(network, EfficientNetLite0)
-    pairs = zip(network.pyramid(one), network.pyramid(other), strict=True)
-    return torch.stack([apart(first, second).sum(1).mean((1, 2)) for first, second in pairs]).mean(0)
+    factor, summand = spec_of("efficientnet-lite0").values
+    first, second = (network.pyramid(images * factor + summand) for images in (one, other))
+    return torch.stack([apart(a, b).sum(1).mean((1, 2)) for a, b in zip(first, second, strict=True)]).mean(0)
 
 
 @cache

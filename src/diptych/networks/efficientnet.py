@@ -60,7 +60,7 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """(batch, 3, H, W) in [-1, 1], the value range that it was trained on, to features."""
+    """(batch, 3, H, W), bytes taken to (byte - 127) / 128 as it was trained, to features."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -11,8 +11,9 @@ from PIL import Image
 from toys import TINY, run_to_end, tiny_recipe
 
 from diptych import cli, formats
-from diptych.evaluation.evaluate import Means, choose, evaluate
+from diptych.evaluation.evaluate import choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb
+from diptych.evaluation.needs import Means
 from diptych.judging.ablate import read_study, shipped
 from diptych.judging.folders import of_folders
 from diptych.judging.judge import kept

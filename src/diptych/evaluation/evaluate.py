@@ -5,18 +5,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap
-from diptych.evaluation.features import available, find, spec_of
+from diptych.evaluation.features import spec_of
 from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, PictureMetric, Score
+from diptych.evaluation.needs import Means
 from diptych.evaluation.piles import Diversity, FeaturePiles, Lab, Pile, Segmented
-from diptych.evaluation.segmentation import Segmenter
 
 DEFAULT = ("l1", "psnr", "ssim", "ms-ssim", "perceptual", "frechet", "kernel", "coverage", "lab")
 TEXTURES = ("sharpness", "checkerboard", "diversity")
-NETWORK = "efficientnet-lite0"
 
 
 @dataclass
@@ -30,43 +28,10 @@ class Verdict:
     notes: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Means:
-    """What can be judged here."""
-
-    paired: bool = True  # each output has its target
-    targets: bool = True  # there are real pictures to compare with
-    pictures: int = 1_000_000  # how many there are
-    side: int = 256  # the pictures' smaller side
-    network: str = NETWORK
-    noise: bool = False  # each example brings a second output, under other noise
-    labels: bool = False
-    segmenter: Segmenter | None = None
-    classes: int = 0
-    direct: Callable[[Tensor], np.ndarray] | None = None  # outputs that are label pictures, to their classes
-
-
 def lacking(metric: str, means: Means) -> str:
     """Why a metric cannot be computed here, in words; empty where it can."""
-    needs = PICTURE_METRICS[metric].needs if metric in PICTURE_METRICS else PILE_METRICS[metric][1]
-    for need in needs:
-        if need == "target" and not (means.paired if metric in PICTURE_METRICS else means.targets):
-            return "it needs a target for each output"
-        if need == "noise" and not means.noise:
-            return "it needs a run, whose network is asked twice"
-        if need == "labels" and not means.labels:
-            return "it needs class maps: data.palette in the recipe, or --labels FOLDER"
-        if need.startswith("side ") and means.side < int(need[5:]):
-            return f"it needs pictures with sides of {need[5:]} or more"
-        if need.startswith("pictures ") and means.pictures < int(need[9:]):
-            return f"it needs {need[9:]} pictures or more, and there are {means.pictures}"
-        name = means.network if need == "network" else need
-        if name in ("efficientnet-lite0", "inception-2015", "vgg16", "alexnet") and not available(name):
-            try:
-                find(name)
-            except DiptychError as problem:
-                return str(problem)
-    return ""
+    needs = PICTURE_METRICS[metric].needs if metric in PICTURE_METRICS else PILE_METRICS[metric].needs
+    return next(filter(None, (need(means) for need in needs)), "")
 
 
 def choose(wanted: Sequence[str], means: Means) -> tuple[list[str], list[str]]:
@@ -79,11 +44,11 @@ def choose(wanted: Sequence[str], means: Means) -> tuple[list[str], list[str]]:
     if wanted:
         for name in wanted:
             if why := lacking(name, means):
-                raise UsageError(f"{name} cannot be computed: {why}.".replace("..", "."))
+                raise UsageError(f"{name} cannot be computed: {why}.")
         return list(wanted), []
     usual = [*DEFAULT, *TEXTURES, *(["fcn"] if means.labels else [])]
     left_out = {name: lacking(name, means) for name in usual}
-    notes = [f"{name} is left out: {why.rstrip('.')}." for name, why in left_out.items() if why]
+    notes = [f"{name} is left out: {why}." for name, why in left_out.items() if why]
     return [name for name in usual if not left_out[name]], notes
 
 
@@ -144,5 +109,4 @@ def score_of(name: str, metric: PictureMetric, values: list[float], real: list[f
     array = np.array(values)
     low, high = bootstrap.of_mean(array)
     note = f"targets: {np.mean(real):.3f}" if real else ""
-    network = next((need for need in metric.needs if need in ("efficientnet-lite0", "alexnet", "vgg16")), "")
-    return Score(name, float(array.mean()), low, high, metric.better, len(values), network, note)
+    return Score(name, float(array.mean()), low, high, metric.better, len(values), metric.network, note)

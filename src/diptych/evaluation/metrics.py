@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from diptych.errors import UsageError
+from diptych.evaluation import needs as need
 from diptych.evaluation import paired, perceptual, texture
 from diptych.evaluation.labels import ClassMap
 from diptych.tables import closest
@@ -58,10 +59,19 @@ class PictureMetric:
     """A number for each picture."""
 
     better: Better
-    words: str
     measure: Callable[[Example], float]
-    needs: tuple[str, ...] = ()  # "target", a feature network, "noise", "side 161", "side 32"
+    needs: tuple[need.Need, ...] = ()
+    network: str = ""
     of_target: Callable[[Tensor], float] | None = None  # the same number of a real picture, to compare with
+
+
+@dataclass(frozen=True)
+class PileMetric:
+    """Numbers for all pictures together."""
+
+    better: Better
+    needs: tuple[need.Need, ...]
+    uses_network: bool = False  # the chosen feature network
 
 
 def as_rgb(picture: npt.NDArray[np.uint8]) -> Tensor:
@@ -99,51 +109,39 @@ def noise(example: Example) -> float:
 
 
 PICTURE_METRICS: dict[str, PictureMetric] = {
-    "l1": PictureMetric(
-        "lower", "mean absolute difference of values in [-1, 1]", partial(between, paired.l1), ("target",)
-    ),
-    "psnr": PictureMetric("higher", "peak signal-to-noise ratio, dB", partial(between, paired.psnr), ("target",)),
-    "ssim": PictureMetric("higher", "structural similarity", partial(between, paired.ssim), ("target",)),
-    "ms-ssim": PictureMetric(
-        "higher", "the same at five scales", partial(between, paired.ms_ssim), ("target", "side 161")
-    ),
+    "l1": PictureMetric("lower", partial(between, paired.l1), (need.target,)),
+    "psnr": PictureMetric("higher", partial(between, paired.psnr), (need.target,)),
+    "ssim": PictureMetric("higher", partial(between, paired.ssim), (need.target,)),
+    "ms-ssim": PictureMetric("higher", partial(between, paired.ms_ssim), (need.target, need.side(161))),
     "perceptual": PictureMetric(
         "lower",
-        "distance of EfficientNet-Lite0's maps; not LPIPS",
         partial(seen, perceptual.perceptual),
-        ("target", "efficientnet-lite0"),
+        (need.target, need.weights("efficientnet-lite0")),
+        network="efficientnet-lite0",
     ),
     "lpips-alexnet": PictureMetric(
-        "lower", "LPIPS 0.1 on AlexNet", partial(seen, perceptual.lpips), ("target", "alexnet")
+        "lower", partial(seen, perceptual.lpips), (need.target, need.weights("alexnet")), network="alexnet"
     ),
     "lpips-vgg16": PictureMetric(
         "lower",
-        "LPIPS 0.1 on VGG16",
         partial(seen, partial(perceptual.lpips, backbone="vgg16")),
-        ("target", "vgg16"),
+        (need.target, need.weights("vgg16")),
+        network="vgg16",
     ),
-    "sharpness": PictureMetric("near 1", "mean gradient of the outputs over that of the targets", sharpness),
-    "checkerboard": PictureMetric(
-        "as the targets'", "power at the grid frequencies over that beside them", checkerboard, ("side 32",), grid_of
-    ),
-    "noise": PictureMetric("higher", "L1 between two outputs of one input under different noise", noise, ("noise",)),
+    "sharpness": PictureMetric("near 1", sharpness),
+    "checkerboard": PictureMetric("as the targets'", checkerboard, (need.side(32),), of_target=grid_of),
+    "noise": PictureMetric("higher", noise, (need.noise,)),
 }
 
-PILE_METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "frechet": (
-        "Frechet distance of features (FID where the network is inception-2015)",
-        ("target", "network", "pictures 2"),
-    ),
-    "kernel": (
-        "kernel distance of features (KID where the network is inception-2015)",
-        ("target", "network", "pictures 3"),
-    ),
-    "coverage": ("density of outputs among targets, and share of targets covered", ("target", "network", "pictures 6")),
-    "lab": ("intersection of the L, a, b histograms of outputs and targets", ("target",)),
-    "diversity": ("mean distance of the outputs of different inputs over that of the targets", ()),
-    "fcn": ("FCN-score: a segmenter's accuracy on the outputs", ("labels", "efficientnet-lite0")),
+PILE_METRICS: dict[str, PileMetric] = {
+    "frechet": PileMetric("lower", (need.real, need.network, need.pictures(2)), uses_network=True),
+    "kernel": PileMetric("lower", (need.real, need.network, need.pictures(3)), uses_network=True),
+    "coverage": PileMetric("higher", (need.real, need.network, need.pictures(6)), uses_network=True),
+    "lab": PileMetric("higher", (need.real,)),
+    "diversity": PileMetric("near 1", ()),
+    "fcn": PileMetric("higher", (need.labels, need.weights("efficientnet-lite0"))),
 }
-"""What each tells, and what it needs."""
+"""How they are measured stands in ``piles``."""
 
 
 SEVERAL = {
@@ -158,12 +156,10 @@ def scores_of(metric: str) -> tuple[str, ...]:
     return SEVERAL.get(metric, (metric,))
 
 
-def direction(score: str) -> str:
+def direction(score: str) -> Better:
     """Whether more or less of a score is better: "higher", "lower", or another word; by its first word."""
     metric = score.partition(" ")[0]
-    if metric in PICTURE_METRICS:
-        return PICTURE_METRICS[metric].better
-    return {"frechet": "lower", "kernel": "lower", "diversity": "near 1"}.get(metric, "higher")
+    return (PICTURE_METRICS[metric] if metric in PICTURE_METRICS else PILE_METRICS[metric]).better
 
 
 def known() -> list[str]:

@@ -7,8 +7,8 @@ from torch import Tensor
 from diptych import formats
 from diptych.data import DataSettings
 from diptych.errors import DiptychError
-from diptych.evaluation.evaluate import Means
 from diptych.evaluation.metrics import Example, as_rgb
+from diptych.evaluation.needs import Means
 from diptych.images import Kind, Stored
 from diptych.judging.subjects import Ground, Subject, spread
 

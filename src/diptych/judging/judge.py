@@ -62,7 +62,7 @@ def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     protocol = subject.protocol | {"metrics": metrics}
-    if any("network" in PILE_METRICS[name][1] for name in metrics if name in PILE_METRICS):
+    if any(PILE_METRICS[name].uses_network for name in metrics if name in PILE_METRICS):
         protocol["network"] = means.network
     return Result(subject.name, protocol, verdict.scores, verdict.names, verdict.pictures, notes + verdict.notes)
 

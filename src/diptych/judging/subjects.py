@@ -11,8 +11,8 @@ from torch import Tensor
 from diptych.data import Dataset, DataSettings, open_dataset
 from diptych.data.layouts import discover
 from diptych.errors import UsageError
-from diptych.evaluation.evaluate import Means
 from diptych.evaluation.metrics import Example, as_rgb
+from diptych.evaluation.needs import Means
 from diptych.images import Kind, Stored
 from diptych.training.run import read_recipe
 from diptych.translator import Translator, weights_path

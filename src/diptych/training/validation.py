@@ -15,8 +15,9 @@ from diptych.data import open_dataset
 from diptych.data.settings import as_size
 from diptych.errors import UsageError
 from diptych.evaluation import paired
-from diptych.evaluation.evaluate import Means, choose, evaluate
+from diptych.evaluation.evaluate import choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb
+from diptych.evaluation.needs import Means
 from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
 from diptych.labelling import Labels, Reader, resolved, segmenter_for

@@ -1,9 +1,11 @@
 """Class maps for the FCN-score: where the labels of a data set are, and the segmenter that learns them."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from diptych import formats
@@ -17,6 +19,7 @@ from diptych.evaluation.segmentation import Plan, Say, Segmenter, trained
 from diptych.images import Kind, Stored
 
 INDEX = Kind(colour="grey")
+LOOKED_AT = 500  # class maps, to learn how many classes there are
 KEPT_BYTES = 1 << 30  # of decoded training pictures, while the segmenter learns
 
 
@@ -39,17 +42,17 @@ class Reader:
 
     def __init__(self, settings: DataSettings, split: str, labels: Labels, palette: Palette = ()) -> None:
         self.settings, self.split, self.labels, self.palette = settings, split, labels, palette
-        dataset = open_dataset(settings, split, train=False)
-        if not isinstance(dataset, Pairs):
+        self.dataset = open_dataset(settings, split, train=False)
+        if labels.where in ("source", "target") and not isinstance(self.dataset, Pairs):
             raise UsageError(
-                "fcn needs pairs; this data has another data.task, so give --labels FOLDER of a paired set."
+                f'labels in the {labels.where} need pairs, and data.task is "{settings.task}"; name a folder with --labels.'
             )
         if settings.fit != "stretch":
             raise UsageError('fcn needs data.fit = "stretch", so that class maps and outputs show the same.')
-        self.dataset = dataset
 
     def picture(self, number: int) -> Stored:
         """The label picture of an example, as large as it is stored."""
+        assert isinstance(self.dataset, Pairs)
         return self.dataset.pair(number)[0 if self.labels.where == "source" else 1]
 
     def __call__(self, number: int) -> ClassMap:
@@ -57,12 +60,10 @@ class Reader:
             picture = self.picture(number)
             classes = nearest(picture, self.palette) if picture.shape[2] == 3 else picture[:, :, 0].astype(np.uint8)
         else:
-            classes = formats.read(self.index_file(number), INDEX)[:, :, 0]
-        return (
-            np.where(classes == self.labels.ignore, IGNORED, classes).astype(np.uint8)
-            if self.labels.ignore >= 0
-            else classes
-        )
+            classes = read_index(self.index_file(number))
+        if self.labels.ignore < 0:
+            return classes
+        return np.where(classes == self.labels.ignore, IGNORED, classes).astype(np.uint8)
 
     def index_file(self, number: int) -> Path:
         folder = Path(self.labels.where.replace("{split}", self.split))
@@ -74,6 +75,15 @@ class Reader:
             f"there is no class map {folder / stem}.png for {self.dataset.name(number)}; name the folder with --labels, "
             "with {split} in it where there is one a split."
         )
+
+
+def read_index(path: Path) -> ClassMap:
+    """The class of each pixel: grey values, or of a palette picture the numbers and not the colours."""
+    with suppress(OSError, ValueError, SyntaxError), Image.open(path) as picture:
+        if picture.mode == "P":
+            return np.asarray(picture, dtype=np.uint8)
+    classes: ClassMap = formats.read(path, INDEX)[:, :, 0]  # which explains what is wrong with the file
+    return classes
 
 
 def resolved(labels: Labels, settings: DataSettings) -> Labels:
@@ -101,14 +111,13 @@ def palette_of(settings: DataSettings, labels: Labels) -> Palette:
 
 def count_of(labels: Labels, palette: Palette, reader: Reader, settings: DataSettings) -> int:
     """How many classes there are."""
-    if labels.classes or palette:
-        return labels.classes or len(palette)
-    if labels.where == "source":
-        return int(settings.source.range[1]) + 1
-    seen = max(
-        int(found[found != IGNORED].max(initial=0)) for found in map(reader, range(min(len(reader.dataset), 50)))
-    )
-    return seen + 1
+    if labels.classes:
+        return labels.classes
+    if labels.where in ("source", "target"):
+        return len(palette) or int(settings.source.range[1]) + 1
+    count = len(reader.dataset)
+    looked_at = (reader(place * count // min(count, LOOKED_AT)) for place in range(min(count, LOOKED_AT)))
+    return max(int(found[found != IGNORED].max(initial=0)) for found in looked_at) + 1
 
 
 def segmenter_for(settings: DataSettings, labels: Labels, palette: Palette, classes: int, say: Say) -> Segmenter:

@@ -11,6 +11,7 @@ from PIL import Image
 from toys import TINY, run_to_end, tiny_recipe
 
 from diptych import cli, formats
+from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb
 from diptych.evaluation.needs import Means
@@ -18,7 +19,7 @@ from diptych.judging.ablate import read_study, shipped
 from diptych.judging.folders import of_folders
 from diptych.judging.judge import kept
 from diptych.judging.subjects import spread
-from diptych.labelling import Labels
+from diptych.labelling import Labels, read_index
 
 SIMPLE = "l1,psnr,ssim,lab,diversity"
 Typed = Callable[..., tuple[int, str, str]]
@@ -229,6 +230,20 @@ def test_real_pictures_as_outputs_score_as_the_ground_truth(
         "3.png is 8x9, and the data set's pictures are judged at 32x32"
         in typed("evaluate", "--outputs", "real", "--recipe", recipe, "--metrics", "l1")[2]
     )
+
+
+def test_index_pictures(tmp_path: Path) -> None:
+    """Grey values, or the numbers of a palette picture; never the palette's colours."""
+    classes = np.array([[0, 1], [2, 11]], np.uint8)
+    Image.fromarray(classes).save(tmp_path / "grey.png")
+    palette = Image.fromarray(classes, mode="P")
+    palette.putpalette([value for number in range(256) for value in (255 - number, 0, number)])
+    palette.save(tmp_path / "palette.png")
+    for name in ("grey", "palette"):
+        assert (read_index(tmp_path / f"{name}.png") == classes).all()
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(DiptychError, match=r"broken\.png"):
+        read_index(tmp_path / "broken.png")
 
 
 def test_photo_to_labels_is_scored_by_the_nearest_colour(tmp_path: Path, typed: Typed) -> None:

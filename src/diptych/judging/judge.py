@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,6 @@ class Result:
 
 def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
     """Evaluate every picture of a subject, with progress."""
-    from dataclasses import replace
-
     means = replace(subject.means, network=network) if network else subject.means
     metrics, notes = choose(wanted, means)
     began = time.perf_counter()

@@ -77,7 +77,7 @@ def test_a_run_is_judged_and_the_verdict_kept(run: Path, typed: Typed) -> None:
     assert score.value == pytest.approx(scores[-1]["l1"], rel=1e-4)  # the same as training saw
 
 
-def test_what_cannot_be_had_is_told_or_refused(run: Path, typed: Typed) -> None:
+def test_what_cannot_be_had_is_told_or_refused(run: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     code, out, _ = typed("evaluate", run, "--limit", "3")
     assert code == 0
     assert "coverage is left out: it needs 6 pictures or more, and there are 3." in out
@@ -88,6 +88,10 @@ def test_what_cannot_be_had_is_told_or_refused(run: Path, typed: Typed) -> None:
     assert "data.palette in the recipe, or --labels FOLDER" in err
     code, _, err = typed("evaluate", run, "--metrics", "sim")
     assert 'no metric "sim" (did you mean "ssim"?)' in err
+    monkeypatch.setenv("TORCH_HOME", str(run))
+    code, _, err = typed("evaluate", run, "--network", "inception-2015")
+    assert code == 2
+    assert "--network inception-2015 cannot be used: the weights of inception-2015" in err
     code, _, err = typed("evaluate", run, "--network", "resnet")
     assert 'no feature network "resnet"' in err
     _, notes = choose([], Means(side=16))
@@ -103,10 +107,14 @@ def test_noise_is_measured_where_the_network_has_some(run: Path, typed: Typed) -
 def test_folders_of_any_tool(tmp_path: Path, typed: Typed) -> None:
     names = [f"{number}.png" for number in range(7)]
     made, real = folder_of(tmp_path / "made", names, 0), folder_of(tmp_path / "real", names, 0)
-    code, out, _ = typed("evaluate", "--outputs", made, "--targets", real, "--metrics", "l1,ssim,kernel,coverage,lab")
+    code, out, _ = typed(
+        "evaluate", "--outputs", made, "--targets", real, "--metrics", "l1,psnr,ssim,frechet,kernel,coverage,lab"
+    )
     assert code == 0
     found = {score.metric: score.value for score in kept(tmp_path / "made-evaluation").scores}
-    assert found["l1"] == 0
+    assert found["l1"] == found["frechet"] == 0
+    assert found["psnr"] == np.inf
+    assert "Infinity" not in (tmp_path / "made-evaluation" / "scores.json").read_text()
     assert found["ssim"] == pytest.approx(1, abs=1e-5)
     assert found["lab a"] == 1
     assert found["coverage share"] == 1

@@ -74,7 +74,7 @@ def frechet(one: Moments, other: Moments) -> float:
     inner = np.linalg.eigvalsh(root @ second @ root)
     cross = np.sqrt(np.clip(inner, 0, None)).sum()
     apart = float(np.square(one.mean - other.mean).sum())
-    return apart + float(np.trace(first) + np.trace(second)) - 2 * float(cross)
+    return max(apart + float(np.trace(first) + np.trace(second)) - 2 * float(cross), 0.0)  # rounding can pass 0
 
 
 def frechet_of(one: Features, other: Features) -> float:

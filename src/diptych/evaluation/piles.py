@@ -89,7 +89,7 @@ class FeaturePiles(Gathering):
             len(outputs), lambda chosen: distribution.frechet_of(outputs[chosen], targets[chosen]), times=50
         )
         low, high = bootstrap.interval(again - again.mean())
-        return max(value + low, 0.0), value + high
+        return max(value + low, 0.0), max(value + high, 0.0)
 
     def notes(self) -> list[str]:
         count, size = self.moments[0].count, spec_of(self.network).features

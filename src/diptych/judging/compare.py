@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from diptych.errors import UsageError
 from diptych.evaluation import bootstrap
 from diptych.evaluation.metrics import PICTURE_METRICS, Example
 from diptych.files import write_text
-from diptych.judging.judge import CAPTION, Result, as_csv, row_of
+from diptych.judging.judge import CAPTION, Result, as_csv, finite, row_of
 from diptych.judging.subjects import Subject, spread
 
 SHOWN = 8  # pictures on the sheet
@@ -123,12 +123,15 @@ def keep(results: Sequence[Result], folder: Path, sheet: npt.NDArray[np.uint8] |
     """``compare.json``, ``compare.csv`` and the sheet."""
     names = names_of(results)
     paired = {
-        name: [vars(difference) for difference in differences(results[0], other)]
+        name: [asdict(difference) for difference in differences(results[0], other)]
         for name, other in zip(names[1:], results[1:], strict=True)
     }
     whole = {
         "protocol": results[0].protocol,
-        "scores": {name: [vars(score) for score in result.scores] for name, result in zip(names, results, strict=True)},
+        "scores": {
+            name: [finite(asdict(score)) for score in result.scores]
+            for name, result in zip(names, results, strict=True)
+        },
         "against": names[0],
         "differences": paired,
     }

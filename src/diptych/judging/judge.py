@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from diptych import __version__, formats
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, UsageError
+from diptych.evaluation import needs as need
 from diptych.evaluation.evaluate import Verdict, choose, evaluate
 from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, Score
 from diptych.evaluation.piles import as_bytes
@@ -43,6 +45,8 @@ class Result:
 def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
     """Evaluate every picture of a subject, with progress."""
     means = replace(subject.means, network=network) if network else subject.means
+    if network and (why := need.network(means)):
+        raise UsageError(f"--network {network} cannot be used: {why}.")
     metrics, notes = choose(wanted, means)
     began = time.perf_counter()
 
@@ -109,7 +113,7 @@ def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = Non
         "diptych": __version__,
         "name": result.name,
         "protocol": result.protocol,
-        "scores": [asdict(score) for score in result.scores],
+        "scores": [finite(asdict(score)) for score in result.scores],
         "notes": result.notes,
     }
     write_text(folder / "scores.json", json.dumps(whole, indent=2) + "\n")
@@ -123,6 +127,15 @@ def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = Non
     write_text(folder / "pictures.csv", as_csv(per_picture))
     if sheet is not None:
         formats.write(folder / "sheet.png", sheet)
+
+
+def finite(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no infinity (the PSNR of equal pictures): null stands for it."""
+    return {key: None if isinstance(value, float) and math.isinf(value) else value for key, value in values.items()}
+
+
+def score_from(entry: dict[str, Any]) -> Score:
+    return Score(**{key: math.inf if value is None else value for key, value in entry.items()})
 
 
 def as_csv(rows: Sequence[Sequence[str]]) -> str:
@@ -142,7 +155,7 @@ def kept(folder: Path) -> Result:
         with open(folder / "pictures.csv", encoding="utf-8", newline="") as file:
             head, *rows = csv.reader(file)
         columns = {name: [float(row[place]) for row in rows] for place, name in enumerate(head) if place}
-        scores = [Score(**score) for score in whole["scores"]]
+        scores = [score_from(entry) for entry in whole["scores"]]
         return Result(whole["name"], whole["protocol"], scores, [row[0] for row in rows], columns, whole["notes"])
     except FileNotFoundError as problem:
         raise DiptychError(f"{folder} holds no evaluation: there is no {Path(problem.filename).name}.") from None

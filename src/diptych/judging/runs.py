@@ -38,6 +38,7 @@ def made_elsewhere(
 
 
 def place_of(run: Path, request: Request, subject: Subject) -> Path:
-    """RUN/evaluation/SPLIT-CHECKPOINT, with the way where there are two."""
-    parts = [subject.protocol["split"], step_of(run, request.checkpoint), request.way]
+    """RUN/evaluation/SPLIT-CHECKPOINT, with the data where it is not the run's own, and the way where there are two."""
+    data = Path(request.data).name if request.data else ""
+    parts = [data, subject.protocol["split"], step_of(run, request.checkpoint), request.way]
     return run / "evaluation" / "-".join(filter(None, parts))

@@ -119,7 +119,7 @@ def score_row(score: Mapping[str, Any]) -> str:
     low, high = score.get("low"), score.get("high")
     interval = f"{low:.4g} to {high:.4g}" if isinstance(low, float) and isinstance(high, float) and low != high else ""
     value = score.get("value")
-    number = f"{value:.4g}" if isinstance(value, int | float) else escape(str(value))
+    number = f"{value:.4g}" if isinstance(value, int | float) else "infinite" if value is None else escape(str(value))
     remarks = "; ".join(str(score[key]) for key in ("network", "note") if score.get(key))
     cells = (escape(str(score.get("metric"))), number, interval, escape(str(score.get("better"))), escape(remarks))
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

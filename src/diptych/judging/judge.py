@@ -135,7 +135,8 @@ def finite(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def score_from(entry: dict[str, Any]) -> Score:
-    return Score(**{key: math.inf if value is None else value for key, value in entry.items()})
+    values: dict[str, Any] = {key: math.inf if value is None else value for key, value in entry.items()}
+    return Score(**values)
 
 
 def as_csv(rows: Sequence[Sequence[str]]) -> str:

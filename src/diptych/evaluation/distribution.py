@@ -128,9 +128,9 @@ def density_coverage(outputs: Features, targets: Features, neighbours: int = 5) 
     radii, nearest, inside = [], [], 0.0
     for start in range(0, len(targets), ROWS):
         rows = targets[start : start + ROWS].double()
-        within = torch.cdist(rows, targets.double(), compute_mode="donot_use_mm_for_euclid_dist")
+        within = torch.cdist(rows, targets.double())
         radius = within.kthvalue(neighbours + 1, dim=1).values  # the first is the target itself
-        across = torch.cdist(rows, outputs.double(), compute_mode="donot_use_mm_for_euclid_dist")
+        across = torch.cdist(rows, outputs.double())
         inside += float((across < radius[:, None]).sum())
         radii.append(radius)
         nearest.append(across.min(1).values)

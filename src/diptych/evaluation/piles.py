@@ -19,6 +19,8 @@ from diptych.evaluation.segmentation import Segmenter
 
 KEPT = 10_000
 """Feature vectors (or other small things a picture) kept for resampling; of more pictures, the first ones."""
+RESAMPLED = 600
+"""Pictures up to which Frechet's interval is resampled; with more it would take minutes, and is narrow."""
 
 
 class Pile(Protocol):
@@ -83,7 +85,7 @@ class FeaturePiles(Gathering):
 
     def frechet_interval(self, outputs: Tensor, targets: Tensor, value: float) -> tuple[float, float]:
         """Resampled sets are less varied than the whole and so lie further apart; their spread is moved to the value."""
-        if len(outputs) > 2000:  # the resampling would take long, and the interval is narrow
+        if len(outputs) > RESAMPLED:
             return value, value
         again = bootstrap.of_statistic(
             len(outputs), lambda chosen: distribution.frechet_of(outputs[chosen], targets[chosen]), times=50

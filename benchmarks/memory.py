@@ -6,7 +6,6 @@ Usage: python benchmarks/memory.py [--steps 2000] [--device cuda]
 import argparse
 import sys
 from itertools import repeat
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -14,18 +13,12 @@ from rich.table import Table
 
 from diptych.images import Batch
 from diptych.recipe import Recipe
-from diptych.training.estimate import peak
+from diptych.training.estimate import held, peak
 from diptych.training.loop import Trainer
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
 
 MIB = 2**20
-
-
-def held() -> float:
-    """Bytes that this process holds now; where the system does not tell, its peak."""
-    status = Path("/proc/self/statm")
-    return int(status.read_text().split()[1]) * 4096.0 if status.exists() else peak()
 
 
 def main() -> None:

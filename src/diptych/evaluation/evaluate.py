@@ -13,7 +13,7 @@ from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, P
 from diptych.evaluation.needs import Means
 from diptych.evaluation.piles import Diversity, FeaturePiles, Lab, Pile, Segmented
 
-DEFAULT = ("l1", "psnr", "ssim", "ms-ssim", "perceptual", "frechet", "kernel", "coverage", "lab")
+USUAL = ("l1", "psnr", "ssim", "ms-ssim", "perceptual", "frechet", "kernel", "coverage", "lab")
 TEXTURES = ("sharpness", "checkerboard", "diversity")
 
 
@@ -46,7 +46,7 @@ def choose(wanted: Sequence[str], means: Means) -> tuple[list[str], list[str]]:
             if why := lacking(name, means):
                 raise UsageError(f"{name} cannot be computed: {why}.")
         return list(wanted), []
-    usual = [*DEFAULT, *TEXTURES, *(["fcn"] if means.labels else [])]
+    usual = [*USUAL, *TEXTURES, *(["fcn"] if means.labels else [])]
     left_out = {name: lacking(name, means) for name in usual}
     notes = [f"{name} is left out: {why}." for name, why in left_out.items() if why]
     return [name for name in usual if not left_out[name]], notes

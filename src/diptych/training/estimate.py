@@ -2,6 +2,7 @@
 
 import sys
 import time
+from pathlib import Path
 
 import torch
 
@@ -52,3 +53,9 @@ def peak() -> float:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+
+
+def held() -> float:
+    """Bytes that this process holds now; where the system does not tell, its peak."""
+    status = Path("/proc/self/statm")
+    return int(status.read_text().split()[1]) * 4096.0 if status.exists() else peak()

@@ -11,13 +11,8 @@ from diptych.data import open_dataset
 from diptych.data.catalog import get
 from diptych.data.openmoji import ATTRIBUTION, TONES
 from diptych.evaluation import paired
+from diptych.judging.ablate import trained
 from diptych.recipe import read
-from diptych.training.interrupts import stop_on_signals
-from diptych.training.loop import train
-from diptych.training.memory import keep_freed_memory
-from diptych.training.processes import join
-from diptych.training.run import Run
-from diptych.training.watch import Watch
 from diptych.translator import Translator
 
 RECIPE = "pix2pix-openmoji-small"
@@ -27,7 +22,6 @@ SCORES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"L1": paired.l1, "PSNR"
 
 def show(folder: Path, steps: int = 0) -> int:
     """Train both, print the scores, write the sheet; 130 when interrupted."""
-    keep_freed_memory()
     data = read(RECIPE).data
     print("Drawing OpenMoji outlines and drawings ...")
     get(data.folder)
@@ -38,7 +32,7 @@ def show(folder: Path, steps: int = 0) -> int:
     }
     for name, (place, overrides) in runs.items():
         print(f"\nTraining {name}: diptych train {RECIPE} {' '.join(overrides)} --out {place}")
-        if not finished(place, overrides):
+        if not trained(read(RECIPE, overrides), place):
             print("Saved. The same command goes on from here.")
             return 130
     translators = {name: Translator.load(place) for name, (place, _) in runs.items()}
@@ -51,17 +45,6 @@ def show(folder: Path, steps: int = 0) -> int:
     print(f"\nContact sheet (outline | L1 + cGAN | L1 alone | drawing): {place}")
     print(ATTRIBUTION, end="")
     return 0
-
-
-def finished(place: Path, overrides: list[str]) -> bool:
-    """Train to the end; False when interrupted."""
-    recipe = read(RECIPE, overrides)
-    processes = join(recipe.training.device)
-    with Run(place, recipe) as run:
-        watch = Watch(run, processes)
-        stop_on_signals(watch.interrupt)
-        train(recipe, run, processes, watch)
-    return not watch.interrupted
 
 
 def chosen(names: list[str]) -> set[int]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from diptych.errors import DiptychError
 from diptych.evaluation import segmentation
 from diptych.evaluation.labels import Confusion, agreement
 from diptych.evaluation.segmentation import Plan, fingerprint, trained
@@ -54,6 +55,24 @@ def test_fingerprints_tell_data_and_plans_apart() -> None:
     assert fingerprint(PLAN, 16, example) != fingerprint(PLAN, 15, example)
     assert fingerprint(PLAN, 16, example) != fingerprint(Plan(2, steps=31), 16, example)
     assert fingerprint(PLAN, 16, example) != fingerprint(PLAN, 16, lambda number: example(number + 1))
+
+
+def test_class_maps_of_any_size(tmp_path: Path) -> None:
+    """Maps of several sizes are learnt together; one beyond what the segmenter sees is judged at its own size."""
+
+    def mixed(number: int) -> Example:
+        picture, classes = example(number)
+        return (picture, classes) if number % 2 else (picture, classes[::2, ::2].copy())
+
+    segmenter = trained(Plan(2, steps=2), 16, mixed, tmp_path, lambda _: None)
+    assert segmenter(example(0)[0], (700, 1100)).shape == (700, 1100)
+    assert segmentation.seen_size((700, 1100)) == (326, 512)
+    assert segmentation.seen_size((30, 40)) == (30, 40)
+
+
+def test_a_class_too_many_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DiptychError, match="holds class 1, and there are 1 classes; give --classes 2, or --ignore 1"):
+        trained(Plan(1, steps=2), 16, example, tmp_path, lambda _: None)
 
 
 def test_logits_have_the_size_of_the_picture() -> None:

@@ -15,7 +15,7 @@ from diptych.evaluation.colour import LabHistograms, intersection
 from diptych.evaluation.features import features, spec_of
 from diptych.evaluation.labels import ClassMap, Confusion, agreement
 from diptych.evaluation.metrics import Example, Score
-from diptych.evaluation.segmentation import Segmenter
+from diptych.evaluation.segmentation import Segmenter, resized_classes
 
 KEPT = 10_000
 """Feature vectors (or other small things a picture) kept for resampling; of more pictures, the first ones."""
@@ -170,12 +170,11 @@ class Segmented:
             self.real.add(example.labels, self.classes_of(example.target_rgb[0], example.labels))
 
     def classes_of(self, picture: Tensor, labels: ClassMap) -> ClassMap:
+        size = (labels.shape[0], labels.shape[1])
         if self.direct is not None:
-            found = torch.from_numpy(self.direct(picture))[None, None].float()
-            sized: ClassMap = functional.interpolate(found, labels.shape, mode="nearest")[0, 0].numpy().astype(np.uint8)
-            return sized
+            return resized_classes(self.direct(picture), size)
         assert self.segmenter is not None
-        return self.segmenter(picture, (labels.shape[0], labels.shape[1]))
+        return self.segmenter(picture, size)
 
     def scores(self) -> list[Score]:
         network = "nearest class colour" if self.direct is not None else "FCN on efficientnet-lite0"

@@ -28,6 +28,7 @@ Labelled = Callable[[int], tuple[Tensor, ClassMap]]
 """A picture by its number: RGB (3, H, W) in [-1, 1] at the translator's size, and its class map at its own size."""
 BATCH = 8
 RATE = 1e-3
+LONGEST = 512  # side at which the segmenter sees pictures; larger class maps are judged at their own size all the same
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,26 @@ class Plan:
         return f"FCN on EfficientNet-Lite0, {self.classes} classes, {self.steps} steps of {BATCH}, seed {self.seed}"
 
 
-def enlarged(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    """(3, H, W) to the size of the class map."""
+def seen_size(size: tuple[int, int]) -> tuple[int, int]:
+    """The size at which a picture with a class map of ``size`` is shown to the segmenter."""
+    share = min(1.0, LONGEST / max(size))
+    return max(round(size[0] * share), 1), max(round(size[1] * share), 1)
+
+
+def resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    """(3, H, W) to another size."""
     if tuple(picture.shape[-2:]) == size:
         return picture
     return functional.interpolate(picture[None], size, mode="bilinear", align_corners=False)[0]
+
+
+def resized_classes(classes: ClassMap, size: tuple[int, int]) -> ClassMap:
+    """A class map to another size, each pixel from the nearest."""
+    if classes.shape == size:
+        return classes
+    whole = torch.from_numpy(np.ascontiguousarray(classes))[None, None].float()
+    found: ClassMap = functional.interpolate(whole, size, mode="nearest-exact")[0, 0].numpy().astype(np.uint8)
+    return found
 
 
 class Segmenter:
@@ -57,8 +73,8 @@ class Segmenter:
 
     def __call__(self, picture: Tensor, size: tuple[int, int]) -> ClassMap:
         """RGB (3, H, W) in [-1, 1] to a class map of ``size``."""
-        classes: ClassMap = self.network.classes(enlarged(picture, size)[None])[0].numpy().astype(np.uint8)
-        return classes
+        found = self.network.classes(resized(picture, seen_size(size))[None])[0]
+        return resized_classes(found.numpy().astype(np.uint8), size)
 
 
 def trained(plan: Plan, count: int, read: Labelled, cache: Path, say: Say) -> Segmenter:
@@ -73,7 +89,6 @@ def trained(plan: Plan, count: int, read: Labelled, cache: Path, say: Say) -> Se
             place.unlink()
     say(f"Training the segmenter on {count} real pictures ({plan.words()}); it is kept for the next time ...")
     train(network, plan, count, read, say)
-    cache.mkdir(parents=True, exist_ok=True)
     checkpoints.save(place, network.state_dict(), {"steps": plan.steps})
     return Segmenter(network)
 
@@ -108,7 +123,7 @@ def train(network: FCN, plan: Plan, count: int, read: Labelled, say: Say) -> Non
         if len(order) < BATCH:
             order = np.concatenate([order, rng.permutation(count)])
         chosen, order = order[:BATCH], order[BATCH:]
-        pictures, classes = batch_of(read, chosen, rng)
+        pictures, classes = batch_of(read, chosen, rng, plan.classes)
         logits = network(pictures.contiguous(memory_format=torch.channels_last))
         loss = functional.cross_entropy(logits, classes, ignore_index=IGNORED)
         optimiser.zero_grad()
@@ -117,25 +132,30 @@ def train(network: FCN, plan: Plan, count: int, read: Labelled, say: Say) -> Non
         schedule.step()
         if step % 50 == 0 or step == plan.steps:
             rate = step / (time.perf_counter() - began)
-            say(
-                f"segmenter: step {step}/{plan.steps}  {rate:.2f} steps/s  left {(plan.steps - step) / rate:.0f} s  loss {loss.item():.3f}"
-            )
+            left = (plan.steps - step) / rate
+            say(f"segmenter: step {step}/{plan.steps}  {rate:.2f} steps/s  left {left:.0f} s  loss {loss.item():.3f}")
 
 
-def batch_of(read: Labelled, chosen: npt.NDArray[np.intp], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Pictures enlarged to their class maps, each mirrored with probability 0.5.
+def batch_of(
+    read: Labelled, chosen: npt.NDArray[np.intp], rng: np.random.Generator, count: int
+) -> tuple[Tensor, Tensor]:
+    """Pictures and class maps at the size of the first map, each mirrored with probability 0.5.
 
     Raises:
-        DiptychError: when class maps differ in size.
+        DiptychError: when a map holds a class that is none of the ``count``.
     """
     pictures, maps = [], []
-    for index in chosen:
-        picture, classes = read(int(index))
-        picture = enlarged(picture, (classes.shape[0], classes.shape[1]))
+    examples = [read(int(index)) for index in chosen]
+    size = seen_size((examples[0][1].shape[0], examples[0][1].shape[1]))
+    for original, own in examples:
+        if (strange := own[(own >= count) & (own != IGNORED)]).size:
+            raise DiptychError(
+                f"a class map holds class {strange.max()}, and there are {count} classes; give --classes {strange.max() + 1}, "
+                f"or --ignore {strange.max()}."
+            )
+        picture, classes = resized(original, size), resized_classes(own, size)
         if rng.random() < 0.5:
             picture, classes = picture.flip(-1), classes[:, ::-1]
         pictures.append(picture)
         maps.append(torch.from_numpy(np.ascontiguousarray(classes)).long())
-    if len({tuple(one.shape) for one in maps}) > 1:
-        raise DiptychError("the class maps have several sizes; a segmenter needs them all of one.")
     return torch.stack(pictures), torch.stack(maps)

@@ -135,7 +135,6 @@ def keep(results: Sequence[Result], folder: Path, sheet: npt.NDArray[np.uint8] |
         "against": names[0],
         "differences": paired,
     }
-    folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "compare.json", json.dumps(whole, indent=2) + "\n")
     write_text(folder / "compare.csv", as_csv(rows_of(results)))
     if sheet is not None:

@@ -105,10 +105,6 @@ def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = Non
     Raises:
         DiptychError: when it cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise DiptychError(f"{folder} cannot be made: {problem.strerror}; name another with --out.") from None
     whole = {
         "diptych": __version__,
         "name": result.name,

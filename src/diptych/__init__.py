@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from diptych.errors import DiptychError, UsageError
+    from diptych.evaluation.pictures import judge
     from diptych.images import Batch, Kind
     from diptych.recipe import Recipe
     from diptych.training.loop import train_folder as train
@@ -22,10 +23,11 @@ HOMES = {
     "Recipe": "diptych.recipe",
     "Translator": "diptych.translator",
     "UsageError": "diptych.errors",
+    "judge": "diptych.evaluation.pictures",
     "train": "diptych.training.loop:train_folder",
 }
 
-__all__ = ["Batch", "DiptychError", "Kind", "Recipe", "Translator", "UsageError", "__version__", "train"]
+__all__ = ["Batch", "DiptychError", "Kind", "Recipe", "Translator", "UsageError", "__version__", "judge", "train"]
 
 
 def __getattr__(name: str) -> Any:

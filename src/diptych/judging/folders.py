@@ -9,6 +9,7 @@ from diptych.data import DataSettings
 from diptych.errors import DiptychError
 from diptych.evaluation.metrics import Example, as_rgb
 from diptych.evaluation.needs import Means
+from diptych.evaluation.pictures import size_of
 from diptych.images import Kind, Stored
 from diptych.judging.subjects import Ground, Subject, spread
 
@@ -129,7 +130,3 @@ def read_picture(path: Path, kind: Kind) -> tuple[Tensor, Tensor]:
     stored: Stored = formats.read(path, kind)
     tensor = kind.to_tensor(stored)
     return tensor[None], as_rgb(kind.preview(tensor))
-
-
-def size_of(picture: Tensor) -> str:
-    return f"{picture.shape[-1]}x{picture.shape[-2]}"

@@ -1,0 +1,83 @@
+"""Judging from Python: any iterable of pictures."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, zip_longest
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from diptych.errors import UsageError
+from diptych.evaluation.evaluate import Verdict, choose, evaluate
+from diptych.evaluation.metrics import Example, as_rgb, chosen
+from diptych.evaluation.needs import NETWORK, Means
+from diptych.formats import from_array, from_pillow
+from diptych.images import Kind
+
+
+def judge(
+    outputs: Iterable[Any],
+    targets: Iterable[Any] | None = None,
+    metrics: str = "l1,psnr,ssim,perceptual",
+    *,
+    kind: Kind | None = None,
+    network: str = NETWORK,
+) -> Verdict:
+    """Judge pictures, one after another, so that any number of them may come from a generator.
+
+    Args:
+        outputs: PIL or numpy pictures, (H, W) or (H, W, C), of the kind.
+        targets: as many of the same sizes; None for metrics that need none.
+        metrics: names as for ``diptych evaluate``, with commas.
+        kind: what the pictures are; None = 8-bit RGB.
+        network: of frechet, kernel and coverage.
+
+    Returns:
+        ``scores`` with 95 % intervals, and ``pictures``, a value a picture by metric.
+
+    Raises:
+        UsageError: when a metric is not known or cannot be had, or the two do not match.
+    """
+    pictured = examples(outputs, targets, kind or Kind())
+    first = next(pictured, None)
+    if first is None:
+        raise UsageError("there is no picture to judge.")
+    means = Means(
+        paired=targets is not None, targets=targets is not None, side=min(first.output.shape[-2:]), network=network
+    )
+    names, _ = choose(chosen(metrics), means)
+    return evaluate(chain([first], pictured), names, means)
+
+
+def examples(outputs: Iterable[Any], targets: Iterable[Any] | None, kind: Kind) -> Iterator[Example]:
+    missing = object()
+    if targets is None:
+        for number, picture in enumerate(outputs):
+            output = tensor_of(picture, kind)
+            yield Example(str(number), output, as_rgb(kind.preview(output[0])))
+        return
+    for number, (made, real) in enumerate(zip_longest(outputs, targets, fillvalue=missing)):
+        if made is missing or real is missing:
+            raise UsageError(
+                f"there are more {'targets' if made is missing else 'outputs'} than the other, after {number}."
+            )
+        output, target = tensor_of(made, kind), tensor_of(real, kind)
+        if output.shape != target.shape:
+            raise UsageError(
+                f"output {number} is {size_of(output)} and its target {size_of(target)}; resize one of them."
+            )
+        seen = [as_rgb(kind.preview(picture[0])) for picture in (output, target)]
+        yield Example(str(number), output, seen[0], target, seen[1])
+
+
+def tensor_of(picture: Any, kind: Kind) -> Tensor:
+    if isinstance(picture, np.ndarray):
+        return kind.to_tensor(from_array(picture, kind))[None]
+    if isinstance(picture, Image.Image):
+        return kind.to_tensor(from_pillow(picture, kind))[None]
+    raise UsageError(f"a picture is a PIL image or a numpy array, not {type(picture).__name__}.")
+
+
+def size_of(picture: Tensor) -> str:
+    return f"{picture.shape[-1]}x{picture.shape[-2]}"

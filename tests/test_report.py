@@ -182,6 +182,7 @@ def test_open_shows_the_page(run: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("webbrowser.open", shown.append)
     assert cli.call(["report", str(run), "--open"]) == 0
     assert shown == [(run / "report.html").resolve().as_uri()]
+    assert cli.call(["train", "pix2pix", "training.report=false", "--open"]) == 2
 
 
 @pytest.fixture

@@ -43,6 +43,8 @@ def show(folder: Path, steps: int = 0) -> int:
     for name, (l1, psnr, ssim) in table.items():
         print(f"  {name:42}{l1:8.4f}{psnr:10.2f}{ssim:9.3f}")
     print(f"\nContact sheet (outline | L1 + cGAN | L1 alone | drawing): {place}")
+    if (folder / "l1-cgan" / "report.html").is_file():
+        print(f"The whole run as a page for the browser: {folder / 'l1-cgan' / 'report.html'}")
     print(ATTRIBUTION, end="")
     return 0
 

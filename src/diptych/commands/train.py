@@ -6,6 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from diptych.errors import UsageError
+
 
 def train(
     recipe: str,
@@ -41,6 +43,8 @@ def train(
 
     keep_freed_memory()
     settings = read(recipe, overrides)
+    if open_report and not settings.training.report:
+        raise UsageError("--open shows the report, and training.report is false; leave one of them away.")
     folder = out or Path("runs") / settings.name
     processes = join(settings.training.device)
     try:

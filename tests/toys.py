@@ -13,6 +13,7 @@ from diptych.training.run import Run
 from diptych.training.watch import Watch
 
 TINY = {
+    "travelgan": ["options.width=4", "options.latent=8", "data.task=unpaired", "training.batch_size=2"],
     "pix2pix": ["options.width=4", "options.discriminator_width=4", "options.discriminator_layers=1"],
     "cyclegan": [
         "options.width=4",

@@ -17,6 +17,7 @@ from diptych.systems.pix2pix import Pix2PixOptions, depth_for
 
 SMALL: dict[str, dict[str, Any]] = {
     "pix2pix": {"width": 4, "discriminator_width": 4, "discriminator_layers": 1},
+    "travelgan": {"width": 4, "latent": 8},
     "cyclegan": {"width": 4, "discriminator_width": 4, "discriminator_layers": 1, "blocks": 1, "pool": 3},
 }
 
@@ -54,6 +55,8 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     *[("pix2pix", {"adversary": adversary}) for adversary in ("least-squares", "hinge", "wasserstein")],
     ("pix2pix", {"generator": "resnet", "blocks": 1, "norm": "instance"}),
     ("pix2pix", {"generator": "encoder-decoder", "upsample": "resize"}),
+    ("travelgan", {}),
+    ("travelgan", {"margin_on": "length", "adversary": "hinge"}),
     ("cyclegan", {}),
     ("cyclegan", {"identity": 0.5, "order": "four-step"}),
     ("cyclegan", {"adversary": "vanilla", "pool": 0, "norm": "batch"}),

@@ -19,7 +19,7 @@ def nothing_stays_deterministic() -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
 
 
-@pytest.mark.parametrize("system", ["pix2pix", "cyclegan"])
+@pytest.mark.parametrize("system", ["pix2pix", "cyclegan", "travelgan"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_deterministic_run_is_resumed_bitwise(system: str, precision: str, toy_pairs: Path, tmp_path: Path) -> None:
     words = (f"training.precision={precision}", "training.device=cuda", "training.deterministic=true")
@@ -31,7 +31,7 @@ def test_a_deterministic_run_is_resumed_bitwise(system: str, precision: str, toy
     assert_equal(weights(straight), weights(resumed))
 
 
-@pytest.mark.parametrize("system", ["pix2pix", "cyclegan"])
+@pytest.mark.parametrize("system", ["pix2pix", "cyclegan", "travelgan"])
 def test_the_first_losses_are_those_of_a_processor(system: str, toy_pairs: Path, tmp_path: Path) -> None:
     found = {}
     for device in ("cpu", "cuda"):

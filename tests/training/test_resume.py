@@ -31,6 +31,8 @@ EVERYTHING = (
         ("pix2pix", ()),
         ("pix2pix", EVERYTHING),
         ("cyclegan", ("training.average=0.9",)),
+        ("travelgan", ()),
+        ("travelgan", ("options.fresh=true", "training.batch_size=4")),
         ("cyclegan", ('options.order="four-step"', "training.batch_size=2")),
     ],
 )

@@ -8,12 +8,14 @@ from torch import nn
 from diptych.networks.blocks import initialise
 from diptych.networks.discriminators import PatchGAN
 from diptych.networks.resnet import ResNet
+from diptych.networks.travelgan import TravelUNet
 from diptych.networks.unet import UNet
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "unet": UNet,
     "resnet": ResNet,
     "patchgan": PatchGAN,
+    "travel-unet": TravelUNet,
 }
 
 
@@ -28,4 +30,4 @@ class NetworkSpec:
         return NETWORKS[self.name](**self.arguments)
 
 
-__all__ = ["NETWORKS", "NetworkSpec", "PatchGAN", "ResNet", "UNet", "initialise"]
+__all__ = ["NETWORKS", "NetworkSpec", "PatchGAN", "ResNet", "TravelUNet", "UNet", "initialise"]

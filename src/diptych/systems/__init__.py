@@ -3,10 +3,12 @@
 from diptych.systems.cyclegan import CycleGAN
 from diptych.systems.pix2pix import Pix2Pix
 from diptych.systems.system import Exit, Losses, System
+from diptych.systems.travelgan import TraVelGAN
 
 SYSTEMS: dict[str, type[System]] = {
     "pix2pix": Pix2Pix,
     "cyclegan": CycleGAN,
+    "travelgan": TraVelGAN,
 }
 
-__all__ = ["SYSTEMS", "CycleGAN", "Exit", "Losses", "Pix2Pix", "System"]
+__all__ = ["SYSTEMS", "CycleGAN", "Exit", "Losses", "Pix2Pix", "System", "TraVelGAN"]

@@ -1,0 +1,150 @@
+"""TraVelGAN: unpaired translation by transformation vectors (Amodio and Krishnaswamy, CVPR 2019, arXiv 1902.09631).
+
+No cycle and no way back is needed: a siamese network places pictures in a space, and the generator must keep the vectors
+between them. Built is the authors' code: cross-entropy, one joint update for both generators and the siamese network, the
+margin on the squared length, every ordered pair of the batch. ``margin_on = "length"`` is the paper's formula, and
+``adversary = "hinge"`` that of a later port. In the authors' code the two updates of a step see different pictures;
+``fresh`` gives the first half of a batch to the discriminators and the second to the generators, and off, the default, both
+see all of it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from diptych.errors import UsageError
+from diptych.images import Batch
+from diptych.losses import ADVERSARIES
+from diptych.networks import NetworkSpec
+from diptych.networks.travelgan import Siamese, WholeDiscriminator, halvings
+from diptych.systems.system import Exit, Losses, System, accuracy
+
+
+@dataclass(frozen=True)
+class TraVelGANOptions:
+    """The [options] table of a TraVelGAN recipe; the defaults are the authors' code's."""
+
+    travel: float = 10.0  # weight of the three siamese terms
+    margin: float = 10.0  # that real pictures must keep from each other
+    margin_on: Literal["squared", "length"] = "squared"
+    angle: float = 1.0  # of the cosine term, relative to ``travel``
+    length: float = 1.0  # of the squared difference, relative to ``travel``
+    adversary: Literal["vanilla", "least-squares", "hinge"] = "vanilla"
+    width: int = 64
+    latent: int = 1000  # dimensions of the siamese space
+    fresh: bool = False  # the two updates of a step see different halves of the batch
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.latent < 1:
+            raise UsageError("options.width and options.latent must be at least 1.")
+        if min(self.travel, self.margin, self.angle, self.length) < 0:
+            raise UsageError("options.travel, margin, angle and length may not be negative.")
+
+
+class Travel(NamedTuple):
+    """The three terms of one direction, each a scalar."""
+
+    margin: Tensor
+    length: Tensor
+    angle: Tensor
+
+
+def travel_terms(real: Tensor, fake: Tensor, margin: float, squared: bool = True) -> Travel:
+    """Means over all ordered pairs of a batch, as cyclic shifts.
+
+    Args:
+        real, fake: (batch, latent), points of pictures and of their translations.
+        margin: under which vectors between real pictures are pushed apart.
+        squared: whether the margin is on the squared length (authors' code) or on the length (paper).
+    """
+    real, fake, shifts = real.float(), fake.float(), range(1, len(real))
+    vectors = torch.cat([real - real.roll(shift, 0) for shift in shifts])
+    moved = torch.cat([fake - fake.roll(shift, 0) for shift in shifts])
+    far = vectors.square().sum(1) if squared else vectors.norm(dim=1)
+    return Travel(
+        functional.relu(margin - far).mean(),
+        (vectors - moved).square().mean(),
+        -functional.cosine_similarity(vectors, moved, dim=1).mean(),
+    )
+
+
+class TraVelGAN(System):
+    """Two generators and the siamese network in one side, two discriminators in the other."""
+
+    Options = TraVelGANOptions
+
+    def __init__(self, options: TraVelGANOptions, channels_in: int, channels_out: int, size: tuple[int, int]) -> None:
+        super().__init__(options, channels_in, channels_out, size)
+        if min(size) < 16:
+            raise UsageError(f"TraVelGAN needs data.crop_size of 16 or more, not {size[0]}x{size[1]}.")
+        self.options = options
+        self.adversary = ADVERSARIES[options.adversary]
+        shape = {"depth": halvings(min(size), 8), "width": options.width}
+        self.specs = {
+            "a_to_b": NetworkSpec("travel-unet", {"channels_in": channels_in, "channels_out": channels_out, **shape}),
+            "b_to_a": NetworkSpec("travel-unet", {"channels_in": channels_out, "channels_out": channels_in, **shape}),
+        }
+        siamese = Siamese(channels_in, channels_out, size=size, width=options.width, latent=options.latent)
+        self.generator = nn.ModuleDict({way: spec.build() for way, spec in self.specs.items()} | {"siamese": siamese})
+        self.discriminator = nn.ModuleDict(
+            {
+                name: WholeDiscriminator(channels, size=size, width=options.width)
+                for name, channels in (("a", channels_in), ("b", channels_out))
+            }
+        )
+        self.sides = ("discriminator", "generator")
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
+        judged, translated = self.halves(batch)
+        fake_b, fake_a = self.translated(judged)
+        right = {}
+        terms = {}
+        for name, real, fake in (("a", judged.source, fake_a), ("b", judged.target, fake_b)):
+            logits_real, logits_fake = self.discriminator[name](real), self.discriminator[name](fake)
+            terms[name] = 0.25 * self.adversary.discriminator(logits_real, logits_fake)
+            right[f"accuracy_{name}"] = accuracy(self.options.adversary, logits_real, logits_fake)["accuracy"]
+        yield Losses("discriminator", terms, right)
+        if self.options.fresh:
+            fake_b, fake_a = self.translated(translated)
+        yield Losses("generator", self.generator_terms(translated, fake_b, fake_a))
+
+    def halves(self, batch: Batch) -> tuple[Batch, Batch]:
+        """The pictures of the discriminators' update and of the generators'."""
+        count = len(batch.source)
+        least = 4 if self.options.fresh else 2
+        if count < least:
+            raise UsageError(
+                f"TraVelGAN compares the pictures of a batch; set training.batch_size to {least} or more, not {count}."
+            )
+        if not self.options.fresh:
+            return batch, batch
+        middle = count // 2
+        return Batch(*(side[:middle] for side in batch)), Batch(*(side[middle:] for side in batch))
+
+    def translated(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        return self.generator["a_to_b"](batch.source), self.generator["b_to_a"](batch.target)
+
+    def generator_terms(self, batch: Batch, fake_b: Tensor, fake_a: Tensor) -> dict[str, Tensor]:
+        options, siamese = self.options, self.generator["siamese"]
+        ways = [
+            travel_terms(siamese(real, home), siamese(fake, away), options.margin, options.margin_on == "squared")
+            for real, fake, home, away in ((batch.source, fake_b, "a", "b"), (batch.target, fake_a, "b", "a"))
+        ]
+        margin, length, angle = (0.5 * (one + other) for one, other in zip(*ways, strict=True))
+        return {
+            "adversarial_a_to_b": self.adversary.generator(self.discriminator["b"](fake_b)),
+            "adversarial_b_to_a": self.adversary.generator(self.discriminator["a"](fake_a)),
+            "margin": options.travel * margin,
+            "length": options.travel * options.length * length,
+            "angle": options.travel * options.angle * angle,
+        }
+
+    def translators(self) -> dict[str, Exit]:
+        return {
+            "a-to-b": Exit("generator.a_to_b", self.specs["a_to_b"]),
+            "b-to-a": Exit("generator.b_to_a", self.specs["b_to_a"], reverse=True),
+        }

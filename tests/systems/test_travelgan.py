@@ -110,7 +110,7 @@ def test_a_step_written_out() -> None:
     for (name, one), (_, other) in zip(ours.named_parameters(), hand.named_parameters(), strict=True):
         # A norm takes the bias before it out again: its gradient is rounding, and large where a norm stretches a lot.
         near = 2e-3 if name.endswith(".bias") else 2e-5
-        torch.testing.assert_close(one, other, atol=near, rtol=1e-3, msg=lambda words, name=name: f"{name}: {words}")
+        torch.testing.assert_close(one, other, atol=near, rtol=1e-3, msg=name)
 
 
 def test_the_margin_teaches_the_siamese_network_only() -> None:

@@ -109,7 +109,7 @@ def test_a_step_written_out() -> None:
     descent[hand, "generator"].step()
     for (name, one), (_, other) in zip(ours.named_parameters(), hand.named_parameters(), strict=True):
         # A norm takes the bias before it out again: its gradient is rounding, and large where a norm stretches a lot.
-        near = 2e-3 if name.endswith(".bias") else 2e-5
+        near = 1e-2 if name.endswith(".bias") else 2e-5
         torch.testing.assert_close(one, other, atol=near, rtol=1e-3, msg=name)
 
 

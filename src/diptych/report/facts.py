@@ -1,58 +1,18 @@
-"""What a run folder tells, reduced so that its size does not grow with the run's length."""
+"""What a run folder tells, whatever its age and state."""
 
-import base64
-import io
 import json
-import math
 import tomllib
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from diptych.errors import DiptychError
+from diptych.report.curves import Curve, curves, lines, number, whole
+from diptych.report.pictures import SHEETS, spread
 
-POINTS = 600  # of a curve, at most twice as many
-GRIDS = 24  # sample grids, first and last among them
-GRID_BYTES = 300_000  # of one encoded grid
-GRID_SIDE = 1600  # its longer side, at most
 EVENTS = 200  # the last ones
-
-
-@dataclass
-class Curve:
-    """A value over the steps, as means of ever longer stretches once there are many."""
-
-    steps: list[int] = field(default_factory=list)
-    values: list[float | None] = field(default_factory=list)
-    stretch: int = 1
-    held: list[tuple[int, float]] = field(default_factory=list)
-
-    def add(self, step: int, value: float) -> None:
-        if not math.isfinite(value):
-            return
-        self.held.append((step, value))
-        if len(self.held) == self.stretch:
-            self.close()
-        if len(self.steps) >= 2 * POINTS:
-            self.halve()
-
-    def close(self) -> None:
-        """Make a point of what is held."""
-        if self.held:
-            self.steps.append(self.held[-1][0])
-            self.values.append(sum(value for _, value in self.held) / len(self.held))
-            self.held = []
-
-    def halve(self) -> None:
-        """Half as many points, each the mean of two."""
-        pairs = zip(self.values[::2], self.values[1::2], strict=True)
-        self.values = [((one or 0.0) + (other or 0.0)) / 2 for one, other in pairs]
-        self.steps = self.steps[1::2]
-        self.stretch *= 2
+JUDGED = 12  # evaluations, the last ones
 
 
 @dataclass
@@ -64,122 +24,114 @@ class Facts:
     log: dict[str, Curve]
     scores: dict[str, Curve]
     step: int
-    starts: list[dict[str, Any]]
     events: list[dict[str, Any]]
     grids: list[Path]
     cards: list[dict[str, Any]]
-    evaluations: list[tuple[str, dict[str, Any], Path]]
+    evaluations: list[tuple[str, Any, Path]]
+    trained_now: bool = True  # as far as is known; only who holds the run, or has looked at its lock, knows better
+
+    @property
+    def starts(self) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["kind"] == "start"]
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The last event of the run itself; empty for a run of an earlier version."""
+        own = [event for event in self.events if event["kind"] in ("start", "end", "pause")]
+        return own[-1] if own else {}
 
     @property
     def steps(self) -> int:
-        """Of the whole run; 0 where the run does not say."""
-        return int(self.starts[-1].get("steps", 0)) if self.starts else 0
+        """Of the whole run; 0 where neither the run nor its recipe says."""
+        said = [whole(event.get("steps")) for event in self.events]
+        settings = part(self.recipe, "training")
+        by_recipe = 0 if number(settings.get("epochs")) else whole(settings.get("steps"))
+        return next((steps for steps in reversed(said) if steps > 0), by_recipe)
+
+    @property
+    def unfinished(self) -> bool:
+        """It was started and has said nothing of an end."""
+        return self.last.get("kind") == "start" and (self.step < self.steps or not self.steps)
 
     @property
     def live(self) -> bool:
-        """Training goes on, as far as the folder tells."""
-        return bool(self.events) and self.events[-1]["kind"] not in ("end", "pause") and self.step < self.steps
+        """Training goes on."""
+        return self.unfinished and self.trained_now
+
+    @property
+    def tile(self) -> tuple[int, int] | None:
+        """Height and width of a picture of a sample grid."""
+        for card in self.cards:
+            size = card.get("size")
+            if isinstance(size, list) and len(size) == 2:
+                return whole(size[0]), whole(size[1])
+        return None
 
 
 def gather(folder: Path) -> Facts:
     """Read a run folder.
 
     Raises:
-        DiptychError: when it is no run.
+        DiptychError: when it is no run, or something in it cannot be read at all.
     """
     try:
         recipe = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise DiptychError(f"{folder} is no run: it has no recipe.toml.") from None
     except (OSError, ValueError) as problem:
         raise DiptychError(f"{folder / 'recipe.toml'} cannot be read: {problem}.") from None
-    log, last = curves(folder / "log.jsonl")
-    scores, scored = curves(folder / "scores.jsonl")
-    events = [entry for entry in lines(folder / "events.jsonl") if "kind" in entry]
-    faults = [
-        {"step": entry.get("step", 0), "kind": "fault", "words": f"fault {entry.get('fault')}: {entry.get('what')}"}
+    try:
+        log, last = curves(folder / "log.jsonl")
+        scores, scored = curves(folder / "scores.jsonl")
+        return Facts(
+            name=folder.resolve().name,
+            recipe=recipe,
+            log=log,
+            scores=scores,
+            step=max(last, scored),
+            events=events(folder),
+            grids=spread(sorted((folder / "pictures").glob("*.png"))),
+            cards=cards_of(folder / "card.json"),
+            evaluations=evaluations_of(folder / "evaluation"),
+        )
+    except OSError as problem:
+        raise DiptychError(f"{problem.filename or folder} cannot be read: {problem.strerror}.") from None
+
+
+def part(table: Any, key: str) -> dict[str, Any]:
+    """A table within a table; empty where there is none."""
+    found = table.get(key) if isinstance(table, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    """In the order in which they happened; a run of an earlier version has its faults in ``faults.jsonl`` only."""
+    found = [entry for entry in lines(folder / "events.jsonl") if isinstance(entry.get("kind"), str)]
+    known = {(event.get("step"), event.get("fault")) for event in found if event["kind"] == "fault"}
+    missed = [
+        {**entry, "kind": "fault", "words": f"Fault {entry.get('fault')}: {entry.get('what')}."}
         for entry in lines(folder / "faults.jsonl")
+        if (entry.get("step"), entry.get("fault")) not in known
     ]
-    return Facts(
-        name=folder.resolve().name,
-        recipe=recipe,
-        log=log,
-        scores=scores,
-        step=max(last, scored),
-        starts=[event for event in events if event["kind"] == "start"],
-        events=sorted(faults[-EVENTS:], key=lambda event: int(event["step"])) + events[-EVENTS:],
-        grids=spread(sorted((folder / "pictures").glob("*.png"))),
-        cards=cards_of(folder / "card.json"),
-        evaluations=evaluations_of(folder / "evaluation"),
-    )
-
-
-def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a file that may be absent, or end in half a line; one at a time."""
-    with suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as file:
-        for line in file:
-            with suppress(ValueError):
-                entry = json.loads(line)
-                if isinstance(entry, dict):
-                    yield entry
-
-
-def curves(path: Path) -> tuple[dict[str, Curve], int]:
-    """A curve for every number in a log, and the last step."""
-    found: dict[str, Curve] = {}
-    last = 0
-    for entry in lines(path):
-        last = int(entry.get("step", last))
-        for key, value in entry.items():
-            if key != "step" and isinstance(value, int | float):
-                found.setdefault(key, Curve()).add(last, float(value))
-    for curve in found.values():
-        curve.close()
-    return found, last
-
-
-def spread(grids: list[Path]) -> list[Path]:
-    """At most GRIDS of them, evenly, with the first and the last."""
-    if len(grids) <= GRIDS:
-        return grids
-    return [grids[place * (len(grids) - 1) // (GRIDS - 1)] for place in range(GRIDS)]
+    return sorted(found + missed, key=lambda event: whole(event.get("step"))) if missed else found
 
 
 def cards_of(path: Path) -> list[dict[str, Any]]:
     with suppress(OSError, ValueError, KeyError, TypeError):
-        cards: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["translators"]
-        return cards
+        return [card for card in json.loads(path.read_text(encoding="utf-8"))["translators"] if isinstance(card, dict)]
     return []
 
 
-def evaluations_of(folder: Path) -> list[tuple[str, dict[str, Any], Path]]:
-    """Name, kept verdict and sheet of every evaluation of the run."""
+def evaluations_of(folder: Path) -> list[tuple[str, Any, Path]]:
+    """Name, kept verdict and sheet of the last evaluations of the run."""
     found = []
-    for place in sorted(folder.glob("*/scores.json")):
-        with suppress(OSError, ValueError):
-            found.append((place.parent.name, json.loads(place.read_text(encoding="utf-8")), place.parent / "sheet.png"))
+    for place in sorted(folder.rglob("scores.json"))[-JUDGED:]:
+        with suppress(OSError, ValueError, RecursionError):
+            verdict = json.loads(place.read_text(encoding="utf-8"))
+            found.append((str(place.parent.relative_to(folder)), verdict, place.parent / "sheet.png"))
     return found
 
 
-def embedded(path: Path) -> str:
-    """A picture as a data address, WebP of at most about GRID_BYTES; empty where it cannot be read."""
-    try:
-        with Image.open(path) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, ValueError, SyntaxError):
-        return ""
-    picture.thumbnail((GRID_SIDE, GRID_SIDE), Image.Resampling.LANCZOS)
-    for quality in (80, 60, 40):
-        data = encoded(picture, quality)
-        if len(data) <= GRID_BYTES:
-            break
-    while len(data) > GRID_BYTES and min(picture.size) > 64:
-        picture = picture.resize((picture.width * 3 // 4, picture.height * 3 // 4), Image.Resampling.LANCZOS)
-        data = encoded(picture, 60)
-    return "data:image/webp;base64," + base64.b64encode(data).decode()
-
-
-def encoded(picture: Image.Image, quality: int) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=quality, method=2)
-    return buffer.getvalue()
+def sheets(facts: Facts) -> list[Path]:
+    """Of the last evaluations, those that have one."""
+    return [sheet for _, _, sheet in facts.evaluations if sheet.is_file()][-SHEETS:]

@@ -1,0 +1,76 @@
+"""Pictures within the page: few, small, and laid out for a wide screen."""
+
+import base64
+import io
+from pathlib import Path
+
+from PIL import Image
+
+GRIDS = 24  # sample grids, first and last among them
+GRID_BYTES = 215_000  # of one encoded grid; a third more as text, so that all of them take 7 MB
+SHEETS = 4  # of evaluations, the last ones
+SIDE = 1600  # the longer side, at most
+GAP = 8  # pixels between columns
+PIXELS = 700_000_000  # more are not decoded: that is no sample grid
+
+
+def spread(grids: list[Path]) -> list[Path]:
+    """At most GRIDS of them, evenly, with the first and the last."""
+    if len(grids) <= GRIDS:
+        return grids
+    return [grids[place * (len(grids) - 1) // (GRIDS - 1)] for place in range(GRIDS)]
+
+
+def embedded(path: Path, tile: tuple[int, int] | None = None) -> str:
+    """A picture as a data address, WebP of at most GRID_BYTES; empty where it cannot be read.
+
+    Args:
+        path: the picture.
+        tile: height and width of a picture in it; a grid of rows of such is laid out in columns.
+    """
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # our own files, which may be large: eight 4K pictures
+    try:
+        with Image.open(path) as opened:
+            if opened.width * opened.height > PIXELS:
+                return ""
+            picture = folded(opened.convert("RGB"), tile)
+    except (OSError, ValueError, SyntaxError, EOFError):
+        return ""
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    for quality in (80, 60, 40):
+        data = encoded(picture, quality)
+        if len(data) <= GRID_BYTES:
+            break
+    while len(data) > GRID_BYTES:
+        picture = picture.resize((max(1, picture.width * 3 // 4), max(1, picture.height * 3 // 4)))
+        data = encoded(picture, 60)
+    return "data:image/webp;base64," + base64.b64encode(data).decode()
+
+
+def encoded(picture: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=quality, method=2)
+    return buffer.getvalue()
+
+
+def folded(picture: Image.Image, tile: tuple[int, int] | None) -> Image.Image:
+    """A tall grid in columns, nearest to a screen's shape; as it is where it does not consist of whole tiles."""
+    if tile is None or min(tile) < 1 or picture.height % tile[0] or picture.width % tile[1]:
+        return picture
+    rows = picture.height // tile[0]
+
+    def shape(columns: int) -> float:
+        high = -(-rows // columns) * tile[0]
+        wide = columns * picture.width + (columns - 1) * GAP
+        return max(wide / (2.2 * high), 2.2 * high / wide)
+
+    columns = min((count for count in range(1, rows + 1) if rows % count == 0), key=shape)
+    high, step = rows // columns * tile[0], picture.width + GAP
+    if columns == 1:
+        return picture
+    sheet = Image.new("RGBA", (columns * step - GAP, high))
+    for column in range(columns):
+        sheet.paste(picture.crop((0, column * high, picture.width, (column + 1) * high)), (column * step, 0))
+    return sheet

@@ -66,10 +66,11 @@ def folded(picture: Image.Image, tile: tuple[int, int] | None) -> Image.Image:
         wide = columns * picture.width + (columns - 1) * GAP
         return max(wide / (2.2 * high), 2.2 * high / wide)
 
-    columns = min((count for count in range(1, rows + 1) if rows % count == 0), key=shape)
-    high, step = rows // columns * tile[0], picture.width + GAP
+    columns = min(range(1, rows + 1), key=shape)
+    high, step = -(-rows // columns) * tile[0], picture.width + GAP
     if columns == 1:
         return picture
+    picture = picture.convert("RGBA")  # what a last column lacks is transparent, as the gaps are
     sheet = Image.new("RGBA", (columns * step - GAP, high))
     for column in range(columns):
         sheet.paste(picture.crop((0, column * high, picture.width, (column + 1) * high)), (column * step, 0))

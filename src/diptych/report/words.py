@@ -1,169 +1,197 @@
 """The page's parts in HTML. Whatever comes from the run is escaped here."""
 
-import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from diptych.report.facts import Facts
+from diptych.report.curves import whole
+from diptych.report.facts import EVENTS, Facts, part
+from diptych.report.plots import SCORES
 from diptych.tables import flatten
 
-SCORES = {"l1": "L1 of outputs and targets", "psnr": "PSNR, dB", "ssim": "SSIM"}
-KINDS = {"health": "health", "fault": "fault", "start": "start", "end": "end", "pause": "pause"}
+TASKS = {
+    "pairs": "pairs of pictures",
+    "unpaired": "two piles of unpaired pictures",
+    "edges": "pictures and their edges",
+    "greyscale": "pictures and their grey versions",
+    "colorization": "pictures and their lightness",
+}
+DIRECTIONS = {"a-to-b": "from A to B, left to right", "b-to-a": "from B to A, right to left"}
+KINDS = ("health", "fault", "start", "end", "pause")
+TERMS = ("licence", "license", "attribution", "citation")
+ABSOLUTE = re.compile(r"(?:(?<![\w.:/<])/|\b[A-Za-z]:[\\/]|\\\\)[^\s,;:'\"()\[\]]*[^\s,;:.'\"()\[\]]")
 
 
-def summary(facts: Facts) -> str:
-    """What the run is, in sentences."""
-    recipe = facts.recipe
-    data = recipe.get("data", {})
-    task = {"pairs": "pairs of pictures", "unpaired": "two piles of pictures"}.get(str(data.get("task")), "pictures")
-    said = [f"A {recipe.get('system')} translator, trained on {task} in “{data.get('folder')}”."]
-    if data.get("task") == "pairs":
-        said.append(f"Direction {data.get('direction')}.")
-    said.append(f"Step {facts.step:,} of {facts.steps:,}." if facts.steps else f"Step {facts.step:,}.")
-    if facts.live:
-        said.append("Training goes on; this page loads itself anew.")
-    elif facts.events and facts.events[-1]["kind"] == "pause":
-        said.append("Training was interrupted; the same command goes on.")
-    if facts.starts:
-        said.append(str(facts.starts[-1].get("words", "")))
-    return "".join(f"<p>{escape(sentence)}</p>" for sentence in said if sentence)
+class Wording:
+    """Words of one run, safe for the page: escaped, and without places of the machine that the recipe does not name."""
 
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.said = [value for value in flatten(facts.recipe).values() if isinstance(value, str) and value]
 
-def tiles(facts: Facts) -> str:
-    """The newest scores, large."""
-    found = []
-    for key, curve in facts.scores.items():
-        if key in ("l1_inverted", "diversity") or not curve.values:
-            continue
-        found.append(
-            f"<div class=tile><span>{escape(SCORES.get(key, key))}</span><b>{curve.values[-1]:.4g}</b>"
-            f"<span>at step {curve.steps[-1]:,}</span></div>"
+    def safe(self, value: Any) -> str:
+        text = str(value)
+        if text in self.said:
+            return escape(text)
+        if ABSOLUTE.match(text):  # all of it may be a place, with blanks in its name
+            return escape(self.shortened(text))
+        return escape(ABSOLUTE.sub(lambda found: self.shortened(found.group()), text))
+
+    def shortened(self, place: str) -> str:
+        return place if place in self.said else re.split(r"[\\/]", place.rstrip("\\/"))[-1]
+
+    def table(self, values: Mapping[str, Any]) -> str:
+        rows = "".join(f"<tr><td>{escape(str(key))}</td><td>{self.safe(value)}</td></tr>" for key, value in values.items())
+        return f"<table class=plain>{rows}</table>"
+
+    # The parts, from top to bottom
+
+    def summary(self) -> str:
+        """What the run is, in sentences."""
+        facts, data = self.facts, part(self.facts.recipe, "data")
+        task = TASKS.get(str(data.get("task")), "pictures")
+        way = DIRECTIONS.get(str(data.get("direction"))) if data.get("task") == "pairs" else None
+        turned = f", {way}" if way else ""
+        said = [f"A {facts.recipe.get('system')} translator, trained on {task} in “{data.get('folder')}”{turned}."]
+        names = [str(part(card, "provenance").get("recipe", "")) for card in facts.cards]
+        if names and names[0]:
+            said[0] += f" Recipe {names[0]}."
+        if facts.starts:
+            said.append(str(facts.starts[-1].get("words", "")))
+        lines = [f"<p>{self.safe(sentence)}</p>" for sentence in said if sentence]
+        done = f"Step {facts.step:,} of {facts.steps:,}." if facts.steps else f"Step {facts.step:,}."
+        share = min(1.0, facts.step / facts.steps) if facts.steps else 0.0
+        bar = f'<div class=bar><i style="width:{100 * share:.1f}%"></i></div>' if facts.steps else ""
+        return "".join(lines) + f"<p><b>{done}</b> {self.safe(self.state())}</p>{bar}"
+
+    def state(self) -> str:
+        last = self.facts.last
+        if self.facts.live:
+            return "Training goes on; this page loads itself anew."
+        if self.facts.unfinished:
+            return "Training has ended without a word, or its machine has; the same command goes on."
+        if last.get("kind") == "pause":
+            return "Training was interrupted; the same command goes on."
+        return str(last.get("words", "")) if last.get("kind") == "end" else ""
+
+    def tiles(self) -> str:
+        """The newest scores, large."""
+        found = []
+        for key, curve in self.facts.scores.items():
+            if key in ("l1_inverted", "diversity") or not curve.steps:
+                continue
+            found.append(
+                f"<div class=tile><span>{escape(SCORES.get(key, key))}</span><b>{curve.means[-1]:.4g}</b>"
+                f"<span>at step {curve.steps[-1]:,}</span></div>"
+            )
+        return "".join(found)
+
+    def events(self) -> str:
+        """Health, faults, starts and ends, newest last."""
+        events = self.facts.events
+        if not events:
+            return "<p>Nothing was recorded.</p>"
+        rows = "".join(
+            f"<tr class={event['kind'] if event['kind'] in KINDS else 'other'}><td>{whole(event.get('step')):,}</td>"
+            f"<td>{self.safe(event['kind'])}</td><td>{self.safe(event.get('words', ''))}</td></tr>"
+            for event in events[-EVENTS:]
         )
-    return "".join(found)
+        left = f"<p class=note>{len(events) - EVENTS:,} earlier events are left out.</p>" if len(events) > EVENTS else ""
+        return f"{left}<table><tr><th>step</th><th></th><th></th></tr>{rows}</table>"
 
+    def evaluations(self, pictures: Mapping[Any, str]) -> str:
+        """Every kept verdict: protocol, table, sheet."""
+        found = []
+        for name, verdict, sheet in self.facts.evaluations:
+            protocol = {key: value for key, value in part(verdict, "protocol").items() if isinstance(value, str | int)}
+            listed = ", ".join(f"{escape(str(key))} {self.safe(value)}" for key, value in protocol.items() if value != "")
+            notes = verdict.get("notes") if isinstance(verdict, dict) else None
+            remarks = "".join(f"<p class=note>{self.safe(note)}</p>" for note in (notes if isinstance(notes, list) else []))
+            shown = f'<img src="{pictures[sheet]}" alt="sheet of {escape(name)}">' if pictures.get(sheet) else ""
+            found.append(
+                f"<h3>{escape(name)}</h3><p class=note>{listed}</p>"
+                f"<table><tr><th>metric</th><th>value</th><th>95 % interval</th><th>better</th><th>measured with</th></tr>"
+                f"{''.join(self.score_row(score) for score in scores_in(verdict))}</table>{remarks}{shown}"
+            )
+        return "".join(found) or "<p>Not judged yet: <code>diptych evaluate RUN</code>.</p>"
 
-def plots(facts: Facts) -> str:
-    """The data of every plot as JSON that cannot end its script element."""
-    found = [
-        {"title": title, "log": title == "gradient norms", "curves": {name: points(facts.log[name]) for name in names}}
-        for title, names in groups(facts.log)
-    ]
-    found += [
-        {"title": f"validation: {SCORES.get(key, key)}", "log": False, "curves": {key: points(curve)}, "marks": True}
-        for key, curve in facts.scores.items()
-    ]
-    return as_script(found)
-
-
-def as_script(value: Any) -> str:
-    return json.dumps(value).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def points(curve: Any) -> dict[str, Any]:
-    return {"x": curve.steps, "y": curve.values, "stretch": curve.stretch}
-
-
-def groups(names: Iterable[str]) -> list[tuple[str, list[str]]]:
-    """The curves that belong into one plot: the losses of a side, gradient norms, pace, and the rest alone."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        side, _, last = name.rpartition(".")
-        title = (
-            "gradient norms"
-            if last == "gradient"
-            else f"{side}: {'accuracy' if 'accuracy' in last else 'losses' if last != 'l1' else 'l1'}"
-            if side
-            else {
-                "rate": "learning rate, share of its start",
-                "steps_per_second": "pace, steps a second",
-                "waiting_for_data": "share of the time waiting for data",
-            }.get(name, name)
+    def score_row(self, score: Mapping[str, Any]) -> str:
+        low, high = score.get("low"), score.get("high")
+        ranged = isinstance(low, int | float) and isinstance(high, int | float) and low != high
+        remarks = "; ".join(str(score[key]) for key in ("network", "note") if score.get(key))
+        cells = (
+            self.safe(score.get("metric", "")),
+            figure(score.get("value")),
+            f"{figure(low)} to {figure(high)}" if ranged else "",
+            self.safe(score.get("better") or ""),
+            self.safe(remarks),
         )
-        found.setdefault(title, []).append(name)
-    return sorted(found.items(), key=lambda group: ("pace" in group[0], "share" in group[0], "gradient" in group[0]))
+        return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+    def cards(self) -> str:
+        """What leaves the run, and what a user should know of it."""
+        found = []
+        for card in self.facts.cards:
+            provenance = part(card, "provenance")
+            known = {key: card[key] for key in ("averaged", "seed") if key in card}
+            found.append(
+                f"<h3>{self.safe(card.get('way', ''))}</h3><p>{self.safe(card_words(card))}</p>"
+                f"{self.table(known | part(card, 'arguments') | provenance)}"
+            )
+        said = {key for card in self.facts.cards for key in part(card, "provenance") if key.lower() in TERMS}
+        if str(part(self.facts.recipe, "data").get("folder", "")).startswith("openmoji"):
+            found.append(
+                "<p>Trained on drawings by OpenMoji (openmoji.org), CC BY-SA 4.0: name them, and share what you make of "
+                "them under the same terms.</p>"
+            )
+        elif not said:
+            found.append(
+                "<p>Whoever passes this model on should say under which terms its training pictures stand; the run does "
+                "not know them.</p>"
+            )
+        return "".join(found)
+
+    def settings(self) -> str:
+        return self.table(flatten(self.facts.recipe))
+
+    def environment(self) -> str:
+        """Of the last starts; a run may have moved between machines."""
+        told = [start for start in self.facts.starts if part(start, "environment")]
+        if not told:
+            return "<p>Not recorded by the version that trained this run.</p>"
+        return "".join(
+            f"<h3>from step {whole(start.get('step')):,}</h3>{self.table(part(start, 'environment'))}"
+            for start in told[-5:]
+        )
 
 
-def events(facts: Facts) -> str:
-    """Health, faults, starts and ends, newest last."""
-    if not facts.events:
-        return "<p>Nothing was recorded.</p>"
-    rows = "".join(
-        f"<tr class={KINDS.get(str(event['kind']), 'other')}><td>{int(event.get('step', 0)):,}</td>"
-        f"<td>{escape(str(event['kind']))}</td><td>{escape(str(event.get('words', '')))}</td></tr>"
-        for event in facts.events
+def card_words(card: Mapping[str, Any]) -> str:
+    """A card in a sentence or two."""
+
+    def kind(side: str) -> str:
+        held = part(card, side)
+        channels = f" of {held['channels']} channels" if held.get("channels") else ""
+        return f"{held.get('colour', 'unknown')} {held.get('depth', '')}{channels}".strip()
+
+    size = card.get("size")
+    seen = f" It was trained on {size[1]} x {size[0]} pixels" if isinstance(size, list) and len(size) == 2 else ""
+    fits = f" and pads pictures to multiples of {card['multiple']}" if seen and card.get("multiple") else ""
+    return f"A {card.get('network')} that turns pictures ({kind('source')}) into pictures ({kind('target')}).{seen}{fits}" + (
+        "." if seen else ""
     )
-    return f"<table><tr><th>step</th><th></th><th></th></tr>{rows}</table>"
 
 
-def evaluations(facts: Facts, pictures: Mapping[Any, str]) -> str:
-    """Every kept verdict: protocol, table, sheet."""
-    found = []
-    for name, verdict, sheet in facts.evaluations:
-        protocol = {
-            key: value for key, value in verdict.get("protocol", {}).items() if not isinstance(value, dict | list)
-        }
-        rows = "".join(score_row(score) for score in verdict.get("scores", []) if isinstance(score, dict))
-        picture = pictures.get(sheet, "")
-        shown = f'<img src="{picture}" alt="best, middle and worst pictures">' if picture else ""
-        notes = "".join(f"<p class=note>{escape(str(note))}</p>" for note in verdict.get("notes", []))
-        found.append(
-            f"<h3>{escape(name)}</h3><p class=note>{escape(', '.join(f'{k} {v}' for k, v in protocol.items() if v != ''))}</p>"
-            f"<table><tr><th>metric</th><th>value</th><th>95 % interval</th><th>better</th><th>measured with</th></tr>{rows}"
-            f"</table>{notes}{shown}"
-        )
-    return "".join(found) or "<p>Not judged yet: <code>diptych evaluate RUN</code>.</p>"
+def scores_in(verdict: Any) -> list[Mapping[str, Any]]:
+    """The rows of a verdict: its list of scores, a bare list of them, or any table of numbers."""
+    listed = verdict.get("scores", verdict) if isinstance(verdict, dict) else verdict
+    if isinstance(listed, list):
+        return [score for score in listed if isinstance(score, dict)]
+    flat = flatten(listed) if isinstance(listed, dict) else {}
+    return [{"metric": key, "value": value} for key, value in flat.items() if isinstance(value, int | float | str)]
 
 
-def score_row(score: Mapping[str, Any]) -> str:
-    low, high = score.get("low"), score.get("high")
-    interval = f"{low:.4g} to {high:.4g}" if isinstance(low, float) and isinstance(high, float) and low != high else ""
-    value = score.get("value")
-    number = f"{value:.4g}" if isinstance(value, int | float) else "infinite" if value is None else escape(str(value))
-    remarks = "; ".join(str(score[key]) for key in ("network", "note") if score.get(key))
-    cells = (escape(str(score.get("metric"))), number, interval, escape(str(score.get("better"))), escape(remarks))
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-
-
-def table(values: Mapping[str, Any]) -> str:
-    rows = "".join(
-        f"<tr><td>{escape(str(key))}</td><td>{escape(str(value))}</td></tr>" for key, value in values.items()
-    )
-    return f"<table class=plain>{rows}</table>"
-
-
-def cards(facts: Facts) -> str:
-    """What leaves the run, and what a user should know of it."""
-    found = []
-    for card in facts.cards:
-        provenance = card.get("provenance", {})
-        known = {key: card.get(key) for key in ("network", "multiple", "size", "averaged", "seed")}
-        kinds = {
-            side: ", ".join(f"{k} {v}" for k, v in card.get(side, {}).items() if v) for side in ("source", "target")
-        }
-        found.append(f"<h3>{escape(str(card.get('way')))}</h3>{table(known | kinds | provenance)}")
-    if facts.recipe.get("data", {}).get("folder", "").startswith("openmoji"):
-        found.append(
-            "<p>Trained on drawings by OpenMoji (openmoji.org), CC BY-SA 4.0: name them, and share what you make of them "
-            "under the same terms.</p>"
-        )
-    else:
-        found.append(
-            "<p>Whoever passes this model on should say under which terms its training pictures stand; the run does not "
-            "know them.</p>"
-        )
-    return "".join(found)
-
-
-def settings(facts: Facts) -> str:
-    return table(flatten(facts.recipe))
-
-
-def environment(facts: Facts) -> str:
-    """Of every start; a run may have moved between machines."""
-    if not facts.starts:
-        return "<p>Not recorded by the version that trained this run.</p>"
-    return "".join(
-        f"<h3>from step {int(start.get('step', 0)):,}</h3>{table(start.get('environment', {}))}"
-        for start in facts.starts[-5:]
-    )
+def figure(value: Any) -> str:
+    if value is None:
+        return "infinite"  # as JSON has it
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))

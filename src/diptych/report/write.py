@@ -1,5 +1,7 @@
 """Put the page together and write it as one file."""
 
+import errno
+import time
 from collections.abc import Callable
 from functools import cache
 from html import escape
@@ -7,12 +9,21 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
+import filelock
+
 from diptych.errors import DiptychError
 from diptych.files import write_text
-from diptych.report import words
-from diptych.report.facts import Facts, embedded, gather
+from diptych.report import plots
+from diptych.report.facts import Facts, gather, sheets
+from diptych.report.pictures import embedded
+from diptych.report.words import Wording
 
 REFRESH = 30  # seconds after which a live page loads itself anew
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class NoPlotting(DiptychError):
+    """The plotting library is not installed."""
 
 
 @cache
@@ -20,18 +31,14 @@ def plotting() -> str:
     """The plotting library, whole.
 
     Raises:
-        DiptychError: when it is not installed.
+        NoPlotting: when it is not installed.
     """
     try:
         from plotly.offline import get_plotlyjs  # an extra
     except ImportError:
-        raise DiptychError("a report needs plotly: pip install 'diptych[report]'.") from None
+        raise NoPlotting("a report needs plotly: pip install 'diptych[report]'.") from None
     script: str = get_plotlyjs()
     return script
-
-
-def part(name: str) -> str:
-    return (resources.files("diptych.report") / "page" / name).read_text(encoding="utf-8")
 
 
 class Reporter:
@@ -40,64 +47,149 @@ class Reporter:
     def __init__(self, folder: Path, place: Path | None = None) -> None:
         self.folder = folder
         self.place = place or folder / "report.html"
-        self.pictures: dict[Path, str] = {}
+        self.kept: dict[tuple[Path, int, int], str] = {}
+        self.damaged: list[Path] = []
 
-    def write(self) -> Path:
-        """Write the page as the folder stands now.
+    def write(self, facts: Facts | None = None) -> Path:
+        """Write the page as the folder stands now; pictures that cannot be read are left out and listed in ``damaged``.
 
         Raises:
             DiptychError: when the folder is no run, the page cannot be written, or plotly is missing.
         """
-        facts = gather(self.folder)
-        wanted = [*facts.grids, *(sheet for _, _, sheet in facts.evaluations)]
-        self.pictures = {path: self.pictures.get(path) or embedded(path) for path in wanted}
-        write_text(self.place, page(facts, self.pictures))
+        plotting()
+        facts = facts or gather(self.folder)
+        pictures = self.pictures(facts)
+        self.damaged = [path for path, shown in pictures.items() if not shown]
+        write_text(self.place, page(facts, pictures))
         return self.place
+
+    def pictures(self, facts: Facts) -> dict[Path, str]:
+        """What the page shows of the run's pictures; a file that was written anew is read anew."""
+        found: dict[Path, str] = {}
+        kept: dict[tuple[Path, int, int], str] = {}
+        for path in [*facts.grids, *sheets(facts)]:
+            try:
+                stamp = path.stat()
+            except OSError:
+                found[path] = ""
+                continue
+            key = (path, stamp.st_mtime_ns, stamp.st_size)
+            tile = facts.tile if path in facts.grids else None
+            found[path] = kept[key] = self.kept.get(key) or embedded(path, tile)
+        self.kept = kept
+        return found
 
 
 def page(facts: Facts, pictures: dict[Path, str]) -> str:
     """The whole page."""
     grids = [
-        {"step": int(path.stem) if path.stem.isdigit() else 0, "src": pictures[path]}
+        {"step": int(path.stem) if path.stem.isdecimal() else 0, "src": pictures[path]}
         for path in facts.grids
         if pictures.get(path)
     ]
+    words = Wording(facts)
+    damaged = [path.name for path, shown in pictures.items() if not shown]
     return Template(part("page.html")).substitute(
         title=escape(facts.name),
         style=part("style.css"),
         plotly=plotting(),
         script=part("script.js"),
         refresh=REFRESH if facts.live else 0,
-        summary=words.summary(facts),
-        tiles=words.tiles(facts),
-        plots=words.plots(facts),
-        grids=words.as_script(grids),
-        events=words.events(facts),
-        evaluations=words.evaluations(facts, pictures),
-        cards=words.cards(facts),
-        settings=words.settings(facts),
-        environment=words.environment(facts),
+        written=int(time.time()),
+        summary=words.summary(),
+        tiles=words.tiles(),
+        plots=plots.plots(facts),
+        troubles=plots.troubles(facts),
+        grids=plots.as_script(grids),
+        damaged=f"<p class=note>Cannot be read, and left out: {escape(', '.join(damaged))}.</p>" if damaged else "",
+        events=words.events(),
+        evaluations=words.evaluations(pictures),
+        cards=words.cards(),
+        settings=words.settings(),
+        environment=words.environment(),
     )
 
 
+def part(name: str) -> str:
+    return (resources.files("diptych.report") / "page" / name).read_text(encoding="utf-8")
+
+
 def write(folder: Path, place: Path | None = None) -> Path:
-    """The report of a run folder, written once."""
-    return Reporter(folder, place).write()
+    """The report of a run folder, written once.
+
+    Raises:
+        DiptychError: when the folder is no run, has logged nothing, the page cannot be written, or plotly is missing; and,
+            after the page was written without them, when pictures cannot be read.
+    """
+    reporter = Reporter(folder, place)
+    facts = gather(folder)
+    if not facts.log and not facts.scores:
+        raise DiptychError(f"{folder} has nothing to show yet: log.jsonl and scores.jsonl are empty; train it first.")
+    facts.trained_now = in_use(folder)
+    written = reporter.write(facts)
+    if reporter.damaged:
+        raise DiptychError(
+            f"{reporter.damaged[0]} cannot be read ({len(reporter.damaged)} damaged in all): {written} is written without; "
+            f"remove or replace it and run the same command again."
+        )
+    return written
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a training holds the run; asked for an instant, and not at all where nothing was ever locked."""
+    lock = folder / ".lock"
+    if not lock.is_file():
+        return False
+    try:
+        with filelock.FileLock(lock, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+    except OSError:
+        return False
 
 
 class Standing:
-    """A report that is kept up while training; what prevents it is told once and stops nothing."""
+    """A report that is kept up while training; what prevents it is told once and, short of a full disk, stops nothing."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         self.reporter: Reporter | None = Reporter(folder)
-        self.say = say
+        self.utter = say
+        self.said: set[str] = set()
+
+    def say(self, sentence: str) -> None:
+        if sentence not in self.said:
+            self.utter(sentence)
+        self.said.add(sentence)
 
     def write(self) -> Path | None:
+        """The page where it was written.
+
+        Raises:
+            DiptychError: when the disk is full; nothing else can be kept either.
+        """
         if self.reporter is None:
             return None
         try:
-            return self.reporter.write()
-        except DiptychError as problem:
-            self.say(f"{self.reporter.place} is not kept up: {problem}")
+            place = self.reporter.write()
+        except NoPlotting:
+            self.say("report.html is not written: pip install 'diptych[report]'")
             self.reporter = None
             return None
+        except Exception as problem:  # a training of days must not end for its report
+            if disk_full(problem):
+                raise
+            self.say(f"report.html is not kept up: {problem}")
+            return None
+        for path in self.reporter.damaged:
+            self.say(f"{path} cannot be read; report.html is written without.")
+        return place
+
+
+def disk_full(problem: BaseException | None) -> bool:
+    """Whether a full disk is behind it."""
+    while problem is not None:
+        if isinstance(problem, OSError) and problem.errno in FULL:
+            return True
+        problem = problem.__context__
+    return False

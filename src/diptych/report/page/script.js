@@ -1,5 +1,19 @@
 "use strict";
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
+
+// What the reader has set, kept over the page's own loading anew. A page from disk may have no storage.
+
+const name = "diptych:" + location.pathname;
+let kept = { zoom: {}, hidden: {}, open: [], scroll: 0 };
+try { kept = { ...kept, ...JSON.parse(sessionStorage.getItem(name)) }; } catch { /* nothing was kept */ }
+function keep() {
+  kept.scroll = scrollY;
+  kept.open = [...document.querySelectorAll("details[open]")].map((part) => part.id);
+  try { sessionStorage.setItem(name, JSON.stringify(kept)); } catch { /* nothing can be kept */ }
+}
+
+// The slider through the sample grids
+
 const grids = read("grid-data");
 const slider = document.getElementById("step");
 const picture = document.getElementById("grid");
@@ -8,14 +22,19 @@ const at = document.getElementById("at");
 function show(index) {
   slider.value = index;
   picture.src = grids[index].src;
-  at.textContent = "step " + grids[index].step.toLocaleString("en");
+  picture.alt = at.textContent = "step " + grids[index].step.toLocaleString("en");
 }
 
 if (grids.length) {
   slider.max = grids.length - 1;
-  const wanted = Number(new URLSearchParams(location.hash.slice(1)).get("step"));
-  const found = grids.findIndex((grid) => grid.step === wanted);
-  show(found < 0 ? grids.length - 1 : found);
+  slider.disabled = grids.length === 1;
+  const place = new URLSearchParams(location.hash.slice(1)).get("step");
+  let nearest = grids.length - 1;
+  if (place !== null) { // the very grid may have given way to others
+    const distance = (grid) => Math.abs(grid.step - Number(place));
+    grids.forEach((grid, index) => { if (distance(grid) < distance(grids[nearest])) nearest = index; });
+  }
+  show(nearest);
   slider.addEventListener("input", () => {
     const index = Number(slider.value);
     show(index);
@@ -27,48 +46,105 @@ if (grids.length) {
   document.querySelector("#samples .note").textContent = "None yet.";
 }
 
-const dark = matchMedia("(prefers-color-scheme: dark)");
-function look() {
+// The curves
+
+const COLOURS = ["#3b7dd8", "#e07b1f", "#2f9e6e", "#c4475b", "#8b63c9", "#7d7f86", "#b8a11c", "#1fa3b5"];
+const faint = (colour) => colour + "30";
+const home = document.getElementById("plots");
+const troubles = read("trouble-data");
+
+function tracesOf(plot, title) {
+  return Object.entries(plot.curves).flatMap(([curve, { x, y, low, high, stretch }], index) => {
+    const colour = COLOURS[index % COLOURS.length];
+    const label = curve + (stretch > 1 ? " (means of " + stretch + " log lines)" : "");
+    const visible = (kept.hidden[title] ?? []).includes(curve) ? "legendonly" : true;
+    const whole = { x, legendgroup: curve, visible, meta: curve };
+    const line = { ...whole, y, name: label, mode: plot.marks ? "lines+markers" : "lines", line: { width: 1.8, color: colour }, hovertemplate: "%{y:.5g}" };
+    if (!low) return [line];
+    const edge = { ...whole, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false };
+    return [{ ...edge, y: low }, { ...edge, y: high, fill: "tonexty", fillcolor: faint(colour) }, line];
+  });
+}
+
+function layoutOf(plot, title, curves) {
   const style = getComputedStyle(document.body);
-  const line = style.getPropertyValue("--line");
-  return { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: style.color, size: 12 }, grid: line };
+  const grid = style.getPropertyValue("--line");
+  const axis = { gridcolor: grid, zerolinecolor: grid, automargin: true };
+  const { x, y } = kept.zoom[title] ?? {};
+  const marked = troubles.map(([step]) => ({
+    type: "line", x0: step, x1: step, yref: "paper", y0: 0, y1: 1, line: { width: 1, dash: "dot", color: style.getPropertyValue("--mark") },
+  }));
+  return {
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { color: style.color, size: 12, family: style.fontFamily },
+    hoverlabel: { bgcolor: style.getPropertyValue("--card"), bordercolor: grid, font: { color: style.color } },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: style.getPropertyValue("--soft"), activecolor: style.color },
+    title: { text: plot.title, font: { size: 14 }, x: 0.02, xanchor: "left" },
+    margin: { t: 40, r: 12, b: 36, l: 48 },
+    hovermode: "x unified",
+    showlegend: curves > 1 || Object.values(plot.curves).some((curve) => curve.stretch > 1),
+    legend: { orientation: "h", y: -0.14 },
+    shapes: marked,
+    xaxis: { ...axis, hoverformat: ",d", ...(x && { range: x }) },
+    yaxis: { ...axis, type: plot.log ? "log" : "linear", ...(y && { range: y }) },
+  };
+}
+
+function remember(element, title) {
+  element.on("plotly_relayout", (change) => {
+    const zoom = kept.zoom[title] ?? {};
+    for (const axis of ["x", "y"]) {
+      const ends = [change[axis + "axis.range[0]"], change[axis + "axis.range[1]"]];
+      if (change[axis + "axis.autorange"]) delete zoom[axis];
+      else if (ends[0] !== undefined) zoom[axis] = ends;
+    }
+    kept.zoom[title] = zoom;
+    keep();
+  });
+  element.on("plotly_restyle", () => {
+    kept.hidden[title] = element.data.filter((trace) => trace.visible === "legendonly").map((trace) => trace.meta);
+    keep();
+  });
 }
 
 function draw() {
-  const home = document.getElementById("plots");
   home.replaceChildren();
-  const { grid, ...colours } = look();
   for (const plot of read("plot-data")) {
     const element = document.createElement("div");
     element.className = "plot";
     home.append(element);
-    const names = Object.keys(plot.curves);
-    const traces = names.map((name) => {
-      const { x, y, stretch } = plot.curves[name];
-      const means = stretch > 1 ? " (means of " + stretch + " log lines)" : "";
-      return { x, y, name: name + means, mode: plot.marks ? "lines+markers" : "lines", line: { width: 1.6 }, hovertemplate: "step %{x}: %{y:.5g}" };
-    });
-    const axis = { gridcolor: grid, zerolinecolor: grid, automargin: true };
-    Plotly.newPlot(element, traces, {
-      ...colours,
-      title: { text: plot.title, font: { size: 14 } },
-      margin: { t: 36, r: 10, b: 36, l: 50 },
-      hovermode: "x unified",
-      showlegend: names.length > 1,
-      legend: { orientation: "h", y: -0.15 },
-      xaxis: { ...axis },
-      yaxis: { ...axis, type: plot.log ? "log" : "linear" },
-    }, { displaylogo: false, responsive: true });
+    const curves = Object.keys(plot.curves).length;
+    Plotly.newPlot(element, tracesOf(plot, plot.title), layoutOf(plot, plot.title, curves), { displaylogo: false, responsive: true });
+    remember(element, plot.title);
   }
+  if (!home.childElementCount) home.textContent = "None yet.";
 }
 draw();
-dark.addEventListener("change", draw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+
+// Of a live page: how old it is, and loading it anew unless the reader is in the middle of something
 
 const refresh = Number(document.body.dataset.refresh);
+const written = Number(document.body.dataset.written);
+function age() {
+  const minutes = Math.round((Date.now() / 1000 - written) / 60);
+  const ago = minutes < 1 ? "just now" : minutes < 120 ? minutes + " min ago" : Math.round(minutes / 60) + " h ago";
+  const when = new Date(written * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  document.getElementById("written").textContent = "Written " + when + (refresh ? ", " + ago + "; again at the next checkpoint." : ".");
+  return minutes;
+}
+age();
+for (const id of kept.open) document.getElementById(id)?.setAttribute("open", "");
+let busy = false;
+addEventListener("pointerdown", () => { busy = true; });
+addEventListener("pointerup", () => { busy = false; });
+addEventListener("pointercancel", () => { busy = false; });
 if (refresh) {
-  try { scrollTo(0, Number(sessionStorage.getItem("scroll"))); } catch { /* a page from disk may have no storage */ }
-  setTimeout(() => {
-    try { sessionStorage.setItem("scroll", String(scrollY)); } catch { /* as above */ }
+  scrollTo(0, kept.scroll);
+  setInterval(() => {
+    if (age() > 24 * 60 || busy) return; // a training that was killed writes no more
+    keep();
     location.reload();
   }, refresh * 1000);
 }

@@ -1,0 +1,66 @@
+"""The data of the plots, for the page's script."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from diptych.report.curves import Curve, whole
+from diptych.report.facts import Facts
+
+MARKS = 40  # troubles that are marked in the plots, the last ones
+SCORES = {
+    "l1": "L1 of outputs and targets",
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+    "l1_inverted": "L1 of inverted outputs",
+    "diversity": "diversity, of the targets'",
+}
+FIGURES = {
+    "rate": "learning rate, share of its start",
+    "steps_per_second": "pace, steps a second",
+    "waiting_for_data": "share of the time waiting for data",
+}
+
+
+def plots(facts: Facts) -> str:
+    """The data of every plot as JSON that cannot end its script element."""
+    found = [
+        {"title": title, "log": title == "gradient norms", "curves": {name: points(facts.log[name]) for name in names}}
+        for title, names in groups(facts.log)
+    ]
+    found += [
+        {"title": f"validation: {SCORES.get(key, key)}", "log": False, "curves": {key: points(curve)}, "marks": True}
+        for key, curve in facts.scores.items()
+    ]
+    return as_script(found)
+
+
+def troubles(facts: Facts) -> str:
+    """Steps at which something was wrong, to be marked in the plots."""
+    kinds = ("health", "fault")
+    return as_script([[whole(event.get("step")), event["kind"]] for event in facts.events if event["kind"] in kinds][-MARKS:])
+
+
+def as_script(value: Any) -> str:
+    return json.dumps(value).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def points(curve: Curve) -> dict[str, Any]:
+    extremes = {"low": short(curve.lows), "high": short(curve.highs)} if curve.stretch > 1 else {}
+    return {"x": curve.steps, "y": short(curve.means), "stretch": curve.stretch, **extremes}
+
+
+def short(values: list[float]) -> list[float]:
+    """To six digits, which is more than a plot shows."""
+    return [float(f"{value:.6g}") for value in values]
+
+
+def groups(names: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """The curves that belong into one plot: the losses of a side, gradient norms, pace, and the rest alone."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        side, _, last = name.rpartition(".")
+        kind = "accuracy" if "accuracy" in last else "l1" if last == "l1" else "losses"
+        title = "gradient norms" if last == "gradient" else f"{side}: {kind}" if side else FIGURES.get(name, name)
+        found.setdefault(title, []).append(name)
+    return sorted(found.items(), key=lambda group: ("pace" in group[0], "share" in group[0], "gradient" in group[0]))

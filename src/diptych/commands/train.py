@@ -69,4 +69,5 @@ def train(
 
 def show(page: Path) -> None:
     """In the user's browser."""
-    webbrowser.open(page.resolve().as_uri())
+    if not webbrowser.open(page.resolve().as_uri()):
+        print(f"No browser could be opened here; open {page} in one.", flush=True)

@@ -38,7 +38,9 @@ def plots(facts: Facts) -> str:
 def troubles(facts: Facts) -> str:
     """Steps at which something was wrong, to be marked in the plots."""
     kinds = ("health", "fault")
-    return as_script([[whole(event.get("step")), event["kind"]] for event in facts.events if event["kind"] in kinds][-MARKS:])
+    return as_script(
+        [[whole(event.get("step")), event["kind"]] for event in facts.events if event["kind"] in kinds][-MARKS:]
+    )
 
 
 def as_script(value: Any) -> str:

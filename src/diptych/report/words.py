@@ -20,7 +20,7 @@ TASKS = {
 DIRECTIONS = {"a-to-b": "from A to B, left to right", "b-to-a": "from B to A, right to left"}
 KINDS = ("health", "fault", "start", "end", "pause")
 TERMS = ("licence", "license", "attribution", "citation")
-ABSOLUTE = re.compile(r"(?:(?<![\w.:/<])/|\b[A-Za-z]:[\\/]|\\\\)[^\s,;:'\"()\[\]]*[^\s,;:.'\"()\[\]]")
+ABSOLUTE = re.compile(r"(?:(?<![\w.:/<])/|\b[A-Za-z]:[\\/]|\\\\)[^\s,;:'\"“”()\[\]]*[^\s,;:.'\"“”()\[\]]")
 
 
 class Wording:
@@ -39,10 +39,12 @@ class Wording:
         return escape(ABSOLUTE.sub(lambda found: self.shortened(found.group()), text))
 
     def shortened(self, place: str) -> str:
-        return place if place in self.said else re.split(r"[\\/]", place.rstrip("\\/"))[-1]
+        return place if place in self.said else last_part(place)
 
     def table(self, values: Mapping[str, Any]) -> str:
-        rows = "".join(f"<tr><td>{escape(str(key))}</td><td>{self.safe(value)}</td></tr>" for key, value in values.items())
+        rows = "".join(
+            f"<tr><td>{escape(str(key))}</td><td>{self.safe(value)}</td></tr>" for key, value in values.items()
+        )
         return f"<table class=plain>{rows}</table>"
 
     # The parts, from top to bottom
@@ -53,7 +55,9 @@ class Wording:
         task = TASKS.get(str(data.get("task")), "pictures")
         way = DIRECTIONS.get(str(data.get("direction"))) if data.get("task") == "pairs" else None
         turned = f", {way}" if way else ""
-        said = [f"A {facts.recipe.get('system')} translator, trained on {task} in “{data.get('folder')}”{turned}."]
+        said = [
+            f"A {facts.recipe.get('system')} translator, trained on {task} in “{last_part(data.get('folder'))}”{turned}."
+        ]
         names = [str(part(card, "provenance").get("recipe", "")) for card in facts.cards]
         if names and names[0]:
             said[0] += f" Recipe {names[0]}."
@@ -87,6 +91,11 @@ class Wording:
             )
         return "".join(found)
 
+    def order(self) -> str:
+        """What stands beside what in a sample grid."""
+        back = ", output of the way back" if len(self.facts.cards) > 1 else ""
+        return f"Validation pictures, the same each time; from left to right: source, output, target{back}."
+
     def events(self) -> str:
         """Health, faults, starts and ends, newest last."""
         events = self.facts.events
@@ -97,7 +106,9 @@ class Wording:
             f"<td>{self.safe(event['kind'])}</td><td>{self.safe(event.get('words', ''))}</td></tr>"
             for event in events[-EVENTS:]
         )
-        left = f"<p class=note>{len(events) - EVENTS:,} earlier events are left out.</p>" if len(events) > EVENTS else ""
+        left = (
+            f"<p class=note>{len(events) - EVENTS:,} earlier events are left out.</p>" if len(events) > EVENTS else ""
+        )
         return f"{left}<table><tr><th>step</th><th></th><th></th></tr>{rows}</table>"
 
     def evaluations(self, pictures: Mapping[Any, str]) -> str:
@@ -105,9 +116,13 @@ class Wording:
         found = []
         for name, verdict, sheet in self.facts.evaluations:
             protocol = {key: value for key, value in part(verdict, "protocol").items() if isinstance(value, str | int)}
-            listed = ", ".join(f"{escape(str(key))} {self.safe(value)}" for key, value in protocol.items() if value != "")
+            listed = ", ".join(
+                f"{escape(str(key))} {self.safe(value)}" for key, value in protocol.items() if value != ""
+            )
             notes = verdict.get("notes") if isinstance(verdict, dict) else None
-            remarks = "".join(f"<p class=note>{self.safe(note)}</p>" for note in (notes if isinstance(notes, list) else []))
+            remarks = "".join(
+                f"<p class=note>{self.safe(note)}</p>" for note in (notes if isinstance(notes, list) else [])
+            )
             shown = f'<img src="{pictures[sheet]}" alt="sheet of {escape(name)}">' if pictures.get(sheet) else ""
             found.append(
                 f"<h3>{escape(name)}</h3><p class=note>{listed}</p>"
@@ -157,13 +172,19 @@ class Wording:
 
     def environment(self) -> str:
         """Of the last starts; a run may have moved between machines."""
-        told = [start for start in self.facts.starts if part(start, "environment")]
+        told: list[tuple[int, dict[str, Any]]] = []
+        for start in self.facts.starts:
+            facts = part(start, "environment")
+            if facts and (not told or told[-1][1] != facts):
+                told.append((whole(start.get("step")), facts))
         if not told:
             return "<p>Not recorded by the version that trained this run.</p>"
-        return "".join(
-            f"<h3>from step {whole(start.get('step')):,}</h3>{self.table(part(start, 'environment'))}"
-            for start in told[-5:]
-        )
+        return "".join(f"<h3>from step {step:,}</h3>{self.table(facts)}" for step, facts in told[-5:])
+
+
+def last_part(place: Any) -> str:
+    """The name at the end of a place, on any system."""
+    return re.split(r"[\\/]", str(place).rstrip("\\/"))[-1]
 
 
 def card_words(card: Mapping[str, Any]) -> str:
@@ -177,8 +198,9 @@ def card_words(card: Mapping[str, Any]) -> str:
     size = card.get("size")
     seen = f" It was trained on {size[1]} x {size[0]} pixels" if isinstance(size, list) and len(size) == 2 else ""
     fits = f" and pads pictures to multiples of {card['multiple']}" if seen and card.get("multiple") else ""
-    return f"A {card.get('network')} that turns pictures ({kind('source')}) into pictures ({kind('target')}).{seen}{fits}" + (
-        "." if seen else ""
+    return (
+        f"A {card.get('network')} that turns pictures ({kind('source')}) into pictures ({kind('target')}).{seen}{fits}"
+        + ("." if seen else "")
     )
 
 

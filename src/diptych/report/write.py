@@ -100,6 +100,7 @@ def page(facts: Facts, pictures: dict[Path, str]) -> str:
         tiles=words.tiles(),
         plots=plots.plots(facts),
         troubles=plots.troubles(facts),
+        order=words.order(),
         grids=plots.as_script(grids),
         damaged=f"<p class=note>Cannot be read, and left out: {escape(', '.join(damaged))}.</p>" if damaged else "",
         events=words.events(),

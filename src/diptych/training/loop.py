@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from diptych import checkpoints
-from diptych.data import open_dataset, stream
+from diptych.data import Dataset, open_dataset, stream
 from diptych.errors import DiptychError, UsageError
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
@@ -45,6 +45,16 @@ def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
         )
     trainer = Trainer(recipe, processes, len(dataset))
     watch.begin(trainer.state, trainer.steps, trainer.words())
+    try:
+        advance_to_end(trainer, dataset, run, watch)
+    except DiptychError as problem:
+        watch.failed(str(problem))
+        raise
+
+
+def advance_to_end(trainer: "Trainer", dataset: Dataset, run: Run, watch: Watch) -> None:
+    """Step after step, from where the run stands; after a fault, from the last good state."""
+    recipe, processes = run.recipe, trainer.processes
     step, faults = restore(trainer, run, watch, 0)
     settings = recipe.training
     while not watch.finished(step):

@@ -1,8 +1,10 @@
 """Several processes of one run, as torchrun starts them. Alone, everything here does nothing."""
 
+import contextlib
 import os
 import platform
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
@@ -99,7 +101,7 @@ def fast_precision(device: torch.device) -> str:
 def environment(processes: Processes) -> dict[str, str]:
     """With what a run is trained; no name of a machine or a person."""
     device = processes.device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
     return {
         "diptych": __version__,
         "torch": torch.__version__,
@@ -110,3 +112,12 @@ def environment(processes: Processes) -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "cores": str(os.cpu_count()),
     }
+
+
+def processor() -> str:
+    """The processor's name where the system tells it, else its family."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

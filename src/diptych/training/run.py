@@ -151,11 +151,11 @@ class Run:
         return read_lines(self.folder / name)
 
     def forget_after(self, step: int) -> None:
-        """Drop what the logs say of steps after ``step``: they are about to be made again."""
+        """Drop what the logs say of steps after ``step``, which are about to be made again; a fault has happened all the same."""
         for name in ("log.jsonl", "scores.jsonl", "events.jsonl"):
             if (self.folder / name).exists():
-                kept = [json.dumps(entry) + "\n" for entry in self.entries(name) if entry["step"] <= step]
-                write_text(self.folder / name, "".join(kept))
+                kept = [entry for entry in self.entries(name) if entry["step"] <= step or entry.get("kind") == "fault"]
+                write_text(self.folder / name, "".join(json.dumps(entry) + "\n" for entry in kept))
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

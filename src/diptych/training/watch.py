@@ -1,8 +1,9 @@
 """What one sees and keeps of a run: progress, logs, scores, sample grids, checkpoints, health, and when it ends."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ class Watch:
         self.window: list[Mapping[str, float | Tensor]] = []
         self.saved = -1
         self.words = ""
+        self.at = 0
+        self.started = sys.maxsize  # the step at which this process has recorded its start
         self.standing_report: Standing | None = None
         self.opens = opens  # called once with the report, when it is first written
 
@@ -99,18 +102,28 @@ class Watch:
                 if step < self.steps
                 else f"The run is complete: {step} steps."
             )
+        self.at = step
         if self.processes.leads:
-            self.event("start", step, self.words, steps=self.steps, environment=environment(self.processes))
             self.end_early(step, self.standing()[1])
-            if step == self.steps:
-                self.event("end", step, f"Complete: {step} steps.")
+            self.started_or_ended(step)
             self.report()
         self.stop = self.processes.agree(bool(self.reason))
         self.progress.start(step, self.steps)
 
+    def started_or_ended(self, step: int) -> None:
+        """Record a start once, and the end of a run that is over where none is recorded yet."""
+        if self.reason or step == self.steps:
+            kinds = [entry["kind"] for entry in self.run.entries("events.jsonl") if entry["kind"] in ("start", "end")]
+            if kinds[-1:] != ["end"]:
+                self.event("end", step, self.reason or f"Complete: {step} steps.", steps=self.steps)
+        elif step < self.started:  # after a fault it is recorded already, unless it lies after the restored step
+            self.event("start", step, self.words, steps=self.steps, environment=environment(self.processes))
+            self.started = step
+
     def after(self, step: int, faults: int, entry: Mapping[str, float | Tensor]) -> None:
         """After the update that made ``step`` steps: log, look and save where it is time."""
         settings, last = self.settings, step == self.steps
+        self.at = step
         self.window.append(entry)
         self.stop = self.processes.agree(self.stop)
         if step % settings.log_every == 0 or last:
@@ -148,9 +161,17 @@ class Watch:
         return self.stop or step >= self.steps
 
     def fault(self, step: int, faults: int, what: str) -> None:
-        self.say(f"Fault {faults} at step {step}: {what}. The step is dropped and the last good checkpoint restored.")
+        sentence = f"Fault {faults} at step {step}: {what}. The step is dropped and the last good checkpoint restored."
+        self.say(sentence)
         if self.processes.leads:
             self.run.append("faults.jsonl", {"step": step, "fault": faults, "what": what})
+        self.event("fault", step, sentence, fault=faults)
+
+    def failed(self, sentence: str) -> None:
+        """Training ends with a failure: record it as far as the disk still takes it."""
+        with suppress(DiptychError):
+            self.event("end", self.at, f"Failed: {sentence}", steps=self.steps)
+            self.report()
 
     def unwell(self, step: int, sentence: str) -> None:
         self.say(sentence)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from diptych.checkpoints import load
@@ -41,6 +43,18 @@ def tiny_recipe(system: str, folder: Path, *overrides: str) -> Recipe:
         "training.report=false",
     ]
     return read(system, [*TINY[system], *common, *overrides])
+
+
+def draw_pairs(folder: Path) -> Path:
+    """Twelve side-by-side pictures of 40 x 20 in train and four in val: blobs, and the blobs inverted."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 12), ("val", 4)):
+        (folder / split).mkdir(parents=True)
+        for number in range(count):
+            blocks = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+            left = blocks.repeat(5, axis=0).repeat(5, axis=1)
+            Image.fromarray(np.concatenate([left, 255 - left], axis=1)).save(folder / split / f"{number}.png")
+    return folder
 
 
 class Teller(Watch):

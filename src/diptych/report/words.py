@@ -32,18 +32,19 @@ class Wording:
 
     def safe(self, value: Any) -> str:
         text = str(value)
-        if text in self.said:
-            return escape(text)
-        if ABSOLUTE.match(text):  # all of it may be a place, with blanks in its name
-            return escape(self.shortened(text))
-        return escape(ABSOLUTE.sub(lambda found: self.shortened(found.group()), text))
+        return escape(text if text in self.said else ABSOLUTE.sub(lambda found: self.shortened(found.group()), text))
+
+    def value(self, value: Any) -> str:
+        """As ``safe``, of a text that is no sentence: where it begins as a place, it is one, blanks included."""
+        text = str(value)
+        return escape(self.shortened(text)) if ABSOLUTE.match(text) else self.safe(text)
 
     def shortened(self, place: str) -> str:
         return place if place in self.said else last_part(place)
 
     def table(self, values: Mapping[str, Any]) -> str:
         rows = "".join(
-            f"<tr><td>{escape(str(key))}</td><td>{self.safe(value)}</td></tr>" for key, value in values.items()
+            f"<tr><td>{escape(str(key))}</td><td>{self.value(value)}</td></tr>" for key, value in values.items()
         )
         return f"<table class=plain>{rows}</table>"
 
@@ -117,7 +118,7 @@ class Wording:
         for name, verdict, sheet in self.facts.evaluations:
             protocol = {key: value for key, value in part(verdict, "protocol").items() if isinstance(value, str | int)}
             listed = ", ".join(
-                f"{escape(str(key))} {self.safe(value)}" for key, value in protocol.items() if value != ""
+                f"{escape(str(key))} {self.value(value)}" for key, value in protocol.items() if value != ""
             )
             notes = verdict.get("notes") if isinstance(verdict, dict) else None
             remarks = "".join(

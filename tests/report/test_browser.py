@@ -58,7 +58,7 @@ def test_slider(page: Page) -> None:
 
 def test_curves(page: Page) -> None:
     assert page.locator(".plot").count() >= 6
-    plot = "[...document.querySelectorAll('.plot')].find((plot) => plot.layout.title.text === 'generator: l1')"
+    plot = "[...document.querySelectorAll('.plot')].find((plot) => plot.layout.title.text.startsWith('generator: l1 - means'))"
     assert page.evaluate(f"{plot}.data.length") == 3  # low, high, mean
     assert page.evaluate(f"{plot}.layout.shapes.length") == 1
     page.evaluate(f"Plotly.relayout({plot}, {{'xaxis.range[0]': 100, 'xaxis.range[1]': 200}})")

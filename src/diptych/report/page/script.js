@@ -49,19 +49,18 @@ if (grids.length) {
 // The curves
 
 const COLOURS = ["#3b7dd8", "#e07b1f", "#2f9e6e", "#c4475b", "#8b63c9", "#7d7f86", "#b8a11c", "#1fa3b5"];
-const faint = (colour) => colour + "30";
+const faint = (colour) => colour + "48"; // a stretch's extremes, of which a lone one must still be seen
 const home = document.getElementById("plots");
 const troubles = read("trouble-data");
 
 function tracesOf(plot, title) {
-  return Object.entries(plot.curves).flatMap(([curve, { x, y, low, high, stretch }], index) => {
+  return Object.entries(plot.curves).flatMap(([curve, { x, y, low, high }], index) => {
     const colour = COLOURS[index % COLOURS.length];
-    const label = curve + (stretch > 1 ? " (means of " + stretch + " log lines)" : "");
     const visible = (kept.hidden[title] ?? []).includes(curve) ? "legendonly" : true;
     const whole = { x, legendgroup: curve, visible, meta: curve };
-    const line = { ...whole, y, name: label, mode: plot.marks ? "lines+markers" : "lines", line: { width: 1.8, color: colour }, hovertemplate: "%{y:.5g}" };
+    const line = { ...whole, y, name: curve, mode: plot.marks && x.length < 80 ? "lines+markers" : "lines", line: { width: 1.8, color: colour }, hovertemplate: "%{y:.5g}" };
     if (!low) return [line];
-    const edge = { ...whole, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false };
+    const edge = { ...whole, mode: "lines", line: { width: 1, color: faint(colour) }, hoverinfo: "skip", showlegend: false };
     return [{ ...edge, y: low }, { ...edge, y: high, fill: "tonexty", fillcolor: faint(colour) }, line];
   });
 }
@@ -70,6 +69,8 @@ function layoutOf(plot, title, curves) {
   const style = getComputedStyle(document.body);
   const grid = style.getPropertyValue("--line");
   const axis = { gridcolor: grid, zerolinecolor: grid, automargin: true };
+  const stretch = Math.max(...Object.values(plot.curves).map((curve) => curve.stretch));
+  const means = stretch > 1 ? " - means of " + stretch + " lines each" : "";
   const { x, y } = kept.zoom[title] ?? {};
   const marked = troubles.map(([step]) => ({
     type: "line", x0: step, x1: step, yref: "paper", y0: 0, y1: 1, line: { width: 1, dash: "dot", color: style.getPropertyValue("--mark") },
@@ -80,10 +81,10 @@ function layoutOf(plot, title, curves) {
     font: { color: style.color, size: 12, family: style.fontFamily },
     hoverlabel: { bgcolor: style.getPropertyValue("--card"), bordercolor: grid, font: { color: style.color } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: style.getPropertyValue("--soft"), activecolor: style.color },
-    title: { text: plot.title, font: { size: 14 }, x: 0.02, xanchor: "left" },
+    title: { text: plot.title + means, font: { size: 14 }, x: 0.02, xanchor: "left" },
     margin: { t: 40, r: 12, b: 36, l: 48 },
     hovermode: "x unified",
-    showlegend: curves > 1 || Object.values(plot.curves).some((curve) => curve.stretch > 1),
+    showlegend: curves > 1,
     legend: { orientation: "h", y: -0.14 },
     shapes: marked,
     xaxis: { ...axis, hoverformat: ",d", ...(x && { range: x }) },
@@ -137,9 +138,9 @@ function age() {
 age();
 for (const id of kept.open) document.getElementById(id)?.setAttribute("open", "");
 let busy = false;
-addEventListener("pointerdown", () => { busy = true; });
-addEventListener("pointerup", () => { busy = false; });
-addEventListener("pointercancel", () => { busy = false; });
+for (const kind of ["pointerdown", "pointermove", "pointerup"]) {
+  addEventListener(kind, (event) => { busy = event.buttons > 0; }, true); // also where plotly keeps events to itself
+}
 if (refresh) {
   scrollTo(0, kept.scroll);
   setInterval(() => {

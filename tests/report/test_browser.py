@@ -72,6 +72,15 @@ def test_curves(page: Page) -> None:
     assert page.evaluate(f"{plot}.layout.font.color") == "rgb(230, 232, 238)"
 
 
+def test_nothing_can_be_sent_away(page: Page) -> None:
+    page.hover(".plot")
+    offered = (
+        page.locator(".plot").first.locator(".modebar-btn").evaluate_all("all => all.map((one) => one.dataset.title)")
+    )
+    assert "Reset axes" in offered
+    assert not [title for title in offered if "Share" in title or "loud" in title or "Edit" in title]
+
+
 def test_nothing_is_wider_than_a_telephone(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

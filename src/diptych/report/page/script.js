@@ -50,6 +50,8 @@ if (grids.length) {
 
 const COLOURS = ["#3b7dd8", "#e07b1f", "#2f9e6e", "#c4475b", "#8b63c9", "#7d7f86", "#b8a11c", "#1fa3b5"];
 const faint = (colour) => colour + "48"; // a stretch's extremes, of which a lone one must still be seen
+// plotly would offer to send a chart to its makers; this page sends nothing
+const OPTIONS = { displaylogo: false, responsive: true, showSendToCloud: false, plotlyServerURL: "", showLink: false };
 const home = document.getElementById("plots");
 const troubles = read("trouble-data");
 
@@ -116,7 +118,7 @@ function draw() {
     element.className = "plot";
     home.append(element);
     const curves = Object.keys(plot.curves).length;
-    Plotly.newPlot(element, tracesOf(plot, plot.title), layoutOf(plot, plot.title, curves), { displaylogo: false, responsive: true });
+    Plotly.newPlot(element, tracesOf(plot, plot.title), layoutOf(plot, plot.title, curves), OPTIONS);
     remember(element, plot.title);
   }
   if (!home.childElementCount) home.textContent = "None yet.";

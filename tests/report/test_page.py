@@ -140,12 +140,26 @@ def test_verdicts_of_any_form() -> None:
 
 
 @pytest.mark.slow
-def test_a_long_run_makes_no_larger_page(run: Path) -> None:
+def test_a_long_run_keeps_few_points(run: Path) -> None:
     keys = ("generator.l1", "generator.adversarial", "generator.gradient", "discriminator.accuracy", "rate")
     with open(run / "log.jsonl", "w") as file:
         for step in range(1, 200_001):
             file.write(json.dumps({"step": step, **dict.fromkeys(keys, 1000 / step)}) + "\n")
+    log, last = curves(run / "log.jsonl")
+    assert last == 200_000
+    assert POINTS <= len(log["generator.l1"].steps) <= 2 * POINTS
+    assert log["generator.l1"].steps[-1] == 200_000
+    assert len(shown(run)) < 6e6
+
+
+@pytest.mark.slow
+def test_the_fullest_page(run: Path) -> None:
     rng = np.random.default_rng(0)
+    for name in ("log.jsonl", "scores.jsonl"):
+        with open(run / name, "w") as file:
+            for step in range(4 * POINTS - 2):  # the most points that are no longer single lines
+                values = {f"discriminator.figure{key}": rng.normal() * 1e-7 for key in range(CURVES + 5)}
+                file.write(json.dumps({"step": 10_000_000 + step, **values}) + "\n")
     noise = [Image.fromarray(rng.integers(0, 256, (512, 384, 3), dtype=np.uint8)) for _ in range(2)]
     for step in range(10, 51):
         noise[step % 2].save(run / "pictures" / f"{step:08d}.png", compress_level=0)
@@ -153,10 +167,6 @@ def test_a_long_run_makes_no_larger_page(run: Path) -> None:
         add(run / "evaluation" / f"{number:02d}" / "scores.json", '{"l1": 1.0}')
         noise[0].save(run / "evaluation" / f"{number:02d}" / "sheet.png", compress_level=0)
     add(run / "events.jsonl", '{"step": 3, "kind": "health", "words": "Oh."}\n' * 5000)
-    log, last = curves(run / "log.jsonl")
-    assert last == 200_000
-    assert POINTS <= len(log["generator.l1"].steps) <= 2 * POINTS
-    assert log["generator.l1"].steps[-1] == 200_000
     place = write(run)
     page = place.read_text(encoding="utf-8")
     grids = data_of(page, "grid-data")

@@ -89,16 +89,26 @@ def test_faults_outlive_the_steps_that_they_undo(
     assert '[5, "fault"]' in page_of(run)
 
 
-def test_a_failure_is_the_end(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (Fault("the term is nan"), "training stopped at step 5: the term is nan"),
+        (RuntimeError("CUDA out of memory\nand so on"), "CUDA out of memory"),
+    ],
+)
+def test_a_failure_is_the_end(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: Exception, words: str
+) -> None:
     def each(watch: Teller, step: int) -> None:
         if step == 5:
-            raise Fault("the term is nan")
+            raise problem
 
-    with pytest.raises(DiptychError, match="training stopped at step 5"):
+    with pytest.raises((DiptychError, RuntimeError), match=words):
         trained(recipe, tmp_path / "run", monkeypatch, each)
     run = Run(tmp_path / "run", recipe)
     assert kinds(run)[-1][0] == "end"
-    assert "Failed: training stopped at step 5" in page_of(run)
+    assert f"Failed: {words}" in page_of(run)
+    assert "and so on" not in page_of(run)
     assert 'data-refresh="0"' in page_of(run)
 
 

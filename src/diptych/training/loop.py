@@ -47,8 +47,8 @@ def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
     watch.begin(trainer.state, trainer.steps, trainer.words())
     try:
         advance_to_end(trainer, dataset, run, watch)
-    except DiptychError as problem:
-        watch.failed(str(problem))
+    except Exception as problem:
+        watch.failed(str(problem).partition("\n")[0] or type(problem).__name__)
         raise
 
 

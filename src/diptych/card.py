@@ -25,6 +25,7 @@ class Card:
     target: Kind
     multiple: int  # both sides of what the network sees must be divisible by it
     size: tuple[int, int]  # height, width of the training crops
+    scale: int = 1  # how many times larger a result is than its source
     averaged: bool = False  # the running average of the weights is meant
     seed: int = 0  # of the noise, so that the same picture gives the same result every time
     provenance: dict[str, Any] = field(default_factory=dict)  # system, data, licence, version

@@ -111,8 +111,8 @@ def png_orientation(file: BinaryIO) -> int:
 # In
 
 
-def decode(data: bytes) -> Raw:
-    """Decode the bytes of a file."""
+def decode(data: bytes, numbers: bool = False) -> Raw:
+    """Decode the bytes of a file; with ``numbers`` the indices of a palette picture, and integers of 32 bits, as they are."""
     file = io.BytesIO(data)
     head = signature(file)
     if head.startswith((NPY_SIGNATURE, *ZIP_SIGNATURES)):
@@ -128,7 +128,7 @@ def decode(data: bytes) -> Raw:
         return deep_tiff.decode(file)
     with Image.open(file, formats=READERS) as picture:
         orientation = orientation_of(picture, io.BytesIO(data))
-        raw = from_pillow(picture)
+        raw = from_pillow(picture, numbers)
         return raw if orientation == 1 else Raw(upright(raw.pixels, orientation), raw.alpha)
 
 
@@ -160,9 +160,11 @@ def array_header(file: Any) -> Header:
     return Header(shape[0], shape[1], shape[2] if len(shape) == 3 else 1, depth)
 
 
-def from_pillow(picture: Image.Image) -> Raw:
+def from_pillow(picture: Image.Image, numbers: bool = False) -> Raw:
     """The first frame of a Pillow picture as it lies there: an EXIF orientation is not applied."""
     mode = picture.mode
+    if numbers and (mode == "P" or mode.startswith("I")):
+        return Raw(np.array(picture)[..., None])
     if mode.startswith("I"):
         values = np.asarray(picture)
         if values.min() < 0 or values.max() > 65535:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from diptych.classmaps import class_numbers, instance_numbers
 from diptych.errors import DiptychError
 from diptych.images import RANGES, Kind, Stored
 from diptych.raw import Raw
@@ -19,6 +20,12 @@ def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
     Raises:
         DiptychError: for another number of channels, a float picture for an integer Kind, or NaN; it names ``name``.
     """
+    if kind.colour == "instances":
+        return instance_numbers(raw, name)
+    if kind.colour == "labels":
+        return class_numbers(raw, kind, name)
+    if kind.colour == "holed":
+        return holed(raw, kind, name)
     pixels = raw.pixels
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
         raise DiptychError(f"{name} holds values that are not finite (NaN or infinity); replace them.")
@@ -40,6 +47,25 @@ def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
     if pixels.shape[2] == kind.stored_channels:
         return pixels
     return np.repeat(pixels, 3, axis=2) if kind.stored_channels == 3 else luma(pixels)
+
+
+def holed(raw: Raw, kind: Kind, name: str) -> Stored:
+    """(H, W, 4): RGB with the Kind's background in the hole, and opacity, either full or 0; no opacity is no hole."""
+    plain = Kind(depth=kind.depth, low=kind.low, high=kind.high)
+    colours = fitted(Raw(raw.pixels[..., :-1] if raw.alpha else raw.pixels), plain, name)
+    hole = np.zeros((*colours.shape[:2], 1), dtype=bool)
+    if raw.alpha:
+        hole = raw.pixels[..., -1:] < RANGES[str(raw.pixels.dtype)] / 2
+    return with_hole(colours, hole, kind)
+
+
+def with_hole(colours: Stored, hole: npt.NDArray[np.bool_], kind: Kind) -> Stored:
+    """RGB (H, W, 3) and where the hole is, (H, W, 1), as a holed Kind stores them."""
+    low, high = kind.range
+    filling = np.array(kind.background, dtype=np.float32) / 255 * (high - low) + low
+    filling = filling if kind.depth == "float32" else np.rint(filling)
+    opacity = np.where(hole, 0, high)
+    return np.concatenate([np.where(hole, filling, colours), opacity], axis=2).astype(kind.depth)
 
 
 def planes_first(pixels: npt.NDArray[Any], kind: Kind) -> str:

@@ -46,6 +46,8 @@ def pixel_limit() -> int:
     return int(stated)
 
 
+NUMBERS = ("labels", "instances")
+"""Kinds of whole numbers, of which no picture's colours may be made."""
 MAX_PIXELS = pixel_limit()
 """Larger pictures are refused before they are decoded; of more than eight channels, fewer pixels are too many."""
 if Image.MAX_IMAGE_PIXELS is not None and MAX_PIXELS > Image.MAX_IMAGE_PIXELS:
@@ -77,7 +79,7 @@ def read(source: Path | bytes, kind: Kind, name: str = "") -> Stored:
         raise DiptychError(f"{name} is empty (0 bytes); remove it or copy it again.")
     with explaining(name):
         refuse_huge(codecs.header(io.BytesIO(source)), name)
-        raw = codecs.decode(source)
+        raw = codecs.decode(source, numbers=kind.colour in NUMBERS)
     return fitted(raw, kind, name)
 
 
@@ -163,7 +165,7 @@ def from_pillow(picture: Image.Image, kind: Kind) -> Stored:
         DiptychError: when it cannot be decoded or is not of the Kind.
     """
     with explaining("the picture"):
-        raw = codecs.from_pillow(picture)
+        raw = codecs.from_pillow(picture, numbers=kind.colour in NUMBERS)
     return fitted(raw, kind, "the picture")
 
 

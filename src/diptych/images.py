@@ -23,11 +23,16 @@ Stored = npt.NDArray[Any]
 
 RANGES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 """The highest value of each depth where a Kind states no range; the lowest is 0."""
-COLOURS = ("rgb", "grey", "lightness", "chroma", "channels")
+COLOURS = ("rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances")
+Colour = tuple[int, int, int]
 
 
 class Batch(NamedTuple):
-    """What a system learns from: float32 in [-1, 1], (batch, channels, height, width)."""
+    """What a system learns from: pictures float32 in [-1, 1], (batch, channels, height, width).
+
+    The source of a labels Kind is int32: channel 0 the class of each pixel, channel 1 where there is one its instance.
+    That of a holed Kind has a fourth channel, 1 in the hole and -1 outside. A target may be larger than its source.
+    """
 
     source: Tensor
     target: Tensor
@@ -37,8 +42,9 @@ class Batch(NamedTuple):
 class Kind:
     """What the pictures of one domain are."""
 
-    colour: Literal["rgb", "grey", "lightness", "chroma", "channels"] = "rgb"
-    """lightness and chroma are the L and the a, b of CIE Lab (sRGB, D65), read from RGB pictures."""
+    colour: Literal["rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances"] = "rgb"
+    """lightness and chroma are the L and the a, b of CIE Lab (sRGB, D65), read from RGB pictures; labels are class
+    numbers, instances those of the objects; holed is RGB with a hole where the opacity is under a half."""
     depth: Literal["uint8", "uint16", "float32"] = "uint8"
     """Of the files of this domain, in and out."""
     channels: int = 0
@@ -48,8 +54,18 @@ class Kind:
     """The stated value range; both 0 mean the whole range of the integer depth, and 0 to 1 for float32.
 
     Values beyond it are clipped."""
-    background: tuple[int, int, int] = (255, 255, 255)
-    """8-bit RGB on which a picture with alpha is composited."""
+    background: Colour = (255, 255, 255)
+    """8-bit RGB on which a picture with alpha is composited; of a holed Kind, what stands in the hole."""
+    classes: int = 0
+    """Only for colour = "labels": how many classes there are, numbered from 0."""
+    unknown: int = -1
+    """A pixel value of label maps that stands for no class, such as 255; it gets a number of its own, ``classes``."""
+    instances: bool = False
+    """Each label map has an instance map beside it."""
+    names: tuple[str, ...] = ()
+    """Of the classes."""
+    palette: tuple[Colour, ...] = ()
+    """8-bit colours of the classes, by which coloured label maps are read and by which labels are shown."""
 
     def __post_init__(self) -> None:
         if self.colour not in COLOURS:
@@ -61,6 +77,7 @@ class Kind:
         if self.colour != "channels" and self.channels:
             raise UsageError(f'channels = {self.channels} needs colour = "channels"; {self.colour} has its own number.')
         self.check_range()
+        self.check_classes()
         if len(list(self.background)) != 3 or not all(0 <= value <= 255 for value in self.background):
             raise UsageError(f"a kind's background is 8-bit RGB, such as [255, 255, 255], not {self.background}.")
 
@@ -73,15 +90,35 @@ class Kind:
                 f"a kind of {self.depth} cannot reach from {low} to {high}; it holds 0 to {RANGES[self.depth]:.0f}."
             )
 
+    def check_classes(self) -> None:
+        if self.colour != "labels":
+            if self.classes or self.names or self.palette or self.instances or self.unknown != -1:
+                raise UsageError(
+                    'classes, unknown, instances, names and palette of a kind need colour = "labels" '
+                    "(the palette of an RGB label picture is data.palette)."
+                )
+            return
+        if self.palette and not self.classes:
+            object.__setattr__(self, "classes", len(self.palette))
+        if not 1 <= self.classes <= 65535:
+            raise UsageError('a kind with colour = "labels" must say how many classes there are: classes = 12.')
+        for what, given in (("names", len(self.names)), ("colours in its palette", len(self.palette))):
+            if given not in (0, self.classes):
+                raise UsageError(f"a kind with {self.classes} classes has {given} {what}; give one for each, or none.")
+
     @property
     def network_channels(self) -> int:
         """Channels of the tensor."""
-        return {"rgb": 3, "grey": 1, "lightness": 1, "chroma": 2}.get(self.colour, self.channels)
+        if self.colour == "labels":
+            return 1 + self.instances
+        return {"rgb": 3, "grey": 1, "lightness": 1, "chroma": 2, "holed": 4, "instances": 1}.get(
+            self.colour, self.channels
+        )
 
     @property
     def stored_channels(self) -> int:
         """Channels of the stored picture: lightness and chroma are read from RGB and written as RGB."""
-        return {"rgb": 3, "grey": 1, "lightness": 3, "chroma": 3}.get(self.colour, self.channels)
+        return {"lightness": 3, "chroma": 3}.get(self.colour, self.network_channels)
 
     @property
     def range(self) -> tuple[float, float]:
@@ -93,6 +130,8 @@ class Kind:
 
         Elementwise numpy only, so that worker threads do not start teams of their own.
         """
+        if self.colour == "labels":
+            return torch.from_numpy(np.ascontiguousarray(stored.transpose(2, 0, 1), dtype=np.int32))
         low, high = self.range
         planes = np.array(
             stored.transpose(2, 0, 1), dtype=np.float32, order="C"
@@ -104,6 +143,8 @@ class Kind:
             planes -= np.float32(low)  # first, since it is exact where the values lie far from 0 and close together
             planes *= np.float32(2 / (high - low))
             planes -= 1
+            if self.colour == "holed":  # opacity to a mask of the hole
+                planes[3] = np.where(stored[..., 3] == 0, 1, -1)  # stored as 0 whatever the range
         return torch.from_numpy(np.clip(planes, -1, 1, out=planes))
 
     def to_stored(self, tensor: Tensor, source: Stored | None = None) -> Stored:
@@ -118,6 +159,8 @@ class Kind:
         """
         low, high = self.range
         planes = tensor.detach().float().cpu().numpy()
+        if self.colour == "labels":
+            return np.ascontiguousarray(planes.transpose(1, 2, 0)).astype(np.uint16)
         if not np.isfinite(planes).all():
             raise DiptychError(
                 "the network gave values that are not finite (NaN or infinity), so there is no picture; "
@@ -148,6 +191,9 @@ class Kind:
 
     def preview(self, tensor: Tensor, source: Stored | None = None) -> npt.NDArray[np.uint8]:
         """uint8 (H, W, 3) for looking at: the first three channels, or the first one as grey; NaN as middle grey."""
+        if self.colour == "labels":
+            shown: npt.NDArray[np.uint8] = self.colours()[tensor[0].detach().cpu().numpy()]
+            return shown
         tensor = torch.nan_to_num(tensor.detach().float().cpu(), nan=0.0)
         if self.colour in ("lightness", "chroma"):
             low, high = self.range
@@ -159,9 +205,20 @@ class Kind:
         seen: npt.NDArray[np.uint8] = np.rint(shares * 255).astype(np.uint8)
         return seen
 
+    def colours(self) -> npt.NDArray[np.uint8]:
+        """(classes + 1, 3), the palette or else colours that lie far apart; the last is of what is unknown."""
+        if self.palette:
+            return np.array([*self.palette, (0, 0, 0)], dtype=np.uint8)
+        turns = (np.arange(self.classes)[:, None] * 0.618034 + np.array([0, 1 / 3, 2 / 3])) * 2 * np.pi
+        bright = np.where(np.arange(self.classes)[:, None] % 2, 160, 100) * (1 + 0.55 * np.cos(turns))
+        return np.concatenate([bright.astype(np.uint8), np.zeros((1, 3), dtype=np.uint8)])
+
+    def class_name(self, number: int) -> str:
+        return self.names[number] if self.names else str(number)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a card."""
-        return asdict(self) | {"background": list(self.background)}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Kind":
@@ -173,7 +230,10 @@ class Kind:
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:
             raise UsageError(f"a kind knows no {', '.join(unknown)}; was this written by a newer diptych? Upgrade it.")
-        return cls(**{**values, "background": tuple(values.get("background", (255, 255, 255)))})
+        plain = {**values, "background": tuple(values.get("background", (255, 255, 255)))}
+        plain["names"] = tuple(values.get("names", ()))
+        plain["palette"] = tuple((int(r), int(g), int(b)) for r, g, b in values.get("palette", ()))
+        return cls(**plain)
 
 
 # CIE Lab under D65 from sRGB (IEC 61966-2-1), with planes first.

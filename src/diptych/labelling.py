@@ -9,11 +9,12 @@ from PIL import Image
 from torch import Tensor
 
 from diptych import formats
+from diptych.classmaps import Palette, nearest
 from diptych.data import DataSettings, open_dataset
 from diptych.data.catalog import cache_folder
 from diptych.data.datasets import Pairs
 from diptych.errors import DiptychError, UsageError
-from diptych.evaluation.labels import IGNORED, ClassMap, Palette, learn_palette, nearest
+from diptych.evaluation.labels import IGNORED, ClassMap, learn_palette
 from diptych.evaluation.metrics import as_rgb
 from diptych.evaluation.segmentation import Plan, Say, Segmenter, trained
 from diptych.images import Kind, Stored

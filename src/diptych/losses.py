@@ -1,6 +1,6 @@
 """Losses: pure functions of tensors, computed in float32, each returning a scalar."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -16,6 +16,35 @@ Pictures = Float[Tensor, "batch channels height width"]
 def l1(fake: Tensor, target: Tensor) -> Scalar:
     """Mean absolute difference over all elements (pix2pix, equation 3)."""
     return functional.l1_loss(fake.float(), target.float())
+
+
+def total_variation(pictures: Pictures) -> Scalar:
+    """Sum of absolute differences of neighbours, the mean over the pictures (Aly and Dubois 2005)."""
+    pictures = pictures.float()
+    rows = (pictures[..., 1:, :] - pictures[..., :-1, :]).abs().sum()
+    columns = (pictures[..., 1:] - pictures[..., :-1]).abs().sum()
+    return (rows + columns) / len(pictures)
+
+
+def feature_matching(fake: Sequence[Sequence[Tensor]], real: Sequence[Sequence[Tensor]]) -> Scalar:
+    """Mean absolute difference of a discriminator's maps, summed over its maps and averaged over its scales
+    (pix2pixHD, equation 4). Real maps are taken as they are: no gradient goes through them.
+
+    Args:
+        fake, real: for each scale its maps, without the logits.
+    """
+    differences = [
+        functional.l1_loss(one.float(), other.detach().float())
+        for scale, other_scale in zip(fake, real, strict=True)
+        for one, other in zip(scale, other_scale, strict=True)
+    ]
+    return torch.stack(differences).sum() / len(fake)
+
+
+def kl(mean: Tensor, log_variance: Tensor) -> Scalar:
+    """Kullback-Leibler divergence from N(0, 1), summed over batch and dimensions (SPADE's code)."""
+    mean, log_variance = mean.float(), log_variance.float()
+    return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum()
 
 
 class Adversary(NamedTuple):

@@ -101,11 +101,15 @@ class Translator:
         if seed is not None and not 0 <= seed < 2**63:
             raise UsageError(f"the seed is {seed}; it must lie between 0 and {2**63 - 1}.")
         height, width = pictures[0].shape[:2]
-        seen = [resize(picture, *size) for picture in pictures] if size else list(pictures)
+        seen = [self.sized(picture, *size) for picture in pictures] if size else list(pictures)
         result = self.batch(torch.stack([self.card.source.to_tensor(picture) for picture in seen]), seed=seed)
         target = self.card.target
         stored = [target.to_stored(one, source=picture) for one, picture in zip(result, seen, strict=True)]
-        return [resize(one, height, width) for one in stored] if size else stored
+        scale = self.card.scale
+        return [resize(one, height * scale, width * scale) for one in stored] if size else stored
+
+    def sized(self, picture: Stored, height: int, width: int) -> Stored:
+        return resize(picture, height, width, "nearest" if self.card.source.colour == "labels" else "bicubic")
 
     @torch.inference_mode()
     def batch(self, source: Images, *, seed: int | None = None) -> Images:
@@ -115,11 +119,14 @@ class Translator:
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(self.card.seed if seed is None else seed)
             result: Tensor = self.network(padded)
-        return result[..., :height, :width].float().cpu()
+        scale = self.card.scale
+        return result[..., : height * scale, : width * scale].float().cpu()
 
 
 def pad(images: Images, multiple: int) -> Images:
     """Grow to the right and below, by reflection as far as the picture reaches, until ``multiple`` divides both sides."""
+    if not images.is_floating_point():  # class numbers
+        return pad(images.float(), multiple).to(images.dtype)
     height, width = images.shape[-2:]
     below, right = -height % multiple, -width % multiple
     mirrored = functional.pad(images, (0, min(right, width - 1), 0, min(below, height - 1)), mode="reflect")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from diptych.data import Dataset, DataSettings, open_dataset, stream
 from diptych.data.cache import Cache
-from diptych.data.datasets import converted
+from diptych.data.derived import converted
 from diptych.errors import DiptychError
 from diptych.images import Kind
 

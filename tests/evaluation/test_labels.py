@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from diptych.classmaps import nearest
 from diptych.errors import DiptychError
-from diptych.evaluation.labels import IGNORED, Confusion, agreement, learn_palette, nearest
+from diptych.evaluation.labels import IGNORED, Confusion, agreement, learn_palette
 
 PALETTE = [(0, 0, 0), (250, 0, 0), (0, 250, 0)]
 

@@ -9,13 +9,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diptych.images import Batch
-from diptych.systems import SYSTEMS, CycleGAN, Pix2Pix, System
+from diptych.images import Batch, Kind
+from diptych.systems import SYSTEMS, CycleGAN, Domains, Pix2Pix, System
 from diptych.systems.cyclegan import CycleGANOptions
 from diptych.systems.image_pool import ImagePool
 from diptych.systems.pix2pix import Pix2PixOptions, depth_for
 
+LABELS = Kind(colour="labels", classes=5, instances=True, unknown=255)
 SMALL: dict[str, dict[str, Any]] = {
+    "srgan": {"content": "mse", "blocks": 1, "width": 4, "discriminator_width": 4},
+    "inpainting": {"blocks": 1, "width": 4, "discriminator_width": 4},
+    "pix2pixhd": {
+        "width": 4,
+        "downs": 2,
+        "blocks": 1,
+        "discriminator_width": 4,
+        "discriminator_layers": 2,
+        "perceptual_network": "none",
+    },
+    "spade": {
+        "width": 2,
+        "hidden": 4,
+        "encoder_width": 2,
+        "discriminator_width": 4,
+        "discriminator_layers": 2,
+        "perceptual_network": "none",
+    },
     "pix2pix": {"width": 4, "discriminator_width": 4, "discriminator_layers": 1},
     "travelgan": {"width": 4, "latent": 8},
     "cyclegan": {"width": 4, "discriminator_width": 4, "discriminator_layers": 1, "blocks": 1, "pool": 3},
@@ -27,20 +46,45 @@ def batch_of(size: int = 16, count: int = 2, seed: int = 0, channels: tuple[int,
     return Batch(*(torch.rand(count, c, size, size, generator=generator) * 2 - 1 for c in channels))
 
 
-def build(name: str, channels: tuple[int, int] = (3, 3), **options: Any) -> System:
+def domains_of(name: str, channels: tuple[int, int] = (3, 3)) -> Domains:
+    """What each system is for, as small as it can be."""
+    plain = tuple(Kind() if count == 3 else Kind(colour="channels", channels=count) for count in channels)
+    source = {"inpainting": Kind(colour="holed"), "spade": LABELS, "pix2pixhd": LABELS}.get(name, plain[0])
+    side = {"inpainting": 64, "spade": 64, "pix2pixhd": 32}.get(name, 16)
+    target = Kind() if name == "inpainting" else plain[1]  # known pixels are kept, so the channels are the source's
+    return Domains(source, target, (side, side), 2 if name == "srgan" else 1)
+
+
+def fitting_batch(domains: Domains, count: int = 2) -> Batch:
+    """Random pictures, numbers or holes of the domains' kinds."""
+    generator = torch.Generator().manual_seed(0)
+    height, width = domains.size
+    target = torch.rand(count, domains.channels_out, height, width, generator=generator) * 2 - 1
+    shape = (count, domains.channels_in, height // domains.factor, width // domains.factor)
+    if domains.source.colour == "labels":
+        blocks = torch.randint(0, domains.source.classes + 1, (count, 2, height // 8, width // 8), generator=generator)
+        return Batch(blocks.repeat_interleave(8, 2).repeat_interleave(8, 3).int(), target)
+    source = torch.rand(shape, generator=generator) * 2 - 1
+    if domains.source.colour == "holed":
+        source[:, 3] = -1
+        source[:, 3, 16:48, 16:48] = 1
+    return Batch(source, target)
+
+
+def build(name: str, channels: tuple[int, int] = (3, 3), domains: Domains | None = None, **options: Any) -> System:
     torch.manual_seed(0)
     kind = SYSTEMS[name]
-    return kind(kind.Options(**{**SMALL[name], **options}), *channels, (16, 16))
+    return kind(kind.Options(**{**SMALL[name], **options}), domains or domains_of(name, channels))
 
 
-def apply(system: System, step: int = 0, rate: float = 2e-4) -> list[str]:
+def apply(system: System, batch: Batch, step: int = 0, rate: float = 2e-4) -> list[str]:
     """One step with plain SGD-free Adam for each side, as the loop does it; returns the sides in order."""
     optimisers = {
         side: torch.optim.Adam(system.get_submodule(side).parameters(), lr=rate, betas=(0.5, 0.999))
         for side in system.sides
     }
     order = []
-    for losses in system.losses(batch_of(), step):
+    for losses in system.losses(batch, step):
         order.append(losses.trains)
         parameters = list(system.get_submodule(losses.trains).parameters())
         sum(losses.terms.values(), torch.zeros(())).backward(inputs=parameters)
@@ -60,15 +104,29 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("cyclegan", {}),
     ("cyclegan", {"identity": 0.5, "order": "four-step"}),
     ("cyclegan", {"adversary": "vanilla", "pool": 0, "norm": "batch"}),
+    ("srgan", {}),
+    ("srgan", {"adversarial": 0.0}),
+    ("srgan", {"content": "lite0-fine", "mse": 1.0, "total_variation": 2e-8, "bias": "auto", "slopes": "each"}),
+    ("inpainting", {}),
+    (
+        "inpainting",
+        {"l1_on": "hole", "judged": "painted", "sees_mask": False, "patch_dense": True, "block": "standard"},
+    ),
+    ("pix2pixhd", {}),
+    ("pix2pixhd", {"features": 3, "encoder_width": 2, "enhancers": 1, "perceptual_network": "efficientnet-lite0"}),
+    ("spade", {}),
+    ("spade", {"style": 8, "perceptual_network": "efficientnet-lite0"}),
+    ("spade", {"spectral": False, "norm": "instance", "adversary": "least-squares", "kernel": 1}),
 ]
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS, ids=str)
 def test_a_step_trains_every_side_and_every_parameter_gets_a_gradient(name: str, options: dict[str, Any]) -> None:
-    system = build(name, **options)
+    domains = domains_of(name)
+    system, batch = build(name, **options), fitting_batch(domains)
     before = copy.deepcopy(system.state_dict())
     reached: set[str] = set()
-    for losses in system.losses(batch_of(), 0):
+    for losses in system.losses(batch, 0):
         assert losses.trains in system.sides
         assert all(value.shape == () and value.dtype == torch.float32 for value in losses.terms.values())
         assert all(torch.isfinite(value) for value in losses.terms.values())
@@ -79,7 +137,7 @@ def test_a_step_trains_every_side_and_every_parameter_gets_a_gradient(name: str,
         assert all(p.grad is None for key, p in system.named_parameters() if key not in side and key not in reached)
     trained = {key for key, _ in system.named_parameters()}
     assert reached == trained
-    assert apply(system) == list(system.sides)
+    assert apply(system, batch) == list(system.sides)
     after = system.state_dict()
     # A bias that a norm takes out again, or dropout, may leave a parameter as it was; most must have moved.
     moved = [key for key in trained if not torch.equal(before[key], after[key])]
@@ -88,12 +146,11 @@ def test_a_step_trains_every_side_and_every_parameter_gets_a_gradient(name: str,
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_channels_are_independent(name: str) -> None:
-    system = build(name, channels=(1, 5))
-    losses = list(system.losses(batch_of(channels=(1, 5)), 0))
-    assert losses
-    exits = system.translators()
-    forward = system.get_submodule(exits["a-to-b"].module)
-    assert forward(torch.zeros(1, 1, 16, 16)).shape == (1, 5, 16, 16)
+    domains = domains_of(name, channels=(1, 5))
+    system, batch = build(name, channels=(1, 5)), fitting_batch(domains)
+    assert list(system.losses(batch, 0))
+    forward = system.get_submodule(system.translators()["a-to-b"].module)
+    assert forward(batch.source).shape == batch.target.shape
 
 
 def by_hand_pix2pix(generator: nn.Module, discriminator: nn.Module, batches: list[Batch]) -> None:
@@ -246,13 +303,13 @@ def test_depth_follows_the_picture_s_size() -> None:
 
 def test_published_cyclegan_has_its_parameters() -> None:
     with torch.device("meta"):
-        system = CycleGAN(CycleGANOptions(pool=0), 3, 3, (256, 256))
+        system = CycleGAN(CycleGANOptions(pool=0), Domains(Kind(), Kind(), (256, 256)))
     assert sum(parameter.numel() for parameter in system.parameters()) == 28_285_832
 
 
 def test_published_pix2pix_has_its_parameters() -> None:
     with torch.device("meta"):
-        system = Pix2Pix(Pix2PixOptions(), 3, 3, (256, 256))
+        system = Pix2Pix(Pix2PixOptions(), Domains(Kind(), Kind(), (256, 256)))
     assert sum(parameter.numel() for parameter in system.parameters()) == 54_413_955 + 2_768_705
 
 
@@ -273,7 +330,7 @@ def test_the_identity_term_needs_equal_channels_and_says_so() -> None:
 
 def test_four_steps_in_the_order_of_the_torch_code() -> None:
     system = build("cyclegan", order="four-step")
-    assert apply(system) == ["generator.a_to_b", "discriminator.b", "generator.b_to_a", "discriminator.a"]
+    assert apply(system, batch_of()) == ["generator.a_to_b", "discriminator.b", "generator.b_to_a", "discriminator.a"]
 
 
 def test_the_third_of_four_steps_meets_the_updated_generator() -> None:

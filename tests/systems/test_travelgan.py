@@ -8,8 +8,9 @@ from torch import nn
 from torch.nn import functional
 
 from diptych.errors import UsageError
-from diptych.images import Batch
+from diptych.images import Batch, Kind
 from diptych.networks.travelgan import OffsetNorm, Siamese, TravelUNet, WholeDiscriminator, halvings
+from diptych.systems import Domains
 from diptych.systems.travelgan import TraVelGAN, TraVelGANOptions, travel_terms
 
 TINY = TraVelGANOptions(width=4, latent=8)
@@ -74,7 +75,7 @@ def test_the_worked_example() -> None:
 def test_a_step_written_out() -> None:
     """The loop's order: discriminators first, then generators and siamese network together."""
     torch.manual_seed(0)
-    ours = TraVelGAN(TINY, 3, 3, (16, 16))
+    ours = TraVelGAN(TINY, Domains(Kind(), Kind(), (16, 16)))
     hand = copy.deepcopy(ours)
     descent = {
         (system, side): torch.optim.SGD(system.get_submodule(side).parameters(), lr=0.1)
@@ -114,7 +115,7 @@ def test_a_step_written_out() -> None:
 
 
 def test_the_margin_teaches_the_siamese_network_only() -> None:
-    system = TraVelGAN(TINY, 3, 3, (16, 16))
+    system = TraVelGAN(TINY, Domains(Kind(), Kind(), (16, 16)))
     _, generators = system.losses(batch_of(), 0)
     generators.terms["margin"].backward()
     assert all(p.grad is None for p in system.generator["a_to_b"].parameters())
@@ -122,7 +123,7 @@ def test_the_margin_teaches_the_siamese_network_only() -> None:
 
 
 def test_fresh_halves_and_batches_that_are_too_small() -> None:
-    system = TraVelGAN(TraVelGANOptions(width=4, latent=8, fresh=True), 3, 3, (16, 16))
+    system = TraVelGAN(TraVelGANOptions(width=4, latent=8, fresh=True), Domains(Kind(), Kind(), (16, 16)))
     batch = batch_of(pictures=4)
     judged, translated = system.halves(batch)
     assert torch.equal(torch.cat([judged.source, translated.source]), batch.source)
@@ -130,6 +131,6 @@ def test_fresh_halves_and_batches_that_are_too_small() -> None:
     with pytest.raises(UsageError, match="batch_size to 4 or more, not 3"):
         list(system.losses(batch_of(pictures=3), 0))
     with pytest.raises(UsageError, match="batch_size to 2 or more, not 1"):
-        list(TraVelGAN(TINY, 3, 3, (16, 16)).losses(batch_of(pictures=1), 0))
+        list(TraVelGAN(TINY, Domains(Kind(), Kind(), (16, 16))).losses(batch_of(pictures=1), 0))
     with pytest.raises(UsageError, match="16 or more, not 8x16"):
-        TraVelGAN(TINY, 3, 3, (8, 16))
+        TraVelGAN(TINY, Domains(Kind(), Kind(), (8, 16)))

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from diptych.data.compare import Facts, Problem, across_splits, swapped
-from diptych.data.datasets import DERIVE, Pairs
+from diptych.data.datasets import Pairs
+from diptych.data.derived import Shrunk
 from diptych.data.layouts import Entry, Layout, discover, files_of
-from diptych.data.settings import DataSettings, root_of
+from diptych.data.settings import OF_TWO, DataSettings, root_of
 from diptych.errors import DiptychError
 from diptych.formats import Header, others_in, probe, read
 from diptych.images import RANGES, Kind, Stored
@@ -103,10 +104,23 @@ def look_over(
             f"Looked closely at {report.looked_at} of {len(piles)} examples; `diptych data check` takes all."
         )
     report.problems += swapped(facts) + across_splits(facts)
+    report.lines += class_shares([fact.classes for fact in facts if fact.classes is not None], settings.source)
     if not report.problems:
         report.lines.append("No problems found." if report.looked_at == len(piles) else "No problems found so far.")
     report.lines += advice(settings, headers, len(layout.splits["train"]))
     return report
+
+
+def class_shares(counts: list[npt.NDArray[np.int64]], kind: Kind) -> list[str]:
+    """How much of the class maps each class takes, and which classes none of them has."""
+    if not counts:
+        return []
+    shares = np.sum(counts, axis=0) / np.sum(counts)
+    listing = ", ".join(f"{kind.class_name(n)} {100 * shares[n]:.1f} %" for n in range(kind.classes) if shares[n])
+    unknown = f", unknown {100 * shares[-1]:.1f} %" if shares[-1] else ""
+    never = [kind.class_name(number) for number in range(kind.classes) if not shares[number]]
+    lines = [f"Classes: {listing}{unknown}."]
+    return lines + ([f"Classes that no map has: {', '.join(never)}."] if never else [])
 
 
 def named_entries(layout: Layout) -> Iterator[tuple[str, str, Entry]]:
@@ -153,12 +167,19 @@ def examine(
     pairs = Pairs(replace(settings, cache_gib=0.0), [entry], train=False)
     path = entry.a[0]
     try:
-        if settings.task in DERIVE or layout.kind in ("single", "unpaired"):
+        classes = None
+        if settings.task == "shrunk":  # as training takes it, which tells whether the sizes belong together
+            Shrunk(replace(settings, cache_gib=0.0), [entry], train=True).sample(0, np.random.default_rng(0))
+            halves = [read(entry.b or path, settings.target)]
+        elif settings.task not in OF_TWO or layout.kind in ("single", "unpaired"):
             swap = (pile == "b") != (settings.direction == "b-to-a")
-            kind = settings.target if settings.task in DERIVE or swap else settings.source
+            kind = settings.target if settings.task not in OF_TWO or swap else settings.source
             halves = [read(path, kind)]
         else:
             halves = list(pairs.pair(0))
+            if settings.task == "labelled":
+                classes = np.bincount(halves[0][..., 0].ravel(), minlength=settings.source.classes + 1)
+                halves[0] = settings.source.colours()[halves[0][..., 0]]
         digest = "".join(hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files_of([entry]))
     except DiptychError as problem:
         return None, [Problem("cannot be used", str(problem), fatal=True)]
@@ -184,7 +205,7 @@ def examine(
             )
         problems += off_palette(settings, path, source)
     small = resize(eight_bit(halves[-1]), THUMB, THUMB, "area").astype(np.float32)
-    return Facts(split + pile, entry.name, path, digest, small.ravel(), richness), problems
+    return Facts(split + pile, entry.name, path, digest, small.ravel(), richness, classes), problems
 
 
 def levels(picture: Stored) -> npt.NDArray[np.float32]:

@@ -29,6 +29,7 @@ class Facts:
     digest: str
     thumb: npt.NDArray[np.float32]
     richness: float = 0.0  # logarithm of how many times more colours a has than b
+    classes: npt.NDArray[np.int64] | None = None  # pixels of each class, of a class map; the last is what is unknown
 
 
 def swapped(facts: list[Facts]) -> list[Problem]:

@@ -4,53 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
 from diptych.data.cache import Cache
-from diptych.data.edges import edges
+from diptych.data.derived import DERIVE, Derived, Holed, Shrunk
 from diptych.data.layouts import Entry, discover
-from diptych.data.settings import DataSettings, as_size
-from diptych.data.transforms import Geometry
+from diptych.data.sampler import Dataset, Sampler
+from diptych.data.settings import DataSettings
 from diptych.errors import DiptychError
-from diptych.formats import luma, probe
+from diptych.formats import probe
 from diptych.images import Kind, Stored
-
-
-class Dataset(Protocol):
-    """What a stream and a validation read from."""
-
-    def __len__(self) -> int: ...
-
-    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """(source, target), float32 (channels, height, width) in [-1, 1]; all chance comes from ``rng``."""
-        ...
-
-    def name(self, index: int) -> str:
-        """What results for this example are called."""
-        ...
-
-
-class Sampler:
-    """Geometry and kinds, shared by the datasets: ``train`` draws crops and mirrors, else pictures are taken whole."""
-
-    def __init__(self, settings: DataSettings, train: bool, cache: Cache | None = None) -> None:
-        self.settings = settings
-        self.train = train
-        sizes = as_size(settings.load_size), as_size(settings.crop_size)
-        self.geometry = Geometry(*sizes, settings.fit, settings.mirror, settings.filter)
-        self.cache = cache or Cache(settings.cache_gib)
-
-    def cut(self, pictures: Sequence[Stored], rng: np.random.Generator) -> list[Stored]:
-        """The same window of every picture."""
-        height, width = pictures[0].shape[:2]
-        window = self.geometry.draw(rng, height, width) if self.train else self.geometry.whole(height, width)
-        return [self.geometry.apply(picture, window) for picture in pictures]
-
-    def tensors(self, source: Stored, target: Stored) -> tuple[Tensor, Tensor]:
-        return self.settings.source.to_tensor(source), self.settings.target.to_tensor(target)
 
 
 class Pairs:
@@ -97,7 +62,7 @@ class Pairs:
         return half_of(self.sampler.cache.read(path, kind), path, side)
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        source, target = self.sampler.cut(self.pair(index), rng)
+        source, target = self.sampler.cut(self.pair(index), (self.settings.source, self.settings.target), rng)
         return self.sampler.tensors(source, target)
 
 
@@ -128,68 +93,10 @@ class Unpaired:
         drawn = int(rng.integers(self.sizes[1]))
         if not self.sampler.train:
             drawn = index % self.sizes[1]
-        (source,) = self.sampler.cut([self.read[0](index % self.sizes[0])], rng)
-        (target,) = self.sampler.cut([self.read[1](drawn)], rng)
+        settings = self.sampler.settings
+        (source,) = self.sampler.cut([self.read[0](index % self.sizes[0])], [settings.source], rng)
+        (target,) = self.sampler.cut([self.read[1](drawn)], [settings.target], rng)
         return self.sampler.tensors(source, target)
-
-
-class Derived:
-    """One pile of pictures; the source is made from the target after the crop."""
-
-    def __init__(
-        self,
-        settings: DataSettings,
-        entries: Sequence[Entry],
-        train: bool,
-        derive: "Derive",
-        cache: Cache | None = None,
-    ) -> None:
-        self.sampler = Sampler(settings, train, cache)
-        self.entries = entries
-        self.derive = derive
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def name(self, index: int) -> str:
-        return self.entries[index].name
-
-    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        picture = self.sampler.cache.read(self.entries[index].a[0], self.sampler.settings.target)
-        (target,) = self.sampler.cut([picture], rng)
-        return self.sampler.tensors(self.derive(target, self.sampler.settings), target)
-
-
-Derive = Callable[[Stored, DataSettings], Stored]
-"""(the stored target, settings) to the stored source."""
-EIGHT_BIT = Kind()
-
-
-def edge_source(picture: Stored, settings: DataSettings) -> Stored:
-    """Edges are found in 8 bits, whatever the depths and ranges of the two Kinds."""
-    return converted(edges(converted(picture, settings.target, EIGHT_BIT)), EIGHT_BIT, settings.source)
-
-
-def grey_source(picture: Stored, settings: DataSettings) -> Stored:
-    """One channel of ITU-R BT.601 luma."""
-    return converted(luma(picture) if picture.shape[2] == 3 else picture, settings.target, settings.source)
-
-
-def same_source(picture: Stored, settings: DataSettings) -> Stored:
-    """Colorization: the Kinds take lightness and chroma from the same RGB picture (pix2pix, section 6.2)."""
-    return picture
-
-
-DERIVE: dict[str, Derive] = {"edges": edge_source, "greyscale": grey_source, "colorization": same_source}
-
-
-def converted(picture: Stored, found: Kind, wanted: Kind) -> Stored:
-    """The same shares of the value range in another depth and range; channels are left alone."""
-    if (found.depth, found.range) == (wanted.depth, wanted.range):
-        return picture
-    (low, high), (new_low, new_high) = found.range, wanted.range
-    values = np.clip((picture.astype(np.float64) - low) / (high - low), 0, 1) * (new_high - new_low) + new_low
-    return values.astype(np.float32) if wanted.depth == "float32" else np.rint(values).astype(wanted.depth)
 
 
 def half_of(picture: Stored, path: Path, side: str) -> Stored:
@@ -197,7 +104,7 @@ def half_of(picture: Stored, path: Path, side: str) -> Stored:
     if odd or not middle:
         raise DiptychError(
             f"{path} is {size_of(picture)}: a side-by-side pair must have an even width. "
-            "For single pictures, say how to derive their source: data.task=edges, greyscale or colorization."
+            "For single pictures, say how to derive their source: data.task=edges, greyscale, colorization, holed or shrunk."
         )
     return picture[:, :middle] if side == "a" else picture[:, middle:]
 
@@ -206,8 +113,10 @@ def stack_kinds(paths: Sequence[Path], kind: Kind) -> list[Kind]:
     """As what to read each of several pictures that together make one of ``kind``, its channels theirs in order.
 
     The number of channels is stated by the Kind; how many each folder brings is read from its first file. Where that
-    does not add up, all are read as grey, or all as RGB, if that does.
+    does not add up, all are read as grey, or all as RGB, if that does. Class maps have their instance maps beside them.
     """
+    if kind.colour == "labels":
+        return [kind, Kind(colour="instances", depth="uint16")][: len(paths)]
     counts = [colour_channels(path) for path in paths]
     share, rest = divmod(kind.stored_channels, len(paths))
     if sum(counts) != kind.stored_channels:
@@ -232,6 +141,15 @@ def size_of(picture: Stored) -> str:
     return f"{picture.shape[1]}x{picture.shape[0]}"
 
 
+SINGLE: dict[str, type[Pairs | Holed | Shrunk]] = {"pairs": Pairs, "labelled": Pairs, "holed": Holed, "shrunk": Shrunk}
+ALL = "all"
+"""The split that is all pictures together, for judging on a folder that was not trained on."""
+
+
+def of_split(splits: dict[str, list[Entry]], split: str) -> list[Entry]:
+    return [entry for entries in splits.values() for entry in entries] if split == ALL else splits.get(split, [])
+
+
 def open_dataset(settings: DataSettings, split: str, train: bool) -> Dataset:
     """The pictures of a split; ``train`` for random crops and mirroring, else whole and the same each time.
 
@@ -239,15 +157,15 @@ def open_dataset(settings: DataSettings, split: str, train: bool) -> Dataset:
         DiptychError: when the folder, or the split in it, holds nothing that fits.
     """
     layout = discover(settings)
-    if split not in layout.splits:
-        raise DiptychError(f'{settings.folder} has no split "{split}"; it has {", ".join(layout.splits)}.')
-    entries = layout.splits[split]
+    if split not in (*layout.splits, ALL):
+        raise DiptychError(f'{settings.folder} has no split "{split}"; it has {", ".join(layout.splits)}, and {ALL}.')
+    entries = of_split(layout.splits, split)
     cache = Cache(settings.cache_gib if train else 0.0)  # one budget, for what is read again and again
     if settings.task in DERIVE:
         return Derived(settings, entries, train, DERIVE[settings.task], cache)
-    if settings.task == "pairs":
-        return Pairs(settings, entries, train, cache)
-    others = layout.others.get(split, [])
+    if settings.task in SINGLE:
+        return SINGLE[settings.task](settings, entries, train, cache)
+    others = of_split(layout.others, split)
     if not others:
         raise DiptychError(f'{settings.folder} has no second pile for the split "{split}".')
     swapped = settings.direction == "b-to-a"

@@ -9,12 +9,20 @@ from functools import lru_cache
 from itertools import product
 from pathlib import Path
 
-from diptych.data.settings import DataSettings, root_of
+from diptych.data.folders import (
+    NAME_THEM,
+    SPLIT_NAMES,
+    Folders,
+    Tree,
+    by_split,
+    folders_in,
+    named_folders,
+    pictures_in,
+)
+from diptych.data.settings import OF_TWO, DataSettings, root_of
 from diptych.errors import DiptychError
-from diptych.formats import ENDINGS, list_pictures
+from diptych.formats import list_pictures
 
-SPLIT_NAMES = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
-SHAPES = ("{split}{name}", "{split}_{name}", "{name}_{split}", "{split}/{name}", "{name}/{split}")
 FAMILIES = (
     ("a", "b"),
     ("x", "y"),
@@ -25,10 +33,8 @@ FAMILIES = (
     ("", "annot"),  # train and trainannot
 )
 """Names of the folders of a and of b, whatever their capitals."""
-NAME_THEM = "name them with data.source_folders and data.target_folder"
-
-Folders = dict[str, list[Path]]
-"""By split, the folders that belong together; the split "" is of those that are not divided."""
+LABELS, INSTANCES, PHOTOS = "label labels", "inst instance instances", "img image images photo photos"
+"""Names of the folders of class maps, instance maps and photos."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +76,16 @@ def discover(settings: DataSettings) -> Layout:
 
 
 def recognised(root: Path, settings: DataSettings) -> Layout:
-    if settings.task not in ("pairs", "unpaired"):
-        words = f"pictures, from which the source is derived ({settings.task})"
-        return with_splits("single", words, singles(root, settings.target_folder), settings)
     if settings.source_folders:
         return of_folders(*named_folders(root, [*settings.source_folders, settings.target_folder]), settings)
+    if settings.task not in OF_TWO:
+        words = f"pictures, from which the source is derived ({settings.task})"
+        piles = singles(root, settings.target_folder)
+        if settings.task == "shrunk" and (sized := {split: by_suffix(pile) for split, pile in piles.items()}) != piles:
+            words, piles = "large and small pictures by their suffixes (_HR and _LR)", sized
+        return with_splits("single", words, piles, settings)
+    if settings.task == "labelled" and settings.source.instances and settings.layout != "side-by-side":
+        return of_folders(*labelled_folders(root), settings)
     found, lacking = domain_folders(root) if settings.layout != "side-by-side" else ({}, [])
     if found:
         return of_folders(found, lacking, settings)
@@ -85,74 +96,6 @@ def recognised(root: Path, settings: DataSettings) -> Layout:
     words = "side by side pictures (a|b)" + (", their halves taken as two piles" if settings.task == "unpaired" else "")
     layout = with_splits("side-by-side", words, singles(root), settings)
     return replace(layout, others=layout.splits) if settings.task == "unpaired" else layout
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """In natural order; an empty or unreadable folder is an error, never taken for one that is not there."""
-    try:
-        pictures = list_pictures(folder)
-    except OSError as problem:
-        raise DiptychError(f"the folder {folder} cannot be read: {problem.strerror}.") from None
-    if not pictures:
-        within = ", ".join(inside.name for inside in folders_in(folder)[:5])
-        remedy = f"its folders ({within}) have no names that are known: {NAME_THEM}" if within else "fill or remove it"
-        raise DiptychError(f"there is no picture in {folder}; {remedy} (endings: {' '.join(sorted(ENDINGS))}).")
-    return pictures
-
-
-def folders_in(folder: Path) -> list[Path]:
-    """Without a look at each file, which would take long where there are very many; none where they cannot be seen."""
-    try:
-        with os.scandir(folder) as items:
-            return sorted(Path(item) for item in items if item.is_dir() and not item.name.startswith((".", "__")))
-    except OSError:
-        return []
-
-
-class Tree:
-    """Finds folders one or two levels down, whatever their capitals."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.alike: dict[str, list[Path]] = {}
-        for child in folders_in(root):
-            for path in (child, *folders_in(child)):
-                self.alike.setdefault(path.relative_to(root).as_posix().lower(), []).append(path)
-
-    def find(self, name: str) -> Path | None:
-        if (self.root / name).is_dir():
-            return self.root / name
-        alike = self.alike.get(name.lower(), [])
-        if len(alike) > 1:
-            raise DiptychError(f"{alike[0]} and {alike[1]} differ only in their capitals; rename or remove one.")
-        return alike[0] if alike else None
-
-
-def by_split(tree: Tree, names: Sequence[str]) -> tuple[Folders, list[str]]:
-    """The folders called ``names`` for each split, and a sentence for each split that lacks some of them.
-
-    Raises:
-        DiptychError: when two sets of folders claim one split.
-    """
-    found: Folders = {}
-    lacking = []
-    shapes = ("{name}",) if any("{split}" in name for name in names) else SHAPES if all(names) else SHAPES[:1]
-    for split, words in SPLIT_NAMES.items():
-        for word, shape in product(words, shapes):
-            wanted = [shape.replace("{name}", name).replace("{split}", word) for name in names]
-            folders = [tree.find(name) for name in wanted]
-            present = [folder for folder in folders if folder is not None]
-            if len(present) == len(names) and split in found:
-                raise DiptychError(f"{found[split][0]} and {present[0]} are both for {split}; remove or rename one.")
-            if len(present) == len(names):
-                found[split] = present
-            elif present and len(set(wanted)) > 1:
-                missing = ", ".join(name for name, folder in zip(wanted, folders, strict=True) if folder is None)
-                lacking.append(f"{present[0]} is not used: it has no partner {missing}; add that, or remove this one.")
-    whole = [folder for folder in map(tree.find, filter(None, names)) if folder is not None]
-    if not found and len(whole) == len(names):
-        return {"": whole}, []
-    return found, lacking if found else []
 
 
 def domain_folders(root: Path) -> tuple[Folders, list[str]]:
@@ -166,16 +109,32 @@ def domain_folders(root: Path) -> tuple[Folders, list[str]]:
     return ways[0] if ways else ({}, [])
 
 
-def named_folders(root: Path, names: Sequence[str]) -> tuple[Folders, list[str]]:
-    """The folders that the recipe names; {split} in a name stands for train, val and test."""
-    found, lacking = by_split(Tree(root), names)
-    if not found:
-        absent = next((name for name in names if not (root / name).is_dir()), names[0])
-        raise DiptychError(
-            f"there is no folder {root / absent}, nor one for train, val or test; "
-            f"correct data.source_folders or data.target_folder."
-        )
-    return found, lacking
+def labelled_folders(root: Path) -> tuple[Folders, list[str]]:
+    """The folders of class maps, instance maps and photos, such as train_label, train_inst and train_img.
+
+    Raises:
+        DiptychError: when there are none.
+    """
+    tree = Tree(root)
+    for names in product(LABELS.split(), INSTANCES.split(), PHOTOS.split()):
+        found, lacking = by_split(tree, names)
+        if found:
+            return found, lacking
+    raise DiptychError(
+        f"{root} has no folders of labels, instances and images (train_label, train_inst, train_img); {NAME_THEM}."
+    )
+
+
+def by_suffix(entries: list[Entry]) -> list[Entry]:
+    """Entries whose names end in _HR and _LR, put together; as they were where any lacks its partner."""
+    files = {entry.name: entry.a[0] for entry in entries}
+    large = [name for name in files if name.upper().endswith("_HR")]
+    partners = {
+        name: next((other for other in (f"{name[:-2]}LR", f"{name[:-2]}lr") if other in files), "") for name in large
+    }
+    if not large or not all(partners.values()) or len(files) != 2 * len(large):
+        return entries
+    return [Entry(name[:-3], (files[partners[name]],), files[name]) for name in large]
 
 
 def left_over(root: Path, layout: Layout) -> list[str]:

@@ -8,7 +8,9 @@ from typing import Literal
 from diptych.errors import DiptychError, UsageError
 from diptych.images import Kind
 
-Task = Literal["pairs", "unpaired", "edges", "greyscale", "colorization"]
+Task = Literal["pairs", "unpaired", "labelled", "edges", "greyscale", "colorization", "holed", "shrunk"]
+OF_TWO = ("pairs", "unpaired", "labelled")
+"""Tasks whose source and target are both files; the others derive the source from the target."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class DataSettings:
     """Which pictures, how they belong together, and what is drawn from them for training."""
 
     folder: str = ""  # a path, or the name of a prepared set such as "openmoji"
-    task: Task = "pairs"  # edges, greyscale and colorization derive the source from the target
+    task: Task = "pairs"  # labelled: the source is class maps; those after it derive the source from the target
     layout: Literal["auto", "side-by-side", "folders"] = "auto"
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
     source_folders: tuple[str, ...] = ()  # stacked as channels, matched by name; empty = recognised
@@ -24,6 +26,10 @@ class DataSettings:
     source: Kind = Kind()
     target: Kind = Kind()
     palette: tuple[tuple[int, int, int], ...] = ()  # 8-bit colours of a label source, by which it is checked
+    factor: int = 4  # of the task shrunk: how many times larger the target is
+    hole: Literal["centre", "squares", "strokes", "files"] = "centre"  # of the task holed
+    hole_share: float = 0.25  # of the picture that the hole takes, about
+    mask_folder: str = ""  # for hole = "files": pictures, white where the hole is
     load_size: int | tuple[int, int] = 286  # side, or (height, width), to which pictures are resized
     crop_size: int | tuple[int, int] = 256  # of the random crop that networks see
     fit: Literal["stretch", "shorter-side", "none"] = "stretch"  # how a picture comes to its load size
@@ -41,6 +47,12 @@ class DataSettings:
             raise UsageError(
                 f"data.load_size ({load[0]}x{load[1]}) is smaller than data.crop_size ({crop[0]}x{crop[1]})."
             )
+        if not 0 < self.hole_share < 1 or self.factor < 2:
+            raise UsageError("data.hole_share must lie between 0 and 1, and data.factor must be 2 or more.")
+        if (self.hole == "files") != bool(self.mask_folder):
+            raise UsageError('data.hole = "files" and data.mask_folder go together; set both.')
+        if self.task == "shrunk" and any(side % self.factor for side in crop):
+            raise UsageError(f"data.crop_size ({crop[0]}x{crop[1]}) must be divisible by data.factor ({self.factor}).")
         if not 0 < self.validation_share < 1:
             raise UsageError(f"data.validation_share is {self.validation_share}; it must lie between 0 and 1.")
         if self.workers < 0 or not 0 <= self.cache_gib < math.inf:
@@ -52,12 +64,12 @@ class DataSettings:
 
     def check_folders(self) -> None:
         """What would be passed over in silence is refused."""
-        derived = self.task not in ("pairs", "unpaired")
-        if derived and self.source_folders:
+        derived = self.task not in OF_TWO
+        if derived and self.source_folders and self.task != "shrunk":
             raise UsageError(
                 f'data.task = "{self.task}" derives the source from the target; leave data.source_folders away.'
             )
-        if not derived and bool(self.source_folders) != bool(self.target_folder):
+        if (not derived or self.task == "shrunk") and bool(self.source_folders) != bool(self.target_folder):
             raise UsageError("data.source_folders and data.target_folder go together; set both.")
         if self.source_folders and self.layout == "side-by-side":
             raise UsageError('data.source_folders does not go with data.layout = "side-by-side"; remove one of them.')
@@ -69,7 +81,25 @@ class DataSettings:
 
     def check_kinds(self) -> None:
         """A derived source brings its Kind along; a Kind that was given must be that one."""
-        wanted = {"colorization": ("lightness", "chroma"), "greyscale": ("grey", ""), "edges": ("grey", "")}
+        if self.task == "labelled" and self.source.colour == "rgb" and self.palette:
+            object.__setattr__(self, "source", Kind(colour="labels", palette=self.palette))
+        if (self.source.colour == "labels") != (self.task == "labelled"):
+            raise UsageError(
+                'data.task = "labelled" and data.source = { colour = "labels", classes = N } go together; set both.'
+            )
+        if self.task == "labelled" and self.source_folders and len(self.source_folders) != 1 + self.source.instances:
+            raise UsageError(
+                "data.source_folders of labelled pictures are the class maps', and with data.source.instances = true "
+                "then the instance maps'."
+            )
+        if {self.source.colour, self.target.colour} & {"instances"} or self.target.colour in ("labels", "holed"):
+            raise UsageError("class maps, instance maps and holes are sources; give data.target pictures.")
+        wanted = {
+            "colorization": ("lightness", "chroma"),
+            "greyscale": ("grey", ""),
+            "edges": ("grey", ""),
+            "holed": ("holed", "rgb"),
+        }
         for side, colour in zip(("source", "target"), wanted.get(self.task, ("", "")), strict=True):
             if colour and getattr(self, side).colour == "rgb":
                 object.__setattr__(self, side, replace(getattr(self, side), colour=colour))
@@ -86,6 +116,17 @@ class DataSettings:
             raise UsageError(
                 'data.task = "colorization" takes both sides from one picture: give both the same depth, low and high.'
             )
+
+    def mask_path(self) -> Path:
+        """The folder of masks.
+
+        Raises:
+            DiptychError: when there is none.
+        """
+        path = Path(self.mask_folder).expanduser()
+        if not path.is_dir():
+            raise DiptychError(f"there is no folder {path}; correct data.mask_folder.")
+        return path
 
 
 def as_size(size: int | tuple[int, int]) -> tuple[int, int]:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diptych.data.datasets import Dataset
+from diptych.data.sampler import Dataset
 from diptych.images import Batch
 
 AHEAD = 2  # batches in hand for each worker

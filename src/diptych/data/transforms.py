@@ -49,8 +49,8 @@ class Geometry:
         tall, wide = self.loaded(height, width, self.crop_size)
         return Window(tall, wide, (tall - self.crop_size[0]) // 2, (wide - self.crop_size[1]) // 2, False)
 
-    def apply(self, picture: Stored, window: Window) -> Stored:
+    def apply(self, picture: Stored, window: Window, filter: Filter | Literal[""] = "") -> Stored:
         """The window of ``picture``, which is left as it is and may be read-only: the result shares no memory with it."""
-        sized = resize(np.array(picture, order="C"), window.height, window.width, self.filter)
+        sized = resize(np.array(picture, order="C"), window.height, window.width, filter or self.filter)
         crop = sized[window.top : window.top + self.crop_size[0], window.left : window.left + self.crop_size[1]]
         return crop[:, ::-1] if window.mirrored else crop

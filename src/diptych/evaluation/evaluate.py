@@ -8,10 +8,10 @@ import torch
 
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap
-from diptych.evaluation.features import spec_of
 from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, PictureMetric, Score
 from diptych.evaluation.needs import Means
 from diptych.evaluation.piles import Diversity, FeaturePiles, Lab, Pile, Segmented
+from diptych.pretrained import spec_of
 
 USUAL = ("l1", "psnr", "ssim", "ms-ssim", "perceptual", "frechet", "kernel", "coverage", "lab")
 TEXTURES = ("sharpness", "checkerboard", "diversity")

@@ -1,6 +1,6 @@
-"""Class maps: from colours by a palette, and how well two of them agree."""
+"""Class maps: which colours they are drawn in, and how well two of them agree."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,18 +9,9 @@ import numpy.typing as npt
 from diptych.errors import DiptychError
 
 ClassMap = npt.NDArray[np.uint8]
-Palette = Sequence[tuple[int, int, int]]
 IGNORED = 255
 """A class that is not scored."""
 APART = 48.0  # distance of two learnt colours
-
-
-def nearest(picture: npt.NDArray[np.uint8], palette: Palette) -> ClassMap:
-    """uint8 RGB (H, W, 3) to the number of the nearest colour of the palette at each pixel."""
-    colours, places = np.unique(picture.reshape(-1, 3), axis=0, return_inverse=True)
-    apart = np.square(colours[:, None].astype(np.int32) - np.asarray(palette, dtype=np.int32)).sum(2)
-    classes: ClassMap = apart.argmin(1).astype(np.uint8)[places.reshape(-1)].reshape(picture.shape[:2])
-    return classes
 
 
 def learn_palette(pictures: Iterable[npt.NDArray[np.uint8]], classes: int) -> list[tuple[int, int, int]]:

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from torch import Tensor
 
 from diptych.errors import DiptychError
-from diptych.evaluation.features import find
 from diptych.evaluation.segmentation import Segmenter
+from diptych.pretrained import find
 
 NETWORK = "efficientnet-lite0"
 

@@ -12,10 +12,10 @@ from torch.nn import functional
 from diptych.errors import DiptychError
 from diptych.evaluation import bootstrap, distribution
 from diptych.evaluation.colour import LabHistograms, intersection
-from diptych.evaluation.features import features, spec_of
 from diptych.evaluation.labels import ClassMap, Confusion, agreement
 from diptych.evaluation.metrics import Example, Score
 from diptych.evaluation.segmentation import Segmenter, resized_classes
+from diptych.pretrained import features, spec_of
 
 KEPT = 10_000
 """Feature vectors (or other small things a picture) kept for resampling; of more pictures, the first ones."""

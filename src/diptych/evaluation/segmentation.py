@@ -19,9 +19,9 @@ from torch.nn import functional
 
 from diptych import checkpoints
 from diptych.errors import DiptychError
-from diptych.evaluation.features import find, read_weights
 from diptych.evaluation.labels import IGNORED, ClassMap
 from diptych.networks.fcn import FCN
+from diptych.pretrained import find, read_weights
 
 Say = Callable[[str], None]
 Labelled = Callable[[int], tuple[Tensor, ClassMap]]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from diptych.evaluation.labels import nearest
+from diptych.classmaps import nearest
 from diptych.evaluation.metrics import Example
 from diptych.evaluation.piles import as_bytes
 from diptych.evaluation.segmentation import Plan, Say

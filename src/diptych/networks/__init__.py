@@ -6,8 +6,12 @@ from typing import Any
 from torch import nn
 
 from diptych.networks.blocks import initialise
+from diptych.networks.coarse_to_fine import CoarseToFine
+from diptych.networks.dilated import DilatedResNet
 from diptych.networks.discriminators import PatchGAN
 from diptych.networks.resnet import ResNet
+from diptych.networks.spade import SPADE
+from diptych.networks.srresnet import SRResNet
 from diptych.networks.travelgan import TravelUNet
 from diptych.networks.unet import UNet
 
@@ -16,6 +20,10 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "resnet": ResNet,
     "patchgan": PatchGAN,
     "travel-unet": TravelUNet,
+    "srresnet": SRResNet,
+    "dilated-resnet": DilatedResNet,
+    "coarse-to-fine": CoarseToFine,
+    "spade": SPADE,
 }
 
 

@@ -1,11 +1,13 @@
-"""VGG16 (Simonyan and Zisserman, ICLR 2015, configuration D) and AlexNet (Krizhevsky 2014, "one weird trick"): the
-convolutional parts, tapped where LPIPS (Zhang et al., CVPR 2018) compares pictures. Module names are torchvision's."""
+"""VGG16 and VGG19 (Simonyan and Zisserman, ICLR 2015, configurations D and E) and AlexNet (Krizhevsky 2014, "one weird
+trick"): the convolutional parts, tapped where LPIPS (Zhang et al., CVPR 2018) and perceptual losses compare pictures. Module
+names are torchvision's."""
 
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 VGG16_LAYERS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)  # 0 = pooling
+VGG19_LAYERS = (64, 64, 0, 128, 128, 0, *(256,) * 4, 0, *(512,) * 4, 0, *(512,) * 4)
 
 
 class Tapped(nn.Module):
@@ -27,17 +29,27 @@ class Tapped(nn.Module):
         return maps
 
 
-def vgg16() -> Tapped:
-    """The last ReLU before each pooling, and the last of all."""
+def vgg(widths: Sequence[int]) -> list[nn.Module]:
+    """3x3 convolutions of ``widths``, each with its ReLU; 0 halves the sides."""
     layers: list[nn.Module] = []
     channels = 3
-    for width in VGG16_LAYERS:
+    for width in widths:
         if width:
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
             channels = width
         else:
             layers.append(nn.MaxPool2d(2))
-    return Tapped(layers, taps=(3, 8, 15, 22, 29), channels=(64, 128, 256, 512, 512))
+    return layers
+
+
+def vgg16() -> Tapped:
+    """The last ReLU before each pooling, and the last of all."""
+    return Tapped(vgg(VGG16_LAYERS), taps=(3, 8, 15, 22, 29), channels=(64, 128, 256, 512, 512))
+
+
+def vgg19() -> Tapped:
+    """The first ReLU of each scale (pix2pixHD), the second of the second, and the last of all (SRGAN's 2.2 and 5.4)."""
+    return Tapped(vgg(VGG19_LAYERS), taps=(1, 6, 8, 11, 20, 29, 35), channels=(64, 128, 128, 256, 512, 512, 512))
 
 
 def alexnet() -> Tapped:

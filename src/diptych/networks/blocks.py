@@ -114,11 +114,18 @@ def upsampling(
     return transposed
 
 
+def halved(maps: Tensor) -> Tensor:
+    """3x3 means with stride 2 that leave the border's padding out: the input pyramid of pix2pixHD and SPADE."""
+    return functional.avg_pool2d(maps, 3, 2, 1, count_include_pad=False)
+
+
 Net = nn.Module
 
 
-def initialise(network: Net, gain: float = 0.02) -> Net:
-    """Weights ~ N(0, gain^2), biases 0; norm weights ~ N(1, gain^2) (SYSTEMS 0.4). Returns the network."""
+def initialise(network: Net, gain: float = 0.02, biases: bool = True) -> Net:
+    """Weights ~ N(0, gain^2), biases 0; norm weights ~ N(1, gain^2) (SYSTEMS 0.4). Returns the network.
+
+    Without ``biases``, those are left as torch drew them (pix2pixHD's code)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, 0.0, gain)
@@ -126,6 +133,6 @@ def initialise(network: Net, gain: float = 0.02) -> Net:
             nn.init.normal_(module.weight, 1.0, gain)
         else:
             continue
-        if module.bias is not None:
+        if module.bias is not None and biases:
             nn.init.zeros_(module.bias)
     return network

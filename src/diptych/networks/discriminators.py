@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from diptych.networks.blocks import Bias, Maps, Norm, needs_bias, normalise
+from diptych.networks.blocks import Bias, InstanceNorm, Maps, Norm, halved, needs_bias, normalise
+from diptych.networks.spectral import convolution
 
 
 class PatchGAN(nn.Module):
@@ -50,3 +51,45 @@ class PatchGAN(nn.Module):
     def forward(self, pictures: Maps) -> Maps:
         logits: Maps = self.layers(pictures)
         return logits
+
+
+class MultiScale(nn.Module):
+    """Equal PatchGANs on a pyramid of the pictures (pix2pixHD, section 3.2; SPADE has spectral normalisation with it).
+
+    Gives for each scale, the full resolution first, the maps of its layers, the last of which are the logits.
+
+    Args:
+        channels_in: of the picture judged, with its semantic maps.
+        scales: how many discriminators.
+        layers: strided and unstrided convolutions after the first, as for a PatchGAN.
+        width: channels of the first layer.
+        spectral: normalise the convolutions that a norm follows, which then have no bias (SPADE's code).
+    """
+
+    def __init__(
+        self, channels_in: int, *, scales: int = 2, layers: int = 3, width: int = 64, spectral: bool = False
+    ) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList([self.one(channels_in, layers, width, spectral) for _ in range(scales)])
+
+    @staticmethod
+    def one(channels_in: int, layers: int, width: int, spectral: bool) -> nn.ModuleList:
+        """Convolutions are padded by 2, not by 1 as in pix2pix."""
+        stack = [nn.Sequential(nn.Conv2d(channels_in, width, 4, 2, 2), nn.LeakyReLU(0.2))]
+        channels = width
+        for number in range(1, layers + 1):
+            out, stride = width * min(2**number, 8), 2 if number < layers else 1
+            filtered = convolution(spectral, channels, out, 4, stride, 2, bias=not spectral)
+            stack.append(nn.Sequential(filtered, InstanceNorm(out), nn.LeakyReLU(0.2)))
+            channels = out
+        return nn.ModuleList([*stack, nn.Conv2d(channels, 1, 4, 1, 2)])
+
+    def forward(self, pictures: Maps) -> list[list[Maps]]:
+        judged = []
+        for number, scale in enumerate(self.scales):
+            pictures = halved(pictures) if number else pictures
+            maps = [pictures]
+            for layer in scale:  # type: ignore[attr-defined]  # each is a list of layers
+                maps.append(layer(maps[-1]))
+            judged.append(maps[1:])
+        return judged

@@ -1,14 +1,22 @@
 """The systems, by the name that a recipe gives them. This table is the only list."""
 
 from diptych.systems.cyclegan import CycleGAN
+from diptych.systems.inpainting import Inpainting
 from diptych.systems.pix2pix import Pix2Pix
-from diptych.systems.system import Exit, Losses, System
+from diptych.systems.pix2pixhd import Pix2PixHD
+from diptych.systems.spade import SPADESystem
+from diptych.systems.srgan import SRGAN
+from diptych.systems.system import Domains, Exit, Losses, System
 from diptych.systems.travelgan import TraVelGAN
 
 SYSTEMS: dict[str, type[System]] = {
     "pix2pix": Pix2Pix,
     "cyclegan": CycleGAN,
     "travelgan": TraVelGAN,
+    "pix2pixhd": Pix2PixHD,
+    "spade": SPADESystem,
+    "srgan": SRGAN,
+    "inpainting": Inpainting,
 }
 
-__all__ = ["SYSTEMS", "CycleGAN", "Exit", "Losses", "Pix2Pix", "System", "TraVelGAN"]
+__all__ = ["SRGAN", "SYSTEMS", "CycleGAN", "Domains", "Exit", "Inpainting", "Losses", "Pix2Pix", "System", "TraVelGAN"]

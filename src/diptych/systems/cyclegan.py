@@ -17,7 +17,7 @@ from diptych.images import Batch
 from diptych.losses import ADVERSARIES, l1
 from diptych.networks import NetworkSpec, initialise
 from diptych.systems.image_pool import ImagePool
-from diptych.systems.system import Exit, Losses, System, accuracy
+from diptych.systems.system import Domains, Exit, Losses, System, accuracy
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,10 @@ class CycleGAN(System):
 
     Options = CycleGANOptions
 
-    def __init__(self, options: CycleGANOptions, channels_in: int, channels_out: int, size: tuple[int, int]) -> None:
-        super().__init__(options, channels_in, channels_out, size)
+    def __init__(self, options: CycleGANOptions, domains: Domains) -> None:
+        super().__init__(options, domains)
+        domains.only("CycleGAN")
+        channels_in, channels_out, size = domains.channels_in, domains.channels_out, domains.size
         self.options = options
         self.adversary = ADVERSARIES[options.adversary]
         self.identity = options.identity if channels_in == channels_out else 0.0

@@ -17,7 +17,7 @@ from diptych.errors import UsageError
 from diptych.images import Batch
 from diptych.losses import ADVERSARIES, gradient_penalty, l1
 from diptych.networks import NetworkSpec, initialise
-from diptych.systems.system import Exit, Losses, System, accuracy
+from diptych.systems.system import Domains, Exit, Losses, System, accuracy
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,15 @@ def generator_spec(options: Pix2PixOptions, channels_in: int, channels_out: int,
 
 
 class Pix2Pix(System):
-    """A generator, and unless the objective is L1 alone a PatchGAN discriminator.
-
-    ``size`` is (height, width) of the training crops, from which the depth of the U-Net follows.
-    """
+    """A generator, and unless the objective is L1 alone a PatchGAN discriminator; the depth of the U-Net follows from the
+    size of the crops."""
 
     Options = Pix2PixOptions
 
-    def __init__(self, options: Pix2PixOptions, channels_in: int, channels_out: int, size: tuple[int, int]) -> None:
-        super().__init__(options, channels_in, channels_out, size)
+    def __init__(self, options: Pix2PixOptions, domains: Domains) -> None:
+        super().__init__(options, domains)
+        domains.only("pix2pix")
+        channels_in, channels_out, size = domains.channels_in, domains.channels_out, domains.size
         self.options = options
         self.conditional = "cgan" in options.objective
         self.adversary = ADVERSARIES[options.adversary]

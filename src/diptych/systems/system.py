@@ -14,14 +14,68 @@ A system owns networks and knows how they judge each other. It never sees an opt
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from diptych.images import Batch
+from diptych.errors import UsageError
+from diptych.images import Batch, Kind
 from diptych.networks import NetworkSpec
+
+
+@dataclass(frozen=True)
+class Domains:
+    """Between what a system translates."""
+
+    source: Kind
+    target: Kind
+    size: tuple[int, int]
+    """Height and width of the target's training crops."""
+    factor: int = 1
+    """How many times larger the target is than the source (super-resolution)."""
+
+    @property
+    def channels_in(self) -> int:
+        return self.source.network_channels
+
+    @property
+    def channels_out(self) -> int:
+        return self.target.network_channels
+
+    def semantics(self) -> dict[str, Any]:
+        """Arguments of a network that takes labels or pictures."""
+        kind = self.source
+        arguments: dict[str, Any] = {"channels_in": self.channels_in, "channels_out": self.channels_out}
+        if kind.colour == "labels":
+            arguments |= {"classes": kind.classes, "unknown": kind.unknown >= 0, "boundary": kind.instances}
+        return arguments
+
+    def divisible(self, system: str, multiple: int) -> None:
+        """Refuse crops that the generator cannot halve as often as it does."""
+        height, width = self.size
+        if height % multiple or width % multiple:
+            raise UsageError(f"{system} needs sides divisible by {multiple}, and data.crop_size is {height}x{width}.")
+
+    def only(self, system: str, *colours: str, enlarging: bool = False) -> None:
+        """Refuse a source that the system is not made for; no ``colours`` stand for plain pictures.
+
+        Raises:
+            UsageError: naming the system and what it needs.
+        """
+        found = self.source.colour
+        plain = found not in ("labels", "holed")
+        if not (found in colours or (plain and ("pictures" in colours or not colours))):
+            wants = {"labels": 'data.task = "labelled"', "holed": 'data.task = "holed"'}
+            needs = " or ".join(wants.get(colour, "plain pictures") for colour in colours or ("pictures",))
+            raise UsageError(
+                f"{system} needs {needs}, and the source here is {found}; choose another system or data.task."
+            )
+        if enlarging != (self.factor > 1):
+            needs = 'data.task = "shrunk"' if enlarging else "a source as large as the target"
+            raise UsageError(f"{system} needs {needs}; choose another system or data.task.")
 
 
 class Losses(NamedTuple):
@@ -58,8 +112,15 @@ class System(nn.Module, ABC):
     notes: tuple[str, ...] = ()
     """Sentences for the user about what the options came to, printed when a run starts."""
 
-    def __init__(self, options: Any, channels_in: int, channels_out: int, size: tuple[int, int]) -> None:
-        """``options`` is an instance of ``Options``; ``size`` is (height, width) of the training crops."""
+    facts: Mapping[str, str] = MappingProxyType({})
+    """What the card should say of how this was trained, such as the network of a perceptual loss."""
+
+    def __init__(self, options: Any, domains: Domains) -> None:
+        """``options`` is an instance of ``Options``.
+
+        Raises:
+            UsageError: when the options or the domains do not fit the system.
+        """
         super().__init__()
 
     @abstractmethod

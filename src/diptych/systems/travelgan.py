@@ -21,7 +21,7 @@ from diptych.images import Batch
 from diptych.losses import ADVERSARIES
 from diptych.networks import NetworkSpec
 from diptych.networks.travelgan import Siamese, WholeDiscriminator, halvings
-from diptych.systems.system import Exit, Losses, System, accuracy
+from diptych.systems.system import Domains, Exit, Losses, System, accuracy
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,10 @@ class TraVelGAN(System):
 
     Options = TraVelGANOptions
 
-    def __init__(self, options: TraVelGANOptions, channels_in: int, channels_out: int, size: tuple[int, int]) -> None:
-        super().__init__(options, channels_in, channels_out, size)
+    def __init__(self, options: TraVelGANOptions, domains: Domains) -> None:
+        super().__init__(options, domains)
+        domains.only("TraVelGAN")
+        channels_in, channels_out, size = domains.channels_in, domains.channels_out, domains.size
         if min(size) < 16:
             raise UsageError(f"TraVelGAN needs data.crop_size of 16 or more, not {size[0]}x{size[1]}.")
         self.options = options

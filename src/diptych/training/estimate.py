@@ -37,10 +37,15 @@ def estimate(recipe: Recipe) -> str:
 
 
 def noise(recipe: Recipe) -> Batch:
-    height, width = as_size(recipe.data.crop_size)
-    count = recipe.training.batch_size
-    source, target = recipe.data.source.network_channels, recipe.data.target.network_channels
-    return Batch(torch.rand(count, source, height, width) * 2 - 1, torch.rand(count, target, height, width) * 2 - 1)
+    """A batch of the shapes and value ranges that the recipe's data has."""
+    data, count = recipe.data, recipe.training.batch_size
+    height, width = as_size(data.crop_size)
+    target = torch.rand(count, data.target.network_channels, height, width) * 2 - 1
+    factor = data.factor if data.task == "shrunk" else 1
+    shape = (count, data.source.network_channels, height // factor, width // factor)
+    if data.source.colour == "labels":
+        return Batch(torch.randint(0, data.source.classes, shape, dtype=torch.int32), target)
+    return Batch(torch.rand(shape) * 2 - 1, target)
 
 
 def peak() -> float:

@@ -10,7 +10,7 @@ from torch import Tensor
 from diptych.data.settings import as_size
 from diptych.errors import DiptychError
 from diptych.recipe import Recipe
-from diptych.systems import SYSTEMS, System
+from diptych.systems import SYSTEMS, Domains, System
 from diptych.training.processes import Processes
 from diptych.training.side import Side
 
@@ -57,9 +57,10 @@ class State:
 def build(recipe: Recipe) -> System:
     """The system of a recipe with the initial weights that its seed decides."""
     torch.manual_seed(address(recipe.training.seed, 0, 0, 0))
-    kinds = (recipe.data.source, recipe.data.target)
-    channels_in, channels_out = (kind.network_channels for kind in kinds)
-    return SYSTEMS[recipe.system](recipe.options, channels_in, channels_out, as_size(recipe.data.crop_size))
+    data = recipe.data
+    factor = data.factor if data.task == "shrunk" else 1
+    domains = Domains(data.source, data.target, as_size(data.crop_size), factor)
+    return SYSTEMS[recipe.system](recipe.options, domains)
 
 
 def address(*numbers: int) -> int:

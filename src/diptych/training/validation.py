@@ -1,6 +1,6 @@
 """Looking at a run: the same validation pictures each time, as numbers and as a sample grid."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from diptych.evaluation.metrics import Example, as_rgb
 from diptych.evaluation.needs import Means
 from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
+from diptych.images import Stored
 from diptych.labelling import Labels, Reader, resolved, segmenter_for
 from diptych.recipe import Recipe
 from diptych.systems import Exit
@@ -160,9 +161,27 @@ class Validation:
             ]
             if "b-to-a" in state.system.translators():
                 tiles.append(data.source.preview(translate("b-to-a", seen.target)[0].cpu()))
-            rows.append(np.concatenate(tiles, axis=1))
+            rows.append(beside([enlarged(tile, tiles[-1].shape) for tile in tiles]))
         state.system.train()
-        return np.concatenate(rows, axis=0)
+        return below(rows)
+
+
+def enlarged(tile: Stored, shape: tuple[int, ...]) -> Stored:
+    """A smaller source as large as the target, each pixel a square."""
+    factor = max(shape[0] // tile.shape[0], 1)
+    return tile.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def beside(tiles: Sequence[Stored]) -> Stored:
+    """Pictures in a row, filled up with white where one is lower."""
+    height = max(tile.shape[0] for tile in tiles)
+    filled = [np.pad(tile, ((0, height - tile.shape[0]), (0, 0), (0, 0)), constant_values=255) for tile in tiles]
+    return np.concatenate(filled, axis=1)
+
+
+def below(rows: Sequence[Stored]) -> Stored:
+    """Rows of pictures, filled up with white where one is narrower."""
+    return np.swapaxes(beside([np.swapaxes(row, 0, 1) for row in rows]), 0, 1)
 
 
 class Spread:
@@ -207,12 +226,12 @@ def cards_of(state: State) -> list[Card]:
     """A card for every way in which the run can translate."""
     recipe = state.recipe
     return [
-        card_of(way, exit, state.system.get_submodule(exit.module), recipe)
+        card_of(way, exit, state.system.get_submodule(exit.module), recipe, state.system.facts)
         for way, exit in state.system.translators().items()
     ]
 
 
-def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe) -> Card:
+def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe, facts: Mapping[str, str]) -> Card:
     kinds = (recipe.data.source, recipe.data.target)
     source, target = kinds[::-1] if exit.reverse else kinds
     return Card(
@@ -224,6 +243,7 @@ def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe) -> Card:
         target=target,
         multiple=int(network.multiple),  # type: ignore[arg-type]  # every generator has it
         size=as_size(recipe.data.crop_size),
+        scale=recipe.data.factor if recipe.data.task == "shrunk" else 1,
         averaged=bool(recipe.training.average and recipe.training.average_translates),
         provenance={
             "diptych": __version__,
@@ -231,5 +251,6 @@ def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe) -> Card:
             "recipe": recipe.name,
             "data": recipe.data.folder,
             "direction": recipe.data.direction,
+            **facts,
         },
     )

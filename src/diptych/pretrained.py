@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diptych.errors import DiptychError, UsageError
-from diptych.networks.backbones import alexnet, vgg16
+from diptych.networks.backbones import alexnet, vgg16, vgg19
 from diptych.networks.efficientnet import EfficientNetLite0
 from diptych.networks.inception import InceptionV3
 from diptych.tables import closest
@@ -61,6 +61,9 @@ FEATURES = {
     ),
     "vgg16": FeatureSpec(
         vgg16, 0, 0, "none", ("vgg16-397923af.pth",), "397923af", "the file that torchvision's vgg16 downloads"
+    ),
+    "vgg19": FeatureSpec(
+        vgg19, 0, 0, "none", ("vgg19-dcbb9e9d.pth",), "dcbb9e9d", "the file that torchvision's vgg19 downloads"
     ),
     "alexnet": FeatureSpec(
         alexnet,
@@ -136,7 +139,7 @@ def load(name: str) -> nn.Module:
     """The network with its published weights, ready to judge; loaded once."""
     network = spec_of(name).build()
     tensors = read_weights(name, find(name))
-    if name in ("vgg16", "alexnet"):
+    if name in ("vgg16", "vgg19", "alexnet"):
         tensors = {key: value for key, value in tensors.items() if key.startswith("features.")}
     network.load_state_dict(tensors)
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from diptych import pretrained
 from diptych.errors import DiptychError, UsageError
-from diptych.evaluation import features, perceptual
-from diptych.evaluation.features import FEATURES, WEIGHTS, available, find, load, read_weights, resized, spec_of
+from diptych.evaluation import perceptual
 from diptych.networks.backbones import alexnet, vgg16
 from diptych.networks.inception import InceptionV3
+from diptych.pretrained import FEATURES, WEIGHTS, available, find, load, read_weights, resized, spec_of
 
 
 def pictures(count: int = 2, side: int = 64, seed: int = 0) -> Tensor:
@@ -48,7 +49,7 @@ def test_efficientnet_knows_what_it_sees(shared_data: Path) -> None:
 
 
 def test_shapes() -> None:
-    assert features.features("efficientnet-lite0", pictures()).shape == (2, 1280)
+    assert pretrained.features("efficientnet-lite0", pictures()).shape == (2, 1280)
     network = InceptionV3().eval()
     with torch.inference_mode():
         assert network(torch.zeros(1, 3, 299, 299)).shape == (1, 2048)
@@ -68,6 +69,7 @@ def test_parameter_counts_are_the_published_ones() -> None:
         "efficientnet-lite0": 4_652_008,
         "inception-2015": 23_850_960,  # 23,834,568 of the published network, and 8 classes more
         "vgg16": 14_714_688,
+        "vgg19": 20_024_384,
         "alexnet": 2_469_696,
     }
 
@@ -129,11 +131,11 @@ def test_perceptual_distance_orders_damage() -> None:
 
 
 def test_inception_features_read_from_a_file(published: Path) -> None:
-    assert features.features("inception-2015", pictures(1)).shape == (1, 2048)
+    assert pretrained.features("inception-2015", pictures(1)).shape == (1, 2048)
 
 
 def test_values_are_those_of_the_training() -> None:
     """The package states (byte - 127) / 128."""
     bytes_ = torch.arange(256.0).reshape(1, 1, 16, 16).repeat(1, 3, 14, 14)  # 224 x 224, so that nothing is resized
-    found = features.prepared(bytes_ / 127.5 - 1, "efficientnet-lite0")
+    found = pretrained.prepared(bytes_ / 127.5 - 1, "efficientnet-lite0")
     torch.testing.assert_close(found, (bytes_ - 127) / 128, atol=1e-5, rtol=0)

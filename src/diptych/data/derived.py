@@ -1,0 +1,160 @@
+"""Sources that are made from their target: edges, grey, colorization, holes, and smaller pictures."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from torch import Tensor
+
+from diptych.data.cache import Cache
+from diptych.data.edges import edges
+from diptych.data.holes import HOLES, Mask
+from diptych.data.layouts import Entry
+from diptych.data.sampler import Sampler
+from diptych.data.settings import DataSettings, as_size
+from diptych.errors import DiptychError
+from diptych.fitting import with_hole
+from diptych.formats import list_pictures, luma
+from diptych.images import Kind, Stored
+from diptych.resampling import resize
+
+EIGHT_BIT = Kind()
+MASK = Kind(colour="grey")
+
+
+class Derived:
+    """One pile of pictures; the source is made from the target after the crop."""
+
+    def __init__(
+        self,
+        settings: DataSettings,
+        entries: Sequence[Entry],
+        train: bool,
+        derive: "Derive",
+        cache: Cache | None = None,
+    ) -> None:
+        self.sampler = Sampler(settings, train, cache)
+        self.entries = entries
+        self.derive = derive
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def name(self, index: int) -> str:
+        return self.entries[index].name
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        kind = self.sampler.settings.target
+        picture = self.sampler.cache.read(self.entries[index].a[0], kind)
+        (target,) = self.sampler.cut([picture], [kind], rng)
+        return self.sampler.tensors(self.derive(target, self.sampler.settings), target)
+
+
+Derive = Callable[[Stored, DataSettings], Stored]
+"""(the stored target, settings) to the stored source."""
+
+
+def edge_source(picture: Stored, settings: DataSettings) -> Stored:
+    """Edges are found in 8 bits, whatever the depths and ranges of the two Kinds."""
+    return converted(edges(converted(picture, settings.target, EIGHT_BIT)), EIGHT_BIT, settings.source)
+
+
+def grey_source(picture: Stored, settings: DataSettings) -> Stored:
+    """One channel of ITU-R BT.601 luma."""
+    return converted(luma(picture) if picture.shape[2] == 3 else picture, settings.target, settings.source)
+
+
+def same_source(picture: Stored, settings: DataSettings) -> Stored:
+    """Colorization: the Kinds take lightness and chroma from the same RGB picture (pix2pix, section 6.2)."""
+    return picture
+
+
+DERIVE: dict[str, Derive] = {"edges": edge_source, "greyscale": grey_source, "colorization": same_source}
+
+
+def converted(picture: Stored, found: Kind, wanted: Kind) -> Stored:
+    """The same shares of the value range in another depth and range; channels are left alone."""
+    if (found.depth, found.range) == (wanted.depth, wanted.range):
+        return picture
+    (low, high), (new_low, new_high) = found.range, wanted.range
+    values = np.clip((picture.astype(np.float64) - low) / (high - low), 0, 1) * (new_high - new_low) + new_low
+    return values.astype(np.float32) if wanted.depth == "float32" else np.rint(values).astype(wanted.depth)
+
+
+class Holed(Derived):
+    """Pictures with a hole; in validation the hole of a picture is the same each time."""
+
+    def __init__(
+        self, settings: DataSettings, entries: Sequence[Entry], train: bool, cache: Cache | None = None
+    ) -> None:
+        super().__init__(settings, entries, train, same_source, cache)
+        self.masks = list_pictures(settings.mask_path()) if settings.hole == "files" else []
+        if settings.hole == "files" and not self.masks:
+            raise DiptychError(f"there is no mask in {settings.mask_path()}; correct data.mask_folder.")
+
+    def hole(self, shape: tuple[int, int], index: int, rng: np.random.Generator) -> Mask:
+        settings = self.sampler.settings
+        if not self.masks:
+            return HOLES[settings.hole](shape, settings.hole_share, rng)
+        place = int(rng.integers(len(self.masks))) if self.sampler.train else index % len(self.masks)
+        mask = self.sampler.cache.read(self.masks[place], MASK)
+        white: Mask = resize(mask.copy(), *shape, "nearest")[..., 0] >= 128
+        return white
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        settings = self.sampler.settings
+        picture = self.sampler.cache.read(self.entries[index].a[0], settings.target)
+        (target,) = self.sampler.cut([picture], [settings.target], rng)
+        hole = self.hole(target.shape[:2], index, rng)
+        return self.sampler.tensors(with_hole(target, hole[..., None], settings.source), target)
+
+
+class Shrunk(Derived):
+    """Large pictures and small ones; the small are made by antialiased bicubic, or are given as files of their own.
+
+    In training crops are drawn; else a picture is taken whole, but for what the factor leaves over at its right and below.
+    """
+
+    def __init__(
+        self, settings: DataSettings, entries: Sequence[Entry], train: bool, cache: Cache | None = None
+    ) -> None:
+        super().__init__(settings, entries, train, same_source, cache)
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        settings, entry, factor = self.sampler.settings, self.entries[index], self.sampler.settings.factor
+        target = self.sampler.cache.read(entry.b or entry.a[0], settings.target)
+        source = None if entry.b is None else self.sampler.cache.read(entry.a[0], settings.source)
+        height, width = target.shape[:2]
+        if source is not None and (source.shape[0] * factor, source.shape[1] * factor) != (height, width):
+            raise DiptychError(
+                f"{entry.b} is {width}x{height}, and its partner {entry.a[0]} is {source.shape[1]}x{source.shape[0]}, which is "
+                f"not a {factor}th of it; correct data.factor, or cut the large one."
+            )
+        if min(height, width) < (min(as_size(settings.crop_size)) if self.sampler.train else factor):
+            raise DiptychError(
+                f"{entry.b or entry.a[0]} is {width}x{height}, smaller than data.crop_size; remove it, or choose a smaller crop."
+            )
+        top, left, mirrored = 0, 0, False
+        if self.sampler.train:
+            crop = as_size(settings.crop_size)
+            top, left = (
+                int(rng.integers((side - part) // factor + 1)) * factor
+                for side, part in zip((height, width), crop, strict=True)
+            )
+            mirrored = settings.mirror and bool(rng.random() < 0.5)
+            height, width = crop
+        height, width = height // factor * factor, width // factor * factor
+        target = turned(target[top : top + height, left : left + width], mirrored)
+        if source is None:
+            source = resize(converted(target, settings.target, settings.source), height // factor, width // factor)
+        else:
+            rows, columns = (
+                slice(top // factor, (top + height) // factor),
+                slice(left // factor, (left + width) // factor),
+            )
+            source = turned(source[rows, columns], mirrored)
+        return self.sampler.tensors(source, target)
+
+
+def turned(picture: Stored, mirrored: bool) -> Stored:
+    """A copy, since pictures of the cache may not be written to."""
+    return np.array(picture[:, ::-1] if mirrored else picture, order="C")

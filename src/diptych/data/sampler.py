@@ -1,0 +1,49 @@
+"""What the datasets share: geometry, kinds, and the cache of decoded pictures."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from diptych.data.cache import Cache
+from diptych.data.settings import DataSettings, as_size
+from diptych.data.transforms import Geometry
+from diptych.images import Kind, Stored
+
+
+class Dataset(Protocol):
+    """What a stream and a validation read from."""
+
+    def __len__(self) -> int: ...
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """(source, target) as a ``Batch`` holds them, without its first axis; all chance comes from ``rng``."""
+        ...
+
+    def name(self, index: int) -> str:
+        """What results for this example are called."""
+        ...
+
+
+class Sampler:
+    """Geometry and kinds, shared by the datasets: ``train`` draws crops and mirrors, else pictures are taken whole."""
+
+    def __init__(self, settings: DataSettings, train: bool, cache: Cache | None = None) -> None:
+        self.settings = settings
+        self.train = train
+        sizes = as_size(settings.load_size), as_size(settings.crop_size)
+        self.geometry = Geometry(*sizes, settings.fit, settings.mirror, settings.filter)
+        self.cache = cache or Cache(settings.cache_gib)
+
+    def cut(self, pictures: Sequence[Stored], kinds: Sequence[Kind], rng: np.random.Generator) -> list[Stored]:
+        """The same window of every picture; class numbers are never mixed."""
+        height, width = pictures[0].shape[:2]
+        window = self.geometry.draw(rng, height, width) if self.train else self.geometry.whole(height, width)
+        return [
+            self.geometry.apply(picture, window, "nearest" if kind.colour == "labels" else "")
+            for picture, kind in zip(pictures, kinds, strict=True)
+        ]
+
+    def tensors(self, source: Stored, target: Stored) -> tuple[Tensor, Tensor]:
+        return self.settings.source.to_tensor(source), self.settings.target.to_tensor(target)

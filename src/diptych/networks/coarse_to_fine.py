@@ -1,0 +1,140 @@
+"""The generators of pix2pixHD (Wang et al., CVPR 2018, arXiv 1711.11585): a global one, local enhancers, and the encoder."""
+
+import torch
+from torch import Tensor, nn
+
+from diptych.networks.blocks import Maps, Norm, Upsampling, halved, normalise, upsampling
+from diptych.networks.resnet import ResidualBlock
+from diptych.networks.semantics import Semantics, instance_means
+from diptych.networks.styles import StyleBank
+
+
+def wide(channels_in: int, channels_out: int) -> list[nn.Module]:
+    """A 7x7 convolution with reflected borders."""
+    return [nn.ReflectionPad2d(3), nn.Conv2d(channels_in, channels_out, 7)]
+
+
+def down(channels: int, norm: Norm) -> list[nn.Module]:
+    out = 2 * channels
+    return [nn.Conv2d(channels, out, 3, 2, 1), normalise(norm, out), nn.ReLU()]
+
+
+def up(channels: int, norm: Norm, way: Upsampling) -> list[nn.Module]:
+    out = channels // 2
+    transposed = nn.ConvTranspose2d(channels, out, 3, 2, 1, output_padding=1)
+    return [upsampling(way, channels, out, True, transposed), normalise(norm, out), nn.ReLU()]
+
+
+def block(channels: int, norm: Norm) -> ResidualBlock:
+    return ResidualBlock(channels, norm, "picture", affine=False, bias=True, noise=[], at_test=False)
+
+
+def hourglass(channels_in: int, width: int, downs: int, blocks: int, norm: Norm, way: Upsampling) -> nn.Sequential:
+    """c7s1-width, ``downs`` halvings, residual blocks, as many doublings; without the last convolution."""
+    layers = [*wide(channels_in, width), normalise(norm, width), nn.ReLU()]
+    for level in range(downs):
+        layers += down(width * 2**level, norm)
+    layers += [block(width * 2**downs, norm) for _ in range(blocks)]
+    for level in reversed(range(downs)):
+        layers += up(width * 2 ** (level + 1), norm, way)
+    return nn.Sequential(*layers)
+
+
+class Encoder(nn.Module):
+    """Pictures to a few features, each averaged over every instance (section 3.4)."""
+
+    def __init__(self, channels_in: int, features: int, width: int, norm: Norm, way: Upsampling) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*hourglass(channels_in, width, 4, 0, norm, way), *wide(width, features), nn.Tanh())
+
+    def forward(self, pictures: Maps, regions: Tensor) -> Maps:
+        return instance_means(self.layers(pictures).float(), regions)
+
+
+class CoarseToFine(nn.Module):
+    """Labels or plain pictures to pictures in [-1, 1].
+
+    Args:
+        channels_in: of plain pictures.
+        channels_out: of the result.
+        classes, unknown, boundary: of labels, see Semantics.
+        width: of the global generator; enhancer n has ``width / 2^n``.
+        downs, blocks: of the global generator.
+        enhancers: local enhancers, each doubling the resolution of the one before.
+        enhancer_blocks: residual blocks of each.
+        features: numbers that make the style of an instance; 0 = no encoder.
+        encoder_width: of its first layer.
+        norm: "instance" is the paper's.
+        upsample: "transposed" is the paper's.
+    """
+
+    def __init__(
+        self,
+        channels_in: int = 3,
+        channels_out: int = 3,
+        *,
+        classes: int = 0,
+        unknown: bool = False,
+        boundary: bool = False,
+        width: int = 64,
+        downs: int = 4,
+        blocks: int = 9,
+        enhancers: int = 0,
+        enhancer_blocks: int = 3,
+        features: int = 0,
+        encoder_width: int = 16,
+        norm: Norm = "instance",
+        upsample: Upsampling = "transposed",
+    ) -> None:
+        super().__init__()
+        self.multiple = 2 ** max(downs + enhancers, 4 if features else 0)
+        self.semantics = Semantics(channels_in, classes=classes, unknown=unknown, boundary=boundary)
+        seen = self.semantics.channels + features
+        self.coarse = hourglass(seen, width, downs, blocks, norm, upsample)
+        self.fronts, self.backs = nn.ModuleList(), nn.ModuleList()
+        for number in range(1, enhancers + 1):
+            fine = width // 2**number
+            self.fronts.append(nn.Sequential(*wide(seen, fine), normalise(norm, fine), nn.ReLU(), *down(fine, norm)))
+            rest = [block(2 * fine, norm) for _ in range(enhancer_blocks)]
+            self.backs.append(nn.Sequential(*rest, *up(2 * fine, norm, upsample)))
+        self.head = nn.Sequential(*wide(width // 2**enhancers, channels_out), nn.Tanh())
+        self.encoder = Encoder(channels_out, features, encoder_width, norm, upsample) if features else None
+        self.styles = StyleBank(max(self.semantics.labels, 1), features) if features else None
+
+    def encode(self, source: Tensor, picture: Maps) -> Maps:
+        """(batch, features, H, W), the style of each instance as ``picture`` has it."""
+        assert self.encoder is not None
+        encoded: Maps = self.encoder(picture, self.semantics.regions(source))
+        return encoded
+
+    def remember(self, source: Tensor, encoded: Maps) -> None:
+        """Keep styles to draw from when translating."""
+        assert self.styles is not None
+        self.styles.remember(encoded, self.semantics.classes_of(source), self.semantics.regions(source))
+
+    def drawn(self, source: Tensor, chosen: dict[int, int] | None = None) -> Maps:
+        """Styles from the clusters of each instance's class; ``chosen`` says which for some classes."""
+        assert self.styles is not None
+        regions = self.semantics.regions(source)
+        return self.styles.draw(self.semantics.classes_of(source), regions, source.shape[2:], chosen)
+
+    def forward(self, source: Tensor, style: Maps | None = None, fixed_coarse: bool = False) -> Maps:
+        """Translate.
+
+        Args:
+            source: labels or pictures.
+            style: (batch, features, H, W); drawn where it is not given.
+            fixed_coarse: no gradient goes into the global part.
+        """
+        maps = self.semantics(source)
+        if self.encoder is not None:
+            maps = torch.cat([maps, self.drawn(source) if style is None else style], 1)
+        pyramid = [maps]
+        for _ in self.fronts:
+            pyramid.append(halved(pyramid[-1]))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not fixed_coarse):
+            last = self.coarse(pyramid[-1])
+        for front, back, level in zip(self.fronts, self.backs, reversed(pyramid[:-1]), strict=True):
+            last = back(front(level) + last)
+        result: Maps = self.head(last)
+        return result

@@ -1,0 +1,166 @@
+"""The networks of patch-based inpainting (Demir and Unal 2018, arXiv 1803.07422): a reconstruction.
+
+Only the paper's abstract was at hand: residual learning in the generator, dilated and interpolated convolutions, a global
+and a patch discriminator that share their first layers. Everything finer is our choice (docs/inpainting.md).
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from diptych.networks.blocks import Maps, Norm, Statistics, Upsampling, needs_bias, normalise, upsampling
+
+BlockKind = Literal["standard", "dilated", "dilated-first", "dilated-second"]
+"""The paper's four kinds of residual block: neither, both, the first, or the second of its convolutions dilated."""
+CYCLE = (1, 2, 4, 8)
+
+
+def dilations(kind: BlockKind, dilation: int) -> tuple[int, int]:
+    return {
+        "standard": (1, 1),
+        "dilated": (dilation, dilation),
+        "dilated-first": (dilation, 1),
+        "dilated-second": (1, dilation),
+    }[kind]
+
+
+class DilatedBlock(nn.Module):
+    """Two 3x3 convolutions that keep height and width, added to the input; nothing after the sum."""
+
+    def __init__(self, channels: int, kind: BlockKind, dilation: int, norm: Norm, statistics: Statistics) -> None:
+        super().__init__()
+        first, second = dilations(kind, dilation)
+        bias = needs_bias(norm, "auto")
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=first, dilation=first, bias=bias, padding_mode="replicate"),
+            normalise(norm, channels, statistics),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=second, dilation=second, bias=bias, padding_mode="replicate"),
+            normalise(norm, channels, statistics),
+        )
+
+    def forward(self, maps: Maps) -> Maps:
+        total: Maps = maps + self.layers(maps)
+        return total
+
+
+class DilatedResNet(nn.Module):
+    """A picture with a hole, and its mask, to a whole picture in [-1, 1].
+
+    The last channel of the source is the mask, 1 in the hole and -1 outside.
+
+    Args:
+        channels_in: of the source, its mask included.
+        channels_out: of the result.
+        blocks: residual blocks, with dilations 1, 2, 4, 8 in turn.
+        block: which of a block's convolutions are dilated.
+        width: channels of the first layer.
+        downs: how often the sides are halved, and doubled again.
+        norm, statistics: of all layers but the last.
+        upsample: "resize" is the paper's interpolated convolution.
+        sees_mask: whether the network is given the mask beside the picture.
+        composite: keep the known pixels of the source.
+    """
+
+    def __init__(
+        self,
+        channels_in: int = 4,
+        channels_out: int = 3,
+        *,
+        blocks: int = 9,
+        block: BlockKind = "dilated",
+        width: int = 64,
+        downs: int = 2,
+        norm: Norm = "batch",
+        statistics: Statistics = "running",
+        upsample: Upsampling = "resize",
+        sees_mask: bool = True,
+        composite: bool = True,
+    ) -> None:
+        super().__init__()
+        self.multiple = 2**downs
+        self.sees_mask = sees_mask
+        self.composite = composite
+        bias = needs_bias(norm, "auto")
+
+        def after(channels: int) -> list[nn.Module]:
+            return [normalise(norm, channels, statistics), nn.ReLU()]
+
+        seen = channels_in if sees_mask else channels_in - 1
+        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(seen, width, 7, bias=bias), *after(width)]
+        channels = width
+        for _ in range(downs):
+            layers += [nn.Conv2d(channels, 2 * channels, 3, 2, 1, bias=bias), *after(2 * channels)]
+            channels *= 2
+        layers += [
+            DilatedBlock(channels, block, CYCLE[number % len(CYCLE)], norm, statistics) for number in range(blocks)
+        ]
+        for _ in range(downs):
+            half = channels // 2
+            transposed = nn.ConvTranspose2d(channels, half, 3, 2, 1, output_padding=1, bias=bias)
+            layers += [upsampling(upsample, channels, half, bias, transposed), *after(half)]
+            channels = half
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, channels_out, 7), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+
+    def paint(self, source: Maps) -> Maps:
+        """The network's own picture, known pixels included."""
+        painted: Maps = self.layers(source if self.sees_mask else source[:, :-1])
+        return painted
+
+    def forward(self, source: Maps) -> Maps:
+        painted = self.paint(source)
+        return composited(painted, source) if self.composite else painted
+
+
+def composited(painted: Tensor, source: Tensor) -> Tensor:
+    """What was painted inside the hole, the source outside."""
+    return torch.where(source[:, -1:] > 0, painted, source[:, :-1].to(painted.dtype))
+
+
+class TwoHeadedDiscriminator(nn.Module):
+    """Shared strided convolutions, then a patch head with a map of logits and a global head with one.
+
+    Args:
+        channels_in: of the pictures.
+        size: height and width that the global head is made for.
+        width: channels of the first layer.
+        norm: from the second layer on.
+        patch_dense: relate the patches by a fully connected layer, which also fixes the size.
+    """
+
+    def __init__(
+        self,
+        channels_in: int = 3,
+        *,
+        size: tuple[int, int] = (256, 256),
+        width: int = 64,
+        norm: Norm = "batch",
+        patch_dense: bool = False,
+    ) -> None:
+        super().__init__()
+        bias = needs_bias(norm, "auto")
+
+        def layer(channels: int, out: int, stride: int) -> list[nn.Module]:
+            convolution = nn.Conv2d(channels, out, 4, stride, 1, bias=bias)
+            return [convolution, normalise(norm, out, "running"), nn.LeakyReLU(0.2)]
+
+        self.trunk = nn.Sequential(
+            nn.Conv2d(channels_in, width, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            *layer(width, 2 * width, 2),
+            *layer(2 * width, 4 * width, 2),
+        )
+        self.patch = nn.Sequential(*layer(4 * width, 8 * width, 1), nn.Conv2d(8 * width, 1, 4, 1, 1))
+        if patch_dense:
+            patches = (size[0] // 8 - 2) * (size[1] // 8 - 2)
+            self.patch.extend([nn.Flatten(), nn.Linear(patches, patches)])
+        deep = [layer(4 * width if number == 0 else 8 * width, 8 * width, 2) for number in range(3)]
+        left = 8 * width * (size[0] // 64) * (size[1] // 64)
+        self.whole = nn.Sequential(*[part for parts in deep for part in parts], nn.Flatten(), nn.Linear(left, 1))
+
+    def forward(self, pictures: Maps) -> tuple[Tensor, Tensor]:
+        """(logits of the whole pictures, (batch, 1), and of their patches)."""
+        shared = self.trunk(pictures)
+        return self.whole(shared), self.patch(shared)

@@ -1,0 +1,118 @@
+"""Patch-based inpainting: a residual generator against a global and a patch discriminator (Demir and Unal 2018, arXiv 1803.07422).
+
+A reconstruction: the paper's abstract and the three weights were known, the rest is chosen here and open as options. Of what
+the sources leave open: both discriminators see the composite (``judged = "painted"`` shows them the raw output), L1 is over
+the whole picture (``l1_on``), each head's map is averaged before it is weighted, and the discriminator goes first.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from diptych.errors import UsageError
+from diptych.images import Batch
+from diptych.losses import ADVERSARIES, l1
+from diptych.networks import NetworkSpec, initialise
+from diptych.networks.dilated import DilatedResNet, TwoHeadedDiscriminator, composited
+from diptych.systems.system import Domains, Exit, Losses, System, accuracy
+
+
+@dataclass(frozen=True)
+class InpaintingOptions:
+    """The [options] table of an inpainting recipe."""
+
+    l1: float = 0.995
+    whole: float = 0.0025  # weight of the global adversarial term
+    patch: float = 0.0025  # of the patches'
+    l1_on: Literal["picture", "hole"] = "picture"
+    judged: Literal["composite", "painted"] = "composite"
+    composite: bool = True  # results keep the known pixels
+    sees_mask: bool = True  # the generator is given the mask
+    adversary: Literal["vanilla", "least-squares", "hinge"] = "vanilla"
+    blocks: int = 9
+    block: Literal["standard", "dilated", "dilated-first", "dilated-second"] = "dilated"
+    width: int = 64
+    downs: int = 2
+    norm: Literal["batch", "instance", "none"] = "batch"
+    upsample: Literal["transposed", "resize", "shuffle"] = "resize"
+    discriminator_width: int = 64
+    discriminator_norm: Literal["batch", "instance", "none"] = "batch"
+    patch_dense: bool = False  # a dense layer that relates the patches
+
+    def __post_init__(self) -> None:
+        if min(self.l1, self.whole, self.patch) < 0 or self.whole + self.patch == 0:
+            raise UsageError(
+                "options.l1, whole and patch may not be negative, and one of the last two must be positive."
+            )
+        if min(self.blocks, self.width, self.downs, self.discriminator_width) < 1:
+            raise UsageError("options.blocks, width, downs and discriminator_width must be at least 1.")
+
+
+class Inpainting(System):
+    """A generator that fills holes, and one discriminator with two heads."""
+
+    Options = InpaintingOptions
+
+    def __init__(self, options: InpaintingOptions, domains: Domains) -> None:
+        super().__init__(options, domains)
+        domains.only("inpainting", "holed")
+        if min(domains.size) < 64:
+            raise UsageError("inpainting judges whole crops of 64 pixels or more; set data.crop_size to 64 or more.")
+        self.options = options
+        self.adversary = ADVERSARIES[options.adversary]
+        arguments = {
+            "channels_in": domains.channels_in,
+            "channels_out": domains.channels_out,
+            "blocks": options.blocks,
+            "block": options.block,
+            "width": options.width,
+            "downs": options.downs,
+            "norm": options.norm,
+            "upsample": options.upsample,
+            "sees_mask": options.sees_mask,
+            "composite": options.composite,
+        }
+        self.spec = NetworkSpec("dilated-resnet", arguments)
+        generator = initialise(self.spec.build())
+        assert isinstance(generator, DilatedResNet)
+        self.generator = generator
+        self.discriminator = initialise(
+            TwoHeadedDiscriminator(
+                domains.channels_out,
+                size=domains.size,
+                width=options.discriminator_width,
+                norm=options.discriminator_norm,
+                patch_dense=options.patch_dense,
+            )
+        )
+        self.sides = ("discriminator", "generator")
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
+        source, target = batch
+        options = self.options
+        painted = self.generator.paint(source)
+        shown = composited(painted, source) if options.judged == "composite" else painted
+        real, fake = self.discriminator(target), self.discriminator(shown.detach())
+        weights = {"whole": options.whole, "patch": options.patch}
+        terms, figures = {}, {}
+        for name, one, other in zip(weights, real, fake, strict=True):
+            if weights[name]:
+                terms[name] = self.adversary.discriminator(one, other)
+                figures[f"accuracy_{name}"] = accuracy(options.adversary, one, other)["accuracy"]
+        yield Losses("discriminator", terms, figures)
+        judged = zip(weights, self.discriminator(shown), strict=True)
+        terms = {name: weights[name] * self.adversary.generator(logits) for name, logits in judged if weights[name]}
+        yield Losses("generator", terms | {"l1": options.l1 * self.distance(painted, source, target)})
+
+    def distance(self, painted: Tensor, source: Tensor, target: Tensor) -> Tensor:
+        """Mean absolute difference over all elements, of the whole picture or of the hole alone."""
+        if self.options.l1_on == "picture":
+            return l1(painted, target)
+        hole = (source[:, -1:] > 0).float()
+        difference = (painted.float() - target.float()).abs().mean(1, keepdim=True)
+        return (difference * hole).sum() / hole.sum().clamp(min=1)
+
+    def translators(self) -> dict[str, Exit]:
+        return {"a-to-b": Exit("generator", self.spec)}

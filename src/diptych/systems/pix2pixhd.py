@@ -1,0 +1,130 @@
+"""pix2pixHD: high-resolution synthesis and semantic manipulation (Wang et al., CVPR 2018, arXiv 1711.11585).
+
+Built is the authors' code: one forward pass for both players, the generator's update first, least squares summed over the scales,
+VGG19 without ImageNet's normalisation. The paper has three scales of discriminators (``scales = 3``), the code two. Styles to draw
+from are remembered while training instead of encoded afterwards (``networks/styles.py``). A 1024p run starts from a 512p one
+with ``training.init_from`` and ``enhancers = 1``, and holds the global part still for its first ``fix_coarse_steps``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from diptych.errors import UsageError
+from diptych.images import Batch
+from diptych.losses import ADVERSARIES, feature_matching
+from diptych.networks import NetworkSpec, initialise
+from diptych.networks.coarse_to_fine import CoarseToFine
+from diptych.networks.discriminators import MultiScale
+from diptych.perceptual import perceptual, sentence
+from diptych.systems import multi_scale
+from diptych.systems.system import Domains, Exit, Losses, System
+
+
+@dataclass(frozen=True)
+class Pix2PixHDOptions:
+    """The [options] table of a pix2pixHD recipe; the defaults are the authors' code's."""
+
+    adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"
+    feature_matching: float = 10.0
+    perceptual: float = 10.0
+    perceptual_network: Literal["vgg19", "efficientnet-lite0", "none"] = "vgg19"
+    width: int = 64  # of the global generator
+    downs: int = 4
+    blocks: int = 9
+    enhancers: int = 0  # local enhancers, each of which doubles the resolution
+    enhancer_blocks: int = 3
+    fix_coarse_steps: int = 0  # the global part is not trained before this step
+    features: int = 0  # numbers that encode an instance's style; 3 in the paper, 0 = no encoder
+    encoder_width: int = 16
+    norm: Literal["instance", "batch"] = "instance"
+    upsample: Literal["transposed", "resize", "shuffle"] = "transposed"
+    scales: int = 2
+    discriminator_layers: int = 3
+    discriminator_width: int = 64
+
+    def __post_init__(self) -> None:
+        counts = (self.width, self.downs, self.blocks, self.enhancer_blocks, self.encoder_width, self.scales)
+        if min(*counts, self.discriminator_layers, self.discriminator_width) < 1:
+            raise UsageError("the widths, downs, blocks, layers and scales in options must be at least 1.")
+        if min(self.feature_matching, self.perceptual, self.enhancers, self.fix_coarse_steps, self.features) < 0:
+            raise UsageError("the weights, enhancers, fix_coarse_steps and features in options may not be negative.")
+        if self.width % 2**self.enhancers:
+            raise UsageError(f"options.width ({self.width}) must be divisible by 2 for each of options.enhancers.")
+
+
+class Pix2PixHD(System):
+    """A coarse-to-fine generator, where wanted with an encoder, and discriminators on several scales."""
+
+    Options = Pix2PixHDOptions
+
+    def __init__(self, options: Pix2PixHDOptions, domains: Domains) -> None:
+        super().__init__(options, domains)
+        domains.only("pix2pixHD", "labels", "pictures")
+        self.options = options
+        self.adversary = ADVERSARIES[options.adversary]
+        self.sight = multi_scale.sight_for(options.perceptual_network, options.perceptual)
+        if self.sight is not None:
+            self.notes = (sentence(self.sight.name),)
+            self.facts = {"perceptual loss": self.sight.name}
+        shape = (
+            "width",
+            "downs",
+            "blocks",
+            "enhancers",
+            "enhancer_blocks",
+            "features",
+            "encoder_width",
+            "norm",
+            "upsample",
+        )
+        self.spec = NetworkSpec(
+            "coarse-to-fine", domains.semantics() | {name: getattr(options, name) for name in shape}
+        )
+        generator = initialise(self.spec.build(), biases=False)
+        assert isinstance(generator, CoarseToFine)
+        self.generator = generator
+        domains.divisible("pix2pixHD", generator.multiple)
+        self.discriminator = initialise(
+            MultiScale(
+                generator.semantics.channels + domains.channels_out,
+                scales=options.scales,
+                layers=options.discriminator_layers,
+                width=options.discriminator_width,
+            ),
+            biases=False,
+        )
+        self.sides = ("generator", "discriminator")
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
+        source, target = batch
+        maps = self.generator.semantics(source)
+        fake = self.generator(source, self.style(source, target), fixed_coarse=step < self.options.fix_coarse_steps)
+        real = self.discriminator(torch.cat([maps, target], 1))
+        judged = self.discriminator(torch.cat([maps, fake], 1))
+        terms = {"adversarial": multi_scale.convincing(self.adversary, judged)}
+        if self.options.feature_matching:
+            matched = feature_matching(multi_scale.inner(judged), multi_scale.inner(real))
+            terms["feature_matching"] = self.options.feature_matching * matched
+        if self.sight is not None:
+            terms["perceptual"] = self.options.perceptual * perceptual(self.sight, fake, target)
+        yield Losses("generator", terms)
+        # The discriminator has not changed since, so its answer on the real pictures stands.
+        judged = self.discriminator(torch.cat([maps, fake.detach()], 1))
+        adversarial = 0.5 * multi_scale.against_real(self.adversary, real, judged)
+        figures = multi_scale.mean_accuracy(self.options.adversary, real, judged)
+        yield Losses("discriminator", {"adversarial": adversarial}, figures)
+
+    def style(self, source: Tensor, target: Tensor) -> Tensor | None:
+        """What the encoder says of each instance, which is remembered too."""
+        if self.generator.encoder is None:
+            return None
+        encoded = self.generator.encode(source, target)
+        self.generator.remember(source, encoded)
+        return encoded
+
+    def translators(self) -> dict[str, Exit]:
+        return {"a-to-b": Exit("generator", self.spec)}

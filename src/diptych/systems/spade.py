@@ -1,0 +1,125 @@
+"""SPADE, or GauGAN: semantic image synthesis with spatially-adaptive normalization (Park et al., CVPR 2019, arXiv 1903.07291).
+
+Built is the authors' code: spectral normalisation where it has it, hinge averaged over the scales, fake and real through the
+discriminator in one batch (fake first), the generator's update first, and then a fake made anew for the discriminator's, so that
+statistics and singular vectors move twice in a step. The rates are 1e-4 and 4e-4 with beta2 0.9 as in the code; the paper says 0.999.
+``style`` turns the image encoder on, whose KL is summed over the batch as in the code.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from diptych.errors import UsageError
+from diptych.images import Batch
+from diptych.losses import ADVERSARIES, feature_matching, kl
+from diptych.networks import NetworkSpec
+from diptych.networks.discriminators import MultiScale
+from diptych.networks.spade import SPADE, glorot
+from diptych.perceptual import perceptual, sentence
+from diptych.systems import multi_scale
+from diptych.systems.system import Domains, Exit, Losses, System
+
+
+@dataclass(frozen=True)
+class SPADEOptions:
+    """The [options] table of a SPADE recipe; the defaults are the authors' code's."""
+
+    adversary: Literal["vanilla", "least-squares", "hinge"] = "hinge"
+    feature_matching: float = 10.0
+    perceptual: float = 10.0
+    perceptual_network: Literal["vgg19", "efficientnet-lite0", "none"] = "vgg19"
+    style: int = 0  # numbers that encode a picture's style; 256 in the code, 0 = no encoder
+    kl: float = 0.05
+    width: int = 64
+    depth: Literal["normal", "more", "most"] = "normal"
+    norm: Literal["batch", "instance"] = "batch"
+    kernel: Literal[1, 3, 5] = 3
+    hidden: int = 128  # channels inside each SPADE layer
+    spectral: bool = True
+    encoder_width: int = 64
+    scales: int = 2
+    discriminator_layers: int = 3
+    discriminator_width: int = 64
+
+    def __post_init__(self) -> None:
+        counts = (self.width, self.hidden, self.encoder_width, self.scales, self.discriminator_layers)
+        if min(*counts, self.discriminator_width) < 1:
+            raise UsageError("the widths, layers and scales in options must be at least 1.")
+        if min(self.feature_matching, self.perceptual, self.style, self.kl) < 0:
+            raise UsageError("options.feature_matching, perceptual, style and kl may not be negative.")
+
+
+class SPADESystem(System):
+    """A generator told the semantic map at every scale, where wanted an encoder, and discriminators on several scales."""
+
+    Options = SPADEOptions
+
+    def __init__(self, options: SPADEOptions, domains: Domains) -> None:
+        super().__init__(options, domains)
+        domains.only("SPADE", "labels", "pictures")
+        self.options = options
+        self.adversary = ADVERSARIES[options.adversary]
+        self.sight = multi_scale.sight_for(options.perceptual_network, options.perceptual)
+        if self.sight is not None:
+            self.notes = (sentence(self.sight.name),)
+            self.facts = {"perceptual loss": self.sight.name}
+        shape = ("width", "depth", "style", "norm", "kernel", "hidden", "spectral", "encoder_width")
+        arguments = {name: getattr(options, name) for name in shape} | {"size": list(domains.size)}
+        self.spec = NetworkSpec("spade", domains.semantics() | arguments)
+        domains.divisible("SPADE", {"normal": 32, "more": 64, "most": 128}[options.depth])
+        generator = self.spec.build()
+        assert isinstance(generator, SPADE)
+        self.generator = generator
+        self.discriminator = MultiScale(
+            generator.semantics.channels + domains.channels_out,
+            scales=options.scales,
+            layers=options.discriminator_layers,
+            width=options.discriminator_width,
+            spectral=options.spectral,
+        )
+        for module in self.discriminator.modules():
+            if isinstance(module, nn.Conv2d):
+                glorot(module)
+        self.sides = ("generator", "discriminator")
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
+        source, target = batch
+        maps = self.generator.semantics(source)
+        style, penalty = self.style(target)
+        fake = self.generator(source, style)
+        judged, real = self.judge(maps, fake, target)
+        options, scales = self.options, self.options.scales
+        terms = {"adversarial": multi_scale.convincing(self.adversary, judged) / scales}
+        if options.feature_matching:
+            matched = feature_matching(multi_scale.inner(judged), multi_scale.inner(real))
+            terms["feature_matching"] = options.feature_matching * matched
+        if self.sight is not None:
+            terms["perceptual"] = options.perceptual * perceptual(self.sight, fake, target)
+        if penalty is not None:
+            terms["kl"] = options.kl * penalty
+        yield Losses("generator", terms)
+        with torch.no_grad():
+            fake = self.generator(source, self.style(target)[0])
+        judged, real = self.judge(maps, fake, target)
+        adversarial = multi_scale.against_real(self.adversary, real, judged) / scales
+        figures = multi_scale.mean_accuracy(options.adversary, real, judged)
+        yield Losses("discriminator", {"adversarial": adversarial}, figures)
+
+    def style(self, target: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """A draw around what the encoder finds in the target, and its divergence from N(0, 1)."""
+        if not self.options.style:
+            return None, None
+        mean, log_variance = self.generator.encode(target)
+        return mean + torch.randn_like(mean) * (0.5 * log_variance).exp(), kl(mean, log_variance)
+
+    def judge(self, maps: Tensor, fake: Tensor, real: Tensor) -> tuple[multi_scale.Judged, multi_scale.Judged]:
+        """The answers on fake and on real pictures, from one pass."""
+        together = torch.cat([torch.cat([maps, fake], 1), torch.cat([maps, real.to(fake.dtype)], 1)])
+        return multi_scale.split(self.discriminator(together), len(fake))
+
+    def translators(self) -> dict[str, Exit]:
+        return {"a-to-b": Exit("generator", self.spec)}

@@ -1,0 +1,113 @@
+"""SRGAN: photo-realistic single image super-resolution (Ledig et al., CVPR 2017, arXiv 1609.04802).
+
+No code of the authors for training exists; built is the paper. SRResNet learns by squared error alone (``adversarial = 0``, or the
+first ``pretrain_steps``); then a content loss and a discriminator take over, the discriminator first in each step. The dense
+layer of the paper is of 1024 units at width 64. Where VGG19 cannot be had, EfficientNet-Lite0 can be named for the content.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+from torch.nn import functional
+
+from diptych.errors import UsageError
+from diptych.images import Batch
+from diptych.losses import ADVERSARIES, total_variation
+from diptych.networks import NetworkSpec
+from diptych.networks.srresnet import SRDiscriminator
+from diptych.perceptual import Sight, content, sentence
+from diptych.systems.system import Domains, Exit, Losses, System, accuracy
+
+
+@dataclass(frozen=True)
+class SRGANOptions:
+    """The [options] table of an SRGAN recipe; the defaults are those of SRGAN-VGG54."""
+
+    content: Literal["mse", "vgg22", "vgg54", "lite0-fine", "lite0-deep"] = "vgg54"
+    content_weight: float = 0.0  # 0 = the paper's: 1 for mse, (1/12.75)^2 for features
+    mse: float = 0.0  # weight of the squared error beside another content
+    adversarial: float = 1e-3  # 0 = SRResNet: no discriminator
+    total_variation: float = 0.0  # 2e-8 in the paper's SRResNet-VGG22
+    pretrain_steps: int = 0  # by squared error alone, before all else
+    blocks: int = 16
+    width: int = 64
+    bias: Literal["auto", "all"] = "all"
+    slopes: Literal["one", "each"] = "one"
+    discriminator_width: int = 64
+    discriminator_pooled: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.content_weight, self.mse, self.adversarial, self.total_variation, self.pretrain_steps) < 0:
+            raise UsageError("the weights in options, and options.pretrain_steps, may not be negative.")
+        if min(self.blocks, self.width, self.discriminator_width) < 1:
+            raise UsageError("options.blocks, options.width and options.discriminator_width must be at least 1.")
+
+
+class SRGAN(System):
+    """A generator that enlarges, and unless it is SRResNet a discriminator of whole crops."""
+
+    Options = SRGANOptions
+
+    def __init__(self, options: SRGANOptions, domains: Domains) -> None:
+        super().__init__(options, domains)
+        domains.only("SRGAN", enlarging=True)
+        self.options = options
+        arguments = {
+            "channels_in": domains.channels_in,
+            "channels_out": domains.channels_out,
+            "factor": domains.factor,
+            "blocks": options.blocks,
+            "width": options.width,
+            "bias": options.bias,
+            "slopes": options.slopes,
+        }
+        self.spec = NetworkSpec("srresnet", arguments)
+        self.generator = self.spec.build()
+        self.discriminator: SRDiscriminator | None = None
+        self.sides = ("generator",)
+        if options.adversarial:
+            self.discriminator = SRDiscriminator(
+                domains.channels_out,
+                size=domains.size,
+                width=options.discriminator_width,
+                bias=options.bias,
+                pooled=options.discriminator_pooled,
+            )
+            self.sides = ("discriminator", "generator")
+        self.sight: Sight | None = None
+        if options.content != "mse":
+            name = "vgg19" if options.content.startswith("vgg") else "efficientnet-lite0"
+            self.sight = Sight(name)
+            self.notes = (sentence(name),)
+            self.facts = {"content loss": f"{options.content} of {name}"}
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
+        source, target = batch
+        fake = self.generator(source)
+        squared = functional.mse_loss(fake.float(), target.float())
+        if step < self.options.pretrain_steps:
+            yield Losses("generator", {"mse": squared})
+            return
+        if self.discriminator is not None:
+            real, judged = self.discriminator(target), self.discriminator(fake.detach())
+            terms = {"adversarial": ADVERSARIES["vanilla"].discriminator(real, judged)}
+            yield Losses("discriminator", terms, accuracy("vanilla", real, judged))
+        yield Losses("generator", self.generator_terms(fake, target, squared))
+
+    def generator_terms(self, fake: Tensor, target: Tensor, squared: Tensor) -> dict[str, Tensor]:
+        options = self.options
+        weight = options.content_weight or (1.0 if self.sight is None else 12.75**-2)
+        seen = squared if self.sight is None else content(self.sight, options.content, fake, target)
+        terms = {"content": weight * seen}
+        if options.mse:
+            terms["mse"] = options.mse * squared
+        if options.total_variation:
+            terms["total_variation"] = options.total_variation * total_variation(fake)
+        if self.discriminator is not None:
+            terms["adversarial"] = options.adversarial * ADVERSARIES["vanilla"].generator(self.discriminator(fake))
+        return terms
+
+    def translators(self) -> dict[str, Exit]:
+        return {"a-to-b": Exit("generator", self.spec)}

@@ -1,6 +1,8 @@
 """Tiny recipes and what is needed to run them inside a test."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,22 +11,53 @@ from torch import Tensor
 
 from diptych.checkpoints import load
 from diptych.recipe import Recipe, read
+from diptych.systems import SYSTEMS
 from diptych.training.loop import train
 from diptych.training.processes import Processes, join
 from diptych.training.run import Run
 from diptych.training.watch import Watch
 
-TINY = {
-    "travelgan": ["options.width=4", "options.latent=8", "data.task=unpaired", "training.batch_size=2"],
-    "pix2pix": ["options.width=4", "options.discriminator_width=4", "options.discriminator_layers=1"],
-    "cyclegan": [
-        "options.width=4",
-        "options.discriminator_width=4",
-        "options.discriminator_layers=1",
-        "options.blocks=1",
-        "options.pool=3",
-    ],
+SMALL: dict[str, dict[str, Any]] = {
+    "pix2pix": {"width": 4, "discriminator_width": 4, "discriminator_layers": 1},
+    "travelgan": {"width": 4, "latent": 8},
+    "cyclegan": {"width": 4, "discriminator_width": 4, "discriminator_layers": 1, "blocks": 1, "pool": 3},
+    "srgan": {"content": "mse", "blocks": 1, "width": 4, "discriminator_width": 4},
+    "inpainting": {"blocks": 1, "width": 4, "discriminator_width": 4},
+    "pix2pixhd": {
+        "width": 4,
+        "downs": 2,
+        "blocks": 1,
+        "discriminator_width": 4,
+        "discriminator_layers": 2,
+        "perceptual_network": "none",
+    },
+    "spade": {
+        "width": 2,
+        "hidden": 4,
+        "encoder_width": 2,
+        "discriminator_width": 4,
+        "discriminator_layers": 2,
+        "perceptual_network": "none",
+    },
 }
+"""Options by which each system takes milliseconds; one that is not here is taken as it is."""
+
+LABELLED = [
+    "data.task=labelled",
+    "data.palette=[[0,0,0],[255,255,255],[255,0,0]]",
+    "data.load_size=66",
+    "data.crop_size=64",
+]
+DATA = {
+    "travelgan": ["data.task=unpaired", "training.batch_size=2"],
+    "srgan": ["data.task=shrunk", "data.factor=2", "training.batch_size=2"],
+    "inpainting": ["data.task=holed", "data.hole=strokes", "data.load_size=66", "data.crop_size=64"],
+    "pix2pixhd": LABELLED,
+    "spade": [*LABELLED, "training.batch_size=2"],
+}
+"""What the data of each system is, where it is not pairs."""
+
+TINY = {name: [f"options.{key}={json.dumps(value)}" for key, value in SMALL.get(name, {}).items()] for name in SYSTEMS}
 
 
 def tiny_recipe(system: str, folder: Path, *overrides: str) -> Recipe:
@@ -42,7 +75,7 @@ def tiny_recipe(system: str, folder: Path, *overrides: str) -> Recipe:
         "training.precision=float32",
         "training.report=false",
     ]
-    return read(system, [*TINY[system], *common, *overrides])
+    return read(system, [*TINY[system], *common, *DATA.get(system, []), *overrides])
 
 
 def draw_pairs(folder: Path) -> Path:

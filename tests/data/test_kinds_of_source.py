@@ -243,5 +243,5 @@ def test_sizes_that_do_not_belong_together_are_named(tmp_path: Path) -> None:
     report = look_over(small(tmp_path, task="shrunk", factor=4))
     assert "0_HR.png is 64x64" in report.fatal[0].words
     assert len(report.fatal) == 3
-    with pytest.raises(UsageError, match="divisible by data.factor"):
+    with pytest.raises(UsageError, match=r"divisible by data\.factor"):
         DataSettings(task="shrunk", factor=3, crop_size=16, load_size=16)

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from diptych.networks import SPADE, CoarseToFine, SRResNet
+from diptych.networks.coarse_to_fine import CoarseToFine
 from diptych.networks.discriminators import MultiScale
-from diptych.networks.srresnet import SRDiscriminator
+from diptych.networks.spade import SPADE
+from diptych.networks.srresnet import SRDiscriminator, SRResNet
 
 CITY = {"classes": 35, "boundary": True}
 

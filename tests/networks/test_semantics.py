@@ -1,15 +1,17 @@
 """Labels on the device, instance means, styles, spectral norm, SPADE's property, dilation: checks of SYSTEMS 0.3, 4f, 6f, 7f."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 from diptych.losses import ADVERSARIES, feature_matching, kl, total_variation
-from diptych.networks import SPADE, CoarseToFine, DilatedResNet
 from diptych.networks.blocks import halved
-from diptych.networks.dilated import DilatedBlock, TwoHeadedDiscriminator, composited
+from diptych.networks.coarse_to_fine import CoarseToFine
+from diptych.networks.dilated import DilatedBlock, DilatedResNet, TwoHeadedDiscriminator, composited
 from diptych.networks.semantics import Semantics, boundaries, instance_means
-from diptych.networks.spade import Modulation
+from diptych.networks.spade import SPADE, Modulation
 from diptych.networks.spectral import SpectralConv2d, SyncBatchNorm
 from diptych.networks.styles import StyleBank
 from diptych.systems import multi_scale
@@ -47,7 +49,7 @@ def test_instance_means() -> None:
     regions = IDS.flatten()[None].expand(2, -1)
     found = instance_means(features, regions)
     for number in range(3):
-        inside = number == IDS
+        inside = torch.eq(IDS, number)
         for picture in range(2):
             expected = features[picture][:, inside].mean(1)
             torch.testing.assert_close(found[picture][:, inside], expected[:, None].expand(-1, int(inside.sum())))
@@ -105,7 +107,7 @@ def test_spectral_convolution_agrees_with_torch_s() -> None:
     theirs = nn.Conv2d(3, 4, 3, padding=1)
     theirs.load_state_dict({"weight": ours.weight.detach(), "bias": ours.bias.detach()})  # type: ignore[union-attr]
     wrapped = torch.nn.utils.parametrizations.spectral_norm(theirs)
-    parametrisation = wrapped.parametrizations.weight[0]  # type: ignore[union-attr,index]
+    parametrisation: Any = wrapped.parametrizations.weight[0]  # type: ignore[union-attr,index]
     parametrisation._u.copy_(ours.weight_u)
     parametrisation._v.copy_(ours.weight_v)
     picture = torch.randn(2, 3, 8, 8)
@@ -186,7 +188,7 @@ def test_interpolated_upsampling_keeps_a_constant() -> None:
     torch.manual_seed(0)
     results = {}
     for way in ("resize", "transposed"):
-        network = DilatedResNet(blocks=1, width=4, norm="none", upsample=way, composite=False)  # type: ignore[arg-type]
+        network = DilatedResNet(blocks=1, width=4, norm="none", upsample=way, composite=False)
         results[way] = network(torch.full((1, 4, 96, 96), 0.5))[0, :, 40:56, 40:56]
     spread = {way: float(result.detach().flatten(1).std(1).max()) for way, result in results.items()}
     assert spread["resize"] < 1e-6 < spread["transposed"]

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from toys import SMALL
 
 from diptych.images import Batch, Kind
 from diptych.systems import SYSTEMS, CycleGAN, Domains, Pix2Pix, System
@@ -16,29 +17,6 @@ from diptych.systems.image_pool import ImagePool
 from diptych.systems.pix2pix import Pix2PixOptions, depth_for
 
 LABELS = Kind(colour="labels", classes=5, instances=True, unknown=255)
-SMALL: dict[str, dict[str, Any]] = {
-    "srgan": {"content": "mse", "blocks": 1, "width": 4, "discriminator_width": 4},
-    "inpainting": {"blocks": 1, "width": 4, "discriminator_width": 4},
-    "pix2pixhd": {
-        "width": 4,
-        "downs": 2,
-        "blocks": 1,
-        "discriminator_width": 4,
-        "discriminator_layers": 2,
-        "perceptual_network": "none",
-    },
-    "spade": {
-        "width": 2,
-        "hidden": 4,
-        "encoder_width": 2,
-        "discriminator_width": 4,
-        "discriminator_layers": 2,
-        "perceptual_network": "none",
-    },
-    "pix2pix": {"width": 4, "discriminator_width": 4, "discriminator_layers": 1},
-    "travelgan": {"width": 4, "latent": 8},
-    "cyclegan": {"width": 4, "discriminator_width": 4, "discriminator_layers": 1, "blocks": 1, "pool": 3},
-}
 
 
 def batch_of(size: int = 16, count: int = 2, seed: int = 0, channels: tuple[int, int] = (3, 3)) -> Batch:
@@ -74,7 +52,7 @@ def fitting_batch(domains: Domains, count: int = 2) -> Batch:
 def build(name: str, channels: tuple[int, int] = (3, 3), domains: Domains | None = None, **options: Any) -> System:
     torch.manual_seed(0)
     kind = SYSTEMS[name]
-    return kind(kind.Options(**{**SMALL[name], **options}), domains or domains_of(name, channels))
+    return kind(kind.Options(**{**SMALL.get(name, {}), **options}), domains or domains_of(name, channels))
 
 
 def apply(system: System, batch: Batch, step: int = 0, rate: float = 2e-4) -> list[str]:

@@ -7,6 +7,8 @@ import pytest
 import torch
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
+from diptych.systems import SYSTEMS
+
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here"),
@@ -19,7 +21,7 @@ def nothing_stays_deterministic() -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
 
 
-@pytest.mark.parametrize("system", ["pix2pix", "cyclegan", "travelgan"])
+@pytest.mark.parametrize("system", [*SYSTEMS])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_deterministic_run_is_resumed_bitwise(system: str, precision: str, toy_pairs: Path, tmp_path: Path) -> None:
     words = (f"training.precision={precision}", "training.device=cuda", "training.deterministic=true")
@@ -31,7 +33,7 @@ def test_a_deterministic_run_is_resumed_bitwise(system: str, precision: str, toy
     assert_equal(weights(straight), weights(resumed))
 
 
-@pytest.mark.parametrize("system", ["pix2pix", "cyclegan", "travelgan"])
+@pytest.mark.parametrize("system", [*SYSTEMS])
 def test_the_first_losses_are_those_of_a_processor(system: str, toy_pairs: Path, tmp_path: Path) -> None:
     found = {}
     for device in ("cpu", "cuda"):

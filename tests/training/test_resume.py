@@ -13,6 +13,7 @@ import torch
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych.errors import DiptychError, UsageError
+from diptych.systems import SYSTEMS
 from diptych.training.run import Run
 
 KILLS = int(os.environ.get("DIPTYCH_KILLS", "4"))
@@ -28,10 +29,15 @@ EVERYTHING = (
 @pytest.mark.parametrize(
     ("system", "more"),
     [
-        ("pix2pix", ()),
+        *[(name, ()) for name in SYSTEMS],
         ("pix2pix", EVERYTHING),
         ("cyclegan", ("training.average=0.9",)),
-        ("travelgan", ()),
+        ("srgan", ("options.pretrain_steps=4", "options.content=lite0-fine")),
+        (
+            "pix2pixhd",
+            ("options.features=3", "options.enhancers=1", "options.fix_coarse_steps=4", "training.average=0.9"),
+        ),
+        ("spade", ("options.style=8", "options.perceptual_network=efficientnet-lite0")),
         ("travelgan", ("options.fresh=true", "training.batch_size=4")),
         ("cyclegan", ('options.order="four-step"', "training.batch_size=2")),
     ],

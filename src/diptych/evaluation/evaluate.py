@@ -14,6 +14,8 @@ from diptych.evaluation.piles import Diversity, FeaturePiles, Lab, Pile, Segment
 from diptych.pretrained import spec_of
 
 USUAL = ("l1", "psnr", "ssim", "ms-ssim", "perceptual", "frechet", "kernel", "coverage", "lab")
+ENLARGING = ("psnr-y", "ssim-y")
+FILLING = ("l1-hole", "psnr-hole", "ssim-hole", "l1-known", "psnr-known", "ssim-known")
 TEXTURES = ("sharpness", "checkerboard", "diversity")
 
 
@@ -47,6 +49,7 @@ def choose(wanted: Sequence[str], means: Means) -> tuple[list[str], list[str]]:
                 raise UsageError(f"{name} cannot be computed: {why}.")
         return list(wanted), []
     usual = [*USUAL, *TEXTURES, *(["fcn"] if means.labels else [])]
+    usual = [*(ENLARGING if means.factor > 1 else ()), *(FILLING if means.holed else ()), *usual]
     left_out = {name: lacking(name, means) for name in usual}
     notes = [f"{name} is left out: {why}." for name, why in left_out.items() if why]
     return [name for name in usual if not left_out[name]], notes
@@ -82,6 +85,7 @@ def evaluate(
     names: list[str] = []
     values: dict[str, list[float]] = {name: [] for name in single}
     real: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.of_target is not None}
+    plain: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.baseline is not None}
     with torch.inference_mode():
         for example in examples:
             names.append(example.name)
@@ -89,12 +93,16 @@ def evaluate(
                 values[name].append(metric.measure(example))
                 if metric.of_target is not None and example.target_rgb is not None:
                     real[name].append(metric.of_target(example.target_rgb))
+                if metric.baseline is not None:
+                    plain[name].append(metric.baseline(example))
             for pile in piles:
                 pile.add(example)
             progress(len(names))
     if not names:
         raise DiptychError("there is no picture to judge.")
-    scores = [score_of(name, single[name], values[name], real.get(name, [])) for name in single]
+    notes_of = {name: f"targets: {np.mean(found):.3f}" for name, found in real.items() if found}
+    notes_of |= {name: f"{single[name].baseline_name}: {np.mean(found):.4f}" for name, found in plain.items()}
+    scores = [score_of(name, single[name], values[name], notes_of.get(name, "")) for name in single]
     notes = []
     for pile in piles:
         scores += pile.scores()
@@ -105,8 +113,7 @@ def evaluate(
     return Verdict(scores, names, values, notes)
 
 
-def score_of(name: str, metric: PictureMetric, values: list[float], real: list[float]) -> Score:
+def score_of(name: str, metric: PictureMetric, values: list[float], note: str) -> Score:
     array = np.array(values)
     low, high = bootstrap.of_mean(array)
-    note = f"targets: {np.mean(real):.3f}" if real else ""
     return Score(name, float(array.mean()), low, high, metric.better, len(values), metric.network, note)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from diptych.errors import UsageError
 from diptych.evaluation import needs as need
-from diptych.evaluation import paired, perceptual, texture
+from diptych.evaluation import paired, perceptual, restoration, texture
 from diptych.evaluation.labels import ClassMap
 from diptych.tables import closest
 
@@ -36,6 +36,8 @@ class Example(NamedTuple):
     source_rgb: Tensor | None = None
     again: Tensor | None = None
     """A second output for the same input, under other noise."""
+    source: Tensor | None = None
+    """As the network saw it: the small picture of super-resolution, or the picture with its hole."""
     labels: ClassMap | None = None
     """The true class of each pixel, at the class map's own size."""
 
@@ -63,6 +65,8 @@ class PictureMetric:
     needs: tuple[need.Need, ...] = ()
     network: str = ""
     of_target: Callable[[Tensor], float] | None = None  # the same number of a real picture, to compare with
+    baseline: Callable[[Example], float] | None = None  # the same number of what needs no learning
+    baseline_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,37 @@ def grid_of(picture: Tensor) -> float:
     return float(texture.checkerboard(picture))
 
 
+def enlarged(score: Callable[[Tensor, Tensor, int], float], plain: bool, example: Example) -> float:
+    """A score of super-resolution, with as much of the border cut off as the factor; ``plain`` scores bicubic."""
+    assert example.target_rgb is not None
+    assert example.source is not None
+    factor = example.target_rgb.shape[2] // example.source.shape[2]
+    output = restoration.bicubic(example.source, factor) if plain else example.output_rgb
+    return score(output, example.target_rgb, factor)
+
+
+def filled(score: Callable[[Tensor, Tensor, Tensor], float], inside: bool, plain: bool, example: Example) -> float:
+    """A score of inpainting, inside or outside the hole; ``plain`` scores the mean of the known pixels."""
+    assert example.target is not None
+    assert example.source is not None
+    hole = restoration.hole_of(example.source)
+    output = restoration.filled_with_mean(example.source) if plain else example.output
+    return score(output, example.target, hole if inside else ~hole)
+
+
+def of_enlarging(score: Callable[[Tensor, Tensor, int], float]) -> PictureMetric:
+    own, plain = partial(enlarged, score, False), partial(enlarged, score, True)
+    return PictureMetric("higher", own, (need.target, need.enlarging), baseline=plain, baseline_name="bicubic")
+
+
+def of_filling(better: Better, score: Callable[[Tensor, Tensor, Tensor], float], inside: bool) -> PictureMetric:
+    own = partial(filled, score, inside, False)
+    if not inside:
+        return PictureMetric(better, own, (need.target, need.holes))
+    plain = partial(filled, score, inside, True)
+    return PictureMetric(better, own, (need.target, need.holes), baseline=plain, baseline_name="filled with the mean")
+
+
 def noise(example: Example) -> float:
     assert example.again is not None
     return float(paired.l1(example.output, example.again))
@@ -131,6 +166,14 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
     "sharpness": PictureMetric("near 1", sharpness),
     "checkerboard": PictureMetric("as the targets'", checkerboard, (need.side(32),), of_target=grid_of),
     "noise": PictureMetric("higher", noise, (need.noise,)),
+    "psnr-y": of_enlarging(restoration.psnr_luma),
+    "ssim-y": of_enlarging(restoration.ssim_luma),
+    "l1-hole": of_filling("lower", restoration.l1_in, inside=True),
+    "psnr-hole": of_filling("higher", restoration.psnr_in, inside=True),
+    "ssim-hole": of_filling("higher", restoration.ssim_in, inside=True),
+    "l1-known": of_filling("lower", restoration.l1_in, inside=False),
+    "psnr-known": of_filling("higher", restoration.psnr_in, inside=False),
+    "ssim-known": of_filling("higher", restoration.ssim_in, inside=False),
 }
 
 PILE_METRICS: dict[str, PileMetric] = {

@@ -27,6 +27,8 @@ class Means:
     labels: bool = False  # each example brings its class map
     segmenter: Segmenter | None = None
     classes: int = 0
+    factor: int = 1  # how many times larger an output is than its source
+    holed: bool = False  # sources have holes
     direct: Callable[[Tensor], npt.NDArray[np.uint8]] | None = None  # outputs that are label pictures, to their classes
 
 
@@ -43,6 +45,14 @@ def real(means: Means) -> str:
 
 def noise(means: Means) -> str:
     return "" if means.noise else "it needs a run, whose network is asked twice"
+
+
+def enlarging(means: Means) -> str:
+    return "" if means.factor > 1 else 'it is of super-resolution, data.task = "shrunk"'
+
+
+def holes(means: Means) -> str:
+    return "" if means.holed else 'it is of inpainting, data.task = "holed"'
 
 
 def labels(means: Means) -> str:

@@ -92,9 +92,19 @@ class Ground:
         return self.source.to_stored(source[0]) if self.source.colour == "lightness" else None
 
     def subject(self, name: str, read: Callable[[int], Example], noise: bool = False) -> Subject:
-        height, width = self.tensors(self.chosen[0])[1].shape[-2:]
-        means = Means(paired=self.paired, pictures=len(self.chosen), side=min(height, width), noise=noise)
         data = self.settings
+        height, width = self.tensors(self.chosen[0])[1].shape[-2:]
+        side = min(height, width)
+        if data.task == "shrunk":  # whose pictures are taken whole
+            side = min(min(self.tensors(number)[1].shape[-2:]) for number in self.chosen)
+        means = Means(
+            paired=self.paired,
+            pictures=len(self.chosen),
+            side=side,
+            noise=noise,
+            factor=data.factor if data.task == "shrunk" else 1,
+            holed=data.source.colour == "holed",
+        )
         protocol = {
             "data": data.folder,
             "split": self.split,
@@ -130,6 +140,7 @@ class Translated:
             target=target,
             target_rgb=as_rgb(card.target.preview(target[0], lightness)),
             source_rgb=as_rgb(card.source.preview(source[0])),
+            source=source,
             again=self.translator.batch(source, seed=card.seed + 1) if self.request.again else None,
         )
 

@@ -109,6 +109,8 @@ class Validation:
             labels=self.reader is not None,
             segmenter=self.segmenter,
             classes=self.classes,
+            factor=self.recipe.data.factor if self.recipe.data.task == "shrunk" else 1,
+            holed=self.recipe.data.source.colour == "holed",
         )
         metrics, _ = choose(self.recipe.training.metrics, means)
         verdict = evaluate(chain([first], examples), metrics, means)
@@ -142,6 +144,7 @@ class Validation:
                 name=self.dataset.name(number),
                 output=output,
                 output_rgb=as_rgb(data.target.preview(output[0], lightness)),
+                source=seen.source.cpu(),
                 target=target,
                 target_rgb=as_rgb(data.target.preview(target[0], lightness)),
                 labels=self.reader(number) if self.reader is not None else None,

@@ -117,3 +117,20 @@ def assert_equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
     """Bitwise, names included."""
     assert one.keys() == other.keys()
     assert not [name for name in one if not torch.equal(one[name], other[name])]
+
+
+def draw_labelled(folder: Path, side: int = 64) -> Path:
+    """Six train and two val examples: class maps of four stripes, an instance map each, and noisy photos of them."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 6), ("val", 2)):
+        for name in ("label", "inst", "img"):
+            (folder / f"{split}_{name}").mkdir(parents=True)
+        for number in range(count):
+            stripes = rng.permutation(4)[np.arange(side) * 4 // side]
+            label = np.repeat((stripes % 3).astype(np.uint8)[:, None], side, axis=1)
+            photo = (label[..., None] * 80 + rng.integers(0, 40, (side, side, 3))).astype(np.uint8)
+            Image.fromarray(label).save(folder / f"{split}_label" / f"{number}.png")
+            instances = np.repeat(stripes.astype(np.uint16)[:, None] * 1000, side, axis=1)
+            Image.fromarray(instances).save(folder / f"{split}_inst" / f"{number}.png")
+            Image.fromarray(photo).save(folder / f"{split}_img" / f"{number}.png")
+    return folder

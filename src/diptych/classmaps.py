@@ -24,10 +24,15 @@ def nearest(picture: npt.NDArray[np.uint8], palette: Palette) -> npt.NDArray[np.
 def class_numbers(raw: Raw, kind: Kind, name: str) -> Stored:
     """(H, W, 1) uint16 class numbers of an index picture, or of a coloured one by the Kind's palette.
 
+    Of an array whose second channel is instance numbers, those come along.
+
     Raises:
         DiptychError: for a value that is no class, with the file, the value, the place, and the classes there are; for
             colours where no palette is stated; for float values.
     """
+    if kind.instances and raw.pixels.shape[2] == 2:  # an array that has both
+        parts = class_numbers(Raw(raw.pixels[..., :1]), kind, name), instance_numbers(Raw(raw.pixels[..., 1:]), name)
+        return np.concatenate(parts, axis=2)
     pixels = raw.pixels[..., :-1] if raw.alpha else raw.pixels
     if pixels.dtype == np.float32 or pixels.shape[2] not in (1, 3):
         raise DiptychError(

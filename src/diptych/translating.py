@@ -12,8 +12,12 @@ import numpy as np
 
 from diptych import formats
 from diptych.errors import DiptychError, UsageError, out_of_memory
-from diptych.images import Stored
-from diptych.translator import Translator
+from diptych.fitting import with_hole
+from diptych.images import Kind, Stored
+from diptych.translator import Style, Translator
+
+INSTANCES = Kind(colour="instances", depth="uint16")
+MASK = Kind(colour="grey")
 
 
 @dataclass(frozen=True)
@@ -27,13 +31,32 @@ class Job:
     overwrite: bool = False
     grid: bool = False
     format: str = ""
+    style: Style = None
+    instances: Path | None = None
+    """Folder of the instance maps of class maps, by the same names."""
+    masks: Path | None = None
+    """Folder of masks by the same names, or one mask for all: white where the hole is."""
 
     def read(self, source: Path | bytes, name: str = "") -> Stored:
-        return formats.read(source, self.translator.card.source, name)
+        kind = self.translator.card.source
+        picture = formats.read(source, kind, name)
+        name = name or str(source)
+        if kind.colour == "labels" and kind.instances and picture.shape[2] == 1:
+            beside = formats.read(companion(self.instances, name, "instance map", "--instances"), INSTANCES)
+            picture = np.concatenate([picture, same_size(beside, picture, name)], axis=2)
+        if kind.colour == "holed":
+            if self.masks is not None:
+                mask = same_size(formats.read(companion(self.masks, name, "mask", "--mask"), MASK), picture, name)
+                picture = with_hole(picture[..., :3], mask >= 128, kind)
+            if picture[..., 3].all():
+                raise DiptychError(
+                    f"{name} has no hole to fill; make it transparent there, or give a mask with --mask."
+                )
+        return picture
 
     def translate(self, pictures: list[Stored]) -> list[Stored]:
         """Results, or with ``grid`` inputs and results side by side as 8-bit RGB."""
-        results = self.translator.several(pictures, size=self.size, seed=self.seed)
+        results = self.translator.several(pictures, size=self.size, seed=self.seed, style=self.style)
         if not self.grid:
             return results
         return [self.beside(picture, result) for picture, result in zip(pictures, results, strict=True)]
@@ -41,6 +64,7 @@ class Job:
     def beside(self, picture: Stored, result: Stored) -> Stored:
         card = self.translator.card
         left = card.source.preview(card.source.to_tensor(picture))
+        left = left.repeat(card.scale, axis=0).repeat(card.scale, axis=1)
         right = result if result.dtype == np.uint8 and result.shape[2] == 3 else None
         return np.concatenate(
             [left, card.target.preview(card.target.to_tensor(result)) if right is None else right], axis=1
@@ -66,6 +90,30 @@ class Job:
         channels, depth = (3, "uint8") if self.grid else (kind.stored_channels, kind.depth)
         candidates = [source.suffix.lower(), ".png", ".tif", ".npy"]
         return next(ending for ending in candidates if formats.holds(ending, channels, depth))
+
+
+def companion(place: Path | None, name: str, what: str, option: str) -> Path:
+    """The file that belongs to the picture ``name``: ``place`` itself, or the one of that name in the folder.
+
+    Raises:
+        DiptychError: when there is none.
+    """
+    if place is None:
+        raise DiptychError(f"{name} needs its {what}; say where it is with {option}.")
+    if not place.is_dir():
+        return place
+    stem = Path(name).stem
+    found = next((file for file in formats.list_pictures(place) if file.stem == stem), None)
+    if found is None:
+        raise DiptychError(f"there is no {what} called {stem} in {place}; add it, or correct {option}.")
+    return found
+
+
+def same_size(beside: Stored, picture: Stored, name: str) -> Stored:
+    if beside.shape[:2] != picture.shape[:2]:
+        sizes = " and ".join(f"{one.shape[1]}x{one.shape[0]}" for one in (picture, beside))
+        raise DiptychError(f"{name} and what belongs to it differ in size ({sizes}); bring them to one size.")
+    return beside
 
 
 def write_all(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> int:

@@ -1,6 +1,6 @@
 """A translator turns a picture into its counterpart. It is what leaves a run; whatever uses a model uses this."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -18,6 +18,8 @@ from diptych.formats import from_array, from_pillow, to_pillow
 from diptych.images import Images, Stored
 from diptych.resampling import resize
 from diptych.tables import closest
+
+Style = int | Stored | Mapping[str, int] | None
 
 
 class Translator:
@@ -61,18 +63,20 @@ class Translator:
 
     @overload
     def __call__(
-        self, picture: Image.Image, *, size: tuple[int, int] | None = ..., seed: int | None = ...
+        self, picture: Image.Image, *, size: tuple[int, int] | None = ..., seed: int | None = ..., style: Style = ...
     ) -> Image.Image: ...
     @overload
     def __call__(
-        self, picture: np.ndarray, *, size: tuple[int, int] | None = ..., seed: int | None = ...
+        self, picture: np.ndarray, *, size: tuple[int, int] | None = ..., seed: int | None = ..., style: Style = ...
     ) -> np.ndarray: ...
     @overload
     def __call__(
-        self, picture: Sequence[Any], *, size: tuple[int, int] | None = ..., seed: int | None = ...
+        self, picture: Sequence[Any], *, size: tuple[int, int] | None = ..., seed: int | None = ..., style: Style = ...
     ) -> list[Any]: ...
 
-    def __call__(self, picture: Any, *, size: tuple[int, int] | None = None, seed: int | None = None) -> Any:
+    def __call__(
+        self, picture: Any, *, size: tuple[int, int] | None = None, seed: int | None = None, style: Style = None
+    ) -> Any:
         """Translate one picture, or each of a list.
 
         Args:
@@ -81,28 +85,40 @@ class Translator:
             size: (height, width) to which the picture is resized for the network and from which the result is resized
                 back; None = its own size, padded to the network's multiple and cropped back.
             seed: of the noise; None = the card's. The same picture and seed give the same result every time.
+            style: of networks that were trained with an encoder: a seed, a picture (H, W, C) as stored whose style is
+                taken, or by the name or number of a class the number of a cluster.
         """
         if isinstance(picture, list | tuple):
-            return [self(one, size=size, seed=seed) for one in picture]
+            return [self(one, size=size, seed=seed, style=style) for one in picture]
         if isinstance(picture, np.ndarray):
-            return self.stored(from_array(picture, self.card.source), size=size, seed=seed)
+            return self.stored(from_array(picture, self.card.source), size=size, seed=seed, style=style)
         if isinstance(picture, Image.Image):
-            return to_pillow(self.stored(from_pillow(picture, self.card.source), size=size, seed=seed))
+            stored = from_pillow(picture, self.card.source)
+            return to_pillow(self.stored(stored, size=size, seed=seed, style=style))
         raise UsageError(f"a picture is a PIL image or a numpy array, not {type(picture).__name__}.")
 
-    def stored(self, picture: Stored, *, size: tuple[int, int] | None = None, seed: int | None = None) -> Stored:
+    def stored(
+        self, picture: Stored, *, size: tuple[int, int] | None = None, seed: int | None = None, style: Style = None
+    ) -> Stored:
         """Translate a picture as read from a file: H x W x C of the source's Kind to the same of the target's."""
-        return self.several([picture], size=size, seed=seed)[0]
+        return self.several([picture], size=size, seed=seed, style=style)[0]
 
     def several(
-        self, pictures: Sequence[Stored], *, size: tuple[int, int] | None = None, seed: int | None = None
+        self,
+        pictures: Sequence[Stored],
+        *,
+        size: tuple[int, int] | None = None,
+        seed: int | None = None,
+        style: Style = None,
     ) -> list[Stored]:
         """Translate pictures of equal height and width in one batch; each comes out as it would alone."""
+        self.check_channels(pictures[0])
         if seed is not None and not 0 <= seed < 2**63:
             raise UsageError(f"the seed is {seed}; it must lie between 0 and {2**63 - 1}.")
         height, width = pictures[0].shape[:2]
         seen = [self.sized(picture, *size) for picture in pictures] if size else list(pictures)
-        result = self.batch(torch.stack([self.card.source.to_tensor(picture) for picture in seen]), seed=seed)
+        tensors = torch.stack([self.card.source.to_tensor(picture) for picture in seen])
+        result = self.batch(tensors, seed=seed, style=style)
         target = self.card.target
         stored = [target.to_stored(one, source=picture) for one, picture in zip(result, seen, strict=True)]
         scale = self.card.scale
@@ -111,16 +127,61 @@ class Translator:
     def sized(self, picture: Stored, height: int, width: int) -> Stored:
         return resize(picture, height, width, "nearest" if self.card.source.colour == "labels" else "bicubic")
 
+    def check_channels(self, picture: Stored) -> None:
+        wanted = self.card.source.stored_channels
+        if picture.shape[2] != wanted:
+            both = self.card.source.instances
+            raise DiptychError(
+                "this translator needs an instance map beside each class map; name their folder with --instances, or give an "
+                "array of two channels."
+                if both
+                else f"the picture has {picture.shape[2]} channels, and this translator takes {wanted}."
+            )
+
     @torch.inference_mode()
-    def batch(self, source: Images, *, seed: int | None = None) -> Images:
+    def batch(self, source: Images, *, seed: int | None = None, style: Style = None) -> Images:
         """(batch, channels, height, width) in [-1, 1] to the same of the target; any height and width."""
         height, width = source.shape[-2:]
         padded = pad(source, self.card.multiple).to(self.device, memory_format=torch.channels_last)
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(self.card.seed if seed is None else seed)
-            result: Tensor = self.network(padded)
+            drawn = style if isinstance(style, int) else seed
+            torch.manual_seed(self.card.seed if drawn is None else drawn)
+            result: Tensor = self.network(padded) if style is None else self.network(padded, self.styled(padded, style))
         scale = self.card.scale
         return result[..., : height * scale, : width * scale].float().cpu()
+
+    def styled(self, source: Tensor, style: "int | Stored | Mapping[str, int]") -> Tensor | None:
+        """What the network takes for a style; None where it draws one itself, by the seed that was set.
+
+        Raises:
+            UsageError: when the network has no style, or none by class.
+        """
+        network: Any = self.network
+        if not getattr(network, "has_style", False):
+            raise UsageError(
+                "this translator has no style to choose; train pix2pixHD with options.features=3 or SPADE with options.style=256."
+            )
+        if isinstance(style, int):
+            return None
+        if not isinstance(style, Mapping):
+            picture = self.card.target.to_tensor(style)[None].to(self.device)
+            found: Tensor = network.style_of(source, picture)
+            return found
+        if not hasattr(network, "styles"):
+            raise UsageError(
+                "styles by class are pix2pixHD's; give a whole number as style, or a picture to take it from."
+            )
+        drawn: Tensor = network.drawn(source, {self.class_number(name): cluster for name, cluster in style.items()})
+        return drawn
+
+    def class_number(self, name: str) -> int:
+        kind = self.card.source
+        if name in kind.names:
+            return kind.names.index(name)
+        if name.isdigit() and int(name) < kind.classes:
+            return int(name)
+        known = ", ".join(kind.names) or f"0 to {kind.classes - 1}"
+        raise UsageError(f'there is no class "{name}"{closest(name, kind.names)}; choose from {known}.')
 
 
 def pad(images: Images, multiple: int) -> Images:

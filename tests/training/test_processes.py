@@ -114,3 +114,40 @@ def test_a_process_that_dies_ends_the_run_with_a_message_and_a_good_checkpoint(t
     run = Run(tmp_path / "run", tiny_recipe("pix2pix", toy_pairs))
     assert run.saved_steps() == [3]
     assert all(torch.isfinite(tensor).all() for tensor in weights(run).values())
+
+
+STATISTICS = """
+import torch, torch.distributed as dist
+from diptych.networks.spectral import SyncBatchNorm
+dist.init_process_group("gloo")
+generator = torch.Generator().manual_seed(0)
+whole = torch.randn(4, 3, 5, 5, generator=generator)
+weights = torch.randn(4, 3, 5, 5, generator=generator)
+plain = torch.nn.BatchNorm2d(3, affine=False)
+source = whole.clone().requires_grad_()
+(plain(source) * weights).sum().backward()
+mine = slice(2 * dist.get_rank(), 2 * dist.get_rank() + 2)
+layer = SyncBatchNorm(3)
+half = whole[mine].clone().requires_grad_()
+result = layer(half)
+(result * weights[mine]).sum().backward()
+torch.testing.assert_close(result, plain.train()(whole)[mine])
+torch.testing.assert_close(half.grad, source.grad[mine])
+torch.testing.assert_close(layer.running_mean, 0.1 * whole.mean((0, 2, 3)))
+torch.testing.assert_close(layer.running_var, 0.9 + 0.1 * whole.var((0, 2, 3)))
+print("agreed")
+dist.destroy_process_group()
+"""
+
+
+@pytest.mark.slow
+def test_statistics_are_those_of_all_processes_together(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(STATISTICS)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    command = [*start, f"--master-port={port}", str(tmp_path / "script.py")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.stdout.count("agreed") == 2, done.stderr

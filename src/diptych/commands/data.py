@@ -27,7 +27,8 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
     recipe
         Look through this recipe's eyes, and estimate its memory and its time for a thousand steps.
     task
-        pairs, unpaired, edges, greyscale or colorization; by default what the recipe says, else what the folder looks like.
+        pairs, unpaired, labelled, edges, greyscale, colorization, holed or shrunk; by default what the recipe says, else what
+        the folder looks like.
     """
     from diptych.data.check import look_over
     from diptych.recipe import read
@@ -61,6 +62,38 @@ def guess(data: "DataSettings") -> "DataSettings":
             return unpaired
         except DiptychError:
             raise problem from None
+
+
+@app.command
+def palette(folder: Path, classes: int, half: str = "") -> int:
+    """Find the colours in which label pictures are drawn, as a line for a recipe: the most frequent that lie well apart.
+
+    Parameters
+    ----------
+    folder
+        A folder of label pictures.
+    classes
+        How many classes there are.
+    half
+        left or right, where label and photo lie side by side in one picture.
+    """
+    from diptych.errors import DiptychError, UsageError
+    from diptych.evaluation.labels import learn_palette
+    from diptych.formats import list_pictures, read
+    from diptych.images import Kind
+
+    if half not in ("", "left", "right"):
+        raise UsageError(f'--half is "{half}"; choose left or right.')
+    files = list_pictures(folder)
+    if not files:
+        raise DiptychError(f"there is no picture in {folder}.")
+    chosen = files[:: max(len(files) // 50, 1)]
+    pictures = (read(path, Kind()) for path in chosen)
+    if half:
+        pictures = (p[:, : p.shape[1] // 2] if half == "left" else p[:, p.shape[1] // 2 :] for p in pictures)
+    found = learn_palette(pictures, classes)
+    print(f"palette = [{', '.join(str(list(colour)) for colour in found)}]")
+    return 0
 
 
 @app.command(name="list")

@@ -12,6 +12,7 @@ from diptych.errors import DiptychError, UsageError
 
 if TYPE_CHECKING:
     from diptych.translating import Job
+    from diptych.translator import Style, Translator
 
 
 def translate(
@@ -23,6 +24,10 @@ def translate(
     format: Annotated[str, Parameter(name=["--format"])] = "",
     size: int = 0,
     seed: int | None = None,
+    style: str = "",
+    style_from: Path | None = None,
+    instances: Path | None = None,
+    mask: Path | None = None,
     batch: int = 1,
     overwrite: bool = False,
     grid: bool = False,
@@ -50,6 +55,14 @@ def translate(
         Side to which each picture is resized for the network, and back; 0 = its own size.
     seed
         Draw other noise than the run's own.
+    style
+        Of SPADE and pix2pixHD with an encoder: a whole number draws another style; "window=3,door=1" chooses styles by class.
+    style_from
+        Take the style of this picture.
+    instances
+        Folder of instance maps, by the names of the class maps.
+    mask
+        For inpainting: a mask, white where the hole is, or a folder of masks by the pictures' names.
     batch
         Pictures of equal size translated at once.
     overwrite
@@ -72,10 +85,39 @@ def translate(
     if format and f".{format.lstrip('.')}" not in ENDINGS:
         raise UsageError(f'--format is "{format}"; choose from {" ".join(sorted(ENDINGS))}.')
     translator = Translator.load(run, way, checkpoint, device)
-    job = Job(translator, (size, size) if size else None, seed, batch, overwrite, grid, format.lstrip("."))
+    job = Job(
+        translator,
+        (size, size) if size else None,
+        seed,
+        batch,
+        overwrite,
+        grid,
+        format.lstrip("."),
+        style=style_of(translator, style, style_from),
+        instances=instances,
+        masks=mask,
+    )
     if STREAM in (*inputs, out):
         return through_pipes(job, list(inputs), out)
     return write_all(job, found(inputs), Path(out))
+
+
+def style_of(translator: "Translator", style: str, picture: Path | None) -> "Style":
+    """The style that the options name."""
+    from diptych.formats import read
+
+    if style and picture is not None:
+        raise UsageError("--style and --style-from both say which style; leave one away.")
+    if picture is not None:
+        return read(picture, translator.card.target)
+    if not style:
+        return None
+    if style.isdecimal() and int(style) < 2**63:
+        return int(style)
+    pairs = [part.partition("=") for part in style.split(",")]
+    if any(not equals or not cluster.strip().isdecimal() for _, equals, cluster in pairs):
+        raise UsageError(f'--style is "{style}"; give a whole number, or classes such as window=3,door=1.')
+    return {name.strip(): int(cluster) for name, _, cluster in pairs}
 
 
 def through_pipes(job: "Job", inputs: list[str], out: str) -> int:

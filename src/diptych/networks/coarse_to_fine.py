@@ -118,6 +118,14 @@ class CoarseToFine(nn.Module):
         regions = self.semantics.regions(source)
         return self.styles.draw(self.semantics.classes_of(source), regions, source.shape[2:], chosen)
 
+    @property
+    def has_style(self) -> bool:
+        return self.encoder is not None
+
+    def style_of(self, source: Tensor, picture: Maps) -> Maps:
+        """The style of each instance of ``source`` as ``picture``, of any size, has it there."""
+        return self.encode(source, nn.functional.interpolate(picture, source.shape[2:], mode="bilinear"))
+
     def forward(self, source: Tensor, style: Maps | None = None, fixed_coarse: bool = False) -> Maps:
         """Translate.
 

@@ -160,6 +160,14 @@ class SPADE(nn.Module):
         found: tuple[Tensor, Tensor] = self.encoder(pictures)
         return found
 
+    @property
+    def has_style(self) -> bool:
+        return self.style > 0
+
+    def style_of(self, source: Tensor, picture: Maps) -> Tensor:
+        """The mean style of ``picture``, of any size, for every picture of ``source``."""
+        return self.encode(picture)[0].expand(len(source), -1)
+
     def drawn(self, count: int, device: torch.device) -> Tensor:
         """One style from N(0, 1) for a whole batch, so that a picture comes out as it would alone."""
         return torch.randn(1, self.style, device=device).expand(count, -1)

@@ -1,0 +1,105 @@
+"""Scores of super-resolution and inpainting: the papers' protocol, written out, and what needs no learning beside it."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from diptych.data import DataSettings, open_dataset
+from diptych.evaluation import restoration
+from diptych.evaluation.evaluate import evaluate
+from diptych.evaluation.metrics import Example
+from diptych.evaluation.needs import Means
+
+DATA = Path(os.environ.get("DIPTYCH_DATA", Path(__file__).parents[3] / "shared" / "data"))
+
+
+def rgb(*colour: int) -> torch.Tensor:
+    return torch.tensor(colour, dtype=torch.float32).view(1, 3, 1, 1) / 127.5 - 1
+
+
+@pytest.mark.parametrize(
+    ("colour", "luma"),
+    [
+        ((255, 255, 255), 235),
+        ((0, 0, 0), 16),
+        ((255, 0, 0), 81.481),
+        ((0, 255, 0), 144.553),
+        ((0, 0, 255), 40.966),
+    ],
+)
+def test_luma(colour: tuple[int, int, int], luma: float) -> None:
+    assert restoration.luma(rgb(*colour)).item() == pytest.approx(luma, abs=1e-3)
+
+
+def test_psnr_on_luma_by_its_definition() -> None:
+    generator = np.random.default_rng(0)
+    one, other = (generator.integers(0, 256, (40, 30, 3)).astype(np.float64) for _ in range(2))
+    weights = np.array([65.481, 128.553, 24.966]) / 255
+    difference = ((one - other) @ weights)[4:-4, 4:-4]
+    expected = 10 * np.log10(255**2 / np.square(difference).mean())
+    first, second = (torch.from_numpy(p).permute(2, 0, 1)[None].float() / 127.5 - 1 for p in (one, other))
+    assert restoration.psnr_luma(first, second, 4) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.skipif(not (DATA / "super_resolution").is_dir(), reason="the pictures of Set5 and Set14 are not here")
+@pytest.mark.parametrize(("name", "expected"), [("Set5", 28.43), ("Set14", 26.09)])
+def test_bicubic_comes_out_as_published(name: str, expected: float) -> None:
+    """A check of the evaluator: Set5 as in SRGAN's Table 2; Set14 as measured on these files elsewhere."""
+    folder = DATA / "super_resolution" / name / "image_SRF_4"
+    dataset = open_dataset(DataSettings(folder=str(folder), task="shrunk", factor=4), "all", train=False)
+    rng = np.random.default_rng(0)
+    values = []
+    for index in range(len(dataset)):
+        source, target = (tensor[None] for tensor in dataset.sample(index, rng))
+        values.append(restoration.psnr_luma(restoration.bicubic(source, 4), target, 4))
+    assert np.mean(values) == pytest.approx(expected, abs=0.05)
+
+
+def holed() -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    target = torch.rand(1, 3, 32, 32) * 2 - 1
+    source = torch.cat([target, -torch.ones(1, 1, 32, 32)], 1)
+    source[:, :3, 8:24, 8:24] = 1
+    source[:, 3, 8:24, 8:24] = 1
+    return source, target
+
+
+def test_inside_and_outside_of_the_hole() -> None:
+    source, target = holed()
+    output = target.clone()
+    output[:, :, 8:24, 8:24] += 0.5
+    hole = restoration.hole_of(source)
+    assert hole.float().mean() == 0.25
+    assert restoration.l1_in(output, target, hole) == pytest.approx(0.5)
+    assert restoration.l1_in(output, target, ~hole) == 0
+    assert restoration.psnr_in(output, target, hole) == pytest.approx(10 * np.log10(4 / 0.25), rel=1e-5)
+    assert restoration.ssim_in(target, target, hole) == pytest.approx(1)
+    assert restoration.ssim_in(output, target, hole) < restoration.ssim_in(output, target, ~hole) < 1
+
+
+def test_the_mean_of_what_is_known_fills_the_hole() -> None:
+    source, target = holed()
+    filled = restoration.filled_with_mean(source)
+    hole = restoration.hole_of(source).expand_as(target)
+    assert torch.equal(filled[~hole], target[~hole])
+    known = torch.stack([target[0, channel][~hole[0, channel]].mean() for channel in range(3)])
+    torch.testing.assert_close(filled[0, :, 10, 10], known)
+
+
+def test_the_plain_row_stands_beside_the_score(tmp_path: Path) -> None:
+    source, target = holed()
+    example = Example("one", output=target, output_rgb=target, target=target, target_rgb=target, source=source)
+    verdict = evaluate([example], ["l1-hole", "psnr-known"], Means(holed=True))
+    assert verdict.scores[0].value == 0
+    assert verdict.scores[0].note.startswith("filled with the mean: 0.")
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    large = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+    small = torch.from_numpy(np.asarray(Image.fromarray(pixels).resize((16, 16))).copy()).permute(2, 0, 1)[None]
+    shrunk = Example("one", large, large, large, large, source=small.float() / 127.5 - 1)
+    (score,) = evaluate([shrunk], ["psnr-y"], Means(factor=4)).scores
+    assert np.isinf(score.value)
+    assert score.note.startswith("bicubic: ")

@@ -59,7 +59,11 @@ class Reader:
     def __call__(self, number: int) -> ClassMap:
         if self.labels.where in ("source", "target"):
             picture = self.picture(number)
-            classes = nearest(picture, self.palette) if picture.shape[2] == 3 else picture[:, :, 0].astype(np.uint8)
+            if self.settings.task == "labelled" and self.labels.where == "source":
+                unknown = picture[:, :, 0] >= self.settings.source.classes
+                classes = np.where(unknown, IGNORED, picture[:, :, 0]).astype(np.uint8)
+            else:
+                classes = nearest(picture, self.palette) if picture.shape[2] == 3 else picture[:, :, 0].astype(np.uint8)
         else:
             classes = read_index(self.index_file(number))
         if self.labels.ignore < 0:
@@ -89,13 +93,15 @@ def read_index(path: Path) -> ClassMap:
 
 def resolved(labels: Labels, settings: DataSettings) -> Labels:
     """With the place of the labels made plain; empty where nothing says that there are any."""
-    if not labels.where and settings.palette and settings.task == "pairs":
+    if not labels.where and (settings.task == "labelled" or (settings.palette and settings.task == "pairs")):
         return replace(labels, where="source")
     return labels
 
 
 def palette_of(settings: DataSettings, labels: Labels) -> Palette:
     """The recipe's, or one learnt from the training split's label pictures where the number of classes was given."""
+    if settings.task == "labelled":
+        return settings.source.palette
     if settings.palette or labels.where not in ("source", "target"):
         return settings.palette
     side = settings.source if labels.where == "source" else settings.target
@@ -114,6 +120,8 @@ def count_of(labels: Labels, palette: Palette, reader: Reader, settings: DataSet
     """How many classes there are."""
     if labels.classes:
         return labels.classes
+    if settings.task == "labelled" and labels.where == "source":
+        return settings.source.classes
     if labels.where in ("source", "target"):
         return len(palette) or int(settings.source.range[1]) + 1
     count = len(reader.dataset)

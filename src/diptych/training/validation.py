@@ -127,7 +127,7 @@ class Validation:
             raise UsageError(
                 'training.metrics has "fcn", which needs the colours of the label pictures: set data.palette.'
             )
-        self.classes = len(data.palette)
+        self.classes = data.source.classes if data.task == "labelled" else len(data.palette)
         self.segmenter = segmenter_for(data, labels, data.palette, self.classes, say)
         self.reader = Reader(data, "val", labels, data.palette)
 

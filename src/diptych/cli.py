@@ -27,6 +27,7 @@ COMMANDS = {
     "ablate": ("diptych.commands.ablate:ablate", "Repeat a table of the pix2pix paper on your data."),
     "report": ("diptych.commands.report:report", "Write a run as one HTML file that opens anywhere."),
     "recipes": ("diptych.commands.recipes:app", "List the recipes that come with diptych, or show one."),
+    "import": ("diptych.commands.import_:import_", "Take over weights that another project published."),
     "data": ("diptych.commands.data:app", "Check a folder of pictures; list and get public data sets."),
     "demo": ("diptych.commands.demo:demo", "Train on OpenMoji drawings and show what came of it."),
 }

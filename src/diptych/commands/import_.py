@@ -1,0 +1,62 @@
+"""``diptych import``."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from diptych.errors import DiptychError, UsageError
+
+
+def import_(
+    file: Path,
+    *told: str,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    layout: Annotated[str, Parameter(name=["--as"])] = "",
+    encoder: Path | None = None,
+    size: int = 256,
+) -> int:
+    """Take over weights that another project published, as a model folder that `diptych translate` uses.
+
+    Example: diptych import latest_net_G.pth --out models/horse2zebra
+
+    Parameters
+    ----------
+    file
+        A checkpoint of a generator (docs/import.md lists the projects).
+    told
+        What the file does not tell, as key=value: classes=35 boundary=true depth=more features=3.
+    out
+        The model folder to make.
+    layout
+        The layout by name; recognised where it is not given.
+    encoder
+        The encoder that belongs to a generator with styles.
+    size
+        Side of the pictures that it was trained on, for the card.
+    """
+    from diptych.released.models import write_model
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DiptychError(f"{out} exists and is not empty; give another --out.")
+    words = write_model(file, out, layout, values(told), encoder, (size, size))
+    print(words)
+    print(
+        f"Written: {out} (card.json, weights.safetensors). Translate with: diptych translate {out} PICTURES --out FOLDER"
+    )
+    return 0
+
+
+def values(told: tuple[str, ...]) -> dict[str, Any]:
+    """key=value words, the values read as TOML, or as text where they are none."""
+    found: dict[str, Any] = {}
+    for word in told:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise UsageError(f'"{word}" is no key=value, such as classes=35.')
+        try:
+            found[key] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key] = text
+    return found

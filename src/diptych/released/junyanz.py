@@ -1,0 +1,159 @@
+"""pix2pix and CycleGAN in PyTorch, of the repository junyanz/pytorch-CycleGAN-and-pix2pix: `*_net_G.pth`, `*_net_D.pth`."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from diptych.released.layout import Layout, Modules, Tensors, choose
+
+RUNNING = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def level(number: int) -> str:
+    """The path of the U-Net's level, 0 the outermost."""
+    return "model.model" + (".1.model" + ".3.model" * (number - 1) if number else "")
+
+
+def depth_of(tensors: Tensors) -> int:
+    return max((name.count(".3.model") + 2 for name in tensors if ".1.model" in name), default=0)
+
+
+def unet_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Dropout stays on when translating and statistics are the picture's, as that project tests without ``--eval``."""
+    first, last = tensors["model.model.0.weight"], tensors["model.model.3.weight"]
+    normed = f"{level(1)}.2.weight" in tensors
+    found = {
+        "channels_in": first.shape[1],
+        "channels_out": last.shape[1],
+        "depth": depth_of(tensors),
+        "width": first.shape[0],
+        "norm": "batch" if normed else "instance",
+        "dropout": [2, 3, 4],
+    }
+    return found | choose(given, "dropout", "dropout_at_test", "statistics")
+
+
+def unet_modules(arguments: Mapping[str, Any]) -> Modules:
+    depth = arguments["depth"]
+    found = {"down.0.0": f"{level(0)}.0", f"up.{depth - 1}.1": f"{level(0)}.3"}
+    for number in range(1, depth):
+        place = level(number)
+        found[f"down.{number}.1"] = f"{place}.1"
+        if number < depth - 1:
+            found[f"down.{number}.2"] = f"{place}.2"
+        innermost = number == depth - 1
+        found[f"up.{depth - 1 - number}.1"] = f"{place}.{3 if innermost else 5}"
+        found[f"up.{depth - 1 - number}.2"] = f"{place}.{4 if innermost else 6}"
+    return found
+
+
+def blocks_of(tensors: Tensors) -> list[int]:
+    """Numbers of the residual blocks in a sequence called model."""
+    found = (re.match(r"model\.(\d+)\.conv_block\.1\.weight", name) for name in tensors)
+    return sorted(int(match[1]) for match in found if match)
+
+
+def tidy_resnet(tensors: Tensors) -> Tensors:
+    """Blocks called `block` are `conv_block`; running statistics of instance norm, which old files have, are dropped."""
+    tensors = {re.sub(r"^(model\.\d+)\.block\.", r"\1.conv_block.", name): t for name, t in tensors.items()}
+    if "model.1.bias" not in tensors:
+        return tensors  # batch norm
+    return {name: tensor for name, tensor in tensors.items() if not name.endswith(RUNNING)}
+
+
+def resnet_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
+    blocks = blocks_of(tensors)
+    last = tensors[f"model.{blocks[-1] + 8}.weight"]
+    batch = "model.1.bias" not in tensors
+    second = tensors.get("model.10.conv_block.6.weight")
+    found = {
+        "channels_in": tensors["model.1.weight"].shape[1],
+        "channels_out": last.shape[0],
+        "blocks": len(blocks),
+        "width": tensors["model.1.weight"].shape[0],
+        "norm": "batch" if batch else "instance",
+        "affine": not batch and "model.2.weight" in tensors,
+        "dropout": second is not None and second.dim() == 4,
+    }
+    return found | choose(given, "dropout_at_test", "statistics")
+
+
+def resnet_modules(arguments: Mapping[str, Any]) -> Modules:
+    blocks = arguments["blocks"]
+    plain = [1, 4, 7, blocks + 10, blocks + 13]
+    numbers = [*plain, *[number + 1 for number in plain], blocks + 17]
+    inside = (1, 2, 6, 7) if arguments["dropout"] else (1, 2, 5, 6)
+    found = {f"layers.{number}": f"model.{number}" for number in numbers}
+    for number in range(10, 10 + blocks):
+        found |= {f"layers.{number}.layers.{part}": f"model.{number}.conv_block.{part}" for part in inside}
+    return found
+
+
+def is_resnet(tensors: Tensors) -> bool:
+    return "model.1.weight" in tensors and blocks_of(tidy_resnet(tensors))[:1] == [10]
+
+
+def patch_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
+    last = max(int(name.split(".")[1]) for name in tensors)
+    return {
+        "channels_in": tensors["model.0.weight"].shape[1],
+        "layers": (last - 2) // 3,
+        "width": tensors["model.0.weight"].shape[0],
+        "norm": "instance" if "model.2.bias" in tensors else "batch",
+    }
+
+
+def patch_modules(arguments: Mapping[str, Any]) -> Modules:
+    count = arguments["layers"]
+    numbers = [0, *[3 * layer - 1 for layer in range(1, count + 1)], *[3 * layer for layer in range(1, count + 1)]]
+    return {f"layers.{number}": f"model.{number}" for number in [*numbers, 3 * count + 2]}
+
+
+def pixel_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
+    first = tensors["net.0.weight"]
+    norm = "instance" if "net.2.bias" in tensors else "batch"
+    return {"channels_in": first.shape[1], "layers": 0, "width": first.shape[0], "norm": norm}
+
+
+def pixel_modules(arguments: Mapping[str, Any]) -> Modules:
+    return {f"layers.{number}": f"net.{number}" for number in (0, 2, 3, 5)}
+
+
+LAYOUTS = (
+    Layout(
+        "pix2pix-unet",
+        "the U-Net of PyTorch pix2pix",
+        lambda tensors: "model.model.0.weight" in tensors and "model.model.3.weight" in tensors,
+        unet_arguments,
+        unet_modules,
+        network="unet",
+    ),
+    Layout(
+        "cyclegan-resnet",
+        "the ResNet generator of PyTorch CycleGAN and pix2pix",
+        is_resnet,
+        resnet_arguments,
+        resnet_modules,
+        network="resnet",
+        tidy=tidy_resnet,
+    ),
+    Layout(
+        "patchgan",
+        "the PatchGAN of PyTorch CycleGAN and pix2pix",
+        lambda tensors: "model.0.weight" in tensors and tensors["model.0.weight"].shape[-1] == 4,
+        patch_arguments,
+        patch_modules,
+        tidy=lambda tensors: (
+            {name: tensor for name, tensor in tensors.items() if not name.endswith(RUNNING)}
+            if "model.2.bias" in tensors
+            else tensors
+        ),
+    ),
+    Layout(
+        "pixelgan",
+        "the PixelGAN of PyTorch pix2pix",
+        lambda tensors: "net.0.weight" in tensors,
+        pixel_arguments,
+        pixel_modules,
+    ),
+)

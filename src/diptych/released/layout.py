@@ -1,0 +1,123 @@
+"""What a layout of foreign weights is: how it is recognised, which network of ours it is, and how modules are called there.
+
+A foreign file and our network agree in their tensors but for the names, and names agree but for the path of the module:
+``weight``, ``bias`` and ``running_mean`` are everywhere the same. So a layout is a table of module paths.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from diptych.errors import DiptychError
+from diptych.networks import NetworkSpec
+
+Tensors = dict[str, Tensor]
+Modules = dict[str, str]
+"""Our module's path to theirs."""
+
+
+def as_they_are(tensors: Tensors) -> Tensors:
+    return tensors
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One network of one project."""
+
+    name: str
+    words: str
+    recognises: Callable[[Tensors], bool]
+    arguments: Callable[[Tensors, Mapping[str, Any]], dict[str, Any]]
+    """Plain arguments of our network, read off the shapes; what they do not tell is in the given overrides."""
+    modules: Callable[[Mapping[str, Any]], Modules]
+    network: str = ""
+    """The name in NETWORKS of a generator; empty for what translates nothing by itself."""
+    tidy: Callable[[Tensors], Tensors] = as_they_are
+    """Other spellings of the same file, to the one that ``modules`` knows."""
+    inward: Callable[[Tensors], Tensors] = as_they_are
+    """After renaming: what our network computes otherwise."""
+    outward: Callable[[Tensors], Tensors] = as_they_are
+
+    def spec(self, arguments: dict[str, Any]) -> NetworkSpec:
+        return NetworkSpec(self.network, arguments)
+
+
+def renamed(tensors: Tensors, modules: Mapping[str, str]) -> Tensors:
+    """Tensors under the paths that ``modules`` gives their modules.
+
+    Raises:
+        DiptychError: when a tensor's module is not in the table, or a module has no tensor.
+    """
+    found: Tensors = {}
+    used = set()
+    for name, tensor in tensors.items():
+        module, _, leaf = name.rpartition(".")
+        if module not in modules:
+            raise DiptychError(f"the tensor {name} has no place in this layout; is the file of another network?")
+        found[f"{modules[module]}.{leaf}"] = tensor
+        used.add(module)
+    return found
+
+
+SPELLINGS = {
+    "parametrizations.weight.original": "weight",
+    "parametrizations.weight.0._u": "weight_u",
+    "parametrizations.weight.0._v": "weight_v",
+    "weight_orig": "weight",
+}
+"""Of spectral normalisation, by the versions of torch."""
+
+
+def spectral_names(tensors: Tensors) -> Tensors:
+    """Spectral normalisation as every version of torch wrote it, to weight, weight_u and weight_v."""
+    found: Tensors = {}
+    for name, tensor in tensors.items():
+        if f"{name}_orig" in tensors:
+            continue  # the normalised weight, which some versions kept beside the other
+        old = next((old for old in SPELLINGS if name.endswith(f".{old}")), "")
+        found[name.removesuffix(old) + SPELLINGS[old] if old else name] = tensor
+    for name in [name for name in found if name.endswith(".weight_u")]:
+        stem = name.removesuffix("_u")
+        if f"{stem}_v" not in found:  # written before the second vector was kept
+            vector = found[stem].flatten(1).mT @ found[name]
+            found[f"{stem}_v"] = vector / vector.norm().clamp(min=1e-12)
+    return found
+
+
+def spectral_back(tensors: Tensors) -> Tensors:
+    """The names that torch wrote when the weights were released: weight_orig, weight_u, weight_v."""
+    normed = {name.removesuffix("_u") for name in tensors if name.endswith(".weight_u")}
+    return {f"{name}_orig" if name in normed else name: tensor for name, tensor in tensors.items()}
+
+
+def count(tensors: Tensors, pattern: str) -> int:
+    """How many numbers n from 0 on make ``pattern.format(n)`` a tensor's name."""
+    number = 0
+    while pattern.format(number) in tensors:
+        number += 1
+    return number
+
+
+def choose(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Those of the overrides."""
+    return {name: given[name] for name in names if name in given}
+
+
+def labels(channels: int, given: Mapping[str, Any], features: int = 0) -> dict[str, Any]:
+    """How the channels that a generator takes are made up: classes, one for what is unknown, one of boundaries.
+
+    Raises:
+        DiptychError: when what was given does not add up to what the file has.
+    """
+    channels -= features
+    boundary = bool(given.get("boundary", False))
+    classes = int(given.get("classes", channels - boundary))
+    unknown = channels - boundary - classes
+    if unknown not in (0, 1):
+        raise DiptychError(
+            f"the generator takes {channels} channels, and {classes} classes{' and a boundary' if boundary else ''} do not make "
+            f"that up; give classes={channels - boundary}, or {channels - boundary - 1} with one for what is unknown."
+        )
+    return {"classes": classes, "unknown": bool(unknown), "boundary": boundary}

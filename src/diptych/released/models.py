@@ -1,12 +1,13 @@
 """A model folder from foreign weights: the network, its encoder where it has one, and a card."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from diptych import __version__, checkpoints
+from diptych import checkpoints
 from diptych.card import Card, write_cards
 from diptych.errors import DiptychError, UsageError
 from diptych.files import write_text
@@ -102,5 +103,5 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         multiple=int(network.multiple),  # type: ignore[arg-type]  # every generator has it
         size=size,
         scale=arguments.get("factor", 1),
-        provenance={"diptych": __version__, "imported from": file.name, "layout": found.layout.name},
+        provenance={"diptych": version("diptych"), "imported from": file.name, "layout": found.layout.name},
     )

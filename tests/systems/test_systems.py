@@ -2,13 +2,14 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from toys import SMALL
+from toys import SMALL, draw_labelled, run_to_end, tiny_recipe, weights
 
 from diptych.images import Batch, Kind
 from diptych.systems import SYSTEMS, CycleGAN, Domains, Pix2Pix, System
@@ -341,3 +342,27 @@ def test_the_pool_returns_its_first_fifty_and_then_half_old() -> None:
 def test_a_pool_of_none_lets_everything_pass() -> None:
     picture = torch.randn(3, 1, 2, 2)
     assert torch.equal(ImagePool(0, 1, 2, 2)(picture), picture)
+
+
+def test_an_enhancer_starts_from_a_global_generator(tmp_path: Path) -> None:
+    """pix2pixHD, coarse to fine: what matches by name and shape is taken, and the global part is then held still."""
+    labelled = draw_labelled(tmp_path / "data")
+    kind = 'data.source={colour="labels",classes=3,instances=true,palette=[]}'
+    half = tiny_recipe("pix2pixhd", labelled, "data.palette=[]", kind, "training.steps=1")
+    run, _ = run_to_end(half, tmp_path / "half")
+    whole = tiny_recipe(
+        "pix2pixhd",
+        labelled,
+        "data.palette=[]",
+        kind,
+        "training.steps=2",
+        f"training.init_from={run.folder}",
+        "options.enhancers=1",
+        "options.fix_coarse_steps=2",
+    )
+    fine, said = run_to_end(whole, tmp_path / "fine")
+    assert any("of another shape: generator.head.1" in line for line in said)
+    before, after = weights(run), weights(fine)
+    coarse = [name for name in before if name.startswith("system.generator.coarse.")]
+    assert coarse
+    assert all(torch.equal(before[name], after[name]) for name in coarse)

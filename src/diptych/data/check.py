@@ -164,22 +164,9 @@ def examine(
     settings: DataSettings, layout: Layout, split: str, pile: str, entry: Entry
 ) -> tuple[Facts | None, list[Problem]]:
     """Read one example as training would, and measure it."""
-    pairs = Pairs(replace(settings, cache_gib=0.0), [entry], train=False)
     path = entry.a[0]
     try:
-        classes = None
-        if settings.task == "shrunk":  # as training takes it, which tells whether the sizes belong together
-            Shrunk(replace(settings, cache_gib=0.0), [entry], train=True).sample(0, np.random.default_rng(0))
-            halves = [read(entry.b or path, settings.target)]
-        elif settings.task not in OF_TWO or layout.kind in ("single", "unpaired"):
-            swap = (pile == "b") != (settings.direction == "b-to-a")
-            kind = settings.target if settings.task not in OF_TWO or swap else settings.source
-            halves = [read(path, kind)]
-        else:
-            halves = list(pairs.pair(0))
-            if settings.task == "labelled":
-                classes = np.bincount(halves[0][..., 0].ravel(), minlength=settings.source.classes + 1)
-                halves[0] = settings.source.colours()[halves[0][..., 0]]
+        halves, classes = read_example(settings, layout, split, pile, entry)
         digest = "".join(hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files_of([entry]))
     except DiptychError as problem:
         return None, [Problem("cannot be used", str(problem), fatal=True)]
@@ -190,22 +177,44 @@ def examine(
         for file in files_of([entry])
         if (frames := probe(file).frames) > 1
     ]
-    problems += [
+    problems += remarks(settings, path, halves)
+    richness = float(np.log(colours(halves[0]) / colours(halves[1]))) if len(halves) == 2 else 0.0
+    small = resize(eight_bit(halves[-1]), THUMB, THUMB, "area").astype(np.float32)
+    return Facts(split + pile, entry.name, path, digest, small.ravel(), richness, classes), problems
+
+
+def read_example(
+    settings: DataSettings, layout: Layout, split: str, pile: str, entry: Entry
+) -> tuple[list[Stored], npt.NDArray[np.int64] | None]:
+    """The picture, or source and target, and of class maps how many pixels each class has; maps come in their colours."""
+    settings = replace(settings, cache_gib=0.0)
+    if settings.task == "shrunk":  # as training takes it, which tells whether the sizes belong together
+        Shrunk(settings, [entry], train=split == "train").sample(0, np.random.default_rng(0))
+        return [read(entry.b or entry.a[0], settings.target)], None
+    if settings.task not in OF_TWO or layout.kind in ("single", "unpaired"):
+        swap = (pile == "b") != (settings.direction == "b-to-a")
+        kind = settings.target if settings.task not in OF_TWO or swap else settings.source
+        return [read(entry.a[0], kind)], None
+    source, target = Pairs(settings, [entry], train=False).pair(0)
+    if settings.task != "labelled":
+        return [source, target], None
+    classes = np.bincount(source[..., 0].ravel(), minlength=settings.source.classes + 1)
+    return [settings.source.colours()[source[..., 0]], target], classes
+
+
+def remarks(settings: DataSettings, path: Path, halves: list[Stored]) -> list[Problem]:
+    """What is odd about an example that can be read."""
+    problems = [
         Problem("constant", f"{path}: its {side} is one colour only; remove it, unless that is meant.")
         for side, picture in zip(("source", "target") if len(halves) == 2 else ("picture",), halves, strict=True)
         if levels(picture).std(axis=(0, 1)).max() < FLAT
     ]
-    richness = 0.0
-    if len(halves) == 2:
-        source, target = halves
-        richness = float(np.log(colours(source) / colours(target)))
-        if source.shape == target.shape and np.abs(levels(source) - levels(target)).mean() < SAME:
-            problems.append(
-                Problem("halves identical", f"{path}: source and target are the same picture; replace one.")
-            )
-        problems += off_palette(settings, path, source)
-    small = resize(eight_bit(halves[-1]), THUMB, THUMB, "area").astype(np.float32)
-    return Facts(split + pile, entry.name, path, digest, small.ravel(), richness, classes), problems
+    if len(halves) < 2:
+        return problems
+    source, target = halves
+    if source.shape == target.shape and np.abs(levels(source) - levels(target)).mean() < SAME:
+        problems.append(Problem("halves identical", f"{path}: source and target are the same picture; replace one."))
+    return problems + off_palette(settings, path, source)
 
 
 def levels(picture: Stored) -> npt.NDArray[np.float32]:

@@ -84,6 +84,8 @@ def palette(folder: Path, classes: int, half: str = "") -> int:
 
     if half not in ("", "left", "right"):
         raise UsageError(f'--half is "{half}"; choose left or right.')
+    if classes < 2:
+        raise UsageError(f"CLASSES is {classes}; give 2 or more.")
     files = list_pictures(folder)
     if not files:
         raise DiptychError(f"there is no picture in {folder}.")

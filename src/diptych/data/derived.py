@@ -127,7 +127,7 @@ class Shrunk(Derived):
         if source is not None and (source.shape[0] * factor, source.shape[1] * factor) != (height, width):
             raise DiptychError(
                 f"{entry.b} is {width}x{height}, and its partner {entry.a[0]} is {source.shape[1]}x{source.shape[0]}, which is "
-                f"not a {factor}th of it; correct data.factor, or cut the large one."
+                f"not 1/{factor} of it; correct data.factor, or cut the large one."
             )
         if min(height, width) < (min(as_size(settings.crop_size)) if self.sampler.train else factor):
             raise DiptychError(

@@ -49,7 +49,7 @@ class StyleBank(nn.Module):
         chosen = sums.gather(2, places[:, None].expand(-1, sums.shape[1], -1)) / largest.clamp(min=1)[:, None]
         enough = largest > LEAST_SHARE * classes.shape[1]
         for style, large in zip(chosen.permute(0, 2, 1).flatten(0, 1), enough.flatten(), strict=True):
-            number = style[-2].round().long()
+            number = style[-2:-1].round().long()  # one-element tensors index without asking the device for their value
             place = self.filled[number] % self.bank.shape[1]
             self.bank[number, place] = torch.where(large, style[:-2], self.bank[number, place])
             self.filled[number] += large.long()

@@ -47,6 +47,33 @@ def kl(mean: Tensor, log_variance: Tensor) -> Scalar:
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum()
 
 
+class Travel(NamedTuple):
+    """The three terms of one direction, each a scalar."""
+
+    margin: Tensor
+    length: Tensor
+    angle: Tensor
+
+
+def travel_terms(real: Tensor, fake: Tensor, margin: float, squared: bool = True) -> Travel:
+    """Means over all ordered pairs of a batch, as cyclic shifts.
+
+    Args:
+        real, fake: (batch, latent), points of pictures and of their translations.
+        margin: under which vectors between real pictures are pushed apart.
+        squared: whether the margin is on the squared length (authors' code) or on the length (paper).
+    """
+    real, fake, shifts = real.float(), fake.float(), range(1, len(real))
+    vectors = torch.cat([real - real.roll(shift, 0) for shift in shifts])
+    moved = torch.cat([fake - fake.roll(shift, 0) for shift in shifts])
+    far = vectors.square().sum(1) if squared else vectors.norm(dim=1)
+    return Travel(
+        functional.relu(margin - far).mean(),
+        (vectors - moved).square().mean(),
+        -functional.cosine_similarity(vectors, moved, dim=1).mean(),
+    )
+
+
 class Adversary(NamedTuple):
     """How a discriminator and a generator are set against each other; losses are means over patches and pictures."""
 

@@ -79,7 +79,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("pix2pix", {"generator": "resnet", "blocks": 1, "norm": "instance"}),
     ("pix2pix", {"generator": "encoder-decoder", "upsample": "resize"}),
     ("travelgan", {}),
-    ("travelgan", {"margin_on": "length", "adversary": "hinge"}),
+    ("travelgan", {"margin_on": "length", "adversary": "hinge", "spectral": True, "apart": 0.5}),
     ("cyclegan", {}),
     ("cyclegan", {"identity": 0.5, "order": "four-step"}),
     ("cyclegan", {"adversary": "vanilla", "pool": 0, "norm": "batch"}),

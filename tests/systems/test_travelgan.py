@@ -9,9 +9,10 @@ from torch.nn import functional
 
 from diptych.errors import UsageError
 from diptych.images import Batch, Kind
+from diptych.losses import travel_terms
 from diptych.networks.travelgan import OffsetNorm, Siamese, TravelUNet, WholeDiscriminator, halvings
 from diptych.systems import Domains
-from diptych.systems.travelgan import TraVelGAN, TraVelGANOptions, travel_terms
+from diptych.systems.travelgan import TraVelGAN, TraVelGANOptions
 
 TINY = TraVelGANOptions(width=4, latent=8)
 

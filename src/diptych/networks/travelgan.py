@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from diptych.networks.blocks import Maps
+from diptych.networks.spectral import SpectralConv2d
 
 SPREAD = 0.02  # of the initial weights
 
@@ -37,9 +38,10 @@ class OffsetNorm(nn.BatchNorm2d):
         )
 
 
-def convolution(channels_in: int, channels_out: int) -> nn.Conv2d:
+def convolution(channels_in: int, channels_out: int, spectral: bool = False) -> nn.Conv2d:
     """Halves both sides; weights from a normal cut off at two deviations."""
-    layer = nn.Conv2d(channels_in, channels_out, 4, 2, 1)
+    kind = SpectralConv2d if spectral else nn.Conv2d
+    layer = kind(channels_in, channels_out, 4, 2, 1)
     nn.init.trunc_normal_(layer.weight, 0.0, SPREAD, -2 * SPREAD, 2 * SPREAD)
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # it has one
     return layer
@@ -100,11 +102,11 @@ class TravelUNet(nn.Module):
         return picture
 
 
-def trunk(channels: list[int]) -> nn.Sequential:
+def trunk(channels: list[int], spectral: bool = False) -> nn.Sequential:
     """Convolutions from the first of ``channels`` on, each followed by norm and leaky ReLU."""
     layers: list[nn.Module] = []
     for into, out in pairwise(channels):
-        layers += [convolution(into, out), OffsetNorm(out), nn.LeakyReLU(0.2)]
+        layers += [convolution(into, out, spectral), OffsetNorm(out), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers)
 
 
@@ -116,12 +118,12 @@ def cells(size: tuple[int, int], depth: int) -> int:
 class WholeDiscriminator(nn.Module):
     """Pictures of ``size`` to one logit each, (batch, 1)."""
 
-    def __init__(self, channels_in: int, *, size: tuple[int, int], width: int = 64) -> None:
+    def __init__(self, channels_in: int, *, size: tuple[int, int], width: int = 64, spectral: bool = False) -> None:
         super().__init__()
         depth = halvings(min(size), 4)
         channels = [2 * width * min(2**level, 8) for level in range(depth)]
-        self.first = nn.Sequential(convolution(channels_in, channels[0]), nn.LeakyReLU(0.2))
-        self.trunk = trunk(channels)
+        self.first = nn.Sequential(convolution(channels_in, channels[0], spectral), nn.LeakyReLU(0.2))
+        self.trunk = trunk(channels, spectral)
         self.dense = nn.Linear(channels[-1] * cells(size, depth), 1)
         nn.init.normal_(self.dense.weight, 0.0, SPREAD)
         nn.init.zeros_(self.dense.bias)

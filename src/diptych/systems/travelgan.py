@@ -10,15 +10,13 @@ see all of it.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from diptych.errors import UsageError
 from diptych.images import Batch
-from diptych.losses import ADVERSARIES
+from diptych.losses import ADVERSARIES, travel_terms
 from diptych.networks import NetworkSpec
 from diptych.networks.travelgan import Siamese, WholeDiscriminator, halvings
 from diptych.systems.system import Domains, Exit, Losses, System, accuracy
@@ -31,9 +29,11 @@ class TraVelGANOptions:
     travel: float = 10.0  # weight of the three siamese terms
     margin: float = 10.0  # that real pictures must keep from each other
     margin_on: Literal["squared", "length"] = "squared"
+    apart: float = 1.0  # weight of the margin, relative to ``travel``
     angle: float = 1.0  # of the cosine term, relative to ``travel``
     length: float = 1.0  # of the squared difference, relative to ``travel``
     adversary: Literal["vanilla", "least-squares", "hinge"] = "vanilla"
+    spectral: bool = False  # spectral normalisation in the discriminators (a later port)
     width: int = 64
     latent: int = 1000  # dimensions of the siamese space
     fresh: bool = False  # the two updates of a step see different halves of the batch
@@ -41,35 +41,8 @@ class TraVelGANOptions:
     def __post_init__(self) -> None:
         if self.width < 1 or self.latent < 1:
             raise UsageError("options.width and options.latent must be at least 1.")
-        if min(self.travel, self.margin, self.angle, self.length) < 0:
-            raise UsageError("options.travel, margin, angle and length may not be negative.")
-
-
-class Travel(NamedTuple):
-    """The three terms of one direction, each a scalar."""
-
-    margin: Tensor
-    length: Tensor
-    angle: Tensor
-
-
-def travel_terms(real: Tensor, fake: Tensor, margin: float, squared: bool = True) -> Travel:
-    """Means over all ordered pairs of a batch, as cyclic shifts.
-
-    Args:
-        real, fake: (batch, latent), points of pictures and of their translations.
-        margin: under which vectors between real pictures are pushed apart.
-        squared: whether the margin is on the squared length (authors' code) or on the length (paper).
-    """
-    real, fake, shifts = real.float(), fake.float(), range(1, len(real))
-    vectors = torch.cat([real - real.roll(shift, 0) for shift in shifts])
-    moved = torch.cat([fake - fake.roll(shift, 0) for shift in shifts])
-    far = vectors.square().sum(1) if squared else vectors.norm(dim=1)
-    return Travel(
-        functional.relu(margin - far).mean(),
-        (vectors - moved).square().mean(),
-        -functional.cosine_similarity(vectors, moved, dim=1).mean(),
-    )
+        if min(self.travel, self.margin, self.apart, self.angle, self.length) < 0:
+            raise UsageError("options.travel, margin, apart, angle and length may not be negative.")
 
 
 class TraVelGAN(System):
@@ -94,7 +67,7 @@ class TraVelGAN(System):
         self.generator = nn.ModuleDict({way: spec.build() for way, spec in self.specs.items()} | {"siamese": siamese})
         self.discriminator = nn.ModuleDict(
             {
-                name: WholeDiscriminator(channels, size=size, width=options.width)
+                name: WholeDiscriminator(channels, size=size, width=options.width, spectral=options.spectral)
                 for name, channels in (("a", channels_in), ("b", channels_out))
             }
         )
@@ -140,7 +113,7 @@ class TraVelGAN(System):
         return {
             "adversarial_a_to_b": self.adversary.generator(self.discriminator["b"](fake_b)),
             "adversarial_b_to_a": self.adversary.generator(self.discriminator["a"](fake_a)),
-            "margin": options.travel * margin,
+            "margin": options.travel * options.apart * margin,
             "length": options.travel * options.length * length,
             "angle": options.travel * options.angle * angle,
         }

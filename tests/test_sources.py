@@ -1,5 +1,6 @@
 """Translating what is no plain picture: class maps with instances and styles, pictures with holes, pictures to be enlarged."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -173,3 +174,19 @@ def test_every_system_translates_any_size(system: str, toy_pairs: Path, tmp_path
             np.testing.assert_array_equal(translator.stored(picture), result)
             smaller = translator.stored(picture, size=(64, 64))
             assert smaller.shape == result.shape
+
+
+def test_pictures_that_are_too_small_are_said_to_be(
+    toy_pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["data.load_size=16", "data.crop_size=16", "training.epochs=0", "training.steps=1", "options.width=4"]
+    assert command(["train", "pix2pix", f"data.folder={toy_pairs}", *words, "--out", str(tmp_path / "run")]) == 1
+    assert "too small for a network of this recipe; choose a larger data.crop_size" in capsys.readouterr().err
+
+
+def test_a_network_of_another_version_is_named(holed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(holed, tmp_path / "run")
+    card = tmp_path / "run" / "card.json"
+    card.write_text(card.read_text().replace('"network": "dilated-resnet"', '"network": "dilated-resnet9"'))
+    assert command(["translate", str(tmp_path / "run"), "x.png", "--out", str(tmp_path / "o")]) == 1
+    assert 'needs the network "dilated-resnet9" (did you mean "dilated-resnet"?)' in capsys.readouterr().err

@@ -10,7 +10,7 @@ from cyclopts import App, CycloptsError
 
 from diptych import __version__
 from diptych.commands import STREAM
-from diptych.errors import DiptychError, UsageError, out_of_memory
+from diptych.errors import DiptychError, UsageError, out_of_memory, too_small
 
 app = App(
     name="diptych",
@@ -60,6 +60,11 @@ def call(words: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; nothing more to say
         return 1
     except (MemoryError, RuntimeError) as problem:
+        if too_small(problem):
+            return report(
+                "the pictures are too small for a network of this recipe; choose a larger data.crop_size, or fewer layers.",
+                1,
+            )
         if not out_of_memory(problem):
             raise
         return report(

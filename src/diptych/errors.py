@@ -18,3 +18,9 @@ def out_of_memory(problem: BaseException) -> bool:
     return isinstance(problem, MemoryError) or (
         isinstance(problem, RuntimeError) and any(part in str(problem) for part in words)
     )
+
+
+def too_small(problem: BaseException) -> bool:
+    """Whether a layer was given a map smaller than its kernel or its reflected border, of which torch says so only in words."""
+    words = str(problem)
+    return "Kernel size can't be greater" in words or "Padding size should be less" in words

@@ -16,6 +16,7 @@ from diptych.devices import choose
 from diptych.errors import DiptychError, UsageError
 from diptych.formats import from_array, from_pillow, to_pillow
 from diptych.images import Images, Stored
+from diptych.networks import NETWORKS
 from diptych.resampling import resize
 from diptych.tables import closest
 
@@ -51,6 +52,11 @@ class Translator:
         if way and way not in cards:
             raise UsageError(f'{folder} cannot translate "{way}"{closest(way, cards)}; it has {", ".join(cards)}.')
         card = cards[way] if way else next(iter(cards.values()))
+        if card.network not in NETWORKS:
+            raise DiptychError(
+                f'{folder} needs the network "{card.network}"{closest(card.network, NETWORKS)}, which this version does not know; '
+                f"upgrade diptych, or add it to NETWORKS."
+            )
         network = card.spec.build()
         tensors = checkpoints.load(weights_path(folder, checkpoint)).tensors
         try:

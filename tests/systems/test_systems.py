@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from toys import SMALL, draw_labelled, run_to_end, tiny_recipe, weights
 
+from diptych.errors import UsageError
 from diptych.images import Batch, Kind
 from diptych.systems import SYSTEMS, CycleGAN, Domains, Pix2Pix, System
 from diptych.systems.cyclegan import CycleGANOptions
@@ -126,7 +127,10 @@ def test_a_step_trains_every_side_and_every_parameter_gets_a_gradient(name: str,
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_channels_are_independent(name: str) -> None:
     domains = domains_of(name, channels=(1, 5))
-    system, batch = build(name, channels=(1, 5)), fitting_batch(domains)
+    try:
+        system, batch = build(name, channels=(1, 5)), fitting_batch(domains)
+    except UsageError as refusal:
+        pytest.skip(f"{name} refuses, in words: {refusal}")
     assert list(system.losses(batch, 0))
     forward = system.get_submodule(system.translators()["a-to-b"].module)
     assert forward(batch.source).shape == batch.target.shape

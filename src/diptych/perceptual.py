@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diptych.errors import DiptychError
 from diptych.networks.efficientnet import EfficientNetLite0
 from diptych.pretrained import load, spec_of
 
@@ -41,7 +42,15 @@ class Sight:
         Raises:
             DiptychError: when they cannot be had, with where to find them.
         """
-        self.network: nn.Module = copy.deepcopy(load(self.name))  # which may move to another device
+        try:
+            self.network: nn.Module = copy.deepcopy(load(self.name))  # which may move to another device
+        except DiptychError as problem:
+            if self.name != "vgg19":
+                raise
+            raise DiptychError(
+                f"{problem} Or name another network in the recipe, which is not the published loss: "
+                f"options.perceptual_network=efficientnet-lite0, or for SRGAN options.content=lite0-fine."
+            ) from None
 
     def maps(self, pictures: Tensor) -> list[Tensor]:
         """RGB (or grey) in [-1, 1] to one map a tap."""

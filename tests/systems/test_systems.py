@@ -74,27 +74,21 @@ def apply(system: System, batch: Batch, step: int = 0, rate: float = 2e-4) -> li
 
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
-    ("pix2pix", {}),
+    *[(name, {}) for name in SYSTEMS],
     *[("pix2pix", {"objective": objective}) for objective in ("l1", "gan", "cgan", "l1+gan")],
     *[("pix2pix", {"adversary": adversary}) for adversary in ("least-squares", "hinge", "wasserstein")],
     ("pix2pix", {"generator": "resnet", "blocks": 1, "norm": "instance"}),
     ("pix2pix", {"generator": "encoder-decoder", "upsample": "resize"}),
-    ("travelgan", {}),
     ("travelgan", {"margin_on": "length", "adversary": "hinge", "spectral": True, "apart": 0.5}),
-    ("cyclegan", {}),
     ("cyclegan", {"identity": 0.5, "order": "four-step"}),
     ("cyclegan", {"adversary": "vanilla", "pool": 0, "norm": "batch"}),
-    ("srgan", {}),
     ("srgan", {"adversarial": 0.0}),
     ("srgan", {"content": "lite0-fine", "mse": 1.0, "total_variation": 2e-8, "bias": "auto", "slopes": "each"}),
-    ("inpainting", {}),
     (
         "inpainting",
         {"l1_on": "hole", "judged": "painted", "sees_mask": False, "patch_dense": True, "block": "standard"},
     ),
-    ("pix2pixhd", {}),
     ("pix2pixhd", {"features": 3, "encoder_width": 2, "enhancers": 1, "perceptual_network": "efficientnet-lite0"}),
-    ("spade", {}),
     ("spade", {"style": 8, "perceptual_network": "efficientnet-lite0"}),
     ("spade", {"spectral": False, "norm": "instance", "adversary": "least-squares", "kernel": 1}),
 ]

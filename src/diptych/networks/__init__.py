@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from diptych.errors import UsageError
 from diptych.networks.blocks import initialise
 from diptych.networks.coarse_to_fine import CoarseToFine
 from diptych.networks.dilated import DilatedResNet
@@ -35,6 +36,13 @@ class NetworkSpec:
     arguments: dict[str, Any]
 
     def build(self) -> nn.Module:
+        """The network with fresh weights.
+
+        Raises:
+            UsageError: when the name is in no table.
+        """
+        if self.name not in NETWORKS:
+            raise UsageError(f'"{self.name}" is not in NETWORKS; known are {", ".join(NETWORKS)}.')
         return NETWORKS[self.name](**self.arguments)
 
 

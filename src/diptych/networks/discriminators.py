@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from diptych.errors import UsageError
 from diptych.networks.blocks import Bias, InstanceNorm, Maps, Norm, halved, needs_bias, normalise
 from diptych.networks.spectral import convolution
 
@@ -25,6 +26,8 @@ class PatchGAN(nn.Module):
         self, channels_in: int, *, layers: int = 3, width: int = 64, norm: Norm = "batch", bias: Bias = "auto"
     ) -> None:
         super().__init__()
+        if not 0 <= layers <= 6:
+            raise UsageError(f"a PatchGAN has 0 (PixelGAN) to 6 layers, not {layers}.")
         has_bias = needs_bias(norm, bias)
         if layers == 0:
             self.layers = nn.Sequential(

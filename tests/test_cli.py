@@ -270,7 +270,7 @@ def test_recipes_are_listed_with_a_line_each(typed: Typed) -> None:
 def test_every_shipped_recipe_parses(name: str) -> None:
     recipe = read(name)
     assert recipe.name == name
-    assert name.split("-")[0] == recipe.system
+    assert name.split("-")[0] == recipe.system or name.startswith("srresnet")  # which is SRGAN without its adversary
     assert read_text_back(recipe) == recipe.to_table()
 
 

@@ -26,7 +26,7 @@ def import_(
     file
         A checkpoint of a generator (docs/import.md lists the projects).
     told
-        What the file does not tell, as key=value: classes=35 boundary=true depth=more features=3.
+        What the file does not tell, as key=value: classes=35 boundary=true depth=more, or dropout=[] statistics=running.
     out
         The model folder to make.
     layout

@@ -3,7 +3,10 @@
 Nothing is unpickled but tensors: a file that wants to run code is refused.
 """
 
+import inspect
 import pickle
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +17,9 @@ import torch
 from torch import Tensor
 
 from diptych.errors import DiptychError, UsageError
+from diptych.networks import NETWORKS
 from diptych.released import junyanz, pix2pixhd, spade, srresnet
-from diptych.released.layout import Layout, Tensors, renamed
+from diptych.released.layout import Layout, Tensors, renamed, told
 from diptych.tables import closest
 
 LAYOUTS: dict[str, Layout] = {
@@ -38,33 +42,45 @@ def opened(path: Path) -> Tensors:
     Raises:
         DiptychError: for a file that is none, is damaged, or wants to run code.
     """
+    content = content_of(path)
+    for key in ("state_dict", "model", "params", "params_ema"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not content or not all(map(plain, content.values())):
+        raise DiptychError(f"{path} holds no table of tensors; save a state_dict().")
+    return {re.sub(r"^(module\.|_orig_mod\.)+", "", str(name)): tensor for name, tensor in content.items()}
+
+
+def plain(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.layout == torch.strided
+
+
+def content_of(path: Path) -> Any:
+    """What a file holds, read without running anything that is in it."""
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise DiptychError(
-            f"{path} holds more than tensors, or is no checkpoint: it would have to run code to be read, and that is refused. "
-            f"Save its state_dict() alone, with torch.save."
-        ) from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of TorchScript, which is refused
+            return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DiptychError(f"{path} is not there.") from None
     except Exception as problem:  # damaged archives throw anything
-        words = (str(problem).splitlines() or [type(problem).__name__])[0][:120]
-        raise DiptychError(f"{path} is no checkpoint, or a damaged one ({words}).") from None
-    for key in ("state_dict", "model", "params", "params_ema"):
-        if isinstance(content, dict) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if (
-        not isinstance(content, Mapping)
-        or not all(isinstance(value, Tensor) for value in content.values())
-        or not content
-    ):
-        raise DiptychError(f"{path} holds no table of tensors; save a state_dict().")
-    tensors = {str(name): tensor for name, tensor in content.items()}
-    for prefix in ("module.", "_orig_mod."):
-        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-    return tensors
+        raise DiptychError(f"{path} {unread(problem)}.") from None
+
+
+def unread(problem: Exception) -> str:
+    """Why a file could not be read, in words."""
+    words = (str(problem).splitlines() or [""])[0][:120]
+    if "TorchScript" in str(problem):
+        return "is TorchScript, which is a program; save its state_dict() alone, with torch.save"
+    pickled = isinstance(problem, pickle.UnpicklingError)
+    if pickled and any(sign in str(problem) for sign in ("GLOBAL", "operand 149")):  # the latter begins a plain pickle
+        return (
+            "holds more than tensors: it would have to run code to be read, and that is refused. "
+            "Save its state_dict() alone, with torch.save"
+        )
+    return "is no checkpoint, or a damaged one" + (f" ({words})" if " " in words and "eights only" not in words else "")
 
 
 def recognised(tensors: Tensors, path: Path | str = "the file") -> Layout:
@@ -81,6 +97,17 @@ def recognised(tensors: Tensors, path: Path | str = "the file") -> Layout:
     raise DiptychError(f"{path}: its layout is not clear ({names} of {known}); say which with --as.")
 
 
+def named(layout: str) -> Layout:
+    if layout not in LAYOUTS:
+        raise UsageError(f'there is no layout "{layout}"{closest(layout, LAYOUTS)}; choose from {", ".join(LAYOUTS)}.')
+    return LAYOUTS[layout]
+
+
+def chosen(layout: str, tensors: Tensors, path: Path) -> Layout:
+    """The layout of that name; recognised where it is empty."""
+    return named(layout) if layout else recognised(tensors, path)
+
+
 def imported(path: Path, layout: str = "", given: Mapping[str, Any] | None = None) -> Imported:
     """Read a foreign checkpoint.
 
@@ -91,25 +118,63 @@ def imported(path: Path, layout: str = "", given: Mapping[str, Any] | None = Non
 
     Raises:
         DiptychError: when the file cannot be read or does not fit the layout.
-        UsageError: for a layout that is unknown.
+        UsageError: for a layout that is unknown, or an argument that is, or that this file does not leave open.
     """
-    if layout and layout not in LAYOUTS:
-        raise UsageError(f'there is no layout "{layout}"{closest(layout, LAYOUTS)}; choose from {", ".join(LAYOUTS)}.')
     tensors = opened(path)
-    chosen = LAYOUTS[layout] if layout else recognised(tensors, path)
+    return taken(chosen(layout, tensors, path), tensors, given or {}, path)
+
+
+def taken(layout: Layout, tensors: Tensors, given: Mapping[str, Any], path: Path) -> Imported:
+    """The tensors of ``path``, which are of ``layout``, under our names."""
+    known = told(given)
     try:
-        tensors = chosen.tidy(tensors)
-        arguments = chosen.arguments(tensors, given or {})
-        table = {theirs: ours for ours, theirs in chosen.modules(arguments).items()}
-        return Imported(chosen, arguments, chosen.inward(renamed(tensors, table)))
-    except (KeyError, IndexError, ValueError) as problem:
-        raise DiptychError(f"{path} is not {chosen.words}: {problem} is missing or odd.") from None
+        tensors = layout.tidy(tensors)
+        arguments = layout.arguments(tensors, known)
+        table = {theirs: ours for ours, theirs in layout.modules(arguments).items()}
+        found = Imported(layout, arguments, layout.inward(renamed(tensors, table)))
+    except KeyError as problem:
+        raise DiptychError(f"{path} is not {layout.words}: {problem.args[0]} is missing.") from None
+    except (IndexError, ValueError, ArithmeticError, RuntimeError) as problem:
+        raise DiptychError(f"{path} is not {layout.words}: names or shapes are odd ({problem}).") from None
+    for name, value in known.items():
+        if name not in arguments:
+            raise UsageError(f'"{name}" says nothing of {layout.words}; leave it away.')
+        if arguments[name] != value:
+            raise UsageError(f'"{name}" cannot be {value}; in {path} it is {arguments[name]}.')
+    return found
 
 
 def exported(tensors: Tensors, arguments: Mapping[str, Any], layout: str) -> Tensors:
-    """Our weights under the names of a foreign layout; the way back of ``imported``."""
-    chosen = LAYOUTS[layout]
-    return chosen.outward(renamed(tensors, chosen.modules(arguments)))
+    """Our weights under the names of a foreign layout; the way back of ``imported``.
+
+    Args:
+        tensors: of a network. Of one that has an encoder, what the layout names is taken: the generator or its encoder.
+        arguments: the network's, as a card has them.
+        layout: a name in LAYOUTS.
+
+    Raises:
+        DiptychError: when the layout has no place for such a network.
+        UsageError: for a layout that is unknown.
+    """
+    foreign = named(layout)
+    inner = {name.removeprefix("encoder."): t for name, t in tensors.items() if name.startswith("encoder.")}
+    if foreign.network:
+        tensors = {name: t for name, t in tensors.items() if not name.startswith(("encoder.", "styles."))}
+        arguments = defaults(foreign.network) | dict(arguments)
+        if not arguments.get("skips", True):
+            raise DiptychError(f"{foreign.words} has skips, and this network has none.")
+    else:
+        tensors = inner or tensors
+    try:
+        return foreign.outward(renamed(tensors, foreign.modules(arguments)))
+    except KeyError as problem:
+        raise DiptychError(f"{foreign.words} needs {problem.args[0]}, which these arguments or tensors lack.") from None
 
 
-__all__ = ["LAYOUTS", "Imported", "Layout", "exported", "imported", "opened", "recognised"]
+def defaults(network: str) -> dict[str, Any]:
+    """Arguments that a card may leave away."""
+    parameters = inspect.signature(NETWORKS[network]).parameters.values()
+    return {one.name: one.default for one in parameters if one.default is not inspect.Parameter.empty}
+
+
+__all__ = ["LAYOUTS", "Imported", "Layout", "chosen", "exported", "imported", "opened", "recognised", "taken"]

@@ -4,9 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from diptych.released.layout import Layout, Modules, Tensors, choose
-
-RUNNING = ("running_mean", "running_var", "num_batches_tracked")
+from diptych.errors import UsageError
+from diptych.released.layout import RUNNING, Layout, Modules, Tensors, choose, without_running
 
 
 def level(number: int) -> str:
@@ -19,16 +18,22 @@ def depth_of(tensors: Tensors) -> int:
 
 
 def unet_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Dropout stays on when translating and statistics are the picture's, as that project tests without ``--eval``."""
+    """Dropout stays on when translating and statistics are the picture's, as that project tests without ``--eval``.
+
+    It has dropout in the levels that keep eight times the width but for the innermost: three of eight, two of seven.
+    """
     first, last = tensors["model.model.0.weight"], tensors["model.model.3.weight"]
-    normed = f"{level(1)}.2.weight" in tensors
+    normed, depth = f"{level(1)}.2.weight" in tensors, depth_of(tensors)
+    if odd := [number for number in given.get("dropout", []) if not 0 < number < depth]:
+        raise UsageError(f"dropout names level {odd[0]}; this U-Net's are 1 (the innermost) to {depth - 1}.")
     found = {
         "channels_in": first.shape[1],
         "channels_out": last.shape[1],
-        "depth": depth_of(tensors),
+        "depth": depth,
         "width": first.shape[0],
         "norm": "batch" if normed else "instance",
-        "dropout": [2, 3, 4],
+        "dropout": list(range(2, depth - 3)),
+        "bias": "all" if "model.model.0.bias" in tensors else "auto",
     }
     return found | choose(given, "dropout", "dropout_at_test", "statistics")
 
@@ -127,6 +132,7 @@ LAYOUTS = (
         unet_arguments,
         unet_modules,
         network="unet",
+        tidy=without_running,
     ),
     Layout(
         "cyclegan-resnet",
@@ -140,14 +146,10 @@ LAYOUTS = (
     Layout(
         "patchgan",
         "the PatchGAN of PyTorch CycleGAN and pix2pix",
-        lambda tensors: "model.0.weight" in tensors and tensors["model.0.weight"].shape[-1] == 4,
+        lambda tensors: "model.0.weight" in tensors and tensors["model.0.weight"].shape[2:] == (4, 4),
         patch_arguments,
         patch_modules,
-        tidy=lambda tensors: (
-            {name: tensor for name, tensor in tensors.items() if not name.endswith(RUNNING)}
-            if "model.2.bias" in tensors
-            else tensors
-        ),
+        tidy=without_running,
     ),
     Layout(
         "pixelgan",
@@ -155,5 +157,6 @@ LAYOUTS = (
         lambda tensors: "net.0.weight" in tensors,
         pixel_arguments,
         pixel_modules,
+        tidy=without_running,
     ),
 )

@@ -6,12 +6,13 @@ A foreign file and our network agree in their tensors but for the names, and nam
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
 from diptych.errors import DiptychError
 from diptych.networks import NetworkSpec
+from diptych.tables import from_table
 
 Tensors = dict[str, Tensor]
 Modules = dict[str, str]
@@ -20,6 +21,32 @@ Modules = dict[str, str]
 
 def as_they_are(tensors: Tensors) -> Tensors:
     return tensors
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a file does not tell of a network and a user may: arguments of ours, each with its type."""
+
+    classes: int = 0
+    boundary: bool = False
+    depth: Literal["normal", "more", "most"] = "normal"
+    size: tuple[int, int] = (256, 256)
+    features: int = 0
+    encoder_width: int = 64
+    dropout: tuple[int, ...] = ()
+    dropout_at_test: bool = True
+    statistics: Literal["picture", "running"] = "picture"
+
+
+def told(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that were given, with lists for tuples, as a card has them.
+
+    Raises:
+        UsageError: for an unknown key or a wrong type.
+    """
+    checked = from_table(Told, given)
+    values = {name: getattr(checked, name) for name in given}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -34,6 +61,8 @@ class Layout:
     modules: Callable[[Mapping[str, Any]], Modules]
     network: str = ""
     """The name in NETWORKS of a generator; empty for what translates nothing by itself."""
+    encoder: str = ""
+    """The layout of the encoder that a generator with styles needs."""
     tidy: Callable[[Tensors], Tensors] = as_they_are
     """Other spellings of the same file, to the one that ``modules`` knows."""
     inward: Callable[[Tensors], Tensors] = as_they_are
@@ -48,16 +77,14 @@ def renamed(tensors: Tensors, modules: Mapping[str, str]) -> Tensors:
     """Tensors under the paths that ``modules`` gives their modules.
 
     Raises:
-        DiptychError: when a tensor's module is not in the table, or a module has no tensor.
+        DiptychError: when a tensor's module is not in the table.
     """
     found: Tensors = {}
-    used = set()
     for name, tensor in tensors.items():
         module, _, leaf = name.rpartition(".")
         if module not in modules:
             raise DiptychError(f"the tensor {name} has no place in this layout; is the file of another network?")
         found[f"{modules[module]}.{leaf}"] = tensor
-        used.add(module)
     return found
 
 
@@ -90,6 +117,19 @@ def spectral_back(tensors: Tensors) -> Tensors:
     """The names that torch wrote when the weights were released: weight_orig, weight_u, weight_v."""
     normed = {name.removesuffix("_u") for name in tensors if name.endswith(".weight_u")}
     return {f"{name}_orig" if name in normed else name: tensor for name, tensor in tensors.items()}
+
+
+RUNNING = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def without_running(tensors: Tensors) -> Tensors:
+    """Less the running statistics of norms without a weight, that is of instance norm: torch before 0.4 wrote them."""
+
+    def plain(name: str) -> bool:
+        module, _, leaf = name.rpartition(".")
+        return leaf in RUNNING and f"{module}.weight" not in tensors
+
+    return {name: tensor for name, tensor in tensors.items() if not plain(name)}
 
 
 def count(tensors: Tensors, pattern: str) -> int:

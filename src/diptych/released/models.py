@@ -9,41 +9,60 @@ import torch
 
 from diptych import checkpoints
 from diptych.card import Card, write_cards
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import DiptychError
 from diptych.files import write_text
 from diptych.images import Kind
 from diptych.networks import NetworkSpec
-from diptych.released import Imported, imported
-from diptych.tables import closest
-
-KNOWN = (
-    *("classes", "boundary", "depth", "size", "features", "encoder_width"),
-    *("dropout", "dropout_at_test", "statistics"),
-)
+from diptych.released import Imported, chosen, imported, opened, taken
 
 
 def write_model(
     file: Path, out: Path, layout: str, given: Mapping[str, Any], encoder: Path | None, size: tuple[int, int]
 ) -> str:
-    """Write ``out`` and say in a sentence what was taken.
+    """Write ``out`` and say in a few sentences what was taken.
 
     Raises:
         DiptychError: when the file cannot be taken over, or translates nothing by itself.
         UsageError: for an unknown layout or key.
     """
-    if odd := [key for key in given if key not in KNOWN]:
-        raise UsageError(f'"{odd[0]}" is not known{closest(odd[0], KNOWN)}; known here: {", ".join(KNOWN)}.')
-    given = dict(given)
+    tensors = opened(file)
+    kind = chosen(layout, tensors, file)
+    if not kind.network:
+        raise DiptychError(f"{file} is {kind.words}, which translates nothing; give the generator's file.")
     inner = imported(encoder) if encoder else None
-    if inner is not None:
-        given |= {"encoder_width": inner.arguments["width"]}
-        given |= {"features": inner.arguments["features"]} if "features" in inner.arguments else {}
-    found = imported(file, layout, given)
-    if not found.layout.network:
-        raise DiptychError(f"{file} is {found.layout.words}, which translates nothing; give the generator's file.")
-    spec, tensors = found.layout.spec(found.arguments), dict(found.tensors)
-    if spec.arguments.get("style") and inner is None:
+    if inner is not None and inner.layout.name != kind.encoder:
+        raise DiptychError(f"{encoder} is {inner.layout.words}, which does not belong to {kind.words} ({file}).")
+    found = taken(kind, tensors, {**given, **widths(inner)}, file)
+    spec = kind.spec(found.arguments)
+    styled = bool(spec.arguments.get("style") or spec.arguments.get("features"))
+    if styled and inner is None:
         raise DiptychError(f"{file} takes styles that its encoder finds; give that file too, with --encoder.")
+    if inner is not None and not styled:
+        raise DiptychError(f"{file} takes no styles, so {encoder} has no use; leave --encoder away.")
+    network = filled(spec, found, inner, file)
+    out.mkdir(parents=True, exist_ok=True)
+    weights = {f"system.generator.{name}": tensor for name, tensor in network.state_dict().items()}
+    checkpoints.save(out / "weights.safetensors", weights, {})
+    write_text(out / "card.json", write_cards([card_of(found, spec, network, file, size)]))
+    count = sum(parameter.numel() for parameter in network.parameters())
+    return f"{file} is {kind.words}, {count:,} weights: {described(spec)}.{assumed(spec, given)}"
+
+
+def widths(inner: Imported | None) -> dict[str, Any]:
+    """What an encoder tells of its generator."""
+    if inner is None:
+        return {}
+    features = {"features": inner.arguments["features"]} if "features" in inner.arguments else {}
+    return {"encoder_width": inner.arguments["width"], **features}
+
+
+def filled(spec: NetworkSpec, found: Imported, inner: Imported | None, file: Path) -> torch.nn.Module:
+    """The network with the weights of a generator and its encoder.
+
+    Raises:
+        DiptychError: when some are missing, of another shape, or too many.
+    """
+    tensors = dict(found.tensors)
     if inner is not None:
         tensors |= {f"encoder.{name}": tensor for name, tensor in inner.tensors.items()}
     network = spec.build()
@@ -55,12 +74,21 @@ def write_model(
         raise DiptychError(f"{file} is not {found.layout.words}: {str(problem).splitlines()[-1].strip()}") from None
     if missing:
         raise DiptychError(f"{file} lacks {missing[0]} and {len(missing) - 1} other tensors of {found.layout.words}.")
-    out.mkdir(parents=True, exist_ok=True)
-    weights = {f"system.generator.{name}": tensor for name, tensor in network.state_dict().items()}
-    checkpoints.save(out / "weights.safetensors", weights, {})
-    write_text(out / "card.json", write_cards([card_of(found, spec, network, file, size)]))
-    count = sum(parameter.numel() for parameter in network.parameters())
-    return f"{file} is {found.layout.words}, {count:,} weights: {described(spec)}."
+    return network
+
+
+def assumed(spec: NetworkSpec, given: Mapping[str, Any]) -> str:
+    """A sentence on what the file does not tell and nobody said."""
+    open_to_doubt = ("classes", "boundary", *(("depth",) if spec.arguments.get("depth") == "normal" else ()))
+    names = [name for name in open_to_doubt if name not in given] if spec.arguments.get("classes") else []
+    if not names:
+        return ""
+    return f" Assumed, since no file tells it: {' '.join(f'{name}={word(spec.arguments[name])}' for name in names)}."
+
+
+def word(value: Any) -> str:
+    """As the command takes it."""
+    return str(value).lower()
 
 
 def described(spec: NetworkSpec) -> str:
@@ -87,7 +115,9 @@ def kind_of(channels: int) -> Kind:
 
 def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: Path, size: tuple[int, int]) -> Card:
     arguments = spec.arguments
-    source = kind_of(arguments["channels_in"])
+    source, target = kind_of(arguments["channels_in"]), kind_of(arguments["channels_out"])
+    if (arguments["channels_in"], arguments["channels_out"]) == (1, 2):  # pix2pix's colourisation
+        source, target = Kind(colour="lightness"), Kind(colour="chroma")
     if arguments.get("classes"):
         unknown = 255 if arguments["unknown"] else -1
         source = Kind(
@@ -99,7 +129,7 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         network=spec.name,
         arguments=arguments,
         source=source,
-        target=kind_of(arguments["channels_out"]),
+        target=target,
         multiple=int(network.multiple),  # type: ignore[arg-type]  # every generator has it
         size=size,
         scale=arguments.get("factor", 1),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from diptych.released.junyanz import blocks_of
-from diptych.released.layout import Layout, Modules, Tensors, choose, count, labels
+from diptych.released.layout import Layout, Modules, Tensors, choose, count, labels, without_running
 
 
 def downs_of(tensors: Tensors) -> int:
@@ -81,6 +81,7 @@ def discriminator_modules(arguments: Mapping[str, Any]) -> Modules:
 
 def tidy_discriminator(tensors: Tensors) -> Tensors:
     """Files written without feature matching keep all layers of a scale in one sequence."""
+    tensors = without_running(tensors)
     if "scale0_layer0.0.weight" in tensors:
         return tensors
     found: Tensors = {}
@@ -116,6 +117,8 @@ LAYOUTS = (
         generator_arguments,
         generator_modules,
         network="coarse-to-fine",
+        encoder="pix2pixhd-encoder",
+        tidy=without_running,
     ),
     Layout(
         "pix2pixhd-global",
@@ -124,6 +127,8 @@ LAYOUTS = (
         generator_arguments,
         generator_modules,
         network="coarse-to-fine",
+        encoder="pix2pixhd-encoder",
+        tidy=without_running,
     ),
     Layout(
         "pix2pixhd-discriminator",
@@ -139,5 +144,6 @@ LAYOUTS = (
         lambda tensors: "model.29.weight" in tensors and not blocks_of(tensors),
         encoder_arguments,
         encoder_modules,
+        tidy=without_running,
     ),
 )

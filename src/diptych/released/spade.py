@@ -30,22 +30,22 @@ def generator_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str,
         "norm": "batch" if "head_0.norm_0.param_free_norm.running_mean" in tensors else "instance",
         "spectral": "head_0.conv_0.weight_u" in tensors,
         "style": first.shape[1] if first.dim() == 2 else 0,
-        "size": [256, 256],
+        "size": given.get("size", [256, 256]),
     }
     found |= labels(shared.shape[1], given)
     if found["style"]:
-        found["size"] = list(given.get("size", size_of(first.shape[0] // (16 * width), MULTIPLE[depth])))
+        found["size"] = given.get("size") or size_of(first.shape[0] // (16 * width), MULTIPLE[depth])
     return found | choose(given, "encoder_width")
 
 
-def size_of(places: int, multiple: int) -> tuple[int, int]:
+def size_of(places: int, multiple: int) -> list[int]:
     """Height and width of the training pictures: square, or twice as wide as high."""
     side = math.isqrt(places)
     if side * side == places:
-        return side * multiple, side * multiple
+        return [side * multiple, side * multiple]
     high = math.isqrt(places // 2)
     if 2 * high * high == places:
-        return high * multiple, 2 * high * multiple
+        return [high * multiple, 2 * high * multiple]
     raise DiptychError("the size of the training pictures cannot be told; give it: size=[256,512].")
 
 
@@ -114,6 +114,7 @@ LAYOUTS = (
         generator_arguments,
         generator_modules,
         network="spade",
+        encoder="spade-encoder",
         tidy=spectral_names,
         outward=spectral_back,
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from toys import assert_equal, run_to_end, tiny_recipe, weights
+from toys import DATA, TINY, assert_equal, draw_labelled, run_to_end, tiny_recipe, weights
 
 from diptych.training.run import Run
 
@@ -151,3 +151,17 @@ def test_statistics_are_those_of_all_processes_together(tmp_path: Path) -> None:
     command = [*start, f"--master-port={port}", str(tmp_path / "script.py")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.stdout.count("agreed") == 2, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("system", ["spade", "pix2pixhd"])
+def test_systems_with_statistics_and_styles_stay_together(system: str, tmp_path: Path) -> None:
+    """Statistics over processes, spectral vectors and remembered styles: the weights agree on both all the same."""
+    labelled = draw_labelled(tmp_path / "data")
+    kind = 'data.source={colour="labels",classes=3,instances=true,palette=[]}'
+    style = "options.style=8" if system == "spade" else "options.features=3"
+    lengths = ["training.epochs=0", "training.steps=4", "training.precision=float32", "training.batch_size=2"]
+    words = [*TINY[system], *DATA[system], "data.palette=[]", kind, style, *lengths, f"data.folder={labelled}"]
+    done = torchrun(2, [f"{system}", *words], tmp_path / "run", DUMP)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "run.rank0").read_text() == (tmp_path / "run.rank1").read_text()

@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import time
+from unittest.mock import patch
 
 from rich.console import Console
 from rich.table import Table
@@ -53,13 +54,11 @@ def one(name: str, steps: int, batch: int, device: str) -> dict[str, float]:
             return known(network)
         return pretrained.spec_of(network).build().eval().requires_grad_(False)
 
-    import diptych.perceptual
-
-    setattr(diptych.perceptual, "load", load)  # noqa: B010  (weights do not matter for the time)
     words = [f"training.device={device}", "data.folder=none"]
     words += [] if name in OWN_BATCH else [f"training.batch_size={batch}"]
     recipe = read(name, words)
-    trainer = Trainer(recipe, join(recipe.training.device), pictures=100_000)
+    with patch("diptych.perceptual.load", load):  # the time does not depend on the weights
+        trainer = Trainer(recipe, join(recipe.training.device), pictures=100_000)
     batches = iter(lambda: noise(recipe), None)
     times = []
     for step in range(steps + 1):

@@ -152,7 +152,7 @@ class Ours:
 
 def plain(recipe: Recipe, device: torch.device) -> PlainPix2Pix | PlainCycleGAN:
     system = build(recipe).to(device).train()
-    return PlainPix2Pix(system) if isinstance(system, Pix2Pix) else PlainCycleGAN(system)  # type: ignore[arg-type]
+    return PlainPix2Pix(system) if isinstance(system, Pix2Pix) else PlainCycleGAN(system)  # type: ignore[arg-type]  # the only other one
 
 
 def agreement(system: str, side: int, batch: Batch, count: int, device: torch.device) -> list[float]:

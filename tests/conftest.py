@@ -4,7 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from commanding import Said, Typed
 from toys import draw_pairs
+
+from diptych import cli
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -22,3 +25,17 @@ def shared_data() -> Path:
 def toy_pairs(tmp_path: Path) -> Path:
     """Twelve side-by-side pictures of 40 x 20 in train and four in val: blobs, and the blobs inverted."""
     return draw_pairs(tmp_path / "pairs")
+
+
+@pytest.fixture
+def typed(capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Types a command; no command may answer with a traceback."""
+
+    def answer(*words: str | Path) -> Said:
+        capsys.readouterr()
+        code = cli.call([str(word) for word in words])
+        said = Said(code, *capsys.readouterr())
+        assert "Traceback" not in said.out + said.err
+        return said
+
+    return answer

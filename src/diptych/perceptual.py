@@ -15,7 +15,6 @@ from diptych.errors import DiptychError
 from diptych.networks.efficientnet import EfficientNetLite0
 from diptych.pretrained import load, spec_of
 
-PERCEPTUAL = ("vgg19", "efficientnet-lite0", "none")
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 """Of the five scales, finest first (pix2pixHD's code)."""

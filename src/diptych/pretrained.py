@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from diptych.errors import DiptychError, UsageError
 from diptych.networks.backbones import alexnet, vgg16, vgg19
+from diptych.networks.blocks import channels_last
 from diptych.networks.efficientnet import EfficientNetLite0
 from diptych.networks.inception import InceptionV3
 from diptych.tables import closest
@@ -142,7 +143,7 @@ def load(name: str) -> nn.Module:
     if name in ("vgg16", "vgg19", "alexnet"):
         tensors = {key: value for key, value in tensors.items() if key.startswith("features.")}
     network.load_state_dict(tensors)
-    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return channels_last(network.eval().requires_grad_(False))
 
 
 def prepared(images: Tensor, name: str) -> Tensor:

@@ -17,6 +17,7 @@ from diptych.errors import DiptychError, UsageError
 from diptych.formats import from_array, from_pillow, to_pillow
 from diptych.images import Images, Stored
 from diptych.networks import NETWORKS
+from diptych.networks.blocks import channels_last
 from diptych.resampling import resize
 from diptych.tables import closest
 
@@ -29,7 +30,7 @@ class Translator:
     def __init__(self, network: nn.Module, card: Card, device: torch.device | str = "cpu") -> None:
         self.card = card
         self.device = torch.device(device)
-        self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = channels_last(network.eval(), self.device)
 
     @classmethod
     def load(cls, place: str | Path, way: str = "", checkpoint: str = "latest", device: str = "cpu") -> "Translator":

@@ -82,8 +82,8 @@ class DataSettings:
     def check_kinds(self) -> None:
         """A derived source brings its Kind along; a Kind that was given must be that one."""
         if self.task == "labelled" and self.palette and not self.source.palette:
-            told = {"colour": "labels", "palette": self.palette, "classes": len(self.palette)}
-            object.__setattr__(self, "source", replace(self.source, **told))  # type: ignore[arg-type]
+            labels = replace(self.source, colour="labels", palette=self.palette, classes=len(self.palette))
+            object.__setattr__(self, "source", labels)
         if (self.source.colour == "labels") != (self.task == "labelled"):
             raise UsageError(
                 'data.task = "labelled" and data.source = { colour = "labels", classes = N } go together; set both.'

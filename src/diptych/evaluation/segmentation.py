@@ -20,6 +20,7 @@ from torch.nn import functional
 from diptych import checkpoints
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import IGNORED, ClassMap
+from diptych.networks.blocks import channels_last
 from diptych.networks.fcn import FCN
 from diptych.pretrained import find, read_weights
 
@@ -69,7 +70,7 @@ class Segmenter:
     """Says which class each pixel of a picture seems to be."""
 
     def __init__(self, network: FCN) -> None:
-        self.network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = channels_last(network.eval())
 
     def __call__(self, picture: Tensor, size: tuple[int, int]) -> ClassMap:
         """RGB (3, H, W) in [-1, 1] to a class map of ``size``."""
@@ -110,7 +111,7 @@ def train(network: FCN, plan: Plan, count: int, read: Labelled, say: Say) -> Non
         for layer in score.modules():
             if isinstance(layer, torch.nn.Conv2d):
                 layer.reset_parameters()
-    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    channels_last(network.train())
     groups = [
         {"params": network.backbone.parameters(), "lr": RATE / 4},
         {"params": network.scores.parameters(), "lr": RATE},

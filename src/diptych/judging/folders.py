@@ -122,7 +122,7 @@ def kind_of(path: Path) -> Kind:
         raise DiptychError(
             f"{path} holds {header.depth}, whose value range is not known; give pictures of 8 or 16 bits."
         )
-    return Kind(colour="grey" if header.channels in (1, 2) else "rgb", depth=header.depth)  # type: ignore[arg-type]
+    return Kind(colour="grey" if header.channels in (1, 2) else "rgb", depth=header.depth)  # type: ignore[arg-type]  # one of two by now
 
 
 def read_picture(path: Path, kind: Kind) -> tuple[Tensor, Tensor]:

@@ -1,14 +1,14 @@
 """What systems do with a discriminator of several scales: each answer is a list of scales, each a list of maps."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from diptych.errors import UsageError
-from diptych.losses import Adversary
-from diptych.perceptual import PERCEPTUAL, Sight
-from diptych.systems.system import accuracy
+from diptych.losses import ADVERSARIES, Adversary, feature_matching
+from diptych.perceptual import Sight, perceptual, sentence
+from diptych.systems.system import Domains, System, accuracy
 
 Judged = Sequence[Sequence[Tensor]]
 
@@ -45,13 +45,37 @@ def split(judged: Judged, count: int) -> tuple[Judged, Judged]:
     ]
 
 
-def sight_for(name: str, weight: float) -> Sight | None:
-    """The network of a perceptual loss in pix2pixHD's manner, with its pictures as they are; none where it weighs nothing.
+class MultiScaleSystem(System):
+    """What pix2pixHD and SPADE share: an adversary on several scales, feature matching and a perceptual loss.
 
-    Raises:
-        UsageError: for an unknown name.
-        DiptychError: when its weights cannot be had.
+    Their options have ``adversary``, ``feature_matching``, ``perceptual`` and ``perceptual_network``. VGG19 is given its pictures in
+    [-1, 1] as they are, as in the authors' codes.
     """
-    if name not in PERCEPTUAL:
-        raise UsageError(f'options.perceptual_network is "{name}"; choose from {", ".join(PERCEPTUAL)}.')
-    return Sight(name, normalised=False) if weight and name != "none" else None
+
+    def __init__(self, options: Any, domains: Domains) -> None:
+        """Raises DiptychError where the weights of the perceptual loss's network cannot be had."""
+        super().__init__(options, domains)
+        self.options = options
+        self.adversary = ADVERSARIES[options.adversary]
+        self.sight: Sight | None = None
+        if options.perceptual and options.perceptual_network != "none":
+            self.sight = Sight(options.perceptual_network, normalised=False)
+            self.notes = (sentence(self.sight.name),)
+            self.facts = {"perceptual loss": self.sight.name}
+
+    def generator_terms(
+        self, adversarial: Tensor, fake: Tensor, target: Tensor, judged: Judged, real: Judged
+    ) -> dict[str, Tensor]:
+        """The adversarial term, and those that the options ask for.
+
+        Args:
+            adversarial: a scalar.
+            fake, target: pictures.
+            judged, real: what the discriminator says of them.
+        """
+        options, terms = self.options, {"adversarial": adversarial}
+        if options.feature_matching:
+            terms["feature_matching"] = options.feature_matching * feature_matching(inner(judged), inner(real))
+        if self.sight is not None:
+            terms["perceptual"] = options.perceptual * perceptual(self.sight, fake, target)
+        return terms

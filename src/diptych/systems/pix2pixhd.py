@@ -15,13 +15,11 @@ from torch import Tensor
 
 from diptych.errors import UsageError
 from diptych.images import Batch
-from diptych.losses import ADVERSARIES, feature_matching
 from diptych.networks import NetworkSpec, initialise
 from diptych.networks.coarse_to_fine import CoarseToFine
 from diptych.networks.discriminators import MultiScale
-from diptych.perceptual import perceptual, sentence
 from diptych.systems import multi_scale
-from diptych.systems.system import Domains, Exit, Losses, System
+from diptych.systems.system import Domains, Exit, Losses
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Pix2PixHDOptions:
             raise UsageError(f"options.width ({self.width}) must be divisible by 2 for each of options.enhancers.")
 
 
-class Pix2PixHD(System):
+class Pix2PixHD(multi_scale.MultiScaleSystem):
     """A coarse-to-fine generator, where wanted with an encoder, and discriminators on several scales."""
 
     Options = Pix2PixHDOptions
@@ -64,12 +62,6 @@ class Pix2PixHD(System):
     def __init__(self, options: Pix2PixHDOptions, domains: Domains) -> None:
         super().__init__(options, domains)
         domains.only("pix2pixHD", "labels", "pictures")
-        self.options = options
-        self.adversary = ADVERSARIES[options.adversary]
-        self.sight = multi_scale.sight_for(options.perceptual_network, options.perceptual)
-        if self.sight is not None:
-            self.notes = (sentence(self.sight.name),)
-            self.facts = {"perceptual loss": self.sight.name}
         shape = (
             "width",
             "downs",
@@ -105,12 +97,8 @@ class Pix2PixHD(System):
         fake = self.generator(source, self.style(source, target), fixed_coarse=step < self.options.fix_coarse_steps)
         real = self.discriminator(torch.cat([maps, target], 1))
         judged = self.discriminator(torch.cat([maps, fake], 1))
-        terms = {"adversarial": multi_scale.convincing(self.adversary, judged)}
-        if self.options.feature_matching:
-            matched = feature_matching(multi_scale.inner(judged), multi_scale.inner(real))
-            terms["feature_matching"] = self.options.feature_matching * matched
-        if self.sight is not None:
-            terms["perceptual"] = self.options.perceptual * perceptual(self.sight, fake, target)
+        adversarial = multi_scale.convincing(self.adversary, judged)
+        terms = self.generator_terms(adversarial, fake, target, judged, real)
         yield Losses("generator", terms)
         # The discriminator has not changed since, so its answer on the real pictures stands.
         judged = self.discriminator(torch.cat([maps, fake.detach()], 1))

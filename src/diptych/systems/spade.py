@@ -15,13 +15,12 @@ from torch import Tensor, nn
 
 from diptych.errors import UsageError
 from diptych.images import Batch
-from diptych.losses import ADVERSARIES, feature_matching, kl
+from diptych.losses import kl
 from diptych.networks import NetworkSpec
 from diptych.networks.discriminators import MultiScale
 from diptych.networks.spade import SPADE, glorot
-from diptych.perceptual import perceptual, sentence
 from diptych.systems import multi_scale
-from diptych.systems.system import Domains, Exit, Losses, System
+from diptych.systems.system import Domains, Exit, Losses
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class SPADEOptions:
             raise UsageError("options.feature_matching, perceptual, style and kl may not be negative.")
 
 
-class SPADESystem(System):
+class SPADESystem(multi_scale.MultiScaleSystem):
     """A generator told the semantic map at every scale, where wanted an encoder, and discriminators on several scales."""
 
     Options = SPADEOptions
@@ -61,12 +60,6 @@ class SPADESystem(System):
     def __init__(self, options: SPADEOptions, domains: Domains) -> None:
         super().__init__(options, domains)
         domains.only("SPADE", "labels", "pictures")
-        self.options = options
-        self.adversary = ADVERSARIES[options.adversary]
-        self.sight = multi_scale.sight_for(options.perceptual_network, options.perceptual)
-        if self.sight is not None:
-            self.notes = (sentence(self.sight.name),)
-            self.facts = {"perceptual loss": self.sight.name}
         shape = ("width", "depth", "style", "norm", "kernel", "hidden", "spectral", "encoder_width")
         arguments = {name: getattr(options, name) for name in shape} | {"size": list(domains.size)}
         self.spec = NetworkSpec("spade", domains.semantics() | arguments)
@@ -93,12 +86,8 @@ class SPADESystem(System):
         fake = self.generator(source, style)
         judged, real = self.judge(maps, fake, target)
         options, scales = self.options, self.options.scales
-        terms = {"adversarial": multi_scale.convincing(self.adversary, judged) / scales}
-        if options.feature_matching:
-            matched = feature_matching(multi_scale.inner(judged), multi_scale.inner(real))
-            terms["feature_matching"] = options.feature_matching * matched
-        if self.sight is not None:
-            terms["perceptual"] = options.perceptual * perceptual(self.sight, fake, target)
+        adversarial = multi_scale.convincing(self.adversary, judged) / scales
+        terms = self.generator_terms(adversarial, fake, target, judged, real)
         if penalty is not None:
             terms["kl"] = options.kl * penalty
         yield Losses("generator", terms)

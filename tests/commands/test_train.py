@@ -1,0 +1,147 @@
+"""``diptych train``, and going on with a run."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commanding import Typed, full, names, refused, tiny_words
+from toys import assert_equal, run_to_end, tiny_recipe, weights
+
+from diptych.data import datasets
+from diptych.recipe import read
+from diptych.training.run import Run
+
+
+def test_train_resume_and_translate(toy_pairs: Path, typed: Typed, tmp_path: Path) -> None:
+    said = typed("train", "pix2pix", *tiny_words(toy_pairs))
+    assert said.code == 0, said
+    assert "Run folder: runs/pix2pix" in said.out
+    assert "12 train, 4 val" in said.out
+    assert "Done: runs/pix2pix. Translate with: diptych translate runs/pix2pix" in said.out
+    said = typed("train", "pix2pix", *tiny_words(toy_pairs), "--no-check")
+    assert said.code == 0
+    assert "The run is complete: 6 steps." in said.out
+    said = typed("train", "pix2pix", *tiny_words(toy_pairs, "options.l1=7"))
+    assert said.code == 2
+    assert "options.l1 was 100.0 and is now 7.0" in said.err
+    assert typed("translate", "runs/pix2pix", toy_pairs / "val", "--out", "out").code == 0
+    assert names(tmp_path / "out") == ["0.png", "1.png", "2.png", "3.png"]
+
+
+def test_a_run_from_a_file_of_one_s_own(toy_pairs: Path, typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(tiny_recipe("pix2pix", toy_pairs).to_toml())
+    assert typed("train", "mine.toml").code == 0
+    assert (tmp_path / "runs" / "mine" / "card.json").is_file()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_picture_that_vanishes_while_training(
+    workers: int, toy_pairs: Path, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = datasets.open_dataset
+
+    def then_remove(*words: Any, **more: Any) -> Any:
+        dataset = plain(*words, **more)
+        (toy_pairs / "train" / "7.png").unlink(missing_ok=True)
+        return dataset
+
+    monkeypatch.setattr("diptych.training.loop.open_dataset", then_remove)
+    words = tiny_words(toy_pairs, "data.cache_gib=0", f"data.workers={workers}", "training.steps=30")
+    said = typed("train", "pix2pix", *words)
+    refused(said, 1, "train/7.png is not there")
+    assert "No problems found" in said.out  # it was there when the folder was looked over
+    run = Run(tmp_path / "runs" / "pix2pix", tiny_recipe("pix2pix", toy_pairs))
+    for step in run.saved_steps():
+        weights(run, step)
+
+
+def test_the_check_refuses_what_training_would_end_on(toy_pairs: Path, typed: Typed) -> None:
+    (toy_pairs / "train" / "7.png").write_bytes(b"dear diary")
+    said = typed("train", "pix2pix", *tiny_words(toy_pairs))
+    refused(said, 1, "1 of 16 examples cannot be trained on", "--no-check")
+    assert "train/7.png is no picture that can be read" in said.out
+
+
+def test_after_a_refused_check_the_recipe_may_be_changed(toy_pairs: Path, typed: Typed) -> None:
+    """Nothing was trained, so nothing binds: another value must not be refused as another recipe."""
+    (toy_pairs / "train" / "7.png").write_bytes(b"dear diary")
+    assert typed("train", "pix2pix", *tiny_words(toy_pairs)).code == 1
+    (toy_pairs / "train" / "7.png").unlink()
+    said = typed("train", "pix2pix", *tiny_words(toy_pairs, "options.l1=7"))
+    assert said.code == 0, said.err
+
+
+def test_a_file_in_the_place_of_the_run_folder(toy_pairs: Path, typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    for place in ("taken", "taken/below"):
+        said = typed("train", "pix2pix", *tiny_words(toy_pairs), "--out", place)
+        refused(said, 1, f"the run folder {place} cannot be written", "name another with --out")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.getuid() == 0, reason="root may write everywhere")
+def test_a_run_folder_that_is_read_only(toy_pairs: Path, typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir(mode=0o555)
+    refused(typed("train", "pix2pix", *tiny_words(toy_pairs), "--out", "taken"), 1, "cannot be written")
+
+
+@pytest.mark.parametrize("blocked", ["checkpoints", "pictures", "log.jsonl", "scores.jsonl", "card.json"])
+def test_something_in_the_way_inside_the_run_folder(
+    blocked: str, toy_pairs: Path, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file where a folder belongs, and a folder where a file belongs; it appears after the run was begun."""
+    plain = datasets.open_dataset
+
+    def then_block(*words: Any, **more: Any) -> Any:
+        place = tmp_path / "runs" / "pix2pix" / blocked
+        if not place.exists():
+            (place / "x").mkdir(parents=True) if "." in blocked else place.write_text("a file")
+        return plain(*words, **more)
+
+    monkeypatch.setattr("diptych.training.loop.open_dataset", then_block)
+    said = typed("train", "pix2pix", *tiny_words(toy_pairs))
+    refused(said, 1, blocked)
+
+
+@pytest.mark.parametrize("where", ["fsync", "save_file", "log"])
+def test_a_full_disk_leaves_the_previous_checkpoint_whole(
+    where: str, toy_pairs: Path, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = tiny_words(toy_pairs, "--no-check")
+    straight, _ = run_to_end(read("pix2pix", words[:-1]), tmp_path / "straight")
+    saves: list[int] = []
+    plain = Run.save
+
+    def fill_up(self: Run, step: int, *rest: Any) -> None:
+        if not saves:
+            plain(self, step, *rest)
+            saves.append(step)
+            if where == "log":
+                patch.setattr(Run, "append", open_full)
+            else:
+                patch.setattr(*((os, "fsync", full) if where == "fsync" else ("safetensors.torch.save_file", full)))
+            return
+        plain(self, step, *rest)
+
+    def open_full(self: Run, name: str, entry: Any) -> None:
+        from diptych.errors import DiptychError
+
+        try:
+            full()
+        except OSError as problem:
+            raise DiptychError(f"{self.folder / name} cannot be written: {problem.strerror}; make room.") from None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "save", fill_up)
+        said = typed("train", "pix2pix", *words)
+    refused(said, 1, "cannot be written", os.strerror(errno.ENOSPC))
+    assert saves == [3]
+    run = Run(tmp_path / "runs" / "pix2pix", read("pix2pix", words[:-1]))
+    assert run.saved_steps() == [3]
+    assert_equal(weights(run, 3), weights(straight, 3))
+    assert [path.name for path in run.folder.rglob("*.part*")] == []
+    said = typed("train", "pix2pix", *words)  # there is room again
+    assert said.code == 0
+    assert "Resumed at step 3 of 6" in said.out
+    assert_equal(weights(run), weights(straight))

@@ -1,0 +1,48 @@
+"""What pix2pix computes."""
+
+import pytest
+import torch
+from building import batch_of, build
+from torch import nn
+from torch.nn import functional
+
+from diptych.images import Kind
+from diptych.systems import Domains, Pix2Pix
+from diptych.systems.pix2pix import Pix2PixOptions, depth_for
+
+
+def test_with_l1_alone_there_is_no_discriminator() -> None:
+    system = build("pix2pix", objective="l1")
+    assert system.sides == ("generator",)
+    assert not any("discriminator" in key for key, _ in system.named_parameters())
+
+
+def test_the_generator_s_loss_with_a_silent_discriminator() -> None:
+    """SYSTEMS 1f: with zero logits the loss is 0.693147 + 100 L1."""
+    system = build("pix2pix", dropout=())
+    assert isinstance(system, Pix2Pix)
+    assert system.discriminator is not None
+    for parameter in system.discriminator.parameters():
+        nn.init.zeros_(parameter)
+    batch = batch_of()
+    *_, generator = system.losses(batch, 0)
+    distance = functional.l1_loss(system.generator(batch.source), batch.target).item()
+    assert generator.terms["adversarial"].item() == pytest.approx(0.693147, abs=1e-6)
+    assert generator.terms["l1"].item() == pytest.approx(100 * distance, rel=1e-5)
+
+
+def test_depth_follows_the_picture_s_size() -> None:
+    assert depth_for((256, 256), 0) == 8
+    assert depth_for((128, 128), 0) == 7
+    assert depth_for((512, 256), 0) == 8
+    assert depth_for((1024, 1024), 0) == 8
+    assert depth_for((256, 256), 5) == 5
+    for size, wanted in (((286, 286), 0), ((128, 128), 8), ((255, 256), 0)):
+        with pytest.raises(Exception, match="choose a crop size"):
+            depth_for(size, wanted)
+
+
+def test_published_pix2pix_has_its_parameters() -> None:
+    with torch.device("meta"):
+        system = Pix2Pix(Pix2PixOptions(), Domains(Kind(), Kind(), (256, 256)))
+    assert sum(parameter.numel() for parameter in system.parameters()) == 54_413_955 + 2_768_705

@@ -18,6 +18,12 @@ PILLOW_FILTERS = {
 }
 
 
+def squared(picture: Stored, other: Stored) -> Stored:
+    """A smaller picture as large as ``other``, each pixel a square, to stand beside it."""
+    factor = max(other.shape[0] // picture.shape[0], 1)
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
 def resize(picture: Stored, height: int, width: int, how: Filter = "bicubic") -> Stored:
     """Resize with antialiasing. 8-bit goes through torch's uint8 kernel, equal to Pillow's to one grey level and twice
     as fast; other depths channel by channel through Pillow in float, neither of which starts threads."""

@@ -14,6 +14,7 @@ from diptych import formats
 from diptych.errors import DiptychError, UsageError, out_of_memory
 from diptych.fitting import with_hole
 from diptych.images import Kind, Stored
+from diptych.resampling import squared
 from diptych.translator import Style, Translator
 
 INSTANCES = Kind(colour="instances", depth="uint16")
@@ -64,7 +65,7 @@ class Job:
     def beside(self, picture: Stored, result: Stored) -> Stored:
         card = self.translator.card
         left = card.source.preview(card.source.to_tensor(picture))
-        left = left.repeat(card.scale, axis=0).repeat(card.scale, axis=1)
+        left = squared(left, result)
         right = result if result.dtype == np.uint8 and result.shape[2] == 3 else None
         return np.concatenate(
             [left, card.target.preview(card.target.to_tensor(result)) if right is None else right], axis=1

@@ -118,6 +118,11 @@ class DataSettings:
                 'data.task = "colorization" takes both sides from one picture: give both the same depth, low and high.'
             )
 
+    @property
+    def scale(self) -> int:
+        """How many times larger a target is than its source."""
+        return self.factor if self.task == "shrunk" else 1
+
     def mask_path(self) -> Path:
         """The folder of masks.
 

@@ -23,6 +23,7 @@ from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, S
 from diptych.evaluation.piles import as_bytes
 from diptych.files import write_text
 from diptych.judging.subjects import Subject
+from diptych.resampling import squared
 
 LEADING = ("perceptual", "l1", "sharpness", "checkerboard")
 """The sheet is ordered by the first of these that was measured."""
@@ -197,16 +198,10 @@ def caption(title: str, metric: str, place: int, result: Result) -> str:
 def row_of(example: Example, words: str) -> npt.NDArray[np.uint8]:
     """Source, output and target beside each other, a line of words above."""
     views = [view for view in (example.source_rgb, example.output_rgb, example.target_rgb) if view is not None]
-    pictures = np.concatenate([as_large(as_bytes(view), as_bytes(views[-1])) for view in views], axis=1)
+    pictures = np.concatenate([squared(as_bytes(view), as_bytes(views[-1])) for view in views], axis=1)
     line = Image.new("RGB", (pictures.shape[1], CAPTION), "white")
     ImageDraw.Draw(line).text((2, 1), words, fill="black")
     return np.concatenate([np.asarray(line), pictures])
-
-
-def as_large(view: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """A small source with its pixels as squares, so that it is as large as the target."""
-    factor = max(other.shape[0] // view.shape[0], 1)
-    return view.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def padded(tile: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint8]:

@@ -102,7 +102,7 @@ class Ground:
             pictures=len(self.chosen),
             side=side,
             noise=noise,
-            factor=data.factor if data.task == "shrunk" else 1,
+            factor=data.scale,
             holed=data.source.colour == "holed",
         )
         protocol = {

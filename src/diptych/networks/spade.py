@@ -17,6 +17,8 @@ from diptych.networks.spectral import SyncBatchNorm, convolution
 
 Depth = Literal["normal", "more", "most"]
 FreeNorm = Literal["batch", "instance"]
+MULTIPLES: dict[Depth, int] = {"normal": 32, "more": 64, "most": 128}
+"""By which height and width are divisible, and so many times smaller the first map is."""
 ENCODED = 256
 """Side to which pictures are resized for the encoder."""
 
@@ -136,7 +138,7 @@ class SPADE(nn.Module):
         self.semantics = Semantics(channels_in, classes=classes, unknown=unknown, boundary=boundary)
         maps = self.semantics.channels
         self.depth = depth
-        self.multiple = {"normal": 32, "more": 64, "most": 128}[depth]
+        self.multiple = MULTIPLES[depth]
         self.style = style
         self.start = (size[0] // self.multiple, size[1] // self.multiple)
         first = 16 * width

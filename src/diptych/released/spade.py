@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from diptych.errors import DiptychError
+from diptych.networks.spade import MULTIPLES
 from diptych.released.layout import Layout, Modules, Tensors, choose, count, labels, spectral_back, spectral_names
 
 BLOCKS = ("head_0", "G_middle_0", "G_middle_1", "up_0", "up_1", "up_2", "up_3", "up_4")
-MULTIPLE = {"normal": 32, "more": 64, "most": 128}
 
 
 def generator_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def generator_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str,
     most = "up_4.conv_0.weight" in tensors
     width = last.shape[1] * (2 if most else 1)
     depth = given.get("depth", "most" if most else "normal")
-    if depth not in MULTIPLE or (depth == "most") != most:
+    if depth not in MULTIPLES or (depth == "most") != most:
         raise DiptychError(f'depth="{depth}" does not fit this file; it is {"most" if most else "normal or more"}.')
     found: dict[str, Any] = {
         "channels_in": shared.shape[1],
@@ -34,7 +34,7 @@ def generator_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str,
     }
     found |= labels(shared.shape[1], given)
     if found["style"]:
-        found["size"] = given.get("size") or size_of(first.shape[0] // (16 * width), MULTIPLE[depth])
+        found["size"] = given.get("size") or size_of(first.shape[0] // (16 * width), MULTIPLES[depth])
     return found | choose(given, "encoder_width")
 
 

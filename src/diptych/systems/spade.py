@@ -18,7 +18,7 @@ from diptych.images import Batch
 from diptych.losses import kl
 from diptych.networks import NetworkSpec
 from diptych.networks.discriminators import MultiScale
-from diptych.networks.spade import SPADE, glorot
+from diptych.networks.spade import MULTIPLES, SPADE, glorot
 from diptych.systems import multi_scale
 from diptych.systems.system import Domains, Exit, Losses
 
@@ -63,7 +63,7 @@ class SPADESystem(multi_scale.MultiScaleSystem):
         shape = ("width", "depth", "style", "norm", "kernel", "hidden", "spectral", "encoder_width")
         arguments = {name: getattr(options, name) for name in shape} | {"size": list(domains.size)}
         self.spec = NetworkSpec("spade", domains.semantics() | arguments)
-        domains.divisible("SPADE", {"normal": 32, "more": 64, "most": 128}[options.depth])
+        domains.divisible("SPADE", MULTIPLES[options.depth])
         generator = self.spec.build()
         assert isinstance(generator, SPADE)
         self.generator = generator

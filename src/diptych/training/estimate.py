@@ -41,8 +41,7 @@ def noise(recipe: Recipe) -> Batch:
     data, count = recipe.data, recipe.training.batch_size
     height, width = as_size(data.crop_size)
     target = torch.rand(count, data.target.network_channels, height, width) * 2 - 1
-    factor = data.factor if data.task == "shrunk" else 1
-    shape = (count, data.source.network_channels, height // factor, width // factor)
+    shape = (count, data.source.network_channels, height // data.scale, width // data.scale)
     if data.source.colour == "labels":
         return Batch(torch.randint(0, data.source.classes, shape, dtype=torch.int32), target)
     return Batch(torch.rand(shape) * 2 - 1, target)

@@ -58,8 +58,7 @@ def build(recipe: Recipe) -> System:
     """The system of a recipe with the initial weights that its seed decides."""
     torch.manual_seed(address(recipe.training.seed, 0, 0, 0))
     data = recipe.data
-    factor = data.factor if data.task == "shrunk" else 1
-    domains = Domains(data.source, data.target, as_size(data.crop_size), factor)
+    domains = Domains(data.source, data.target, as_size(data.crop_size), data.scale)
     return SYSTEMS[recipe.system](recipe.options, domains)
 
 

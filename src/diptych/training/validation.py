@@ -23,6 +23,7 @@ from diptych.files import write_text
 from diptych.images import Stored
 from diptych.labelling import Labels, Reader, resolved, segmenter_for
 from diptych.recipe import Recipe
+from diptych.resampling import squared
 from diptych.systems import Exit
 from diptych.training.run import Run
 from diptych.training.state import State, address
@@ -109,7 +110,7 @@ class Validation:
             labels=self.reader is not None,
             segmenter=self.segmenter,
             classes=self.classes,
-            factor=self.recipe.data.factor if self.recipe.data.task == "shrunk" else 1,
+            factor=self.recipe.data.scale,
             holed=self.recipe.data.source.colour == "holed",
         )
         metrics, _ = choose(self.recipe.training.metrics, means)
@@ -164,15 +165,9 @@ class Validation:
             ]
             if "b-to-a" in state.system.translators():
                 tiles.append(data.source.preview(translate("b-to-a", seen.target)[0].cpu()))
-            rows.append(beside([enlarged(tile, tiles[-1].shape) for tile in tiles]))
+            rows.append(beside([squared(tile, tiles[-1]) for tile in tiles]))
         state.system.train()
         return below(rows)
-
-
-def enlarged(tile: Stored, shape: tuple[int, ...]) -> Stored:
-    """A smaller source as large as the target, each pixel a square."""
-    factor = max(shape[0] // tile.shape[0], 1)
-    return tile.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def beside(tiles: Sequence[Stored]) -> Stored:
@@ -246,7 +241,7 @@ def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe, facts: Map
         target=target,
         multiple=int(network.multiple),  # type: ignore[arg-type]  # every generator has it
         size=as_size(recipe.data.crop_size),
-        scale=recipe.data.factor if recipe.data.task == "shrunk" else 1,
+        scale=recipe.data.scale,
         averaged=bool(recipe.training.average and recipe.training.average_translates),
         provenance={
             "diptych": __version__,

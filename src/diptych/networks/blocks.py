@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diptych.networks import noise
+
 Norm = Literal["batch", "instance", "none"]
 Statistics = Literal["picture", "running"]
 Upsampling = Literal["transposed", "resize", "shuffle"]
@@ -50,6 +52,8 @@ def instance_norm(maps: Maps, weight: Tensor | None, bias: Tensor | None, eps: f
     One picture is a batch of which batch norm gives just that. The detour is needed: torch 2.13's own instance norm
     returns wrong gradients, without a word, for one picture in channels-last layout on a CPU (docs/decisions.md).
     """
+    if torch.compiler.is_exporting():  # sizes are symbols there, and no gradients are asked for
+        return torch.instance_norm(maps, weight, bias, None, None, True, 0.1, eps, False)
     if maps.shape[-1] * maps.shape[-2] > 1:
         if len(maps) == 1:
             return functional.batch_norm(maps, None, None, weight, bias, training=True, eps=eps)
@@ -75,8 +79,8 @@ def needs_bias(norm: Norm, bias: Bias) -> bool:
 class Dropout(nn.Module):
     """Dropout that goes on at test time where ``at_test`` says so: the only noise that pix2pix has.
 
-    At test time one mask is drawn from torch's default generator and shared by the pictures of a batch, so a picture
-    comes out the same alone and among others.
+    At test time one mask is shared by the pictures of a batch, so a picture comes out the same alone and among others;
+    what is drawn is addressed (``diptych.networks.noise``).
     """
 
     def __init__(self, probability: float = 0.5, at_test: bool = True) -> None:
@@ -90,8 +94,7 @@ class Dropout(nn.Module):
         if not self.at_test:
             return maps
         keep = 1 - self.probability
-        mask = torch.empty(1, *maps.shape[1:], dtype=torch.float32, device=maps.device).bernoulli_(keep)
-        return maps * (mask / keep).to(maps.dtype)
+        return maps * (noise.kept(maps, keep) / keep)
 
 
 def upsampling(

@@ -40,7 +40,7 @@ class Semantics(nn.Module):
         if not self.classes:
             return source
         numbers = source[:, :1].long()
-        shape = (len(source), self.labels, *source.shape[2:])
+        shape = (source.shape[0], self.labels, *source.shape[2:])
         maps = torch.zeros(shape, device=source.device).scatter_(1, numbers, 1.0)
         maps = torch.cat([maps, boundaries(source[:, 1:2])], 1) if self.boundary else maps
         return maps.contiguous(memory_format=torch.channels_last)

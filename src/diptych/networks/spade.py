@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diptych.networks.blocks import InstanceNorm, Maps
+from diptych.networks.noise import normal
 from diptych.networks.semantics import Semantics
 from diptych.networks.spectral import SyncBatchNorm, convolution
 
@@ -172,7 +173,7 @@ class SPADE(nn.Module):
 
     def drawn(self, count: int, device: torch.device) -> Tensor:
         """One style from N(0, 1) for a whole batch, so that a picture comes out as it would alone."""
-        return torch.randn(1, self.style, device=device).expand(count, -1)
+        return normal(self.style, device)[None].expand(count, -1)
 
     def beginning(self, maps: Maps, style: Tensor | None) -> Maps:
         """The first map, a ``multiple``-th of the picture's size."""
@@ -180,9 +181,11 @@ class SPADE(nn.Module):
         if not self.style:
             first: Maps = self.first(functional.interpolate(maps, start, mode="nearest"))
             return first
-        style = self.drawn(len(maps), maps.device) if style is None else style
-        grown = self.first(style).unflatten(1, (-1, *self.start))
-        return grown if start == self.start else functional.interpolate(grown, start, mode="bilinear")
+        style = self.drawn(maps.shape[0], maps.device) if style is None else style
+        grown: Maps = self.first(style).unflatten(1, (-1, *self.start))
+        if not torch.compiler.is_exporting() and start == self.start:  # sizes are symbols when exporting
+            return grown
+        return functional.interpolate(grown, start, mode="bilinear")
 
     def forward(self, source: Tensor, style: Tensor | None = None) -> Maps:
         """Translate; ``style`` is (batch, style), drawn where it is not given."""

@@ -7,6 +7,7 @@ remembered as training meets them, the latest of each class, so a checkpoint has
 import torch
 from torch import Tensor, nn
 
+from diptych.networks.noise import uniform
 from diptych.networks.semantics import INSTANCES, instance_sums
 
 LEAST_SHARE = 1 / 64
@@ -78,11 +79,11 @@ class StyleBank(nn.Module):
         Args:
             classes, regions: (batch, H * W) numbers.
             shape: height and width.
-            chosen: by class, the cluster that all its instances have; the others draw from torch's generator. One draw
+            chosen: by class, the cluster that all its instances have; the others are drawn. One draw
                 serves all pictures of a batch, so that a picture comes out as it would alone.
         """
         centres, count = self.centres()
-        share = torch.rand(INSTANCES, device=classes.device)[regions]
+        share = uniform(INSTANCES, classes.device)[regions]
         number = (share * count[classes]).long()
         for kind, cluster in (chosen or {}).items():
             wanted = torch.full_like(number, cluster) % count[kind].clamp(min=1)

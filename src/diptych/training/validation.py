@@ -22,6 +22,7 @@ from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
 from diptych.images import Stored
 from diptych.labelling import Labels, Reader, resolved, segmenter_for
+from diptych.networks.noise import seeded
 from diptych.recipe import Recipe
 from diptych.resampling import squared
 from diptych.systems import Exit
@@ -210,13 +211,13 @@ class translate_with:
     def __call__(self, way: str, source: Tensor) -> Tensor:
         exit = self.exits[way]
         network = self.state.system.get_submodule(exit.module)
-        torch.manual_seed(0)  # the loop addresses its own draws anew at every step
         own = {
             name.removeprefix(f"{exit.module}."): value
             for name, value in self.averages.items()
             if name.startswith(f"{exit.module}.")
         }
-        output: Tensor = functional_call(network, own, (source,)) if own else network(source)
+        with seeded(0):
+            output: Tensor = functional_call(network, own, (source,)) if own else network(source)
         return output.float()
 
 

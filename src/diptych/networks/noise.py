@@ -1,0 +1,108 @@
+"""Noise at translating time, addressed instead of drawn: each value is a function of (seed, draw, channel, row, column).
+
+So the same seed gives the same noise on every device, in every exported form, and in a tile as in the whole picture.
+All of it is integer arithmetic below 2^31, which ONNX Runtime, OpenVINO and browsers compute alike.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+BITS = 15
+"""Of the numbers that are hashed: a product of two of them fits into 31."""
+MASK = (1 << BITS) - 1
+SEEDS = 1 << (2 * BITS)
+"""Seeds lie below this; larger ones are folded."""
+ROWS, COLUMNS = 1 << 20, 1 << 21
+"""Where their indices begin, so that channels, rows and columns are numbered apart."""
+
+
+@dataclass
+class Noise:
+    """Where a network stands in drawing its noise."""
+
+    seed: Tensor
+    """A scalar of int32, below SEEDS."""
+    origin: tuple[int, int] = (0, 0)
+    """Row and column of the source at which a tile begins."""
+    shape: tuple[int, int] | None = None
+    """Height and width of the tile; None for whole pictures."""
+    draws: int = 0
+
+    def hashes(self, indices: Tensor) -> Tensor:
+        """One for each of ``indices``, others with every call."""
+        self.draws += 1
+        seed = self.seed.to(indices.device)
+        low, high = seed & MASK, upper(seed)
+        return mixed(mixed(mixed(low, high) ^ (977 * self.draws & MASK), indices & MASK), high ^ upper(indices))
+
+
+CURRENT: ContextVar[Noise | None] = ContextVar("noise", default=None)
+
+
+@contextmanager
+def seeded(
+    seed: int | Tensor, origin: tuple[int, int] = (0, 0), shape: tuple[int, int] | None = None
+) -> Iterator[None]:
+    """Within, networks take their noise from ``seed``; without it, they take a seed from torch's default generator."""
+    scalar = torch.tensor(folded(seed), dtype=torch.int32) if isinstance(seed, int) else seed
+    token = CURRENT.set(Noise(scalar, origin, shape))
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)
+
+
+def folded(seed: int) -> int:
+    """A seed of up to 63 bits as exported networks take it: below SEEDS."""
+    return (seed ^ seed >> (2 * BITS) ^ seed >> (4 * BITS)) % SEEDS
+
+
+def current() -> Noise:
+    return CURRENT.get() or Noise(torch.randint(SEEDS, (), dtype=torch.int32))
+
+
+def upper(numbers: Tensor) -> Tensor:
+    """The bits above the lowest BITS, without a shift, which ONNX Runtime lacks for int32; exact, since 15 bits are left."""
+    return ((numbers & (MASK << BITS)).float() / (1 << BITS)).int()
+
+
+def mixed(a: Tensor, b: Tensor) -> Tensor:
+    """Two numbers of BITS bits, hashed to one: the halves of a product, folded; OpenVINO would take a remainder in float32."""
+    product = (a ^ 0x5A35) * (b ^ 0x3C6F)
+    return (product & MASK) ^ upper(product) ^ ((5 * a + 3 * b) & MASK)
+
+
+def kept(maps: Tensor, probability: float) -> Tensor:
+    """(1, channels, height, width) of ``maps``' type: 1 with ``probability``, else 0; the same for all of a batch."""
+    noise = current()
+    channels, height, width = maps.shape[1:]
+    row, column = 0, 0
+    if noise.shape is not None:
+        row, column = noise.origin[0] * height // noise.shape[0], noise.origin[1] * width // noise.shape[1]
+    sizes = (channels, height, width)
+    firsts = (0, ROWS + row, COLUMNS + column)
+    axes = [first + torch.arange(size, device=maps.device).int() for first, size in zip(firsts, sizes, strict=True)]
+    across, down, along = noise.hashes(torch.cat(axes)).split(sizes)
+    places = mixed(mixed(down[:, None], along[None]), along[None])
+    values = mixed(across[:, None, None], places[None])
+    return (values < round(probability * (MASK + 1))).to(maps.dtype)[None]
+
+
+def uniform(count: int, device: torch.device) -> Tensor:
+    """(count,) float32 in [0, 1)."""
+    noise = current()
+    indices = torch.arange(count, device=device).int()
+    coarse, fine = noise.hashes(indices), noise.hashes(indices)
+    return (coarse * 512 + (fine & 511)).float() / 2**24
+
+
+def normal(count: int, device: torch.device) -> Tensor:
+    """(count,) float32 of N(0, 1) (Box and Muller 1958)."""
+    radius = torch.sqrt(-2 * torch.log(1 - uniform(count, device)))
+    return radius * torch.cos(2 * math.pi * uniform(count, device))

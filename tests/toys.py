@@ -1,6 +1,7 @@
 """Tiny recipes and what is needed to run them inside a test."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from diptych.training.loop import train
 from diptych.training.processes import Processes, join
 from diptych.training.run import Run
 from diptych.training.watch import Watch
+
+Made = Callable[[str], Path]
+"""Gives the run folder of a system."""
 
 SMALL: dict[str, dict[str, Any]] = {
     "pix2pix": {"width": 4, "discriminator_width": 4, "discriminator_layers": 1},

@@ -37,8 +37,7 @@ class Card:
 
 def write_cards(cards: list[Card]) -> str:
     """The text of ``card.json``."""
-    entries = [asdict(card) | {"source": card.source.as_dict(), "target": card.target.as_dict()} for card in cards]
-    return json.dumps({"diptych": FORMAT, "translators": entries}, indent=2) + "\n"
+    return json.dumps({"diptych": FORMAT, "translators": [entry_of(card) for card in cards]}, indent=2) + "\n"
 
 
 def read_cards(path: Path) -> dict[str, Card]:
@@ -58,6 +57,27 @@ def read_cards(path: Path) -> dict[str, Card]:
         raise DiptychError(
             f"{path} is no card that this version can read ({type(problem).__name__}: {problem})."
         ) from None
+
+
+def read_card(entry: Mapping[str, Any], place: Path) -> Card:
+    """The card that an exported file carries.
+
+    Raises:
+        DiptychError: when this version cannot read it.
+    """
+    try:
+        return card_of(entry)
+    except (ValueError, KeyError, TypeError) as problem:
+        raise DiptychError(f"the card in {place} is none that this version can read ({problem}).") from None
+
+
+def write_card(card: Card) -> str:
+    """The text that an exported file carries."""
+    return json.dumps(entry_of(card))
+
+
+def entry_of(card: Card) -> dict[str, Any]:
+    return asdict(card) | {"source": card.source.as_dict(), "target": card.target.as_dict()}
 
 
 def card_of(entry: Mapping[str, Any]) -> Card:

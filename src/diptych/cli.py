@@ -25,6 +25,8 @@ COMMANDS = {
     "evaluate": ("diptych.commands.evaluate:evaluate", "Judge a run, or a folder of outputs, in numbers and pictures."),
     "compare": ("diptych.commands.compare:compare", "Judge runs on the same pictures, side by side."),
     "ablate": ("diptych.commands.ablate:ablate", "Repeat a table of the pix2pix paper on your data."),
+    "export": ("diptych.commands.export:export", "Hand a run on: model folder, ONNX, torch.export program, web page."),
+    "serve": ("diptych.commands.serve:serve", "Serve translators over HTTP, with a page to draw on."),
     "report": ("diptych.commands.report:report", "Write a run as one HTML file that opens anywhere."),
     "recipes": ("diptych.commands.recipes:app", "List the recipes that come with diptych, or show one."),
     "import": ("diptych.commands.import_:import_", "Take over weights that another project published."),

@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn import functional
 
-from diptych import checkpoints
-from diptych.card import Card, read_cards
+from diptych import checkpoints, tiles
+from diptych.card import Card, read_card, read_cards
 from diptych.devices import choose
+from diptych.engines import CARD, PROCESSING, Eager, Engine, OnnxRuntime, OpenVino, read_metadata
 from diptych.errors import DiptychError, UsageError
 from diptych.formats import from_array, from_pillow, to_pillow
 from diptych.images import Images, Stored
 from diptych.networks import NETWORKS
-from diptych.networks.blocks import channels_last
+from diptych.networks.noise import seeded
 from diptych.resampling import resize
 from diptych.tables import closest
 
@@ -27,17 +27,27 @@ Style = int | Stored | Mapping[str, int] | None
 class Translator:
     """A network with its card; load one with ``Translator.load("runs/facades")``."""
 
-    def __init__(self, network: nn.Module, card: Card, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        network: nn.Module | Engine,
+        card: Card,
+        device: torch.device | str = "cpu",
+        plain: Eager | None = None,
+    ) -> None:
+        """``plain`` does what a faster engine cannot: styles of choice, and pictures in tiles."""
         self.card = card
-        self.device = torch.device(device)
-        self.network = channels_last(network.eval(), self.device)
+        self.engine: Engine = Eager(network, torch.device(device)) if isinstance(network, nn.Module) else network
+        self.plain = self.engine if isinstance(self.engine, Eager) else plain
+        self.tile: int | None = None
+        """Side of the tiles of large pictures; None chooses by the memory that is free, 0 takes all pictures whole."""
+        self.tell: tiles.Tell = tiles.quiet
 
     @classmethod
     def load(cls, place: str | Path, way: str = "", checkpoint: str = "latest", device: str = "cpu") -> "Translator":
-        """Load from a run folder or a model folder.
+        """Load from a run folder, a model folder, or an ONNX file that diptych wrote.
 
         Args:
-            place: the folder.
+            place: the folder or the file.
             way: "a-to-b" or "b-to-a" where the run has both; empty = its first.
             checkpoint: of a run: "latest", "best" or a step such as "8000".
             device: where to run: "cpu", "cuda", "cuda:1", or "auto".
@@ -47,6 +57,8 @@ class Translator:
         """
         chosen = choose(device, "the device")
         folder = Path(place)
+        if folder.suffix == ".onnx":
+            return cls.of_onnx(folder)
         if not folder.is_dir():
             raise DiptychError(f"{folder} is no folder; name a run (such as runs/facades) or a model folder.")
         cards = read_cards(folder / "card.json")
@@ -67,6 +79,14 @@ class Translator:
                 f"the weights in {folder} are not those of its card: {str(problem).splitlines()[0]}"
             ) from None
         return cls(network, card, chosen)
+
+    @classmethod
+    def of_onnx(cls, place: Path, engine: str = "onnx") -> "Translator":
+        """From an exported file, under the engine "onnx" or "openvino"."""
+        told = read_metadata(place)
+        if engine == "onnx" or told[PROCESSING] == "inside":
+            return cls(OnnxRuntime(place), read_card(told[CARD], place))
+        return cls(OpenVino(place), read_card(told[CARD], place))
 
     @overload
     def __call__(
@@ -124,12 +144,17 @@ class Translator:
             raise UsageError(f"the seed is {seed}; it must lie between 0 and {2**63 - 1}.")
         height, width = pictures[0].shape[:2]
         seen = [self.sized(picture, *size) for picture in pictures] if size else list(pictures)
-        tensors = torch.stack([self.card.source.to_tensor(picture) for picture in seen])
-        result = self.batch(tensors, seed=seed, style=style)
-        target = self.card.target
-        stored = [target.to_stored(one, source=picture) for one, picture in zip(result, seen, strict=True)]
+        stored = self.through(seen, seed, style)
         scale = self.card.scale
         return [resize(one, height * scale, width * scale) for one in stored] if size else stored
+
+    def through(self, seen: list[Stored], seed: int | None, style: Style) -> list[Stored]:
+        target = self.card.target
+        if isinstance(self.engine, OnnxRuntime) and self.engine.processing == "inside":
+            return list(self.engine.arrays(np.stack(seen), self.card.seed if seed is None else seed))
+        tensors = torch.stack([self.card.source.to_tensor(picture) for picture in seen])
+        result = self.batch(tensors, seed=seed, style=style)
+        return [target.to_stored(one, source=picture) for one, picture in zip(result, seen, strict=True)]
 
     def sized(self, picture: Stored, height: int, width: int) -> Stored:
         return resize(picture, height, width, "nearest" if self.card.source.colour == "labels" else "bicubic")
@@ -145,25 +170,54 @@ class Translator:
                 else f"the picture has {picture.shape[2]} channels, and this translator takes {wanted}."
             )
 
-    @torch.inference_mode()
     def batch(self, source: Images, *, seed: int | None = None, style: Style = None) -> Images:
         """(batch, channels, height, width) in [-1, 1] to the same of the target; any height and width."""
         height, width = source.shape[-2:]
-        padded = pad(source, self.card.multiple).to(self.device, memory_format=torch.channels_last)
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            drawn = style if isinstance(style, int) else seed
-            torch.manual_seed(self.card.seed if drawn is None else drawn)
-            result: Tensor = self.network(padded) if style is None else self.network(padded, self.styled(padded, style))
+        padded = pad(source, self.card.multiple)
+        drawn = style if isinstance(style, int) else seed
+        number = self.card.seed if drawn is None else drawn
+        tile = self.tile_for(padded)
+        if tile:
+            result = self.tiled(padded, number, tile, style)
+        else:
+            result = self.engine(padded, number) if style is None else self.in_style(padded, number, style)
         scale = self.card.scale
-        return result[..., : height * scale, : width * scale].float().cpu()
+        return result[..., : height * scale, : width * scale]
 
-    def styled(self, source: Tensor, style: "int | Stored | Mapping[str, int]") -> Tensor | None:
-        """What the network takes for a style; None where it draws one itself, by the seed that was set.
+    def in_style(self, source: Images, seed: int, style: "int | Stored | Mapping[str, int]") -> Images:
+        """As the engine does it, in a style of choice, which takes the network itself."""
+        if self.plain is None:
+            raise UsageError("an exported file draws its style by the seed; choose one with a run or a model folder.")
+        with torch.inference_mode(), seeded(seed):
+            chosen = self.styled(self.plain.network, source.to(self.plain.device), style)
+        return self.plain(source, seed, chosen)
+
+    def tile_for(self, padded: Images) -> int:
+        """The side of the tiles in which a picture is to be translated; 0 = whole."""
+        if self.plain is None or self.tile == 0:
+            return 0
+        if self.tile is not None:
+            return self.tile if max(padded.shape[2:]) > self.tile else 0
+        if getattr(self.plain.network, "has_style", False):
+            return 0
+        return tiles.tile_for(self.plain.network, padded, self.card.multiple)
+
+    def tiled(self, padded: Images, seed: int, tile: int, style: Style) -> Images:
+        assert self.plain is not None
+        if style is not None or getattr(self.plain.network, "has_style", False):
+            raise UsageError("a style belongs to the whole picture; leave --tile away, or give a smaller --size.")
+        card, network = self.card, self.plain.network
+        parts = [
+            tiles.translate(network, one[None], seed, tile, card.multiple, card.scale, tell=self.tell) for one in padded
+        ]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def styled(self, network: Any, source: Tensor, style: "int | Stored | Mapping[str, int]") -> Tensor | None:
+        """What the network takes for a style; None where it draws one itself, by the seed.
 
         Raises:
             UsageError: when the network has no style, or none by class.
         """
-        network: Any = self.network
         if not getattr(network, "has_style", False):
             raise UsageError(
                 "this translator has no style to choose; train pix2pixHD with options.features=3 or SPADE with options.style=256."
@@ -171,7 +225,7 @@ class Translator:
         if isinstance(style, int):
             return None
         if not isinstance(style, Mapping):
-            picture = self.card.target.to_tensor(style)[None].to(self.device)
+            picture = self.card.target.to_tensor(style)[None].to(source.device)
             found: Tensor = network.style_of(source, picture)
             return found
         if not hasattr(network, "styles"):
@@ -191,15 +245,19 @@ class Translator:
         raise UsageError(f'there is no class "{name}"{closest(name, kind.names)}; choose from {known}.')
 
 
-def pad(images: Images, multiple: int) -> Images:
+def pad(images: Tensor, multiple: int) -> Tensor:
     """Grow to the right and below, by reflection as far as the picture reaches, until ``multiple`` divides both sides."""
-    if not images.is_floating_point():  # class numbers
-        return pad(images.float(), multiple).to(images.dtype)
     height, width = images.shape[-2:]
-    below, right = -height % multiple, -width % multiple
-    mirrored = functional.pad(images, (0, min(right, width - 1), 0, min(below, height - 1)), mode="reflect")
-    rest = (right - min(right, width - 1), below - min(below, height - 1))
-    return functional.pad(mirrored, (0, rest[0], 0, rest[1]), mode="replicate") if any(rest) else mirrored
+    if height % multiple == 0 and width % multiple == 0:
+        return images
+    rows, columns = (reflected(size, multiple, images.device) for size in (height, width))
+    return images.index_select(-2, rows).index_select(-1, columns)
+
+
+def reflected(size: int, multiple: int, device: torch.device) -> Tensor:
+    """Which of ``size`` rows stands where in a picture that was padded."""
+    places = torch.arange((size + multiple - 1) // multiple * multiple, device=device)
+    return torch.where(places < size, places, (2 * (size - 1) - places).clamp(min=0))
 
 
 def weights_path(folder: Path, checkpoint: str) -> Path:

@@ -1,0 +1,64 @@
+"""``diptych export``."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def export(
+    run: Path,
+    *,
+    to: str,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    way: str = "",
+    checkpoint: str = "latest",
+    precision: str = "",
+    processing: str = "outside",
+    noise: bool = True,
+    data: str = "",
+    licence: str = "",
+    attribution: str = "",
+    runtime: Path | None = None,
+) -> int:
+    """Hand a run on: as a model folder, an ONNX file, a torch.export program, or a web page that needs no server.
+
+    Example: diptych export runs/facades --to onnx --out facades.onnx
+
+    What is written is run and compared with the network that it comes from; the worst difference is printed.
+
+    Parameters
+    ----------
+    run
+        A run folder or a model folder.
+    to
+        model: card, weights and README. onnx: one file, of any batch, height and width. pt2: a torch.export program, which
+        needs torch alone. web: a folder for any web host, the page with the network inside.
+    out
+        The folder or the file to make.
+    way
+        a-to-b or b-to-a, for a run that can do both.
+    checkpoint
+        latest, best, or a step such as 8000.
+    precision
+        float32, float16 (weights of half the size), bfloat16 (model folders), or int8 (calibrated on the training pictures).
+    processing
+        Of ONNX files: outside takes and gives values in [-1, 1]; inside takes and gives the pixels of pictures of any size.
+    noise
+        Of networks with dropout at test time or styles: take a seed. --no-noise leaves the noise out.
+    data
+        A folder of examples, for a model folder or where the run's own data are gone.
+    licence
+        Of the training data, for the card; by default what the data set says.
+    attribution
+        Sentences on whose pictures were trained on; by default what the data set says.
+    runtime
+        Folder of onnxruntime-web, where it did not come with diptych.
+    """
+    from diptych.exporting.export import Order
+    from diptych.exporting.export import export as carry_out
+
+    order = Order(run, to, out, way, checkpoint, precision, processing, noise, data, licence, attribution, runtime)
+    for sentence in carry_out(order):
+        print(sentence)
+    return 0

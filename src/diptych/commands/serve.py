@@ -1,0 +1,107 @@
+"""``diptych serve``."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from diptych.errors import DiptychError, UsageError
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def serve(
+    *runs: Path,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    checkpoint: str = "latest",
+    engine: str = "auto",
+    device: str = "cpu",
+    batch: int = 8,
+    queue: int = 32,
+    max_megabytes: float = 20.0,
+    max_pixels: int = 16_000_000,
+    token: Annotated[str, Parameter(env_var="DIPTYCH_TOKEN")] = "",
+    cors: tuple[str, ...] = (),
+    browser: bool = True,
+) -> int:
+    """Serve translators over HTTP, with a page to draw on.
+
+    Example: diptych serve runs/openmoji runs/facades
+
+    Parameters
+    ----------
+    runs
+        Run folders, model folders or ONNX files.
+    host
+        127.0.0.1 serves this machine alone; 0.0.0.0 every machine that can reach it.
+    port
+        Of the address; 0 takes a free one.
+    checkpoint
+        latest, best, or a step such as 8000.
+    engine
+        auto takes the fastest that is installed: openvino, onnx or torch.
+    device
+        Where to run: cpu, cuda, cuda:1.
+    batch
+        Pictures of equal size that are translated at once.
+    queue
+        Pictures that may wait; past it, clients are told to come again.
+    max_megabytes
+        Of a request.
+    max_pixels
+        Of a picture.
+    token
+        Whoever asks must know it; better given in the environment as DIPTYCH_TOKEN.
+    cors
+        Origins of other web pages that may ask, such as https://example.org.
+    browser
+        Let the page translate in the browser too. --no-browser keeps the networks here.
+    """
+    from diptych.engines import needed
+
+    if not runs:
+        raise UsageError("name at least one run or model folder to serve.")
+    if min(batch, queue, max_pixels) < 1 or max_megabytes <= 0 or not 0 <= port < 65536:
+        raise UsageError("--batch, --queue, --max-pixels and --max-megabytes must be positive, and --port below 65536.")
+    with needed("fastapi", "diptych serve"):
+        import fastapi  # noqa: F401  (to say so before anything is loaded)
+        import uvicorn  # noqa: F401
+    from diptych.exporting.offers import offers_of
+    from diptych.serving.limits import Limits
+    from diptych.serving.running import run as run_server
+    from diptych.serving.server import Service, create
+
+    port = free(host, port)
+    print("Preparing (the first time a network is exported, which takes some seconds) ...", flush=True)
+    offers, told = offers_of(runs, checkpoint, device, engine, browser)
+    print("\n".join(told))
+    limits = Limits(bytes=int(max_megabytes * 2**20), pixels=max_pixels, batch=batch, queue=queue)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"Serving on http://{shown}:{port} (Ctrl-C stops).", flush=True)
+    if host not in LOOPBACK and not token:
+        print(
+            "Whoever reaches this address may translate; a token keeps strangers out (DIPTYCH_TOKEN=...).", flush=True
+        )
+    run_server(create(Service(offers, limits, token, cors, browser)), host, port, limits)
+    return 0
+
+
+def free(host: str, port: int) -> int:
+    """The port, or a free one for 0.
+
+    Raises:
+        DiptychError: when it is taken or may not be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        if os.name == "posix":  # so that a port of a service that has just stopped counts as free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as problem:
+            why = problem.strerror or problem
+            raise DiptychError(f"{host}:{port} cannot be served on ({why}); choose another --port or --host.") from None
+        return int(probe.getsockname()[1])

@@ -1,0 +1,173 @@
+"""A run becomes something to hand on: one order, one artefact, checked against the network that it comes from."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from diptych.engines import Eager
+from diptych.errors import DiptychError, UsageError
+from diptych.exporting import checks, models, onnx_files, programs, web
+from diptych.exporting.samples import Sample, at_hand, samples
+from diptych.exporting.traced import Outside, noisy, traceable
+from diptych.serving.listing import Offer, drawing, name_for
+from diptych.translator import Translator, pad
+
+FORMS = {
+    "model": "a folder",
+    "onnx": "a file such as translator.onnx",
+    "pt2": "a file such as translator.pt2",
+    "web": "a folder",
+}
+PRECISIONS = {
+    "model": ("float32", "float16", "bfloat16"),
+    "onnx": ("float32", "float16", "int8"),
+    "pt2": ("float32",),
+    "web": ("float16", "float32", "int8"),
+}
+"""By form; the first is meant where none is named."""
+CALIBRATION = 32
+"""Training pictures that int8 measures its ranges on."""
+COMPARED = 10
+EXAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be made of which run."""
+
+    run: Path
+    to: str
+    out: Path
+    way: str = ""
+    checkpoint: str = "latest"
+    precision: str = ""
+    processing: str = "outside"
+    noise: bool = True
+    data: str = ""
+    licence: str = ""
+    attribution: str = ""
+    runtime: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.to not in FORMS:
+            raise UsageError(f'--to is "{self.to}"; choose from {", ".join(FORMS)}.')
+        if not self.precision:
+            object.__setattr__(self, "precision", PRECISIONS[self.to][0])
+        if self.precision not in PRECISIONS[self.to]:
+            raise UsageError(f"{self.to} knows the precisions {', '.join(PRECISIONS[self.to])}, not {self.precision}.")
+        if self.processing not in ("inside", "outside"):
+            raise UsageError(f'--processing is "{self.processing}"; choose inside or outside.')
+        if self.processing == "inside" and self.to != "onnx":
+            raise UsageError("--processing inside is for --to onnx; the others leave it outside.")
+        if self.precision == "int8" and self.processing == "inside":
+            raise UsageError("int8 is calibrated on the network alone; leave --processing inside away.")
+
+
+def export(order: Order) -> list[str]:
+    """Carry out an order; what is to be told of it, in sentences.
+
+    Raises:
+        DiptychError: when it cannot be made, or does not compute what its network does; nothing is left then.
+    """
+    if FORMS[order.to] == "a folder" and order.out.exists() and (not order.out.is_dir() or any(order.out.iterdir())):
+        raise DiptychError(f"{order.out} exists and is not empty; give another --out.")
+    if FORMS[order.to] != "a folder" and (order.out.exists() or order.out.suffix != f".{order.to}"):
+        raise UsageError(f"--out is {order.out}; name {FORMS[order.to]} that is not there yet.")
+    translator = Translator.load(order.run, order.way, order.checkpoint)
+    if not isinstance(translator.engine, Eager):
+        raise UsageError(f"{order.run} is exported already; name the run or the model folder that it came from.")
+    real, why = at_hand(order.run, translator, order.data, "held-out", max(COMPARED, EXAMPLES))
+    told = [f"Compared with random pictures only: {why}"] if why else []
+    make = {"model": model, "onnx": onnx, "pt2": program, "web": page}[order.to]
+    return make(order, translator, real) + told
+
+
+def model(order: Order, translator: Translator, real: list[Sample]) -> list[str]:
+    terms = models.terms_for(order.run, order.licence, order.attribution)
+    models.write_model(translator, order.run, order.out, order.checkpoint, order.precision, terms)
+    found = checks.compare(translator, Translator.load(order.out), real)
+    if order.precision == "float32":
+        checks.refuse(found, 0.0, str(order.out))
+    return [f"{order.out}: card.json, weights.safetensors ({order.precision}), README.md; {found.words()}"]
+
+
+def onnx(order: Order, translator: Translator, real: list[Sample]) -> list[str]:
+    inputs = calibration(order, translator) if order.precision == "int8" else []
+    onnx_files.write(translator, order.out, order.processing, order.noise, order.precision, inputs)
+    words = checked(order, translator, order.out, real)
+    size = order.out.stat().st_size / 2**20
+    return [f"{order.out}: {size:.1f} MiB, {order.precision}, processing {order.processing}; {words}"]
+
+
+def checked(order: Order, translator: Translator, place: Path, real: list[Sample]) -> str:
+    """What the comparison of an ONNX file says; a float32 file that is off does not stay."""
+    exported = Translator.load(place)
+    beside = translator if order.noise or not noisy(network_of(translator)) else noiseless(translator)
+    found = checks.compare(beside, exported, real)
+    if order.precision == "float32":
+        try:
+            checks.refuse(found, checks.tolerance(exported), str(place))
+        except DiptychError:
+            place.unlink()
+            raise
+    return found.words()
+
+
+def network_of(translator: Translator) -> nn.Module:
+    assert isinstance(translator.engine, Eager)
+    return translator.engine.network
+
+
+def noiseless(translator: Translator) -> Translator:
+    """With the dropout off, as the file has it."""
+    inner = traceable(translator, "outside", noise=False)
+    assert isinstance(inner, Outside)
+    return Translator(inner, translator.card)
+
+
+def program(order: Order, translator: Translator, real: list[Sample]) -> list[str]:
+    programs.write(translator, order.out, order.noise)
+    beside = translator if order.noise or not noisy(network_of(translator)) else noiseless(translator)
+    found = checks.compare(beside, programs.runner(order.out, translator), real)
+    try:
+        checks.refuse(found, checks.TOLERANCE, str(order.out))
+    except DiptychError:
+        order.out.unlink()
+        raise
+    return [f"{order.out}: a torch.export program, {order.out.stat().st_size / 2**20:.1f} MiB; {found.words()}"]
+
+
+def page(order: Order, translator: Translator, real: list[Sample]) -> list[str]:
+    terms = models.terms_for(order.run, order.licence, order.attribution)
+    kind = translator.card.source
+    offer = Offer(
+        name_for(order.run, order.way, ()),
+        translator,
+        order.noise and noisy(network_of(translator)),
+        terms.licence,
+        terms.attribution,
+        [drawing(kind, kind.to_stored(sample.source[0])) for sample in real[:EXAMPLES]],
+    )
+    with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
+        file = Path(folder) / "model.onnx"
+        inputs = calibration(order, translator) if order.precision == "int8" else []
+        onnx_files.write(translator, file, "outside", order.noise, order.precision, inputs)
+        words = checked(order, translator, file, real)
+        size = web.write(offer, file, order.out, order.runtime, order.precision)
+        network = file.stat().st_size
+    return [
+        f"{order.out}: a page of {size / 2**20:.1f} MiB, {network / 2**20:.1f} of them the network ({order.precision}); {words}",
+        f"Look at it with: python3 -m http.server --directory {order.out}",
+    ]
+
+
+def calibration(order: Order, translator: Translator) -> list[np.ndarray]:
+    """Training pictures as the network takes them."""
+    try:
+        found = samples(order.run, translator, order.data, "train", CALIBRATION)
+    except DiptychError as problem:
+        raise DiptychError(f"int8 is calibrated on training pictures, and they are not at hand: {problem}") from None
+    return [pad(sample.source, translator.card.multiple).numpy() for sample in found]

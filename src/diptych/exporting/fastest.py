@@ -1,0 +1,68 @@
+"""The engine that a command asks for: a run's network exported once into the cache, compared, and used from there."""
+
+import hashlib
+from pathlib import Path
+
+from diptych.card import write_card
+from diptych.checkpoints import checksum
+from diptych.data.catalog import cache_folder
+from diptych.engines import Eager, chosen_engine
+from diptych.errors import DiptychError
+from diptych.exporting import checks, onnx_files
+from diptych.translator import Translator
+
+FORMAT = 1
+"""Counts up when what is exported changes."""
+KEPT = 12
+"""Exported files in the cache; the oldest go first."""
+
+
+def faster(translator: Translator, engine: str, precision: str = "float32") -> tuple[Translator, str]:
+    """The translator under that engine, and a sentence that says which it came to.
+
+    Args:
+        translator: loaded from a run or a model folder; one that was loaded from a file stays as it is.
+        engine: "auto", "torch", "onnx" or "openvino".
+
+    Raises:
+        UsageError: for an unknown engine.
+        DiptychError: when the named one cannot be used; "auto" takes the next.
+    """
+    eager = translator.engine
+    if not isinstance(eager, Eager):
+        return translator, f"Engine: {eager.name}, {eager.precision}, from the file."
+    name = chosen_engine(engine, eager.device)
+    if name == "torch":
+        return translator, "Engine: torch."
+    reasons = []
+    for candidate in dict.fromkeys((name, "onnx") if engine == "auto" else (name,)):
+        try:
+            found = Translator.of_onnx(cached(translator, precision), candidate)
+            off = checks.compare(translator, found, []).worst
+            if off <= checks.TOLERANCE:
+                found = Translator(found.engine, found.card, plain=eager)
+                return found, f"Engine: {candidate}, within {off:.0e} of torch (values in [-1, 1])."
+            reasons.append(f"{candidate} is off by {off:.0e}")
+        except DiptychError as problem:
+            reasons.append(str(problem))
+    if engine == "auto":
+        return translator, f"Engine: torch ({'; '.join(reasons)})."
+    raise DiptychError(f"the engine {engine} cannot be used here: {'; '.join(reasons)}; take --engine torch.")
+
+
+def cached(translator: Translator, precision: str) -> Path:
+    """The exported file of these weights; written where there is none yet.
+
+    Raises:
+        DiptychError: when it cannot be exported or written.
+    """
+    assert isinstance(translator.engine, Eager)
+    state = {name: tensor.cpu().contiguous() for name, tensor in translator.engine.network.state_dict().items()}
+    words = f"{FORMAT} {precision} {write_card(translator.card)} {checksum(state, '')}"
+    folder = cache_folder().parent / "engines"
+    place = folder / f"{hashlib.sha256(words.encode()).hexdigest()[:24]}.onnx"
+    if not place.is_file():
+        onnx_files.write(translator, place, precision=precision)
+        for old in sorted(folder.glob("*.onnx"), key=lambda file: file.stat().st_mtime)[:-KEPT]:
+            old.unlink(missing_ok=True)
+    return place

@@ -1,0 +1,68 @@
+"""From runs that a command names to what the service offers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from diptych.engines import Eager, session_of
+from diptych.errors import DiptychError
+from diptych.exporting.export import EXAMPLES
+from diptych.exporting.fastest import cached, faster
+from diptych.exporting.models import terms_for
+from diptych.exporting.samples import Sample, at_hand
+from diptych.exporting.traced import noisy
+from diptych.serving.listing import Offer, drawing, in_browser, name_for
+from diptych.serving.parts import Parts, cut
+from diptych.translator import Translator
+
+
+def offers_of(
+    places: Sequence[Path], checkpoint: str, device: str, engine: str, browser: bool
+) -> tuple[list[Offer], list[str]]:
+    """One for each run, model folder or ONNX file, and what is to be said of each.
+
+    Raises:
+        DiptychError: when one cannot be loaded.
+    """
+    offers: list[Offer] = []
+    told = []
+    for place in places:
+        plain = Translator.load(place, checkpoint=checkpoint, device=device)
+        name = name_for(place, "", [offer.name for offer in offers])
+        found, words = faster(plain, engine)
+        examples = examples_of(place, plain)
+        parts, why = network_for_browser(plain, name) if browser else (None, "")
+        terms = terms_for(place, "", "") if place.is_dir() else None
+        facts = plain.card.provenance
+        offers.append(
+            Offer(
+                name,
+                found,
+                noise_of(plain, place),
+                str(terms.licence if terms and terms.licence else facts.get("licence of the data", "")),
+                str(terms.attribution if terms and terms.attribution else facts.get("attribution", "")),
+                [drawing(plain.card.source, plain.card.source.to_stored(one.source[0])) for one in examples],
+                parts,
+            )
+        )
+        told.append(f"{name}: {place}. {words}{why}")
+    return offers, told
+
+
+def noise_of(translator: Translator, place: Path) -> bool:
+    if isinstance(translator.engine, Eager):
+        return noisy(translator.engine.network)
+    return len(session_of(place).get_inputs()) > 1
+
+
+def examples_of(place: Path, translator: Translator) -> list[Sample]:
+    """Held-out pictures of the run's own data, where they are at hand."""
+    return at_hand(place, translator, "", "held-out", EXAMPLES)[0] if (place / "recipe.toml").is_file() else []
+
+
+def network_for_browser(translator: Translator, name: str) -> tuple[Parts | None, str]:
+    if not isinstance(translator.engine, Eager) or not in_browser(translator.card):
+        return None, ""
+    try:
+        return cut(cached(translator, "float16"), name, "float16"), ""
+    except DiptychError as problem:
+        return None, f" Not in the browser: {problem}"

@@ -1,0 +1,52 @@
+"""torch.export programs: one file that torch alone can load, without diptych."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from diptych.card import write_card
+from diptych.exporting.checks import SEED, Run
+from diptych.exporting.traced import program
+from diptych.files import written_beside
+from diptych.networks.noise import folded
+from diptych.translator import Translator, pad
+
+CARD = "card.json"
+
+
+def write(translator: Translator, place: Path, noise: bool) -> None:
+    """Write (source[, seed]) -> target, as ``onnx_files`` has it outside of the processing, with the card beside it.
+
+    Raises:
+        DiptychError: when the network cannot be traced or the place cannot be written.
+    """
+    exported = program(translator, "outside", noise)
+    for node in exported.graph.nodes:
+        node.meta.pop("stack_trace", None)  # places of this machine
+    # Tracing takes sizes for 2 or more and guards against 1, where the same operations hold (checked by ``compare``).
+    exported._guards_code = []
+    file = io.BytesIO()  # into a path, it would store the path's name
+    torch.export.save(exported, file, extra_files={CARD: write_card(translator.card)})
+    with written_beside(place) as beside:
+        beside.write_bytes(file.getbuffer())
+
+
+def runner(place: Path, translator: Translator) -> Run:
+    """What the file computes, padded and cropped as the translator does."""
+    file = torch.export.load(place)
+    loaded: Any = file.module()
+    card = translator.card
+
+    def run(source: Tensor) -> Tensor:
+        padded = pad(source, card.multiple)
+        told = (torch.tensor(folded(SEED), dtype=torch.int32),) if takes_seed else ()
+        with torch.inference_mode():
+            found: Tensor = loaded(padded, *told)
+        height, width = source.shape[-2:]
+        return found[..., : height * card.scale, : width * card.scale]
+
+    takes_seed = len(file.graph_signature.user_inputs) > 1
+    return run

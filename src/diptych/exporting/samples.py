@@ -1,0 +1,54 @@
+"""Real pictures of a run's own data, to compare and to calibrate with, and to show on a page."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from diptych.data import DataSettings, open_dataset
+from diptych.data.layouts import discover
+from diptych.errors import DiptychError
+from diptych.judging.subjects import settings_of, spread
+from diptych.translator import Translator
+
+
+class Sample(NamedTuple):
+    """What is translated, and what it should become; (1, channels, H, W) each."""
+
+    source: Tensor
+    target: Tensor | None
+
+
+def held_out(settings: DataSettings) -> str:
+    """The split that training never sees."""
+    splits = discover(settings).splits
+    return next((split for split in ("test", "val") if splits.get(split)), "train")
+
+
+def samples(place: Path, translator: Translator, data: str, split: str, count: int) -> list[Sample]:
+    """Up to ``count`` pictures spread over a split of the data that ``place`` was trained on, or of the folder ``data``.
+
+    Args:
+        split: "train", or "held-out".
+
+    Raises:
+        DiptychError: when the data are not at hand.
+    """
+    settings = settings_of(place, data, translator)
+    dataset = open_dataset(settings, held_out(settings) if split == "held-out" else split, train=False)
+    reverse = settings.task == "unpaired" and translator.card.way == "b-to-a"
+    found = []
+    for index in spread(len(dataset), count):
+        source, target = (tensor[None] for tensor in dataset.sample(index, np.random.default_rng(index)))
+        source, target = (target, source) if reverse else (source, target)
+        found.append(Sample(source, None if settings.task == "unpaired" else target))
+    return found
+
+
+def at_hand(place: Path, translator: Translator, data: str, split: str, count: int) -> tuple[list[Sample], str]:
+    """The same, or none and why."""
+    try:
+        return samples(place, translator, data, split, count), ""
+    except DiptychError as problem:
+        return [], str(problem)

@@ -1,0 +1,153 @@
+"""Networks as they are traced for export: sizes are symbols, and the seed of the noise is an input."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from diptych.card import Card
+from diptych.engines import Eager
+from diptych.errors import DiptychError
+from diptych.images import RANGES
+from diptych.networks.blocks import Dropout
+from diptych.networks.noise import seeded
+from diptych.translator import Translator, reflected
+
+
+class Outside(nn.Module):
+    """The network alone: in [-1, 1] (or class numbers), sides divisible by the card's ``multiple``."""
+
+    def __init__(self, network: nn.Module, noise: bool, seed: int) -> None:
+        super().__init__()
+        self.network = network
+        self.fixed = None if noise else seed
+
+    def forward(self, source: Tensor, seed: Tensor | None = None) -> Tensor:
+        with seeded(seed if self.fixed is None and seed is not None else self.fixed or 0):
+            result: Tensor = self.network(source)
+        return result
+
+
+class Inside(nn.Module):
+    """With pre- and post-processing: (batch, height, width, channels) as stored in a file, to the same of the target."""
+
+    def __init__(self, inner: Outside, card: Card) -> None:
+        super().__init__()
+        self.inner, self.card = inner, card
+
+    def forward(self, picture: Tensor, seed: Tensor | None = None) -> Tensor:
+        card = self.card
+        planes = picture.permute(0, 3, 1, 2)
+        height, width = planes.shape[2:]
+        if card.source.colour == "labels":
+            source = planes.int()
+        else:
+            low, high = card.source.range
+            source = ((planes.float() - low) * (2 / (high - low)) - 1).clamp(-1, 1)
+            if card.source.colour == "holed":
+                hole = torch.where(planes[:, 3:] == 0, 1.0, -1.0)
+                source = torch.cat([source[:, :3], hole], 1)
+        rows, columns = (reflected(size, card.multiple, picture.device) for size in (height, width))
+        padded = source.index_select(2, rows).index_select(3, columns)
+        result = self.inner(padded, seed)[:, :, : height * card.scale, : width * card.scale]
+        low, high = card.target.range
+        values = (result.clamp(-1, 1) + 1) / 2 * (high - low) + low
+        if card.target.depth != "float32":
+            values = values.round().clamp(0.0, RANGES[card.target.depth]).to(getattr(torch, card.target.depth))
+        stored: Tensor = values.permute(0, 2, 3, 1)
+        return stored
+
+
+def noisy(network: nn.Module) -> bool:
+    """Whether the seed changes what comes out."""
+    dropout = any(isinstance(part, Dropout) and part.at_test and part.probability > 0 for part in network.modules())
+    return dropout or bool(getattr(network, "has_style", False))
+
+
+def traceable(translator: Translator, processing: str, noise: bool) -> nn.Module:
+    """What is to be traced: a copy on the processor.
+
+    Raises:
+        DiptychError: for an engine other than torch, or Kinds whose processing stays outside.
+    """
+    if not isinstance(translator.engine, Eager):
+        raise DiptychError("an export starts from a run or a model folder, not from an exported file.")
+    card = translator.card
+    network = copy.deepcopy(translator.engine.network).cpu()
+    for tensor in [
+        *network.parameters(),
+        *network.buffers(),
+    ]:  # channels last would put guards on 1x1 maps into the trace
+        tensor.data = tensor.data.clone(memory_format=torch.contiguous_format)
+    if not noise:
+        for part in network.modules():
+            if isinstance(part, Dropout):
+                part.at_test = False
+    inner = Outside(network, noise and noisy(network), card.seed).eval()
+    if processing == "outside":
+        return inner
+    lab = {"lightness", "chroma"} & {card.source.colour, card.target.colour}
+    if lab:
+        raise DiptychError(
+            f"pictures of {' and '.join(sorted(lab))} are converted to and from CIE Lab outside of the network; "
+            f"export with --processing outside."
+        )
+    return Inside(inner, card).eval()
+
+
+def example(card: Card, processing: str, count: int = 2, repeats: tuple[int, int] = (2, 3)) -> Tensor:
+    """Random input; every symbolic size of an example must be at least 2."""
+    generator = torch.Generator().manual_seed(0)
+    grain = card.multiple * -(-32 // card.multiple)
+    height, width = (grain * repeat for repeat in repeats)
+    kind = card.source
+    if kind.colour == "labels":
+        shape = (count, kind.network_channels, height // 8, width // 8)
+        blocks = torch.randint(0, kind.classes, shape, generator=generator, dtype=torch.int32)
+        classes = blocks.repeat_interleave(8, 2).repeat_interleave(8, 3)
+        return classes.permute(0, 2, 3, 1).to(torch.uint16) if processing == "inside" else classes
+    tensor = torch.rand(count, kind.network_channels, height, width, generator=generator) * 2 - 1
+    if kind.colour == "holed":
+        tensor[:, 3] = torch.where(tensor[:, 3] > 0.5, 1.0, -1.0)
+    if processing == "outside":
+        return tensor
+    low, high = kind.range
+    values = ((tensor + 1) / 2 * (high - low) + low).permute(0, 2, 3, 1)
+    return values.round().to(getattr(torch, kind.depth)) if kind.depth != "float32" else values
+
+
+def program(translator: Translator, processing: str = "outside", noise: bool = True) -> ExportedProgram:
+    """The traced network, its batch, height and width symbols.
+
+    Raises:
+        DiptychError: when the network cannot be traced.
+    """
+    module = traceable(translator, processing, noise)
+    card = translator.card
+    source = example(card, processing)
+    inner: Any = module.inner if isinstance(module, Inside) else module
+    arguments = (source, torch.tensor(0, dtype=torch.int32)) if inner.fixed is None else (source,)
+    try:
+        return torch.export.export(
+            module,
+            arguments,
+            dynamic_shapes=shapes(card.multiple, processing, len(arguments)),
+            prefer_deferred_runtime_asserts_over_guards=processing == "inside",
+        )
+    except Exception as problem:  # torch.export throws many types of its own
+        words = " ".join(str(problem).split())[:300]
+        raise DiptychError(f"the network {card.network} cannot be exported as it is: {words}") from None
+
+
+def shapes(multiple: int, processing: str, count: int) -> tuple[Any, ...]:
+    """Which sizes are symbols."""
+    if processing == "inside":
+        # Sizes whose range may be narrowed: what is traced holds for small pictures too, which the check of the file shows.
+        sizes: dict[int, Any] = dict.fromkeys((0, 1, 2), Dim.DYNAMIC)
+    else:
+        rows, columns = Dim("rows"), Dim("columns")
+        sizes = {0: Dim("batch"), 2: multiple * rows, 3: multiple * columns} if multiple > 1 else {}
+        sizes = sizes or {0: Dim("batch"), 2: rows, 3: columns}
+    return (sizes, None)[:count]

@@ -1,0 +1,105 @@
+"""Requests become batches: pictures of equal size that come close together are translated at once, in a bounded queue."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from diptych.images import Stored
+from diptych.serving.limits import Limits
+from diptych.serving.problems import busy
+
+Translate = Callable[[Sequence[Stored], int | None], list[Stored]]
+Key = tuple[tuple[int, ...], int | None]
+
+
+@dataclass(eq=False)
+class Asked:
+    """A picture that waits."""
+
+    picture: Stored
+    seed: int | None
+    result: "asyncio.Future[Done]"
+
+    @property
+    def key(self) -> Key:
+        """Pictures of one key may share a batch: each comes out as it would alone."""
+        return self.picture.shape, self.seed
+
+
+@dataclass(frozen=True)
+class Done:
+    """A result, and what it took."""
+
+    picture: Stored
+    seconds: float
+    batch: int
+
+
+@dataclass
+class Batcher:
+    """The queue of one translator; ``work`` must run as a task of the same event loop."""
+
+    translate: Translate
+    limits: Limits
+    pool: Executor
+    waiting: deque[Asked] = field(default_factory=deque)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    mean_seconds: float = 0.1
+    """Of one picture, lately."""
+
+    async def ask(self, picture: Stored, seed: int | None) -> Done:
+        """The picture's translation.
+
+        Raises:
+            Problem: 503 when the queue is full, or it took too long.
+        """
+        if len(self.waiting) >= self.limits.queue:
+            raise busy(len(self.waiting) * self.mean_seconds)
+        asked = Asked(picture, seed, asyncio.get_running_loop().create_future())
+        self.waiting.append(asked)
+        self.came.set()
+        try:
+            return await asyncio.wait_for(asked.result, self.limits.seconds)
+        except TimeoutError:
+            raise busy(len(self.waiting) * self.mean_seconds) from None
+
+    async def work(self) -> None:
+        """Translate what comes, for ever."""
+        while True:
+            await self.came.wait()
+            await self.run(await self.gather())
+            if not self.waiting:
+                self.came.clear()
+
+    async def gather(self) -> list[Asked]:
+        """The first that waits and those like it, after a moment for others to come."""
+        if len(self.waiting) < self.limits.batch:
+            await asyncio.sleep(self.limits.gather_seconds)
+        first = next((asked for asked in self.waiting if not asked.result.done()), None)
+        chosen = [asked for asked in self.waiting if first and asked.key == first.key and not asked.result.done()]
+        chosen = chosen[: self.limits.batch]
+        taken = {id(asked) for asked in chosen}
+        self.waiting = deque(asked for asked in self.waiting if id(asked) not in taken and not asked.result.done())
+        return chosen
+
+    async def run(self, group: list[Asked]) -> None:
+        if not group:
+            return
+        began = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        try:
+            pictures = [asked.picture for asked in group]
+            results = await loop.run_in_executor(self.pool, self.translate, pictures, group[0].seed)
+        except Exception as problem:  # each of the group is told, and the queue goes on
+            for asked in group:
+                if not asked.result.done():
+                    asked.result.set_exception(problem)
+            return
+        seconds = time.perf_counter() - began
+        self.mean_seconds += 0.2 * (seconds / len(group) - self.mean_seconds)
+        for asked, result in zip(group, results, strict=True):
+            if not asked.result.done():  # its client may have gone
+                asked.result.set_result(Done(result, seconds, len(group)))

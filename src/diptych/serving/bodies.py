@@ -1,0 +1,77 @@
+"""A request's body, read within limits of bytes and time, raw or as a form."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
+
+from diptych.serving.limits import Limits
+from diptych.serving.problems import Problem
+
+FIELDS = ("picture", "instances")
+RAW = ("", "application/octet-stream")
+
+
+async def files_of(request: Request, limits: Limits) -> dict[str, bytes]:
+    """By field; a raw body is the picture.
+
+    Raises:
+        Problem: 408 when it comes too slowly, 413 when it is too long, 415 for another type, 422 for an unfit form.
+    """
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    form = kind == "multipart/form-data"
+    if not form and kind not in RAW and not kind.startswith("image/"):
+        raise Problem(415, f"a body of the type {kind[:60]} is not taken; send a picture's bytes, or a multipart form.")
+    try:
+        data = await asyncio.wait_for(body_of(request, limits), limits.upload_seconds)
+    except TimeoutError:
+        raise Problem(408, f"the body did not come within {limits.upload_seconds:.0f} s; send it faster.") from None
+    except ClientDisconnect:
+        raise Problem(400, "the connection was closed before the body was there.") from None
+    return await parsed(request, data, limits) if form else {"picture": data}
+
+
+async def body_of(request: Request, limits: Limits) -> bytes:
+    too_long = Problem(
+        413, f"the body is longer than {limits.bytes:,} bytes; send a smaller picture.", {"Connection": "close"}
+    )
+    stated = request.headers.get("content-length", "0")
+    if stated.isdecimal() and int(stated) > limits.bytes:
+        raise too_long
+    parts, length = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        length += len(part)
+        if length > limits.bytes:
+            raise too_long
+    return b"".join(parts)
+
+
+class InMemory(MultiPartParser):
+    """Never a file on the disk: the whole body is within limits already."""
+
+    spool_max_size = 2**62
+
+
+async def parsed(request: Request, data: bytes, limits: Limits) -> dict[str, bytes]:
+    async def once() -> AsyncGenerator[bytes, None]:
+        yield data
+
+    try:
+        form = await InMemory(request.headers, once(), max_files=4, max_fields=4, max_part_size=limits.bytes).parse()
+    except (MultiPartException, KeyError, ValueError) as problem:  # a missing boundary is a KeyError there
+        words = getattr(problem, "message", "") or "no boundary"
+        raise Problem(
+            422, f"the form cannot be read ({words}); send multipart/form-data with the field picture."
+        ) from None
+    found = {}
+    for field, value in form.multi_items():
+        if field not in FIELDS or not isinstance(value, UploadFile):
+            raise Problem(422, f"the form has a field that is not known; the files {' and '.join(FIELDS)} are.")
+        found[field] = await value.read()
+    if "picture" not in found:
+        raise Problem(422, "the form has no file called picture; add it.")
+    return found

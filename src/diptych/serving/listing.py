@@ -1,0 +1,107 @@
+"""What the page and the programs that call are told of a translator."""
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from diptych.card import Card
+from diptych.images import Kind, Stored
+from diptych.serving.parts import Parts
+from diptych.translator import Translator
+
+BROWSER_SOURCES = ("rgb", "grey", "labels", "holed")
+BROWSER_TARGETS = ("rgb", "grey")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A translator under the name by which it is asked for."""
+
+    name: str
+    translator: Translator
+    noise: bool = False
+    licence: str = ""
+    attribution: str = ""
+    examples: Sequence[bytes] = field(default_factory=tuple)
+    """Pictures to begin with, PNG as ``drawing`` makes them."""
+
+    browser: Parts | None = None
+    """The network for the browser."""
+
+    def entry(self, examples: Sequence[str], browser: dict[str, Any] | None) -> dict[str, Any]:
+        """As JSON; ``examples`` are addresses, ``browser`` says where the network for the browser is."""
+        card = self.translator.card
+        return {
+            "name": self.name,
+            "way": card.way,
+            "title": title(card, self.name),
+            "source": kind_entry(card.source),
+            "target": kind_entry(card.target),
+            "size": list(card.size),
+            "multiple": card.multiple,
+            "scale": card.scale,
+            "noise": self.noise,
+            "licence": self.licence,
+            "attribution": self.attribution,
+            "data": str(card.provenance.get("data", "")),
+            "network": card.network,
+            "system": str(card.provenance.get("system", "")),
+            "engine": self.translator.engine.name,
+            "precision": self.translator.engine.precision,
+            "examples": list(examples),
+            "browser": browser,
+        }
+
+
+def kind_entry(kind: Kind) -> dict[str, Any]:
+    """Of labels, colours for the classes whether the Kind states some or not."""
+    palette = kind.colours()[: kind.classes].tolist() if kind.colour == "labels" else []
+    names = [kind.class_name(number) for number in range(kind.classes)]
+    return {
+        "colour": kind.colour,
+        "depth": kind.depth,
+        "channels": kind.stored_channels,
+        "classes": kind.classes,
+        "names": names,
+        "palette": palette,
+        "background": list(kind.background),
+    }
+
+
+def drawing(kind: Kind, stored: Stored) -> bytes:
+    """A stored picture as the page loads it: 8-bit RGB, class maps in the palette's colours, holes transparent."""
+    seen = kind.preview(kind.to_tensor(stored))
+    if kind.colour == "holed":
+        seen = np.concatenate([seen, np.where(stored[..., 3:] == 0, 0, 255).astype(np.uint8)], axis=2)
+    file = io.BytesIO()
+    Image.fromarray(seen).save(file, "PNG")
+    return file.getvalue()
+
+
+def title(card: Card, name: str) -> str:
+    words = {"labels": "class maps", "rgb": "pictures", "grey": "grey pictures", "holed": "pictures with holes"}
+    source, target = (words.get(kind.colour, kind.colour) for kind in (card.source, card.target))
+    return f"{name}: {source} to {target}"
+
+
+def name_for(place: Path, way: str, taken: Sequence[str]) -> str:
+    """A name that is fit for an address and unlike the others: of the folder, with the way where it is not the first."""
+    stem = place.stem if place.suffix == ".onnx" else place.resolve().name
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{stem}-{way}" if way else stem).strip("-") or "translator"
+    found, number = plain, 2
+    while found in taken:
+        found, number = f"{plain}-{number}", number + 1
+    return found
+
+
+def in_browser(card: Card) -> bool:
+    """Whether the page itself can make what the network takes, and show what it gives."""
+    plain = card.source.depth == "uint8" and card.target.depth == "uint8" and not card.source.instances
+    whole = all(kind.range == (0.0, 255.0) for kind in (card.source, card.target) if kind.colour != "labels")
+    return plain and whole and card.source.colour in BROWSER_SOURCES and card.target.colour in BROWSER_TARGETS

@@ -1,0 +1,60 @@
+"""A network for the browser: an ONNX file in parts, with what the page must know of it."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diptych.engines import session_of
+
+PART = 8 * 2**20
+"""Bytes of a part: small enough for hosts that limit files, large enough not to be many."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """``entry`` is for the page; ``parts`` gives the bytes of each part by its name."""
+
+    entry: dict[str, Any]
+    parts: dict[str, Callable[[], bytes]]
+
+
+def cut(network: Path, name: str, precision: str) -> Parts:
+    """An ONNX file whose processing is outside, as models/NAME/model.onnx.000 and so on.
+
+    Raises:
+        DiptychError: when it is damaged.
+    """
+    session = session_of(network)
+    inputs = [one.name for one in session.get_inputs()]
+    size = network.stat().st_size
+    with open(network, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    starts = {f"model.onnx.{number:03}": start for number, start in enumerate(range(0, size, PART))}
+    entry = {
+        "parts": [{"url": f"models/{name}/{part}", "bytes": min(PART, size - start)} for part, start in starts.items()],
+        "bytes": size,
+        "sha256": digest,
+        "precision": precision,
+        "input": inputs[0],
+        "output": session.get_outputs()[0].name,
+        "seed": inputs[1] if len(inputs) > 1 else None,
+        "multiple": multiple_of(session),
+    }
+    return Parts(entry, {part: slice_of(network, start) for part, start in starts.items()})
+
+
+def slice_of(file: Path, start: int) -> Callable[[], bytes]:
+    def read() -> bytes:
+        with open(file, "rb") as opened:
+            opened.seek(start)
+            return opened.read(PART)
+
+    return read
+
+
+def multiple_of(session: Any) -> int:
+    """By which both sides must be divisible, as the input's shape says: "128*rows"."""
+    size = str(session.get_inputs()[0].shape[2])
+    return int(size.split("*")[0]) if "*" in size else 1

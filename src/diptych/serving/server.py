@@ -1,0 +1,223 @@
+"""The HTTP service: translators by name, a page to draw on, and what monitors ask. No path of a request reaches the disk."""
+
+import asyncio
+import contextlib
+import hmac
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from diptych.errors import DiptychError, out_of_memory, too_small
+from diptych.serving.batching import Batcher, Done
+from diptych.serving.bodies import files_of
+from diptych.serving.limits import Limits
+from diptych.serving.listing import Offer
+from diptych.serving.metrics import Metrics
+from diptych.serving.pages import Pages
+from diptych.serving.pictures import decoded, encoded, wanted_type, with_instances
+from diptych.serving.problems import Problem, answer, on_problem, responses
+from diptych.serving.requests import Watch
+from diptych.translator import Translator
+
+PICTURE: dict[str, Any] = {"type": "string", "format": "binary"}
+BODY = {
+    "required": True,
+    "description": "A picture: PNG, JPEG, WebP, BMP or TIFF.",
+    "content": {
+        "image/png": {"schema": PICTURE},
+        "image/jpeg": {"schema": PICTURE},
+        "image/webp": {"schema": PICTURE},
+        "image/tiff": {"schema": PICTURE},
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["picture"],
+                "properties": {"picture": PICTURE, "instances": PICTURE},
+            }
+        },
+    },
+}
+ANSWERS = {kind: {"schema": PICTURE} for kind in ("image/png", "image/jpeg", "image/webp", "image/tiff")}
+LARGEST_SIDE = 4096
+
+
+@dataclass
+class Service:
+    """All that a running service is."""
+
+    offers: Sequence[Offer]
+    limits: Limits = field(default_factory=Limits)
+    token: str = ""
+    origins: Sequence[str] = ()
+    browser: bool = True
+    """Whether the page may fetch the networks, to translate by itself."""
+
+    def __post_init__(self) -> None:
+        self.metrics = Metrics()
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="translate")  # torch has its own team of threads
+        self.pages = Pages(self.offers, self.browser)
+        self.by_name = {offer.name: offer for offer in self.offers}
+        self.batchers = {
+            offer.name: Batcher(partial(several, offer.translator), self.limits, self.pool) for offer in self.offers
+        }
+
+    @contextlib.asynccontextmanager
+    async def life(self, _: FastAPI) -> AsyncIterator[None]:
+        """Translate while the service lives; when it is asked to stop, what was accepted has been answered before."""
+        tasks = [asyncio.create_task(batcher.work()) for batcher in self.batchers.values()]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.pool.shutdown()
+
+    async def allowed(self, authorization: Annotated[str, Header(include_in_schema=False)] = "") -> None:
+        """Refuse whoever does not know the token, where there is one."""
+        if self.token and not hmac.compare_digest(authorization.encode(), f"Bearer {self.token}".encode()):
+            raise Problem(
+                401, "this service needs its token; send Authorization: Bearer TOKEN.", {"WWW-Authenticate": "Bearer"}
+            )
+
+    async def translate(self, name: str, request: Request, seed: int | None, accept: str) -> tuple[Done, bytes, str]:
+        """From a request to the bytes of an answer."""
+        offer = self.by_name.get(name)
+        if offer is None:
+            known = ", ".join(self.by_name)
+            raise Problem(404, f"there is no translator of that name; there is {known}.")
+        media_type = wanted_type(accept)
+        files = await files_of(request, self.limits)
+        kind = offer.translator.card.source
+        picture = await run_in_threadpool(decoded, files["picture"], kind, self.limits)
+        if kind.instances and picture.shape[2] == 1:
+            picture = await run_in_threadpool(with_instances, picture, files.get("instances"), self.limits)
+        try:
+            done = await self.batchers[name].ask(picture, seed)
+        except DiptychError as problem:
+            raise Problem(422, str(problem)) from None
+        except (MemoryError, RuntimeError) as problem:
+            raise explained(problem) from None
+        self.metrics.batches.labels(name).observe(done.batch)
+        self.metrics.translating.labels(name).observe(done.seconds)
+        self.metrics.pixels.labels(name).inc(picture.shape[0] * picture.shape[1])
+        return done, await run_in_threadpool(encoded, done.picture, media_type), media_type
+
+
+def several(translator: Translator, pictures: Sequence[Any], seed: int | None) -> list[Any]:
+    return translator.several(pictures, seed=seed)
+
+
+def explained(problem: BaseException) -> BaseException:
+    """What a network says of its input, as the client's problem where it is one."""
+    if out_of_memory(problem):
+        return Problem(413, "the picture is too large for this machine's memory; make it smaller.")
+    if too_small(problem):
+        return Problem(422, "the picture is too small for this translator; enlarge it.")
+    return problem
+
+
+def create(service: Service) -> FastAPI:
+    """The application."""
+    app = FastAPI(
+        title="diptych",
+        version=version("diptych"),
+        description="Turns pictures into their counterparts.",
+        lifespan=service.life,
+        docs_url=None,  # its page would come from another host
+        redoc_url=None,
+        exception_handlers={Problem: on_problem, HTTPException: on_http, RequestValidationError: on_invalid},
+    )
+    guarded = [Depends(service.allowed)]
+
+    @app.post(
+        "/translate/{name}",
+        dependencies=guarded,
+        response_class=Response,
+        openapi_extra={"requestBody": BODY},
+        responses={
+            200: {"description": "The counterpart.", "content": ANSWERS},
+            **responses(400, 401, 404, 406, 408, 413, 415, 422, 503),
+        },
+        summary="Translate a picture",
+    )
+    async def translate(
+        name: Annotated[str, FromPath(service)],
+        request: Request,
+        seed: Annotated[
+            int | None, Query(ge=0, lt=2**63, description="Of the noise; none: the translator's own.")
+        ] = None,
+        accept: Annotated[str, Header(description="The type of the answer.")] = "image/png",
+    ) -> Response:
+        done, data, media_type = await service.translate(name, request, seed, accept)
+        headers = {
+            "Server-Timing": f"translate;dur={done.seconds * 1000:.1f}",
+            "Cache-Control": "no-store",
+            "Vary": "Accept",
+        }
+        return Response(data, media_type=media_type, headers=headers)
+
+    @app.get("/translators", dependencies=guarded, responses=responses(401), summary="What can be asked for")
+    @app.get("/translators.json", dependencies=guarded, include_in_schema=False)
+    async def translators() -> dict[str, Any]:
+        return await run_in_threadpool(service.pages.listing)
+
+    @app.get("/health", summary="Whether it lives")
+    async def health() -> dict[str, Any]:
+        waiting = {name: len(batcher.waiting) for name, batcher in service.batchers.items()}
+        return {"status": "ok", "version": version("diptych"), "waiting": waiting}
+
+    @app.get("/metrics", response_class=Response, summary="For Prometheus")
+    async def metrics() -> Response:
+        for name, batcher in service.batchers.items():
+            service.metrics.waiting.labels(name).set(len(batcher.waiting))
+        return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    service.pages.mount(app, guarded)
+    if service.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(service.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["Server-Timing", "Retry-After"],
+        )
+    app.add_middleware(Watch, metrics=service.metrics, limits=service.limits)
+    return app
+
+
+def FromPath(service: Service) -> Any:  # noqa: N802  (as FastAPI's own Path)
+    """The name of a translator, with an example."""
+    from fastapi import Path
+
+    first = service.offers[0].name if service.offers else "facades"
+    return Path(description="Of a translator, as /translators lists it.", max_length=200, examples=[first])
+
+
+async def on_http(request: Request, problem: Exception) -> JSONResponse:
+    """Addresses and methods that are not served."""
+    assert isinstance(problem, HTTPException)
+    words = {
+        404: "there is nothing at this address; / is the page, /openapi.json says what there is.",
+        405: "this address does not take that method; /openapi.json says which it takes.",
+    }
+    return answer(
+        problem.status_code, words.get(problem.status_code, f"{problem.detail}."), dict(problem.headers or {})
+    )
+
+
+async def on_invalid(request: Request, problem: Exception) -> JSONResponse:
+    """A parameter of the wrong kind."""
+    assert isinstance(problem, RequestValidationError)
+    first = problem.errors()[0]
+    place = " ".join(str(part) for part in first["loc"])
+    return answer(422, f"{place}: {first['msg']}; /openapi.json says what is taken.")

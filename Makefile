@@ -6,9 +6,12 @@ READY := $(VENV)/.ready
 # A machine without an NVIDIA GPU must not pull several GB of CUDA: the constraint keeps torch at its CPU build.
 HAS_GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo yes)
 comma := ,
+# What the page of `diptych serve` needs of the JavaScript world: the runtime that it carries, and a type checker for its sources.
+PAGE := $(VENV)/page
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 PIP_FLAGS := $(if $(HAS_GPU),,-c constraints/cpu.txt)
 
-.PHONY: help demo test test-fast check format bench bench-gpu clean
+.PHONY: help demo test test-fast check format page bench bench-gpu clean
 
 help:
 	@echo "make demo       train on OpenMoji drawings and show what came of it (about nine minutes on two cores)"
@@ -16,6 +19,7 @@ help:
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make check      lint, format, types, layers, repeated code"
 	@echo "make format     put the code into its format"
+	@echo "make page       fetch the browser's ONNX runtime for the page of diptych serve, anew"
 	@echo "make bench      speed and memory, as tables (BENCHMARKS.md)"
 	@echo "make bench-gpu  the same on a GPU"
 	@echo "make clean      remove the environment and what tools left behind"
@@ -28,8 +32,12 @@ $(READY): pyproject.toml constraints/cpu.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -e '.[$(if $(HAS_GPU),dev,dev$(comma)cpu)]'
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -q >/dev/null && apt-get install -y -q chromium >/dev/null; } || echo "No Chromium: the tests that need a browser will be skipped (on Debian: apt-get install chromium)."
+	@$(MAKE) --no-print-directory page || echo "No npm packages: pages cannot translate in the browser itself, and their sources are not type-checked."
 	@touch $(READY)
 
+page:
+	@$(NPM) install --silent --no-save --no-package-lock --prefix $(PAGE) onnxruntime-web@1.30.0 typescript@7.0.2 axe-core@4
+	@$(BIN)/python -m diptych.serving.assets $(PAGE)/node_modules/onnxruntime-web/dist
 
 demo: $(READY)
 	@$(BIN)/diptych demo
@@ -47,6 +55,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pylint --disable=all --enable=duplicate-code src benchmarks
+	@if [ -x $(PAGE)/node_modules/.bin/tsc ]; then PATH="$(CURDIR)/$(BIN):$$PATH" $(PAGE)/node_modules/.bin/tsc -p src/diptych/serving/page && echo "types of the page: fine"; fi
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -1,13 +1,19 @@
 """What every test may use."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from commanding import Said, Typed
 from toys import draw_pairs
 
 from diptych import cli
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -39,3 +45,17 @@ def typed(capsys: pytest.CaptureFixture[str]) -> Typed:
         return said
 
     return answer
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Chromium without a window; one for a module, since others may want an event loop of their own."""
+    from playwright.sync_api import sync_playwright
+
+    place = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if place is None:
+        pytest.skip("there is no Chromium here; install one to try pages in a browser")
+    with sync_playwright() as play:
+        found = play.chromium.launch(executable_path=place, args=["--no-sandbox"])
+        yield found
+        found.close()

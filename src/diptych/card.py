@@ -1,6 +1,7 @@
 """The card of a translator: all that is needed to use its weights, as plain JSON that a person can read."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -77,7 +78,15 @@ def write_card(card: Card) -> str:
 
 
 def entry_of(card: Card) -> dict[str, Any]:
-    return asdict(card) | {"source": card.source.as_dict(), "target": card.target.as_dict()}
+    told = {"source": card.source.as_dict(), "target": card.target.as_dict()}
+    if "data" in card.provenance:
+        told["provenance"] = card.provenance | {"data": data_of(card)}
+    return asdict(card) | told
+
+
+def data_of(card: Card) -> str:
+    """Name of the training data; of a folder its last part alone, since cards are handed on and shown on pages."""
+    return re.split(r"[\\/]", str(card.provenance.get("data", "")).rstrip("\\/"))[-1]
 
 
 def card_of(entry: Mapping[str, Any]) -> Card:

@@ -1,26 +1,17 @@
 """The page in a browser, from disk."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    place = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if place is None:
-        pytest.skip("no Chromium here; install one to try the page in a browser")
-    return place
-
-
 @pytest.fixture
-def page(chromium: str, run: Path) -> Iterator[Page]:
+def page(browser: Browser, run: Path) -> Iterator[Page]:
     """The run's report, long enough for bands; whatever the browser complains of, and every request, is a failure."""
     from diptych.report import Reporter
 
@@ -31,16 +22,14 @@ def page(chromium: str, run: Path) -> Iterator[Page]:
         file.write('{"step": 0, "kind": "start", "words": "Now.", "steps": 9000}\n')
         file.write('{"step": 900, "kind": "health", "words": "Oh."}\n')
     said: list[str] = []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
-        page.goto(Reporter(run).write().resolve().as_uri())
-        page.wait_for_selector(".plot .main-svg")
-        yield page
-        browser.close()
+    page = browser.new_page()
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
+    page.goto(Reporter(run).write().resolve().as_uri())
+    page.wait_for_selector(".plot .main-svg")
+    yield page
+    page.close()
     assert said == []
 
 

@@ -142,14 +142,13 @@ def program(order: Order, translator: Translator, real: list[Sample]) -> list[st
 
 def page(order: Order, translator: Translator, real: list[Sample]) -> list[str]:
     terms = models.terms_for(order.run, order.licence, order.attribution)
-    kind = translator.card.source
     offer = Offer(
         name_for(order.run, order.way, ()),
         translator,
         order.noise and noisy(network_of(translator)),
         terms.licence,
         terms.attribution,
-        [drawing(kind, kind.to_stored(sample.source[0])) for sample in real[:EXAMPLES]],
+        [drawing(translator.card.source, sample.source[0]) for sample in real[:EXAMPLES]],
     )
     with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
         file = Path(folder) / "model.onnx"

@@ -40,7 +40,7 @@ def offers_of(
                 noise_of(plain, place),
                 str(terms.licence if terms and terms.licence else facts.get("licence of the data", "")),
                 str(terms.attribution if terms and terms.attribution else facts.get("attribution", "")),
-                [drawing(plain.card.source, plain.card.source.to_stored(one.source[0])) for one in examples],
+                [drawing(plain.card.source, one.source[0]) for one in examples],
                 parts,
             )
         )

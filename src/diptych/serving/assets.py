@@ -1,5 +1,7 @@
 """The files of the page, and the browser's own runtime."""
 
+import shutil
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -67,3 +69,14 @@ def runtime(folder: Path | None = None) -> list[Path]:
 
 def has_runtime() -> bool:
     return all((page() / "vendor" / name).is_file() for name in RUNTIME)
+
+
+def carry(folder: Path) -> None:
+    """Take the runtime from the unpacked npm package's ``dist``, so that it comes with diptych."""
+    (page() / "vendor").mkdir(exist_ok=True)
+    for file in runtime(folder):
+        shutil.copyfile(file, page() / "vendor" / file.name)
+
+
+if __name__ == "__main__":  # `make page`
+    carry(Path(sys.argv[1]))

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
-from diptych.card import Card
-from diptych.images import Kind, Stored
+from diptych.card import Card, data_of
+from diptych.images import Kind
 from diptych.serving.parts import Parts
 from diptych.translator import Translator
 
@@ -49,7 +50,7 @@ class Offer:
             "noise": self.noise,
             "licence": self.licence,
             "attribution": self.attribution,
-            "data": str(card.provenance.get("data", "")),
+            "data": data_of(card),
             "network": card.network,
             "system": str(card.provenance.get("system", "")),
             "engine": self.translator.engine.name,
@@ -71,14 +72,20 @@ def kind_entry(kind: Kind) -> dict[str, Any]:
         "names": names,
         "palette": palette,
         "background": list(kind.background),
+        "instances": kind.instances,
     }
 
 
-def drawing(kind: Kind, stored: Stored) -> bytes:
-    """A stored picture as the page loads it: 8-bit RGB, class maps in the palette's colours, holes transparent."""
-    seen = kind.preview(kind.to_tensor(stored))
+def drawing(kind: Kind, tensor: Tensor) -> bytes:
+    """What a network takes (channels, height, width), as the page loads it.
+
+    8-bit RGB, class maps in the palette's colours, holes transparent.
+    """
+    seen = kind.preview(tensor)
     if kind.colour == "holed":
-        seen = np.concatenate([seen, np.where(stored[..., 3:] == 0, 0, 255).astype(np.uint8)], axis=2)
+        seen = np.concatenate(
+            [seen, np.where(tensor[3:].numpy() > 0, 0, 255).astype(np.uint8).transpose(1, 2, 0)], axis=2
+        )
     file = io.BytesIO()
     Image.fromarray(seen).save(file, "PNG")
     return file.getvalue()
@@ -102,6 +109,6 @@ def name_for(place: Path, way: str, taken: Sequence[str]) -> str:
 
 def in_browser(card: Card) -> bool:
     """Whether the page itself can make what the network takes, and show what it gives."""
-    plain = card.source.depth == "uint8" and card.target.depth == "uint8" and not card.source.instances
+    plain = card.source.depth == "uint8" and card.target.depth == "uint8"
     whole = all(kind.range == (0.0, 255.0) for kind in (card.source, card.target) if kind.colour != "labels")
     return plain and whole and card.source.colour in BROWSER_SOURCES and card.target.colour in BROWSER_TARGETS

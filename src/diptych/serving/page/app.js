@@ -1,0 +1,112 @@
+// A drawing, a translator, and where it runs.
+
+import { InBrowser } from "./browser.js";
+import { Controls } from "./controls.js";
+import { Drawing } from "./drawing.js";
+import { element } from "./elements.js";
+import { ask, Refusal, token } from "./listing.js";
+import { Newest } from "./newest.js";
+import { byServer } from "./server.js";
+
+/** @typedef {import("./listing.js").Translator} Translator */
+
+const result = /** @type {HTMLCanvasElement} */ (element("result"));
+
+export class App {
+  /** @param {import("./listing.js").Listing} listing @param {import("./elements.js").News} news */
+  constructor({ translators, served }, news) {
+    this.news = news;
+    this.translators = translators;
+    this.served = served;
+    this.translator = translators[0];
+    this.where = served ? "server" : "browser";
+    /** @type {number | null} */
+    this.seed = null;
+    this.changedAt = 0;
+    this.shown = 0; // number of the example
+    this.version = 0; // of the drawing: an answer to an older one may be shown, but is not the last
+    this.inBrowser = new InBrowser((done, total) => news.progress(done, total));
+    this.newest = new Newest(() => this.translate());
+    this.drawing = new Drawing(/** @type {HTMLCanvasElement} */ (element("canvas")), () => this.changed());
+    this.controls = new Controls(this, news);
+  }
+
+  /** The drawing is another. */
+  changed() {
+    this.version++;
+    if (!this.changedAt) this.changedAt = performance.now();
+    result.classList.add("stale");
+    this.controls?.refresh();
+    this.newest.ask();
+  }
+
+  /** @param {Translator} translator */
+  choose(translator) {
+    this.translator = translator;
+    if (!this.served || (this.where === "browser" && !translator.browser)) this.where = this.served ? "server" : "browser";
+    this.seed = null;
+    result.width = result.width; // empties it
+    this.controls.chosen(translator);
+    this.drawing.begin(translator);
+  }
+
+  /** The newest drawing becomes a picture. */
+  async translate() {
+    const { version, changedAt, translator, seed } = this;
+    this.changedAt = 0;
+    try {
+      const found = this.where === "server"
+        ? await byServer(translator, this.drawing, seed)
+        : await this.inBrowser.translate(translator, this.drawing.raster, seed);
+      if (translator !== this.translator) return;
+      this.show(found.picture);
+      this.news.clear();
+      const all = performance.now() - changedAt;
+      this.news.timing(`Translated in ${found.milliseconds.toFixed(0)} ms by ${found.by}; ${all.toFixed(0)} ms from stroke to picture.`);
+      if (version === this.version) result.classList.remove("stale");
+    } catch (error) {
+      await this.failed(error);
+    }
+  }
+
+  /** @param {ImageBitmap} picture */
+  show(picture) {
+    [result.width, result.height] = [picture.width, picture.height];
+    /** @type {CanvasRenderingContext2D} */ (result.getContext("2d")).drawImage(picture, 0, 0);
+    picture.close();
+    this.controls.resulted();
+  }
+
+  /** @param {unknown} error */
+  async failed(error) {
+    this.news.error(error instanceof Error ? error.message : String(error));
+    if (!(error instanceof Refusal)) return;
+    if (error.status === 401) await askToken();
+    if (error.status === 401 || error.wait) {
+      await new Promise((resolve) => setTimeout(resolve, 1000 * error.wait));
+      this.newest.changed = true;
+    }
+  }
+
+  /** Put one of the translator's own examples here; another than the last. */
+  async example() {
+    const { examples } = this.translator;
+    if (!examples.length) return;
+    this.shown = (this.shown + 1 + Math.floor(Math.random() * Math.max(1, examples.length - 1))) % examples.length;
+    try {
+      await this.drawing.load(await (await ask(examples[this.shown])).blob());
+    } catch (error) {
+      this.news.error(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+/** Until a token is given. */
+export async function askToken() {
+  const dialog = /** @type {HTMLDialogElement} */ (element("asking"));
+  const input = /** @type {HTMLInputElement} */ (element("token"));
+  input.value = "";
+  dialog.showModal();
+  await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  token.set(input.value);
+}

@@ -1,0 +1,59 @@
+// The page's elements by their names, and what is said to the person.
+
+/** @param {string} id @returns {HTMLElement} */
+export function element(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no element ${id}`);
+  return found;
+}
+
+/** One line of timing, one of trouble, one for screen readers, and a bar. */
+export class News {
+  constructor() {
+    this.status = element("status");
+    this.trouble = element("error");
+    this.spoken = element("said");
+    this.loading = element("loading");
+    this.bar = /** @type {HTMLProgressElement} */ (element("progress"));
+  }
+
+  /** @param {string} sentence */
+  timing(sentence) {
+    this.status.textContent = sentence;
+  }
+
+  /** @param {string} sentence */
+  error(sentence) {
+    this.loading.hidden = true;
+    this.trouble.textContent = sentence;
+    this.trouble.hidden = false;
+    this.status.textContent = "";
+  }
+
+  clear() {
+    this.trouble.hidden = true;
+    this.loading.hidden = true;
+  }
+
+  /** @param {string} sentence */
+  say(sentence) {
+    this.spoken.textContent = sentence;
+  }
+
+  /** @param {number} done @param {number} total bytes of the network */
+  progress(done, total) {
+    this.loading.hidden = false;
+    this.bar.value = done / total;
+    const size = (total / 2 ** 20).toFixed(1);
+    element("fetched").textContent = done < total ? `Fetching the network, ${(done / 2 ** 20).toFixed(1)} of ${size} MB` : "Starting the network";
+  }
+}
+
+/** Offer a file to be kept. @param {Blob} blob @param {string} name */
+export function download(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

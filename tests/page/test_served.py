@@ -1,0 +1,169 @@
+"""The page of a service, as a person uses it: drawn on, undone, filled, loaded, shared."""
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from drawing import pixels, settled, stroke
+from PIL import Image
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_a_stroke_changes_the_drawing_and_the_result_and_can_be_undone(served: str, visit: Any) -> None:
+    page = visit(served)
+    page.click("#clear")
+    settled(page)
+    empty, before = pixels(page), pixels(page, "result")
+    assert (empty[..., :3] == 255).all()
+    stroke(page, (0.2, 0.3), (0.8, 0.6))
+    settled(page)
+    drawn, after = pixels(page), pixels(page, "result")
+    assert 0 < (drawn[..., 0] < 128).sum() < drawn[..., 0].size / 2
+    assert (after != before).any()
+    assert "by the server" in page.inner_text("#status")
+    page.click("#undo")
+    settled(page)
+    np.testing.assert_array_equal(pixels(page), empty)
+    np.testing.assert_array_equal(pixels(page, "result"), before)
+    page.keyboard.press("Control+Shift+Z")
+    settled(page)
+    np.testing.assert_array_equal(pixels(page), drawn)
+
+
+def test_never_more_than_one_request_is_in_flight_and_the_newest_drawing_wins(served: str, visit: Any) -> None:
+    page = visit(served)
+    flying: set[Any] = set()
+    counts: list[int] = []
+
+    def begun(request: Any) -> None:
+        if "/translate/" in request.url:
+            flying.add(request)
+            counts.append(len(flying))
+
+    page.on("request", begun)
+    page.on("requestfinished", lambda request: flying.discard(request))
+    for number in range(12):
+        stroke(page, (0.1, number / 12), (0.9, number / 12))
+    settled(page)
+    assert max(counts) == 1
+    assert len(counts) < 12 * 7  # fewer requests than changes
+    live = pixels(page, "result")
+    page.click("#undo")
+    page.click("#redo")
+    settled(page)
+    np.testing.assert_array_equal(pixels(page, "result"), live)
+
+
+def test_tools_lines_rectangles_fills_and_the_eraser(served: str, visit: Any) -> None:
+    page = visit(served)
+    page.click("#clear")
+    page.keyboard.press("r")
+    stroke(page, (0.25, 0.25), (0.75, 0.75))
+    page.keyboard.press("f")
+    page.check("input[name=colour][value='#d32f2f']", force=True)
+    stroke(page, (0.5, 0.5), (0.5, 0.5))
+    seen = pixels(page)
+    middle = seen.shape[0] // 2
+    assert tuple(seen[middle, middle, :3]) == (0xD3, 0x2F, 0x2F)
+    assert tuple(seen[0, 0, :3]) == (255, 255, 255)
+    page.keyboard.press("e")
+    page.evaluate(
+        "() => { const s = document.getElementById('size'); s.value = 60; s.dispatchEvent(new Event('input')); }"
+    )
+    stroke(page, (0, 0.5), (1, 0.5))
+    stroke(page, (0, 0.2), (1, 0.2))
+    stroke(page, (0, 0.8), (1, 0.8))
+    assert (pixels(page)[..., :3] == 255).all()
+
+
+def test_a_class_map_has_its_palette_by_name_and_no_other_colours(served: str, visit: Any) -> None:
+    page = visit(served)
+    page.select_option("#translator", "spade")
+    settled(page)
+    names = page.locator("#palette label").all_inner_texts()
+    assert len(names) == 3
+    page.click("#clear")
+    page.check("input[name=colour][value='#ff0000']", force=True)
+    stroke(page, (0.2, 0.2), (0.7, 0.8))
+    page.keyboard.press("b")
+    stroke(page, (0.9, 0.1), (0.1, 0.9))
+    settled(page)
+    colours = {tuple(colour) for colour in pixels(page).reshape(-1, 4).tolist()}
+    assert colours == {(0, 0, 0, 255), (255, 0, 0, 255)}
+    assert page.locator("#error").is_hidden()
+
+
+def test_pictures_come_in_and_go_out(served: str, visit: Any, tmp_path: Path) -> None:
+    page = visit(served)
+    Image.fromarray(np.full((50, 100, 3), (10, 200, 30), np.uint8)).save(tmp_path / "wide.png")
+    page.set_input_files("#file", tmp_path / "wide.png")
+    settled(page)
+    height, width, _ = pixels(page).shape
+    assert width == 2 * height
+    assert tuple(pixels(page)[height // 2, width // 2, :3]) == (10, 200, 30)
+    for button, name in (("#save", "drawing"), ("#keep", "result")):
+        with page.expect_download() as found:
+            page.click(button)
+        assert found.value.suggested_filename == f"pix2pix-{name}.png"
+        shown = pixels(page, "canvas" if name == "drawing" else "result")
+        np.testing.assert_array_equal(np.asarray(Image.open(found.value.path()).convert("RGBA")), shown)
+    (tmp_path / "words.png").write_bytes(b"no picture")
+    page.set_input_files("#file", tmp_path / "words.png")
+    expect(page.locator("#error")).to_have_text("That is no picture this browser can read; take a PNG, JPEG or WebP.")
+
+
+def test_a_picture_is_pasted_and_dropped(served: str, visit: Any) -> None:
+    page = visit(served)
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16), (0, 0, 250)).save(file, "PNG")
+    for kind in ("paste", "drop"):
+        page.click("#clear")
+        page.evaluate(
+            """([kind, bytes]) => { const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "a.png", { type: "image/png" }));
+            const options = { bubbles: true, cancelable: true };
+            const event = kind === "paste" ? new ClipboardEvent(kind, { ...options, clipboardData: data })
+              : new DragEvent(kind, { ...options, dataTransfer: data });
+            document.body.dispatchEvent(event); }""",
+            [kind, list(file.getvalue())],
+        )
+        page.wait_for_timeout(300)
+        assert tuple(pixels(page)[3, 3, :3]) == (0, 0, 250), kind
+
+
+def test_a_link_carries_the_drawing(served: str, visit: Any) -> None:
+    page = visit(served)
+    page.click("#clear")
+    stroke(page, (0.1, 0.1), (0.9, 0.8))
+    page.click("#share")
+    expect(page.locator("#link")).to_have_value(re.compile("#t=pix2pix&d="))
+    link = page.input_value("#link")
+    other = visit(link)
+    np.testing.assert_array_equal(pixels(other), pixels(page))
+
+
+def test_examples_are_of_the_training_data(served: str, visit: Any) -> None:
+    page = visit(served)
+    first = pixels(page)
+    page.click("#example")
+    page.wait_for_timeout(500)
+    assert (pixels(page) != first).any()
+
+
+def test_the_browser_translates_as_the_server_does(served: str, visit: Any) -> None:
+    page = visit(served)
+    for translator in ("pix2pix", "spade"):
+        page.check("input[name=where][value=server]", force=True)
+        page.select_option("#translator", translator)
+        settled(page)
+        page.wait_for_timeout(300)
+        by_server = pixels(page, "result").astype(int)
+        page.check("input[name=where][value=browser]", force=True)
+        expect(page.locator("#status")).to_contain_text("this browser (WASM", timeout=30_000)
+        settled(page)
+        assert np.abs(pixels(page, "result") - by_server).max() <= 3  # its weights are float16

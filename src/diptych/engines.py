@@ -58,6 +58,7 @@ class OnnxRuntime:
     name = "onnx"
 
     def __init__(self, place: Path) -> None:
+        self.place = place
         self.session = session_of(place)
         told = self.session.get_modelmeta().custom_metadata_map
         self.precision = told.get(PRECISION, "float32")
@@ -81,13 +82,14 @@ class OpenVino:
 
     name = "openvino"
 
-    def __init__(self, place: Path, precision: str = "f32") -> None:
+    def __init__(self, place: Path, precision: str = "float32", hint: str = "f32") -> None:
+        """``precision`` is the file's; ``hint`` that of the arithmetic which the file leaves open, "f32" or "bf16"."""
         with needed("openvino", "the engine openvino"):
             import openvino
         core = openvino.Core()
         with explained(place):
-            self.compiled = core.compile_model(str(place), "CPU", {"INFERENCE_PRECISION_HINT": precision})
-        self.precision = {"f32": "float32", "bf16": "bfloat16"}[precision]
+            self.compiled = core.compile_model(str(place), "CPU", {"INFERENCE_PRECISION_HINT": hint})
+        self.precision = precision
         self.inputs = [one.get_any_name() for one in self.compiled.inputs]
 
     def __call__(self, source: Tensor, seed: int) -> Tensor:

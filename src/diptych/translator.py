@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from diptych import checkpoints, tiles
 from diptych.card import Card, read_card, read_cards
 from diptych.devices import choose
-from diptych.engines import CARD, PROCESSING, Eager, Engine, OnnxRuntime, OpenVino, read_metadata
+from diptych.engines import CARD, PRECISION, PROCESSING, Eager, Engine, OnnxRuntime, OpenVino, read_metadata
 from diptych.errors import DiptychError, UsageError
 from diptych.formats import from_array, from_pillow, to_pillow
 from diptych.images import Images, Stored
@@ -86,7 +86,7 @@ class Translator:
         told = read_metadata(place)
         if engine == "onnx" or told[PROCESSING] == "inside":
             return cls(OnnxRuntime(place), read_card(told[CARD], place))
-        return cls(OpenVino(place), read_card(told[CARD], place))
+        return cls(OpenVino(place, told[PRECISION]), read_card(told[CARD], place))
 
     @overload
     def __call__(

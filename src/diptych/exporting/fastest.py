@@ -3,11 +3,13 @@
 import hashlib
 from pathlib import Path
 
+import torch
+
 from diptych.card import write_card
 from diptych.checkpoints import checksum
 from diptych.data.catalog import cache_folder
-from diptych.engines import Eager, chosen_engine
-from diptych.errors import DiptychError
+from diptych.engines import Eager, OnnxRuntime, chosen_engine
+from diptych.errors import DiptychError, UsageError
 from diptych.exporting import checks, onnx_files
 from diptych.translator import Translator
 
@@ -21,7 +23,7 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
     """The translator under that engine, and a sentence that says which it came to.
 
     Args:
-        translator: loaded from a run or a model folder; one that was loaded from a file stays as it is.
+        translator: loaded from a run, a model folder or an exported file.
         engine: "auto", "torch", "onnx" or "openvino".
 
     Raises:
@@ -30,7 +32,7 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
     """
     eager = translator.engine
     if not isinstance(eager, Eager):
-        return translator, f"Engine: {eager.name}, {eager.precision}, from the file."
+        return of_file(translator, engine)
     name = chosen_engine(engine, eager.device)
     if name == "torch":
         return translator, "Engine: torch."
@@ -48,6 +50,23 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
     if engine == "auto":
         return translator, f"Engine: torch ({'; '.join(reasons)})."
     raise DiptychError(f"the engine {engine} cannot be used here: {'; '.join(reasons)}; take --engine torch.")
+
+
+def of_file(translator: Translator, engine: str) -> tuple[Translator, str]:
+    """An exported file under that engine, in the file's precision."""
+    if engine == "torch":
+        raise UsageError("an exported file runs under onnx or openvino; for --engine torch name the run it came from.")
+    loaded = translator.engine
+    name = chosen_engine(engine, torch.device("cpu"))
+    if name == "openvino" and isinstance(loaded, OnnxRuntime) and loaded.processing == "outside":
+        try:
+            found = Translator.of_onnx(loaded.place, "openvino")
+            if loaded.precision == "int8" or checks.compare(translator, found, []).worst <= checks.TOLERANCE:
+                return found, f"Engine: openvino, {loaded.precision}, from the file."
+        except DiptychError:
+            if engine != "auto":
+                raise
+    return translator, f"Engine: {loaded.name}, {loaded.precision}, from the file."
 
 
 def cached(translator: Translator, precision: str) -> Path:

@@ -1,0 +1,146 @@
+"""Large pictures: tiles against the whole picture, the jump across tile borders, and the memory of a whole-earth picture.
+
+Usage: python benchmarks/tiling.py [--run RUN ...] [--picture PICTURE] [--side 2048] [--tile 1024]
+
+Without runs, networks with random weights; without a picture, waves and grain. Differences are in grey levels of 255.
+"""
+
+import argparse
+import multiprocessing
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from diptych import tiles
+from diptych.card import Card
+from diptych.engines import Eager
+from diptych.images import Kind
+from diptych.networks import NetworkSpec
+from diptych.training.estimate import held, peak
+from diptych.translator import Translator, pad
+
+MIB = 2**20
+NETS = {
+    "ResNet-9, instance norm": ("resnet", {"norm": "instance", "blocks": 9}, 4),
+    "U-Net, batch norm": ("unet", {"width": 32, "depth": 7, "statistics": "running"}, 128),
+}
+
+
+def subjects(runs: list[Path]) -> dict[str, Translator]:
+    if runs:
+        return {run.name: Translator.load(run) for run in runs}
+    return {name: untrained(*rest) for name, rest in NETS.items()}
+
+
+def untrained(network: str, arguments: dict[str, object], multiple: int) -> Translator:
+    torch.manual_seed(0)
+    spec = NetworkSpec(network, {"channels_in": 3, "channels_out": 3, **arguments})
+    return Translator(spec.build(), Card("a-to-b", "generator", network, {}, Kind(), Kind(), multiple, (256, 256)))
+
+
+def picture(place: Path | None, height: int, width: int) -> np.ndarray:
+    """(height, width, 3) uint8: the middle of a picture, or waves and grain."""
+    if place is None:
+        rows, columns = np.linspace(-3, 3, height)[:, None], np.linspace(-4, 4, width)
+        waves = (
+            np.stack([np.sin(4 * rows * columns + phase) for phase in (0, 1, 2)], axis=2) * 90 + 20 * rows[..., None]
+        )
+        grain = np.random.default_rng(0).normal(0, 12, (height, width, 1))
+        return np.clip(waves + grain + 128, 0, 255).astype(np.uint8)
+    Image.MAX_IMAGE_PIXELS = None
+    found = np.asarray(Image.open(place).convert("RGB"))
+    top, left = ((have - want) // 2 for have, want in zip(found.shape, (height, width), strict=False))
+    return found[max(top, 0) : max(top, 0) + height, max(left, 0) : max(left, 0) + width]
+
+
+def jumps(error: torch.Tensor, starts: tuple[int, ...]) -> tuple[float, float]:
+    """How much the error changes from a column to the next, within 1 of where a tile ends or begins, and everywhere."""
+    steps = error.diff(dim=-1).abs().mean(dim=(0, 1, 2))
+    near = sorted({place for start in starts for place in (start - 1, start) if 0 < place < len(steps)})
+    return float(steps[near].mean()), float(steps.mean())
+
+
+def compared(name: str, translator: Translator, arguments: argparse.Namespace, table: Table) -> None:
+    card, side = translator.card, arguments.side
+    source = card.source.to_tensor(picture(arguments.picture, side, side)[..., : card.source.stored_channels])[None]
+    padded = pad(source, card.multiple)
+    translator.tile = 0
+    began = time.perf_counter()
+    whole = translator.batch(padded)
+    seconds = time.perf_counter() - began
+    translator.tile = arguments.tile
+    began = time.perf_counter()
+    found = translator.batch(padded)
+    error = (found - whole) * 127.5
+    overlap = tiles.default_overlap(card.multiple)
+    axis = tiles.Axis.cut(padded.shape[3], arguments.tile // card.multiple * card.multiple, overlap, card.multiple)
+    ends = tuple(start + axis.tile for start in axis.starts)
+    at_borders, everywhere = jumps(error, tuple(one * card.scale for one in (*axis.starts, *ends)))
+    table.add_row(
+        name, f"{error.abs().mean():.3f}", f"{error.abs().max():.1f}", f"{at_borders:.4f}", f"{everywhere:.4f}",
+        f"{seconds:.1f}", f"{time.perf_counter() - began:.1f}",
+    )  # fmt: skip
+
+
+def memory(
+    run: Path | None,
+    name: str,
+    place: Path | None,
+    tile: int | None,
+    answer: "multiprocessing.Queue[tuple[float, ...]]",
+) -> None:
+    """In a process of its own: MiB held with the model, MiB at most, seconds."""
+    translator = Translator.load(run) if run else untrained(*NETS[name])
+    small = np.zeros((translator.card.multiple, translator.card.multiple, 3), np.uint8)
+    translator(small)
+    before = held()
+    source = picture(place, 2700, 5400)
+    translator.tile = tile
+    assert isinstance(translator.engine, Eager)
+    began = time.perf_counter()
+    translator(source)
+    answer.put((before / MIB, peak() / MIB, time.perf_counter() - began))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, nargs="*", default=[])
+    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--side", type=int, default=2048)
+    parser.add_argument("--tile", type=int, default=1024)
+    parser.add_argument("--large", default="1", help="which subject translates 5400x2700, counted from 0")
+    parser.add_argument("--device", default="cpu", help="taken so that all benchmarks can be called alike")
+    arguments = parser.parse_args()
+    table = Table(
+        "network", "mean", "worst", "step at borders", "step elsewhere", "whole, s", "tiles, s",
+        title=f"{arguments.side}x{arguments.side} in tiles of {arguments.tile} against whole",
+    )  # fmt: skip
+    named = subjects(arguments.run)
+    for name, translator in named.items():
+        compared(name, translator, arguments, table)
+    Console(width=110).print(table)
+    earth = Table(
+        "network", "tile", "MiB with the model", "MiB at most", "above the model", "seconds", title="5400x2700"
+    )
+    number = min(int(arguments.large), len(named) - 1)
+    name = list(named)[number]
+    run = arguments.run[number] if arguments.run else None
+    context = multiprocessing.get_context("spawn")
+    for tile in (None, arguments.tile):
+        answer = context.Queue()
+        worker = context.Process(target=memory, args=(run, name, arguments.picture, tile, answer))
+        worker.start()
+        before, most, seconds = answer.get()
+        worker.join()
+        shown = "chosen" if tile is None else str(tile)
+        earth.add_row(name, shown, f"{before:.0f}", f"{most:.0f}", f"{most - before:.0f}", f"{seconds:.0f}")
+    Console(width=110).print(earth)
+
+
+if __name__ == "__main__":
+    main()

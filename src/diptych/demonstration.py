@@ -46,6 +46,10 @@ def show(folder: Path, steps: int = 0) -> int:
     if (folder / "l1-cgan" / "report.html").is_file():
         print(f"The whole run as a page for the browser: {folder / 'l1-cgan' / 'report.html'}")
     print(ATTRIBUTION, end="")
+    run = folder / "l1-cgan"
+    print(f"""
+Draw on it yourself, in a web page:       diptych serve {run}
+A folder that any web host can serve:     diptych export {run} --to web --out {folder / "page"}""")
     return 0
 
 

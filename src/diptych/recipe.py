@@ -46,6 +46,7 @@ class TrainingSettings:
     average_translates: bool = True  # translation uses the average where there is one
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     channels_last: bool = True
+    checkpointing: Literal["none", "blocks"] = "none"  # of activations: blocks run again in backward, in less memory
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     deterministic: bool = False  # on GPUs: slower kernels that repeat bitwise
     seed: int = 0

@@ -21,6 +21,7 @@ FREE = {
     "data.cache_gib",
     "data.palette",
     "training.checkpoint_every",
+    "training.checkpointing",
     "training.keep",
     "training.log_every",
     "training.max_faults",

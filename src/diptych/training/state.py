@@ -12,6 +12,7 @@ from diptych.errors import DiptychError
 from diptych.recipe import Recipe
 from diptych.systems import SYSTEMS, Domains, System
 from diptych.training.processes import Processes
+from diptych.training.recomputing import recompute_blocks
 from diptych.training.side import Side
 
 
@@ -22,6 +23,8 @@ class State:
         self.recipe = recipe
         self.processes = processes
         self.system = build(recipe).train()
+        if recipe.training.checkpointing == "blocks":
+            recompute_blocks(self.system)
         layout = torch.channels_last if recipe.training.channels_last else torch.contiguous_format
         self.system.to(processes.device, memory_format=layout)  # type: ignore[call-overload]  # the stub lacks it
         self.sides = {

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from diptych import deep_tiff
+from diptych import deep_tiff, tags
 from diptych.raw import (
     ORIENTATION,
     READERS,
@@ -29,6 +29,7 @@ from diptych.raw import (
     valid_orientation,
     wants,
 )
+from diptych.tags import NO_TAGS, Tags
 
 PILLOW_ENDINGS = {
     ".jpg": "JPEG",
@@ -123,13 +124,16 @@ def decode(data: bytes, numbers: bool = False) -> Raw:
     if sixteen_bit_colour(head):
         pixels = wants("imagecodecs", "a 16-bit colour PNG").png_decode(data)
         alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
-        return Raw(upright(planes_last(pixels), png_orientation(file)), alpha)
+        with Image.open(io.BytesIO(data), formats=READERS) as picture:  # its head alone
+            carried = tags.from_pillow(picture)
+        return Raw(upright(planes_last(pixels), png_orientation(file)), alpha, carried)
     if head.startswith(TIFF_SIGNATURES) and not deep_tiff.pillow_reads(file):
         return deep_tiff.decode(file)
     with Image.open(file, formats=READERS) as picture:
         orientation = orientation_of(picture, io.BytesIO(data))
+        carried = tags.from_pillow(picture)  # before Pillow turns it
         raw = from_pillow(picture, numbers)
-        return raw if orientation == 1 else Raw(upright(raw.pixels, orientation), raw.alpha)
+        return Raw(raw.pixels if orientation == 1 else upright(raw.pixels, orientation), raw.alpha, carried)
 
 
 @contextmanager
@@ -194,8 +198,11 @@ def holds(ending: str, channels: int, depth: str) -> bool:
     return ending in PILLOW_ENDINGS and channels in (1, 3) and depth == "uint8"
 
 
-def encode(pixels: npt.NDArray[Any], ending: str) -> bytes:
-    """The bytes of a file that holds (H, W, C) as what ``ending`` says; ``holds`` must have been asked."""
+def encode(pixels: npt.NDArray[Any], ending: str, beside: Tags = NO_TAGS) -> bytes:
+    """The bytes of a file that holds (H, W, C) as what ``ending`` says; ``holds`` must have been asked.
+
+    Of ``beside`` it holds what such files can.
+    """
     file = io.BytesIO()
     channels = pixels.shape[2]
     plain = np.ascontiguousarray(pixels[..., 0] if channels == 1 else pixels)
@@ -206,9 +213,10 @@ def encode(pixels: npt.NDArray[Any], ending: str) -> bytes:
         # Full colour resolution: what networks paint has sharp colour edges, and JPEG's default would blur them.
         options: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
         form = PILLOW_ENDINGS[ending]
-        Image.fromarray(plain).save(file, form, **options.get(form, {}))
+        Image.fromarray(plain).save(file, form, **options.get(form, {}), **tags.pillow_options(beside, form))
     elif ending == ".png":
-        file.write(wants("imagecodecs", "a 16-bit colour PNG").png_encode(plain))
+        data = wants("imagecodecs", "a 16-bit colour PNG").png_encode(plain)
+        file.write(tags.with_profile(data, beside))
     else:
-        deep_tiff.encode(file, plain)
+        deep_tiff.encode(file, plain, beside)
     return file.getvalue()

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from diptych import tags
 from diptych.raw import (
     ORIENTATION,
     READERS,
@@ -24,6 +25,7 @@ from diptych.raw import (
     valid_orientation,
     wants,
 )
+from diptych.tags import NO_TAGS, Tags
 
 EIGHT_BIT = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"}
 # Tag numbers and values: TIFF 6.0, sections 8 and 16 to 23.
@@ -95,6 +97,7 @@ def decode(file: BinaryIO) -> Raw:
         pixels = page.asarray(maxworkers=1)  # the readers of a stream are threads already
         pixels = planes_last(np.moveaxis(pixels, 0, -1) if page.axes.startswith("S") else pixels)
         orientation, extras, photometric = orientation_of(page), tuple(page.extrasamples), page.photometric
+        carried = tags.from_tifffile(page)
     top = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
     if photometric == MIN_IS_WHITE:
         pixels = (top - pixels.astype(np.float64)).astype(pixels.dtype)
@@ -103,7 +106,7 @@ def decode(file: BinaryIO) -> Raw:
     alpha = len(extras) == 1 and extras[0] in (PREMULTIPLIED, STRAIGHT) and pixels.shape[2] in (2, 4)
     if alpha and extras[0] == PREMULTIPLIED:
         pixels = straight(pixels, top)
-    return Raw(upright(pixels, orientation), alpha)
+    return Raw(upright(pixels, orientation), alpha, carried)
 
 
 def refuse_cut(page: Any, file: BinaryIO) -> None:
@@ -133,7 +136,7 @@ def straight(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
     return np.concatenate([colours.astype(pixels.dtype), pixels[..., -1:]], axis=2)
 
 
-def encode(file: BinaryIO, pixels: npt.NDArray[Any]) -> None:
+def encode(file: BinaryIO, pixels: npt.NDArray[Any], beside: Tags = NO_TAGS) -> None:
     """Write (H, W) or (H, W, C), compressed without loss."""
     colour = pixels.ndim == 3 and pixels.shape[2] == 3
     wants("tifffile", PURPOSE).imwrite(
@@ -143,4 +146,5 @@ def encode(file: BinaryIO, pixels: npt.NDArray[Any]) -> None:
         compression="zlib",
         planarconfig="contig",
         metadata=None,
+        **tags.tifffile_options(beside),
     )

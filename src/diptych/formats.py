@@ -19,6 +19,7 @@ from diptych.files import written_beside
 from diptych.fitting import fitted, luma
 from diptych.images import Kind, Stored
 from diptych.raw import Header, Raw, UnfitError, planes_last
+from diptych.tags import NO_TAGS, Tags
 
 ENDINGS = frozenset([*codecs.PILLOW_ENDINGS, *codecs.ARRAY_ENDINGS])
 
@@ -33,6 +34,7 @@ __all__ = [
     "others_in",
     "probe",
     "read",
+    "read_tagged",
     "to_pillow",
     "write",
 ]
@@ -71,6 +73,11 @@ def read(source: Path | bytes, kind: Kind, name: str = "") -> Stored:
     Raises:
         DiptychError: when it cannot be read or is not of the Kind; the sentence names the file.
     """
+    return read_tagged(source, kind, name)[0]
+
+
+def read_tagged(source: Path | bytes, kind: Kind, name: str = "") -> tuple[Stored, Tags]:
+    """The same, and what the file says beside its pixels."""
     name = name or (str(source) if isinstance(source, Path) else "the picture")
     if isinstance(source, Path):
         with opened(source) as file, explaining(name):
@@ -80,7 +87,7 @@ def read(source: Path | bytes, kind: Kind, name: str = "") -> Stored:
     with explaining(name):
         refuse_huge(codecs.header(io.BytesIO(source)), name)
         raw = codecs.decode(source, numbers=kind.colour in NUMBERS)
-    return fitted(raw, kind, name)
+    return fitted(raw, kind, name), raw.tags
 
 
 def probe(path: Path) -> Header:
@@ -198,13 +205,14 @@ def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
 # Out
 
 
-def write(place: Path | BinaryIO, picture: Stored, ending: str = "") -> None:
+def write(place: Path | BinaryIO, picture: Stored, ending: str = "", tags: Tags = NO_TAGS) -> None:
     """Write (H, W, C); a path is written whole or not at all.
 
     Args:
         place: a path, or a stream, which need not seek.
         picture: uint8, uint16 or float32.
         ending: such as "png"; by default the path's own.
+        tags: what goes with it, as far as the format can hold it.
 
     Raises:
         DiptychError: when the format cannot hold it, or the place cannot be written.
@@ -220,7 +228,7 @@ def write(place: Path | BinaryIO, picture: Stored, ending: str = "") -> None:
     if not holds(ending, channels, depth):
         raise DiptychError(f"{name} cannot hold {channels} channels of {depth}; write .tif or .npy instead.")
     try:
-        data = codecs.encode(picture, ending)
+        data = codecs.encode(picture, ending, tags)
     except UnfitError as problem:
         raise DiptychError(f"{name} {reason(problem)}.") from None
     except (ValueError, OSError, RuntimeError, OverflowError) as problem:  # such as JPEG beyond 65,535 pixels a side

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from diptych.tags import NO_TAGS, Tags
+
 ORIENTATION = 0x0112
 """The tag of EXIF and TIFF."""
 READERS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
@@ -21,6 +23,7 @@ class Raw(NamedTuple):
 
     pixels: npt.NDArray[Any]
     alpha: bool = False
+    tags: Tags = NO_TAGS
 
 
 @dataclass(frozen=True)

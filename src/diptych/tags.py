@@ -1,0 +1,150 @@
+"""What is carried along from a picture's file to the file of its result: its colour profile, and where on earth it lies."""
+
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Value = tuple[float, ...] | tuple[int, ...] | str
+
+# Tag numbers: TIFF 6.0; OGC GeoTIFF 1.1, annex B; GDAL's driver for GeoTIFF.
+ORIENTATION, PROFILE = 274, 34675
+PIXEL_SCALE, TIEPOINTS, TRANSFORMATION, GEO_KEYS = 33550, 33922, 34264, 34735
+GEO_DOUBLES, GEO_WORDS, GDAL_METADATA, GDAL_NODATA = 34736, 34737, 42112, 42113
+SHORT, ASCII, DOUBLE = 3, 2, 12
+GEOREFERENCE = {
+    PIXEL_SCALE: DOUBLE,
+    TIEPOINTS: DOUBLE,
+    TRANSFORMATION: DOUBLE,
+    GEO_KEYS: SHORT,
+    GEO_DOUBLES: DOUBLE,
+    GEO_WORDS: ASCII,
+    GDAL_METADATA: ASCII,
+    GDAL_NODATA: ASCII,
+}
+"""Tags that say where a TIFF lies, and the type of each."""
+RASTER_TYPE, PIXEL_IS_POINT = 1025, 2
+SPACES = {1: b"GRAY", 3: b"RGB "}
+"""Bytes 16 to 19 of a profile, by the channels of the pictures that it can belong to (ICC.1, 7.2.6)."""
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What a file says beside its pixels."""
+
+    profile: bytes = b""
+    """An ICC profile."""
+    place: Mapping[int, Value] = field(default_factory=dict)
+    """Georeferencing tags of a TIFF, by number."""
+
+    def for_result(self, channels: int, scale: int = 1) -> "Tags":
+        """Those of a result of so many channels that is ``scale`` times as large: a profile of other colours is left out."""
+        profile = self.profile if self.profile[16:20] == SPACES.get(channels) else b""
+        return Tags(profile, self.place if scale == 1 else enlarged(self.place, scale))
+
+
+NO_TAGS = Tags()
+
+
+def enlarged(place: Mapping[int, Value], scale: int) -> dict[int, Value]:
+    """The same place on earth for a raster with ``scale`` times as many rows and columns."""
+    found = dict(place)
+    # Where rasters count pixels' centres, the first centre of the finer raster lies before that of the coarser.
+    shift = (scale - 1) / 2 if is_point(place) else 0.0
+    if isinstance(sizes := place.get(PIXEL_SCALE), tuple) and len(sizes) >= 2:
+        found[PIXEL_SCALE] = (sizes[0] / scale, sizes[1] / scale, *sizes[2:])
+    if isinstance(points := place.get(TIEPOINTS), tuple) and len(points) % 6 == 0:
+        table = np.array(points, dtype=np.float64).reshape(-1, 6)
+        table[:, :2] = table[:, :2] * scale + shift
+        found[TIEPOINTS] = tuple(table.reshape(-1).tolist())
+    if isinstance(matrix := place.get(TRANSFORMATION), tuple) and len(matrix) == 16:
+        back = np.diag([1 / scale, 1 / scale, 1, 1])
+        back[:2, 3] = -shift / scale
+        found[TRANSFORMATION] = tuple((np.array(matrix).reshape(4, 4) @ back).reshape(-1).tolist())
+    return found
+
+
+def is_point(place: Mapping[int, Value]) -> bool:
+    """Whether the raster's coordinates are those of pixels' centres."""
+    keys = place.get(GEO_KEYS, ())
+    entries = [keys[start : start + 4] for start in range(4, len(keys), 4)]
+    return any(len(entry) == 4 and entry[0] == RASTER_TYPE and entry[3] == PIXEL_IS_POINT for entry in entries)
+
+
+# In
+
+
+def from_pillow(picture: Any) -> Tags:
+    """Of a Pillow picture that was opened and not yet decoded."""
+    profile = picture.info.get("icc_profile") or b""
+    tags = getattr(picture, "tag_v2", {}) if picture.format == "TIFF" else {}
+    try:
+        place = {} if tags.get(ORIENTATION, 1) != 1 else {code: tags[code] for code in GEOREFERENCE if code in tags}
+    except Exception:  # damaged tags throw anything, and do not spoil a picture
+        place = {}
+    return Tags(profile if isinstance(profile, bytes) else b"", cleaned(place))
+
+
+def from_tifffile(page: Any) -> Tags:
+    """Of a page that tifffile opened."""
+    try:
+        found = {code: tag.value for code in (*GEOREFERENCE, PROFILE, ORIENTATION) if (tag := page.tags.get(code))}
+    except Exception:  # as above
+        return NO_TAGS
+    profile, turned = found.pop(PROFILE, b""), found.pop(ORIENTATION, 1) != 1
+    return Tags(bytes(profile) if isinstance(profile, bytes | tuple) else b"", {} if turned else cleaned(found))
+
+
+def cleaned(place: Mapping[int, Any]) -> dict[int, Value]:
+    """Texts as texts and numbers as tuples; what is neither is left out."""
+    found: dict[int, Value] = {}
+    for code, value in place.items():
+        if GEOREFERENCE[code] == ASCII:
+            if isinstance(value, str) and value.isascii():
+                found[code] = value
+            continue
+        numbers = value if isinstance(value, tuple) else (value,)
+        if all(isinstance(number, int | float) for number in numbers):
+            found[code] = numbers
+    return found
+
+
+# Out
+
+
+def holds_place(ending: str) -> bool:
+    """Whether files of ``ending`` can say where they lie."""
+    return ending in (".tif", ".tiff")
+
+
+def pillow_options(tags: Tags, form: str) -> dict[str, Any]:
+    """What Pillow's ``save`` is told for files of ``form``, such as "PNG"."""
+    options: dict[str, Any] = {"icc_profile": tags.profile} if tags.profile and form != "BMP" else {}
+    if form == "TIFF" and tags.place:
+        from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+        directory = ImageFileDirectory_v2()
+        for code, value in tags.place.items():
+            directory.tagtype[code] = GEOREFERENCE[code]
+            directory[code] = value
+        options["tiffinfo"] = directory
+    return options
+
+
+def tifffile_options(tags: Tags) -> dict[str, Any]:
+    """What tifffile's ``imwrite`` is told."""
+    extra = [(code, GEOREFERENCE[code], len(value), value, True) for code, value in sorted(tags.place.items())]
+    return {"extratags": extra} | ({"iccprofile": tags.profile} if tags.profile else {})
+
+
+def with_profile(png: bytes, tags: Tags) -> bytes:
+    """A PNG with its profile in a chunk of its own (PNG specification, 11.3.2.3), which stands after the header."""
+    if not tags.profile:
+        return png
+    body = b"iCCP" + b"profile\0\0" + zlib.compress(tags.profile)
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    end = 8 + 25  # the signature, and the header's chunk
+    return png[:end] + chunk + png[end:]

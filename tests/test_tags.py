@@ -52,7 +52,7 @@ def test_tiffs_keep_place_profile_channels_and_depth(kind: Kind, tmp_path: Path)
     assert found.profile == profile
     assert without_zeros(found.place) == PLACE
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
-        page = file.pages[0]
+        page: Any = file.pages[0]
         assert page.dtype == picture.dtype
         assert page.samplesperpixel == kind.stored_channels
         assert {code: page.tags[code].value for code in PLACE} == PLACE
@@ -124,7 +124,7 @@ def test_a_larger_result_with_a_matrix(keys: Any) -> None:
 
 
 @pytest.mark.parametrize("depth", ["uint8", "uint16"])
-def test_a_turned_file_loses_its_place_since_it_would_be_wrong(depth: str, tmp_path: Path) -> None:
+def test_a_turned_file_loses_its_place_since_it_would_be_wrong(depth: Any, tmp_path: Path) -> None:
     extra = [(274, 3, 1, 6, True), *tags.tifffile_options(Tags(place=PLACE))["extratags"]]
     tifffile.imwrite(tmp_path / "a.tif", pixels(3, depth), photometric="rgb", extratags=extra)
     back, found = read_tagged(tmp_path / "a.tif", Kind("rgb", depth))

@@ -2,8 +2,9 @@
 
 import glob
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -11,8 +12,13 @@ from diptych.commands import STREAM
 from diptych.errors import DiptychError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from diptych.translating import Job
     from diptych.translator import Style, Translator
+
+ENOUGH = 64
+"""Pictures from which exporting to a faster engine, which takes seconds, pays."""
 
 
 def translate(
@@ -29,18 +35,23 @@ def translate(
     instances: Path | None = None,
     mask: Path | None = None,
     batch: int = 1,
+    tile: int | None = None,
+    engine: str = "auto",
+    ray: int = 0,
     overwrite: bool = False,
     grid: bool = False,
     device: str = "cpu",
 ) -> int:
-    """Translate pictures with a run or a model folder.
+    """Translate pictures with a run, a model folder or an exported ONNX file.
+
+    Stopped halfway, the same command goes on where it was.
 
     Example: diptych translate runs/facades drawings/ more.png --out translated/
 
     Parameters
     ----------
     run
-        A run folder or a model folder.
+        A run folder, a model folder or an ONNX file.
     inputs
         Pictures, folders of pictures, patterns such as "in/*.png", or - for standard input.
     out
@@ -65,6 +76,12 @@ def translate(
         For inpainting: a mask, white where the hole is, or a folder of masks by the pictures' names.
     batch
         Pictures of equal size translated at once.
+    tile
+        Side of the tiles in which larger pictures are translated; 0 = always whole; by default as memory asks for it.
+    engine
+        torch, onnx or openvino; auto takes the fastest for many pictures, and torch for few.
+    ray
+        Workers on Ray Data, on this machine or the cluster that RAY_ADDRESS names; 0 = none.
     overwrite
         Replace results that exist.
     grid
@@ -72,9 +89,39 @@ def translate(
     device
         Where to run: cpu, cuda, cuda:1.
     """
-    from diptych.formats import ENDINGS
-    from diptych.translating import Job, write_all
+    from diptych.translating import write_all
     from diptych.translator import Translator
+
+    check(inputs, format, size, seed, batch, tile, ray)
+    load = partial(Translator.load, run, way, checkpoint, device)
+    translator = load()
+    pictures = [] if STREAM in (*inputs, out) else found(inputs)
+    options = {
+        "size": (size, size) if size else None,
+        "seed": seed,
+        "batch": batch,
+        "overwrite": overwrite,
+        "grid": grid,
+        "format": format.lstrip("."),
+        "instances": instances,
+        "masks": mask,
+    }
+    if engine == "auto" and (len(pictures) < ENOUGH or style or style_from):
+        engine = ""
+    make = partial(made, options=options, tile=tile, style=style, style_from=style_from)
+    job, words = make(translator, engine=engine)
+    if words:
+        print(words, file=sys.stderr if out == STREAM else sys.stdout, flush=True)
+    if not pictures:
+        return through_pipes(job, list(inputs), out)
+    return write_all(job, pictures, Path(out), ray, partial(remade, load, make, engine and job.translator.engine.name))
+
+
+def check(
+    inputs: tuple[str, ...], format: str, size: int, seed: int | None, batch: int, tile: int | None, ray: int
+) -> None:
+    """Raises: UsageError for options that nothing can be made of."""
+    from diptych.formats import ENDINGS
 
     if not inputs:
         raise UsageError("name at least one picture, folder or pattern to translate, or - for standard input.")
@@ -84,22 +131,38 @@ def translate(
         raise UsageError(f"--seed is {seed}; it must lie between 0 and {2**63 - 1}.")
     if format and f".{format.lstrip('.')}" not in ENDINGS:
         raise UsageError(f'--format is "{format}"; choose from {" ".join(sorted(ENDINGS))}.')
-    translator = Translator.load(run, way, checkpoint, device)
-    job = Job(
-        translator,
-        (size, size) if size else None,
-        seed,
-        batch,
-        overwrite,
-        grid,
-        format.lstrip("."),
-        style=style_of(translator, style, style_from),
-        instances=instances,
-        masks=mask,
-    )
-    if STREAM in (*inputs, out):
-        return through_pipes(job, list(inputs), out)
-    return write_all(job, found(inputs), Path(out))
+    if ray < 0 or (tile is not None and tile < 0):
+        raise UsageError("--tile and --ray may not be negative.")
+
+
+def made(
+    translator: "Translator",
+    *,
+    options: dict[str, Any],
+    tile: int | None,
+    style: str,
+    style_from: Path | None,
+    engine: str,
+) -> "tuple[Job, str]":
+    """The job, and a sentence on its engine; without ``engine`` it is the one that the translator was loaded with."""
+    from diptych.translating import Job
+
+    words = ""
+    if engine:
+        from diptych.exporting.fastest import faster
+
+        translator, words = faster(translator, engine)
+    if tile and translator.plain is None:
+        raise UsageError(
+            "tiles take the network itself, which an ONNX file is not; name the run, or leave --tile away."
+        )
+    translator.tile = tile
+    return Job(translator, **options, style=style_of(translator, style, style_from)), words
+
+
+def remade(load: "Callable[[], Translator]", make: "Callable[..., tuple[Job, str]]", engine: str) -> "Job":
+    """The same job in another process."""
+    return make(load(), engine=engine)[0]
 
 
 def style_of(translator: "Translator", style: str, picture: Path | None) -> "Style":
@@ -130,9 +193,9 @@ def through_pipes(job: "Job", inputs: list[str], out: str) -> int:
     name = "standard input" if inputs[0] == STREAM else inputs[0]
     result = job.translate_bytes(data, name)
     if out == STREAM:
-        job.write(sys.stdout.buffer, result, job.format or "png")
+        job.write(sys.stdout.buffer, *result, job.format or "png")
     else:
-        job.write_new(Path(out), result)
+        job.write_new(Path(out), *result)
     return 0
 
 

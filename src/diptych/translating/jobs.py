@@ -1,0 +1,176 @@
+"""How one picture is read, translated and written."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from diptych import formats
+from diptych.card import write_card
+from diptych.checkpoints import checksum
+from diptych.engines import OnnxRuntime
+from diptych.errors import DiptychError
+from diptych.fitting import with_hole
+from diptych.images import Kind, Stored
+from diptych.resampling import squared
+from diptych.tags import NO_TAGS, Tags, holds_place
+from diptych.translator import Style, Translator
+
+INSTANCES = Kind(colour="instances", depth="uint16")
+MASK = Kind(colour="grey")
+FORMAT = 1
+"""Counts up when the same job gives other pictures than before."""
+
+
+class Read(NamedTuple):
+    """A picture as the translator takes it, and what its file says beside it."""
+
+    picture: Stored
+    tags: Tags
+
+
+@dataclass(frozen=True)
+class Job:
+    """How pictures are to be translated and written."""
+
+    translator: Translator
+    size: tuple[int, int] | None = None
+    seed: int | None = None
+    batch: int = 1
+    overwrite: bool = False
+    grid: bool = False
+    format: str = ""
+    style: Style = None
+    instances: Path | None = None
+    """Folder of the instance maps of class maps, by the same names."""
+    masks: Path | None = None
+    """Folder of masks by the same names, or one mask for all: white where the hole is."""
+
+    def read(self, source: Path | bytes, name: str = "") -> Read:
+        kind = self.translator.card.source
+        picture, tags = formats.read_tagged(source, kind, name)
+        name = name or str(source)
+        if kind.colour == "labels" and kind.instances and picture.shape[2] == 1:
+            beside = formats.read(self.companion("instances", name), INSTANCES)
+            picture = np.concatenate([picture, same_size(beside, picture, name)], axis=2)
+        if kind.colour == "holed":
+            if self.masks is not None:
+                mask = same_size(formats.read(self.companion("masks", name), MASK), picture, name)
+                picture = with_hole(picture[..., :3], mask >= 128, kind)
+            if picture[..., 3].all():
+                raise DiptychError(
+                    f"{name} has no hole to fill; make it transparent there, or give a mask with --mask."
+                )
+        return Read(picture, tags)
+
+    def companion(self, which: str, name: str) -> Path:
+        """The file that belongs to the picture ``name``: the one that was named, or the one of that name in the folder.
+
+        Raises:
+            DiptychError: when there is none.
+        """
+        what, option = {"instances": ("instance map", "--instances"), "masks": ("mask", "--mask")}[which]
+        place: Path | None = getattr(self, which)
+        if place is None:
+            raise DiptychError(f"{name} needs its {what}; say where it is with {option}.")
+        if not place.is_dir():
+            return place
+        stem = Path(name).stem
+        if stem not in self.companions[which]:
+            raise DiptychError(f"there is no {what} called {stem} in {place}; add it, or correct {option}.")
+        return self.companions[which][stem]
+
+    @cached_property
+    def companions(self) -> dict[str, dict[str, Path]]:
+        """The files in the folders of instance maps and masks by their stems, listed once."""
+        folders = {"instances": self.instances, "masks": self.masks}
+        return {
+            which: {file.stem: file for file in reversed(formats.list_pictures(folder))}
+            for which, folder in folders.items()
+            if folder is not None and folder.is_dir()
+        }
+
+    def translate(self, pictures: list[Stored]) -> list[Stored]:
+        """Results, or with ``grid`` inputs and results side by side as 8-bit RGB."""
+        results = self.translator.several(pictures, size=self.size, seed=self.seed, style=self.style)
+        if not self.grid:
+            return results
+        return [self.beside(picture, result) for picture, result in zip(pictures, results, strict=True)]
+
+    def beside(self, picture: Stored, result: Stored) -> Stored:
+        card = self.translator.card
+        left = card.source.preview(card.source.to_tensor(picture))
+        left = squared(left, result)
+        right = result if result.dtype == np.uint8 and result.shape[2] == 3 else None
+        return np.concatenate(
+            [left, card.target.preview(card.target.to_tensor(result)) if right is None else right], axis=1
+        )
+
+    def translate_bytes(self, data: bytes, name: str) -> Read:
+        """One result, with what goes with it."""
+        picture, tags = self.read(data, name)
+        result = self.translate([picture])[0]
+        return Read(result, self.tags_of(tags, result))
+
+    def tags_of(self, tags: Tags, result: Stored) -> Tags:
+        """What goes with a result of what came with its source; a grid is another picture."""
+        return NO_TAGS if self.grid else tags.for_result(result.shape[2], self.translator.card.scale)
+
+    def write(self, place: Path | BinaryIO, picture: Stored, tags: Tags = NO_TAGS, ending: str = "") -> None:
+        formats.write(place, picture, ending, tags)
+
+    def write_new(self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False) -> None:
+        """Write, unless something stands there that may not be replaced."""
+        if place.exists() and not (replace or self.overwrite):
+            raise DiptychError(in_the_way(place))
+        self.write(place, picture, tags)
+
+    def ending(self, source: Path) -> str:
+        """The result's ending: as asked, else the input's where it can hold what comes out, else .png or .npy."""
+        if self.format:
+            return f".{self.format}"
+        kind = self.translator.card.target
+        channels, depth = (3, "uint8") if self.grid else (kind.stored_channels, kind.depth)
+        candidates = [source.suffix.lower(), ".png", ".tif", ".npy"]
+        return next(ending for ending in candidates if formats.holds(ending, channels, depth))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for jobs that make the same files of the same pictures."""
+        translator = self.translator
+        style = hashlib.sha256(self.style.tobytes()).hexdigest() if isinstance(self.style, np.ndarray) else self.style
+        beside = [str(place and place.resolve()) for place in (self.instances, self.masks)]
+        precision = translator.engine.precision  # engines of one precision give the same pictures
+        told: list[Any] = [FORMAT, identity(translator), precision, translator.tile, self.size, self.seed, self.grid]
+        words = json.dumps([*told, style, beside], default=dict)
+        return hashlib.sha256(words.encode()).hexdigest()[:16]
+
+
+def identity(translator: Translator) -> str:
+    """The same for translators with the same card and weights."""
+    words = write_card(translator.card)
+    if translator.plain is not None:
+        state = translator.plain.network.state_dict()
+        return checksum({name: tensor.cpu().contiguous() for name, tensor in state.items()}, words)
+    if isinstance(translator.engine, OnnxRuntime):
+        words += hashlib.sha256(translator.engine.place.read_bytes()).hexdigest()
+    return hashlib.sha256(words.encode()).hexdigest()
+
+
+def in_the_way(place: Path) -> str:
+    return f"{place} exists; give --overwrite to replace it, or another --out."
+
+
+def georeference_lost(tags: Tags, ending: str) -> bool:
+    return bool(tags.place) and not holds_place(ending)
+
+
+def same_size(beside: Stored, picture: Stored, name: str) -> Stored:
+    if beside.shape[:2] != picture.shape[:2]:
+        sizes = " and ".join(f"{one.shape[1]}x{one.shape[0]}" for one in (picture, beside))
+        raise DiptychError(f"{name} and what belongs to it differ in size ({sizes}); bring them to one size.")
+    return beside

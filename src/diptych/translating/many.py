@@ -1,0 +1,70 @@
+"""All pictures of a command: planned, done here or on Ray, and told."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+from diptych.translating.jobs import Job
+from diptych.translating.on_ray import spread
+from diptych.translating.pipeline import Outcome, Seconds, work
+from diptych.translating.plan import Plan, finished, planned
+from diptych.translating.told import Progress, Tally
+
+
+def write_all(
+    job: Job,
+    pictures: list[tuple[Path, Path]],
+    out: Path,
+    workers: int = 0,
+    made: Callable[[], Job] | None = None,
+) -> int:
+    """Translate all pictures into ``out``; the exit code is 1 when any could not be done, 130 when interrupted.
+
+    Args:
+        pictures: each with its place under ``out``.
+        workers: of Ray; 0 = in this process.
+        made: makes the same job anew, in a worker.
+
+    Raises:
+        UsageError: as ``planned`` does.
+        DiptychError: when the folder cannot be written, or Ray is not there.
+    """
+    plan = planned(job, pictures, out)
+    tally = Tally(len(pictures), plan.there, list(plan.failures))
+    seconds = Seconds()
+    interrupted = False
+    try:
+        follow(job, outcomes(job, plan, seconds, workers, made), tally)
+        finished(job, plan)
+    except KeyboardInterrupt:
+        interrupted = True
+    tally.tell(out, seconds, engine_words(job, workers), interrupted)
+    if interrupted:
+        return 130
+    return 1 if tally.failures else 0
+
+
+def outcomes(
+    job: Job, plan: Plan, seconds: Seconds, workers: int, made: Callable[[], Job] | None
+) -> Generator[Outcome]:
+    if workers and plan.tasks:
+        assert made is not None
+        return spread(made, plan.tasks, workers, job.batch, seconds)
+    return work(job, plan.tasks, seconds)
+
+
+def follow(job: Job, coming: Generator[Outcome], tally: Tally) -> None:
+    """Count what is done, and say how far it is."""
+    progress = Progress(tally)
+    job.translator.tell = progress.tiles
+    try:
+        for outcome in coming:
+            tally.add(outcome)
+            progress.show()
+    finally:
+        progress.clear()
+        coming.close()
+
+
+def engine_words(job: Job, workers: int) -> str:
+    engine = job.translator.engine
+    return f"{engine.name}, {engine.precision}" + (f", {workers} workers on Ray" if workers else "")

@@ -1,0 +1,103 @@
+"""The record that lies beside results, by which an interrupted job goes on and a foreign file is not taken for a result.
+
+Before a job writes anything it claims its places: the record says of each which job's it is, of which state of its source, and
+what stood there. A file at a place that is claimed is therefore whole and this job's, since results are renamed into place;
+a file at a place that nobody claimed is somebody else's.
+"""
+
+import contextlib
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from diptych.errors import DiptychError
+from diptych.files import write_text
+
+NAME = ".diptych-translate.json"
+PART = re.compile(r"\..*\.(\d+)\.part\.[a-z]+")
+"""What files.written_beside leaves when its process is killed."""
+Stamp = tuple[int, int]
+"""Bytes and time of change, by which a file is known again."""
+
+
+class Claim(NamedTuple):
+    """A place that a job means to write, or has written."""
+
+    job: str
+    source: Stamp | None
+    before: Stamp | None
+    """What was there when it was claimed, and may be replaced; None where nothing was."""
+
+
+@dataclass
+class Record:
+    """The claims in an output folder, by the place's path in it."""
+
+    folder: Path
+    claims: dict[str, Claim] = field(default_factory=dict)
+    unfinished: set[str] = field(default_factory=set)
+    """Jobs that began and did not end."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "Record":
+        """That of the folder; an empty one where there is none.
+
+        Raises:
+            DiptychError: when there is one that cannot be read.
+        """
+        place = folder / NAME
+        try:
+            told = json.loads(place.read_text(encoding="utf-8"))
+            claims = {
+                name: Claim(job, stamp(source), stamp(before)) for name, (job, source, before) in told["claims"].items()
+            }
+            return cls(folder, claims, set(told["unfinished"]))
+        except (FileNotFoundError, NotADirectoryError):
+            return cls(folder)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+            raise DiptychError(
+                f"{place} is damaged ({type(problem).__name__}); remove it, and give --overwrite or another --out."
+            ) from None
+
+    def write(self) -> None:
+        """Raises: DiptychError when the folder cannot be written."""
+        told = {"diptych": 1, "unfinished": sorted(self.unfinished), "claims": self.claims}
+        write_text(self.folder / NAME, json.dumps(told, separators=(",", ":")) + "\n")
+
+    def name(self, place: Path) -> str:
+        return place.relative_to(self.folder).as_posix()
+
+
+def stamp(told: list[int] | None) -> Stamp | None:
+    return None if told is None else (int(told[0]), int(told[1]))
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """None where there is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what killed processes of this machine left half written; those of living ones stay."""
+    for root, _, names in os.walk(folder):
+        for name in names:
+            if (found := PART.fullmatch(name)) and not alive(int(found[1])):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(root, name))
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,28 +1,25 @@
 """A service that runs while a test asks it."""
 
-import socket
 import threading
 import time
 
-import uvicorn
-
+from diptych.serving.running import bound, server
 from diptych.serving.server import Service, create
 
 
 class running:
-    """A service under uvicorn in a thread of its own."""
+    """A service under its own server in a thread of its own."""
 
     def __init__(self, service: Service) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        config = uvicorn.Config(create(service), port=self.port, log_level="error", ws="none")
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.place = bound("127.0.0.1", 0)
+        self.port = self.place.getsockname()[1]
+        self.server = server(create(service), service.limits)
+        self.thread = threading.Thread(target=self.server.run, args=([self.place],), daemon=True)
 
     def __enter__(self) -> str:
         self.thread.start()
         while not self.server.started:
+            assert self.thread.is_alive()
             time.sleep(0.02)
         return f"http://127.0.0.1:{self.port}/"
 

@@ -113,7 +113,7 @@ def session_of(place: Path) -> Any:
         import onnxruntime
     if not place.is_file():
         raise DiptychError(f"there is no file {place}; write one with: diptych export RUN --to onnx --out {place}.")
-    onnxruntime.set_default_logger_severity(3)  # its remarks on shapes are not for users
+    onnxruntime.set_default_logger_severity(4)  # what it has to say it also throws
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     with explained(place):

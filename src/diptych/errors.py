@@ -21,6 +21,7 @@ def out_of_memory(problem: BaseException) -> bool:
 
 
 def too_small(problem: BaseException) -> bool:
-    """Whether a layer was given a map smaller than its kernel or its reflected border, of which torch says so only in words."""
+    """Whether a layer was given a map smaller than its kernel or its reflected border, which every engine says in its own words."""
     words = str(problem)
-    return "Kernel size can't be greater" in words or "Padding size should be less" in words
+    torchs = "Kernel size can't be greater" in words or "Padding size should be less" in words
+    return torchs or "Pad reflect requires" in words or "REFLECT padding mode requires" in words

@@ -1,13 +1,11 @@
 """``diptych serve``."""
 
-import os
-import socket
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import UsageError
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -71,37 +69,21 @@ def serve(
         import uvicorn  # noqa: F401
     from diptych.exporting.offers import offers_of
     from diptych.serving.limits import Limits
+    from diptych.serving.running import bound
     from diptych.serving.running import run as run_server
     from diptych.serving.server import Service, create
 
-    port = free(host, port)
-    print("Preparing (the first time a network is exported, which takes some seconds) ...", flush=True)
-    offers, told = offers_of(runs, checkpoint, device, engine, browser)
-    print("\n".join(told))
     limits = Limits(bytes=int(max_megabytes * 2**20), pixels=max_pixels, batch=batch, queue=queue)
-    shown = f"[{host}]" if ":" in host else host
-    print(f"Serving on http://{shown}:{port} (Ctrl-C stops).", flush=True)
-    if host not in LOOPBACK and not token:
-        print(
-            "Whoever reaches this address may translate; a token keeps strangers out (DIPTYCH_TOKEN=...).", flush=True
-        )
-    run_server(create(Service(offers, limits, token, cors, browser)), host, port, limits)
+    with bound(host, port) as place:
+        print("Preparing (the first time a network is exported, which takes some seconds) ...", flush=True)
+        offers, told = offers_of(runs, checkpoint, device, engine, browser)
+        print("\n".join(told))
+        shown = f"[{host}]" if ":" in host else host
+        print(f"Serving on http://{shown}:{place.getsockname()[1]} (Ctrl-C stops).", flush=True)
+        if host not in LOOPBACK and not token:
+            print(
+                "Whoever reaches this address may translate; a token keeps strangers out (DIPTYCH_TOKEN=...).",
+                flush=True,
+            )
+        run_server(create(Service(offers, limits, token, cors, browser)), place, limits)
     return 0
-
-
-def free(host: str, port: int) -> int:
-    """The port, or a free one for 0.
-
-    Raises:
-        DiptychError: when it is taken or may not be used.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        if os.name == "posix":  # so that a port of a service that has just stopped counts as free
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as problem:
-            why = problem.strerror or problem
-            raise DiptychError(f"{host}:{port} cannot be served on ({why}); choose another --port or --host.") from None
-        return int(probe.getsockname()[1])

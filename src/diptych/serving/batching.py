@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from diptych.images import Stored
 from diptych.serving.limits import Limits
-from diptych.serving.problems import busy
+from diptych.serving.problems import Problem, busy
 
 Translate = Callable[[Sequence[Stored], int | None], list[Stored]]
 Key = tuple[tuple[int, ...], int | None]
@@ -56,15 +56,25 @@ class Batcher:
         Raises:
             Problem: 503 when the queue is full, or it took too long.
         """
-        if len(self.waiting) >= self.limits.queue:
-            raise busy(len(self.waiting) * self.mean_seconds)
+        if self.full(picture):
+            raise self.busy()
         asked = Asked(picture, seed, asyncio.get_running_loop().create_future())
         self.waiting.append(asked)
         self.came.set()
         try:
             return await asyncio.wait_for(asked.result, self.limits.seconds)
         except TimeoutError:
-            raise busy(len(self.waiting) * self.mean_seconds) from None
+            raise self.busy() from None
+
+    def full(self, picture: Stored | None = None) -> bool:
+        """Whether one more, or this one, must come again; an empty queue takes whatever is within the limits."""
+        if picture is None or not self.waiting:
+            return len(self.waiting) >= self.limits.queue
+        pixels = sum(area(asked.picture) for asked in self.waiting) + area(picture)
+        return len(self.waiting) >= self.limits.queue or pixels > self.limits.queue_pixels
+
+    def busy(self) -> Problem:
+        return busy(len(self.waiting) * self.mean_seconds)
 
     async def work(self) -> None:
         """Translate what comes, for ever."""
@@ -80,12 +90,17 @@ class Batcher:
             await asyncio.sleep(self.limits.gather_seconds)
         first = next((asked for asked in self.waiting if not asked.result.done()), None)
         chosen = [asked for asked in self.waiting if first and asked.key == first.key and not asked.result.done()]
-        chosen = chosen[: self.limits.batch]
+        chosen = chosen[: min(self.limits.batch, self.fitting(first))]
         taken = {id(asked) for asked in chosen}
         self.waiting = deque(asked for asked in self.waiting if id(asked) not in taken and not asked.result.done())
         return chosen
 
+    def fitting(self, first: Asked | None) -> int:
+        """How many pictures like it a batch may have."""
+        return max(1, self.limits.batch_pixels // area(first.picture)) if first else 1
+
     async def run(self, group: list[Asked]) -> None:
+        group = [asked for asked in group if not asked.result.done()]
         if not group:
             return
         began = time.perf_counter()
@@ -93,13 +108,19 @@ class Batcher:
         try:
             pictures = [asked.picture for asked in group]
             results = await loop.run_in_executor(self.pool, self.translate, pictures, group[0].seed)
-        except Exception as problem:  # each of the group is told, and the queue goes on
-            for asked in group:
-                if not asked.result.done():
-                    asked.result.set_exception(problem)
+        except Exception as problem:
+            if len(group) > 1:  # one of them may be at fault, or all together too large
+                for asked in group:
+                    await self.run([asked])
+            elif not group[0].result.done():
+                group[0].result.set_exception(problem)
             return
         seconds = time.perf_counter() - began
         self.mean_seconds += 0.2 * (seconds / len(group) - self.mean_seconds)
         for asked, result in zip(group, results, strict=True):
             if not asked.result.done():  # its client may have gone
                 asked.result.set_result(Done(result, seconds, len(group)))
+
+
+def area(picture: Stored) -> int:
+    return int(picture.shape[0] * picture.shape[1])

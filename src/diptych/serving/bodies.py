@@ -1,7 +1,8 @@
 """A request's body, read within limits of bytes and time, raw or as a form."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
@@ -9,45 +10,57 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from diptych.serving.limits import Limits
-from diptych.serving.problems import Problem
+from diptych.serving.problems import Problem, busy
 
 FIELDS = ("picture", "instances")
 RAW = ("", "application/octet-stream")
 
 
-async def files_of(request: Request, limits: Limits) -> dict[str, bytes]:
-    """By field; a raw body is the picture.
+class Bodies:
+    """All bodies that are held at once, which are bounded together."""
 
-    Raises:
-        Problem: 408 when it comes too slowly, 413 when it is too long, 415 for another type, 422 for an unfit form.
-    """
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    form = kind == "multipart/form-data"
-    if not form and kind not in RAW and not kind.startswith("image/"):
-        raise Problem(415, f"a body of the type {kind[:60]} is not taken; send a picture's bytes, or a multipart form.")
-    try:
-        data = await asyncio.wait_for(body_of(request, limits), limits.upload_seconds)
-    except TimeoutError:
-        raise Problem(408, f"the body did not come within {limits.upload_seconds:.0f} s; send it faster.") from None
-    except ClientDisconnect:
-        raise Problem(400, "the connection was closed before the body was there.") from None
-    return await parsed(request, data, limits) if form else {"picture": data}
+    def __init__(self) -> None:
+        self.held = 0
 
+    @contextlib.asynccontextmanager
+    async def taken(self, request: Request, limits: Limits) -> AsyncIterator[dict[str, bytes]]:
+        """The files of a request by field, until they are decoded; a raw body is the picture.
 
-async def body_of(request: Request, limits: Limits) -> bytes:
-    too_long = Problem(
-        413, f"the body is longer than {limits.bytes:,} bytes; send a smaller picture.", {"Connection": "close"}
-    )
-    stated = request.headers.get("content-length", "0")
-    if stated.isdecimal() and int(stated) > limits.bytes:
-        raise too_long
-    parts, length = [], 0
-    async for part in request.stream():
-        parts.append(part)
-        length += len(part)
-        if length > limits.bytes:
+        Raises:
+            Problem: 408 when it comes too slowly, 413 when it is too long, 415 for another type, 422 for an unfit form,
+                503 when too many others are held.
+        """
+        kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        form = kind == "multipart/form-data"
+        if not form and kind not in RAW and not kind.startswith("image/"):
+            words = f"a body of the type {kind[:60]} is not taken; send a picture's bytes, or a multipart form."
+            raise Problem(415, words)
+        parts: list[bytes] = []
+        try:
+            await asyncio.wait_for(self.collect(request, limits, parts), limits.upload_seconds)
+            data = b"".join(parts)
+            yield await parsed(request, data, limits) if form else {"picture": data}
+        except TimeoutError:
+            raise Problem(408, f"the body did not come within {limits.upload_seconds:.0f} s; send it faster.") from None
+        except ClientDisconnect:
+            raise Problem(400, "the connection was closed before the body was there.") from None
+        finally:
+            self.held -= sum(len(part) for part in parts)
+
+    async def collect(self, request: Request, limits: Limits, parts: list[bytes]) -> None:
+        too_long = Problem(413, f"the body is longer than {limits.bytes:,} bytes; send a smaller picture.")
+        stated = request.headers.get("content-length", "0")
+        if stated.isdecimal() and int(stated) > limits.bytes:
             raise too_long
-    return b"".join(parts)
+        length = 0
+        async for part in request.stream():
+            length += len(part)
+            if length > limits.bytes:
+                raise too_long
+            if self.held + len(part) > limits.bytes_at_once:
+                raise busy(1)
+            parts.append(part)
+            self.held += len(part)
 
 
 class InMemory(MultiPartParser):
@@ -68,10 +81,13 @@ async def parsed(request: Request, data: bytes, limits: Limits) -> dict[str, byt
             422, f"the form cannot be read ({words}); send multipart/form-data with the field picture."
         ) from None
     found = {}
-    for field, value in form.multi_items():
-        if field not in FIELDS or not isinstance(value, UploadFile):
-            raise Problem(422, f"the form has a field that is not known; the files {' and '.join(FIELDS)} are.")
-        found[field] = await value.read()
+    try:
+        for field, value in form.multi_items():
+            if field not in FIELDS or not isinstance(value, UploadFile):
+                raise Problem(422, f"the form has a field that is not known; the files {' and '.join(FIELDS)} are.")
+            found[field] = await value.read()
+    finally:
+        await form.close()
     if "picture" not in found:
         raise Problem(422, "the form has no file called picture; add it.")
     return found

@@ -10,18 +10,30 @@ class Limits:
     bytes: int = 20 * 2**20
     """Of a request's body."""
     pixels: int = 16_000_000
-    """Of a picture, read off its header."""
+    """Of a picture, read off its header, and of its counterpart."""
+    bytes_at_once: int = 256 * 2**20
+    """Of all bodies that are held at once; past it: 503 with Retry-After."""
     upload_seconds: float = 20.0
     """In which a body must have come."""
     seconds: float = 60.0
     """In which a translation must be done, the time in the queue included."""
     queue: int = 32
     """Pictures that wait for one translator; past it: 503 with Retry-After."""
+    queue_pixels: int = 64_000_000
+    """Of all pictures that wait for one translator."""
     connections: int = 256
     """Requests in hand at once, whatever they want."""
     batch: int = 8
     """Pictures of equal size translated at once."""
+    batch_pixels: int = 2_000_000
+    """Of a batch: large pictures fill the processor alone, and together only its memory."""
     gather_seconds: float = 0.004
     """How long the first picture of a batch waits for others."""
     header_seconds: float = 10.0
     """In which a request's head must have come."""
+    linger_seconds: float = 3.0
+    """How long what still comes of a refused body is thrown away before the connection is closed."""
+    answer_seconds: float = 60.0
+    """In which a client must have taken its answer."""
+    sockets: int = 512
+    """Open connections; further ones are closed at once."""

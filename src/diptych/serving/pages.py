@@ -7,9 +7,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 
 from diptych.serving import assets
 from diptych.serving.listing import Offer
+from diptych.serving.problems import Problem
 
 
 class Pages:
@@ -46,8 +48,10 @@ class Pages:
 
         def serve(address: str) -> Callable[[Request], Any]:
             async def static(request: Request) -> Response:
-                data = self.files[address]()
-                tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+                try:
+                    data, tag = await run_in_threadpool(tagged, self.files[address])
+                except OSError:  # such as an exported network that left the cache
+                    raise Problem(404, "this file is no longer there; start the service again.") from None
                 headers = {"ETag": tag, "Cache-Control": "no-cache"}
                 if request.headers.get("if-none-match") == tag:
                     return Response(status_code=304, headers=headers)
@@ -61,6 +65,11 @@ class Pages:
             app.add_api_route(
                 f"/{address}", serve(address), methods=["GET", "HEAD"], include_in_schema=False, dependencies=behind
             )
+
+
+def tagged(read: Callable[[], bytes]) -> tuple[bytes, str]:
+    data = read()
+    return data, f'"{hashlib.sha256(data).hexdigest()[:32]}"'
 
 
 def bytes_of(data: bytes) -> Callable[[], bytes]:

@@ -1,16 +1,22 @@
 """Pictures in and out of requests: refused by their headers, decoded by the image law, encoded as was asked."""
 
 import io
+import math
+import re
 from dataclasses import replace
 
 import numpy as np
+from PIL import Image
 
 from diptych import codecs, formats
+from diptych.card import Card
 from diptych.errors import DiptychError
 from diptych.images import Kind, Stored
+from diptych.serving import tiffs
 from diptych.serving.limits import Limits
 from diptych.serving.problems import Problem
 
+QUALITY = re.compile(r"[01](\.\d{0,3})?")
 ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/tiff": ".tif"}
 SIGNATURES = (codecs.PNG_SIGNATURE, b"\xff\xd8\xff", b"RIFF", b"BM", *codecs.TIFF_SIGNATURES)
 INSTANCES = Kind(colour="instances", depth="uint16")
@@ -28,15 +34,48 @@ def decoded(data: bytes, kind: Kind, limits: Limits, name: str = "the picture") 
         raise Problem(415, f"{name} is no PNG, JPEG, WebP, BMP or TIFF; send one of these.")
     if kind.colour == "labels" and not kind.palette:
         kind = replace(kind, palette=tuple(tuple(colour) for colour in kind.colours()[: kind.classes].tolist()))
+    check_size(data, limits, name)
     try:
-        with formats.explaining(name):
-            header = codecs.header(io.BytesIO(data))
-        if header.height * header.width * max(1.0, header.channels / 8) > limits.pixels:
-            words = f"{name} is {header.width}x{header.height}, and at most {limits.pixels:,} pixels are taken; make it smaller."
-            raise Problem(413, words)
         return formats.read(data, kind, name)
     except DiptychError as problem:
         raise Problem(422, str(problem)) from None
+
+
+def check_size(data: bytes, limits: Limits, name: str) -> None:
+    """By the header alone.
+
+    Raises:
+        Problem: 413 when it states too many pixels, 422 when it cannot be read.
+    """
+    if data.startswith(codecs.TIFF_SIGNATURES) and (words := tiffs.trap(data, limits.pixels)):
+        raise Problem(422, f"{name} {words}.")
+    too_large = f"and at most {limits.pixels:,} pixels are taken; make it smaller."
+    try:
+        with formats.explaining(name):
+            try:
+                header = codecs.header(io.BytesIO(data))
+            except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+                raise Problem(413, f"{name} is larger still than others that are refused, {too_large}") from None
+    except DiptychError as problem:
+        raise Problem(422, str(problem)) from None
+    if header.height * header.width * max(1.0, header.channels / 8) > limits.pixels:
+        raise Problem(413, f"{name} is {header.width}x{header.height}, {too_large}")
+
+
+def check_counterpart(picture: Stored, card: Card, limits: Limits) -> None:
+    """What the network makes of it.
+
+    Raises:
+        Problem: 413 when the counterpart, or the picture filled up to the network's multiple, is far beyond the limit.
+    """
+    height, width = picture.shape[:2]
+    if height * width * card.scale**2 > limits.pixels:
+        words = f"the counterpart would have {card.scale} times its {width}x{height} along each side, and at most"
+        raise Problem(413, f"{words} {limits.pixels:,} pixels are made; send a smaller picture.")
+    rows, columns = (math.ceil(side / card.multiple) * card.multiple for side in (height, width))
+    if rows * columns > 2 * limits.pixels:
+        words = f"the picture is {width}x{height}, and the network needs both sides filled up to {card.multiple}"
+        raise Problem(413, f"{words}; send one that is less long and narrow.")
 
 
 def with_instances(picture: Stored, data: bytes | None, limits: Limits) -> Stored:
@@ -54,28 +93,26 @@ def with_instances(picture: Stored, data: bytes | None, limits: Limits) -> Store
     return np.concatenate([picture[..., :1], beside], axis=2)
 
 
-def wanted_type(accept: str) -> str:
-    """The first of the types that we have, in the client's order of preference.
+def wanted_type(accept: str, target: Kind) -> str:
+    """Of the types that can hold the target the one that the client likes best; among equals the one it names first.
 
     Raises:
         Problem: 406 when none will do.
     """
-    ranked: list[tuple[float, int, str]] = []
-    for part in accept.split(",")[:50] if accept.strip() else ["*/*"]:
+    stated: dict[str, tuple[float, int]] = {}
+    for place, part in enumerate(accept.split(",")[:50] if accept.strip() else ["*/*"]):
         kind, *parameters = (word.strip().lower() for word in part.split(";"))
         quality = next((word[2:] for word in parameters if word.startswith("q=")), "1")
-        try:
-            share = float(quality)
-        except ValueError:
-            share = 0.0
-        ranked.append((-share, len(ranked), kind))
-    for share, _, kind in sorted(ranked):
-        if share < 0:
-            if kind in ("*/*", "image/*"):
-                return "image/png"
-            if kind in ENDINGS:
-                return kind
-    raise Problem(406, f"the answer is a picture; accept one of {', '.join(ENDINGS)}.")
+        stated.setdefault(kind, (float(quality) if QUALITY.fullmatch(quality) else 0.0, place))
+    ranked = []
+    for own, (kind, ending) in enumerate(ENDINGS.items()):
+        share, place = next((stated[name] for name in (kind, "image/*", "*/*") if name in stated), (0.0, 0))
+        if share > 0 and formats.holds(ending, target.stored_channels, target.depth):
+            ranked.append((-share, place, own, kind))
+    if not ranked:
+        fit = [kind for kind, ending in ENDINGS.items() if formats.holds(ending, target.stored_channels, target.depth)]
+        raise Problem(406, f"the answer is a picture of {target.depth}; accept {' or '.join(fit)}.")
+    return min(ranked)[-1]
 
 
 def encoded(picture: Stored, media_type: str) -> bytes:

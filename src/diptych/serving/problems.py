@@ -18,6 +18,7 @@ SCHEMA: dict[str, Any] = {
         "detail": {"type": "string", "description": "One sentence: what is wrong, and what to do."},
     },
 }
+RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
 
 
 class Problem(Exception):
@@ -35,8 +36,11 @@ def busy(seconds: float) -> Problem:
 
 
 def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(content(status, detail), status, headers, media_type=MEDIA_TYPE)
+
+
+def content(status: int, detail: str) -> dict[str, Any]:
+    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
 
 
 async def on_problem(request: Request, problem: Exception) -> JSONResponse:
@@ -46,5 +50,11 @@ async def on_problem(request: Request, problem: Exception) -> JSONResponse:
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For the OpenAPI document."""
-    content = {MEDIA_TYPE: {"schema": SCHEMA}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": SCHEMA, "example": content(status, "one sentence.")}},
+            **({"headers": RETRY} if status == 503 else {}),
+        }
+        for status in statuses
+    }

@@ -1,6 +1,5 @@
 """Around every request: a bound on how many there are, a line in the log, counts, and headers."""
 
-import json
 import logging
 import secrets
 import time
@@ -49,7 +48,9 @@ class Watch:
             else:
                 await self.app(scope, receive, watched)
         except Exception:
-            LOG.exception("request %s failed", number)
+            LOG.exception(
+                "request %s failed", number, extra={"fields": {"request": number, "route": route_of(scope["path"])}}
+            )
             if seen["status"] == 499:
                 words = f"something went wrong here; the log says what, under {number}."
                 await answer(500, words)(scope, receive, watched)
@@ -62,7 +63,6 @@ class Watch:
         self.metrics.requests.labels(route, str(seen["status"])).inc()
         self.metrics.seconds.labels(route).observe(seconds)
         line = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "request": number,
             "method": scope["method"][:10],
             "route": route,
@@ -70,7 +70,7 @@ class Watch:
             "milliseconds": round(seconds * 1000, 1),
             "bytes": seen["bytes"],
         }
-        LOG.info(json.dumps(line))
+        LOG.info("request %s", number, extra={"fields": line})
 
 
 def route_of(path: str) -> str:

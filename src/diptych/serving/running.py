@@ -1,54 +1,179 @@
 """The server under which the service runs, and how it stops."""
 
 import asyncio
+import contextlib
+import json
 import logging
+import os
+import socket
+import time
+import traceback
+from types import FrameType
 from typing import Any
 
+import h11
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from diptych.errors import DiptychError
 from diptych.serving.limits import Limits
+from diptych.serving.problems import MEDIA_TYPE, answer
 
 GRACE = 30
 """Seconds in which what was accepted is answered after the service was asked to stop."""
 
 
-def patient(seconds: float) -> type[H11Protocol]:
-    """The HTTP protocol with an end to its patience: a connection whose request's head does not come is closed."""
+def patient(limits: Limits) -> type[H11Protocol]:
+    """The HTTP protocol with an end to its patience, whatever a client leaves unfinished."""
 
     class Patient(H11Protocol):
+        cycle: Any
         deadline: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            self.deadline = self.loop.call_later(seconds, self.give_up)
+            if len(self.connections) > limits.sockets:
+                self.transport.abort()
+            self.wait(limits.header_seconds, self.without_head)
 
-        def give_up(self) -> None:
-            if self.cycle is None and not self.transport.is_closing():
+        def connection_lost(self, exc: Exception | None) -> None:
+            self.rest()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            before = self.cycle
+            super().data_received(data)
+            if self.cycle is not before:
+                self.rest()
+            elif self.idle() and self.deadline is None:  # the next head on a connection that was used before
+                self.wait(limits.header_seconds, self.without_head)
+
+        def on_response_complete(self) -> None:
+            self.rest()
+            if self.conn.their_state is h11.SEND_BODY:  # answered before its body was there
+                self.wait(limits.linger_seconds, self.without_rest)
+            elif self.transport.get_write_buffer_size():
+                self.wait(limits.answer_seconds, self.without_reader)
+            super().on_response_complete()
+
+        def wait(self, seconds: float, end: Any) -> None:
+            self.deadline = self.loop.call_later(seconds, end)
+
+        def rest(self) -> None:
+            if self.deadline is not None:
+                self.deadline.cancel()
+                self.deadline = None
+
+        def idle(self) -> bool:
+            return self.cycle is None or self.cycle.response_complete
+
+        def without_head(self) -> None:
+            self.deadline = None
+            if self.idle() and self.conn.their_state is not h11.SEND_BODY:
                 self.transport.close()
+
+        def without_rest(self) -> None:
+            self.transport.close()
+
+        def without_reader(self) -> None:
+            self.deadline = None
+            if self.transport.get_write_buffer_size():
+                self.transport.abort()
+
+        def send_400_response(self, msg: str) -> None:
+            told = answer(400, "this is no HTTP request that can be read; send one of HTTP/1.1.")
+            headers = [("content-type", MEDIA_TYPE), ("connection", "close")]
+            events = (h11.Response(status_code=400, headers=headers), h11.Data(bytes(told.body)), h11.EndOfMessage())
+            with contextlib.suppress(h11.LocalProtocolError):  # an answer has begun already
+                for event in events:
+                    self.transport.write(self.conn.send(event) or b"")
+            self.transport.close()
 
     return Patient
 
 
-def run(app: FastAPI, host: str, port: int, limits: Limits) -> None:
-    """Serve until SIGINT or SIGTERM; then nothing new is accepted, and what was accepted is answered."""
-    logging.getLogger("diptych.serving").setLevel(logging.INFO)
-    if not logging.getLogger("diptych.serving").handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        logging.getLogger("diptych.serving").addHandler(handler)
+class Lines(logging.Formatter):
+    """Every record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname.lower(),
+        }
+        told = getattr(record, "fields", None)
+        line |= told if told else {"message": record.getMessage()}
+        if record.exc_info:
+            line["trace"] = "".join(traceback.format_exception(*record.exc_info))
+        return json.dumps(line)
+
+
+def log() -> None:
+    """What the service, its server and Python's warnings say goes to standard error, a line of JSON each."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Lines())
+    logging.captureWarnings(True)
+    for name, level in (
+        ("diptych.serving", "INFO"),
+        ("uvicorn", "WARNING"),
+        ("asyncio", "ERROR"),
+        ("python_multipart", "ERROR"),
+        ("py.warnings", "WARNING"),
+    ):
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        logger.handlers, logger.propagate = [handler], False
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket at that address; 0 takes a free port.
+
+    Raises:
+        DiptychError: when it is taken or may not be used.
+    """
+    found = None
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
+        found = socket.socket(family, kind)
+        if os.name == "posix":  # so that a port of a service that has just stopped counts as free
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+        found.listen(2048)
+    except (OSError, UnicodeError) as problem:
+        if found is not None:
+            found.close()
+        why = getattr(problem, "strerror", None) or problem
+        raise DiptychError(f"{host}:{port} cannot be served on ({why}); choose another --port or --host.") from None
+    return found
+
+
+class Server(uvicorn.Server):
+    """Stops at SIGINT and SIGTERM as a job that is done, which uvicorn's own would pass on to kill the process."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self._captured_signals.clear()
+
+
+def server(app: FastAPI, limits: Limits) -> Server:
+    """Which speaks HTTP/1.1 alone."""
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
-        http=patient(limits.header_seconds),
+        http=patient(limits),
         ws="none",
         access_log=False,
-        log_level="warning",
+        log_config=None,
         timeout_keep_alive=10,
         timeout_graceful_shutdown=GRACE,
         h11_max_incomplete_event_size=32 * 1024,
         server_header=False,
     )
-    uvicorn.Server(config).run()
+    return Server(config)
+
+
+def run(app: FastAPI, place: socket.socket, limits: Limits) -> None:
+    """Serve until SIGINT or SIGTERM; then nothing new is accepted, and what was accepted is answered."""
+    log()
+    server(app, limits).run(sockets=[place])

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import hmac
-from collections.abc import AsyncIterator, Sequence
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -18,38 +19,23 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from diptych.card import Card
 from diptych.errors import DiptychError, out_of_memory, too_small
+from diptych.images import Stored
 from diptych.serving.batching import Batcher, Done
-from diptych.serving.bodies import files_of
+from diptych.serving.bodies import Bodies
+from diptych.serving.described import BODY, COUNTERPART, LIVES, METRICS, Health, listed
 from diptych.serving.limits import Limits
 from diptych.serving.listing import Offer
 from diptych.serving.metrics import Metrics
 from diptych.serving.pages import Pages
-from diptych.serving.pictures import decoded, encoded, wanted_type, with_instances
+from diptych.serving.pictures import check_counterpart, decoded, encoded, wanted_type, with_instances
 from diptych.serving.problems import Problem, answer, on_problem, responses
 from diptych.serving.requests import Watch
 from diptych.translator import Translator
 
-PICTURE: dict[str, Any] = {"type": "string", "format": "binary"}
-BODY = {
-    "required": True,
-    "description": "A picture: PNG, JPEG, WebP, BMP or TIFF.",
-    "content": {
-        "image/png": {"schema": PICTURE},
-        "image/jpeg": {"schema": PICTURE},
-        "image/webp": {"schema": PICTURE},
-        "image/tiff": {"schema": PICTURE},
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["picture"],
-                "properties": {"picture": PICTURE, "instances": PICTURE},
-            }
-        },
-    },
-}
-ANSWERS = {kind: {"schema": PICTURE} for kind in ("image/png", "image/jpeg", "image/webp", "image/tiff")}
-LARGEST_SIDE = 4096
+CODERS = min(4, os.cpu_count() or 1)
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -66,6 +52,8 @@ class Service:
     def __post_init__(self) -> None:
         self.metrics = Metrics()
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="translate")  # torch has its own team of threads
+        self.coders = ThreadPoolExecutor(CODERS, thread_name_prefix="code")
+        self.bodies = Bodies()
         self.pages = Pages(self.offers, self.browser)
         self.by_name = {offer.name: offer for offer in self.offers}
         self.batchers = {
@@ -81,6 +69,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.pool.shutdown()
+        self.coders.shutdown()
 
     async def allowed(self, authorization: Annotated[str, Header(include_in_schema=False)] = "") -> None:
         """Refuse whoever does not know the token, where there is one."""
@@ -95,30 +84,44 @@ class Service:
         if offer is None:
             known = ", ".join(self.by_name)
             raise Problem(404, f"there is no translator of that name; there is {known}.")
-        media_type = wanted_type(accept)
-        files = await files_of(request, self.limits)
-        kind = offer.translator.card.source
-        picture = await run_in_threadpool(decoded, files["picture"], kind, self.limits)
-        if kind.instances and picture.shape[2] == 1:
-            picture = await run_in_threadpool(with_instances, picture, files.get("instances"), self.limits)
+        media_type = wanted_type(accept, offer.translator.card.target)
+        batcher = self.batchers[name]
+        if batcher.full():
+            raise batcher.busy()  # before its body is read
+        async with self.bodies.taken(request, self.limits) as files:
+            picture = await self.on_a_thread(picture_of, files, offer.translator.card, self.limits)
         try:
-            done = await self.batchers[name].ask(picture, seed)
-        except DiptychError as problem:
-            raise Problem(422, str(problem)) from None
-        except (MemoryError, RuntimeError) as problem:
+            done = await batcher.ask(picture, seed)
+        except Problem:
+            raise
+        except Exception as problem:
             raise explained(problem) from None
         self.metrics.batches.labels(name).observe(done.batch)
         self.metrics.translating.labels(name).observe(done.seconds)
         self.metrics.pixels.labels(name).inc(picture.shape[0] * picture.shape[1])
-        return done, await run_in_threadpool(encoded, done.picture, media_type), media_type
+        return done, await self.on_a_thread(encoded, done.picture, media_type), media_type
+
+    async def on_a_thread(self, work: Callable[..., Result], *given: Any) -> Result:
+        """Decode or encode beside the event loop, a few at once: each holds a picture in full."""
+        return await asyncio.get_running_loop().run_in_executor(self.coders, work, *given)
+
+
+def picture_of(files: dict[str, bytes], card: Card, limits: Limits) -> Stored:
+    picture = decoded(files["picture"], card.source, limits)
+    if card.source.instances and picture.shape[2] == 1:
+        picture = with_instances(picture, files.get("instances"), limits)
+    check_counterpart(picture, card, limits)
+    return picture
 
 
 def several(translator: Translator, pictures: Sequence[Any], seed: int | None) -> list[Any]:
     return translator.several(pictures, seed=seed)
 
 
-def explained(problem: BaseException) -> BaseException:
+def explained(problem: Exception) -> Exception:
     """What a network says of its input, as the client's problem where it is one."""
+    if isinstance(problem, DiptychError):
+        return Problem(422, str(problem))
     if out_of_memory(problem):
         return Problem(413, "the picture is too large for this machine's memory; make it smaller.")
     if too_small(problem):
@@ -135,6 +138,7 @@ def create(service: Service) -> FastAPI:
         lifespan=service.life,
         docs_url=None,  # its page would come from another host
         redoc_url=None,
+        redirect_slashes=False,  # which would send clients to whatever host they name
         exception_handlers={Problem: on_problem, HTTPException: on_http, RequestValidationError: on_invalid},
     )
     guarded = [Depends(service.allowed)]
@@ -145,7 +149,7 @@ def create(service: Service) -> FastAPI:
         response_class=Response,
         openapi_extra={"requestBody": BODY},
         responses={
-            200: {"description": "The counterpart.", "content": ANSWERS},
+            200: COUNTERPART,
             **responses(400, 401, 404, 406, 408, 413, 415, 422, 503),
         },
         summary="Translate a picture",
@@ -154,9 +158,11 @@ def create(service: Service) -> FastAPI:
         name: Annotated[str, FromPath(service)],
         request: Request,
         seed: Annotated[
-            int | None, Query(ge=0, lt=2**63, description="Of the noise; none: the translator's own.")
+            int | None, Query(ge=0, lt=2**63, description="Of the noise; none: the translator's own.", examples=[7])
         ] = None,
-        accept: Annotated[str, Header(description="The type of the answer.")] = "image/png",
+        accept: Annotated[
+            str, Header(description="The type of the answer.", examples=["image/webp, image/png;q=0.5"])
+        ] = "image/png",
     ) -> Response:
         done, data, media_type = await service.translate(name, request, seed, accept)
         headers = {
@@ -166,17 +172,32 @@ def create(service: Service) -> FastAPI:
         }
         return Response(data, media_type=media_type, headers=headers)
 
-    @app.get("/translators", dependencies=guarded, responses=responses(401), summary="What can be asked for")
+    @app.get(
+        "/translators",
+        dependencies=guarded,
+        responses={200: listed(list(service.offers)), **responses(401, 503)},
+        summary="What can be asked for",
+    )
     @app.get("/translators.json", dependencies=guarded, include_in_schema=False)
     async def translators() -> dict[str, Any]:
         return await run_in_threadpool(service.pages.listing)
 
-    @app.get("/health", summary="Whether it lives")
-    async def health() -> dict[str, Any]:
-        waiting = {name: len(batcher.waiting) for name, batcher in service.batchers.items()}
-        return {"status": "ok", "version": version("diptych"), "waiting": waiting}
+    @app.get(
+        "/health",
+        responses={200: {"content": {"application/json": LIVES}}, **responses(503)},
+        summary="Whether it lives",
+    )
+    async def health() -> Health:
+        waiting = sum(len(batcher.waiting) for batcher in service.batchers.values())
+        return Health(status="ok", version=version("diptych"), waiting=waiting)
 
-    @app.get("/metrics", response_class=Response, summary="For Prometheus")
+    @app.get(
+        "/metrics",
+        dependencies=guarded,
+        response_class=Response,
+        responses={200: METRICS, **responses(401, 503)},
+        summary="For Prometheus",
+    )
     async def metrics() -> Response:
         for name, batcher in service.batchers.items():
             service.metrics.waiting.labels(name).set(len(batcher.waiting))

@@ -1,0 +1,55 @@
+"""What the OpenAPI document says of bodies and answers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from diptych.serving.listing import Offer
+
+PICTURE: dict[str, Any] = {"type": "string", "format": "binary"}
+TYPES = ("image/png", "image/jpeg", "image/webp", "image/tiff")
+FORM = {"type": "object", "required": ["picture"], "properties": {"picture": PICTURE, "instances": PICTURE}}
+BODY = {
+    "required": True,
+    "description": "A picture: PNG, JPEG, WebP, BMP or TIFF. As a form: the file picture, and where the translator takes "
+    "class maps with instances the file instances.",
+    "content": {
+        **{kind: {"schema": PICTURE} for kind in TYPES},
+        "multipart/form-data": {"schema": FORM, "encoding": {"picture": {"contentType": ", ".join(TYPES)}}},
+    },
+}
+ANSWERS = {kind: {"schema": PICTURE} for kind in TYPES}
+COUNTERPART: dict[str, Any] = {
+    "description": "The counterpart.",
+    "content": ANSWERS,
+    "headers": {
+        "Server-Timing": {
+            "description": "Milliseconds of the network: translate;dur=12.3",
+            "schema": {"type": "string"},
+        }
+    },
+}
+METRICS: dict[str, Any] = {
+    "description": "Counters, in the text format of Prometheus.",
+    "content": {
+        "text/plain": {
+            "schema": {"type": "string"},
+            "example": 'diptych_requests_total{route="/translate",status="200"} 12.0',
+        }
+    },
+}
+LIVES = {"example": {"status": "ok", "version": "0.1.0", "waiting": 0}}
+
+
+@dataclass(frozen=True)
+class Health:
+    """That it lives, and how many pictures wait."""
+
+    status: str
+    version: str
+    waiting: int
+
+
+def listed(offers: "list[Offer]") -> dict[str, Any]:
+    """The answer of /translators, with the first one as the example."""
+    example = {"translators": [offer.entry([], None) for offer in offers[:1]], "served": True}
+    return {"description": "The cards, by name.", "content": {"application/json": {"example": example}}}

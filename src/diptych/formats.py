@@ -191,8 +191,12 @@ def list_pictures(folder: Path) -> list[Path]:
 
 def others_in(folder: Path, most: int = 5) -> str:
     """The files in ``folder`` and below that are no pictures by their ending, as words for a message; hidden ones aside."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix.lower() not in ENDINGS)
-    names = [path.name for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    found: list[Path] = []
+    for place, inside, files in os.walk(folder):  # without a look at each of very many pictures
+        inside[:] = [name for name in inside if not name.startswith(".")]
+        odd = (name for name in files if os.path.splitext(name)[1].lower() not in ENDINGS and not name.startswith("."))
+        found += [Path(place, name) for name in odd]
+    names = [path.name for path in sorted(found)]
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 

@@ -1,9 +1,8 @@
 """Decoded pictures kept in memory up to a stated budget; what does not fit is decoded each time."""
 
 import threading
-from pathlib import Path
 
-from diptych.formats import read
+from diptych.data.members import File, read
 from diptych.images import Kind, Stored
 
 GIB = 2**30
@@ -14,10 +13,10 @@ class Cache:
 
     def __init__(self, gib: float) -> None:
         self.room = int(gib * GIB)
-        self.held: dict[tuple[Path, Kind], Stored] = {}
+        self.held: dict[tuple[File, Kind], Stored] = {}
         self.lock = threading.Lock()
 
-    def read(self, path: Path, kind: Kind) -> Stored:
+    def read(self, path: File, kind: Kind) -> Stored:
         """The picture at ``path``; a DiptychError names a file that has vanished or is damaged."""
         held = self.held.get((path, kind))
         if held is not None:

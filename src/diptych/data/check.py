@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,19 +13,22 @@ import numpy.typing as npt
 from diptych.data.compare import Facts, Problem, across_splits, swapped
 from diptych.data.datasets import Pairs
 from diptych.data.derived import Shrunk
-from diptych.data.layouts import Entry, Layout, discover, files_of
+from diptych.data.entries import Entry, Layout, files_of
+from diptych.data.layouts import discover
+from diptych.data.members import Member, content, probe, read
+from diptych.data.remarks import colours, eight_bit, remarks
 from diptych.data.settings import OF_TWO, DataSettings, root_of
+from diptych.data.shards import damaged
 from diptych.errors import DiptychError
-from diptych.formats import Header, others_in, probe, read
-from diptych.images import RANGES, Kind, Stored
+from diptych.formats import Header, others_in
+from diptych.images import Kind, Stored
 from diptych.resampling import resize
 
 THUMB = 16  # side of the thumbnails by which pictures are compared
-SAME = 1.0  # mean difference of two halves, in 8-bit levels, under which they are identical
-FLAT = 0.5  # standard deviation, in 8-bit levels, under which a picture is constant
-PALETTE_REACH = 25  # 8-bit distance in any channel within which a colour is a palette's
-PALETTE_MISSED = 0.5  # share of a picture's pixels that no palette colour explains
 SHOWN = 20  # problems shown of each sort
+MOST_HEADERS = 1000  # examples whose headers are counted
+TOGETHER = 16  # examples between two looks at the clock
+BRIEF = 0.1  # share of the time after which a set that cannot be looked over whole is left
 
 
 @dataclass
@@ -82,31 +84,36 @@ def look_over(
     layout = discover(settings)
     report = Report()
     report.problems += [Problem("no partner", words) for words in layout.problems]
-    piles = list(named_entries(layout))
-    report.examples = len(piles)
-    headers = describe(layout, report, settings)
-    facts: list[Facts] = []
     began = time.perf_counter()
-    order = np.random.default_rng(0).permutation(len(piles))
+    all_of_them = in_turn(layout, list(named_entries(layout)))
+    piles = nearest(layout, all_of_them) if seconds < float("inf") else all_of_them
+    report.examples = len(all_of_them)
+    headers = describe(layout, piles, report, settings)
+    if layout.sharded and seconds == float("inf"):
+        report.problems += [Problem("damaged shard", words, fatal=True) for words in damaged(settings)]
+    facts: list[Facts] = []
     with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(order), 64):
-            if time.perf_counter() - began > seconds:
+        for start in range(0, len(piles), TOGETHER):
+            spent = time.perf_counter() - began
+            if spent > seconds or (spent > BRIEF * seconds and start and spent * len(piles) > seconds * start):
                 break
-            chosen = [piles[index] for index in order[start : start + 64]]
+            chosen = piles[start : start + TOGETHER]
             for found, problems in pool.map(lambda item: examine(settings, layout, *item), chosen):
                 facts += [found] if found is not None else []
                 report.problems += problems
             report.looked_at += len(chosen)
             if progress is not None:
                 progress(report.looked_at, len(piles))
-    if report.looked_at < len(piles):
+    if report.looked_at < report.examples:
         report.lines.append(
-            f"Looked closely at {report.looked_at} of {len(piles)} examples; `diptych data check` takes all."
+            f"Looked closely at {report.looked_at} of {report.examples} examples; `diptych data check` takes all."
         )
     report.problems += swapped(facts) + across_splits(facts)
     report.lines += class_shares([fact.classes for fact in facts if fact.classes is not None], settings.source)
     if not report.problems:
-        report.lines.append("No problems found." if report.looked_at == len(piles) else "No problems found so far.")
+        report.lines.append(
+            "No problems found." if report.looked_at == report.examples else "No problems found so far."
+        )
     report.lines += advice(settings, headers, len(layout.splits["train"]))
     return report
 
@@ -123,7 +130,13 @@ def class_shares(counts: list[npt.NDArray[np.int64]], kind: Kind) -> list[str]:
     return lines + ([f"Classes that no map has: {', '.join(never)}."] if never else [])
 
 
-def named_entries(layout: Layout) -> Iterator[tuple[str, str, Entry]]:
+def shard_of(entry: Entry) -> str:
+    """The name of the shard, empty for files of a folder."""
+    file = entry.a[0]
+    return file.shard.name if isinstance(file, Member) else ""
+
+
+def named_entries(layout: Layout) -> Iterator["Named"]:
     """(split, pile, entry); the second pile of unpaired folders is "b"."""
     for split, entries in layout.splits.items():
         yield from ((split, "a", entry) for entry in entries)
@@ -132,7 +145,26 @@ def named_entries(layout: Layout) -> Iterator[tuple[str, str, Entry]]:
             yield from ((split, "b", entry) for entry in entries)
 
 
-def describe(layout: Layout, report: Report, settings: DataSettings) -> list[Header]:
+Named = tuple[str, str, Entry]
+"""(split, pile, entry)."""
+
+
+def in_turn(layout: Layout, piles: list[Named]) -> list[Named]:
+    """Evenly over the splits; shards that have to be fetched one after the other."""
+    if layout.remote:
+        return sorted(piles, key=lambda item: shard_of(item[2]))
+    return [piles[index] for index in np.random.default_rng(0).permutation(len(piles))]
+
+
+def nearest(layout: Layout, piles: list[Named]) -> list[Named]:
+    """What a short look takes: where shards have to be fetched, only the first of those to train on."""
+    if not layout.remote:
+        return piles
+    first = min(shard_of(entry) for split, pile, entry in piles if (split, pile) == ("train", "a"))
+    return [item for item in piles if shard_of(item[2]) == first]
+
+
+def describe(layout: Layout, piles: list[Named], report: Report, settings: DataSettings) -> list[Header]:
     """Layout, counts, and from the headers sizes, channels and depths. Unreadable ones are left to ``examine``."""
     counts = ", ".join(f"{len(entries)} {split}" for split, entries in layout.splits.items())
     others = ", ".join(
@@ -141,12 +173,12 @@ def describe(layout: Layout, report: Report, settings: DataSettings) -> list[Hea
     report.lines.append(
         f"{settings.folder}: {layout.words}: {counts}" + (f"; second pile: {others}" if others else "") + "."
     )
-    if others := others_in(root_of(settings)):
+    if not layout.sharded and (others := others_in(root_of(settings))):
         report.lines.append(f"Passed over (no picture by the ending): {others}.")
     headers = []
-    for path in files_of(entry for _, _, entry in list(named_entries(layout))[:2000]):
+    for file in files_of(entry for _, _, entry in piles[:MOST_HEADERS]):
         try:
-            headers.append(probe(path))
+            headers.append(probe(file))
         except DiptychError:
             continue
     sizes = Counter(f"{header.width}x{header.height}" for header in headers)
@@ -167,7 +199,7 @@ def examine(
     path = entry.a[0]
     try:
         halves, classes = read_example(settings, layout, split, pile, entry)
-        digest = "".join(hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files_of([entry]))
+        digest = "".join(hashlib.blake2b(content(file), digest_size=16).hexdigest() for file in files_of([entry]))
     except DiptychError as problem:
         return None, [Problem("cannot be used", str(problem), fatal=True)]
     except OSError as problem:
@@ -200,63 +232,6 @@ def read_example(
         return [source, target], None
     classes = np.bincount(source[..., 0].ravel(), minlength=settings.source.classes + 1)
     return [settings.source.colours()[source[..., 0]], target], classes
-
-
-def remarks(settings: DataSettings, path: Path, halves: list[Stored]) -> list[Problem]:
-    """What is odd about an example that can be read."""
-    problems = [
-        Problem("constant", f"{path}: its {side} is one colour only; remove it, unless that is meant.")
-        for side, picture in zip(("source", "target") if len(halves) == 2 else ("picture",), halves, strict=True)
-        if levels(picture).std(axis=(0, 1)).max() < FLAT
-    ]
-    if len(halves) < 2:
-        return problems
-    source, target = halves
-    if source.shape == target.shape and np.abs(levels(source) - levels(target)).mean() < SAME:
-        problems.append(Problem("halves identical", f"{path}: source and target are the same picture; replace one."))
-    return problems + off_palette(settings, path, source)
-
-
-def levels(picture: Stored) -> npt.NDArray[np.float32]:
-    """Values as 8-bit levels, in float."""
-    values: npt.NDArray[np.float32] = picture[::2, ::2].astype(np.float32) * np.float32(
-        255 / RANGES[str(picture.dtype)]
-    )
-    return values
-
-
-def eight_bit(picture: Stored) -> npt.NDArray[np.uint8]:
-    shares = picture.astype(np.float32) / RANGES[str(picture.dtype)]
-    values: npt.NDArray[np.uint8] = np.rint(np.clip(shares, 0, 1) * 255).astype(np.uint8)
-    return values
-
-
-def colours(picture: Stored) -> int:
-    """How many colours of 4 bits a channel a small nearest-neighbour copy has."""
-    small = resize(eight_bit(picture), 64, 64, "nearest") >> 4
-    return len(np.unique(small.reshape(-1, small.shape[2]), axis=0))
-
-
-def off_palette(settings: DataSettings, path: Path, source: Stored) -> list[Problem]:
-    """Label colours that the palette of the recipe does not hold."""
-    if not settings.palette or source.shape[2] != 3:
-        return []
-    pixels = eight_bit(source)[::2, ::2].reshape(-1, 3).astype(np.int16)
-    known = np.array(settings.palette, dtype=np.int16)
-    near = np.zeros(len(pixels), dtype=bool)
-    for colour in known:
-        near |= (np.abs(pixels - colour) <= PALETTE_REACH).all(axis=1)
-    missed = 1 - near.mean()
-    if missed <= PALETTE_MISSED:
-        return []
-    odd = Counter(map(tuple, (pixels[~near] // 16 * 16 + 8).tolist())).most_common(1)[0][0]
-    return [
-        Problem(
-            "colours of no class",
-            f"{path}: {100 * missed:.0f} % of its label pixels are far from every colour of data.palette (mostly near {odd}); "
-            f"add the colour, or correct the picture or data.direction.",
-        )
-    ]
 
 
 def advice(settings: DataSettings, headers: list[Header], train: int) -> list[str]:

@@ -1,10 +1,11 @@
 """What shows only when examples are compared: halves that changed places, and pictures in two splits."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from diptych.data.members import File
 
 ALIKE = 2.0  # root mean square difference of thumbnails, in 8-bit levels, under which two pictures are the same
 SWAPPED = 1.5  # how many times more colours one half must have than the other for the halves to be told apart
@@ -25,7 +26,7 @@ class Facts:
 
     split: str
     name: str
-    path: Path
+    path: File
     digest: str
     thumb: npt.NDArray[np.float32]
     richness: float = 0.0  # logarithm of how many times more colours a has than b

@@ -3,18 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
 from diptych.data.cache import Cache
 from diptych.data.derived import DERIVE, Derived, Holed, Shrunk
-from diptych.data.layouts import Entry, discover
+from diptych.data.entries import Entry, Layout
+from diptych.data.layouts import discover
+from diptych.data.members import File, probe
 from diptych.data.sampler import Dataset, Sampler
 from diptych.data.settings import DataSettings
+from diptych.data.windows import InWindows
 from diptych.errors import DiptychError
-from diptych.formats import probe
 from diptych.images import Kind, Stored
 
 
@@ -99,7 +100,7 @@ class Unpaired:
         return self.sampler.tensors(source, target)
 
 
-def half_of(picture: Stored, path: Path, side: str) -> Stored:
+def half_of(picture: Stored, path: File, side: str) -> Stored:
     middle, odd = divmod(picture.shape[1], 2)
     if odd or not middle:
         raise DiptychError(
@@ -109,7 +110,7 @@ def half_of(picture: Stored, path: Path, side: str) -> Stored:
     return picture[:, :middle] if side == "a" else picture[:, middle:]
 
 
-def stack_kinds(paths: Sequence[Path], kind: Kind) -> list[Kind]:
+def stack_kinds(paths: Sequence[File], kind: Kind) -> list[Kind]:
     """As what to read each of several pictures that together make one of ``kind``, its channels theirs in order.
 
     The number of channels is stated by the Kind; how many each folder brings is read from its first file. Where that
@@ -131,7 +132,7 @@ def stack_kinds(paths: Sequence[Path], kind: Kind) -> list[Kind]:
     return [plain.get(count) or replace(kind, colour="channels", channels=count) for count in counts]
 
 
-def colour_channels(path: Path) -> int:
+def colour_channels(path: File) -> int:
     """Channels without opacity, which only picture formats have."""
     found = probe(path).channels
     return found - 1 if found in (2, 4) and path.suffix.lower() in (".png", ".webp") else found
@@ -159,6 +160,15 @@ def open_dataset(settings: DataSettings, split: str, train: bool) -> Dataset:
     layout = discover(settings)
     if split not in (*layout.splits, ALL):
         raise DiptychError(f'{settings.folder} has no split "{split}"; it has {", ".join(layout.splits)}, and {ALL}.')
+    entries = of_split(layout.splits, split)
+    dataset = open_entries(settings, layout, split, train)
+    if layout.sharded and train and settings.shuffle_window:
+        return InWindows(dataset, entries, settings.shuffle_window)
+    return dataset
+
+
+def open_entries(settings: DataSettings, layout: Layout, split: str, train: bool) -> Dataset:
+    """By the task."""
     entries = of_split(layout.splits, split)
     cache = Cache(settings.cache_gib if train else 0.0)  # one budget, for what is read again and again
     if settings.task in DERIVE:

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from diptych.data.cache import Cache
 from diptych.data.edges import edges
+from diptych.data.entries import Entry
 from diptych.data.holes import HOLES, Mask
-from diptych.data.layouts import Entry
 from diptych.data.sampler import Sampler
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import DiptychError

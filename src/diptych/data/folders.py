@@ -1,12 +1,12 @@
 """Folders of pictures by their names, for the splits and for what belongs together."""
 
-import os
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
+from diptych.data.listings import listing
 from diptych.errors import DiptychError
-from diptych.formats import ENDINGS, list_pictures
+from diptych.formats import ENDINGS
 
 SPLIT_NAMES = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 SHAPES = ("{split}{name}", "{split}_{name}", "{name}_{split}", "{split}/{name}", "{name}/{split}")
@@ -16,10 +16,10 @@ Folders = dict[str, list[Path]]
 """By split, the folders that belong together; the split "" is of those that are not divided."""
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """In natural order; an empty or unreadable folder is an error, never taken for one that is not there."""
+def pictures_in(folder: Path) -> tuple[str, ...]:
+    """Their names in natural order; an empty or unreadable folder is an error, never taken for one that is not there."""
     try:
-        pictures = list_pictures(folder)
+        pictures = listing(folder).pictures
     except OSError as problem:
         raise DiptychError(f"the folder {folder} cannot be read: {problem.strerror}.") from None
     if not pictures:
@@ -30,10 +30,9 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """Without a look at each file, which would take long where there are very many; none where they cannot be seen."""
+    """Hidden ones aside; none where they cannot be seen."""
     try:
-        with os.scandir(folder) as items:
-            return sorted(Path(item) for item in items if item.is_dir() and not item.name.startswith((".", "__")))
+        return [folder / name for name in listing(folder).folders]
     except OSError:
         return []
 

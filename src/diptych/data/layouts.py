@@ -2,13 +2,15 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
 
+from diptych.data import shards
+from diptych.data.entries import Entry, Layout, paths_of
 from diptych.data.folders import (
     NAME_THEM,
     SPLIT_NAMES,
@@ -19,9 +21,10 @@ from diptych.data.folders import (
     named_folders,
     pictures_in,
 )
+from diptych.data.listings import listing, stamps_below
 from diptych.data.settings import OF_TWO, DataSettings, root_of
+from diptych.data.shard_index import INDEX
 from diptych.errors import DiptychError
-from diptych.formats import list_pictures
 
 FAMILIES = (
     ("a", "b"),
@@ -37,28 +40,8 @@ LABELS, INSTANCES, PHOTOS = "label labels", "inst instance instances", "img imag
 """Names of the folders of class maps, instance maps and photos."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One example: one file with both halves, or files for either side; ``name`` is what its results are called."""
-
-    name: str
-    a: tuple[Path, ...]
-    b: Path | None = None
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What was recognised: kind is "side-by-side", "folders", "unpaired" or "single"; a and b are as the folder has them.
-
-    Of "unpaired" layouts the splits hold all of a, and ``others`` all of b. ``problems`` names each file that is left
-    out because it lacks a partner.
-    """
-
-    kind: str
-    words: str
-    splits: dict[str, list[Entry]]
-    others: dict[str, list[Entry]] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
+MEMORY = 4  # layouts
+remembered: dict[object, Layout] = {}
 
 
 def discover(settings: DataSettings) -> Layout:
@@ -68,11 +51,27 @@ def discover(settings: DataSettings) -> Layout:
         DiptychError: when the folder holds nothing that fits the task, with what was looked for; when it can be
             understood in two ways, or a picture is in two splits.
     """
+    if shards.are_at(settings.folder):
+        return shards.layout_of(settings)
     root = root_of(settings)
-    layout = recognised(root, settings)
+    stamps = None if settings.target_folder else stamps_below(root)  # named folders may lie anywhere
+    if stamps is not None and (settings, stamps) in remembered:
+        return remembered[settings, stamps]
+    try:
+        layout = recognised(root, settings)
+    except DiptychError:
+        if shards.without_index(root):
+            raise DiptychError(f"{root} holds shards without their index {INDEX}; copy that beside them.") from None
+        raise
     no_overlap({split: [*pile, *layout.others.get(split, [])] for split, pile in layout.splits.items()})
     unused = left_over(root, layout)
-    return replace(layout, words=f"{layout.words}; not used: {', '.join(unused)}") if unused else layout
+    if unused:
+        layout = replace(layout, words=f"{layout.words}; not used: {', '.join(unused)}")
+    if stamps is not None:
+        while len(remembered) >= MEMORY:
+            remembered.pop(next(iter(remembered)), None)
+        remembered[settings, stamps] = layout
+    return layout
 
 
 def recognised(root: Path, settings: DataSettings) -> Layout:
@@ -139,12 +138,13 @@ def by_suffix(entries: list[Entry]) -> list[Entry]:
 
 def left_over(root: Path, layout: Layout) -> list[str]:
     """Names of folders in ``root`` that hold pictures of which none is used: the layout may have been mistaken."""
-    used = {path.parent for pile in (*layout.splits.values(), *layout.others.values()) for path in files_of(pile)}
+    piles = (*layout.splits.values(), *layout.others.values())
+    used = {Path(place) for place in {os.path.dirname(path) for pile in piles for path in paths_of(pile)}}
     used |= {folder.parent for folder in used}
     names = []
     for folder in folders_in(root):
         with suppress(OSError):  # of no concern here
-            if folder not in used and list_pictures(folder):
+            if folder not in used and listing(folder).pictures:
                 names.append(folder.name)
     return names
 
@@ -159,7 +159,12 @@ def singles(root: Path, folder: str = "") -> dict[str, list[Entry]]:
 
 
 def entries_of(folder: Path) -> list[Entry]:
-    return [Entry(path.stem, (path,)) for path in pictures_in(folder)]
+    return [Entry(stem(name), (folder / name,)) for name in pictures_in(folder)]
+
+
+def stem(name: str) -> str:
+    """As ``Path.stem``, without a path for each of very many names."""
+    return os.path.splitext(name)[0]
 
 
 def of_folders(found: Folders, lacking: list[str], settings: DataSettings) -> Layout:
@@ -196,16 +201,11 @@ def matched(folders: Sequence[Path]) -> tuple[list[Entry], list[str]]:
 
 def by_name(folder: Path) -> dict[str, Path]:
     pile: dict[str, Path] = {}
-    for path in pictures_in(folder):
-        if path.stem in pile:
-            raise DiptychError(f"{pile[path.stem]} and {path.name} would have the same partner; rename one.")
-        pile[path.stem] = path
+    for name in pictures_in(folder):
+        if (key := stem(name)) in pile:
+            raise DiptychError(f"{pile[key]} and {name} would have the same partner; rename one.")
+        pile[key] = folder / name
     return pile
-
-
-def files_of(entries: Iterable[Entry]) -> list[Path]:
-    """All files of the entries."""
-    return [path for entry in entries for path in (*entry.a, *([entry.b] if entry.b else []))]
 
 
 def with_splits(kind: str, words: str, splits: dict[str, list[Entry]], settings: DataSettings) -> Layout:
@@ -242,10 +242,19 @@ def divided(entries: list[Entry], settings: DataSettings) -> tuple[list[Entry], 
 def no_overlap(splits: dict[str, list[Entry]]) -> None:
     """A folder or a file may be a link to another; the same file in two splits would make every score worthless."""
     seen: dict[str, tuple[str, Path]] = {}
-    real_folder = lru_cache(os.path.realpath)
+    real_folder, links = lru_cache(os.path.realpath), lru_cache(links_in)
     for split, entries in splits.items():
-        for path in files_of(entries):
-            real = os.path.realpath(path) if path.is_symlink() else f"{real_folder(path.parent)}/{path.name}"
+        for path in paths_of(entries):
+            place, name = os.path.split(path)
+            real = os.path.realpath(path) if name in links(place) else f"{real_folder(place)}/{name}"
             before, first = seen.setdefault(real, (split, path))
             if before != split:
                 raise DiptychError(f"{first} ({before}) and {path} ({split}) are one file; remove it from one split.")
+
+
+def links_in(folder: str) -> frozenset[str]:
+    """None where the folder has gone since it was listed, which reading will tell."""
+    try:
+        return listing(Path(folder)).links
+    except OSError:
+        return frozenset()

@@ -37,6 +37,8 @@ class DataSettings:
     mirror: bool = True  # left and right, with probability 0.5
     validation_share: float = 0.1  # where the folder has no split of its own
     cache_gib: float = 2.0  # memory for decoded pictures
+    shuffle_window: int = 0  # of shards: how many are shuffled together; 0 = all
+    shard_cache_gib: float = 20.0  # disk for shards that come from a server
     workers: int = 2  # threads that read ahead
 
     def __post_init__(self) -> None:
@@ -55,6 +57,8 @@ class DataSettings:
             raise UsageError(f"data.crop_size ({crop[0]}x{crop[1]}) must be divisible by data.factor ({self.factor}).")
         if not 0 < self.validation_share < 1:
             raise UsageError(f"data.validation_share is {self.validation_share}; it must lie between 0 and 1.")
+        if self.shuffle_window < 0 or not 0 < self.shard_cache_gib < math.inf:
+            raise UsageError("data.shuffle_window must be 0 or more, and data.shard_cache_gib more than 0 and finite.")
         if self.workers < 0 or not 0 <= self.cache_gib < math.inf:
             raise UsageError("data.workers and data.cache_gib must be 0 or more, and finite.")
         if odd := [colour for colour in self.palette if min(colour) < 0 or max(colour) > 255]:

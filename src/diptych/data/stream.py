@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from diptych.data.sampler import Dataset
+from diptych.data.windows import InWindows
 from diptych.images import Batch
 
 AHEAD = 2  # batches in hand for each worker
@@ -31,12 +32,18 @@ class Positions:
         self.order = lru_cache(maxsize=4)(self.draw_order)
 
     def draw_order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, PERMUTATION, epoch]).permutation(len(self.dataset))
+        rng = np.random.default_rng([self.seed, PERMUTATION, epoch])
+        return self.dataset.order(rng) if isinstance(self.dataset, InWindows) else rng.permutation(len(self.dataset))
+
+    def index(self, position: int) -> int:
+        epoch, place = divmod(position, len(self.dataset))
+        return int(self.order(epoch)[place])
 
     def sample(self, position: int) -> tuple[Tensor, Tensor]:
-        epoch, place = divmod(position, len(self.dataset))
+        if isinstance(self.dataset, InWindows):
+            self.dataset.expect(self.index(position + self.dataset.reach))
         rng = np.random.default_rng([self.seed, SAMPLE, position])
-        return self.dataset.sample(int(self.order(epoch)[place]), rng)
+        return self.dataset.sample(self.index(position), rng)
 
     def batch(self, start: int, size: int) -> Batch:
         sources, targets = zip(*(self.sample(start + offset) for offset in range(size)), strict=True)

@@ -1,10 +1,13 @@
 """Under which terms a data set may be used, for whoever passes on what was learned from it."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from diptych.data import shards
 from diptych.data.catalog import EMBEDDED, listing
 from diptych.data.openmoji import ATTRIBUTION
+from diptych.errors import DiptychError
 
 FILES = ("ATTRIBUTION.txt", "ATTRIBUTION.md", "LICENSE.txt", "LICENSE.md", "LICENSE", "LICENCE.txt", "LICENCE")
 LONGEST = 4000
@@ -23,6 +26,10 @@ def terms_of(name: str) -> Terms:
         return Terms("CC BY-SA 4.0", " ".join(ATTRIBUTION.split()))
     if entry := listing().get(name):
         return Terms(entry.licence, entry.citation)
+    if shards.are_at(name):
+        with suppress(DiptychError):  # of a server that does not answer nothing is known
+            index = shards.index_at(name)
+            return Terms(index.licence, index.attribution)
     found = next((Path(name) / file for file in FILES if name and (Path(name) / file).is_file()), None)
     if found is None:
         return Terms()

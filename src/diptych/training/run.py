@@ -19,6 +19,7 @@ from diptych.recipe import Recipe, differences
 FREE = {
     "data.workers",
     "data.cache_gib",
+    "data.shard_cache_gib",
     "data.palette",
     "training.checkpoint_every",
     "training.checkpointing",

@@ -1,0 +1,43 @@
+"""What a set of examples is made of: files on the disk or in shards, and which of them belong together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from diptych.data.members import File, Member
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One example: one file with both halves, or files for either side; ``name`` is what its results are called."""
+
+    name: str
+    a: tuple[File, ...]
+    b: File | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What was recognised: kind is "side-by-side", "folders", "unpaired" or "single"; a and b are as the folder has them.
+
+    Of "unpaired" layouts the splits hold all of a, and ``others`` all of b. ``problems`` names each file that is left
+    out because it lacks a partner. ``sharded`` where the files lie in shards, ``remote`` where those lie on a server.
+    """
+
+    kind: str
+    words: str
+    splits: dict[str, list[Entry]]
+    others: dict[str, list[Entry]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    sharded: bool = False
+    remote: bool = False
+
+
+def files_of(entries: Iterable[Entry]) -> list[File]:
+    """All files of the entries."""
+    return [file for entry in entries for file in (*entry.a, *([entry.b] if entry.b else []))]
+
+
+def paths_of(entries: Iterable[Entry]) -> list[Path]:
+    """The same of entries that lie in folders."""
+    return [file for file in files_of(entries) if not isinstance(file, Member)]

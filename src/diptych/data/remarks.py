@@ -1,0 +1,74 @@
+"""What is odd about one example that can be read."""
+
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+
+from diptych.data.compare import Problem
+from diptych.data.members import File
+from diptych.data.settings import DataSettings
+from diptych.images import RANGES, Stored
+from diptych.resampling import resize
+
+SAME = 1.0  # mean difference of two halves, in 8-bit levels, under which they are identical
+FLAT = 0.5  # standard deviation, in 8-bit levels, under which a picture is constant
+PALETTE_REACH = 25  # 8-bit distance in any channel within which a colour is a palette's
+PALETTE_MISSED = 0.5  # share of a picture's pixels that no palette colour explains
+
+
+def remarks(settings: DataSettings, path: File, halves: list[Stored]) -> list[Problem]:
+    """What is odd about an example that can be read."""
+    problems = [
+        Problem("constant", f"{path}: its {side} is one colour only; remove it, unless that is meant.")
+        for side, picture in zip(("source", "target") if len(halves) == 2 else ("picture",), halves, strict=True)
+        if levels(picture).std(axis=(0, 1)).max() < FLAT
+    ]
+    if len(halves) < 2:
+        return problems
+    source, target = halves
+    if source.shape == target.shape and np.abs(levels(source) - levels(target)).mean() < SAME:
+        problems.append(Problem("halves identical", f"{path}: source and target are the same picture; replace one."))
+    return problems + off_palette(settings, path, source)
+
+
+def levels(picture: Stored) -> npt.NDArray[np.float32]:
+    """Values as 8-bit levels, in float."""
+    values: npt.NDArray[np.float32] = picture[::2, ::2].astype(np.float32) * np.float32(
+        255 / RANGES[str(picture.dtype)]
+    )
+    return values
+
+
+def eight_bit(picture: Stored) -> npt.NDArray[np.uint8]:
+    shares = picture.astype(np.float32) / RANGES[str(picture.dtype)]
+    values: npt.NDArray[np.uint8] = np.rint(np.clip(shares, 0, 1) * 255).astype(np.uint8)
+    return values
+
+
+def colours(picture: Stored) -> int:
+    """How many colours of 4 bits a channel a small nearest-neighbour copy has."""
+    small = resize(eight_bit(picture), 64, 64, "nearest") >> 4
+    return len(np.unique(small.reshape(-1, small.shape[2]), axis=0))
+
+
+def off_palette(settings: DataSettings, path: File, source: Stored) -> list[Problem]:
+    """Label colours that the palette of the recipe does not hold."""
+    if not settings.palette or source.shape[2] != 3:
+        return []
+    pixels = eight_bit(source)[::2, ::2].reshape(-1, 3).astype(np.int16)
+    known = np.array(settings.palette, dtype=np.int16)
+    near = np.zeros(len(pixels), dtype=bool)
+    for colour in known:
+        near |= (np.abs(pixels - colour) <= PALETTE_REACH).all(axis=1)
+    missed = 1 - near.mean()
+    if missed <= PALETTE_MISSED:
+        return []
+    odd = Counter(map(tuple, (pixels[~near] // 16 * 16 + 8).tolist())).most_common(1)[0][0]
+    return [
+        Problem(
+            "colours of no class",
+            f"{path}: {100 * missed:.0f} % of its label pixels are far from every colour of data.palette (mostly near {odd}); "
+            f"add the colour, or correct the picture or data.direction.",
+        )
+    ]

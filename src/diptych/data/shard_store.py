@@ -1,0 +1,150 @@
+"""Shards from a web server, whole, into a folder of this machine that stays within a stated size.
+
+A shard is kept under its checksum, so that runs share them and a changed set brings its own. Those that were used
+longest ago make room for others. Any plain server will do; where it knows ranges, an interrupted download goes on.
+"""
+
+import hashlib
+import os
+import queue
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache, partial
+from pathlib import Path
+
+import filelock
+
+from diptych.data import download, progress
+from diptych.data.catalog import cache_folder
+from diptych.data.members import Shard
+from diptych.data.shard_index import ShardFacts
+from diptych.errors import DiptychError
+
+USED_EACH = 10.0  # seconds between two notes that a shard is in use
+
+Sleep = Callable[[float], None]
+
+
+def fetched_text(address: str, sleep: Sleep = time.sleep) -> str:
+    """A small file from a server, with a few attempts.
+
+    Raises:
+        DiptychError: when it cannot be had.
+    """
+    with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
+        place = Path(folder) / "index"
+        bring(address, place, sleep)
+        try:
+            return place.read_text(encoding="utf-8")
+        except UnicodeError:
+            raise DiptychError(f"{address} did not send an index of shards but something else.") from None
+
+
+def bring(address: str, place: Path, sleep: Sleep) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        download.download(address, place, partial(told, address), sleep)
+    except OSError as problem:
+        raise DiptychError(download.explain(problem, address, place)) from None
+
+
+def told(address: str, what: str, done: int, total: int) -> None:
+    progress.show(f"{what} {address}", done, total)
+
+
+class Store:
+    """The folder of shards, of at most ``room`` bytes; shared by the threads and processes of this machine."""
+
+    def __init__(self, room: int, sleep: Sleep = time.sleep) -> None:
+        self.folder = cache_folder().parent / "shards"
+        self.room = room
+        self.sleep = sleep
+        self.noted: dict[Path, float] = {}
+
+    def fetch(self, address: str, facts: ShardFacts) -> Path:
+        """Where the shard lies, brought here first where it does not.
+
+        Raises:
+            DiptychError: when it cannot be had, or what comes is not what the index says.
+        """
+        place = self.folder / f"{facts.sha256}.tar"
+        if self.use(place):
+            return place
+        new = place.with_suffix(".new")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(self.folder / f".{facts.sha256}.lock"):
+            if self.use(place):  # another has fetched it while this one waited
+                return place
+            self.make_room(facts.size)
+            bring(f"{address}/{facts.name}", new, self.sleep)
+            with open(new, "rb") as tar:
+                digest = hashlib.file_digest(tar, "sha256").hexdigest()
+            if digest != facts.sha256:
+                new.unlink()
+                raise DiptychError(
+                    f"what came from {address}/{facts.name} is not the shard that shards.json there names (its SHA-256 is another): "
+                    f"it was damaged on the way, or only one of the two was renewed; it was removed, try again."
+                )
+            new.rename(place)
+        return place
+
+    def use(self, place: Path) -> bool:
+        """Whether it is here; if so, it is noted as used now and then."""
+        if not place.is_file():
+            return False
+        if time.monotonic() - self.noted.get(place, -USED_EACH) >= USED_EACH:
+            self.noted[place] = time.monotonic()
+            with suppress(OSError):
+                os.utime(place)
+        return True
+
+    def make_room(self, size: int) -> None:
+        """Remove what was used longest ago until ``size`` bytes more may come."""
+        held = []
+        for path in self.folder.glob("*.tar"):
+            with suppress(OSError):  # another process makes room too
+                found = path.stat()
+                held.append((found.st_mtime_ns, found.st_size, path))
+        total = sum(size for _, size, _ in held)
+        for _, old, path in sorted(held):
+            if total + size <= self.room:
+                return
+            with suppress(OSError):
+                path.unlink()
+                total -= old
+
+
+class RemoteShard(Shard):
+    """A tar on a server, brought here when it is wanted."""
+
+    def __init__(self, store: Store, address: str, facts: ShardFacts) -> None:
+        self.store, self.address, self.facts = store, address, facts
+        self.name = f"{address}/{facts.name}"
+        self.expected = False
+
+    def here(self) -> Path:
+        self.expected = False
+        return self.store.fetch(self.address, self.facts)
+
+    def expect(self) -> None:
+        if not self.expected:
+            self.expected = True
+            ahead().put(self)
+
+
+@lru_cache(maxsize=1)
+def ahead() -> "queue.Queue[RemoteShard]":
+    """A thread that fetches what is expected, one after the other; what fails is left to whoever wants it."""
+    expected: queue.Queue[RemoteShard] = queue.Queue()
+
+    def work() -> None:
+        while True:
+            shard = expected.get()
+            with suppress(DiptychError, OSError):
+                shard.store.fetch(shard.address, shard.facts)
+
+    threading.Thread(target=work, name="diptych-shards", daemon=True).start()
+    return expected

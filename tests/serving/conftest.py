@@ -13,14 +13,26 @@ from diptych.serving.limits import Limits
 from diptych.serving.server import Service
 
 
+@pytest.fixture(scope="session")
+def plain() -> Iterator[httpx.Client]:
+    """A client of a service as it is by default, which many tests share."""
+    with (
+        running(Service([offer("inverted", Inverted())])) as address,
+        httpx.Client(base_url=address, timeout=20, trust_env=False) as client,
+    ):
+        yield client
+
+
 @pytest.fixture
-def serve() -> Iterator[Serve]:
+def serve(plain: httpx.Client) -> Iterator[Serve]:
     """A client of a service of these translators, by name; limits and options by keyword."""
     with ExitStack() as stack:
 
         def serve(
             offers: dict[str, Any] | None = None, options: dict[str, Any] | None = None, **limits: Any
         ) -> httpx.Client:
+            if not (offers or options or limits):
+                return plain
             named = offers or {"inverted": Inverted()}
             found = [one if hasattr(one, "translator") else offer(name, one) for name, one in named.items()]
             address = stack.enter_context(running(Service(found, Limits(**limits), **(options or {}))))

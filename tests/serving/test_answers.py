@@ -114,7 +114,7 @@ def test_the_cards_are_listed(serve: Serve) -> None:
 
 
 def test_it_says_that_it_lives_and_what_it_did(serve: Serve) -> None:
-    client = serve()
+    client = serve({"inverted": Inverted()})
     assert client.get("/health").json() == {"status": "ok", "version": "0.1.0", "waiting": 0}
     client.post("/translate/inverted", content=picture())
     client.post("/translate/inverted", content=b"nothing of the kind")

@@ -41,7 +41,7 @@ class Bodies:
             data = b"".join(parts)
             yield await parsed(request, data, limits) if form else {"picture": data}
         except TimeoutError:
-            raise Problem(408, f"the body did not come within {limits.upload_seconds:.0f} s; send it faster.") from None
+            raise Problem(408, f"the body did not come within {limits.upload_seconds:g} s; send it faster.") from None
         except ClientDisconnect:
             raise Problem(400, "the connection was closed before the body was there.") from None
         finally:

@@ -1,7 +1,6 @@
-"""``diptych data``: check a folder, list and get public sets."""
+"""``diptych data``: check a folder, pack it into shards, list and get public sets."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,9 @@ from cyclopts import App
 if TYPE_CHECKING:
     from diptych.data.settings import DataSettings
 
-app = App(name="data", result_action="return_value", help="Check a folder of pictures; list and get public data sets.")
+app = App(
+    name="data", result_action="return_value", help="Check or pack a folder of pictures; list and get public sets."
+)
 
 
 @app.command
@@ -21,7 +22,7 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
     Parameters
     ----------
     folder
-        A folder of pictures, or the name of a prepared data set.
+        A folder of pictures or of shards, the address of shards, or the name of a prepared data set.
     overrides
         Any number of key=value for the recipe, such as data.direction=b-to-a.
     recipe
@@ -45,13 +46,48 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
     return 1 if report.fatal else 0
 
 
+@app.command
+def pack(
+    folder: str, *overrides: str, out: Path, shard_megabytes: float = 256, recipe: str = "", task: str = ""
+) -> None:
+    """Pack a folder into tar shards, which training reads from a disk or over HTTP; the files' bytes stay as they are.
+
+    Parameters
+    ----------
+    folder
+        A folder of pictures, or the name of a prepared data set.
+    overrides
+        Any number of key=value for the recipe, such as data.validation_share=0.05.
+    out
+        The new folder of the shards and their index, shards.json.
+    shard_megabytes
+        About the size of a shard, in millions of bytes.
+    recipe
+        Take what belongs together as this recipe does.
+    task
+        As of `diptych data check`.
+    """
+    from diptych.data.packing import pack
+    from diptych.recipe import read
+
+    words = [*overrides, f"data.folder={json.dumps(folder)}", *([f"data.task={task}"] if task else [])]
+    data = read(recipe or "pix2pix", words).data
+    index = pack(data if recipe or task else guess(data), out, shard_megabytes, shown("packing"))
+    examples = sum(len(shard.examples) for shard in index.shards)
+    print(f"{examples} examples ({index.words}) in {len(index.shards)} shards of {index.size / 1e6:,.1f} MB: {out}")
+    print(f"Train on them with data.folder={out}, or with the address at which you serve that folder.")
+
+
 def guess(data: "DataSettings") -> "DataSettings":
     """Without a recipe: pairs where there are any, else two piles."""
     from dataclasses import replace
 
     from diptych.data.layouts import discover
+    from diptych.data.shards import are_at, index_at
     from diptych.errors import DiptychError
 
+    if are_at(data.folder):
+        return replace(data, task="unpaired") if index_at(data.folder).kind == "unpaired" else data
     try:
         discover(data)
         return data
@@ -126,8 +162,9 @@ def get(name: str, folder: Path | None = None) -> None:
     """
     from diptych.data.catalog import get
     from diptych.data.download import remembered
+    from diptych.data.progress import show
 
-    place = get(name, folder, shown_bytes)
+    place = get(name, folder, show)
     print(f"{name} is in {place}")
     if sha256 := remembered(place):
         print(f"SHA-256 of its archive: {sha256}")
@@ -138,11 +175,6 @@ def get(name: str, folder: Path | None = None) -> None:
 
 def shown(what: str) -> Callable[[int, int], None]:
     """A progress line for (done, in all) on a terminal."""
-    return lambda done, total: shown_bytes(what, done, total)
+    from diptych.data.progress import show
 
-
-def shown_bytes(what: str, done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        end = "\n" if done >= total > 0 else ""
-        share = f"{100 * done / total:.0f} %" if total else f"{done}"
-        print(f"\r\033[K{what} {share}", end=end, file=sys.stderr, flush=True)
+    return lambda done, total: show(what, done, total)

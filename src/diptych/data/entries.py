@@ -21,7 +21,8 @@ class Layout:
     """What was recognised: kind is "side-by-side", "folders", "unpaired" or "single"; a and b are as the folder has them.
 
     Of "unpaired" layouts the splits hold all of a, and ``others`` all of b. ``problems`` names each file that is left
-    out because it lacks a partner. ``sharded`` where the files lie in shards, ``remote`` where those lie on a server.
+    out because it lacks a partner; ``folders`` are those of each split. ``sharded`` where the files lie in shards,
+    ``remote`` where those lie on a server.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Layout:
     splits: dict[str, list[Entry]]
     others: dict[str, list[Entry]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    folders: dict[str, list[Path]] = field(default_factory=dict)
     sharded: bool = False
     remote: bool = False
 

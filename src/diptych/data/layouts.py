@@ -63,7 +63,8 @@ def discover(settings: DataSettings) -> Layout:
         if shards.without_index(root):
             raise DiptychError(f"{root} holds shards without their index {INDEX}; copy that beside them.") from None
         raise
-    no_overlap({split: [*pile, *layout.others.get(split, [])] for split, pile in layout.splits.items()})
+    if may_overlap(layout.folders):
+        no_overlap({split: [*pile, *layout.others.get(split, [])] for split, pile in layout.splits.items()})
     unused = left_over(root, layout)
     if unused:
         layout = replace(layout, words=f"{layout.words}; not used: {', '.join(unused)}")
@@ -79,10 +80,10 @@ def recognised(root: Path, settings: DataSettings) -> Layout:
         return of_folders(*named_folders(root, [*settings.source_folders, settings.target_folder]), settings)
     if settings.task not in OF_TWO:
         words = f"pictures, from which the source is derived ({settings.task})"
-        piles = singles(root, settings.target_folder)
+        piles, folders = singles(root, settings.target_folder)
         if settings.task == "shrunk" and (sized := {split: by_suffix(pile) for split, pile in piles.items()}) != piles:
             words, piles = "large and small pictures by their suffixes (_HR and _LR)", sized
-        return with_splits("single", words, piles, settings)
+        return with_splits("single", words, piles, settings, folders)
     if settings.task == "labelled" and settings.source.instances and settings.layout != "side-by-side":
         return of_folders(*labelled_folders(root), settings)
     found, lacking = domain_folders(root) if settings.layout != "side-by-side" else ({}, [])
@@ -93,7 +94,8 @@ def recognised(root: Path, settings: DataSettings) -> Layout:
             f"{root} has no pair of folders that is known (A and B, trainA and trainB, ...); {NAME_THEM}."
         )
     words = "side by side pictures (a|b)" + (", their halves taken as two piles" if settings.task == "unpaired" else "")
-    layout = with_splits("side-by-side", words, singles(root), settings)
+    piles, folders = singles(root)
+    layout = with_splits("side-by-side", words, piles, settings, folders)
     return replace(layout, others=layout.splits) if settings.task == "unpaired" else layout
 
 
@@ -138,8 +140,7 @@ def by_suffix(entries: list[Entry]) -> list[Entry]:
 
 def left_over(root: Path, layout: Layout) -> list[str]:
     """Names of folders in ``root`` that hold pictures of which none is used: the layout may have been mistaken."""
-    piles = (*layout.splits.values(), *layout.others.values())
-    used = {Path(place) for place in {os.path.dirname(path) for pile in piles for path in paths_of(pile)}}
+    used = {folder for folders in layout.folders.values() for folder in folders}
     used |= {folder.parent for folder in used}
     names = []
     for folder in folders_in(root):
@@ -149,13 +150,13 @@ def left_over(root: Path, layout: Layout) -> list[str]:
     return names
 
 
-def singles(root: Path, folder: str = "") -> dict[str, list[Entry]]:
-    """Pictures of the split folders, or those of the folder itself under the split "" (to be split by share)."""
+def singles(root: Path, folder: str = "") -> tuple[dict[str, list[Entry]], Folders]:
+    """Pictures of the split folders, or those of the folder itself under the split "" (to be split by share); the folders."""
     found = named_folders(root, [folder])[0] if folder else {"": [root]}
     if "" in found:
         inside, _ = by_split(Tree(found[""][0]), ["{split}"])
         found = inside or found
-    return {split: entries_of(place) for split, (place,) in found.items()}
+    return {split: entries_of(place) for split, (place,) in found.items()}, found
 
 
 def entries_of(folder: Path) -> list[Entry]:
@@ -172,14 +173,14 @@ def of_folders(found: Folders, lacking: list[str], settings: DataSettings) -> La
     names = ", ".join(" and ".join(folder.name for folder in folders) for folders in found.values())
     if settings.task == "unpaired":
         piles = [{split: entries_of(pair[side]) for split, pair in found.items()} for side in (0, 1)]
-        first, second = (with_splits("unpaired", f"two piles in {names}", pile, settings) for pile in piles)
+        first, second = (with_splits("unpaired", f"two piles in {names}", pile, settings, found) for pile in piles)
         return replace(first, others=second.splits, problems=tuple(lacking))
     splits = {}
     problems = list(lacking)
     for split, folders in found.items():
         splits[split], lost = matched(folders)
         problems += lost
-    layout = with_splits("folders", f"folders matched by name ({names})", splits, settings)
+    layout = with_splits("folders", f"folders matched by name ({names})", splits, settings, found)
     return replace(layout, problems=tuple(problems))
 
 
@@ -208,7 +209,9 @@ def by_name(folder: Path) -> dict[str, Path]:
     return pile
 
 
-def with_splits(kind: str, words: str, splits: dict[str, list[Entry]], settings: DataSettings) -> Layout:
+def with_splits(
+    kind: str, words: str, splits: dict[str, list[Entry]], settings: DataSettings, folders: Folders
+) -> Layout:
     """Splits as the folders give them; one that is missing is taken from train by a hash of the name.
 
     The hash, unlike a shuffle, moves no picture to another split when pictures are added.
@@ -224,7 +227,7 @@ def with_splits(kind: str, words: str, splits: dict[str, list[Entry]], settings:
         train, val = divided(splits["train"], settings)
         splits |= {"train": train, "val": val}
         words += f"; {len(val)} of {len(train) + len(val)} set apart to validate, by a hash of their names"
-    return Layout(kind, words, {split: splits[split] for split in SPLIT_NAMES if split in splits})
+    return Layout(kind, words, {split: splits[split] for split in SPLIT_NAMES if split in splits}, folders=folders)
 
 
 def divided(entries: list[Entry], settings: DataSettings) -> tuple[list[Entry], list[Entry]]:
@@ -239,6 +242,13 @@ def divided(entries: list[Entry], settings: DataSettings) -> tuple[list[Entry], 
     return [entry for entry in entries if entry.name not in val], [entry for entry in entries if entry.name in val]
 
 
+def may_overlap(folders: Folders) -> bool:
+    """Not where the splits have folders of their own without links, which is told without a look at each file."""
+    real = [{os.path.realpath(folder) for folder in places} for places in folders.values()]
+    linked = any(links_in(folder) for places in folders.values() for folder in places)
+    return linked or len(set().union(*real)) < sum(map(len, real))
+
+
 def no_overlap(splits: dict[str, list[Entry]]) -> None:
     """A folder or a file may be a link to another; the same file in two splits would make every score worthless."""
     seen: dict[str, tuple[str, Path]] = {}
@@ -246,15 +256,15 @@ def no_overlap(splits: dict[str, list[Entry]]) -> None:
     for split, entries in splits.items():
         for path in paths_of(entries):
             place, name = os.path.split(path)
-            real = os.path.realpath(path) if name in links(place) else f"{real_folder(place)}/{name}"
+            real = os.path.realpath(path) if name in links(Path(place)) else f"{real_folder(place)}/{name}"
             before, first = seen.setdefault(real, (split, path))
             if before != split:
                 raise DiptychError(f"{first} ({before}) and {path} ({split}) are one file; remove it from one split.")
 
 
-def links_in(folder: str) -> frozenset[str]:
+def links_in(folder: Path) -> frozenset[str]:
     """None where the folder has gone since it was listed, which reading will tell."""
     try:
-        return listing(Path(folder)).links
+        return listing(folder).links
     except OSError:
         return frozenset()

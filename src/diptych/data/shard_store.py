@@ -10,7 +10,6 @@ import queue
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
@@ -24,11 +23,10 @@ from diptych.data.shard_index import ShardFacts
 from diptych.errors import DiptychError
 
 USED_EACH = 10.0  # seconds between two notes that a shard is in use
+pause = time.sleep  # between attempts
 
-Sleep = Callable[[float], None]
 
-
-def fetched_text(address: str, sleep: Sleep = time.sleep) -> str:
+def fetched_text(address: str) -> str:
     """A small file from a server, with a few attempts.
 
     Raises:
@@ -36,17 +34,17 @@ def fetched_text(address: str, sleep: Sleep = time.sleep) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
         place = Path(folder) / "index"
-        bring(address, place, sleep)
+        bring(address, place)
         try:
             return place.read_text(encoding="utf-8")
         except UnicodeError:
             raise DiptychError(f"{address} did not send an index of shards but something else.") from None
 
 
-def bring(address: str, place: Path, sleep: Sleep) -> None:
+def bring(address: str, place: Path) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        download.download(address, place, partial(told, address), sleep)
+        download.download(address, place, partial(told, address), pause)
     except OSError as problem:
         raise DiptychError(download.explain(problem, address, place)) from None
 
@@ -58,10 +56,9 @@ def told(address: str, what: str, done: int, total: int) -> None:
 class Store:
     """The folder of shards, of at most ``room`` bytes; shared by the threads and processes of this machine."""
 
-    def __init__(self, room: int, sleep: Sleep = time.sleep) -> None:
+    def __init__(self, room: int) -> None:
         self.folder = cache_folder().parent / "shards"
         self.room = room
-        self.sleep = sleep
         self.noted: dict[Path, float] = {}
 
     def fetch(self, address: str, facts: ShardFacts) -> Path:
@@ -79,7 +76,7 @@ class Store:
             if self.use(place):  # another has fetched it while this one waited
                 return place
             self.make_room(facts.size)
-            bring(f"{address}/{facts.name}", new, self.sleep)
+            bring(f"{address}/{facts.name}", new)
             with open(new, "rb") as tar:
                 digest = hashlib.file_digest(tar, "sha256").hexdigest()
             if digest != facts.sha256:

@@ -1,8 +1,10 @@
 """Large pictures: tiles against the whole picture, the jump across tile borders, and the memory of a whole-earth picture.
 
 Usage: python benchmarks/tiling.py [--run RUN ...] [--picture PICTURE] [--side 2048] [--tile 1024]
+       python benchmarks/tiling.py --only memory --picture bmng.jpg --tile 768 --no-chosen [--blocks 1]
 
 Without runs, networks with random weights; without a picture, waves and grain. Differences are in grey levels of 255.
+Memory is at its most at the full resolution of a ResNet's ends, so fewer blocks measure the same in less time.
 """
 
 import argparse
@@ -31,15 +33,17 @@ NETS = {
 }
 
 
-def subjects(runs: list[Path]) -> dict[str, Translator]:
+def subjects(runs: list[Path], blocks: int) -> dict[str, Translator]:
     if runs:
         return {run.name: Translator.load(run) for run in runs}
-    return {name: untrained(*rest) for name, rest in NETS.items()}
+    return {name: untrained(name, blocks) for name in NETS}
 
 
-def untrained(network: str, arguments: dict[str, object], multiple: int) -> Translator:
+def untrained(name: str, blocks: int) -> Translator:
     torch.manual_seed(0)
-    spec = NetworkSpec(network, {"channels_in": 3, "channels_out": 3, **arguments})
+    network, arguments, multiple = NETS[name]
+    told = {**arguments, "blocks": blocks} if "blocks" in arguments else arguments
+    spec = NetworkSpec(network, {"channels_in": 3, "channels_out": 3, **told})
     return Translator(spec.build(), Card("a-to-b", "generator", network, {}, Kind(), Kind(), multiple, (256, 256)))
 
 
@@ -90,12 +94,13 @@ def compared(name: str, translator: Translator, arguments: argparse.Namespace, t
 def memory(
     run: Path | None,
     name: str,
+    blocks: int,
     place: Path | None,
     tile: int | None,
     answer: "multiprocessing.Queue[tuple[float, ...]]",
 ) -> None:
     """In a process of its own: MiB held with the model, MiB at most, seconds."""
-    translator = Translator.load(run) if run else untrained(*NETS[name])
+    translator = Translator.load(run) if run else untrained(name, blocks)
     small = np.zeros((translator.card.multiple, translator.card.multiple, 3), np.uint8)
     translator(small)
     before = held()
@@ -114,32 +119,45 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=2048)
     parser.add_argument("--tile", type=int, default=1024)
     parser.add_argument("--large", default="1", help="which subject translates 5400x2700, counted from 0")
+    parser.add_argument("--blocks", type=int, default=9, help="of the ResNet with random weights")
+    parser.add_argument("--only", choices=("seams", "memory"), help="one of the two tables")
+    parser.add_argument("--chosen", action=argparse.BooleanOptionalAction, default=True, help="also by free memory")
     parser.add_argument("--device", default="cpu", help="taken so that all benchmarks can be called alike")
     arguments = parser.parse_args()
+    named = subjects(arguments.run, arguments.blocks)
+    if arguments.only != "memory":
+        seams(named, arguments)
+    if arguments.only != "seams":
+        earth(list(named), arguments)
+
+
+def seams(named: dict[str, Translator], arguments: argparse.Namespace) -> None:
     table = Table(
         "network", "mean", "worst", "step at borders", "step elsewhere", "whole, s", "tiles, s",
         title=f"{arguments.side}x{arguments.side} in tiles of {arguments.tile} against whole",
     )  # fmt: skip
-    named = subjects(arguments.run)
     for name, translator in named.items():
         compared(name, translator, arguments, table)
     Console(width=110).print(table)
-    earth = Table(
+
+
+def earth(names: list[str], arguments: argparse.Namespace) -> None:
+    table = Table(
         "network", "tile", "MiB with the model", "MiB at most", "above the model", "seconds", title="5400x2700"
     )
-    number = min(int(arguments.large), len(named) - 1)
-    name = list(named)[number]
+    number = min(int(arguments.large), len(names) - 1)
+    name = names[number]
     run = arguments.run[number] if arguments.run else None
     context = multiprocessing.get_context("spawn")
-    for tile in (None, arguments.tile):
+    for tile in (None, arguments.tile) if arguments.chosen else (arguments.tile,):
         answer = context.Queue()
-        worker = context.Process(target=memory, args=(run, name, arguments.picture, tile, answer))
+        worker = context.Process(target=memory, args=(run, name, arguments.blocks, arguments.picture, tile, answer))
         worker.start()
         before, most, seconds = answer.get()
         worker.join()
         shown = "chosen" if tile is None else str(tile)
-        earth.add_row(name, shown, f"{before:.0f}", f"{most:.0f}", f"{most - before:.0f}", f"{seconds:.0f}")
-    Console(width=110).print(earth)
+        table.add_row(name, shown, f"{before:.0f}", f"{most:.0f}", f"{most - before:.0f}", f"{seconds:.0f}")
+    Console(width=110).print(table)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,9 @@ def outcomes(
 ) -> Generator[Outcome]:
     if workers and plan.tasks:
         assert made is not None
-        return spread(made, plan.tasks, workers, job.batch, seconds)
+        plain = job.translator.plain
+        on_gpu = plain is not None and plain.device.type == "cuda"
+        return spread(made, plan.tasks, workers, job.batch, on_gpu, seconds)
     return work(job, plan.tasks, seconds)
 
 

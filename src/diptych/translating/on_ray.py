@@ -51,12 +51,14 @@ def columns(rows: dict[str, Any]) -> tuple[list[str], list[str]]:
 
 
 def spread(
-    made: Callable[[], Job], tasks: Sequence[Task], workers: int, batch: int, seconds: Seconds
+    made: Callable[[], Job], tasks: Sequence[Task], workers: int, batch: int, on_gpu: bool, seconds: Seconds
 ) -> Generator[Outcome]:
     """Do all tasks on so many workers; an outcome for each as it is known.
 
     Args:
         made: makes the job; it is sent to the workers, so it must be a function of a module with plain arguments.
+        batch: pictures that are translated at once.
+        on_gpu: each worker takes one.
         seconds: what all workers spent is added to it.
 
     Raises:
@@ -73,11 +75,10 @@ def spread(
         results = ray.data.from_items(rows, override_num_blocks=shares).map_batches(
             Worker,
             fn_constructor_args=(made, torch.get_num_threads(), os.getcwd()),
-            batch_size=None,
-            compute=ray.data.ActorPoolStrategy(size=workers),
+            batch_size=share,
+            compute=ray.data.ActorPoolStrategy(size=workers),  # which starts dead workers anew, without end
             num_cpus=1,
-            max_restarts=-1,
-            max_task_retries=-1,
+            num_gpus=1 if on_gpu else None,
         )
         for row in results.iter_rows():
             seconds.add(Seconds(float(row["reading"]), float(row["translating"]), float(row["writing"])))
@@ -95,6 +96,7 @@ def started(workers: int) -> Any:
         import_module("ray.data")
     except ImportError:
         raise DiptychError("--ray needs Ray: pip install 'diptych[ray]'.") from None
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # failures reach us as exceptions
     quiet = partial(ray.init, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     if os.environ.get("RAY_ADDRESS"):
         quiet()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from drawing import begun
+from playwright.sync_api import Browser, Page
 from running import running
 from toys import draw_pairs, run_to_end, tiny_recipe
 
@@ -39,8 +40,8 @@ def served(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> I
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIPTYCH_CACHE", str(tmp_path_factory.mktemp("cache") / "data"))
         offers, _ = offers_of(list(runs.values()), "latest", "cpu", "torch", True)
-        with running(Service(offers)) as address:
-            yield address
+    with running(Service(offers)) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +75,7 @@ def visit(browser: Browser) -> Iterator[Open]:
         page.on("pageerror", lambda error: thrown.append(str(error)))
         page.goto(address)
         if ready:
-            expect(page.locator("#status")).to_contain_text("Translated", timeout=30_000)
+            begun(page)
         return page
 
     yield visit

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawing import pixels, settled, stroke
+from drawing import begun, changing, choose, eventually, pixels, press, settled, stroke
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -37,26 +37,36 @@ def test_a_stroke_changes_the_drawing_and_the_result_and_can_be_undone(served: s
 
 def test_never_more_than_one_request_is_in_flight_and_the_newest_drawing_wins(served: str, visit: Any) -> None:
     page = visit(served)
-    flying: set[Any] = set()
-    counts: list[int] = []
-
-    def begun(request: Any) -> None:
-        if "/translate/" in request.url:
-            flying.add(request)
-            counts.append(len(flying))
-
-    page.on("request", begun)
-    page.on("requestfinished", lambda request: flying.discard(request))
-    for number in range(12):
-        stroke(page, (0.1, number / 12), (0.9, number / 12))
+    held: list[Route] = []
+    page.route("**/translate/**", lambda route: held.append(route))
+    stroke(page, (0.1, 0.1), (0.9, 0.1))
+    eventually(page, lambda: held)
+    for number in range(1, 6):
+        stroke(page, (0.1, number / 6), (0.9, number / 6))
+    assert len(held) == 1, "five strokes wait for the answer to the first"
+    held[0].continue_()
+    eventually(page, lambda: len(held) == 2)  # and are asked for at once
+    held[1].continue_()
     settled(page)
-    assert max(counts) == 1
-    assert len(counts) < 12 * 7  # fewer requests than changes
-    live = pixels(page, "result")
+    assert len(held) == 2
+    page.unroute("**/translate/**")
+    newest = pixels(page, "result")
     page.click("#undo")
     page.click("#redo")
     settled(page)
-    np.testing.assert_array_equal(pixels(page, "result"), live)
+    np.testing.assert_array_equal(pixels(page, "result"), newest)
+
+
+def test_the_result_follows_within_a_stroke(served: str, visit: Any) -> None:
+    page = visit(served)
+    with changing(page):
+        page.click("#clear")
+    before = pixels(page, "result")
+    press(page, (0.1, 0.5), (0.9, 0.5))
+    settled(page)
+    assert (pixels(page, "result") != before).any()
+    with changing(page):
+        page.mouse.up()
 
 
 def test_tools_lines_rectangles_fills_and_the_eraser(served: str, visit: Any) -> None:
@@ -83,8 +93,7 @@ def test_tools_lines_rectangles_fills_and_the_eraser(served: str, visit: Any) ->
 
 def test_a_class_map_has_its_palette_by_name_and_no_other_colours(served: str, visit: Any) -> None:
     page = visit(served)
-    page.select_option("#translator", "spade")
-    settled(page)
+    choose(page, "spade")
     names = page.locator("#palette label").all_inner_texts()
     assert len(names) == 3
     page.click("#clear")
@@ -101,8 +110,8 @@ def test_a_class_map_has_its_palette_by_name_and_no_other_colours(served: str, v
 def test_pictures_come_in_and_go_out(served: str, visit: Any, tmp_path: Path) -> None:
     page = visit(served)
     Image.fromarray(np.full((50, 100, 3), (10, 200, 30), np.uint8)).save(tmp_path / "wide.png")
-    page.set_input_files("#file", tmp_path / "wide.png")
-    settled(page)
+    with changing(page):
+        page.set_input_files("#file", tmp_path / "wide.png")
     height, width, _ = pixels(page).shape
     assert width == 2 * height
     assert tuple(pixels(page)[height // 2, width // 2, :3]) == (10, 200, 30)
@@ -123,16 +132,16 @@ def test_a_picture_is_pasted_and_dropped(served: str, visit: Any) -> None:
     Image.new("RGB", (16, 16), (0, 0, 250)).save(file, "PNG")
     for kind in ("paste", "drop"):
         page.click("#clear")
-        page.evaluate(
-            """([kind, bytes]) => { const data = new DataTransfer();
-            data.items.add(new File([new Uint8Array(bytes)], "a.png", { type: "image/png" }));
-            const options = { bubbles: true, cancelable: true };
-            const event = kind === "paste" ? new ClipboardEvent(kind, { ...options, clipboardData: data })
-              : new DragEvent(kind, { ...options, dataTransfer: data });
-            document.body.dispatchEvent(event); }""",
-            [kind, list(file.getvalue())],
-        )
-        page.wait_for_timeout(300)
+        with changing(page):
+            page.evaluate(
+                """([kind, bytes]) => { const data = new DataTransfer();
+                data.items.add(new File([new Uint8Array(bytes)], "a.png", { type: "image/png" }));
+                const options = { bubbles: true, cancelable: true };
+                const event = kind === "paste" ? new ClipboardEvent(kind, { ...options, clipboardData: data })
+                  : new DragEvent(kind, { ...options, dataTransfer: data });
+                document.body.dispatchEvent(event); }""",
+                [kind, list(file.getvalue())],
+            )
         assert tuple(pixels(page)[3, 3, :3]) == (0, 0, 250), kind
 
 
@@ -145,25 +154,53 @@ def test_a_link_carries_the_drawing(served: str, visit: Any) -> None:
     link = page.input_value("#link")
     other = visit(link)
     np.testing.assert_array_equal(pixels(other), pixels(page))
+    with changing(other):
+        other.click("#clear")
+    with changing(other):
+        other.evaluate("link => { location.hash = '#'; location.href = link; }", link)  # where the page is open already
+    np.testing.assert_array_equal(pixels(other), pixels(page))
+    broken = visit(link[: len(link) // 2])
+    expect(broken.locator("#error")).to_contain_text("That is no picture")
 
 
 def test_examples_are_of_the_training_data(served: str, visit: Any) -> None:
     page = visit(served)
     first = pixels(page)
-    page.click("#example")
-    page.wait_for_timeout(500)
+    with changing(page):
+        page.click("#example")
     assert (pixels(page) != first).any()
+
+
+def test_what_arrives_late_takes_no_drawing_away(served: str, visit: Any, tmp_path: Path) -> None:
+    page = visit("about:blank", ready=False)
+    late: list[Route] = []
+    page.route("**/examples/**", lambda route: late.append(route))
+    page.goto(served)
+    eventually(page, lambda: late)
+    stroke(page, (0.2, 0.2), (0.8, 0.8))
+    drawn = pixels(page)
+    late.pop().continue_()
+    begun(page)
+    np.testing.assert_array_equal(pixels(page), drawn)
+    page.click("#example")
+    eventually(page, lambda: late)
+    Image.new("RGB", (16, 16), (0, 0, 250)).save(tmp_path / "blue.png")
+    with changing(page):
+        page.set_input_files("#file", tmp_path / "blue.png")
+    with page.expect_response("**/examples/**"):
+        late.pop().continue_()
+    with changing(page):
+        page.click("#undo")
+    np.testing.assert_array_equal(pixels(page), drawn)
 
 
 def test_the_browser_translates_as_the_server_does(served: str, visit: Any) -> None:
     page = visit(served)
     for translator in ("pix2pix", "spade"):
         page.check("input[name=where][value=server]", force=True)
-        page.select_option("#translator", translator)
-        settled(page)
-        page.wait_for_timeout(300)
+        choose(page, translator)
         by_server = pixels(page, "result").astype(int)
         page.check("input[name=where][value=browser]", force=True)
-        expect(page.locator("#status")).to_contain_text("this browser (WASM", timeout=30_000)
+        expect(page.locator("#status")).to_contain_text("this browser (WASM")
         settled(page)
         assert np.abs(pixels(page, "result") - by_server).max() <= 3  # its weights are float16

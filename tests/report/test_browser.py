@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from drawing import eventually
 from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -40,14 +41,14 @@ def test_slider(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     assert page.text_content("#at") == "step 4"
     assert page.get_attribute("#grid", "src") != newest
-    assert page.evaluate("document.getElementById('grid').naturalWidth") > 0
+    eventually(page, "document.getElementById('grid').complete && document.getElementById('grid').naturalWidth > 0")
     page.reload()
     assert page.text_content("#at") == "step 4"  # kept over the page's own loading anew
 
 
 def test_curves(page: Page) -> None:
     assert page.locator(".plot").count() >= 6
-    plot = "[...document.querySelectorAll('.plot')].find((plot) => plot.layout.title.text.startsWith('generator: l1 - means'))"
+    plot = "[...document.querySelectorAll('.plot')].find((plot) => plot.layout?.title.text.startsWith('generator: l1 - means'))"
     assert page.evaluate(f"{plot}.data.length") == 3  # low, high, mean
     assert page.evaluate(f"{plot}.layout.shapes.length") == 1
     page.evaluate(f"Plotly.relayout({plot}, {{'xaxis.range[0]': 100, 'xaxis.range[1]': 200}})")
@@ -57,8 +58,7 @@ def test_curves(page: Page) -> None:
     assert page.evaluate(f"{plot}.layout.xaxis.range") == [100, 200]
     assert page.evaluate("document.getElementById('settings').open")
     page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(500)
-    assert page.evaluate(f"{plot}.layout.font.color") == "rgb(230, 232, 238)"
+    eventually(page, f"{plot}?.layout.font.color === 'rgb(230, 232, 238)'")
 
 
 def test_nothing_can_be_sent_away(page: Page) -> None:

@@ -10,6 +10,7 @@ import { byServer } from "./server.js";
 
 /** @typedef {import("./listing.js").Translator} Translator */
 
+const canvas = /** @type {HTMLCanvasElement} */ (element("canvas"));
 const result = /** @type {HTMLCanvasElement} */ (element("result"));
 
 export class App {
@@ -25,9 +26,10 @@ export class App {
     this.changedAt = 0;
     this.shown = 0; // number of the example
     this.version = 0; // of the drawing: an answer to an older one may be shown, but is not the last
+    this.starting = false; // the first picture is on its way, and nothing is translated before it
     this.inBrowser = new InBrowser((done, total) => news.progress(done, total));
     this.newest = new Newest(() => this.translate());
-    this.drawing = new Drawing(/** @type {HTMLCanvasElement} */ (element("canvas")), () => this.changed());
+    this.drawing = new Drawing(canvas, () => this.changed());
     this.controls = new Controls(this, news);
   }
 
@@ -36,18 +38,37 @@ export class App {
     this.version++;
     if (!this.changedAt) this.changedAt = performance.now();
     result.classList.add("stale");
+    result.ariaBusy = "true";
+    this.news.forgive();
     this.controls?.refresh();
-    this.newest.ask();
+    if (!this.starting) this.newest.ask();
   }
 
-  /** @param {Translator} translator */
-  choose(translator) {
+  /**
+   * Another translator, with a picture to begin with: the one that is given, or the first of its own examples.
+   * The canvas carries the translator's name once it is there.
+   * @param {Translator} translator @param {Blob} [picture]
+   */
+  async choose(translator, picture) {
+    delete canvas.dataset.translator;
     this.translator = translator;
     if (!this.served || (this.where === "browser" && !translator.browser)) this.where = this.served ? "server" : "browser";
     this.seed = null;
+    this.shown = 0;
+    this.starting = true;
     result.width = result.width; // empties it
     this.controls.chosen(translator);
     this.drawing.begin(translator);
+    try {
+      const first = picture ?? (translator.examples.length ? fetched(translator.examples[0]) : null);
+      if (first) await this.drawing.load(first, true);
+    } catch (error) {
+      if (translator === this.translator) this.news.error(wordsOf(error), true);
+    }
+    if (translator !== this.translator) return; // another was chosen meanwhile
+    this.starting = false;
+    this.newest.ask();
+    canvas.dataset.translator = translator.name;
   }
 
   /** The newest drawing becomes a picture. */
@@ -61,11 +82,14 @@ export class App {
       if (translator !== this.translator) return;
       this.show(found.picture);
       this.news.clear();
+      const took = Number.isFinite(found.milliseconds) ? ` in ${found.milliseconds.toFixed(0)} ms` : "";
       const all = performance.now() - changedAt;
-      this.news.timing(`Translated in ${found.milliseconds.toFixed(0)} ms by ${found.by}; ${all.toFixed(0)} ms from stroke to picture.`);
-      if (version === this.version) result.classList.remove("stale");
+      this.news.timing(`Translated${took} by ${found.by}; ${all.toFixed(0)} ms from stroke to picture.`);
+      if (version !== this.version) return;
+      result.classList.remove("stale");
+      result.ariaBusy = "false";
     } catch (error) {
-      await this.failed(error);
+      if (translator === this.translator) await this.failed(error);
     }
   }
 
@@ -79,7 +103,7 @@ export class App {
 
   /** @param {unknown} error */
   async failed(error) {
-    this.news.error(error instanceof Error ? error.message : String(error));
+    this.news.error(wordsOf(error));
     if (!(error instanceof Refusal)) return;
     if (error.status === 401) await askToken();
     if (error.status === 401 || error.wait) {
@@ -93,12 +117,18 @@ export class App {
     const { examples } = this.translator;
     if (!examples.length) return;
     this.shown = (this.shown + 1 + Math.floor(Math.random() * Math.max(1, examples.length - 1))) % examples.length;
-    try {
-      await this.drawing.load(await (await ask(examples[this.shown])).blob());
-    } catch (error) {
-      this.news.error(error instanceof Error ? error.message : String(error));
-    }
+    await this.drawing.load(fetched(examples[this.shown]));
   }
+}
+
+/** @param {string} address of a picture beside the page */
+async function fetched(address) {
+  return (await ask(address)).blob();
+}
+
+/** @param {unknown} error */
+export function wordsOf(error) {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Until a token is given. */

@@ -35,6 +35,7 @@ export class Controls {
     this.files();
     this.choices();
     new ResizeObserver(() => this.fitBoth()).observe(element("left"));
+    new ResizeObserver(() => this.placed()).observe(element("colours"));
   }
 
   tools() {
@@ -96,10 +97,7 @@ export class Controls {
     const { app } = this;
     const select = /** @type {HTMLSelectElement} */ (element("translator"));
     select.replaceChildren(...app.translators.map((one) => new Option(one.title, one.name)));
-    select.addEventListener("change", async () => {
-      app.choose(app.translators[select.selectedIndex]);
-      await app.example();
-    });
+    select.addEventListener("change", () => app.choose(app.translators[select.selectedIndex]));
     element("pick").hidden = app.translators.length < 2;
     for (const where of ["server", "browser"]) {
       radio("where", where).addEventListener("change", () => {
@@ -119,7 +117,7 @@ export class Controls {
     try {
       await action();
     } catch (error) {
-      this.news.error(error instanceof Error ? error.message : String(error));
+      this.news.error(error instanceof Error ? error.message : String(error), true);
     }
   }
 
@@ -140,7 +138,8 @@ export class Controls {
     const link = linkOf(location.href, this.app.translator.name, bytes);
     if (!link) throw new Error("This drawing is too rich for a link; save it and send the file.");
     input("link").value = link;
-    await navigator.clipboard?.writeText(link).catch(() => {});
+    const copied = await navigator.clipboard?.writeText(link).then(() => true, () => false); // none where the page is not secure
+    element("copied").hidden = !copied;
     /** @type {HTMLDialogElement} */ (element("linking")).showModal();
     input("link").select();
   }
@@ -154,7 +153,7 @@ export class Controls {
       if (this.hand.tool === "eraser" && translator.source.colour !== "holed") this.take("pencil");
     });
     this.take(translator.source.colour === "holed" ? "eraser" : translator.source.colour === "labels" ? "rectangle" : "pencil");
-    this.sized(Math.max(2, Math.round(Math.min(...translator.size) / (translator.source.colour === "rgb" ? 28 : 12))));
+    this.sized(Math.max(2, Math.round(Math.min(...translator.size) / (translator.source.colour === "rgb" ? 36 : 12))));
     const eraser = translator.source.colour === "holed" ? "Hole" : "Eraser";
     radio("tool", "eraser").ariaLabel = eraser;
     /** @type {HTMLElement} */ (radio("tool", "eraser").parentElement).title = `${eraser} (E)`;
@@ -178,6 +177,7 @@ export class Controls {
     const { history, raster } = this.app.drawing;
     button("undo").disabled = !history.canUndo;
     button("redo").disabled = !history.canRedo;
+    element("hint").hidden = !this.app.drawing.empty;
     this.fit(element("left"), raster);
     this.crisp();
   }
@@ -186,6 +186,12 @@ export class Controls {
     button("keep").disabled = false;
     this.fit(element("right"), result);
     this.crisp();
+  }
+
+  /** How far down the panels begin, which the palette and the header decide: what is below them is to stay in sight. */
+  placed() {
+    const above = element("panels").getBoundingClientRect().top + scrollY;
+    document.documentElement.style.setProperty("--above", `${above}px`);
   }
 
   fitBoth() {

@@ -18,6 +18,8 @@ export class Drawing {
     this.kind = null;
     this.side = 256;
     this.size = { width: 256, height: 256 };
+    this.changes = 0; // strokes, pictures, undos: not what happens within a stroke
+    this.awaited = 0; // number of the newest picture that was asked for
   }
 
   /** Colours may mix, except in class maps. */
@@ -38,6 +40,7 @@ export class Drawing {
     const enlarged = translator.scale > 1 ? Math.max(1, 128 / Math.min(width, height)) : 1; // its crops are tiny in training
     this.size = { width: Math.round(width * enlarged), height: Math.round(height * enlarged) };
     this.side = Math.min(this.size.width, this.size.height);
+    this.awaited++; // what is still on its way was for another translator
     this.replace(blank(this.size.width, this.size.height, this.background), true);
   }
 
@@ -46,7 +49,15 @@ export class Drawing {
     this.raster = raster;
     if (fresh) this.history = new History(copy(raster));
     else this.history.add(copy(raster));
-    this.show();
+    this.done();
+  }
+
+  /** Nothing is drawn yet. */
+  get empty() {
+    const { data } = this.raster;
+    const { background } = this;
+    for (let at = 0; at < data.length; at++) if (data[at] !== background[at % 4]) return false;
+    return true;
   }
 
   clear() {
@@ -56,14 +67,14 @@ export class Drawing {
   /** A stroke has ended. */
   settle() {
     this.history.add(copy(this.raster));
-    this.show();
+    this.done();
   }
 
   /** @param {Raster | null} state */
   restore(state) {
     if (!state) return;
     this.raster = copy(state);
-    this.show();
+    this.done();
   }
 
   undo() {
@@ -72,6 +83,13 @@ export class Drawing {
 
   redo() {
     this.restore(this.history.redo());
+  }
+
+  /** A change is complete; the canvas carries its number, for whoever waits for it. */
+  done() {
+    this.changes++;
+    this.show();
+    this.canvas.dataset.changes = String(this.changes);
   }
 
   show() {
@@ -85,10 +103,26 @@ export class Drawing {
   }
 
   /**
-   * Put a picture here, in its own proportions.
-   * @param {Blob} file @param {boolean} [fresh]
+   * Put a picture here, unless a newer one was asked for while this one came.
+   * @param {Promise<Blob> | Blob} file
+   * @param {boolean} [first] it begins the history, and gives way to a person who has begun to draw
    */
-  async load(file, fresh = false) {
+  async load(file, first = false) {
+    const number = ++this.awaited;
+    const { changes } = this;
+    const raster = await this.read(await file);
+    if (number !== this.awaited || (first && (changes !== this.changes || this.marked))) return;
+    this.replace(raster, first);
+  }
+
+  /** Whether a stroke that is not yet complete has left its mark. */
+  get marked() {
+    const complete = this.history.past[this.history.past.length - 1];
+    return complete.data.some((value, at) => value !== this.raster.data[at]);
+  }
+
+  /** A picture in its own proportions. @param {Blob} file @returns {Promise<Raster>} */
+  async read(file) {
     const picture = await createImageBitmap(file, { colorSpaceConversion: "default" }).catch(() => null);
     if (!picture) throw new Error("That is no picture this browser can read; take a PNG, JPEG or WebP.");
     const size = fitted(picture.width, picture.height, this.side);
@@ -105,7 +139,7 @@ export class Drawing {
     const raster = { ...size, data: new Uint8ClampedArray(data) };
     if (this.hard && this.kind) snap(raster, this.kind.palette);
     if (this.kind?.colour === "holed") sharpen(raster);
-    this.replace(raster, fresh);
+    return raster;
   }
 
   /** @returns {Promise<Blob>} PNG */

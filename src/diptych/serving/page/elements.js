@@ -14,6 +14,7 @@ export class News {
     this.trouble = element("error");
     this.spoken = element("said");
     this.loading = element("loading");
+    this.lasting = false;
     this.bar = /** @type {HTMLProgressElement} */ (element("progress"));
   }
 
@@ -22,17 +23,24 @@ export class News {
     this.status.textContent = sentence;
   }
 
-  /** @param {string} sentence */
-  error(sentence) {
+  /** @param {string} sentence @param {boolean} [lasting] it stays until the drawing changes, whatever is translated */
+  error(sentence, lasting = false) {
+    this.lasting = lasting;
     this.loading.hidden = true;
     this.trouble.textContent = sentence;
     this.trouble.hidden = false;
     this.status.textContent = "";
   }
 
+  /** A translation has come. */
   clear() {
-    this.trouble.hidden = true;
+    if (!this.lasting) this.trouble.hidden = true;
     this.loading.hidden = true;
+  }
+
+  /** The drawing has changed, so what was wrong with a picture or a link is no longer of interest. */
+  forgive() {
+    if (this.lasting) this.trouble.hidden = true;
   }
 
   /** @param {string} sentence */

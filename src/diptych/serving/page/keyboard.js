@@ -70,6 +70,7 @@ export class Keys {
     this.cursor.hidden = false;
     this.cursor.style.left = `${100 * this.at.x}%`;
     this.cursor.style.top = `${100 * this.at.y}%`;
+    this.cursor.scrollIntoView({ block: "nearest", inline: "nearest" }); // zoomed in, it may have left the panel
   }
 }
 

@@ -1,8 +1,8 @@
 // The page begins: what is offered, what the link says, and a first picture.
 
-import { App, askToken } from "./app.js";
+import { App, askToken, wordsOf } from "./app.js";
 import { News } from "./elements.js";
-import { ask, listing, Refusal } from "./listing.js";
+import { listing, Refusal } from "./listing.js";
 import { linked } from "./sharing.js";
 
 const news = new News();
@@ -29,14 +29,26 @@ async function keep() {
   await new Promise(() => {});
 }
 
+/** What the page's address asks for. @param {import("./listing.js").Translator[]} translators */
+function sought(translators) {
+  const { translator: name, png } = linked(location.hash);
+  return {
+    translator: translators.find((one) => one.name === name),
+    picture: png ? new Blob([png], { type: "image/png" }) : undefined,
+  };
+}
+
 async function begin() {
   const offer = await offered();
   if (!offer.served) await keep();
   const app = new App(offer, news);
-  const { translator: name, png } = linked(location.hash);
-  app.choose(offer.translators.find((one) => one.name === name) ?? offer.translators[0]);
-  if (png) await app.drawing.load(new Blob([png], { type: "image/png" }), true);
-  else if (app.translator.examples.length) await app.drawing.load(await (await ask(app.translator.examples[0])).blob(), true);
+  const { translator, picture } = sought(offer.translators);
+  await app.choose(translator ?? offer.translators[0], picture);
+  addEventListener("hashchange", () => {
+    const { translator, picture } = sought(offer.translators); // a link that is opened where the page is open already
+    if (translator && translator !== app.translator) app.choose(translator, picture);
+    else if (picture) app.controls.guarded(() => app.drawing.load(picture));
+  });
 }
 
-begin().catch((error) => news.error(error instanceof Error ? error.message : String(error)));
+begin().catch((error) => news.error(wordsOf(error)));

@@ -10,6 +10,7 @@ export async function fetched({ network, base, token, name }, progress) {
   const store = await opened();
   const bytes = new Uint8Array(network.bytes);
   let at = 0;
+  progress(0, network.bytes); // a slow host is waited for in sight
   for (const part of network.parts) {
     const key = `${new URL(part.url, base).href}?${network.sha256}`;
     const kept = await store?.match(key);

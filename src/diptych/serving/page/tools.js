@@ -53,6 +53,7 @@ export class Hand {
 
   /** @param {Point} at @param {number} pressure */
   move(at, pressure) {
+    this.check();
     if (!this.stroke) return;
     if (this.tool === "line" || this.tool === "rectangle") {
       this.stroke.reset();
@@ -66,7 +67,13 @@ export class Hand {
     this.drawing.show();
   }
 
+  /** A stroke has ended where an undo or a picture took its drawing away. */
+  check() {
+    if (this.stroke?.raster !== this.drawing.raster) this.stroke = null;
+  }
+
   release() {
+    this.check();
     if (!this.stroke) return;
     this.stroke = null;
     this.drawing.settle();
@@ -74,7 +81,9 @@ export class Hand {
 
   /** As if the stroke had not been begun: a second finger came down to zoom. */
   cancel() {
-    this.stroke?.reset();
+    this.check();
+    if (!this.stroke) return;
+    this.stroke.reset();
     this.stroke = null;
     this.drawing.show();
   }

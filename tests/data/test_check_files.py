@@ -1,6 +1,7 @@
 """What ``diptych data check`` finds in files: without a partner, unreadable, of another size."""
 
 import io
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from commanding import Typed
 from PIL import Image
 from test_formats import huge_png
 
-from diptych.data.check import before_training
+from diptych.data.check import before_training, look_over
 from diptych.errors import DiptychError
 from diptych.recipe import read
 
@@ -90,6 +91,17 @@ def test_bad_files_in_either_folder_and_pile(folders: Path) -> None:
     wanted = [("cannot be used", "trainB/3.jpg", True), ("cannot be used", "valA/1.png", True)]
     assert found(check(folders)) == wanted
     assert found(check(folders, "data.task=unpaired")) == wanted
+
+
+def test_a_set_that_cannot_be_looked_over_in_time_is_left_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(200):
+        save(tmp_path / f"{number}.png", blob(8, 16))
+    clock = itertools.count()
+    monkeypatch.setattr("diptych.data.check.time.perf_counter", lambda: float(next(clock)))
+    settings = read("pix2pix", [f"data.folder={tmp_path}"]).data
+    assert look_over(settings, seconds=40.0).looked_at == 200  # a second for sixteen is fast enough
+    assert look_over(settings, seconds=10.0).looked_at == 16  # but not here
+    assert look_over(settings, seconds=0.5).looked_at == 0
 
 
 def test_a_folder_of_nothing_but_rubbish(tmp_path: Path, checked: Typed) -> None:

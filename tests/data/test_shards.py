@@ -118,7 +118,7 @@ def test_a_server_gives_the_samples_of_the_folder(window: int, workers: int, she
 def test_the_cache_of_shards_is_bounded(shelf: Shelf, folder: Path, tmp_path: Path) -> None:
     largest = max(path.stat().st_size for path in folder.glob("*.tar"))
     room = 2 * largest
-    data = settings(shelf.address, shuffle_window=1, shard_cache_gib=room / 2**30)
+    data = settings(shelf.address, shuffle_window=1, shard_cache_gib=room / 2**30, cache_gib=0)
     dataset = open_dataset(data, "train", train=True)
     local = taken(settings(folder, shuffle_window=1), 40, size=1)
     most = 0
@@ -127,7 +127,7 @@ def test_the_cache_of_shards_is_bounded(shelf: Shelf, folder: Path, tmp_path: Pa
             assert same([wanted], [next(endless)])
             most = max(most, sum(size_of(path) for path in (tmp_path / "cache" / "shards").glob("*.tar")))
     assert 0 < most <= room + largest  # one may come while the other is looked at
-    assert len(shelf.shards()) > len(dataset)  # fetched again in each epoch
+    assert len(shelf.shards()) > len(set(shelf.shards()))  # some had to be fetched again
 
 
 def test_too_small_a_cache_is_refused(shelf: Shelf) -> None:

@@ -92,10 +92,12 @@ def look_over(
     if layout.sharded and seconds == float("inf"):
         report.problems += [Problem("damaged shard", words, fatal=True) for words in damaged(settings)]
     facts: list[Facts] = []
+    opened = time.perf_counter()
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(piles), TOGETHER):
-            spent = time.perf_counter() - began
-            if spent > seconds or (spent > BRIEF * seconds and start and spent * len(piles) > seconds * start):
+            now = time.perf_counter()
+            too_many = (now - opened) * len(piles) > seconds * start > 0
+            if now - began > seconds or (now - began > BRIEF * seconds and too_many):
                 break
             chosen = piles[start : start + TOGETHER]
             for found, problems in pool.map(lambda item: examine(settings, layout, *item), chosen):

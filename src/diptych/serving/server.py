@@ -220,8 +220,13 @@ def FromPath(service: Service) -> Any:  # noqa: N802  (as FastAPI's own Path)
     """The name of a translator, with an example."""
     from fastapi import Path
 
-    first = service.offers[0].name if service.offers else "facades"
-    return Path(description="Of a translator, as /translators lists it.", max_length=200, examples=[first])
+    names = [offer.name for offer in service.offers]
+    return Path(
+        description="Of a translator, as /translators lists it.",
+        max_length=200,
+        examples=names[:1],
+        json_schema_extra={"enum": names} if names else None,
+    )
 
 
 async def on_http(request: Request, problem: Exception) -> JSONResponse:

@@ -28,7 +28,7 @@ def trap(data: bytes, pixels: int) -> str:
     """What is wrong with the directories, as words; empty when they are fit to be followed."""
     try:
         return found(data, pixels)
-    except struct.error:
+    except (struct.error, OverflowError):  # the second for places beyond 2^63
         return "is truncated or damaged (a directory lies outside of the file)"
 
 

@@ -96,7 +96,6 @@ def started(workers: int) -> Any:
         import_module("ray.data")
     except ImportError:
         raise DiptychError("--ray needs Ray: pip install 'diptych[ray]'.") from None
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # failures reach us as exceptions
     quiet = partial(ray.init, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     if os.environ.get("RAY_ADDRESS"):
         quiet()

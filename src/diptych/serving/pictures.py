@@ -51,18 +51,16 @@ def check_size(data: bytes, limits: Limits, name: str) -> None:
     if data.startswith(codecs.TIFF_SIGNATURES) and (words := tiffs.trap(data, limits.pixels)):
         raise Problem(422, f"{name} {words}.")
     too_large = f"and at most {limits.pixels:,} pixels are taken; make it smaller."
-    header = None
+    header, pixels = None, 0.0
     try:
-        with (
-            formats.explaining(name),
-            contextlib.suppress(Image.DecompressionBombError, Image.DecompressionBombWarning),
-        ):
+        with formats.explaining(name), contextlib.suppress(Image.DecompressionBombError, Image.DecompressionBombWarning):
             header = codecs.header(io.BytesIO(data))
+            pixels = header.height * header.width * max(1.0, header.channels / 8)  # tags may hold anything but numbers
     except DiptychError as problem:
         raise Problem(422, str(problem)) from None
     if header is None:
         raise Problem(413, f"{name} is larger still than others that are refused, {too_large}")
-    if header.height * header.width * max(1.0, header.channels / 8) > limits.pixels:
+    if pixels > limits.pixels:
         raise Problem(413, f"{name} is {header.width}x{header.height}, {too_large}")
 
 

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +34,9 @@ def begin(*words: str | Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for(condition: Callable[[], Any], process: "subprocess.Popen[str]") -> None:
-    """Until it holds; a command that ends first has failed the test."""
-    while not condition():
+def wait_until(folder: Path, least: int, process: "subprocess.Popen[str]") -> None:
+    """Until so many results are there; a command that ends first has failed the test."""
+    while count(folder) < least:
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
 
@@ -49,7 +48,7 @@ def test_killed_at_any_moment_it_goes_on_and_all_files_are_whole(run: Path, type
     assert typed("translate", run, "in", "--out", "undisturbed", "--engine", "torch").code == 0
     for least in (5, 60):
         process = begin(run, "in", "--out", "out", "--engine", "torch")
-        wait_for(lambda least=least: count(tmp_path / "out") >= least, process)
+        wait_until(tmp_path / "out", least, process)
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
@@ -214,7 +213,7 @@ def test_on_ray_the_files_are_the_same_and_a_killed_worker_loses_nothing(
     inputs = shared_data / "facades" / "val"
     assert typed("translate", run, inputs, "--out", "here", "--format", "png", "--engine", "torch").code == 0
     process = begin(run, inputs, "--out", "there", "--format", "png", "--engine", "torch", "--ray", "2")
-    wait_for(lambda: count(tmp_path / "there") >= 3, process)
+    wait_until(tmp_path / "there", 3, process)
     family = descendants(process.pid)
     workers = [child for child, line in family.items() if line.startswith("ray::") and "Worker" in line]
     assert len(workers) == 2, family

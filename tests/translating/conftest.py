@@ -1,5 +1,6 @@
 """What the tests of many pictures share."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,9 @@ def pictures(tmp_path: Path) -> list[tuple[Path, Path]]:
     for number in range(10):
         save(tmp_path / "in" / f"{number}.png", 16 + 4 * (number % 2), 20)
     return [(path, Path(path.name)) for path in sorted((tmp_path / "in").iterdir())]
+
+
+@pytest.fixture
+def made_of() -> Callable[..., Translator]:
+    """A translator of other Kinds."""
+    return translator_of

@@ -1,7 +1,7 @@
 """A side: the parameters that are trained together, their Adam, and where wanted their running average."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,27 @@ from diptych.recipe import TrainingSettings
 from diptych.training.processes import Processes
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+def in_memory_order(tensor: Tensor) -> Tensor:
+    """The same memory, as one row: (numbers,), in the order in which the numbers lie there.
+
+    So Adam is given parameters and gradients. torch's fused Adam pairs them by their place in memory, whatever their
+    layouts, and on a processor first copies every gradient that is not contiguous, to no use: a third of its time.
+    """
+    return tensor.as_strided((tensor.numel(),), (1,))
+
+
+def laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """``tensor`` in the parameter's memory layout; a copy where it is another's, or another device's."""
+    if tensor.stride() == parameter.stride() and tensor.device == parameter.device:
+        return tensor
+    return torch.empty_like(parameter).copy_(tensor)
+
+
+def shaped_as(parameter: Tensor, flat: Tensor) -> Tensor:
+    """What ``in_memory_order`` made a row of, in the parameter's shape again."""
+    return flat.as_strided(parameter.shape, parameter.stride())
 
 
 class Fault(Exception):
@@ -30,7 +51,8 @@ class Side:
         self.processes = processes
         self.parameters = {f"{path}.{name}": parameter for name, parameter in module.named_parameters()}
         self.trained = [parameter for parameter in self.parameters.values() if parameter.requires_grad]
-        self.optimiser = torch.optim.Adam(self.trained, betas=(settings.beta1, settings.beta2), fused=True)
+        self.flat = [in_memory_order(parameter.detach()) for parameter in self.trained]
+        self.optimiser = torch.optim.Adam(self.flat, betas=(settings.beta1, settings.beta2), fused=True)
         self.average: dict[str, Tensor] = {}
         if settings.average and self.role == "generator":
             self.average = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
@@ -50,16 +72,23 @@ class Side:
         norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
         length = norm.item()
         if not math.isfinite(length):
-            self.optimiser.zero_grad(set_to_none=True)
+            self.forget()
             raise Fault(f"the gradient of the {self.path} is not finite")
         if self.settings.clip_gradient and length > self.settings.clip_gradient:
             torch._foreach_mul_(gradients, self.settings.clip_gradient / length)
+        for parameter, flat in zip(self.trained, self.flat, strict=True):
+            flat.grad = None if parameter.grad is None else in_memory_order(laid_out_as(parameter, parameter.grad))
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.forget()
         self.follow(step)
         return length
+
+    def forget(self) -> None:
+        """Drop what was gathered."""
+        for parameter, flat in zip(self.trained, self.flat, strict=True):
+            parameter.grad = flat.grad = None
 
     @torch.no_grad()
     def follow(self, step: int) -> None:
@@ -71,22 +100,27 @@ class Side:
     def state(self) -> dict[str, Tensor]:
         """Moments and averages under flat names: "side.PARAMETER.exp_avg", "average.PARAMETER"."""
         tensors = {f"average.{name}": value for name, value in self.average.items()}
-        for name, parameter in self.parameters.items():
-            for moment, value in self.optimiser.state.get(parameter, {}).items():
-                tensors[f"side.{name}.{moment}"] = value
+        for name, parameter, flat in self.trainable():
+            for moment, value in self.optimiser.state.get(flat, {}).items():
+                tensors[f"side.{name}.{moment}"] = value if moment == "step" else shaped_as(parameter, value)
         return tensors
+
+    def trainable(self) -> Iterator[tuple[str, nn.Parameter, Tensor]]:
+        """(name, parameter, the same memory as Adam has it)."""
+        names = [name for name, parameter in self.parameters.items() if parameter.requires_grad]
+        return zip(names, self.trained, self.flat, strict=True)
 
     @torch.no_grad()
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what ``state`` gave; memory layouts follow the parameters, so kernels and roundings repeat."""
         self.optimiser.state.clear()
-        for name, parameter in self.parameters.items():
+        for name, parameter, flat in self.trainable():
             if f"side.{name}.step" in tensors:
                 first, second, count = (tensors[f"side.{name}.{moment}"] for moment in MOMENTS)
-                self.optimiser.state[parameter] = {
+                self.optimiser.state[flat] = {
                     "step": count.to(parameter.device, copy=True),
-                    "exp_avg": torch.empty_like(parameter).copy_(first),
-                    "exp_avg_sq": torch.empty_like(parameter).copy_(second),
+                    "exp_avg": in_memory_order(torch.empty_like(parameter).copy_(first)),
+                    "exp_avg_sq": in_memory_order(torch.empty_like(parameter).copy_(second)),
                 }
         for name, value in self.average.items():
             value.copy_(tensors[f"average.{name}"])

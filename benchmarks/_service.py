@@ -57,7 +57,7 @@ def served(place: Path, *words: str) -> Iterator[Service]:
     with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "log", "wb") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
-            assert process.stdout
+            assert process.stdout is not None
             said = ""
             while "Serving on" not in said:
                 line = process.stdout.readline()
@@ -72,7 +72,7 @@ def served(place: Path, *words: str) -> Iterator[Service]:
         finally:
             process.terminate()
             code = process.wait(60)
-            assert process.stdout
+            assert process.stdout is not None
             process.stdout.close()
         if code:
             raise SystemExit(f"diptych serve stopped with {code}.")

@@ -64,11 +64,11 @@ def test_a_crowd_of_sizes_is_answered_whole(serve: Serve, crowd: ThreadPoolExecu
 
 def test_seeds_part_batches(serve: Serve, held: Held, crowd: ThreadPoolExecutor) -> None:
     client = serve({"held": held})
-    answers = [crowd.submit(client.post, "/translate/held?seed=5", content=picture())]
-    assert held.began.wait(10)
-    for waiting, seed in enumerate((1, 2, 1), start=1):
-        answers.append(crowd.submit(client.post, f"/translate/held?seed={seed}", content=picture()))
-        until(lambda wanted=waiting: client.get("/health").json()["waiting"] == wanted)
+    asked = Crowd(client, crowd, held)
+    answers = [asked.begin(pixels())]
+    for seed in (1, 2, 1):
+        asked.name = f"held?seed={seed}"
+        answers.append(asked.queue(pixels()))
     held.go.set()
     assert {answer.result().status_code for answer in answers} == {200}
     assert [shape[0] for shape in held.batches] == [1, 2, 1]

@@ -1,73 +1,192 @@
-"""Pictures a second from disk to batch: the first epoch, which decodes, and later ones, from the cache; by worker.
+"""Pictures a second from disk to batch: by decoder, by number of workers, from shards; and the start of 100,000 files.
 
-Usage: python benchmarks/data.py [--folder FOLDER] [--device cpu]. Without a folder the pictures are made on the way.
+Usage: python benchmarks/data.py [--pairs 20000] [--folder FOLDER] [--files 100000]. Without a folder, copies of the facades
+under DIPTYCH_DATA are taken, else pictures are made; the system's memory of files is asked to drop them before each first
+epoch. The default of 1,000 pairs takes about two minutes on two cores.
 """
 
 import argparse
+import os
+import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import closing
+from importlib import import_module
+from itertools import cycle, islice
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from diptych.data import DataSettings, open_dataset, stream
+from diptych.data import DataSettings, layouts, listings, open_dataset, stream
+from diptych.data.check import look_over
+from diptych.data.packing import pack
+from diptych.data.stream import chosen_workers
+from diptych.errors import DiptychError
+from diptych.formats import list_pictures, read
+from diptych.images import Kind
 
-PAIRS = 200
 BATCH = 4
+DECODED = 300  # pictures for the table of decoders
+STEP = 0.005  # seconds of a fast trainer's step at batch 1
+CORES = 16
 
 
-def make_pairs(folder: Path) -> None:
-    """Side-by-side JPEGs of 512 x 256 with the frequencies of photographs."""
-    rng = np.random.default_rng(0)
+class Pace(NamedTuple):
+    """Pairs a second of wall time, and processor seconds for a pair, of all threads together."""
+
+    pairs: float
+    seconds: float
+
+
+def make_pairs(folder: Path, count: int) -> str:
+    """Side-by-side JPEGs of 512 x 256, each a file of its own; says what they are."""
     (folder / "train").mkdir()
-    for number in range(PAIRS):
+    shared = Path(os.environ.get("DIPTYCH_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    try:
+        found = list_pictures(shared / "facades" / "train")
+    except DiptychError:
+        found = []
+    for number, path in enumerate(islice(cycle(found), count)):
+        shutil.copyfile(path, folder / "train" / f"{number}{path.suffix}")
+    if found:
+        return "facades"
+    rng = np.random.default_rng(0)
+    for number in range(count):
         coarse = Image.fromarray(rng.integers(0, 256, (16, 32, 3), dtype=np.uint8)).resize((512, 256))
         noise = rng.normal(0, 12, (256, 512, 3))
         picture = np.clip(np.asarray(coarse) + noise, 0, 255).astype(np.uint8)
         Image.fromarray(picture).save(folder / "train" / f"{number}.jpg", quality=90)
+    return "made pictures"
 
 
-def pace(folder: str, workers: int, cache_gib: float) -> tuple[float, float]:
-    """Pairs a second in the first epoch and in the second."""
-    settings = DataSettings(folder=folder, cache_gib=cache_gib)
-    dataset = open_dataset(settings, "train", train=True)
+def forget_files(folder: Path) -> None:
+    """Ask the system to drop what it holds of the files; where it cannot be asked, they stay warm."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    for path in folder.rglob("*.*"):
+        if path.is_file():
+            with open(path, "rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def decoders(folder: Path) -> Table:
+    """Decoding alone, on one core, from memory."""
+    data = [path.read_bytes() for path in list_pictures(folder / "train")[:DECODED]]
+    table = Table("decoder", "pictures a second", "of Pillow's", title="Decoding 512x256 on one core")
+    ways: dict[str, Callable[[bytes], Any]] = {"Pillow, as diptych reads": lambda item: read(item, Kind())}
+    try:
+        simplejpeg = import_module("simplejpeg")
+        ways["simplejpeg (bare)"] = simplejpeg.decode_jpeg
+    except ImportError:
+        pass
+    paces: list[float] = []
+    for name, decode in ways.items():
+        began = time.process_time()
+        for item in data:
+            decode(item)
+        paces.append(len(data) / (time.process_time() - began))
+        table.add_row(name, f"{paces[-1]:.0f}", f"{paces[-1] / paces[0]:.2f}")
+    return table
+
+
+def pace(folder: Path, workers: int) -> tuple[Pace, Pace]:
+    """Of the first epoch, which reads and decodes, and of the second, from the pictures in memory."""
+    dataset = open_dataset(DataSettings(folder=str(folder), cache_gib=4.0), "train", train=True)
+    forget_files(folder)
     batches = len(dataset) // BATCH
     paces = []
     with closing(stream(dataset, BATCH, seed=0, workers=workers)) as source:
         for _ in range(2):
-            began = time.perf_counter()
+            began, spent = time.perf_counter(), time.process_time()
             for _ in range(batches):
                 next(source)
-            paces.append(batches * BATCH / (time.perf_counter() - began))
+            wall, processor = time.perf_counter() - began, time.process_time() - spent
+            paces.append(Pace(batches * BATCH / wall, processor / (batches * BATCH)))
     return paces[0], paces[1]
+
+
+def reading(folder: Path, shards: Path, what: str) -> Table:
+    table = Table(
+        "workers",
+        "first epoch",
+        "ms of one core a pair",
+        "later epochs",
+        "ms of one core a pair",
+        title=f"Pairs a second ({what}), 512x256 JPEG to 256x256 batches; {os.cpu_count()} cores",
+    )
+    first, later = Pace(0, 0), Pace(0, 0)
+    for place, workers in [*((folder, workers) for workers in (0, 1, 2, 4)), (shards, chosen_workers())]:
+        first, later = pace(place, workers)
+        figures = (
+            f"{first.pairs:.0f}",
+            f"{1000 * first.seconds:.1f}",
+            f"{later.pairs:.0f}",
+            f"{1000 * later.seconds:.1f}",
+        )
+        table.add_row(f"{workers}, from shards" if place == shards else str(workers), *figures)
+    fed = [min(chosen_workers(CORES), CORES) / found.seconds for found in (first, later)]
+    table.caption = (
+        f"On paper, {CORES} cores with {chosen_workers(CORES)} workers decode {fed[0]:.0f} pairs a second in the first epoch and "
+        f"{fed[1]:.0f} in later ones; a trainer of {1000 * STEP:.0f} ms a step at batch 1 takes {1 / STEP:.0f}."
+    )
+    return table
+
+
+def start(folder: Path, files: int) -> Table:
+    """Of a run on very many files: hard links to one picture."""
+    (folder / "train").mkdir()
+    first = folder / "train" / "0.jpg"
+    for number in range(files):
+        if number % 10_000 == 0:  # a file has only so many names
+            first = folder / "train" / f"{number}.jpg"
+            Image.new("RGB", (64, 32)).save(first)
+        else:
+            os.link(first, folder / "train" / f"{number}.jpg")
+    time.sleep(listings.SETTLED / 1e9 + 0.5)  # a folder that was just changed is not remembered
+    settings = DataSettings(folder=str(folder))
+    table = Table(
+        "start", "check", "train and val", "together", title=f"Seconds before the first step, {files:,} files"
+    )
+    for name in ("first of all", "of a second run"):
+        listings.remembered.clear()
+        layouts.remembered.clear()
+        began = time.perf_counter()
+        look_over(settings, seconds=20.0)
+        checked = time.perf_counter()
+        for split in ("train", "val"):
+            open_dataset(settings, split, train=split == "train")
+        ended = time.perf_counter()
+        table.add_row(name, f"{checked - began:.2f}", f"{ended - checked:.2f}", f"{ended - began:.2f}")
+    return table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", default="")
+    parser.add_argument("--folder", default="", help="with the folder train in it")
+    parser.add_argument("--pairs", type=int, default=1000)
+    parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--device", default="cpu", help="taken for the sake of make bench-gpu; reading needs none")
     arguments = parser.parse_args()
-    table = Table(
-        "workers",
-        "first epoch",
-        "later epochs",
-        "without a cache",
-        title="Pairs a second, 512x256 JPEG to 256x256 batches",
-    )
+    console = Console(width=110)
     with tempfile.TemporaryDirectory() as place:
-        folder = arguments.folder
-        if not folder:
-            make_pairs(Path(place))
-            folder = place
-        for workers in (0, 1, 2, 4):
-            first, later = pace(folder, workers, 2.0)
-            _, uncached = pace(folder, workers, 0.0)
-            table.add_row(str(workers), f"{first:.0f}", f"{later:.0f}", f"{uncached:.0f}")
-    Console(width=110).print(table)
+        os.environ["DIPTYCH_CACHE"] = f"{place}/cache"
+        folder, what = Path(arguments.folder), arguments.folder
+        if not arguments.folder:
+            folder = Path(place) / "pairs"
+            folder.mkdir()
+            what = f"{make_pairs(folder, arguments.pairs)}, {arguments.pairs:,}"
+        shards = Path(place) / "shards"
+        pack(DataSettings(folder=str(folder)), shards)
+        console.print(decoders(folder))
+        console.print(reading(folder, shards, what))
+        many = Path(place) / "many"
+        many.mkdir()
+        console.print(start(many, arguments.files))
 
 
 if __name__ == "__main__":

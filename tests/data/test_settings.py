@@ -18,7 +18,7 @@ from diptych.images import Kind
         ({"load_size": (300, 200)}, "smaller than data.crop_size"),
         ({"validation_share": 0.0}, "validation_share"),
         ({"validation_share": float("nan")}, "validation_share"),
-        ({"workers": -1}, "workers"),
+        ({"workers": -2}, "workers"),
         ({"cache_gib": float("inf")}, "cache_gib"),
         ({"cache_gib": float("nan")}, "cache_gib"),
         ({"source_folders": ("A",)}, "set both"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 from torch import Tensor
 
 from diptych.data import stream
+from diptych.data.stream import chosen_workers
 from diptych.errors import DiptychError
 from diptych.images import Batch
 
@@ -144,3 +145,13 @@ def test_reading_ahead_is_bounded() -> None:
     with closing(stream(Counting(100), 1, 0, 0, 2)) as endless:
         next(endless)
     assert len(seen) <= 5  # two workers, two batches each, and one that was taken
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(1, 2), (2, 2), (8, 4), (16, 8), (128, 8)])
+def test_the_machine_suggests_the_workers(cores: int, workers: int) -> None:
+    assert chosen_workers(cores) == workers
+    assert chosen_workers() >= 2
+
+
+def test_workers_of_the_machine_change_nothing() -> None:
+    assert same(flat(take(7, 9, 2, workers=0)), flat(take(7, 9, 2, workers=-1)))

@@ -28,7 +28,7 @@ THUMB = 16  # side of the thumbnails by which pictures are compared
 SHOWN = 20  # problems shown of each sort
 MOST_HEADERS = 1000  # examples whose headers are counted
 TOGETHER = 16  # examples between two looks at the clock
-BRIEF = 0.1  # share of the time after which a set that cannot be looked over whole is left
+BRIEF = 0.05  # share of the time after which a set that cannot be looked over whole is left
 
 
 @dataclass

@@ -39,7 +39,7 @@ class DataSettings:
     cache_gib: float = 2.0  # memory for decoded pictures
     shuffle_window: int = 0  # of shards: how many are shuffled together; 0 = all
     shard_cache_gib: float = 20.0  # disk for shards that come from a server
-    workers: int = 2  # threads that read ahead
+    workers: int = -1  # threads that read ahead; -1 = half of the cores, from 2 to 8
 
     def __post_init__(self) -> None:
         load, crop = as_size(self.load_size), as_size(self.crop_size)
@@ -59,8 +59,8 @@ class DataSettings:
             raise UsageError(f"data.validation_share is {self.validation_share}; it must lie between 0 and 1.")
         if self.shuffle_window < 0 or not 0 < self.shard_cache_gib < math.inf:
             raise UsageError("data.shuffle_window must be 0 or more, and data.shard_cache_gib more than 0 and finite.")
-        if self.workers < 0 or not 0 <= self.cache_gib < math.inf:
-            raise UsageError("data.workers and data.cache_gib must be 0 or more, and finite.")
+        if self.workers < -1 or not 0 <= self.cache_gib < math.inf:
+            raise UsageError("data.workers must be -1 or more, and data.cache_gib 0 or more and finite.")
         if odd := [colour for colour in self.palette if min(colour) < 0 or max(colour) > 255]:
             raise UsageError(f"data.palette holds {odd[0]}; its colours are 8-bit RGB, 0 to 255.")
         self.check_folders()

@@ -6,6 +6,7 @@ processes change nothing, and there is nothing to store. Workers are threads: de
 interpreter lock, the cache is shared, and nothing needs to be sent between processes.
 """
 
+import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from diptych.data.sampler import Dataset
 from diptych.data.windows import InWindows
 from diptych.images import Batch
 
+FEWEST_WORKERS, MOST_WORKERS = 2, 8  # where the machine chooses
 AHEAD = 2  # batches in hand for each worker
 PERMUTATION, SAMPLE = 1, 2  # kinds of draw, so that no two share an address
 
@@ -55,12 +57,25 @@ def stacked(pictures: Sequence[Tensor]) -> Tensor:
     return torch.from_numpy(np.stack([picture.numpy() for picture in pictures]))
 
 
+def chosen_workers(cores: int = 0) -> int:
+    """Half of the cores that this process may use, from two to eight: the other half is the trainer's."""
+    cores = cores or usable_cores()
+    return max(FEWEST_WORKERS, min(MOST_WORKERS, cores // 2))
+
+
+def usable_cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not everywhere
+        return os.cpu_count() or 1
+
+
 def stream(
     dataset: Dataset,
     batch_size: int,
     seed: int,
     start: int = 0,
-    workers: int = 2,
+    workers: int = -1,
     rank: int = 0,
     world: int = 1,
 ) -> Generator[Batch, None, None]:
@@ -68,12 +83,13 @@ def stream(
 
     Args:
         start: batches already taken by each process.
-        workers: threads that read ahead; 0 reads when asked.
+        workers: threads that read ahead; 0 reads when asked, -1 is as many as the machine suggests.
         rank, world: this process among those that share the stream; positions are dealt out batch by batch.
 
     A failure in a worker is raised here when its batch is due. Closing the iterator ends the threads.
     """
     positions = Positions(dataset, seed)
+    workers = chosen_workers() if workers < 0 else workers
 
     def batch(number: int) -> Batch:
         return positions.batch((number * world + rank) * batch_size, batch_size)

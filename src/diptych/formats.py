@@ -200,10 +200,14 @@ def others_in(folder: Path, most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+DIGITS = re.compile(r"(\d+)")
+
+
+def natural(name: str) -> tuple[list[Any], str]:
     """A sorting key in which numbers count as numbers; the name itself parts "1.png" from "01.png"."""
-    parts = re.split(r"(\d+)", name)
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts], name
+    parts: list[Any] = DIGITS.split(name)  # every other one a number, and "" where a name begins or ends with one
+    parts[1::2] = map(int, parts[1::2])
+    return parts, name
 
 
 # Out

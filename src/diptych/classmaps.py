@@ -15,9 +15,14 @@ Palette = Sequence[tuple[int, int, int]]
 
 def nearest(picture: npt.NDArray[np.uint8], palette: Palette) -> npt.NDArray[np.uint8]:
     """uint8 RGB (H, W, 3) to the number of the nearest colour of the palette at each pixel."""
-    colours, places = np.unique(picture.reshape(-1, 3), axis=0, return_inverse=True)
-    apart = np.square(colours[:, None].astype(np.int32) - np.asarray(palette, dtype=np.int32)).sum(2)
-    classes: npt.NDArray[np.uint8] = apart.argmin(1).astype(np.uint8)[places.reshape(-1)].reshape(picture.shape[:2])
+    red, green, blue = (picture[..., channel].reshape(-1).astype(np.int32) for channel in range(3))
+    keys, places = np.unique((red << 16) | (green << 8) | blue, return_inverse=True)
+    colours = np.stack([keys >> 16, keys >> 8 & 255, keys & 255], axis=1)
+    found = np.empty(len(colours), dtype=np.uint8)
+    for start in range(0, len(colours), 65536):  # noise has millions of colours, each with a row of distances
+        apart = np.square(colours[start : start + 65536, None] - np.asarray(palette, dtype=np.int32)).sum(2)
+        found[start : start + 65536] = apart.argmin(1)
+    classes: npt.NDArray[np.uint8] = found[places.reshape(-1)].reshape(picture.shape[:2])
     return classes
 
 

@@ -53,7 +53,10 @@ def check_size(data: bytes, limits: Limits, name: str) -> None:
     too_large = f"and at most {limits.pixels:,} pixels are taken; make it smaller."
     header, pixels = None, 0.0
     try:
-        with formats.explaining(name), contextlib.suppress(Image.DecompressionBombError, Image.DecompressionBombWarning):
+        with (
+            formats.explaining(name),
+            contextlib.suppress(Image.DecompressionBombError, Image.DecompressionBombWarning),
+        ):
             header = codecs.header(io.BytesIO(data))
             pixels = header.height * header.width * max(1.0, header.channels / 8)  # tags may hold anything but numbers
     except DiptychError as problem:

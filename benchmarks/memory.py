@@ -1,38 +1,102 @@
-"""Memory of a pix2pix training at 256x256, batch 1, over many steps: its peak, and whether it grows.
+"""Memory of training: whether it grows, how much it is, what checkpointing saves, and how far `diptych data check` is off.
 
-Usage: python benchmarks/memory.py [--steps 2000] [--device cuda]
+First pix2pix at 256x256, batch 1, over many steps: what the process holds, and its peak. Then for several recipes, each in a process of
+its own: the estimate of `diptych data check`, made before anything is trained, beside the peak of a few real steps on noise, with
+what checkpointing of activations leaves of it.
+
+Usage: python benchmarks/memory.py [--steps 500] [--only pix2pix] [--device cuda]
 """
 
 import argparse
+import json
+import subprocess
 import sys
 from itertools import repeat
+from unittest.mock import patch
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
+from diptych import perceptual
 from diptych.images import Batch
-from diptych.recipe import Recipe
-from diptych.training.estimate import held, peak
+from diptych.recipe import Recipe, read
+from diptych.training.estimate import footprint, held, noise, peak
+from diptych.training.footprint import untrained
 from diptych.training.loop import Trainer
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
 
 MIB = 2**20
+REAL_STEPS = 3
+LATE = 1_000_000  # past the steps in which only a part is trained
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--device", default="cpu")
-    arguments = parser.parse_args()
-    if arguments.device.startswith("cuda") and not torch.cuda.is_available():
-        print("There is no GPU here; run this where there is one.")
-        return
+def at(side: int, batch: int = 1, precision: str = "auto", more: str = "") -> str:
+    size = f"data.load_size={side} data.crop_size={side}"
+    return f"{size} training.batch_size={batch} training.precision={precision} {more}"
+
+
+BLOCKS = "training.checkpointing=blocks"
+CASES = [
+    ("pix2pix", at(256)),
+    ("pix2pix", at(256, precision="float32")),
+    ("pix2pix", at(256, batch=8)),
+    ("pix2pix", at(256, batch=8, precision="float32")),
+    ("pix2pix", at(256, batch=8, more=BLOCKS)),
+    ("pix2pix", at(128, batch=8)),
+    ("pix2pix", at(1024)),
+    ("pix2pix", at(1024, more=BLOCKS)),
+    ("pix2pix", at(1024, precision="float32")),
+    ("pix2pix", at(1024, precision="float32", more=BLOCKS)),
+    ("cyclegan", at(128)),
+    ("cyclegan", at(128, precision="float32")),
+    ("cyclegan", at(128, more=BLOCKS)),
+    ("travelgan-facades-small", ""),
+    ("srgan-small", ""),
+    ("inpainting-small", ""),
+    ("spade-facades-small", ""),
+    ("pix2pixhd-facades-small", ""),
+]
+
+
+def one(name: str, words: list[str], device: str) -> dict[str, float]:
+    """In a process of its own: the estimate, then the peak of real steps."""
+    recipe = read(name, ["data.folder=none", f"training.device={device}", *words])
+    processes = join(device)
+    expected = footprint(recipe, processes)
     keep_freed_memory()
-    training = {"steps": arguments.steps, "device": arguments.device}
-    recipe = Recipe.from_table({"system": "pix2pix", "training": training})
-    trainer = Trainer(recipe, join(arguments.device), pictures=400)
+    with patch.object(perceptual, "load", untrained):  # memory does not depend on the weights
+        trainer = Trainer(recipe, processes, pictures=1000)
+    batches = iter(lambda: noise(recipe), None)
+    for step in range(REAL_STEPS):
+        trainer.advance(batches, LATE + step, faults=0)
+    return {"estimate": expected / MIB, "peak": peak() / MIB}
+
+
+def estimates(only: str, device: str) -> Table:
+    """Estimate against peak, case by case."""
+    table = Table("recipe", "with", "estimate MiB", "peak MiB", "estimate / peak", title="estimated and measured")
+    for name, words in CASES:
+        if only and only not in name:
+            continue
+        command = [sys.executable, __file__, "--device", device, "--inside", name, *words.split()]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            table.add_row(name, words, "", "", (done.stderr.splitlines() or ["did not fit"])[-1][:60])
+            continue
+        found = json.loads(done.stdout.splitlines()[-1])
+        ratio = found["estimate"] / found["peak"]
+        table.add_row(name, words, f"{found['estimate']:.0f}", f"{found['peak']:.0f}", f"{ratio:.2f}")
+        print(f"{name} {words}: {ratio:.2f}", file=sys.stderr)
+    return table
+
+
+def growth(steps: int, device: str) -> Table:
+    """What one process holds after many steps."""
+    keep_freed_memory()
+    recipe = Recipe.from_table({"system": "pix2pix", "training": {"steps": steps, "device": device}})
+    trainer = Trainer(recipe, join(device), pictures=400)
     generator = torch.Generator().manual_seed(0)
     batch = Batch(*(torch.rand(1, 3, 256, 256, generator=generator) * 2 - 1 for _ in range(2)))
     parameters = sum(parameter.numel() for parameter in trainer.state.system.parameters())
@@ -40,13 +104,33 @@ def main() -> None:
         "steps", "held MiB", "peak MiB", title=f"pix2pix 256x256 batch 1, {parameters / 1e6:.1f} M parameters"
     )
     batches = repeat(batch)
-    marks = {10, *(arguments.steps * part // 4 for part in range(1, 5))}
-    for step in range(arguments.steps):
+    marks = {10, *(steps * part // 4 for part in range(1, 5))}
+    for step in range(steps):
         trainer.advance(batches, step, faults=0)
         if step + 1 in marks:
             table.add_row(str(step + 1), f"{held() / MIB:.0f}", f"{peak() / MIB:.0f}")
-            print(f"{step + 1} of {arguments.steps} steps", file=sys.stderr)
-    Console(width=90).print(table)
+            print(f"{step + 1} of {steps} steps", file=sys.stderr)
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=500, help="of the first table; 0 leaves it out")
+    parser.add_argument("--only", default="", help="a part of the recipes' names")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--inside", nargs="+", help="for the process of one case: a recipe and its overrides")
+    arguments = parser.parse_args()
+    if arguments.device.startswith("cuda") and not torch.cuda.is_available():
+        print("There is no GPU here; run this where there is one.")
+        return
+    if arguments.inside:
+        name, *words = arguments.inside
+        print(json.dumps(one(name, words, arguments.device)))
+        return
+    console = Console(width=150)
+    if arguments.steps:
+        console.print(growth(arguments.steps, arguments.device))
+    console.print(estimates(arguments.only, arguments.device))
 
 
 if __name__ == "__main__":

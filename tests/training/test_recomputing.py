@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from toys import assert_equal, tiny_recipe
 from torch import Tensor, nn
+from toys import assert_equal, tiny_recipe
 
 from diptych.systems import SYSTEMS
 from diptych.training.estimate import noise

@@ -1,5 +1,6 @@
-"""What a recipe will take on this machine: measured on a few real steps, not computed."""
+"""What a recipe will take on this machine: memory computed on rehearsed steps, time measured on a few real ones."""
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -9,18 +10,44 @@ import torch
 from diptych.data.settings import as_size
 from diptych.images import Batch
 from diptych.recipe import Recipe
+from diptych.training.footprint import live_peak
 from diptych.training.loop import Trainer
 from diptych.training.memory import keep_freed_memory
-from diptych.training.processes import join
+from diptych.training.processes import Processes, join
 
 STEPS = 4
 GIB = 2**30
+BESIDE = {"cpu": 1.22, "cuda": 1.05}
+"""What a process holds for each byte of live tensors: kernels take room of their own, and an allocator has gaps. Measured
+(benchmarks/memory.py)."""
 
 
 def estimate(recipe: Recipe) -> str:
-    """A sentence with the peak memory and the time for a thousand steps, from a few steps on noise."""
-    keep_freed_memory()
+    """A sentence with the peak memory, and where that is at hand the time for a thousand steps, from a few on noise."""
     processes = join(recipe.training.device)
+    needed, free = footprint(recipe, processes), available(processes.device)
+    memory = (
+        f"{recipe.name} on this machine ({processes.device}): about {needed / GIB:.1f} GiB of memory, "
+        f"up to {recipe.data.cache_gib:g} GiB more for decoded pictures (data.cache_gib)"
+    )
+    if needed > free:
+        return (
+            f"{memory}; only {free / GIB:.1f} GiB are free, so no step was timed. Lower training.batch_size or data.crop_size, "
+            f"or set training.checkpointing=blocks."
+        )
+    return f"{memory}, and, as busy as it is now, {1000 * seconds_a_step(recipe, processes) / 60:.0f} minutes for a thousand steps."
+
+
+def footprint(recipe: Recipe, processes: Processes) -> float:
+    """Bytes that training holds at the highest, without decoded pictures; nothing of that size is allocated to find out."""
+    live, _ = live_peak(recipe, processes, noise)
+    kind = processes.device.type
+    return live * BESIDE.get(kind, 1.0) + (held() if kind == "cpu" else 0.0)
+
+
+def seconds_a_step(recipe: Recipe, processes: Processes) -> float:
+    """The fastest of a few real steps on noise."""
+    keep_freed_memory()
     trainer = Trainer(recipe, processes, pictures=1000)
     batches = iter(lambda: noise(recipe), None)
     times = []
@@ -28,12 +55,16 @@ def estimate(recipe: Recipe) -> str:
         began = time.perf_counter()
         trainer.advance(batches, step, faults=0)
         times.append(time.perf_counter() - began)
-    seconds = min(times) * 1000
-    return (
-        f"{recipe.name} on this machine ({processes.device}), as busy as it is now: about {peak() / GIB:.1f} GiB of memory, "
-        f"up to {recipe.data.cache_gib:g} GiB more for decoded pictures (data.cache_gib), and {seconds / 60:.0f} minutes for a "
-        f"thousand steps."
-    )
+    return min(times)
+
+
+def available(device: torch.device) -> float:
+    """Bytes that are free on the device; infinite where the system does not tell."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    facts = Path("/proc/meminfo")
+    lines = facts.read_text().splitlines() if facts.exists() else []
+    return next((int(line.split()[1]) * 1024.0 for line in lines if line.startswith("MemAvailable")), math.inf)
 
 
 def noise(recipe: Recipe) -> Batch:

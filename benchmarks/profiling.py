@@ -1,0 +1,215 @@
+"""Where the time of a training step goes, by phase and by operator, for any recipe.
+
+Phases are told apart from outside: the stream, the loop's pulls, the networks and the sides are wrapped here, nothing is in systems
+or in the loop. A network's forward pass counts to its role, what else a pull does to the side that it is for. Operators are
+those of torch's profiler, by the time they take themselves. The profiler slows a step down, so the shares are what counts; the
+title has the time of a step without it.
+
+The name is not profile.py, since that would stand in the way of the standard library's for every script beside it.
+
+Usage: python benchmarks/profiling.py NAME [key=value ...] [--steps 5]      (as `diptych train` takes them)
+"""
+
+import argparse
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import closing, nullcontext
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+from diptych import perceptual, pretrained
+from diptych.data import open_dataset, stream
+from diptych.errors import DiptychError
+from diptych.images import Batch
+from diptych.recipe import Recipe, read
+from diptych.training.estimate import noise
+from diptych.training.footprint import untrained
+from diptych.training.loop import Trainer
+from diptych.training.memory import keep_freed_memory
+from diptych.training.processes import join
+
+GROUPS = {
+    "convolution, backward": ("convolution_backward", "conv_transpose2d_backward", "linear_backward"),
+    "convolution, forward": ("conv", "mkldnn_conv", "_slow_conv", "addmm", "aten::mm", "linear"),
+    "optimiser and the gradient's norm": ("adam", "_foreach", "vector_norm"),
+    "norm": ("norm",),
+    "activation and dropout": ("relu", "tanh", "sigmoid", "dropout", "bernoulli", "softplus", "threshold"),
+    "copy, cast, concatenation": ("copy", "_to_copy", "clone", "cat", "fill", "zero", "contiguous", "empty", "to"),
+}
+"""What belongs together, by parts of the operators' names; the first that fits counts, and all else is the rest."""
+TOP = 15
+
+
+def group_of(operator: str) -> str:
+    name = operator.removeprefix("aten::").lower()
+    for group, parts in GROUPS.items():
+        if any(part.removeprefix("aten::") == name if part in ("to", "aten::mm") else part in name for part in parts):
+            return group
+    return "the rest"
+
+
+def always(label: str) -> Callable[[Any], str]:
+    """Names a phase whatever came of it."""
+    return lambda _: label
+
+
+def pulled_for(losses: Any) -> str:
+    return "after the last update" if losses is None else f"{losses.trains}: losses"
+
+
+class Phases:
+    """Seconds by phase, gathered by wrapping what the loop calls; what lies within another phase counts there only."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.device = device
+        self.within = 0.0
+
+    def timed(self, name: Callable[[Any], str], call: Callable[..., Any]) -> Callable[..., Any]:
+        """``call``, its time counted to the phase that ``name`` makes of its result."""
+
+        def wrapped(*inputs: Any, **named: Any) -> Any:
+            began, outer, self.within = time.perf_counter(), self.within, 0.0
+            found = call(*inputs, **named)
+            if self.device.type == "cuda":
+                torch.cuda.synchronize()
+            taken = time.perf_counter() - began
+            self.seconds[name(found)] += taken - self.within
+            self.within = outer + taken
+            return found
+
+        return wrapped
+
+    def watch(self, trainer: Trainer) -> None:
+        """Wrap the pulls, the networks that run in them, the check for finite losses, and the sides' two halves."""
+        labels = {"move": "data: to the device", "check": "check for finite losses"}
+        for method, label in labels.items():
+            setattr(trainer, method, self.timed(always(label), getattr(trainer, method)))
+        setattr(trainer, "pull", self.timed(pulled_for, trainer.pull))  # noqa: B010  (a type checker forbids the assignment)
+        system = trainer.state.system
+        for role in sorted({path.partition(".")[0] for path in system.sides}):
+            part = system.get_submodule(role)
+            for network in part.values() if isinstance(part, nn.ModuleDict) else [part]:
+                setattr(network, "forward", self.timed(always(f"{role}: forward"), network.forward))  # noqa: B010
+        for path, side in trainer.state.sides.items():
+            for method, words in (("accumulate", "backward"), ("update", "norm, Adam, average")):
+                setattr(side, method, self.timed(always(f"{path}: {words}"), getattr(side, method)))
+
+
+class Waited:
+    """Batches, and the time that was waited for them."""
+
+    def __init__(self, batches: Iterator[Batch], phases: Phases) -> None:
+        self.following = phases.timed(always("data: waiting"), batches.__next__)
+
+    def __iter__(self) -> "Waited":
+        return self
+
+    def __next__(self) -> Batch:
+        batch: Batch = self.following()
+        return batch
+
+
+def batches_of(recipe: Recipe) -> tuple[Any, str]:
+    """The recipe's own pictures, or where they are not at hand noise of their kinds; and which it is, in words."""
+    try:
+        dataset = open_dataset(recipe.data, "train", train=True)
+    except DiptychError:
+        return nullcontext(iter(lambda: noise(recipe), None)), "noise"
+    training = recipe.training
+    return closing(
+        stream(dataset, training.batch_size, training.seed, 0, recipe.data.workers, 0, 1)
+    ), "its own pictures"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", nargs="?", default="pix2pix-facades")
+    parser.add_argument("overrides", nargs="*", help="key=value, as `diptych train` takes them")
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--device", default="auto")
+    arguments = parser.parse_args()
+    if arguments.device.startswith("cuda") and not torch.cuda.is_available():
+        print("There is no GPU here; run this where there is one.")
+        return
+    keep_freed_memory()
+    recipe = read(arguments.recipe, [f"training.device={arguments.device}", *arguments.overrides])
+    processes = join(recipe.training.device)
+    load = pretrained.load if pretrained.available("vgg19") else untrained  # as fast with random weights
+    with patch.object(perceptual, "load", load):
+        trainer = Trainer(recipe, processes, pictures=1000)
+    source, words = batches_of(recipe)
+    with source as batches:
+        report(trainer, batches, words, arguments)
+
+
+def report(trainer: Trainer, batches: Iterator[Batch], words: str, arguments: argparse.Namespace) -> None:
+    """Time steps without and with the profiler, and print both tables."""
+    device, steps = trainer.processes.device, arguments.steps
+    times = []
+    for step in range(2 + steps):
+        began = time.perf_counter()
+        trainer.advance(batches, step, faults=0)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+    plain = statistics.median(times[2:])
+    phases = Phases(device)
+    phases.watch(trainer)
+    waited = Waited(batches, phases)
+    began = time.perf_counter()
+    for step in range(steps):
+        trainer.advance(waited, step, faults=0)
+    found = by_phase(phases, time.perf_counter() - began)
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
+    with profile(activities=activities) as profiler:
+        for step in range(steps):
+            trainer.advance(waited, step, faults=0)
+    where = f"{arguments.recipe}, {words}, {device}, {torch.get_num_threads()} threads, {plain * 1000:.0f} ms a step"
+    console = Console(width=120)
+    console.print(phase_table(found, steps, where))
+    for table in operator_tables(profiler, device, steps):
+        console.print(table)
+
+
+def by_phase(phases: Phases, whole: float) -> dict[str, float]:
+    """Seconds so far, and what of ``whole`` no phase accounts for."""
+    return dict(phases.seconds) | {"the loop itself and the log": max(whole - sum(phases.seconds.values()), 0.0)}
+
+
+def phase_table(seconds: dict[str, float], steps: int, where: str) -> Table:
+    table, total = Table("phase", "ms a step", "share", title=f"By phase: {where}"), sum(seconds.values())
+    for name, value in seconds.items():
+        table.add_row(name, f"{1000 * value / steps:.2f}", f"{100 * value / total:.1f} %")
+    return table
+
+
+def operator_tables(profiler: profile, device: torch.device, steps: int) -> list[Table]:
+    """By group, and the operators that take most."""
+    own = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    found = {event.key: (getattr(event, own) / 1000 / steps, event.count / steps) for event in profiler.key_averages()}
+    total = sum(milliseconds for milliseconds, _ in found.values())
+    groups: defaultdict[str, float] = defaultdict(float)
+    for name, (milliseconds, _) in found.items():
+        groups[group_of(name)] += milliseconds
+    grouped = Table("operators", "ms a step", "share", title="By kind of operator, under the profiler")
+    for name, milliseconds in sorted(groups.items(), key=lambda item: -item[1]):
+        grouped.add_row(name, f"{milliseconds:.2f}", f"{100 * milliseconds / total:.1f} %")
+    single = Table("operator", "kind", "calls a step", "ms a step", "share", title=f"The {TOP} that take most")
+    for name, (milliseconds, calls) in sorted(found.items(), key=lambda item: -item[1][0])[:TOP]:
+        single.add_row(
+            name, group_of(name), f"{calls:.0f}", f"{milliseconds:.2f}", f"{100 * milliseconds / total:.1f} %"
+        )
+    return [grouped, single]
+
+
+if __name__ == "__main__":
+    main()

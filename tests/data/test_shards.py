@@ -126,7 +126,7 @@ def test_the_cache_of_shards_is_bounded(shelf: Shelf, folder: Path, tmp_path: Pa
         for wanted in local:
             assert same([wanted], [next(endless)])
             most = max(most, sum(size_of(path) for path in (tmp_path / "cache" / "shards").glob("*.tar")))
-    assert 0 < most <= room + largest  # one may come while the other is looked at
+    assert 0 < most <= room + largest  # one may come while their sizes are looked at
     assert len(shelf.shards()) > len(set(shelf.shards()))  # some had to be fetched again
 
 

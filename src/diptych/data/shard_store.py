@@ -17,7 +17,6 @@ from pathlib import Path
 import filelock
 
 from diptych.data import download, progress
-from diptych.data.catalog import cache_folder
 from diptych.data.members import Shard
 from diptych.data.shard_index import ShardFacts
 from diptych.errors import DiptychError
@@ -54,11 +53,12 @@ def told(address: str, what: str, done: int, total: int) -> None:
 
 
 class Store:
-    """The folder of shards, of at most ``room`` bytes; shared by the threads and processes of this machine."""
+    """The folder of shards, of at most ``room`` bytes, and one shard that is coming for each further process that shares it."""
 
-    def __init__(self, room: int) -> None:
-        self.folder = cache_folder().parent / "shards"
+    def __init__(self, folder: Path, room: int) -> None:
+        self.folder = folder
         self.room = room
+        self.turn = threading.Lock()  # one download at a time: two that make room at once would make it for one
         self.noted: dict[Path, float] = {}
 
     def fetch(self, address: str, facts: ShardFacts) -> Path:
@@ -72,7 +72,7 @@ class Store:
             return place
         new = place.with_suffix(".new")
         self.folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(self.folder / f".{facts.sha256}.lock"):
+        with self.turn, filelock.FileLock(self.folder / f".{facts.sha256}.lock"):
             if self.use(place):  # another has fetched it while this one waited
                 return place
             self.make_room(facts.size)
@@ -112,6 +112,12 @@ class Store:
             with suppress(OSError):
                 path.unlink()
                 total -= old
+
+
+@lru_cache(maxsize=4)
+def store_in(folder: Path, room: int) -> Store:
+    """The same for all that this process reads."""
+    return Store(folder, room)
 
 
 class RemoteShard(Shard):

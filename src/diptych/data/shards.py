@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from diptych.data.catalog import cache_folder
 from diptych.data.entries import Entry, Layout
 from diptych.data.members import Member, Shard
 from diptych.data.settings import OF_TWO, DataSettings
 from diptych.data.shard_index import INDEX, Index, ShardFacts
-from diptych.data.shard_store import RemoteShard, Store, fetched_text
+from diptych.data.shard_store import RemoteShard, fetched_text, store_in
 from diptych.errors import DiptychError, UsageError
 
 GIB = 2**30
@@ -89,7 +90,7 @@ def shards_of(settings: DataSettings) -> dict[str, Shard]:
     folder, index = settings.folder, index_at(settings.folder)
     if is_address(folder):
         refuse_small_cache(settings, index)
-        store = Store(int(settings.shard_cache_gib * GIB))
+        store = store_in(cache_folder().parent / "shards", int(settings.shard_cache_gib * GIB))
         return {facts.name: RemoteShard(store, folder.rstrip("/"), facts) for facts in index.shards}
     found: dict[str, Shard] = {}
     for facts in index.shards:

@@ -82,7 +82,7 @@ def test_the_command_finds_instance_maps_by_name(
 ) -> None:
     words = ["translate", str(runs["pix2pixhd"]), str(labelled / "val_label"), "--out", str(tmp_path / "out")]
     assert command([*words, "--instances", str(labelled / "val_inst"), "--style", "sky=1,road=0"]) == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["0.png", "1.png"]
     assert command([*words, "--overwrite"]) == 1
     assert "needs its instance map; say where it is with --instances" in capsys.readouterr().err
     assert command([*words, "--instances", str(labelled / "val_inst"), "--style", "blue"]) == 2

@@ -41,7 +41,8 @@ class Spectator(TorchDispatchMode, ABC):
         self, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if operation is torch.ops.aten._local_scalar_dense.default:
-            return 1.0  # a loss or a norm: all that the loop asks of it is to be finite
+            # A loss or a norm need only be finite, and what is asked until it is false (rejected draws) must be.
+            return False if args[0].dtype is torch.bool else 1.0
         found = operation(*args, **(kwargs or {}))
         self.saw(operation, args, found)
         return found

@@ -1,8 +1,8 @@
 """Memory of training: whether it grows, how much it is, what checkpointing saves, and how far `diptych data check` is off.
 
 First pix2pix at 256x256, batch 1, over many steps: what the process holds, and its peak. Then for several recipes, each in a process of
-its own: the estimate of `diptych data check`, made before anything is trained, beside the peak of a few real steps on noise, with
-what checkpointing of activations leaves of it.
+its own: the estimate of `diptych data check`, made before anything is trained, beside the peak of a few real steps on noise and of the
+checkpoint written after them, with what checkpointing of activations leaves of it.
 
 Usage: python benchmarks/memory.py [--steps 500] [--only pix2pix] [--device cuda]
 """
@@ -11,14 +11,16 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from itertools import repeat
+from pathlib import Path
 from unittest.mock import patch
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
-from diptych import perceptual
+from diptych import checkpoints, perceptual
 from diptych.images import Batch
 from diptych.recipe import Recipe, read
 from diptych.training.estimate import footprint, held, noise, peak
@@ -71,23 +73,30 @@ def one(name: str, words: list[str], device: str) -> dict[str, float]:
     batches = iter(lambda: noise(recipe), None)
     for step in range(REAL_STEPS):
         trainer.advance(batches, LATE + step, faults=0)
-    return {"estimate": expected / MIB, "peak": peak() / MIB}
+    stepping = peak()
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints.save(Path(folder) / "checkpoint.safetensors", trainer.state.tensors(), {"step": REAL_STEPS})
+    return {"stepping": stepping / MIB, "estimate": expected / MIB, "peak": peak() / MIB}
 
 
 def estimates(only: str, device: str) -> Table:
     """Estimate against peak, case by case."""
-    table = Table("recipe", "with", "estimate MiB", "peak MiB", "estimate / peak", title="estimated and measured")
+    table = Table(
+        "recipe", "with", "estimate MiB", "peak MiB", "of it steps", "estimate / peak", title="estimated and measured"
+    )
     for name, words in CASES:
         if only and only not in name:
             continue
         command = [sys.executable, __file__, "--device", device, "--inside", name, *words.split()]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            table.add_row(name, words, "", "", (done.stderr.splitlines() or ["did not fit"])[-1][:60])
+            table.add_row(name, words, "", "", "", (done.stderr.splitlines() or ["did not fit"])[-1][:60])
             continue
         found = json.loads(done.stdout.splitlines()[-1])
         ratio = found["estimate"] / found["peak"]
-        table.add_row(name, words, f"{found['estimate']:.0f}", f"{found['peak']:.0f}", f"{ratio:.2f}")
+        table.add_row(
+            name, words, f"{found['estimate']:.0f}", f"{found['peak']:.0f}", f"{found['stepping']:.0f}", f"{ratio:.2f}"
+        )
         print(f"{name} {words}: {ratio:.2f}", file=sys.stderr)
     return table
 

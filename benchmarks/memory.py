@@ -24,7 +24,7 @@ from diptych import checkpoints, perceptual
 from diptych.images import Batch
 from diptych.recipe import Recipe, read
 from diptych.training.estimate import footprint, held, noise, peak
-from diptych.training.footprint import untrained
+from diptych.training.footprint import at_hand
 from diptych.training.loop import Trainer
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
@@ -68,7 +68,7 @@ def one(name: str, words: list[str], device: str) -> dict[str, float]:
     processes = join(device)
     expected = footprint(recipe, processes)
     keep_freed_memory()
-    with patch.object(perceptual, "load", untrained):  # memory does not depend on the weights
+    with patch.object(perceptual, "load", at_hand):  # memory does not depend on the weights
         trainer = Trainer(recipe, processes, pictures=1000)
     batches = iter(lambda: noise(recipe), None)
     for step in range(REAL_STEPS):

@@ -25,13 +25,13 @@ from rich.table import Table
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from diptych import perceptual, pretrained
+from diptych import perceptual
 from diptych.data import open_dataset, stream
 from diptych.errors import DiptychError
 from diptych.images import Batch
 from diptych.recipe import Recipe, read
 from diptych.training.estimate import noise
-from diptych.training.footprint import untrained
+from diptych.training.footprint import at_hand
 from diptych.training.loop import Trainer
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
@@ -143,8 +143,7 @@ def main() -> None:
     keep_freed_memory()
     recipe = read(arguments.recipe, [f"training.device={arguments.device}", *arguments.overrides])
     processes = join(recipe.training.device)
-    load = pretrained.load if pretrained.available("vgg19") else untrained  # as fast with random weights
-    with patch.object(perceptual, "load", load):
+    with patch.object(perceptual, "load", at_hand):
         trainer = Trainer(recipe, processes, pictures=1000)
     source, words = batches_of(recipe)
     with source as batches:

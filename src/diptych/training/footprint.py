@@ -104,6 +104,11 @@ def untrained(name: str) -> nn.Module:
     return pretrained.spec_of(name).build().eval().requires_grad_(False)
 
 
+def at_hand(name: str) -> nn.Module:
+    """A feature network with its weights where they can be had; time and memory are the same without."""
+    return pretrained.load(name) if pretrained.available(name) else untrained(name)
+
+
 def live_peak(recipe: Recipe, processes: Processes, batch: Callable[[Recipe], Batch]) -> tuple[int, int]:
     """(bytes of tensors at the highest, bytes that stay between steps)."""
     live = Live()

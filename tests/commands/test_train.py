@@ -27,7 +27,7 @@ def test_train_resume_and_translate(toy_pairs: Path, typed: Typed, tmp_path: Pat
     assert said.code == 2
     assert "options.l1 was 100.0 and is now 7.0" in said.err
     assert typed("translate", "runs/pix2pix", toy_pairs / "val", "--out", "out").code == 0
-    assert names(tmp_path / "out") == ["0.png", "1.png", "2.png", "3.png"]
+    assert names(tmp_path / "out") == [".diptych-translate.json", "0.png", "1.png", "2.png", "3.png"]
 
 
 def test_a_run_from_a_file_of_one_s_own(toy_pairs: Path, typed: Typed, tmp_path: Path) -> None:

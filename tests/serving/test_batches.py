@@ -143,7 +143,7 @@ def test_translators_do_not_share_a_queue(serve: Serve, held: Held, crowd: Threa
     asked = Crowd(client, crowd, held)
     first, second = asked.begin(pixels()), asked.queue(pixels())
     other = crowd.submit(client.post, "/translate/inverted", content=picture())
-    until(lambda: client.get("/health").json()["waiting"] == 2)
-    refused(asked.ask(pixels()).result(), 503)
+    until(other.running)
+    refused(asked.ask(pixels()).result(), 503)  # asked after the other, whose queue has room
     held.go.set()
     assert {answer.result().status_code for answer in (first, second, other)} == {200}

@@ -2,14 +2,17 @@
 
 Usage: python benchmarks/inference.py [--rounds 15] [--run RUN]
 
-The contestants take turns in every round, so that a busy machine slows them alike; a ratio is of one round, and its median
-and quartiles are shown. What a precision costs is measured on held-out pictures of a trained RUN, where one is given.
+Each contestant has a process of its own, so that none finds another's memory or threads in its way; they take turns in every
+round, never two at once, so that a busy machine slows them alike. A ratio is of one round, and its median and quartiles are
+shown. What a precision costs is measured on held-out pictures of a trained RUN, where one is given.
 """
 
 import argparse
 import statistics
 import tempfile
 import time
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +21,14 @@ from rich.console import Console
 from rich.table import Table
 
 from diptych.card import Card
-from diptych.engines import Eager, Engine, OpenVino
+from diptych.engines import Engine, OpenVino
 from diptych.exporting import checks, onnx_files
 from diptych.exporting.samples import samples
 from diptych.images import Kind
 from diptych.networks import NetworkSpec
 from diptych.translator import Translator
 
-EAGER = "torch float32"
+EAGER, BFLOAT16 = "torch float32", "openvino bfloat16"
 CALLS = 4
 """Of each contestant in a round."""
 
@@ -46,17 +49,61 @@ def pictures(count: int) -> list[np.ndarray]:
     return [one[None].numpy() for one in smooth]
 
 
-def contestants(translator: Translator, folder: Path, calibration: list[np.ndarray]) -> dict[str, Engine]:
-    """Every engine and precision that diptych offers on a processor."""
-    found: dict[str, Engine] = {EAGER: translator.engine}
-    for precision in ("float32", "float16", "int8"):
-        place = folder / f"{precision}.onnx"
-        onnx_files.write(translator, place, precision=precision, calibration=calibration)
-        found[f"onnx {precision}"] = Translator.of_onnx(place, "onnx").engine
-        found[f"openvino {precision}"] = Translator.of_onnx(place, "openvino").engine
-        if precision == "float32":
-            found["openvino bfloat16"] = OpenVino(place, "bfloat16", "bf16")
-    return found
+PRECISIONS = ("float32", "float16", "int8")
+CONTESTANTS = (
+    EAGER,
+    *(f"{engine} {precision}" for precision in PRECISIONS for engine in ("onnx", "openvino")),
+    BFLOAT16,
+)
+"""Every engine and precision that diptych offers on a processor."""
+
+
+def exported(translator: Translator, folder: Path, calibration: list[np.ndarray]) -> Path:
+    """The folder, with a file of each precision."""
+    folder.mkdir(exist_ok=True)
+    for precision in PRECISIONS:
+        onnx_files.write(translator, folder / f"{precision}.onnx", precision=precision, calibration=calibration)
+    return folder
+
+
+def engine_of(name: str, folder: Path) -> Engine:
+    """A contestant over the files of ``folder``."""
+    if name == EAGER:
+        return published().engine
+    if name == BFLOAT16:
+        return OpenVino(folder / "float32.onnx", "bfloat16", "bf16")
+    engine, precision = name.split()
+    return Translator.of_onnx(folder / f"{precision}.onnx", engine).engine
+
+
+def serve(pipe: Connection, name: str, folder: Path) -> None:
+    """One contestant in a process of its own: for every picture received, the time of a call is sent back."""
+    engine = engine_of(name, folder)
+    while (source := pipe.recv()) is not None:
+        pipe.send(timed(engine, torch.from_numpy(source)))
+
+
+def measured(folder: Path, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of a call by contestant, round by round."""
+    context = get_context("spawn")
+    pipes: dict[str, Connection] = {}
+    for name in CONTESTANTS:
+        pipes[name], theirs = context.Pipe()
+        context.Process(target=serve, args=(theirs, name, folder), daemon=True).start()
+    source = pictures(1)[0]
+
+    def one_round() -> dict[str, float]:
+        found = {}
+        for name, pipe in pipes.items():
+            pipe.send(source)
+            found[name] = float(pipe.recv())
+        return found
+
+    one_round()  # warm-up
+    results = [one_round() for _ in range(rounds)]
+    for pipe in pipes.values():
+        pipe.send(None)
+    return {name: [result[name] for result in results] for name in CONTESTANTS}
 
 
 def timed(engine: Engine, source: torch.Tensor) -> float:
@@ -70,13 +117,12 @@ def timed(engine: Engine, source: torch.Tensor) -> float:
 def quality(place: Path, folder: Path) -> dict[str, checks.Comparison]:
     """What each precision costs on held-out pictures of a run."""
     translator = Translator.load(place)
-    folder.mkdir()
     inputs = [sample.source.numpy() for sample in samples(place, translator, "", "train", 32)]
     real = samples(place, translator, "", "held-out", 32)
-    assert isinstance(translator.engine, Eager)
+    exported(translator, folder, inputs)
     return {
-        name: checks.compare(translator, Translator(engine, translator.card), real)
-        for name, engine in contestants(translator, folder, inputs).items()
+        name: checks.compare(translator, Translator(engine_of(name, folder), translator.card), real)
+        for name in CONTESTANTS
         if name != EAGER
     }
 
@@ -90,15 +136,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        translator = published()
-        engines = contestants(translator, Path(folder), pictures(8))
-        source = torch.from_numpy(pictures(1)[0])
-        for engine in engines.values():
-            timed(engine, source)
-        times: dict[str, list[float]] = {name: [] for name in engines}
-        for _ in range(arguments.rounds):
-            for name, engine in engines.items():
-                times[name].append(timed(engine, source))
+        times = measured(exported(published(), Path(folder) / "published", pictures(8)), arguments.rounds)
         lost = quality(arguments.run, Path(folder) / "run") if arguments.run else {}
     print_table(times, lost)
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from diptych.images import Stored
 from diptych.serving.limits import Limits
@@ -57,7 +58,7 @@ class Batcher:
             Problem: 503 when the queue is full, or it took too long.
         """
         if self.full(picture):
-            raise self.busy()
+            await self.refuse()
         asked = Asked(picture, seed, asyncio.get_running_loop().create_future())
         self.waiting.append(asked)
         self.came.set()
@@ -72,6 +73,11 @@ class Batcher:
             return len(self.waiting) >= self.limits.queue
         pixels = sum(area(asked.picture) for asked in self.waiting) + area(picture)
         return len(self.waiting) >= self.limits.queue or pixels > self.limits.queue_pixels
+
+    async def refuse(self) -> NoReturn:
+        """Raises: Problem, 503, after a moment."""
+        await asyncio.sleep(self.limits.refusal_seconds)
+        raise self.busy()
 
     def busy(self) -> Problem:
         return busy(len(self.waiting) * self.mean_seconds)

@@ -19,6 +19,8 @@ class Limits:
     """In which a translation must be done, the time in the queue included."""
     queue: int = 32
     """Pictures that wait for one translator; past it: 503 with Retry-After."""
+    refusal_seconds: float = 0.25
+    """How long one who must come again is kept: whoever ignores Retry-After would take the processor that pictures need."""
     queue_pixels: int = 64_000_000
     """Of all pictures that wait for one translator."""
     connections: int = 256

@@ -87,7 +87,7 @@ class Service:
         media_type = wanted_type(accept, offer.translator.card.target)
         batcher = self.batchers[name]
         if batcher.full():
-            raise batcher.busy()  # before its body is read
+            await batcher.refuse()  # before its body is read
         async with self.bodies.taken(request, self.limits) as files:
             picture = await self.on_a_thread(picture_of, files, offer.translator.card, self.limits)
         try:

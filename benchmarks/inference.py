@@ -21,14 +21,14 @@ from rich.console import Console
 from rich.table import Table
 
 from diptych.card import Card
-from diptych.engines import Engine, OpenVino
+from diptych.engines import BFLOAT16, Engine
 from diptych.exporting import checks, onnx_files
 from diptych.exporting.samples import samples
 from diptych.images import Kind
 from diptych.networks import NetworkSpec
 from diptych.translator import Translator
 
-EAGER, BFLOAT16 = "torch float32", "openvino bfloat16"
+EAGER = "torch float32"
 CALLS = 4
 """Of each contestant in a round."""
 
@@ -71,7 +71,7 @@ def engine_of(name: str, folder: Path) -> Engine:
     if name == EAGER:
         return published().engine
     if name == BFLOAT16:
-        return OpenVino(folder / "float32.onnx", "bfloat16", "bf16")
+        return Translator.of_onnx(folder / "float32.onnx", BFLOAT16).engine
     engine, precision = name.split()
     return Translator.of_onnx(folder / f"{precision}.onnx", engine).engine
 

@@ -19,8 +19,9 @@ from diptych.tables import closest
 
 CARD, PROCESSING, PRECISION = "diptych.card", "diptych.processing", "diptych.precision"
 """Keys of an ONNX file's own metadata."""
-PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime", "torch": "torch"}
-"""Engines and what each needs, the fastest on a processor first (BENCHMARKS.md)."""
+BFLOAT16 = "openvino-bfloat16"
+PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime", "torch": "torch", BFLOAT16: "openvino"}
+"""Engines and what each needs, the fastest of those that "auto" may take first (BENCHMARKS.md)."""
 
 
 class Engine(Protocol):
@@ -170,7 +171,7 @@ def chosen_engine(name: str, device: torch.device) -> str:
         UsageError: for an unknown name, or one that has no place on the device.
     """
     if name == "auto":
-        there = [engine for engine, package in PACKAGES.items() if find_spec(package)]
+        there = [engine for engine, package in PACKAGES.items() if find_spec(package) and engine != BFLOAT16]
         exportable = find_spec("onnx") is not None and find_spec("onnxscript") is not None
         return there[0] if device.type == "cpu" and exportable else "torch"
     if name not in PACKAGES:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from diptych import checkpoints, tiles
 from diptych.card import Card, read_card, read_cards
 from diptych.devices import choose
-from diptych.engines import CARD, PRECISION, PROCESSING, Eager, Engine, OnnxRuntime, OpenVino, read_metadata
+from diptych.engines import BFLOAT16, CARD, PRECISION, PROCESSING, Eager, Engine, OnnxRuntime, OpenVino, read_metadata
 from diptych.errors import DiptychError, UsageError
 from diptych.formats import from_array, from_pillow, to_pillow
 from diptych.images import Images, Stored
@@ -82,11 +82,14 @@ class Translator:
 
     @classmethod
     def of_onnx(cls, place: Path, engine: str = "onnx") -> "Translator":
-        """From an exported file, under the engine "onnx" or "openvino"."""
+        """From an exported file, under one of the engines but torch."""
         told = read_metadata(place)
+        card = read_card(told[CARD], place)
         if engine == "onnx" or told[PROCESSING] == "inside":
-            return cls(OnnxRuntime(place), read_card(told[CARD], place))
-        return cls(OpenVino(place, told[PRECISION]), read_card(told[CARD], place))
+            return cls(OnnxRuntime(place), card)
+        if engine == BFLOAT16 and told[PRECISION] != "int8":
+            return cls(OpenVino(place, "bfloat16", "bf16"), card)
+        return cls(OpenVino(place, told[PRECISION]), card)
 
     @overload
     def __call__(

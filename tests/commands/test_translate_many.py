@@ -118,17 +118,18 @@ def test_a_picture_too_small_for_the_network_leaves_the_others_done(typed: Typed
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+@pytest.mark.parametrize("engine", ["onnx", "openvino", "openvino-bfloat16"])
 def test_a_named_engine_gives_the_same_pictures(engine: str, run: Path, typed: Typed, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
-    pytest.importorskip({"onnx": "onnxruntime"}.get(engine, engine))
+    pytest.importorskip("onnxruntime" if engine == "onnx" else "openvino")
     save(tmp_path / "in" / "a.png", 30, 22)
     assert typed("translate", run, "in", "--out", "torch", "--engine", "torch").code == 0
     said = typed("translate", run, "in", "--out", "other", "--engine", engine)
     assert said.code == 0
     assert said.out.startswith(f"Engine: {engine}, within ")
     with Image.open(tmp_path / "torch" / "a.png") as one, Image.open(tmp_path / "other" / "a.png") as other:
-        assert np.abs(np.asarray(one).astype(int) - np.asarray(other)).max() <= 1
+        most = 5 if engine == "openvino-bfloat16" else 1  # it says so of itself
+        assert np.abs(np.asarray(one).astype(int) - np.asarray(other)).max() <= most
 
 
 @pytest.mark.slow

@@ -79,7 +79,7 @@ def translate(
     tile
         Side of the tiles in which larger pictures are translated; 0 = always whole; by default as memory asks for it.
     engine
-        torch, onnx or openvino; auto takes the fastest for many pictures, and torch for few.
+        torch, onnx, openvino or openvino-bfloat16; auto takes the fastest exact one for many pictures, and torch for few.
     ray
         Workers on Ray Data, on this machine or the cluster that RAY_ADDRESS names; 0 = none.
     overwrite

@@ -8,7 +8,7 @@ import torch
 from diptych.card import write_card
 from diptych.checkpoints import checksum
 from diptych.data.catalog import cache_folder
-from diptych.engines import Eager, OnnxRuntime, chosen_engine
+from diptych.engines import BFLOAT16, Eager, OnnxRuntime, chosen_engine
 from diptych.errors import DiptychError, UsageError
 from diptych.exporting import checks, onnx_files
 from diptych.translator import Translator
@@ -24,7 +24,7 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
 
     Args:
         translator: loaded from a run, a model folder or an exported file.
-        engine: "auto", "torch", "onnx" or "openvino".
+        engine: "auto", or one of ``engines.PACKAGES``.
 
     Raises:
         UsageError: for an unknown engine.
@@ -41,7 +41,7 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
         try:
             found = Translator.of_onnx(cached(translator, precision), candidate)
             off = checks.compare(translator, found, []).worst
-            if off <= checks.TOLERANCE:
+            if off <= allowed(candidate):
                 found = Translator(found.engine, found.card, plain=eager)
                 return found, f"Engine: {candidate}, within {off:.0e} of torch (values in [-1, 1])."
             reasons.append(f"{candidate} is off by {off:.0e}")
@@ -52,17 +52,22 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
     raise DiptychError(f"the engine {engine} cannot be used here: {'; '.join(reasons)}; take --engine torch.")
 
 
+def allowed(engine: str) -> float:
+    """How far it may be off from torch, of values in [-1, 1]."""
+    return checks.ROUGH if engine == BFLOAT16 else checks.TOLERANCE
+
+
 def of_file(translator: Translator, engine: str) -> tuple[Translator, str]:
     """An exported file under that engine, in the file's precision."""
     if engine == "torch":
         raise UsageError("an exported file runs under onnx or openvino; for --engine torch name the run it came from.")
     loaded = translator.engine
     name = chosen_engine(engine, torch.device("cpu"))
-    if name == "openvino" and isinstance(loaded, OnnxRuntime) and loaded.processing == "outside":
+    if name.startswith("openvino") and isinstance(loaded, OnnxRuntime) and loaded.processing == "outside":
         try:
-            found = Translator.of_onnx(loaded.place, "openvino")
-            if loaded.precision == "int8" or checks.compare(translator, found, []).worst <= checks.TOLERANCE:
-                return found, f"Engine: openvino, {loaded.precision}, from the file."
+            found = Translator.of_onnx(loaded.place, name)
+            if loaded.precision == "int8" or checks.compare(translator, found, []).worst <= allowed(name):
+                return found, f"Engine: {name}, {found.engine.precision}, from the file."
         except DiptychError:
             if engine != "auto":
                 raise

@@ -1,5 +1,6 @@
 """Tiles: their cuts, and that a picture in tiles comes out as it does whole."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -134,7 +135,26 @@ def test_memory_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tiles.tile_for(running, large, multiple) == tiles.LARGEST_TILE
     monkeypatch.setattr(tiles, "free_bytes", lambda device: 2**28)
     assert 256 < tiles.tile_for(network, large, multiple) < tiles.LARGEST_TILE
-    assert tiles.free_bytes(torch.device("cpu")) > 0
+    monkeypatch.setattr(tiles, "free_bytes", lambda device: math.inf)
+    assert tiles.tile_for(network, large, multiple) == 0
+
+
+def test_a_batch_needs_as_much_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, multiple = network_of("instance")
+    one = torch.zeros(1, 3, 1, 1).expand(1, 3, 2304, 2304)
+    needed = tiles.bytes_per_pixel(network, one, multiple) * 2304**2
+    monkeypatch.setattr(tiles, "free_bytes", lambda device: 3 * needed)
+    assert tiles.tile_for(network, one, multiple) == 0
+    assert tiles.tile_for(network, one.expand(8, -1, -1, -1), multiple) > 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_tiles_on_a_gpu() -> None:
+    (network, multiple), source = network_of("instance"), landscape(640, 640)
+    wanted = tiles.translate(network, source, 0, 384, multiple)
+    found = tiles.translate(network.cuda(), source, 0, 384, multiple)
+    torch.testing.assert_close(found, wanted, atol=1e-2, rtol=0)
 
 
 def test_the_estimate_of_memory_is_of_the_right_size() -> None:

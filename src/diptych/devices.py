@@ -1,4 +1,8 @@
-"""Which device work runs on."""
+"""Which device work runs on, and what memory is free there."""
+
+import math
+from contextlib import suppress
+from pathlib import Path
 
 import torch
 
@@ -19,3 +23,21 @@ def choose(device: str, key: str = "training.device") -> torch.device:
     except (RuntimeError, AssertionError):
         raise UsageError(f'{key} is "{device}", which is not to be had here; write "auto" or "cpu".') from None
     return chosen
+
+
+CONTAINER = Path("/sys/fs/cgroup")
+
+
+def free_bytes(device: torch.device) -> float:
+    """Memory that can still be had: the machine's, or what a container leaves of it; infinite where the system does not tell."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    found = [math.inf]
+    with suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        found += [int(line.split()[1]) * 1024.0 for line in lines if line.startswith("MemAvailable")]
+    with suppress(OSError, ValueError, KeyError):  # "max" where there is no bound
+        facts = dict(line.split() for line in (CONTAINER / "memory.stat").read_text().splitlines())
+        bound, used = (int((CONTAINER / f"memory.{name}").read_text()) for name in ("max", "current"))
+        found.append(float(bound - used + int(facts["inactive_file"])))  # what is cached of files makes room when asked
+    return max(0.0, min(found))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diptych.devices import free_bytes
 from diptych.errors import DiptychError
 from diptych.images import Images
 from diptych.networks.blocks import BatchNorm, InstanceNorm
@@ -25,6 +26,8 @@ LEAST_OVERLAP = 128
 WHOLE = 4_000_000
 """Pixels that are not worth cutting."""
 LARGEST_TILE = 1536
+MOST_FREE = 2**40
+"""Bytes that are reckoned with, where the system does not tell."""
 Tell = Callable[[str, int, int], None]
 """Told what is being done, how many tiles are done, and of how many."""
 
@@ -161,7 +164,7 @@ class Tiling:
                 self.tell(doing, done, count)
                 shared.rows, shared.columns = self.down.windows[i], self.along.windows[j]
                 part = source[..., top : top + self.down.tile, left : left + self.along.tile]
-                part = part.contiguous(memory_format=torch.channels_last)
+                part = on_device(part, network)
                 with suppress(ReachedError), seeded(self.seed, (top, left), (part.shape[2], part.shape[3])):
                     yield i, j, network(part)
                 done += 1
@@ -237,11 +240,16 @@ def tile_for(network: nn.Module, source: Images, multiple: int) -> int:
         return 0
     share = any(uses_picture_statistics(layer) for layer in network.modules())
     place = next(network.parameters()).device
-    each, free = bytes_per_pixel(network, source, multiple), free_bytes(place)
-    if share and each * height * width < free / 2:
+    each, free = bytes_per_pixel(network, source, multiple), min(free_bytes(place), MOST_FREE)
+    if share and each * height * width * len(source) < free / 2:
         return 0
     side = min(math.isqrt(int(free / 4 / each)), LARGEST_TILE)
     return max(side, 2 * default_overlap(multiple) + multiple)
+
+
+def on_device(part: Tensor, network: nn.Module) -> Tensor:
+    """A piece of a picture as ``network`` takes it; pictures themselves stay in the processor's memory."""
+    return part.to(next(network.parameters()).device).contiguous(memory_format=torch.channels_last)
 
 
 def bytes_per_pixel(network: nn.Module, source: Images, multiple: int) -> float:
@@ -257,20 +265,8 @@ def bytes_per_pixel(network: nn.Module, source: Images, multiple: int) -> float:
     hooks = [layer.register_forward_hook(note) for layer in leaves]
     try:
         with torch.inference_mode(), seeded(0):
-            network(source[:1, :, :side, :side].contiguous(memory_format=torch.channels_last))
+            network(on_device(source[:1, :, :side, :side], network))
     finally:
         for hook in hooks:
             hook.remove()
     return (4 * max(sizes) + sum(sizes) / 6) / (side * side)
-
-
-def free_bytes(device: torch.device) -> int:
-    """Memory that can still be had."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            found = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in file if line.split()[1].isdigit()}
-        return found["MemAvailable"]
-    except (OSError, KeyError, ValueError, IndexError):
-        return 4 * 2**30

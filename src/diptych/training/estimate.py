@@ -1,6 +1,6 @@
 """What a recipe will take on this machine: memory computed on rehearsed steps, time measured on a few real ones."""
 
-import math
+import os
 import sys
 import time
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from diptych.data.settings import as_size
+from diptych.devices import free_bytes
 from diptych.images import Batch
 from diptych.recipe import Recipe
 from diptych.training.footprint import live_peak
@@ -28,7 +29,7 @@ SAVING = 1.11
 def estimate(recipe: Recipe) -> str:
     """A sentence with the peak memory, and where that is at hand the time for a thousand steps, from a few on noise."""
     processes = join(recipe.training.device)
-    needed, free = footprint(recipe, processes), available(processes.device)
+    needed, free = footprint(recipe, processes), free_bytes(processes.device)
     memory = (
         f"{recipe.name} on this machine ({processes.device}): about {needed / GIB:.1f} GiB of memory, "
         f"up to {recipe.data.cache_gib:g} GiB more for decoded pictures (data.cache_gib)"
@@ -64,15 +65,6 @@ def seconds_a_step(recipe: Recipe, processes: Processes) -> float:
     return min(times)
 
 
-def available(device: torch.device) -> float:
-    """Bytes that are free on the device; infinite where the system does not tell."""
-    if device.type == "cuda":
-        return float(torch.cuda.mem_get_info(device)[0])
-    facts = Path("/proc/meminfo")
-    lines = facts.read_text().splitlines() if facts.exists() else []
-    return next((int(line.split()[1]) * 1024.0 for line in lines if line.startswith("MemAvailable")), math.inf)
-
-
 def noise(recipe: Recipe) -> Batch:
     """A batch of the shapes and value ranges that the recipe's data has."""
     data, count = recipe.data, recipe.training.batch_size
@@ -99,4 +91,4 @@ def peak() -> float:
 def held() -> float:
     """Bytes that this process holds now; where the system does not tell, its peak."""
     status = Path("/proc/self/statm")
-    return int(status.read_text().split()[1]) * 4096.0 if status.exists() else peak()
+    return float(int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")) if status.exists() else peak()

@@ -1,6 +1,7 @@
 """ONNX files: of any size and batch, with the noise of a seed, compared with their network, and refused when they are off."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from toys import Made
 
 from diptych import DiptychError, Translator
 from diptych.engines import CARD, PRECISION
-from diptych.exporting import checks, onnx_files
+from diptych.exporting import checks, fastest, onnx_files
 from diptych.exporting.traced import example
 from diptych.systems import SYSTEMS
 
@@ -134,6 +135,30 @@ def test_a_file_that_is_off_is_not_kept(
     file = tmp_path / "off.onnx"
     refused(typed("export", made("pix2pix"), "--to", "onnx", "--out", file), 1, "was not kept", "off by")
     assert not file.exists()
+
+
+@pytest.mark.parametrize("form", ["model", "onnx", "pt2"])
+def test_what_ends_early_leaves_nothing(
+    form: str, made: Made, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise DiptychError("the comparison ended early.")
+
+    monkeypatch.setattr(checks, "compare", interrupted)
+    place = tmp_path / {"model": "folder", "onnx": "a.onnx", "pt2": "a.pt2"}[form]
+    refused(typed("export", made("pix2pix"), "--to", form, "--out", place), 1, "ended early")
+    assert not place.exists()
+
+
+def test_the_cache_of_engines_keeps_what_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fastest, "KEPT", 2)
+    files = [tmp_path / f"{number}.onnx" for number in range(5)]
+    for age, file in enumerate(files):
+        file.touch()
+        os.utime(file, (1000 + age, 1000 + age))
+    monkeypatch.setattr(fastest, "USED", {files[0]})
+    fastest.forget_old(tmp_path)
+    assert sorted(tmp_path.iterdir()) == [files[0], files[3], files[4]]
 
 
 def test_not_a_number_is_refused(made: Made) -> None:

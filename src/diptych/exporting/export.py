@@ -1,6 +1,9 @@
 """A run becomes something to hand on: one order, one artefact, checked against the network that it comes from."""
 
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +85,24 @@ def export(order: Order) -> list[str]:
     real, why = at_hand(order.run, translator, order.data, "held-out", max(COMPARED, EXAMPLES))
     told = [f"Compared with random pictures only: {why}"] if why else []
     make = {"model": model, "onnx": onnx, "pt2": program, "web": page}[order.to]
-    return make(order, translator, real) + told
+    with gone_when_it_fails(order.out):
+        return make(order, translator, real) + told
+
+
+@contextmanager
+def gone_when_it_fails(out: Path) -> Iterator[None]:
+    """What was not there before, a file or what is in a folder, does not stay when making or checking it ends early."""
+    there = out.exists()
+    try:
+        yield
+    except BaseException:
+        if out.is_dir():
+            shutil.rmtree(out, ignore_errors=True)
+            if there:
+                out.mkdir(exist_ok=True)
+        else:
+            out.unlink(missing_ok=True)
+        raise
 
 
 def model(order: Order, translator: Translator, real: list[Sample]) -> list[str]:
@@ -103,16 +123,16 @@ def onnx(order: Order, translator: Translator, real: list[Sample]) -> list[str]:
 
 
 def checked(order: Order, translator: Translator, place: Path, real: list[Sample]) -> str:
-    """What the comparison of an ONNX file says; a float32 file that is off does not stay."""
+    """What the comparison of an ONNX file says.
+
+    Raises:
+        DiptychError: for a float32 file that is off.
+    """
     exported = Translator.load(place)
     beside = translator if order.noise or not noisy(network_of(translator)) else noiseless(translator)
     found = checks.compare(beside, exported, real)
     if order.precision == "float32":
-        try:
-            checks.refuse(found, checks.tolerance(exported), str(place))
-        except DiptychError:
-            place.unlink()
-            raise
+        checks.refuse(found, checks.tolerance(exported), str(place))
     return found.words()
 
 
@@ -132,11 +152,7 @@ def program(order: Order, translator: Translator, real: list[Sample]) -> list[st
     programs.write(translator, order.out, order.noise)
     beside = translator if order.noise or not noisy(network_of(translator)) else noiseless(translator)
     found = checks.compare(beside, programs.runner(order.out, translator), real)
-    try:
-        checks.refuse(found, checks.TOLERANCE, str(order.out))
-    except DiptychError:
-        order.out.unlink()
-        raise
+    checks.refuse(found, checks.TOLERANCE, str(order.out))
     return [f"{order.out}: a torch.export program, {order.out.stat().st_size / 2**20:.1f} MiB; {found.words()}"]
 
 

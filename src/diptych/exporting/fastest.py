@@ -1,6 +1,8 @@
 """The engine that a command asks for: a run's network exported once into the cache, compared, and used from there."""
 
 import hashlib
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -16,7 +18,9 @@ from diptych.translator import Translator
 FORMAT = 1
 """Counts up when what is exported changes."""
 KEPT = 12
-"""Exported files in the cache; the oldest go first."""
+"""Exported files in the cache; those that were used longest ago go first."""
+USED: set[Path] = set()
+"""By this process."""
 
 
 def faster(translator: Translator, engine: str, precision: str = "float32") -> tuple[Translator, str]:
@@ -85,8 +89,23 @@ def cached(translator: Translator, precision: str) -> Path:
     words = f"{FORMAT} {precision} {write_card(translator.card)} {checksum(state, '')}"
     folder = cache_folder().parent / "engines"
     place = folder / f"{hashlib.sha256(words.encode()).hexdigest()[:24]}.onnx"
-    if not place.is_file():
-        onnx_files.write(translator, place, precision=precision)
-        for old in sorted(folder.glob("*.onnx"), key=lambda file: file.stat().st_mtime)[:-KEPT]:
-            old.unlink(missing_ok=True)
+    USED.add(place)
+    if place.is_file():
+        with suppress(OSError):
+            os.utime(place)  # so that it counts as young
+        return place
+    onnx_files.write(translator, place, precision=precision)
+    forget_old(folder)
     return place
+
+
+def forget_old(folder: Path) -> None:
+    """Remove what was used longest ago, beyond so many; never what this process uses."""
+    ages: dict[Path, float] = {}
+    for file in folder.glob("*.onnx"):
+        with suppress(OSError):  # another process may remove it just now
+            ages[file] = file.stat().st_mtime
+    for old in sorted(ages, key=ages.__getitem__)[:-KEPT]:
+        if old not in USED:
+            with suppress(OSError):  # a runtime may hold it open
+                old.unlink()

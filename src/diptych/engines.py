@@ -87,6 +87,7 @@ class OpenVino:
         """``precision`` is the file's; ``hint`` that of the arithmetic which the file leaves open, "f32" or "bf16"."""
         with needed("openvino", "the engine openvino"):
             import openvino
+        self.place = place
         core = openvino.Core()
         with explained(place):
             self.compiled = core.compile_model(str(place), "CPU", {"INFERENCE_PRECISION_HINT": hint})

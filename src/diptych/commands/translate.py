@@ -95,7 +95,7 @@ def translate(
     check(inputs, format, size, seed, batch, tile, ray)
     load = partial(Translator.load, run, way, checkpoint, device)
     translator = load()
-    pictures = [] if STREAM in (*inputs, out) else found(inputs)
+    pictures = [] if STREAM in (*inputs, out) else found(inputs, Path(out))
     options = {
         "size": (size, size) if size else None,
         "seed": seed,
@@ -199,8 +199,10 @@ def through_pipes(job: "Job", inputs: list[str], out: str) -> int:
     return 0
 
 
-def found(inputs: tuple[str, ...]) -> list[tuple[Path, Path]]:
+def found(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]:
     """Every picture that the inputs name, with its place under the output folder.
+
+    Results of an earlier command are no inputs: what lies in ``out`` is passed over where ``out`` is in an input folder.
 
     Raises:
         DiptychError: for an input that is not there, or a folder without pictures.
@@ -212,7 +214,7 @@ def found(inputs: tuple[str, ...]) -> list[tuple[Path, Path]]:
         path = Path(text)
         if path.is_dir():
             files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-            inside = [file for file in files if file.suffix.lower() in ENDINGS]
+            inside = without_results([file for file in files if file.suffix.lower() in ENDINGS], path, out)
             if others := others_in(path):
                 print(f"passed over in {path} (no picture by the ending): {others}.", file=sys.stderr)
             if not inside:
@@ -224,5 +226,6 @@ def found(inputs: tuple[str, ...]) -> list[tuple[Path, Path]]:
             matches = sorted(Path(match) for match in glob.glob(text, recursive=True) if Path(match).is_file())
             if not matches:
                 raise DiptychError(f"there is no {text}; name pictures, folders, or patterns that match something.")
+            matches = without_results(matches, Path(), out) or matches
             pictures |= {match: Path(match.name) for match in matches}
     return list(pictures.items())

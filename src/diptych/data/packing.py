@@ -9,6 +9,7 @@ index keeps their place in the folder's order.
 import hashlib
 import shutil
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from diptych.data.settings import DataSettings, root_of
 from diptych.data.shard_index import INDEX, Example, Index, ShardFacts
 from diptych.data.terms import FILES, terms_of
 from diptych.errors import DiptychError, UsageError
-from diptych.files import write_text
+from diptych.files import UMASK, write_text
 
 MEGABYTE = 10**6
 END = 2 * BLOCK  # zeros that end a tar
@@ -45,10 +46,10 @@ def pack(
         raise UsageError(f"{settings.folder} is packed already.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DiptychError(f"{out} is there already and is not an empty folder; name another with --out.")
-    beside = out.with_name(f"{out.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
+    place = out.resolve()  # "." has no name
+    beside: Path | None = None
     try:
-        beside.mkdir(parents=True)
+        beside = new_folder(place)
         shards = tuple(written(layout, beside, int(shard_megabytes * MEGABYTE), progress))
         terms = terms_of(settings.folder)
         index = Index(layout.kind, layout.words, shards, terms.licence, terms.attribution)
@@ -56,16 +57,32 @@ def pack(
             if (root_of(settings) / name).is_file():
                 shutil.copyfile(root_of(settings) / name, beside / name)
         write_text(beside / INDEX, index.to_text())
-        if out.is_dir():
-            out.rmdir()
-        beside.rename(out)
+        put(beside, place)
     except OSError as problem:
         raise DiptychError(
             f"{out} cannot be written: {problem.strerror or problem}; make room or name another."
         ) from None
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        if beside is not None:
+            shutil.rmtree(beside, ignore_errors=True)
     return index
+
+
+def new_folder(place: Path) -> Path:
+    """A folder of our own to write in, in ``place`` where that exists, since it may be another disk, else beside it."""
+    parent = place if place.is_dir() else place.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=parent))
+
+
+def put(folder: Path, place: Path) -> None:
+    """Let ``folder`` become ``place``; a place that exists is kept, and gets the index last."""
+    if not place.is_dir():
+        folder.chmod(0o777 & ~UMASK)  # mkdtemp makes folders that nobody else may read
+        folder.rename(place)
+        return
+    for file in sorted(folder.iterdir(), key=lambda file: file.name == INDEX):
+        file.rename(place / file.name)
 
 
 def written(

@@ -11,6 +11,7 @@ from diptych.errors import DiptychError
 INDEX = "shards.json"
 FORMAT, VERSION = "diptych shards", 1
 KINDS = ("side-by-side", "folders", "unpaired", "single")
+SPLITS = ("train", "val", "test")
 NAME = re.compile(r"[A-Za-z0-9_-]+\.tar")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -71,7 +72,10 @@ class Index:
                     f"{place} was written by another version of diptych; pack the folder again with this."
                 )
             shards = tuple(shard_from(item) for item in found["shards"])
-            index = cls(text_of(found["kind"]), text_of(found["words"]), shards, found["licence"], found["attribution"])
+            kind, words, licence, attribution = (
+                text_of(found[key]) for key in ("kind", "words", "licence", "attribution")
+            )
+            index = cls(kind, words, shards, licence, attribution)
             index.check()
         except (ValueError, KeyError, TypeError, IndexError) as problem:
             raise DiptychError(
@@ -88,9 +92,13 @@ class Index:
         for shard in self.shards:
             if not (NAME.fullmatch(shard.name) and DIGEST.fullmatch(shard.sha256) and shard.pile in ("a", "b")):
                 raise ValueError("a shard's name, pile or checksum is none")
+            if shard.split not in SPLITS:
+                raise ValueError(f'{shard.name} is of the split "{shard.split}", which is none of {", ".join(SPLITS)}')
             if not shard.examples:
                 raise ValueError(f"{shard.name} is empty")
             for example in shard.examples:
+                if not example.files:
+                    raise ValueError(f"{example.name} has no files")
                 if len(example.files) != self.files:
                     raise ValueError(f"{example.name} has another number of files than the others")
                 if any(start < 0 or not 0 <= size <= shard.size - start - BLOCK for _, start, size in example.files):

@@ -7,12 +7,14 @@ longest ago make room for others. Any plain server will do; where it knows range
 import hashlib
 import os
 import queue
+import re
 import tempfile
 import threading
 import time
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import filelock
 
@@ -22,6 +24,7 @@ from diptych.data.shard_index import ShardFacts
 from diptych.errors import DiptychError
 
 USED_EACH = 10.0  # seconds between two notes that a shard is in use
+OURS = re.compile(r"\.?([0-9a-f]{64})\..+")  # the shard, what has come of it, and its lock
 pause = time.sleep  # between attempts
 
 
@@ -52,6 +55,14 @@ def told(address: str, what: str, done: int, total: int) -> None:
     progress.show(f"{what} {address}", done, total)
 
 
+class Held(NamedTuple):
+    """What the folder holds of one shard: the shard, or what an attempt that broke off left of it."""
+
+    used: int  # nanoseconds
+    size: int  # bytes
+    paths: list[Path]
+
+
 class Store:
     """The folder of shards, of at most ``room`` bytes, and one shard that is coming for each further process that shares it."""
 
@@ -68,14 +79,26 @@ class Store:
             DiptychError: when it cannot be had, or what comes is not what the index says.
         """
         place = self.folder / f"{facts.sha256}.tar"
-        if self.use(place):
-            return place
+        try:
+            if not self.use(place):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with self.turn, filelock.FileLock(self.lock_of(facts.sha256)):
+                    self.fill(place, address, facts)
+        except OSError as problem:
+            raise DiptychError(
+                f"{address}/{facts.name} cannot be stored in {self.folder}: {problem.strerror or problem}; "
+                f"make the folder one that can be written, or set DIPTYCH_CACHE to another."
+            ) from None
+        return place
+
+    def lock_of(self, checksum: str) -> Path:
+        return self.folder / f".{checksum}.lock"
+
+    def fill(self, place: Path, address: str, facts: ShardFacts) -> None:
+        """Bring the shard here; its lock is held."""
         new = place.with_suffix(".new")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self.turn, filelock.FileLock(self.folder / f".{facts.sha256}.lock"):
-            if self.use(place):  # another has fetched it while this one waited
-                return place
-            self.make_room(facts.size)
+        if not self.use(place):  # another may have fetched it while this one waited
+            self.make_room(facts.size, facts.sha256)
             bring(f"{address}/{facts.name}", new)
             with open(new, "rb") as tar:
                 digest = hashlib.file_digest(tar, "sha256").hexdigest()
@@ -86,7 +109,6 @@ class Store:
                     f"it was damaged on the way, or only one of the two was renewed; it was removed, try again."
                 )
             new.rename(place)
-        return place
 
     def use(self, place: Path) -> bool:
         """Whether it is here; if so, it is noted as used now and then."""
@@ -98,20 +120,38 @@ class Store:
                 os.utime(place)
         return True
 
-    def make_room(self, size: int) -> None:
-        """Remove what was used longest ago until ``size`` bytes more may come."""
-        held = []
-        for path in self.folder.glob("*.tar"):
-            with suppress(OSError):  # another process makes room too
-                found = path.stat()
-                held.append((found.st_mtime_ns, found.st_size, path))
-        total = sum(size for _, size, _ in held)
-        for _, old, path in sorted(held):
-            if total + size <= self.room:
-                return
-            with suppress(OSError):
-                path.unlink()
-                total -= old
+    def make_room(self, size: int, coming: str = "") -> None:
+        """Remove what was used longest ago until ``size`` bytes more, of the shard of that checksum, may come."""
+        held = self.held()
+        held.pop(coming, None)  # what has come of it is part of its size
+        total = sum(one.size for one in held.values())
+        for checksum, one in sorted(held.items(), key=lambda item: item[1].used):
+            if (total + size > self.room or not one.size) and self.remove(checksum, one.paths):
+                total -= one.size
+
+    def held(self) -> dict[str, Held]:
+        """By checksum."""
+        held: dict[str, Held] = {}
+        for path in self.folder.iterdir():
+            if ours := OURS.fullmatch(path.name):
+                with suppress(OSError):  # another process makes room too
+                    found = path.stat()
+                    used, size, paths = held.get(ours[1], Held(0, 0, []))
+                    used = used if path.suffix == ".lock" else max(used, found.st_mtime_ns)
+                    held[ours[1]] = Held(used, size + found.st_size, [*paths, path])
+        return held
+
+    def remove(self, checksum: str, paths: list[Path]) -> bool:
+        """Remove all of a shard, its lock last; False where it is on its way here for somebody."""
+        lock = self.lock_of(checksum)
+        try:
+            with filelock.FileLock(lock, timeout=0):
+                for path in (*(path for path in paths if path != lock), lock):
+                    with suppress(OSError):  # one that is open elsewhere, where systems mind that
+                        path.unlink()
+        except OSError:  # filelock.Timeout is one
+            return False
+        return not any(path.exists() for path in paths if path != lock)
 
 
 @lru_cache(maxsize=4)

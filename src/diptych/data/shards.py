@@ -10,12 +10,11 @@ from diptych.data.catalog import cache_folder
 from diptych.data.entries import Entry, Layout
 from diptych.data.members import Member, Shard
 from diptych.data.settings import OF_TWO, DataSettings
-from diptych.data.shard_index import INDEX, Index, ShardFacts
+from diptych.data.shard_index import INDEX, SPLITS, Index, ShardFacts
 from diptych.data.shard_store import RemoteShard, fetched_text, store_in
 from diptych.errors import DiptychError, UsageError
 
 GIB = 2**30
-SPLITS = ("train", "val", "test")
 
 
 def is_address(folder: str) -> bool:

@@ -23,6 +23,8 @@ class Asked:
     picture: Stored
     seed: int | None
     result: "asyncio.Future[Done]"
+    began: float | None = None
+    """When its own computing did, by time.perf_counter()."""
 
     @property
     def key(self) -> Key:
@@ -55,7 +57,7 @@ class Batcher:
         """The picture's translation.
 
         Raises:
-            Problem: 503 when the queue is full, or it took too long.
+            Problem: 503 when the queue is full, or it waited too long; 413 when its own computing took too long.
         """
         if self.full(picture):
             await self.refuse()
@@ -65,7 +67,14 @@ class Batcher:
         try:
             return await asyncio.wait_for(asked.result, self.limits.seconds)
         except TimeoutError:
-            raise self.busy() from None
+            raise (self.too_slow() if self.at_fault(asked) else self.busy()) from None
+
+    def at_fault(self, asked: Asked) -> bool:
+        """Whether the time went into its own computing, at least half of it, so that coming again would not help."""
+        return asked.began is not None and time.perf_counter() - asked.began >= self.limits.seconds / 2
+
+    def too_slow(self) -> Problem:
+        return Problem(413, f"the translation took longer than {self.limits.seconds:g} s; make the picture smaller.")
 
     def full(self, picture: Stored | None = None) -> bool:
         """Whether one more, or this one, must come again; an empty queue takes whatever is within the limits."""
@@ -112,8 +121,7 @@ class Batcher:
         began = time.perf_counter()
         loop = asyncio.get_running_loop()
         try:
-            pictures = [asked.picture for asked in group]
-            results = await loop.run_in_executor(self.pool, self.translate, pictures, group[0].seed)
+            results = await loop.run_in_executor(self.pool, self.translated, group)
         except Exception as problem:
             if len(group) > 1:  # one of them may be at fault, or all together too large
                 for asked in group:
@@ -126,6 +134,12 @@ class Batcher:
         for asked, result in zip(group, results, strict=True):
             if not asked.result.done():  # its client may have gone
                 asked.result.set_result(Done(result, seconds, len(group)))
+
+    def translated(self, group: Sequence[Asked]) -> list[Stored]:
+        """On the pool's thread, which other translators may have kept busy until now."""
+        for asked in group:
+            asked.began = time.perf_counter()
+        return self.translate([asked.picture for asked in group], group[0].seed)
 
 
 def area(picture: Stored) -> int:

@@ -36,16 +36,20 @@ class Bodies:
             words = f"a body of the type {kind[:60]} is not taken; send a picture's bytes, or a multipart form."
             raise Problem(415, words)
         parts: list[bytes] = []
+        length = 0
         try:
             await asyncio.wait_for(self.collect(request, limits, parts), limits.upload_seconds)
-            data = b"".join(parts)
-            yield await parsed(request, data, limits) if form else {"picture": data}
+            length, data = sum(map(len, parts)), b"".join(parts)
+            parts.clear()  # what is held is counted once, and must not lie here twice
+            files = await parsed(request, data, limits) if form else {"picture": data}
+            del data
+            yield files
         except TimeoutError:
             raise Problem(408, f"the body did not come within {limits.upload_seconds:g} s; send it faster.") from None
         except ClientDisconnect:
             raise Problem(400, "the connection was closed before the body was there.") from None
         finally:
-            self.held -= sum(len(part) for part in parts)
+            self.held -= length + sum(map(len, parts))
 
     async def collect(self, request: Request, limits: Limits, parts: list[bytes]) -> None:
         too_long = Problem(413, f"the body is longer than {limits.bytes:,} bytes; send a smaller picture.")

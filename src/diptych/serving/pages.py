@@ -1,7 +1,7 @@
 """The page and what it fetches: a fixed table of addresses, made when the service starts."""
 
-import hashlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from diptych.serving import assets
 from diptych.serving.listing import Offer
+from diptych.serving.pieces import PIECE, InPieces, Source, Whole
 from diptych.serving.problems import Problem
 
 
@@ -19,16 +20,16 @@ class Pages:
 
     def __init__(self, offers: Sequence[Offer], browser: bool) -> None:
         self.offers = offers
-        self.files: dict[str, Callable[[], bytes]] = {}
+        self.files: dict[str, Source] = {}
         for file in assets.sources():
-            self.files[file.name] = file.read_bytes
-        self.files[""] = (assets.page() / "index.html").read_bytes if "index.html" in self.files else lambda: b""
+            self.files[file.name] = Whole(file.read_bytes)
+        self.files[""] = self.files.get("index.html", Whole(bytes))
         if assets.has_runtime() and browser:
             for file in assets.runtime():
-                self.files[f"vendor/{file.name}"] = file.read_bytes
+                self.files[f"vendor/{file.name}"] = Whole(file.read_bytes)
         for offer in offers:
             for number, picture in enumerate(offer.examples):
-                self.files[f"examples/{offer.name}/{number}.png"] = bytes_of(picture)
+                self.files[f"examples/{offer.name}/{number}.png"] = Whole(partial(bytes, picture))
         self.browser = {offer.name: offer.browser for offer in offers if browser and offer.browser is not None}
         for name, found in self.browser.items():
             for part, place in found.parts.items():
@@ -49,14 +50,14 @@ class Pages:
         def serve(address: str) -> Callable[[Request], Any]:
             async def static(request: Request) -> Response:
                 try:
-                    data, tag = await run_in_threadpool(tagged, self.files[address])
+                    tag, first = await run_in_threadpool(begun, self.files[address])
                 except OSError:  # such as an exported network that left the cache
                     raise Problem(404, "this file is no longer there; start the service again.") from None
                 headers = {"ETag": tag, "Cache-Control": "no-cache"}
                 if request.headers.get("if-none-match") == tag:
                     return Response(status_code=304, headers=headers)
                 kind = assets.TYPES.get(Path(address or "index.html").suffix, "application/octet-stream")
-                return Response(data, media_type=kind, headers=headers)
+                return InPieces(self.files[address], first, kind, headers)
 
             return static
 
@@ -67,10 +68,6 @@ class Pages:
             )
 
 
-def tagged(read: Callable[[], bytes]) -> tuple[bytes, str]:
-    data = read()
-    return data, f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-
-
-def bytes_of(data: bytes) -> Callable[[], bytes]:
-    return lambda: data
+def begun(source: Source) -> tuple[str, bytes]:
+    """Its tag and its first piece."""
+    return source.tag, source.piece(0, PIECE)

@@ -1,12 +1,12 @@
 """A network for the browser: an ONNX file in parts, with what the page must know of it."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diptych.engines import session_of
+from diptych.serving.pieces import Slice
 
 PART = 8 * 2**20
 """Bytes of a part: small enough for hosts that limit files, large enough not to be many."""
@@ -14,10 +14,10 @@ PART = 8 * 2**20
 
 @dataclass(frozen=True)
 class Parts:
-    """``entry`` is for the page; ``parts`` gives the bytes of each part by its name."""
+    """``entry`` is for the page; ``parts`` says where the bytes of each part are, by its name."""
 
     entry: dict[str, Any]
-    parts: dict[str, Callable[[], bytes]]
+    parts: dict[str, Slice]
 
 
 def cut(network: Path, name: str, precision: str) -> Parts:
@@ -42,16 +42,8 @@ def cut(network: Path, name: str, precision: str) -> Parts:
         "seed": inputs[1] if len(inputs) > 1 else None,
         "multiple": multiple_of(session),
     }
-    return Parts(entry, {part: slice_of(network, start) for part, start in starts.items()})
-
-
-def slice_of(file: Path, start: int) -> Callable[[], bytes]:
-    def read() -> bytes:
-        with open(file, "rb") as opened:
-            opened.seek(start)
-            return opened.read(PART)
-
-    return read
+    parts = {part: Slice(network, start, min(PART, size - start)) for part, start in starts.items()}
+    return Parts(entry, parts)
 
 
 def multiple_of(session: Any) -> int:

@@ -49,6 +49,11 @@ def patient(limits: Limits) -> type[H11Protocol]:
             elif self.idle() and self.deadline is None:  # the next head on a connection that was used before
                 self.wait(limits.header_seconds, self.without_head)
 
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            if self.deadline is None:  # in the middle of an answer that goes out in pieces
+                self.wait(limits.answer_seconds, self.without_reader)
+
         def on_response_complete(self) -> None:
             self.rest()
             if self.conn.their_state is h11.SEND_BODY:  # answered before its body was there

@@ -10,7 +10,8 @@ from typing import NamedTuple
 DIRECTORIES, PIECES = 1000, 100_000
 """More of them is no picture but a trap."""
 TILE_WIDTH, TILE_LENGTH, STRIP_OFFSETS, TILE_OFFSETS = 322, 323, 273, 324
-SHORT = 3
+SIDES = {3: "H", 4: "I"}
+"""SHORT and LONG, the types that the format has for a tile's side; a decoder would follow others to elsewhere."""
 
 
 class Form(NamedTuple):
@@ -59,10 +60,9 @@ def unfit(data: bytes, start: int, count: int, form: Form, pixels: int) -> str:
     for place in range(start, min(start + count * size, len(data)), size):
         tag, kind, values = struct.unpack_from(entry, data, place)
         if tag in (TILE_WIDTH, TILE_LENGTH):
-            (side,) = struct.unpack_from(
-                form.order + ("H" if kind == SHORT else "I"), data, place + struct.calcsize(entry)
-            )
-            sides.append(side)
+            if kind not in SIDES or values != 1:
+                return "states the size of its tiles in a way that TIFF does not have; save it again"
+            sides.append(*struct.unpack_from(form.order + SIDES[kind], data, place + struct.calcsize(entry)))
         if tag in (STRIP_OFFSETS, TILE_OFFSETS) and values > PIECES:
             return f"is cut into {values:,} pieces; save it with fewer, larger ones"
     if len(sides) >= 2 and max(sides) * sorted(sides)[-2] > pixels:

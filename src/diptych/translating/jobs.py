@@ -12,7 +12,7 @@ import numpy as np
 from diptych import formats
 from diptych.card import write_card
 from diptych.checkpoints import checksum
-from diptych.engines import OnnxRuntime
+from diptych.engines import OnnxRuntime, OpenVino
 from diptych.errors import DiptychError
 from diptych.fitting import with_hole
 from diptych.images import Kind, Stored
@@ -151,12 +151,12 @@ class Job:
 
 
 def identity(translator: Translator) -> str:
-    """The same for translators with the same card and weights."""
+    """The same for translators with the same card and weights, and for engines over the same exported file."""
     words = write_card(translator.card)
     if translator.plain is not None:
         state = translator.plain.network.state_dict()
         return checksum({name: tensor.cpu().contiguous() for name, tensor in state.items()}, words)
-    if isinstance(translator.engine, OnnxRuntime):
+    if isinstance(translator.engine, OnnxRuntime | OpenVino):
         words += hashlib.sha256(translator.engine.place.read_bytes()).hexdigest()
     return hashlib.sha256(words.encode()).hexdigest()
 

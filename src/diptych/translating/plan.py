@@ -61,11 +61,13 @@ def sort(job: Job, source: Path, place: Path, plan: Plan, record: Record, goes_o
     stands, state = stamp_of(place), stamp_of(source)
     claim = record.claims.get(record.name(place))
     ours = claim if claim is not None and claim.job == job.fingerprint else None
-    done = ours is not None and stands not in (None, ours.before) and ours.source == state
+    fresh = ours is not None and stands not in (None, ours.before)  # what this job wrote, of whatever source
+    own = fresh or (ours is not None and ours.own)
+    done = ours is not None and fresh and ours.source == state
     if done and (goes_on or not job.overwrite):
         plan.there += 1
-    elif stands is None or ours or job.overwrite:
-        record.claims[record.name(place)] = Claim(job.fingerprint, state, stands)
+    elif stands is None or own or job.overwrite:
+        record.claims[record.name(place)] = Claim(job.fingerprint, state, stands, own and stands is not None)
         plan.tasks.append(Task(source, place, replace=stands is not None))
     else:
         plan.failures.append(in_the_way(place))

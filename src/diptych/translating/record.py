@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from diptych.files import write_text
 NAME = ".diptych-translate.json"
 PART = re.compile(r"\..*\.(\d+)\.part\.[a-z]+")
 """What files.written_beside leaves when its process is killed."""
+LONGEST = 3600.0
+"""Seconds after which a half-written file counts as left behind where processes cannot be asked."""
 Stamp = tuple[int, int]
 """Bytes and time of change, by which a file is known again."""
 
@@ -30,6 +33,8 @@ class Claim(NamedTuple):
     source: Stamp | None
     before: Stamp | None
     """What was there when it was claimed, and may be replaced; None where nothing was."""
+    own: bool = False
+    """Whether that was this job's own result, which needs no --overwrite; unknown of older records, and then no."""
 
 
 @dataclass
@@ -52,7 +57,8 @@ class Record:
         try:
             told = json.loads(place.read_text(encoding="utf-8"))
             claims = {
-                name: Claim(job, stamp(source), stamp(before)) for name, (job, source, before) in told["claims"].items()
+                name: Claim(job, stamp(source), stamp(before), own == [True])
+                for name, (job, source, before, *own) in told["claims"].items()
             }
             return cls(folder, claims, set(told["unfinished"]))
         except (FileNotFoundError, NotADirectoryError):
@@ -88,9 +94,17 @@ def remove_parts(folder: Path) -> None:
     """Remove what killed processes of this machine left half written; those of living ones stay."""
     for root, _, names in os.walk(folder):
         for name in names:
-            if (found := PART.fullmatch(name)) and not alive(int(found[1])):
+            if found := PART.fullmatch(name):
                 with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(root, name))
+                    if left_behind(Path(root, name), int(found[1])):
+                        os.unlink(os.path.join(root, name))
+
+
+def left_behind(part: Path, process: int) -> bool:
+    """Whether nobody writes the part any more."""
+    if os.name == "nt":  # where os.kill ends the process that it is to ask after
+        return time.time() - part.stat().st_mtime > LONGEST
+    return not alive(process)
 
 
 def alive(process: int) -> bool:

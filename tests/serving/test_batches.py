@@ -102,10 +102,20 @@ def test_a_queue_is_bounded_by_pixels_too(serve: Serve, held: Held, crowd: Threa
     assert {answer.result().status_code for answer in accepted} == {200}
 
 
-def test_what_takes_too_long_is_given_up(serve: Serve, held: Held) -> None:
-    answer = serve({"held": held}, seconds=0.2).post("/translate/held", content=picture())
-    refused(answer, 503, "try again")
-    assert "retry-after" in answer.headers
+def test_who_took_too_long_is_told_so_and_who_waited_comes_again(
+    serve: Serve, held: Held, crowd: ThreadPoolExecutor
+) -> None:
+    client = serve({"held": held, "inverted": Inverted()}, seconds=0.6)
+    asked = Crowd(client, crowd, held)
+    computed, queued = asked.begin(pixels()), asked.queue(pixels())
+    other = crowd.submit(
+        client.post, "/translate/inverted", content=picture()
+    )  # left its queue; the one thread is taken
+    refused(computed.result(), 413, "longer than 0.6 s; make the picture smaller")
+    assert "retry-after" not in computed.result().headers  # it would take as long again
+    for waited in (queued.result(), other.result()):
+        refused(waited, 503, "try again")
+        assert "retry-after" in waited.headers
 
 
 def test_so_many_requests_are_in_hand_at_once(serve: Serve, held: Held, crowd: ThreadPoolExecutor) -> None:

@@ -84,6 +84,32 @@ def test_directories_of_a_tiff_that_ask_for_far_more_than_its_size(serve: Serve)
     assert not tiffs.trap(picture(pixels(), "TIFF", big_tiff=True), 16_000_000)
 
 
+def entry(form: str, offset: str, tag: int, kind: int, count: int, value: bytes) -> bytes:
+    """Of a directory, with the value as it stands in the file."""
+    return struct.pack(f"{form}HH{offset}", tag, kind, count) + value.ljust(struct.calcsize(offset), b"\0")
+
+
+def test_sides_of_tiles_that_stand_elsewhere_than_they_seem_to(serve: Serve) -> None:
+    """An 8-byte side of a classic TIFF lies behind an offset; the first half of one in a big-endian BigTIFF is 0."""
+    classic = bytearray(tiff(64, 64, 8, (322, 1, 0), (323, 1, 0)))
+    for place in range(10, 10 + 11 * 12, 12):
+        if struct.unpack_from("<H", classic, place)[0] in (322, 323):
+            struct.pack_into("<HII", classic, place + 2, 16, 1, len(classic))
+    sent = bytes(classic) + struct.pack("<Q", 24_000)
+    refused(serve().post("/translate/inverted", content=sent), 422, "size of its tiles")
+    big = b"MM\0+" + struct.pack(">HHQQ", 8, 0, 16, 2)
+    for tag in (322, 323):
+        big += entry(">", "Q", tag, 16, 1, struct.pack(">Q", 24_000))
+    refused(serve().post("/translate/inverted", content=big + bytes(8)), 422, "size of its tiles")
+    for order, signature in (("<", b"II*\0"), (">", b"MM\0*")):
+        two = signature + struct.pack(order + "IH", 8, 1) + entry(order, "I", 322, 4, 2, b"") + bytes(4)
+        assert "size of its tiles" in tiffs.trap(two, 100)
+        short = struct.pack(order + "H", 24_000)
+        fit = signature + struct.pack(order + "IH", 8, 2)
+        fit += entry(order, "I", 322, 3, 1, short) + entry(order, "I", 323, 3, 1, short) + bytes(4)
+        assert "24,000x24,000" in tiffs.trap(fit, 100)
+
+
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_truncated_files(serve: Serve, form: str) -> None:
     client = serve()

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from diptych.data.catalog import EMBEDDED, cache_folder
+from diptych.data.shards import is_address
+from diptych.data.terms import Terms
 from diptych.engines import Eager, session_of
 from diptych.errors import DiptychError
 from diptych.exporting.export import EXAMPLES
@@ -12,6 +15,7 @@ from diptych.exporting.samples import Sample, at_hand
 from diptych.exporting.traced import noisy
 from diptych.serving.listing import Offer, drawing, in_browser, name_for
 from diptych.serving.parts import Parts, cut
+from diptych.training.run import read_recipe
 from diptych.translator import Translator
 
 
@@ -31,15 +35,15 @@ def offers_of(
         found, words = faster(plain, engine)
         examples = examples_of(place, plain)
         parts, why = network_for_browser(plain, name) if browser else (None, "")
-        terms = terms_for(place, "", "") if place.is_dir() else None
+        terms = terms_for(place, "", "") if place.is_dir() and not is_address(trained_on(place)) else Terms()
         facts = plain.card.provenance
         offers.append(
             Offer(
                 name,
                 found,
                 noise_of(plain, place),
-                str(terms.licence if terms and terms.licence else facts.get("licence of the data", "")),
-                str(terms.attribution if terms and terms.attribution else facts.get("attribution", "")),
+                terms.licence or str(facts.get("licence of the data", "")),
+                terms.attribution or str(facts.get("attribution", "")),
                 [drawing(plain.card.source, one.source[0]) for one in examples],
                 parts,
             )
@@ -55,8 +59,17 @@ def noise_of(translator: Translator, place: Path) -> bool:
 
 
 def examples_of(place: Path, translator: Translator) -> list[Sample]:
-    """Held-out pictures of the run's own data, where they are at hand."""
-    return at_hand(place, translator, "", "held-out", EXAMPLES)[0] if (place / "recipe.toml").is_file() else []
+    """Held-out pictures of the run's own data, where they are here already: a service that starts waits for none."""
+    data = trained_on(place)
+    if EMBEDDED.fullmatch(data) and not Path(data).is_dir():
+        data = str(cache_folder() / data)  # by its name it would be drawn now
+        return at_hand(place, translator, data, "held-out", EXAMPLES)[0] if Path(data).is_dir() else []
+    return at_hand(place, translator, "", "held-out", EXAMPLES)[0] if data and not is_address(data) else []
+
+
+def trained_on(place: Path) -> str:
+    """What the recipe of a run names as its data; empty where there is none."""
+    return read_recipe(place).data.folder if (place / "recipe.toml").is_file() else ""
 
 
 def network_for_browser(translator: Translator, name: str) -> tuple[Parts | None, str]:

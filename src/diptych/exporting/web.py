@@ -43,8 +43,8 @@ def write(offer: Offer, network: Path, out: Path, runtime: Path | None, precisio
         with written_beside(place) as beside:
             shutil.copyfile(file, beside)
     parts = cut(network, offer.name, precision)
-    for name, read in parts.parts.items():
-        put(out / "models" / offer.name / name, read())
+    for name, part in parts.parts.items():
+        put(out / "models" / offer.name / name, part.whole())
     addresses = write_examples(offer.examples, out, offer.name)
     listing = {"translators": [offer.entry(addresses, parts.entry)], "served": False}
     put(out / "translators.json", json.dumps(listing, indent=1).encode())

@@ -56,7 +56,7 @@ def unfit(data: bytes, start: int, count: int, form: Form, pixels: int) -> str:
     """The first directory's entries: type and count, then the value where it is short enough."""
     entry = f"{form.order}HH{form.offset}"
     size = struct.calcsize(entry + form.offset)
-    sides = []
+    sides: list[int] = []
     for place in range(start, min(start + count * size, len(data)), size):
         tag, kind, values = struct.unpack_from(entry, data, place)
         if tag in (TILE_WIDTH, TILE_LENGTH):

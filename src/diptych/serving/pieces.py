@@ -1,0 +1,101 @@
+"""Files as answers: hashed once, and handed on piece by piece, so that a client that does not read holds one piece and no more."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+PIECE = 256 * 1024
+"""Bytes handed on at once. The server copies what a client has not taken yet, so a whole file would be copied for each."""
+
+
+class Source(Protocol):
+    """Bytes that stay as they are."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def tag(self) -> str:
+        """Of its content, as an ETag."""
+
+    def piece(self, start: int, stop: int) -> bytes:
+        """Bytes ``start`` to ``stop``, or to the end.
+
+        Raises:
+            OSError: when they are no longer there.
+        """
+
+
+@dataclass
+class Whole:
+    """A small file, read at the first asking and then kept: the same bytes for all."""
+
+    read: Callable[[], bytes]
+
+    @cached_property
+    def data(self) -> bytes:
+        return self.read()
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    @cached_property
+    def tag(self) -> str:
+        return f'"{hashlib.sha256(self.data).hexdigest()[:32]}"'
+
+    def piece(self, start: int, stop: int) -> bytes:
+        return self.data[start:stop]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of a large file, which is never kept."""
+
+    file: Path
+    begin: int
+    size: int
+
+    @cached_property
+    def tag(self) -> str:
+        digest = hashlib.sha256()
+        for start in range(0, self.size, PIECE):
+            digest.update(self.piece(start, start + PIECE))
+        return f'"{digest.hexdigest()[:32]}"'
+
+    def piece(self, start: int, stop: int) -> bytes:
+        wanted = min(stop, self.size) - start
+        with open(self.file, "rb") as opened:
+            opened.seek(self.begin + start)
+            found = opened.read(wanted)
+        if len(found) < wanted:
+            raise OSError(f"{self.file} has become shorter")
+        return found
+
+    def whole(self) -> bytes:
+        return self.piece(0, self.size)
+
+
+class InPieces(Response):
+    """A source as the body; ``first`` is its first piece, so that what is gone is seen before the answer begins."""
+
+    def __init__(self, source: Source, first: bytes, media_type: str, headers: dict[str, str]) -> None:
+        super().__init__(None, media_type=media_type, headers=headers | {"Content-Length": str(source.size)})
+        self.source, self.first = source, first
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Each piece is awaited: the server takes the next one when the client has taken the last."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        size = 0 if scope["method"] == "HEAD" else self.source.size
+        piece = self.first if size else b""
+        for start in range(PIECE, size, PIECE):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            piece = await run_in_threadpool(self.source.piece, start, start + PIECE)
+        await send({"type": "http.response.body", "body": piece})

@@ -1,0 +1,48 @@
+"""A service that starts reaches for nothing: neither for a network nor for pictures that would have to be made."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from toys import Made, draw_pairs
+
+from diptych.data import catalog, shard_store, shards
+from diptych.exporting.offers import offers_of
+from diptych.serving.pages import Pages
+
+
+@pytest.mark.parametrize("data", ["http://127.0.0.1:9/shards", "https://127.0.0.1:9/shards", "openmoji-32", "nothing"])
+def test_data_that_are_not_here_are_not_fetched(
+    made: Made, cache: Path, tmp_path: Path, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in (
+        (catalog, "get"),
+        (shards, "index_at"),
+        (shards, "fetched_text"),
+        (shard_store, "fetched_text"),
+    ):
+        monkeypatch.setattr(module, name, None)
+    [offer], _ = offers_of([run_on(made, data, tmp_path)], "latest", "cpu", "torch", False)
+    assert list(offer.examples) == []
+    assert offer.licence == ("CC BY-SA 4.0" if data.startswith("openmoji") else "")
+    assert Pages([offer], browser=False).listing()["translators"][0]["examples"] == []
+
+
+def test_the_embedded_set_gives_examples_where_it_was_drawn_before(
+    made: Made, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_pairs(cache / "data" / "openmoji-32")
+    monkeypatch.setattr(catalog, "get", None)
+    [offer], _ = offers_of([run_on(made, "openmoji-32", tmp_path)], "latest", "cpu", "torch", False)
+    assert len(offer.examples) == 4
+
+
+def run_on(made: Made, data: str, folder: Path) -> Path:
+    """A run whose recipe names other data."""
+    place = folder / "run"
+    shutil.copytree(made("pix2pix"), place)
+    recipe = place / "recipe.toml"
+    lines = recipe.read_text().splitlines()
+    assert sum(line.startswith("folder = ") for line in lines) == 1
+    recipe.write_text("\n".join(f'folder = "{data}"' if line.startswith("folder = ") else line for line in lines))
+    return place

@@ -100,6 +100,18 @@ def test_given_again_there_is_nothing_to_do(run: Path, typed: Typed, tmp_path: P
     assert other.err.count("give --overwrite to replace it") == 3
 
 
+def test_results_in_an_input_folder_are_no_inputs(run: Path, typed: Typed, tmp_path: Path) -> None:
+    for name in ("a.png", "deep/b.png"):
+        save(tmp_path / "in" / name)
+    assert typed("translate", run, "in", "--out", "in/out").code == 0
+    for given in ("in", "in/**/*.png"):
+        said = typed("translate", run, given, "--out", "in/out", "--overwrite")
+        assert (said.code, said.err) == (0, "passed over in in/out, where the results go: 2 of the pictures.\n"), given
+        assert "2 of 2 pictures translated" in said.out
+    refused(typed("translate", run, "in/out/*.png", "--out", "in/out"), 2, "would be replaced by its own result")
+    refused(typed("translate", run, "in/out", "--out", "in/out"), 2, "would be replaced by its own result")
+
+
 def test_a_picture_too_small_for_the_network_leaves_the_others_done(typed: Typed, tmp_path: Path) -> None:
     """Reflection needs a picture wider than its border."""
     for number in range(4):

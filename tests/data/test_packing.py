@@ -154,6 +154,25 @@ def test_nothing_is_left_of_what_cannot_be_packed(toy_pairs: Path, tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["blocked", "later.png", "pairs"]
 
 
+def test_a_folder_that_is_called_like_a_part_is_kept(toy_pairs: Path, tmp_path: Path) -> None:
+    (tmp_path / "shards.part").mkdir()
+    (tmp_path / "shards.part" / "precious").write_text("kept")
+    packed(toy_pairs, tmp_path / "shards")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs", "shards", "shards.part"]
+    assert (tmp_path / "shards.part" / "precious").read_text() == "kept"
+    (tmp_path / "plain").mkdir()
+    assert (tmp_path / "shards").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_into_the_empty_folder_where_one_is(toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    index = packed(toy_pairs, Path("."))
+    names = {shard.name for shard in index.shards}
+    assert {path.name for path in Path.cwd().iterdir()} == {*names, "shards.json"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "pairs"]
+
+
 def test_a_task_that_does_not_fit(tmp_path: Path) -> None:
     packed(draw_piles(tmp_path / "folder"), tmp_path / "piles", task="unpaired")
     with pytest.raises(UsageError, match=r'holds "unpaired" examples of 1 file, which do not fit data.task = "pairs"'):

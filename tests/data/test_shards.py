@@ -1,12 +1,14 @@
 """Shards in a folder and on a server: the same samples, bounded, in any case once an epoch; and what is wrong with them."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 import pytest
 import torch
@@ -176,6 +178,30 @@ def test_another_shard_than_the_index_says(shelf: Shelf, folder: Path, tmp_path:
     assert not list((tmp_path / "cache" / "shards").glob("*.new"))
 
 
+def test_what_broke_off_makes_room_unless_it_is_still_coming(tmp_path: Path) -> None:
+    """Of three shards half here one is on its way for somebody; a lock that nobody holds goes too."""
+    store = shard_store.Store(tmp_path, room=100)
+    old, coming, held, alone = (digit * 64 for digit in "abcd")
+    for number, checksum in enumerate((old, coming, held)):
+        for name in (f"{checksum}.new.part", f"{checksum}.new.json", f".{checksum}.lock"):
+            (tmp_path / name).write_bytes(bytes(40 if name.endswith("part") else 0))
+            os.utime(tmp_path / name, (number + 1, number + 1))
+    (tmp_path / f".{alone}.lock").touch()
+    (tmp_path / "notes.txt").write_text("somebody's")
+    with filelock.FileLock(store.lock_of(held)):
+        store.make_room(20, coming)
+        assert {path.name.strip(".")[0] for path in tmp_path.iterdir()} == {"a", "b", "c", "n"}  # all of it fits
+        store.make_room(80, coming)
+        assert {path.name.strip(".")[0] for path in tmp_path.iterdir()} == {"b", "c", "n"}
+    store.make_room(80, coming)
+    assert {path.name.strip(".")[0] for path in tmp_path.iterdir()} == {"b", "n"}
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(shelf: Shelf, tmp_path: Path, typed: Typed) -> None:
+    (tmp_path / "cache").write_text("a file")
+    refused(typed("data", "check", shelf.address), 1, "cannot be stored in", "set DIPTYCH_CACHE to another")
+
+
 # What is wrong with them
 
 
@@ -215,6 +241,10 @@ def test_an_index_of_other_shards(folder: Path, typed: Typed) -> None:
     assert "is not where shards.json says" in said.out
 
 
+def emptied(shard: dict[str, Any]) -> dict[str, Any]:
+    return shard | {"examples": [example | {"files": []} for example in shard["examples"]]}
+
+
 WRONG: dict[str, Callable[[dict[str, Any]], str]] = {
     "no json": lambda index: "{",
     "another format": lambda index: json.dumps(index | {"format": "other"}),
@@ -222,6 +252,10 @@ WRONG: dict[str, Callable[[dict[str, Any]], str]] = {
     "leads out": lambda index: json.dumps(index).replace("train-00000.tar", "../train-00000.tar"),
     "outside": lambda index: json.dumps(index).replace('"size": ', '"size": 1'),
     "a list": lambda index: "[]",
+    "no files": lambda index: json.dumps(index | {"shards": [emptied(shard) for shard in index["shards"]]}),
+    "another split": lambda index: json.dumps(index).replace('"split": "val"', '"split": "valid"'),
+    "a licence of numbers": lambda index: json.dumps(index | {"licence": 5}),
+    "an attribution that is a list": lambda index: json.dumps(index | {"attribution": ["me"]}),
     "numbers": lambda index: json.dumps(index).replace('"place": ', '"place": "x", "y": '),
 }
 

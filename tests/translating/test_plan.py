@@ -1,5 +1,6 @@
 """The record beside results: what is done, what is to be done, and what is somebody else's."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from diptych.card import write_card
+from diptych.engines import CARD
 from diptych.errors import DiptychError
 from diptych.translating import Job
 from diptych.translating.plan import Plan, finished, planned
 from diptych.translating.record import NAME, Record, remove_parts
+from diptych.translator import Translator
 
 Pictures = list[tuple[Path, Path]]
 
@@ -121,3 +125,69 @@ def test_ten_thousand_claims_are_a_small_file(tmp_path: Path, job: Job) -> None:
     assert len(Record.read(tmp_path).claims) == 10_000
     assert record.claims == {}
     assert (tmp_path / NAME).stat().st_size < 2_000_000
+
+
+def test_replacing_foreign_files_goes_on_with_overwrite_alone(job: Job, pictures: Pictures, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for _, inside in pictures:
+        (out / inside).write_bytes(b"old")
+    write(planned(replace(job, overwrite=True), pictures, out), 4)
+    plan = planned(job, pictures, out)
+    assert (plan.there, plan.tasks, len(plan.failures)) == (4, [], 6)
+    assert len(planned(replace(job, overwrite=True), pictures, out).tasks) == 6
+
+
+def test_a_record_without_word_of_whose_it_was_counts_as_somebody_else_s(
+    job: Job, pictures: Pictures, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "0.png").write_bytes(b"old")
+    planned(replace(job, overwrite=True), pictures[:2], out)
+    told = json.loads((out / NAME).read_text())
+    told["claims"] = {name: claim[:3] for name, claim in told["claims"].items()}
+    (out / NAME).write_text(json.dumps(told))
+    plan = planned(job, pictures[:2], out)
+    assert ([task.place.name for task in plan.tasks], len(plan.failures)) == (["1.png"], 1)
+
+
+def test_where_processes_cannot_be_asked_parts_go_by_their_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(process: int, signal: int) -> None:
+        raise AssertionError("on Windows this would end it")
+
+    old, new = tmp_path / ".a.1.part.png", tmp_path / ".b.1.part.png"
+    for part in (old, new):
+        part.write_bytes(b"half")
+    os.utime(old, (1, 1))
+    monkeypatch.setattr(os, "kill", ended)
+    monkeypatch.setattr("diptych.translating.record.WINDOWS", True)
+    remove_parts(tmp_path)
+    assert list(tmp_path.iterdir()) == [new]
+
+
+def exported(place: Path, translator: Translator, factor: float) -> Path:
+    """The smallest ONNX file with a card: it multiplies."""
+    onnx = pytest.importorskip("onnx")
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 3, "h", "w"]) for name in ("a", "b")]
+    weight = onnx.helper.make_tensor("factor", onnx.TensorProto.FLOAT, [1], [factor])
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Mul", ["a", "factor"], ["b"])], "g", ends[:1], ends[1:], [weight]
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
+    onnx.helper.set_model_props(model, {CARD: write_card(translator.card)})
+    onnx.save(model, place)
+    return place
+
+
+def test_exports_of_other_weights_are_other_jobs(translator: Translator, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("openvino")
+    prints = {
+        (file, engine): Job(Translator.of_onnx(file, engine)).fingerprint
+        for file in (exported(tmp_path / f"{factor}.onnx", translator, factor) for factor in (0.5, 1))
+        for engine in ("onnx", "openvino", "openvino-bfloat16")
+    }
+    for file in {file for file, _ in prints}:
+        assert prints[file, "onnx"] == prints[file, "openvino"] != prints[file, "openvino-bfloat16"]
+    assert len(set(prints.values())) == 4

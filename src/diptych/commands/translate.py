@@ -214,7 +214,9 @@ def found(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]:
         path = Path(text)
         if path.is_dir():
             files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-            inside = without_results([file for file in files if file.suffix.lower() in ENDINGS], path, out)
+            inside = [file for file in files if file.suffix.lower() in ENDINGS]
+            if path.resolve() in out.resolve().parents:
+                inside = without_results(inside, out)
             if others := others_in(path):
                 print(f"passed over in {path} (no picture by the ending): {others}.", file=sys.stderr)
             if not inside:
@@ -226,6 +228,16 @@ def found(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]:
             matches = sorted(Path(match) for match in glob.glob(text, recursive=True) if Path(match).is_file())
             if not matches:
                 raise DiptychError(f"there is no {text}; name pictures, folders, or patterns that match something.")
-            matches = without_results(matches, Path(), out) or matches
+            if any(out.resolve() not in match.resolve().parents for match in matches):
+                matches = without_results(matches, out)
             pictures |= {match: Path(match.name) for match in matches}
     return list(pictures.items())
+
+
+def without_results(pictures: list[Path], out: Path) -> list[Path]:
+    """Those that do not lie in ``out``; how many do is said."""
+    place = out.resolve()
+    kept = [picture for picture in pictures if not picture.resolve().is_relative_to(place)]
+    if passed := len(pictures) - len(kept):
+        print(f"passed over in {out}, where the results go: {passed} of the pictures.", file=sys.stderr)
+    return kept

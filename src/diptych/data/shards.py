@@ -189,6 +189,11 @@ def damaged(settings: DataSettings) -> Iterator[str]:
     """A sentence for each shard whose checksum is not that of the index; over HTTP all are fetched."""
     shards = shards_of(settings)
     for facts in index_at(settings.folder).shards:
-        with open(shards[facts.name].here(), "rb") as tar:
-            if hashlib.file_digest(tar, "sha256").hexdigest() != facts.sha256:
-                yield f"{shards[facts.name].name} is damaged: its SHA-256 is not that of {INDEX}; copy it here again."
+        name, place = shards[facts.name].name, shards[facts.name].here()
+        try:
+            with open(place, "rb") as tar:
+                digest = hashlib.file_digest(tar, "sha256").hexdigest()
+        except OSError as problem:
+            raise DiptychError(f"{name} cannot be read in {place.parent}: {problem.strerror}.") from None
+        if digest != facts.sha256:
+            yield f"{name} is damaged: its SHA-256 is not that of {INDEX}; copy it here again."

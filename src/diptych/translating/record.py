@@ -17,6 +17,7 @@ from typing import NamedTuple
 from diptych.errors import DiptychError
 from diptych.files import write_text
 
+WINDOWS = os.name == "nt"
 NAME = ".diptych-translate.json"
 PART = re.compile(r"\..*\.(\d+)\.part\.[a-z]+")
 """What files.written_beside leaves when its process is killed."""
@@ -102,7 +103,7 @@ def remove_parts(folder: Path) -> None:
 
 def left_behind(part: Path, process: int) -> bool:
     """Whether nobody writes the part any more."""
-    if os.name == "nt":  # where os.kill ends the process that it is to ask after
+    if WINDOWS:  # where os.kill ends the process that it is to ask after
         return time.time() - part.stat().st_mtime > LONGEST
     return not alive(process)
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def read_cards(path: Path) -> dict[str, Card]:
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise DiptychError(
-            f"{path} is no card that this version can read ({type(problem).__name__}: {problem})."
+            f"{path} is no card that this version can read ({type(problem).__name__}: {problem}); export or copy the folder again."
         ) from None
 
 
@@ -92,4 +92,11 @@ def data_of(card: Card) -> str:
 def card_of(entry: Mapping[str, Any]) -> Card:
     kinds = {"source": Kind.from_dict(entry["source"]), "target": Kind.from_dict(entry["target"])}
     height, width = entry["size"]
-    return Card(**{**entry, **kinds, "size": (int(height), int(width))})
+    card = Card(**{**entry, **kinds, "size": (int(height), int(width))})
+    for one in fields(Card):
+        wanted = one.type if isinstance(one.type, type) else None
+        if wanted in (int, str, bool) and not isinstance(getattr(card, one.name), wanted):
+            raise TypeError(f'"{one.name}" is {getattr(card, one.name)!r}')
+    if min(card.multiple, card.scale) < 1:
+        raise ValueError("its multiple and scale must be at least 1")
+    return card

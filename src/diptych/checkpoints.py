@@ -70,7 +70,9 @@ def load(path: Path, verify: bool = True) -> Checkpoint:
         words = metadata["facts"]
         facts = json.loads(words)
     except (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as problem:
-        raise Damaged(f"{path} is damaged ({str(problem) or type(problem).__name__}).") from None
+        raise Damaged(
+            f"{path} is damaged ({str(problem) or type(problem).__name__}); take another, or copy it again."
+        ) from None
     if verify and checksum(tensors, words) != metadata.get("sha256"):
-        raise Damaged(f"{path} is damaged (its checksum is another).")
+        raise Damaged(f"{path} is damaged (its checksum is another); take another, or copy it again.")
     return Checkpoint(tensors, facts)

@@ -30,7 +30,10 @@ COMMANDS = {
     "report": ("diptych.commands.report:report", "Write a run as one HTML file that opens anywhere."),
     "recipes": ("diptych.commands.recipes:app", "List the recipes that come with diptych, or show one."),
     "import": ("diptych.commands.import_:import_", "Take over weights that another project published."),
-    "data": ("diptych.commands.data:app", "Check a folder of pictures, or pack it into shards; list and get public data sets."),
+    "data": (
+        "diptych.commands.data:app",
+        "Check a folder of pictures, or pack it into shards; list and get public data sets.",
+    ),
     "demo": ("diptych.commands.demo:demo", "Train on OpenMoji drawings and show what came of it."),
 }
 for name, (place, words) in COMMANDS.items():

@@ -229,6 +229,11 @@ def default_overlap(multiple: int) -> int:
     return -(-max(LEAST_OVERLAP, 2 * multiple) // multiple) * multiple
 
 
+def least_tile(multiple: int) -> int:
+    """The smallest side of a tile with the chosen overlap."""
+    return 2 * default_overlap(multiple)
+
+
 def tile_for(network: nn.Module, source: Images, multiple: int) -> int:
     """The side of the tiles that a picture needs; 0 where it is best taken whole.
 

@@ -60,7 +60,9 @@ class Translator:
         if folder.suffix == ".onnx":
             return cls.of_onnx(folder)
         if not folder.is_dir():
-            raise DiptychError(f"{folder} is no folder; name a run (such as runs/facades) or a model folder.")
+            raise DiptychError(
+                f"{folder} is no folder; name a run (such as runs/facades), a model folder, or an ONNX file."
+            )
         cards = read_cards(folder / "card.json")
         if way and way not in cards:
             raise UsageError(f'{folder} cannot translate "{way}"{closest(way, cards)}; it has {", ".join(cards)}.')
@@ -274,7 +276,8 @@ def weights_path(folder: Path, checkpoint: str) -> Path:
         name = steps[-1]
     if name not in saved:
         there = ", ".join(str(int(step)) for step in steps) + (", best" if "best" in saved else "")
-        raise DiptychError(f'{folder} has no checkpoint "{checkpoint}"; there is {there or "none yet"}.')
+        known = f"there is {there}" if there else "there is none; train on, or copy its weights here again"
+        raise DiptychError(f'{folder} has no checkpoint "{checkpoint}"; {known}.')
     return saved[name]
 
 

@@ -1,6 +1,8 @@
 """``diptych translate`` on files and folders."""
 
 import os
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +128,23 @@ def test_an_output_folder_that_is_read_only(run: Path, typed: Typed, tmp_path: P
     said = typed("translate", run, "in", "--out", "out")
     assert said.code == 1
     assert "out" in said.err
+
+
+def test_options_for_other_translators_are_refused(run: Path, typed: Typed, tmp_path: Path) -> None:
+    refused(typed("translate", run, tmp_path, "--out", "o", "--mask", tmp_path), 2, "--mask is for inpainting")
+    refused(
+        typed("translate", run, tmp_path, "--out", "o", "--instances", tmp_path), 2, "--instances is for class maps"
+    )
+    refused(
+        typed("translate", run, tmp_path, "--out", "o", "--tile", 100), 2, "--tile is 100, too small", "give 256 or"
+    )
+
+
+def test_a_card_of_odd_values_is_a_sentence(run: Path, typed: Typed, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "odd")
+    card = tmp_path / "odd" / "card.json"
+    card.write_text(re.sub(r'"multiple": \d+', '"multiple": "x"', card.read_text()))
+    refused(typed("translate", tmp_path / "odd", tmp_path, "--out", "o"), 1, "\"multiple\" is 'x'", "export or copy")
 
 
 def test_a_full_disk_while_translating(

@@ -171,8 +171,8 @@ def test_tiles_are_as_large_as_asked(run: Path, typed: Typed, tmp_path: Path) ->
         assert tiles.size == (420, 300)
         assert np.abs(np.asarray(whole).astype(int) - np.asarray(tiles)).mean() < 1
     said = typed("translate", run, "a.png", "--out", "small", "--tile", "16")
-    assert said.code == 1
-    assert "give --tile 256 or more" in said.err
+    assert said.code == 2
+    assert "give 256 or more" in said.err
 
 
 # What files keep

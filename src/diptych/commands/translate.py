@@ -95,6 +95,7 @@ def translate(
     check(inputs, format, size, seed, batch, tile, ray)
     load = partial(Translator.load, run, way, checkpoint, device)
     translator = load()
+    check_fit(translator, tile, instances, mask)
     pictures = [] if STREAM in (*inputs, out) else found(inputs, Path(out))
     options = {
         "size": (size, size) if size else None,
@@ -125,14 +126,33 @@ def check(
 
     if not inputs:
         raise UsageError("name at least one picture, folder or pattern to translate, or - for standard input.")
-    if size < 0 or batch < 1:
-        raise UsageError("--size may not be negative, and --batch must be at least 1.")
+    if size < 0:
+        raise UsageError(f"--size may not be negative; it is {size}.")
+    if batch < 1:
+        raise UsageError(f"--batch must be at least 1; it is {batch}.")
     if seed is not None and not 0 <= seed < 2**63:
         raise UsageError(f"--seed is {seed}; it must lie between 0 and {2**63 - 1}.")
     if format and f".{format.lstrip('.')}" not in ENDINGS:
         raise UsageError(f'--format is "{format}"; choose from {" ".join(sorted(ENDINGS))}.')
     if ray < 0 or (tile is not None and tile < 0):
         raise UsageError("--tile and --ray may not be negative.")
+
+
+def check_fit(translator: "Translator", tile: int | None, instances: Path | None, mask: Path | None) -> None:
+    """Raises: UsageError for options that are not for this translator."""
+    from diptych.tiles import least_tile
+
+    card = translator.card
+    if mask is not None and card.source.colour != "holed":
+        raise UsageError("--mask is for inpainting, and this translator fills no holes; leave it away.")
+    if instances is not None and not card.source.instances:
+        raise UsageError(
+            "--instances is for class maps with instances, which this translator does not take; leave it away."
+        )
+    if tile and tile < least_tile(card.multiple):
+        raise UsageError(
+            f"--tile is {tile}, too small beside the overlap of tiles; give {least_tile(card.multiple)} or more."
+        )
 
 
 def made(
@@ -156,6 +176,8 @@ def made(
         raise UsageError(
             "tiles take the network itself, which an ONNX file is not; name the run, or leave --tile away."
         )
+    if tile and words and translator.engine is not translator.plain:
+        words += " Pictures in tiles are computed by torch."
     translator.tile = tile
     return Job(translator, **options, style=style_of(translator, style, style_from)), words
 

@@ -18,7 +18,7 @@ def test_what_does_not_fit_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None
     def never(*_: object) -> float:
         raise AssertionError("a real step was begun")
 
-    monkeypatch.setattr(estimate, "available", lambda _: 2.0**20)
+    monkeypatch.setattr(estimate, "free_bytes", lambda _: 2.0**20)
     monkeypatch.setattr(estimate, "seconds_a_step", never)
     said = estimate.estimate(tiny_recipe("pix2pix", Path("unused"), "training.device=cpu"))
     assert "only 0.0 GiB are free, so no step was timed" in said

@@ -9,8 +9,8 @@ WORKDIR /page
 RUN npm install --silent --no-save --no-package-lock --prefix /page onnxruntime-web@1.30.0
 
 FROM python:3.12-slim-bookworm AS build
-RUN python -m venv /opt/diptych
-ENV PATH=/opt/diptych/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /app/venv
+ENV PATH=/app/venv/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 COPY constraints ./constraints
 # By itself, so that a change of the sources does not fetch it again. "+cpu": the index's own torch for Linux brings CUDA with it.
@@ -22,11 +22,11 @@ RUN PYTHONPATH=src python -c "from pathlib import Path; from diptych.serving.ass
     && pip install -c constraints/cpu.txt '.[serve,openvino,tiff]'
 
 FROM python:3.12-slim-bookworm
-RUN useradd --create-home --uid 10001 diptych
-COPY --from=build /opt/diptych /opt/diptych
-ENV PATH=/opt/diptych/bin:$PATH PYTHONUNBUFFERED=1 DIPTYCH_CACHE=/home/diptych/cache
+RUN useradd --uid 10001 --home-dir /app --no-create-home diptych && mkdir -p /app/cache && chown diptych /app/cache
+COPY --from=build /app/venv /app/venv
+ENV PATH=/app/venv/bin:$PATH PYTHONUNBUFFERED=1 DIPTYCH_CACHE=/app/cache
 USER diptych
-WORKDIR /home/diptych
+WORKDIR /app
 EXPOSE 8000
 # The first start exports each network, which takes some seconds.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --retries=3 \

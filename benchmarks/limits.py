@@ -30,6 +30,7 @@ from torch.utils.flop_counter import flop_registry
 from torch.utils.module_tracker import ModuleTracker
 
 from diptych.devices import choose
+from diptych.networks.blocks import channels_last
 from diptych.recipe import Recipe, read
 from diptych.training.estimate import noise
 from diptych.training.footprint import Spectator, rehearse
@@ -145,7 +146,7 @@ def generator_of(recipe: Recipe) -> nn.Module:
 def translation(recipe: Recipe, dtype: torch.dtype) -> Callable[[], object]:
     """One translation, as a function to be timed."""
     device = choose(recipe.training.device)
-    network = generator_of(recipe).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub
+    network = channels_last(generator_of(recipe), device)
     source = noise(recipe).source.to(device, memory_format=torch.channels_last)
 
     @torch.inference_mode()

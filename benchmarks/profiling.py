@@ -90,18 +90,17 @@ class Phases:
 
     def watch(self, trainer: Trainer) -> None:
         """Wrap the pulls, the networks that run in them, the check for finite losses, and the sides' two halves."""
-        labels = {"move": "data: to the device", "check": "check for finite losses"}
+        labels = {"move": always("data: to the device"), "check": always("check for finite losses"), "pull": pulled_for}
         for method, label in labels.items():
-            setattr(trainer, method, self.timed(always(label), getattr(trainer, method)))
-        setattr(trainer, "pull", self.timed(pulled_for, trainer.pull))  # noqa: B010  (a type checker forbids the assignment)
+            vars(trainer)[method] = self.timed(label, getattr(trainer, method))
         system = trainer.state.system
         for role in sorted({path.partition(".")[0] for path in system.sides}):
             part = system.get_submodule(role)
             for network in part.values() if isinstance(part, nn.ModuleDict) else [part]:
-                setattr(network, "forward", self.timed(always(f"{role}: forward"), network.forward))  # noqa: B010
+                vars(network)["forward"] = self.timed(always(f"{role}: forward"), network.forward)
         for path, side in trainer.state.sides.items():
             for method, words in (("accumulate", "backward"), ("update", "norm, Adam, average")):
-                setattr(side, method, self.timed(always(f"{path}: {words}"), getattr(side, method)))
+                vars(side)[method] = self.timed(always(f"{path}: {words}"), getattr(side, method))
 
 
 class Waited:

@@ -143,4 +143,4 @@ def segmenter_for(settings: DataSettings, labels: Labels, palette: Palette, clas
             kept[number] = found
         return found
 
-    return trained(Plan(classes, labels.steps), len(reader.dataset), read, cache_folder().parent / "segmenters", say)
+    return trained(Plan(classes, labels.steps), len(reader.dataset), read, cache_folder("segmenters"), say)

@@ -1,5 +1,6 @@
 """``diptych serve``."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -64,9 +65,9 @@ def serve(
         raise UsageError("name at least one run or model folder to serve.")
     if min(batch, queue, max_pixels) < 1 or max_megabytes <= 0 or not 0 <= port < 65536:
         raise UsageError("--batch, --queue, --max-pixels and --max-megabytes must be positive, and --port below 65536.")
-    with needed("fastapi", "diptych serve"):
-        import fastapi  # noqa: F401  (to say so before anything is loaded)
-        import uvicorn  # noqa: F401
+    with needed("fastapi", "diptych serve"):  # to say so before anything is loaded
+        for package in ("fastapi", "uvicorn"):
+            import_module(package)
     from diptych.exporting.offers import offers_of
     from diptych.serving.limits import Limits
     from diptych.serving.running import bound

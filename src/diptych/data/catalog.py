@@ -32,10 +32,10 @@ class Entry:
     sha256: str = ""  # of the archive, where published
 
 
-def cache_folder() -> Path:
-    """Where prepared sets are kept: DIPTYCH_CACHE, or the user's cache folder."""
+def cache_folder(part: str = "data") -> Path:
+    """Where prepared sets are kept, or another ``part`` of what can be made again: in DIPTYCH_CACHE, or the user's cache folder."""
     chosen = os.environ.get("DIPTYCH_CACHE")
-    return (Path(chosen) if chosen else platformdirs.user_cache_path("diptych")) / "data"
+    return (Path(chosen) if chosen else platformdirs.user_cache_path("diptych")) / part
 
 
 def listing() -> dict[str, Entry]:

@@ -107,7 +107,7 @@ def scan(folder: str) -> Listing:
 
 def file_of(place: str) -> Path:
     digest = hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return cache_folder().parent / "listings" / f"{digest}.json"
+    return cache_folder("listings") / f"{digest}.json"
 
 
 def keep(place: str, stamp: Stamp, found: Listing) -> None:

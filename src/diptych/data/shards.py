@@ -89,7 +89,7 @@ def shards_of(settings: DataSettings) -> dict[str, Shard]:
     folder, index = settings.folder, index_at(settings.folder)
     if is_address(folder):
         refuse_small_cache(settings, index)
-        store = store_in(cache_folder().parent / "shards", int(settings.shard_cache_gib * GIB))
+        store = store_in(cache_folder("shards"), int(settings.shard_cache_gib * GIB))
         return {facts.name: RemoteShard(store, folder.rstrip("/"), facts) for facts in index.shards}
     found: dict[str, Shard] = {}
     for facts in index.shards:

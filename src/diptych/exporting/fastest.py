@@ -87,7 +87,7 @@ def cached(translator: Translator, precision: str) -> Path:
     assert isinstance(translator.engine, Eager)
     state = {name: tensor.cpu().contiguous() for name, tensor in translator.engine.network.state_dict().items()}
     words = f"{FORMAT} {precision} {write_card(translator.card)} {checksum(state, '')}"
-    folder = cache_folder().parent / "engines"
+    folder = cache_folder("engines")
     place = folder / f"{hashlib.sha256(words.encode()).hexdigest()[:24]}.onnx"
     USED.add(place)
     if place.is_file():

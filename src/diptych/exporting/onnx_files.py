@@ -6,6 +6,7 @@ import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ def write(
     """
     with needed("onnx", "writing ONNX files"):
         import onnx
-        import onnxscript  # noqa: F401  (torch needs it and would say so at length)
+
+        import_module("onnxscript")  # torch needs it, and would say so at length
     model = traced(translator, processing, noise)
     if precision == "int8":
         model = quantised(model, calibration)

@@ -30,10 +30,10 @@ def recompute_blocks(module: nn.Module, listed: bool = False) -> None:
     """
     if isinstance(module, nn.Sequential):
         blocks = [blockwise(layers) for layers in segments(module)]
-        setattr(module, "forward", partial(run_through, blocks))  # noqa: B010  (a type checker forbids the assignment)
+        vars(module)["forward"] = partial(run_through, blocks)
     elif listed and filters(module) and not isinstance(module, nn.ModuleList | nn.ModuleDict):
         forward = partial(type(module).forward, module)  # a partial is copied with its module, a closure would not be
-        setattr(module, "forward", partial(recomputed, forward, buffers_of([module])))  # noqa: B010
+        vars(module)["forward"] = partial(recomputed, forward, buffers_of([module]))
     else:
         for child in module.children():
             recompute_blocks(child, isinstance(module, nn.ModuleList))

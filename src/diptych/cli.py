@@ -43,8 +43,8 @@ app.register_install_completion_command()
 
 def main() -> None:
     """Run the command that was called and leave with its exit code."""
-    # Threads that wait for each other sleep instead of spinning; it is read when torch is loaded. On a machine that does
-    # other work too, spinning made training 4 to 9 times slower (docs/decisions.md, 44).
+    # Threads that wait for each other sleep instead of spinning, which takes the core from those that are waited for on a
+    # machine that does other work too (docs/decisions.md, 44); it is read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     sys.exit(call(sys.argv[1:]))
 

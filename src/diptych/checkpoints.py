@@ -41,18 +41,23 @@ def checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
     return digest.hexdigest()
 
 
+def still(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors as a file holds them: on the processor, in the order of their shape; the same memory where they are so already."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, int | float | str]) -> None:
     """Write a checkpoint; when this fails, what stood at ``path`` before stands there still.
 
     Raises:
         DiptychError: when the disk is full or read-only.
     """
-    still = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    kept = still(tensors)
     words = json.dumps(dict(facts), sort_keys=True)
-    metadata = {"facts": words, "sha256": checksum(still, words)}
+    metadata = {"facts": words, "sha256": checksum(kept, words)}
     with written_beside(path) as beside:
         try:
-            safetensors.torch.save_file(still, beside, metadata)
+            safetensors.torch.save_file(kept, beside, metadata)
         except safetensors.SafetensorError as problem:  # it words the system's error itself
             raise OSError(str(problem)) from None
 

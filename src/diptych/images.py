@@ -265,3 +265,7 @@ def lab_to_rgb(lab: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     curved = 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
     rgb: npt.NDArray[np.float32] = np.where(linear <= 0.0031308, 12.92 * linear, curved).astype(np.float32)
     return rgb
+
+
+INSTANCES = Kind(colour="instances", depth="uint16")
+"""The maps that lie beside class maps and number their objects."""

@@ -16,7 +16,7 @@ from diptych.data.sampler import Dataset, Sampler
 from diptych.data.settings import DataSettings
 from diptych.data.windows import InWindows
 from diptych.errors import DiptychError
-from diptych.images import Kind, Stored
+from diptych.images import INSTANCES, Kind, Stored
 
 
 class Pairs:
@@ -117,7 +117,7 @@ def stack_kinds(paths: Sequence[File], kind: Kind) -> list[Kind]:
     does not add up, all are read as grey, or all as RGB, if that does. Class maps have their instance maps beside them.
     """
     if kind.colour == "labels":
-        return [kind, Kind(colour="instances", depth="uint16")][: len(paths)]
+        return [kind, INSTANCES][: len(paths)]
     counts = [colour_channels(path) for path in paths]
     share, rest = divmod(kind.stored_channels, len(paths))
     if sum(counts) != kind.stored_channels:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from diptych.card import write_card
-from diptych.checkpoints import checksum
+from diptych.checkpoints import checksum, still
 from diptych.data.catalog import cache_folder
 from diptych.engines import BFLOAT16, Eager, OnnxRuntime, chosen_engine
 from diptych.errors import DiptychError, UsageError
@@ -85,8 +85,8 @@ def cached(translator: Translator, precision: str) -> Path:
         DiptychError: when it cannot be exported or written.
     """
     assert isinstance(translator.engine, Eager)
-    state = {name: tensor.cpu().contiguous() for name, tensor in translator.engine.network.state_dict().items()}
-    words = f"{FORMAT} {precision} {write_card(translator.card)} {checksum(state, '')}"
+    weights = checksum(still(translator.engine.network.state_dict()), "")
+    words = f"{FORMAT} {precision} {write_card(translator.card)} {weights}"
     folder = cache_folder("engines")
     place = folder / f"{hashlib.sha256(words.encode()).hexdigest()[:24]}.onnx"
     USED.add(place)

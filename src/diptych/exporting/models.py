@@ -45,7 +45,7 @@ def write_model(translator: Translator, place: Path, out: Path, checkpoint: str,
 
 
 def digest(weights: dict[str, torch.Tensor]) -> str:
-    return checkpoints.checksum({name: tensor.contiguous() for name, tensor in weights.items()}, "{}")
+    return checkpoints.checksum(checkpoints.still(weights), "{}")
 
 
 def described(translator: Translator, place: Path, checkpoint: str, terms: Terms) -> Card:

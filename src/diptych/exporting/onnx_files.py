@@ -15,7 +15,7 @@ import torch
 
 from diptych.card import write_card
 from diptych.engines import CARD, PRECISION, PROCESSING, needed
-from diptych.exporting.traced import example, program
+from diptych.exporting.traced import program
 from diptych.files import written_beside
 from diptych.translator import Translator
 
@@ -139,12 +139,6 @@ def quantised(model: Any, calibration: Sequence[np.ndarray[Any, Any]]) -> Any:
 
 def feed_of(inputs: list[str], picture: np.ndarray[Any, Any], number: int) -> dict[str, Any]:
     return {inputs[0]: picture} | ({inputs[1]: np.array(number, dtype=np.int32)} if len(inputs) > 1 else {})
-
-
-def random_input(translator: Translator, processing: str) -> np.ndarray[Any, Any]:
-    """Other sizes than it was traced with."""
-    found: np.ndarray[Any, Any] = example(translator.card, processing, count=1, repeats=(3, 2)).numpy()
-    return found
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from PIL import Image
 from diptych import codecs, formats
 from diptych.card import Card
 from diptych.errors import DiptychError
-from diptych.images import Kind, Stored
+from diptych.images import INSTANCES, Kind, Stored
 from diptych.serving import tiffs
 from diptych.serving.limits import Limits
 from diptych.serving.problems import Problem
@@ -20,7 +20,6 @@ from diptych.serving.problems import Problem
 QUALITY = re.compile(r"[01](\.\d{0,3})?")
 ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/tiff": ".tif"}
 SIGNATURES = (codecs.PNG_SIGNATURE, b"\xff\xd8\xff", b"RIFF", b"BM", *codecs.TIFF_SIGNATURES)
-INSTANCES = Kind(colour="instances", depth="uint16")
 
 
 def decoded(data: bytes, kind: Kind, limits: Limits, name: str = "the picture") -> Stored:

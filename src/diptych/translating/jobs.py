@@ -11,16 +11,15 @@ import numpy as np
 
 from diptych import formats
 from diptych.card import write_card
-from diptych.checkpoints import checksum
+from diptych.checkpoints import checksum, still
 from diptych.engines import OnnxRuntime, OpenVino
 from diptych.errors import DiptychError
 from diptych.fitting import with_hole
-from diptych.images import Kind, Stored
+from diptych.images import INSTANCES, Kind, Stored
 from diptych.resampling import squared
 from diptych.tags import NO_TAGS, Tags, holds_place
 from diptych.translator import Style, Translator
 
-INSTANCES = Kind(colour="instances", depth="uint16")
 MASK = Kind(colour="grey")
 FORMAT = 1
 """Counts up when the same job gives other pictures than before."""
@@ -154,8 +153,7 @@ def identity(translator: Translator) -> str:
     """The same for translators with the same card and weights, and for engines over the same exported file."""
     words = write_card(translator.card)
     if translator.plain is not None:
-        state = translator.plain.network.state_dict()
-        return checksum({name: tensor.cpu().contiguous() for name, tensor in state.items()}, words)
+        return checksum(still(translator.plain.network.state_dict()), words)
     if isinstance(translator.engine, OnnxRuntime | OpenVino):
         words += hashlib.sha256(translator.engine.place.read_bytes()).hexdigest()
     return hashlib.sha256(words.encode()).hexdigest()

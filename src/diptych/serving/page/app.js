@@ -3,7 +3,7 @@
 import { InBrowser } from "./browser.js";
 import { Controls } from "./controls.js";
 import { Drawing } from "./drawing.js";
-import { element } from "./elements.js";
+import { element, wordsOf } from "./elements.js";
 import { ask, Refusal, token } from "./listing.js";
 import { Newest } from "./newest.js";
 import { byServer } from "./server.js";
@@ -124,11 +124,6 @@ export class App {
 /** @param {string} address of a picture beside the page */
 async function fetched(address) {
   return (await ask(address)).blob();
-}
-
-/** @param {unknown} error */
-export function wordsOf(error) {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Until a token is given. */

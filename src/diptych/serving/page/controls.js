@@ -1,6 +1,6 @@
 // Buttons, sliders, shortcuts, drops and pastes.
 
-import { download, element } from "./elements.js";
+import { download, element, wordsOf } from "./elements.js";
 import { Keys, shortcuts } from "./keyboard.js";
 import { fill } from "./palette.js";
 import { listen } from "./pointer.js";
@@ -117,7 +117,7 @@ export class Controls {
     try {
       await action();
     } catch (error) {
-      this.news.error(error instanceof Error ? error.message : String(error), true);
+      this.news.error(wordsOf(error), true);
     }
   }
 

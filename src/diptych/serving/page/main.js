@@ -1,7 +1,7 @@
 // The page begins: what is offered, what the link says, and a first picture.
 
-import { App, askToken, wordsOf } from "./app.js";
-import { News } from "./elements.js";
+import { App, askToken } from "./app.js";
+import { News, wordsOf } from "./elements.js";
 import { listing, Refusal } from "./listing.js";
 import { linked } from "./sharing.js";
 

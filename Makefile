@@ -14,7 +14,7 @@ PIP_FLAGS := $(if $(HAS_GPU),,-c constraints/cpu.txt)
 .PHONY: help demo test test-fast check format page bench bench-gpu clean
 
 help:
-	@echo "make demo       train on OpenMoji drawings and show what came of it (about nine minutes on two cores)"
+	@echo "make demo       train on OpenMoji drawings and show what came of it (nine to fifteen minutes on two cores)"
 	@echo "make test       every test"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make check      lint, format, types, layers, repeated code"

@@ -25,9 +25,9 @@ from diptych.images import Batch
 from diptych.recipe import Recipe, read
 from diptych.training.estimate import footprint, held, noise, peak
 from diptych.training.footprint import at_hand
-from diptych.training.loop import Trainer
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
+from diptych.training.trainer import Trainer
 
 MIB = 2**20
 REAL_STEPS = 3

@@ -52,7 +52,8 @@ def contestants(device: torch.device) -> dict[str, tuple[nn.Module, Update]]:
         found[name] = network, torch.optim.Adam(network.parameters(), RATE, BETAS, **how).step
     network = generator(device)
     side = Side("generator", network, SETTINGS, Processes(0, 1, device))
-    found["a side: norm, check, fused Adam over rows"] = network, lambda: side.update(RATE, 0)
+    side.prepare(RATE, 0)
+    found["a side: norm, fused Adam over rows"] = network, side.update
     return found
 
 

@@ -32,9 +32,9 @@ from diptych.images import Batch
 from diptych.recipe import Recipe, read
 from diptych.training.estimate import noise
 from diptych.training.footprint import at_hand
-from diptych.training.loop import Trainer
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
+from diptych.training.trainer import Trainer
 
 GROUPS = {
     "convolution, backward": ("convolution_backward", "conv_transpose2d_backward", "linear_backward"),

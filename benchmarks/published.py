@@ -42,9 +42,9 @@ def one(name: str, steps: int, batch: int, device: str) -> dict[str, float]:
     from diptych import pretrained
     from diptych.recipe import read
     from diptych.training.estimate import noise, peak
-    from diptych.training.loop import Trainer
     from diptych.training.memory import keep_freed_memory
     from diptych.training.processes import join
+    from diptych.training.trainer import Trainer
 
     keep_freed_memory()
     known = pretrained.load

@@ -25,10 +25,10 @@ from diptych.devices import choose
 from diptych.images import Batch
 from diptych.recipe import Recipe
 from diptych.systems import CycleGAN, Pix2Pix
-from diptych.training.loop import Trainer
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import fast_precision, join
 from diptych.training.state import build
+from diptych.training.trainer import Trainer
 
 CASES = {
     "pix2pix 256x256 batch 1": ("pix2pix", 256, 1),

@@ -43,6 +43,7 @@ class Sight:
         """
         try:
             self.network: nn.Module = copy.deepcopy(load(self.name))  # which may move to another device
+            self.values = torch.tensor([IMAGENET_MEAN, IMAGENET_DEVIATION])[..., None, None]  # and these with it
         except DiptychError as problem:
             if self.name != "vgg19":
                 raise
@@ -57,15 +58,12 @@ class Sight:
             pictures = pictures.expand(-1, 3, -1, -1)
         if next(self.network.parameters()).device != pictures.device:
             self.network.to(pictures.device)
+            self.values = self.values.to(pictures.device)
         if isinstance(self.network, EfficientNetLite0):
             factor, summand = spec_of(self.name).values
             return self.network.pyramid(pictures * factor + summand)
         if self.normalised:
-            mean, deviation = (
-                torch.tensor(values, device=pictures.device)[:, None, None]
-                for values in (IMAGENET_MEAN, IMAGENET_DEVIATION)
-            )
-            pictures = ((pictures + 1) / 2 - mean) / deviation
+            pictures = ((pictures + 1) / 2 - self.values[0]) / self.values[1]
         maps: list[Tensor] = self.network(pictures)
         return maps
 

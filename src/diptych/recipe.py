@@ -48,6 +48,7 @@ class TrainingSettings:
     channels_last: bool = True
     checkpointing: Literal["none", "blocks"] = "none"  # of activations: blocks run again in backward, in less memory
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
+    graph: bool = True  # on GPUs: a step is recorded as one CUDA graph and launched as a whole
     deterministic: bool = False  # on GPUs: slower kernels that repeat bitwise
     seed: int = 0
     init_from: str = ""  # a run or weights file to start from: what matches by name and shape is taken

@@ -18,7 +18,7 @@ from diptych.report.reporter import plotting
 from diptych.training.loop import train
 from diptych.training.processes import environment, join
 from diptych.training.run import Run
-from diptych.training.side import Fault
+from diptych.training.trainer import Fault
 
 Step = Callable[[Teller, int], None]
 

@@ -82,8 +82,10 @@ class Fixed:
             torch.manual_seed(step)
             pulls: Iterator[Any] = self.system.losses(batch, step)
             for losses in pulls:
-                self.sides[losses.trains].accumulate(losses.terms, 1.0)
-                self.sides[losses.trains].update(2e-4, step)
+                side = self.sides[losses.trains]
+                side.accumulate(losses.terms, 1.0)
+                side.prepare(2e-4, step)
+                side.update()
 
 
 def assert_same_weights(one: nn.Module, other: nn.Module) -> None:

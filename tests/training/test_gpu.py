@@ -34,6 +34,17 @@ def test_a_deterministic_run_is_resumed_bitwise(system: str, precision: str, toy
 
 
 @pytest.mark.parametrize("system", [*SYSTEMS])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_step_as_one_graph_is_the_plain_step(system: str, precision: str, toy_pairs: Path, tmp_path: Path) -> None:
+    found = {}
+    for graph in ("true", "false"):
+        words = (f"training.precision={precision}", "training.device=cuda", "training.deterministic=true")
+        run, _ = run_to_end(tiny_recipe(system, toy_pairs, *words, f"training.graph={graph}"), tmp_path / graph)
+        found[graph] = weights(run)
+    assert_equal(found["true"], found["false"])
+
+
+@pytest.mark.parametrize("system", [*SYSTEMS])
 def test_the_first_losses_are_those_of_a_processor(system: str, toy_pairs: Path, tmp_path: Path) -> None:
     found = {}
     for device in ("cpu", "cuda"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych.checkpoints import load
@@ -14,9 +15,9 @@ from diptych.errors import DiptychError, UsageError
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses, Pix2Pix
-from diptych.training.loop import Trainer, length
 from diptych.training.processes import Processes, fast_precision
 from diptych.training.side import Side
+from diptych.training.trainer import Trainer, length
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 STEADY = ["options.norm=instance", "options.discriminator_norm=instance", "options.dropout=[]"]
@@ -54,9 +55,9 @@ class Spy:
         self.plain = side.update
         self.note = note
 
-    def __call__(self, rate: float, step: int) -> float:
+    def __call__(self) -> Tensor:
         self.note()
-        return self.plain(rate, step)
+        return self.plain()
 
 
 def test_several_discriminator_updates_for_one_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:

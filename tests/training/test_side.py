@@ -28,7 +28,8 @@ def test_a_side_moves_weights_as_plain_adam_does(of_weights: str, of_gradients: 
             gradient = torch.randn(mine.shape)
             layout = LAYOUTS[of_gradients] if gradient.dim() == 4 else torch.contiguous_format
             mine.grad, theirs.grad = gradient.clone(memory_format=layout), gradient
-        side.update(1e-2, step)
+        side.prepare(1e-2, step)
+        side.update()
         reference.step()
     for mine, theirs in zip(ours.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-6)
@@ -43,7 +44,8 @@ def test_what_a_step_does_not_reach_is_left_alone() -> None:
     before = [parameter.detach().clone() for parameter in network.parameters()]
     for parameter in network[0].parameters():
         parameter.grad = torch.ones_like(parameter)
-    side.update(1e-2, 0)
+    side.prepare(1e-2, 0)
+    side.update()
     moved = [not torch.equal(*pair) for pair in zip(before, network.parameters(), strict=True)]
     assert moved == [True, True, False, False]
     assert not any(name.startswith("side.generator.1.") for name in side.state())

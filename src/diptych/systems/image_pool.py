@@ -33,8 +33,7 @@ class ImagePool(nn.Module):
     def exchange(self, fake: Tensor) -> Tensor:
         """One picture in (1, C, H, W), one out."""
         # Drawn whether needed or not: the random stream must not depend on how full the pool is.
-        place, coin = torch.randint(self.size, (1,)), torch.rand(1)
-        place, coin = place.to(fake.device), coin.to(fake.device)
+        place, coin = torch.randint(self.size, (1,), device=fake.device), torch.rand(1, device=fake.device)
         full = self.held >= self.size
         place = torch.where(full, place, self.held.clamp(max=self.size - 1))
         swap = full & (coin < 0.5)

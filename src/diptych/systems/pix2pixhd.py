@@ -90,6 +90,7 @@ class Pix2PixHD(multi_scale.MultiScaleSystem):
             biases=False,
         )
         self.sides = ("generator", "discriminator")
+        self.turns = (options.fix_coarse_steps,)
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         source, target = batch

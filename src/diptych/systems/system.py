@@ -5,8 +5,10 @@ A system owns networks and knows how they judge each other. It never sees an opt
 * ``losses(batch, step)`` is a generator. The loop pulls one :class:`Losses`, applies it to the side that it names, and
   pulls again; so a line that stands after a ``yield`` runs after that update. Where two published versions of a method
   differ in their order of updates, the difference is where a line stands.
-* Nothing in ``losses`` may ask a tensor for its value (no ``.item()``, no branch on a tensor), and no ``with`` may span
-  a ``yield``: the loop opens autocast for each pull and closes it before the update.
+* Nothing in ``losses`` may ask a tensor for its value (no ``.item()``, no branch on a tensor), draw or make a tensor elsewhere
+  than on the batch's device, or do anything else at some steps than at others but at those in ``turns``: a step may be
+  captured once and played again (``training/graph.py``). No ``with`` may span a ``yield``: autocast is opened for each pull
+  and closed before the update.
 * Everything that must survive a restart is a parameter or a buffer.
 
 ``list(system.losses(batch, 0))`` is a whole test.
@@ -108,6 +110,9 @@ class System(nn.Module, ABC):
 
     sides: tuple[str, ...]
     """Paths of the submodules that are trained, each with an optimiser of its own, in the order of their updates."""
+
+    turns: tuple[int, ...] = ()
+    """The steps, rising, from which on ``losses`` does something else than before; the only ones that it may compare with."""
 
     notes: tuple[str, ...] = ()
     """Sentences for the user about what the options came to, printed when a run starts."""

@@ -12,9 +12,9 @@ from diptych.devices import free_bytes
 from diptych.images import Batch
 from diptych.recipe import Recipe
 from diptych.training.footprint import live_peak
-from diptych.training.loop import Trainer
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import Processes, join
+from diptych.training.trainer import Trainer
 
 STEPS = 4
 GIB = 2**30

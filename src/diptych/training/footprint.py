@@ -20,8 +20,8 @@ from torch.utils._pytree import tree_leaves
 from diptych import perceptual, pretrained
 from diptych.images import Batch
 from diptych.recipe import Recipe
-from diptych.training.loop import Trainer
 from diptych.training.processes import Processes
+from diptych.training.trainer import Trainer
 
 LATE = 1_000_000
 """A step past those in which only a part is trained."""

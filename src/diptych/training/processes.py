@@ -88,6 +88,11 @@ def make_deterministic() -> None:
     torch.use_deterministic_algorithms(True)
 
 
+def try_kernels() -> None:
+    """Have GPUs try which of their convolutions is the fastest for each shape, the first time that it is met."""
+    torch.backends.cudnn.benchmark = True
+
+
 def fast_precision(device: torch.device) -> str:
     """What "auto" means: bfloat16 where the hardware multiplies it natively, else float32."""
     if device.type == "cuda":

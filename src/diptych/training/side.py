@@ -1,6 +1,9 @@
-"""A side: the parameters that are trained together, their Adam, and where wanted their running average."""
+"""A side: the parameters that are trained together, their Adam, and where wanted their running average.
 
-import math
+An update asks the device for no number: what changes from step to step is put into tensors by ``prepare``, and whether
+all was finite is looked at when the step is over (``Trainer.look``). So a whole step can be one CUDA graph (``graph.py``).
+"""
+
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -33,10 +36,6 @@ def shaped_as(parameter: Tensor, flat: Tensor) -> Tensor:
     return flat.as_strided(parameter.shape, parameter.stride())
 
 
-class Fault(Exception):
-    """A value that is not finite was met before it could reach the weights."""
-
-
 class Side:
     """One optimiser over one submodule of a system; ``path`` is its place there, such as "generator.a_to_b".
 
@@ -52,7 +51,15 @@ class Side:
         self.parameters = {f"{path}.{name}": parameter for name, parameter in module.named_parameters()}
         self.trained = [parameter for parameter in self.parameters.values() if parameter.requires_grad]
         self.flat = [in_memory_order(parameter.detach()) for parameter in self.trained]
-        self.optimiser = torch.optim.Adam(self.flat, betas=(settings.beta1, settings.beta2), fused=True)
+        device = processes.device
+        # CUDA's Adam takes the rate in float32; a processor's takes what a Python number would be.
+        self.rate = torch.zeros((), dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
+        self.newest = torch.zeros((), device=device)  # its share in the running average
+        self.optimiser = torch.optim.Adam(
+            self.flat, betas=(settings.beta1, settings.beta2), fused=True, capturable=device.type == "cuda"
+        )
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate
         self.average: dict[str, Tensor] = {}
         if settings.average and self.role == "generator":
             self.average = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
@@ -61,29 +68,25 @@ class Side:
         """Add ``share`` of the gradient of the summed terms to what this side has gathered."""
         (sum(terms.values()) * share).backward(inputs=self.trained)  # type: ignore[union-attr]  # never the empty sum
 
-    def update(self, rate: float, step: int) -> float:
-        """Apply what was gathered with learning rate ``rate``; returns the gradient's norm.
+    def prepare(self, rate: float, step: int) -> None:
+        """Say with which learning rate the updates of ``step`` are made; early on the running average forgets faster, so
+        that the initial weights leave it."""
+        self.rate.fill_(rate)
+        self.newest.fill_(1 - min(self.settings.average, (1 + step) / (10 + step)))
 
-        Raises:
-            Fault: when the gradient is not finite; nothing has been applied then.
-        """
+    def update(self) -> Tensor:
+        """Apply what was gathered; returns the gradient's norm, a scalar that is not finite where a gradient was not."""
         self.processes.average([parameter.grad for parameter in self.trained if parameter.grad is not None])
         gradients = [parameter.grad for parameter in self.trained if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
-        length = norm.item()
-        if not math.isfinite(length):
-            self.forget()
-            raise Fault(f"the gradient of the {self.path} is not finite")
-        if self.settings.clip_gradient and length > self.settings.clip_gradient:
-            torch._foreach_mul_(gradients, self.settings.clip_gradient / length)
+        if self.settings.clip_gradient:
+            torch._foreach_mul_(gradients, (self.settings.clip_gradient / norm.double()).clamp(max=1).float())
         for parameter, flat in zip(self.trained, self.flat, strict=True):
             flat.grad = None if parameter.grad is None else in_memory_order(laid_out_as(parameter, parameter.grad))
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
         self.optimiser.step()
         self.forget()
-        self.follow(step)
-        return length
+        self.follow()
+        return norm
 
     def forget(self) -> None:
         """Drop what was gathered."""
@@ -91,11 +94,10 @@ class Side:
             parameter.grad = flat.grad = None
 
     @torch.no_grad()
-    def follow(self, step: int) -> None:
-        """Move the running average; early on it forgets faster, so that the initial weights leave it."""
-        if self.average:
-            decay = min(self.settings.average, (1 + step) / (10 + step))
-            torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), 1 - decay)
+    def follow(self) -> None:
+        """Move the running average."""
+        for name, average in self.average.items():
+            average.lerp_(self.parameters[name], self.newest)
 
     def state(self) -> dict[str, Tensor]:
         """Moments and averages under flat names: "side.PARAMETER.exp_avg", "average.PARAMETER"."""

@@ -19,8 +19,8 @@ from diptych.training.health import Health
 from diptych.training.processes import Processes, environment
 from diptych.training.progress import Progress
 from diptych.training.run import Run
-from diptych.training.side import Fault
 from diptych.training.state import State
+from diptych.training.trainer import Fault
 from diptych.training.validation import Validation
 
 

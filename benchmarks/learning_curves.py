@@ -1,0 +1,265 @@
+"""Quality against minutes: the published recipe trained as a plain reference trains it, and ours, on the same data.
+
+Each contestant is a process of its own with one thread, and its clock is the processor's time that it trained: minutes of one
+core, whatever else runs. They train side by side, as many as there are cores, a seed after the other, so that a machine that
+drifts drifts for all; at each mark the clock stands still and the validation pictures are translated and judged. The
+reference is the published network and settings in plain eager float32 (``training_step.PlainPix2Pix``), tested as in the
+paper; its pictures come from our reader, which is the faster. Usage:
+
+    python benchmarks/learning_curves.py --data FACADES --minutes 30 --seeds 2 --out FOLDER
+
+``--try "NAME: RECIPE key=value ..."`` puts other recipes in the place of ours, as often as it is given.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from plotly.subplots import make_subplots
+from rich.console import Console
+from rich.table import Table
+
+from diptych import formats
+from diptych.data import open_dataset
+from diptych.data.stream import stream
+from diptych.images import Kind
+from diptych.recipe import Recipe, read
+from diptych.training.memory import keep_freed_memory
+from diptych.training.processes import join
+from diptych.training.trainer import Trainer
+from diptych.training.validation import Validation, beside
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks.training_step import PlainPix2Pix
+
+PUBLISHED = ("pix2pix-facades", ["data.load_size=143", "data.crop_size=128", "training.precision=float32"])
+OURS = "pix2pix-fast-facades"
+METRICS = {
+    "fcn pixel accuracy": "higher",
+    "fcn class iou": "higher",
+    "frechet": "lower",
+    "l1": "lower",
+    "psnr": "higher",
+}
+MARKS = (1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 25.0, 30.0, 45.0, 60.0)
+GRID = 6  # pictures of the sample grids
+
+
+class Contestant(NamedTuple):
+    """Who trains what."""
+
+    name: str
+    recipe: str
+    overrides: list[str]
+    plain: bool = False
+
+    def settings(self, data: str, seed: int) -> Recipe:
+        """Its recipe on this data. One whose steps end before the minutes do stays as it is then."""
+        wanted = [f"data.folder={data}", "data.workers=0", f"training.seed={seed}", "training.device=cpu"]
+        return read(self.recipe, [*wanted, 'training.metrics=["fcn","frechet","l1","psnr"]', *self.overrides])
+
+
+class Clock:
+    """Minutes of a core that this process spent between ``run`` and ``stop``."""
+
+    def __init__(self) -> None:
+        self.before = 0.0
+        self.began = time.process_time()
+
+    def minutes(self) -> float:
+        return (self.before + time.process_time() - self.began) / 60
+
+    def stop(self) -> None:
+        self.before += time.process_time() - self.began
+
+    def run(self) -> None:
+        self.began = time.process_time()
+
+
+class PlainTrainer:
+    """The reference, with the parts that a validation looks at."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        trainer.state.system.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # its stub lacks it
+        self.state = trainer.state
+        self.plain = PlainPix2Pix(trainer.state.system)  # type: ignore[arg-type]  # a pix2pix
+
+    def advance(self, batches: Iterator[Any], step: int, faults: int) -> object:
+        return self.plain.step(next(batches))
+
+
+def contend(pipe: Connection, contestant: Contestant, data: str, seed: int, marks: list[float], out: str) -> None:
+    """Train up to each mark and send what was scored there."""
+    torch.set_num_threads(1)
+    recipe = contestant.settings(data, seed)
+    if not contestant.plain:
+        keep_freed_memory()
+    dataset = open_dataset(recipe.data, "train", train=True)
+    trainer = Trainer(recipe, join("cpu"), len(dataset))
+    runner = PlainTrainer(trainer) if contestant.plain else trainer
+    validation = Validation(recipe, torch.device("cpu"))
+    validation.prepare(lambda words: pipe.send({"says": words}))
+    batches = stream(dataset, recipe.training.batch_size, seed, 0, 0)
+    clock, step = Clock(), 0
+    for mark in marks:
+        while clock.minutes() < mark and step < trainer.steps:
+            runner.advance(batches, step, 0)
+            step += 1
+        clock.stop()
+        scores = validation.measured(trainer.state, 100)
+        grid = validation.grid(trainer.state, GRID)
+        trainer.state.system.train()
+        formats.write(Path(out) / f"{contestant.name}-{seed}-{mark:g}.png", grid)
+        pipe.send({"name": contestant.name, "seed": seed, "minutes": mark, "step": step, "scores": scores})
+        clock.run()
+    pipe.send(None)
+
+
+def compete(contestants: list[Contestant], arguments: argparse.Namespace, marks: list[float]) -> list[dict[str, Any]]:
+    """All contestants with all seeds, ``--at-once`` of them side by side."""
+    context = get_context("spawn")
+    due = deque((contestant, seed) for seed in range(arguments.seeds) for contestant in contestants)
+    running: dict[Connection, BaseProcess] = {}
+    results: list[dict[str, Any]] = []
+    while due or running:
+        while due and len(running) < arguments.at_once:
+            contestant, seed = due.popleft()
+            mine, theirs = context.Pipe()
+            given = (theirs, contestant, arguments.data, seed, marks, str(arguments.out))
+            process = context.Process(target=contend, args=given, daemon=True)
+            process.start()
+            theirs.close()
+            running[mine] = process
+        for pipe in wait(list(running)):
+            assert isinstance(pipe, Connection)
+            try:
+                message = pipe.recv()
+            except EOFError:
+                raise SystemExit("a contestant ended early; what it said stands above.") from None
+            if message is None:
+                running.pop(pipe).join()
+            elif "says" in message:
+                print(message["says"], flush=True)
+            else:
+                results.append(message)
+                (arguments.out / "curves.json").write_text(json.dumps(results, indent=1))
+                figures = "  ".join(f"{name} {message['scores'][name]:.4f}" for name in METRICS)
+                print(
+                    f"{message['name']} seed {message['seed']}, {message['minutes']:g} min, step {message['step']}: {figures}",
+                    flush=True,
+                )
+    return results
+
+
+def by_mark(results: list[dict[str, Any]], name: str, metric: str) -> dict[float, list[float]]:
+    """Minutes to the values of all seeds."""
+    found: dict[float, list[float]] = {}
+    for row in results:
+        if row["name"] == name:
+            found.setdefault(row["minutes"], []).append(row["scores"][metric])
+    return dict(sorted(found.items()))
+
+
+def reached(results: list[dict[str, Any]], name: str, metric: str, goal: float) -> float | None:
+    """The first mark at which the mean over the seeds is as good as ``goal`` and stays so."""
+    better: Callable[[float], bool] = (lambda v: v >= goal) if METRICS[metric] == "higher" else (lambda v: v <= goal)
+    first = None
+    for mark, values in by_mark(results, name, metric).items():
+        first = (first or mark) if better(float(np.mean(values))) else None
+    return first
+
+
+def table_of(results: list[dict[str, Any]], names: list[str], minutes: float) -> Table:
+    """A row a contestant: the last scores (mean, and half the span of the seeds), and when it passed the first's."""
+    table = Table(
+        "contestant",
+        *METRICS,
+        title=f"after {minutes:g} minutes of a core: mean ± half the span (when the first's end was reached)",
+    )
+    for name in names:
+        cells = []
+        for metric in METRICS:
+            values = by_mark(results, name, metric)[minutes]
+            goal = float(np.mean(by_mark(results, names[0], metric)[minutes]))
+            when = reached(results, name, metric, goal)
+            after = "" if name == names[0] else f" ({when:g} min)" if when else " (never)"
+            cells.append(f"{np.mean(values):.3f} ± {(max(values) - min(values)) / 2:.3f}{after}")
+        table.add_row(name, *cells)
+    return table
+
+
+def plot(results: list[dict[str, Any]], names: list[str], out: Path) -> None:
+    """A panel a metric: the mean, and each seed as dots."""
+    figure = make_subplots(
+        rows=1, cols=len(METRICS), subplot_titles=[f"{m} ({w} is better)" for m, w in METRICS.items()]
+    )
+    colours = ["#888888", "#d62728", "#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#e377c2"]
+    for column, metric in enumerate(METRICS, 1):
+        for name, colour in zip(names, colours, strict=False):
+            found = by_mark(results, name, metric)
+            means = [float(np.mean(values)) for values in found.values()]
+            dots = [(mark, value) for mark, values in found.items() for value in values]
+            same = {"legendgroup": name, "name": name, "line": {"color": colour}}
+            figure.add_scatter(x=list(found), y=means, mode="lines", showlegend=column == 1, row=1, col=column, **same)
+            figure.add_scatter(
+                x=[x for x, _ in dots],
+                y=[y for _, y in dots],
+                mode="markers",
+                showlegend=False,
+                row=1,
+                col=column,
+                **same,
+            )
+    figure.update_xaxes(title="minutes of one core")
+    figure.update_layout(width=360 * len(METRICS), height=420, legend={"orientation": "h", "y": -0.2})
+    go.Figure(figure).write_html(out / "curves.html", include_plotlyjs=True)
+
+
+def side_by_side(names: list[str], marks: list[float], seed: int, out: Path) -> None:
+    """The sample grids of all contestants at equal minutes, as one picture a mark."""
+    for mark in marks:
+        grids = [formats.read(out / f"{name}-{seed}-{mark:g}.png", Kind()) for name in names]
+        formats.write(out / f"at-{mark:g}-minutes-seed-{seed}.png", beside(grids))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default=os.path.join(os.environ.get("DIPTYCH_DATA", "../shared/data"), "facades"))
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--marks", type=float, nargs="+", default=MARKS, help="minutes at which is judged")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--out", type=Path, default=Path("runs/learning-curves"))
+    parser.add_argument("--try", dest="tries", action="append", default=[], metavar="NAME: RECIPE key=value ...")
+    parser.add_argument("--no-reference", action="store_true")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    contestants = [] if arguments.no_reference else [Contestant("reference", *PUBLISHED, plain=True)]
+    for wanted in arguments.tries or [f"{OURS}: {OURS}"]:
+        name, _, rest = wanted.partition(": ")
+        recipe, *overrides = rest.split()
+        contestants.append(Contestant(name, recipe, overrides))
+    marks = [mark for mark in arguments.marks if mark < arguments.minutes] + [arguments.minutes]
+    results = compete(contestants, arguments, marks)
+    names = [contestant.name for contestant in contestants]
+    Console(width=180).print(table_of(results, names, arguments.minutes))
+    plot(results, names, arguments.out)
+    for seed in range(arguments.seeds):
+        side_by_side(names, marks, seed, arguments.out)
+    print(f"Written: {arguments.out} (curves.json, curves.html, sample grids)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""A step as one CUDA graph: recorded once, then launched as a whole, without a word from Python in between.
+
+A graph repeats the same kernels on the same memory. So a step may depend on nothing but the tensors that it is given, the
+state's own, those that ``Side.prepare`` fills, and the generator of random numbers; which holds for every system (no value is
+asked for, ``System.turns`` says at which steps something changes), and is tested on a processor, where a recorder plays
+operations back as a graph does.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from diptych.images import Batch
+from diptych.recipe import TrainingSettings
+from diptych.training.processes import Processes
+
+WARM_UP = 3  # real steps before recording: libraries choose their kernels in them, and Adam makes its moments
+
+Found = dict[str, Tensor]
+
+
+class Compute(Protocol):
+    """``Trainer.update``, or that as a graph."""
+
+    def __call__(self, held: list[Batch], step: int, only_discriminators: bool, phase: int) -> Found: ...
+
+
+Record = Callable[[Callable[[], Found]], tuple[Callable[[], object], Found]]
+"""Takes note of what a function does on the device; returns what does it again, and where the results will lie."""
+
+
+class Recorded(NamedTuple):
+    """A step that has been recorded."""
+
+    inputs: list[Tensor]
+    replay: Callable[[], object]
+    found: Found
+
+
+def capturing(settings: TrainingSettings, processes: Processes) -> bool:
+    """Whether steps are captured. Gradients of several processes travel outside of graphs, and recomputed blocks look up
+    the state of the random generator, which a graph has not got."""
+    wanted = settings.graph and processes.device.type == "cuda"
+    return wanted and processes.size == 1 and settings.checkpointing == "none"
+
+
+class Captured:
+    """A step of training that is recorded after a few plain ones, once for each kind of step, and then played."""
+
+    def __init__(self, update: Compute, device: torch.device, record: Record | None = None) -> None:
+        self.update = update
+        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self.record = record or self.record_graph
+        self.plain: Counter[tuple[bool, int]] = Counter()
+        self.recorded: dict[tuple[bool, int], Recorded] = {}
+
+    def __call__(self, held: list[Batch], step: int, only_discriminators: bool, phase: int) -> Found:
+        if self.stream is None:
+            return self.run(held, step, only_discriminators, phase)
+        # Autograd remembers on which stream a weight's gradient was first gathered: it must be the one that is captured.
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            found = self.run(held, step, only_discriminators, phase)
+        torch.cuda.current_stream().wait_stream(self.stream)
+        return found
+
+    def run(self, held: list[Batch], step: int, only_discriminators: bool, phase: int) -> Found:
+        kind = (only_discriminators, phase)
+        if kind not in self.recorded and self.plain[kind] < WARM_UP:
+            self.plain[kind] += 1
+            return self.update(held, step, only_discriminators, phase)
+        if kind not in self.recorded:
+            own = [Batch(*(tensor.clone() for tensor in batch)) for batch in held]
+            replay, found = self.record(lambda: self.update(own, step, only_discriminators, phase))
+            self.recorded[kind] = Recorded([tensor for batch in own for tensor in batch], replay, found)
+        recorded = self.recorded[kind]
+        for own_tensor, tensor in zip(recorded.inputs, (t for batch in held for t in batch), strict=True):
+            own_tensor.copy_(tensor, non_blocking=True)
+        recorded.replay()
+        return recorded.found
+
+    def record_graph(self, function: Callable[[], Found]) -> tuple[Callable[[], object], Found]:
+        graph = torch.cuda.CUDAGraph()
+        before = torch.cuda.get_rng_state()
+        with torch.cuda.graph(graph, stream=self.stream):
+            found = function()
+        torch.cuda.set_rng_state(before)  # recording draws nothing
+        return graph.replay, found

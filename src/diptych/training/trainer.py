@@ -1,0 +1,165 @@
+"""A step of training, apart from when to look and when to save.
+
+Rules that live here and nowhere else:
+
+* Backward names the parameters that it is for (``Side.accumulate``).
+* Autocast is opened for each pull and closed before the update; it caches cast weights until it closes, and one context
+  around a whole step would judge the generator with the discriminator before its update.
+* Every random draw is addressed by (seed, faults, step, rank); nothing of it is stored.
+* Nothing asks the device for a number before the step is over; then all losses and gradient norms are looked at together.
+"""
+
+import math
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from diptych.images import Batch
+from diptych.recipe import Recipe, TrainingSettings
+from diptych.systems import Losses
+from diptych.training.graph import Captured, Compute, capturing
+from diptych.training.processes import Processes, fast_precision, make_deterministic, try_kernels
+from diptych.training.schedule import factor
+from diptych.training.state import State, address
+
+
+class Fault(Exception):
+    """A value that is not finite was met; the state that it is in must be dropped."""
+
+
+def as_they_are(batch: Batch) -> Batch:
+    return batch
+
+
+class Trainer:
+    """The state of a run and what a step does to it.
+
+    Args:
+        recipe: what is trained.
+        processes: where.
+        pictures: how many there are to train on.
+        developed: what makes pictures, on the device, of what the stream gives; see ``diptych.data.resident``.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        processes: Processes,
+        pictures: int,
+        developed: Callable[[Batch], Batch] = as_they_are,
+    ) -> None:
+        settings = recipe.training
+        self.recipe = recipe
+        self.settings = settings
+        self.processes = processes
+        self.developed = developed
+        make_deterministic() if settings.deterministic else try_kernels()
+        self.batches_per_step = settings.accumulate * settings.discriminator_updates
+        self.effective_batch = settings.batch_size * settings.accumulate * processes.size
+        per_step = settings.batch_size * self.batches_per_step * processes.size
+        self.steps_per_epoch = max(1, pictures // per_step)
+        self.steps = length(settings, self.steps_per_epoch)
+        self.pictures = pictures
+        wanted = settings.precision if settings.precision != "auto" else fast_precision(processes.device)
+        self.dtype = torch.bfloat16 if wanted == "bfloat16" else torch.float32
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """The state as the seed makes it; what was captured of another one is forgotten."""
+        self.state = State(self.recipe, self.processes)
+        self.compute: Compute = self.update
+        if capturing(self.settings, self.processes):
+            self.compute = Captured(self.update, self.processes.device)
+
+    def words(self) -> str:
+        """What this run is, once, in a sentence."""
+        settings, count = self.settings, self.processes.size
+        together = f" x {settings.accumulate} accumulated" if settings.accumulate > 1 else ""
+        devices = f"{count} processes on {self.processes.device.type}" if count > 1 else f"{self.processes.device}"
+        return (
+            f"{self.steps} steps on {self.pictures} training pictures ({self.steps / self.steps_per_epoch:.1f} epochs), "
+            f"batch {settings.batch_size} per process{together}, effective batch {self.effective_batch}, "
+            f"{devices}, {str(self.dtype).removeprefix('torch.')}."
+        )
+
+    def advance(self, batches: Iterator[Batch], step: int, faults: int) -> dict[str, float]:
+        """One step: for every update of the generator, the discriminator's, on fresh pictures each.
+
+        Returns the log entry: named losses and figures, gradient norms, seconds waited for data.
+
+        Raises:
+            Fault: when a loss or a gradient is not finite. The weights may have taken it in by then.
+        """
+        settings = self.settings
+        torch.manual_seed(address(settings.seed, faults, step + 1, self.processes.rank))
+        rate = factor(settings, step, self.steps, self.steps_per_epoch)
+        for side in self.state.sides.values():
+            side.prepare(rate * settings.learning_rate[side.role], step)
+        entry, waited = {"rate": rate}, 0.0
+        for update in range(1, settings.discriminator_updates + 1):
+            began = time.perf_counter()
+            held = [self.move(next(batches)) for _ in range(settings.accumulate)]
+            waited += time.perf_counter() - began
+            phase = bisect_right(self.state.system.turns, step)
+            found = self.compute(held, step, update < settings.discriminator_updates, phase)
+            entry |= dict(zip(found, torch.stack(list(found.values())).tolist(), strict=True))
+        self.look(entry)
+        return entry | {"waited": waited}
+
+    def update(self, held: list[Batch], step: int, only_discriminators: bool, phase: int = 0) -> dict[str, Tensor]:
+        """Pull from the system once per batch and side, and apply; batches beyond the first are accumulated.
+
+        Returns named scalars on the device, in the order in which they came to be.
+        """
+        found: dict[str, Tensor] = {}
+        pulls = [self.state.system.losses(self.developed(batch), step) for batch in held]
+        while True:
+            for index, pull in enumerate(pulls):
+                losses = self.pull(pull)
+                if losses is None:
+                    return found
+                side = self.state.sides[losses.trains]
+                if only_discriminators and side.role != "discriminator":
+                    continue
+                side.accumulate(losses.terms, 1 / len(held))
+                named = {**losses.terms, **losses.figures}
+                found |= {f"{losses.trains}.{name}": value.detach().float() for name, value in named.items()}
+                if index + 1 == len(held):
+                    found[f"{losses.trains}.gradient"] = side.update()
+
+    def pull(self, pull: Iterator[Losses]) -> Losses | None:
+        device = self.processes.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.dtype is torch.bfloat16):
+            return next(pull, None)
+
+    def look(self, entry: dict[str, float]) -> None:
+        """Raise a Fault that names the first term, or else gradient, that is not finite.
+
+        Of several processes all must meet the fault together: in the averaged gradient, which it reaches.
+        """
+        for key, value in entry.items():
+            path, _, name = key.rpartition(".")
+            if math.isfinite(value) or path not in self.state.sides:
+                continue
+            if name == "gradient":
+                raise Fault(f"the gradient of the {path} is not finite")
+            if self.processes.size == 1:
+                raise Fault(f'the term "{name}" of the {path} is {value}')
+
+    def move(self, batch: Batch) -> Batch:
+        layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
+        device = self.processes.device
+        source, target = (
+            t.to(device, memory_format=layout if t.dim() == 4 else torch.preserve_format, non_blocking=True)
+            for t in batch
+        )
+        return Batch(source, target)
+
+
+def length(settings: TrainingSettings, steps_per_epoch: int) -> int:
+    """Steps of the run: of steps and epochs, where both are given, whichever ends first."""
+    by_epochs = math.ceil(settings.epochs * steps_per_epoch)
+    return min(steps for steps in (settings.steps, by_epochs) if steps)

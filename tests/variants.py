@@ -1,0 +1,22 @@
+"""Recipes that between them reach what a step of training can be, for tests that two ways of taking it agree."""
+
+import torch
+
+from diptych.systems import SYSTEMS
+from diptych.training.processes import Processes
+
+ALONE = Processes(0, 1, torch.device("cpu"))
+VARIANTS: list[tuple[str, list[str]]] = [
+    *[(name, []) for name in SYSTEMS],
+    ("pix2pix", ["training.precision=bfloat16"]),
+    ("pix2pix", ["options.adversary=wasserstein"]),
+    ("pix2pix", ["training.accumulate=2", "training.discriminator_updates=2", "training.average=0.9"]),
+    ("pix2pix", ["options.generator=resnet", "options.blocks=2", "options.upsample=resize"]),
+    ("cyclegan", ["options.order=four-step", "options.identity=0.5", "options.norm=batch"]),
+    ("travelgan", ["options.spectral=true"]),
+    (
+        "pix2pixhd",
+        ["options.features=2", "options.encoder_width=2", "options.enhancers=1", "options.fix_coarse_steps=2"],
+    ),
+    ("spade", ["options.style=4", "training.precision=bfloat16"]),
+]

@@ -12,6 +12,7 @@ from diptych.data.derived import DERIVE, Derived, Holed, Shrunk
 from diptych.data.entries import Entry, Layout
 from diptych.data.layouts import discover
 from diptych.data.members import File, probe
+from diptych.data.resident import Place
 from diptych.data.sampler import Dataset, Sampler
 from diptych.data.settings import DataSettings
 from diptych.data.windows import InWindows
@@ -28,6 +29,7 @@ class Pairs:
         self.sampler = Sampler(settings, train, cache)
         self.settings = settings
         self.entries = entries
+        self.sizes = (len(entries), len(entries))
         several = len(entries[0].a) > 1
         self.kinds = stack_kinds(entries[0].a, settings.source) if several else [settings.source]
 
@@ -56,6 +58,15 @@ class Pairs:
                     f"partners must be of one size."
                 )
         return pictures[0] if len(pictures) == 1 else np.concatenate(pictures, axis=2), target
+
+    def places(self, index: int, rng: np.random.Generator) -> tuple[Place, Place]:
+        """What ``sample`` takes where all pictures are resized alike."""
+        place = index, self.sampler.drawn(rng)
+        return place, place
+
+    def whole(self, side: int, number: int) -> Stored:
+        """The stored source (0) or target (1)."""
+        return self.pair(number)[side]
 
     def half(self, index: int, side: str, kind: Kind) -> Stored:
         """The left (a) or right (b) half of a side-by-side picture."""
@@ -95,9 +106,18 @@ class Unpaired:
         if not self.sampler.train:
             drawn = index % self.sizes[1]
         settings = self.sampler.settings
-        (source,) = self.sampler.cut([self.read[0](index % self.sizes[0])], [settings.source], rng)
-        (target,) = self.sampler.cut([self.read[1](drawn)], [settings.target], rng)
+        (source,) = self.sampler.cut([self.whole(0, index % self.sizes[0])], [settings.source], rng)
+        (target,) = self.sampler.cut([self.whole(1, drawn)], [settings.target], rng)
         return self.sampler.tensors(source, target)
+
+    def places(self, index: int, rng: np.random.Generator) -> tuple[Place, Place]:
+        """What ``sample`` takes where all pictures are resized alike."""
+        drawn = int(rng.integers(self.sizes[1]))
+        return (index % self.sizes[0], self.sampler.drawn(rng)), (drawn, self.sampler.drawn(rng))
+
+    def whole(self, side: int, number: int) -> Stored:
+        """The stored picture of a pile, sources (0) or targets (1)."""
+        return self.read[side](number)
 
 
 def half_of(picture: Stored, path: File, side: str) -> Stored:

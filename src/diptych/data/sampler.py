@@ -8,7 +8,7 @@ from torch import Tensor
 
 from diptych.data.cache import Cache
 from diptych.data.settings import DataSettings, as_size
-from diptych.data.transforms import Geometry
+from diptych.data.transforms import Geometry, Window
 from diptych.images import Kind, Stored
 
 
@@ -44,6 +44,10 @@ class Sampler:
             self.geometry.apply(picture, window, "nearest" if kind.colour == "labels" else "")
             for picture, kind in zip(pictures, kinds, strict=True)
         ]
+
+    def drawn(self, rng: np.random.Generator) -> Window:
+        """The window that ``cut`` draws of a picture that is brought to the load size, whatever its own."""
+        return self.geometry.draw(rng, *self.geometry.load_size)
 
     def tensors(self, source: Stored, target: Stored) -> tuple[Tensor, Tensor]:
         return self.settings.source.to_tensor(source), self.settings.target.to_tensor(target)

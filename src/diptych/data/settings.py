@@ -37,6 +37,7 @@ class DataSettings:
     mirror: bool = True  # left and right, with probability 0.5
     validation_share: float = 0.1  # where the folder has no split of its own
     cache_gib: float = 2.0  # memory for decoded pictures
+    resident: Literal["auto", "on", "off"] = "auto"  # pictures stay on the device and are cropped there; auto: on GPUs
     shuffle_window: int = 0  # of shards: how many are shuffled together; 0 = all
     shard_cache_gib: float = 20.0  # disk for shards that come from a server
     workers: int = -1  # threads that read ahead; -1 = half of the cores, from 2 to 8

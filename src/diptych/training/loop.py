@@ -11,6 +11,8 @@ import torch
 
 from diptych import checkpoints
 from diptych.data import Dataset, open_dataset, stream
+from diptych.data.resident import resident
+from diptych.devices import free_bytes
 from diptych.errors import DiptychError, UsageError
 from diptych.recipe import Recipe
 from diptych.training.processes import Processes, join
@@ -30,8 +32,14 @@ def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
             f"training.batch_size is {recipe.training.batch_size}, and there are only {len(dataset)} training pictures; "
             f"set it to {len(dataset)} or less."
         )
-    trainer = Trainer(recipe, processes, len(dataset))
+    kept = resident(dataset, recipe.data, processes.device, free_bytes(processes.device), recipe.data.resident)
+    if kept is None:
+        trainer = Trainer(recipe, processes, len(dataset))
+    else:
+        dataset, trainer = kept, Trainer(recipe, processes, len(dataset), kept.pictures)
     watch.begin(trainer.state, trainer.steps, trainer.words())
+    if kept is not None:
+        watch.say(f"Pictures stay on the device once they are read ({kept.bytes / 2**20:.0f} MiB).")
     try:
         advance_to_end(trainer, dataset, run, watch)
     except Exception as problem:

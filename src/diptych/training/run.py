@@ -19,10 +19,12 @@ from diptych.recipe import Recipe, differences
 FREE = {
     "data.workers",
     "data.cache_gib",
+    "data.resident",
     "data.shard_cache_gib",
     "data.palette",
     "training.checkpoint_every",
     "training.checkpointing",
+    "training.graph",
     "training.keep",
     "training.log_every",
     "training.max_faults",

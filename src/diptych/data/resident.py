@@ -1,0 +1,138 @@
+"""Pictures that stay on the device: read and resized once, kept as bytes, and from then on cropped and mirrored there.
+
+What is drawn for a sample is what the datasets draw, from the same generator, so the batches are bitwise the same; a batch that
+travels is eight numbers a pair. Pictures come when they are first asked for, so a training begins at once.
+"""
+
+import threading
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diptych.data.sampler import Dataset
+from diptych.data.settings import DataSettings, as_size
+from diptych.data.transforms import Window
+from diptych.images import Batch, Kind, Stored
+from diptych.resampling import resize
+
+Place = tuple[int, Window]
+"""A picture by its number, and what is cut out of it."""
+PLAIN = ("rgb", "grey", "channels")  # each value becomes a number by itself
+SHARE = 0.25  # of the device's free memory, at most
+
+
+@runtime_checkable
+class Choosing(Protocol):
+    """A dataset that can say what it would cut without cutting it: source and target, in this order, everywhere."""
+
+    sizes: tuple[int, int]
+    """How many pictures each pile has."""
+
+    def __len__(self) -> int: ...
+
+    def name(self, index: int) -> str: ...
+
+    def places(self, index: int, rng: np.random.Generator) -> tuple[Place, Place]:
+        """What ``sample`` would take for the same ``index`` and ``rng``."""
+        ...
+
+    def whole(self, side: int, number: int) -> Stored:
+        """A stored picture, as large as it is in the file."""
+        ...
+
+
+class Resident:
+    """A dataset whose samples are places, and ``pictures``, which makes a batch of pictures of a batch of them."""
+
+    def __init__(self, dataset: Choosing, settings: DataSettings, device: torch.device) -> None:
+        self.dataset = dataset
+        self.settings = settings
+        self.device = device
+        self.kinds = (settings.source, settings.target)
+        self.load_size, self.crop_size = as_size(settings.load_size), as_size(settings.crop_size)
+        self.piles = [
+            torch.empty((count, *self.load_size, kind.stored_channels), dtype=torch.uint8, device=device)
+            for count, kind in zip(dataset.sizes, self.kinds, strict=True)
+        ]
+        self.bytes = sum(pile.nbytes for pile in self.piles)
+        self.there = [np.zeros(count, dtype=bool) for count in dataset.sizes]
+        self.locks = [threading.Lock() for _ in range(64)]
+        self.values = [values_of(kind).to(device) for kind in self.kinds]
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def name(self, index: int) -> str:
+        return self.dataset.name(index)
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Two int64 tensors (4,): the picture's number, top, left, and 1 where it is mirrored."""
+        places = self.dataset.places(index, rng)
+        for side, (number, _) in enumerate(places):
+            self.bring(side, number)
+        source, target = (
+            torch.from_numpy(np.array([number, window.top, window.left, window.mirrored], dtype=np.int64))
+            for number, window in places
+        )
+        return source, target
+
+    def bring(self, side: int, number: int) -> None:
+        """Read a picture and put it on the device, if it is not there yet."""
+        if self.there[side][number]:
+            return
+        with self.locks[number % len(self.locks)]:
+            if self.there[side][number]:
+                return
+            picture = np.array(self.dataset.whole(side, number), order="C")
+            sized = resize(picture, *self.load_size, self.settings.filter)
+            self.piles[side][number].copy_(torch.from_numpy(np.ascontiguousarray(sized)))
+            if self.device.type == "cuda":
+                torch.cuda.current_stream(self.device).synchronize()  # steps run on a stream of their own
+            self.there[side][number] = True
+
+    def pictures(self, places: Batch) -> Batch:
+        """(batch, 4) of places to (batch, channels, height, width) in [-1, 1], in channels-last memory, on the device."""
+        source, target = (self.cut(side, chosen) for side, chosen in enumerate(places))
+        return Batch(source, target)
+
+    def cut(self, side: int, places: Tensor) -> Tensor:
+        height, width = self.crop_size
+        number, top, left, mirrored = places.unbind(1)
+        across = torch.arange(width, device=places.device)
+        columns = left[:, None] + torch.where(mirrored[:, None] > 0, width - 1 - across, across)
+        rows = top[:, None] + torch.arange(height, device=places.device)
+        found = self.piles[side][number[:, None, None], rows[:, :, None], columns[:, None, :]]
+        return self.values[side][found.long()].permute(0, 3, 1, 2)
+
+
+def values_of(kind: Kind) -> Tensor:
+    """(256,) what each byte becomes, by the Kind's own rule."""
+    ramp = np.arange(256, dtype=np.uint8)[:, None, None].repeat(kind.stored_channels, axis=2)
+    return kind.to_tensor(ramp)[0, :, 0]
+
+
+def needed(dataset: Choosing, settings: DataSettings) -> int:
+    """Bytes of all pictures on the device."""
+    height, width = as_size(settings.load_size)
+    kinds = (settings.source, settings.target)
+    channels = sum(n * kind.stored_channels for n, kind in zip(dataset.sizes, kinds, strict=True))
+    return height * width * channels
+
+
+def resident(
+    dataset: Dataset, settings: DataSettings, device: torch.device, free: float, wanted: Literal["auto", "on", "off"]
+) -> Resident | None:
+    """The dataset on the device, or None: where that was not wanted, does not fit, or pictures are no plain bytes of one size.
+
+    Args:
+        free: bytes that are free on the device.
+        wanted: "auto" is for devices that are not the processor.
+    """
+    if wanted == "off" or (wanted == "auto" and device.type == "cpu") or not isinstance(dataset, Choosing):
+        return None
+    plain = all(kind.colour in PLAIN and kind.depth == "uint8" for kind in (settings.source, settings.target))
+    if not plain or settings.fit != "stretch" or needed(dataset, settings) > SHARE * free:
+        return None
+    return Resident(dataset, settings, device)

@@ -1,0 +1,128 @@
+"""Pictures that stay on the device give bitwise the batches that are cut on the processor."""
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from toys import assert_equal, run_to_end, tiny_recipe, weights
+
+from diptych.data import DataSettings, open_dataset
+from diptych.data.resident import Resident, resident
+from diptych.data.stream import stream
+from diptych.images import Kind, Stored
+
+CPU = torch.device("cpu")
+PLENTY = 2.0**40
+
+
+def draw_photos(folder: Path, count: int, size: tuple[int, int], mode: str = "RGB") -> None:
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(len(str(folder)) + count)
+    for number in range(count):
+        values = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(values).convert(mode).save(folder / f"{number}.png")
+
+
+@pytest.fixture
+def two_folders(tmp_path: Path) -> Path:
+    """Grey sources and RGB targets of 30 x 26."""
+    for split in ("train", "val"):
+        draw_photos(tmp_path / split / "A", 5, (26, 30), "L")
+        draw_photos(tmp_path / split / "B", 5, (26, 30))
+    return tmp_path
+
+
+@pytest.fixture
+def piles(tmp_path: Path) -> Path:
+    for name, count in (("trainA", 5), ("trainB", 7), ("testA", 2), ("testB", 2)):
+        draw_photos(tmp_path / name, count, (21 + count, 24))
+    return tmp_path
+
+
+def same_batches(settings: DataSettings, batch: int = 3, count: int = 8) -> None:
+    dataset = open_dataset(settings, "train", train=True)
+    kept = resident(dataset, settings, CPU, PLENTY, "on")
+    assert kept is not None
+    plain = islice(stream(dataset, batch, seed=5, start=1, workers=2), count)
+    places = islice(stream(kept, batch, seed=5, start=1, workers=2), count)
+    for expected, chosen in zip(plain, places, strict=True):
+        found = kept.pictures(chosen)
+        for one, other in zip(expected, found, strict=True):
+            assert one.dtype == other.dtype
+            assert torch.equal(one, other)
+            assert other.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("direction", ["a-to-b", "b-to-a"])
+def test_pairs_side_by_side(direction: str, toy_pairs: Path) -> None:
+    same_batches(DataSettings(folder=str(toy_pairs), load_size=18, crop_size=(16, 12), direction=direction))  # type: ignore[arg-type]  # one of the two
+
+
+def test_pairs_in_two_folders_of_other_kinds(two_folders: Path) -> None:
+    kind = Kind(colour="grey", low=10, high=200)  # values beyond are clipped
+    same_batches(DataSettings(folder=str(two_folders), load_size=(20, 24), crop_size=(16, 16), source=kind))
+
+
+def test_two_piles_of_different_lengths(piles: Path) -> None:
+    same_batches(DataSettings(folder=str(piles), task="unpaired", load_size=20, crop_size=16))
+
+
+def test_without_mirroring(toy_pairs: Path) -> None:
+    same_batches(DataSettings(folder=str(toy_pairs), load_size=18, crop_size=16, mirror=False))
+
+
+def test_each_picture_is_read_once(toy_pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = DataSettings(folder=str(toy_pairs), load_size=18, crop_size=16)
+    kept = resident(open_dataset(settings, "train", train=True), settings, CPU, PLENTY, "on")
+    assert kept is not None
+    read: list[tuple[int, int]] = []
+    whole = kept.dataset.whole
+
+    def noted(side: int, number: int) -> Stored:
+        read.append((side, number))
+        return whole(side, number)
+
+    monkeypatch.setattr(kept.dataset, "whole", noted)
+    for _ in islice(stream(kept, 4, seed=0, workers=2), 9):
+        pass
+    assert sorted(read) == [(side, number) for side in (0, 1) for number in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted", "free"),
+    [
+        ({}, "off", PLENTY),
+        ({}, "auto", PLENTY),  # a processor
+        ({}, "on", 1000.0),
+        ({"fit": "shorter-side"}, "on", PLENTY),
+        ({"task": "edges"}, "on", PLENTY),
+        ({"target": Kind(depth="uint16"), "source": Kind(depth="uint16")}, "on", PLENTY),
+    ],
+    ids=str,
+)
+def test_what_does_not_stay(change: dict[str, object], wanted: str, free: float, toy_pairs: Path) -> None:
+    settings = DataSettings(folder=str(toy_pairs), load_size=18, crop_size=16, **change)  # type: ignore[arg-type]  # of several types
+    dataset = open_dataset(settings, "train", train=True)
+    assert resident(dataset, settings, CPU, free, wanted) is None  # type: ignore[arg-type]  # one of the three
+
+
+@pytest.mark.parametrize("system", ["pix2pix", "cyclegan"])
+def test_a_training_is_bitwise_the_same(system: str, toy_pairs: Path, tmp_path: Path) -> None:
+    found = {}
+    for wanted in ("on", "off"):
+        recipe = tiny_recipe(system, toy_pairs, f"data.resident={wanted}")
+        run, said = run_to_end(recipe, tmp_path / wanted)
+        found[wanted] = weights(run)
+        assert any("stay on the device" in line for line in said) == (wanted == "on")
+    assert_equal(found["on"], found["off"])
+
+
+def test_it_is_a_dataset_with_the_same_names(toy_pairs: Path) -> None:
+    settings = DataSettings(folder=str(toy_pairs), load_size=18, crop_size=16)
+    dataset = open_dataset(settings, "train", train=True)
+    kept = resident(dataset, settings, CPU, PLENTY, "on")
+    assert isinstance(kept, Resident)
+    assert [kept.name(index) for index in range(len(kept))] == [dataset.name(index) for index in range(len(dataset))]

@@ -89,8 +89,12 @@ class Phases:
         return wrapped
 
     def watch(self, trainer: Trainer) -> None:
-        """Wrap the pulls, the networks that run in them, the check for finite losses, and the sides' two halves."""
-        labels = {"move": always("data: to the device"), "check": always("check for finite losses"), "pull": pulled_for}
+        """Wrap the pulls, the networks that run in them, the look at all losses, and the sides' two halves."""
+        labels = {
+            "move": always("data: to the device"),
+            "look": always("look whether all is finite"),
+            "pull": pulled_for,
+        }
         for method, label in labels.items():
             vars(trainer)[method] = self.timed(label, getattr(trainer, method))
         system = trainer.state.system

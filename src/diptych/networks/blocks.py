@@ -76,6 +76,16 @@ def needs_bias(norm: Norm, bias: Bias) -> bool:
     return bias == "all" or norm != "batch"
 
 
+class ReflectionPad(nn.ReflectionPad2d):
+    """Reflection padding in the precision of its maps; on a processor autocast widens them for it, to no use."""
+
+    def forward(self, maps: Maps) -> Maps:
+        if maps.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+            return super().forward(maps)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(maps)
+
+
 class Dropout(nn.Module):
     """Dropout that goes on at test time where ``at_test`` says so: the only noise that pix2pix has.
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Maps, Norm, Upsampling, halved, normalise, upsampling
+from diptych.networks.blocks import Maps, Norm, ReflectionPad, Upsampling, halved, normalise, upsampling
 from diptych.networks.resnet import ResidualBlock
 from diptych.networks.semantics import Semantics, instance_means
 from diptych.networks.styles import StyleBank
@@ -11,7 +11,7 @@ from diptych.networks.styles import StyleBank
 
 def wide(channels_in: int, channels_out: int) -> list[nn.Module]:
     """A 7x7 convolution with reflected borders."""
-    return [nn.ReflectionPad2d(3), nn.Conv2d(channels_in, channels_out, 7)]
+    return [ReflectionPad(3), nn.Conv2d(channels_in, channels_out, 7)]
 
 
 def down(channels: int, norm: Norm) -> list[nn.Module]:

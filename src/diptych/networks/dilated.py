@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Maps, Norm, Statistics, Upsampling, needs_bias, normalise, upsampling
+from diptych.networks.blocks import Maps, Norm, ReflectionPad, Statistics, Upsampling, needs_bias, normalise, upsampling
 
 BlockKind = Literal["standard", "dilated", "dilated-first", "dilated-second"]
 """The paper's four kinds of residual block: neither, both, the first, or the second of its convolutions dilated."""
@@ -88,7 +88,7 @@ class DilatedResNet(nn.Module):
             return [normalise(norm, channels, statistics), nn.ReLU()]
 
         seen = channels_in if sees_mask else channels_in - 1
-        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(seen, width, 7, bias=bias), *after(width)]
+        layers: list[nn.Module] = [ReflectionPad(3), nn.Conv2d(seen, width, 7, bias=bias), *after(width)]
         channels = width
         for _ in range(downs):
             layers += [nn.Conv2d(channels, 2 * channels, 3, 2, 1, bias=bias), *after(2 * channels)]
@@ -101,7 +101,7 @@ class DilatedResNet(nn.Module):
             transposed = nn.ConvTranspose2d(channels, half, 3, 2, 1, output_padding=1, bias=bias)
             layers += [upsampling(upsample, channels, half, bias, transposed), *after(half)]
             channels = half
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, channels_out, 7), nn.Tanh()]
+        layers += [ReflectionPad(3), nn.Conv2d(width, channels_out, 7), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
 
     def paint(self, source: Maps) -> Maps:

@@ -7,6 +7,7 @@ from diptych.networks.blocks import (
     Dropout,
     Maps,
     Norm,
+    ReflectionPad,
     Statistics,
     Upsampling,
     needs_bias,
@@ -30,12 +31,12 @@ class ResidualBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.ReflectionPad2d(1),
+            ReflectionPad(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             normalise(norm, channels, statistics, affine),
             nn.ReLU(),
             *[Dropout(probability, at_test) for probability in noise],
-            nn.ReflectionPad2d(1),
+            ReflectionPad(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             normalise(norm, channels, statistics, affine),
         )
@@ -86,7 +87,7 @@ class ResNet(nn.Module):
             return [normalise(norm, channels, statistics, affine), nn.ReLU()]
 
         layers: list[nn.Module] = [
-            nn.ReflectionPad2d(3),
+            ReflectionPad(3),
             nn.Conv2d(channels_in, width, 7, bias=has_bias),
             *after(width),
         ]
@@ -98,7 +99,7 @@ class ResNet(nn.Module):
             half = channels // 2
             transposed = nn.ConvTranspose2d(channels, half, 3, 2, 1, output_padding=1, bias=has_bias)
             layers += [upsampling(upsample, channels, half, has_bias, transposed), *after(half)]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, channels_out, 7), nn.Tanh()]
+        layers += [ReflectionPad(3), nn.Conv2d(width, channels_out, 7), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, source: Maps) -> Maps:

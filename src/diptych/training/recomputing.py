@@ -32,7 +32,8 @@ def recompute_blocks(module: nn.Module, listed: bool = False) -> None:
         blocks = [blockwise(layers) for layers in segments(module)]
         vars(module)["forward"] = partial(run_through, blocks)
     elif listed and filters(module) and not isinstance(module, nn.ModuleList | nn.ModuleDict):
-        forward = partial(type(module).forward, module)  # a partial is copied with its module, a closure would not be
+        # A partial is copied with its module, a closure would not be.
+        forward = vars(module).get("forward") or partial(type(module).forward, module)
         vars(module)["forward"] = partial(recomputed, forward, buffers_of([module]))
     else:
         for child in module.children():

@@ -84,6 +84,7 @@ class Side:
         for parameter, flat in zip(self.trained, self.flat, strict=True):
             flat.grad = None if parameter.grad is None else in_memory_order(laid_out_as(parameter, parameter.grad))
         self.optimiser.step()
+        torch.autograd.graph.increment_version(self.flat)  # which fused Adam leaves as it was, and casts are kept by it
         self.forget()
         self.follow()
         return norm

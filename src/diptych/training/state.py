@@ -9,6 +9,7 @@ from torch import Tensor
 
 from diptych.data.settings import as_size
 from diptych.errors import DiptychError
+from diptych.networks.products import use_products
 from diptych.recipe import Recipe
 from diptych.systems import SYSTEMS, Domains, System
 from diptych.training.processes import Processes
@@ -23,6 +24,8 @@ class State:
         self.recipe = recipe
         self.processes = processes
         self.system = build(recipe).train()
+        if processes.device.type == "cpu":
+            use_products(self.system)
         if recipe.training.checkpointing == "blocks":
             recompute_blocks(self.system)
         layout = torch.channels_last if recipe.training.channels_last else torch.contiguous_format

@@ -11,7 +11,7 @@ PAGE := $(VENV)/page
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 PIP_FLAGS := $(if $(HAS_GPU),,-c constraints/cpu.txt)
 
-.PHONY: help demo test test-fast check format page bench bench-gpu clean
+.PHONY: help demo test test-fast check format page bench curves bench-gpu clean
 
 help:
 	@echo "make demo       train on OpenMoji drawings and show what came of it (nine to fifteen minutes on two cores)"
@@ -21,6 +21,7 @@ help:
 	@echo "make format     put the code into its format"
 	@echo "make page       fetch the browser's ONNX runtime for the page of diptych serve, anew"
 	@echo "make bench      speed and memory, as tables (BENCHMARKS.md)"
+	@echo "make curves     quality against minutes, ours and the reference's, with pictures (two hours of a core each)"
 	@echo "make bench-gpu  the same on a GPU"
 	@echo "make clean      remove the environment and what tools left behind"
 
@@ -62,10 +63,13 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 bench: $(READY)
-	@for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+	@$(BIN)/python benchmarks/everything.py
+
+curves: $(READY)
+	@$(BIN)/python benchmarks/learning_curves.py
 
 bench-gpu: $(READY)
-	@for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script --device cuda || exit 1; done
+	@$(BIN)/python benchmarks/everything.py --device cuda
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

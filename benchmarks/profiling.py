@@ -144,7 +144,9 @@ def main() -> None:
         print("There is no GPU here; run this where there is one.")
         return
     keep_freed_memory()
-    recipe = read(arguments.recipe, [f"training.device={arguments.device}", *arguments.overrides])
+    recipe = read(
+        arguments.recipe, [f"training.device={arguments.device}", "training.graph=false", *arguments.overrides]
+    )
     processes = join(recipe.training.device)
     with patch.object(perceptual, "load", at_hand):
         trainer = Trainer(recipe, processes, pictures=1000)

@@ -52,6 +52,7 @@ class Captured:
 
     def __init__(self, update: Compute, device: torch.device, record: Record | None = None) -> None:
         self.update = update
+        self.device = device
         self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self.record = record or self.record_graph
         self.plain: Counter[tuple[bool, int]] = Counter()
@@ -84,8 +85,8 @@ class Captured:
 
     def record_graph(self, function: Callable[[], Found]) -> tuple[Callable[[], object], Found]:
         graph = torch.cuda.CUDAGraph()
-        before = torch.cuda.get_rng_state()
+        before = torch.cuda.get_rng_state(self.device)
         with torch.cuda.graph(graph, stream=self.stream):
             found = function()
-        torch.cuda.set_rng_state(before)  # recording draws nothing
+        torch.cuda.set_rng_state(before, self.device)  # recording draws nothing
         return graph.replay, found

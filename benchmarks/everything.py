@@ -1,0 +1,81 @@
+"""All tables of BENCHMARKS.md, one script after the other, each with what keeps the whole under half an hour on two cores.
+
+Usage: python benchmarks/everything.py [--device cuda] [--only limits training_step] [--list]
+
+Longer runs give the same tables with less noise: each script says in its --help what can be asked of it. The curves of
+learning take hours by their nature and are apart: `make curves`.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+HERE = Path(__file__).resolve().parent
+DATA = Path(os.environ.get("DIPTYCH_DATA", HERE.parents[1] / "shared" / "data"))
+SCRIPTS: dict[str, list[str]] = {
+    "limits": ["--rounds", "3"],
+    "profiling": ["pix2pix-facades"],
+    "training_step": ["--rounds", "5"],
+    "throughput": [],  # of GPUs alone
+    "optimiser": [],
+    "waiting": ["--rounds", "2"],
+    "data": ["--pairs", "400"],
+    "memory": ["--steps", "100"],
+    "evaluation": ["--pictures", "300"],
+    "published": ["--steps", "1"],
+    "inference": ["--rounds", "7"],
+    "parity": [],
+    "page": ["--strokes", "10"],
+    "serving": ["--seconds", "10"],
+    "malformed": ["--requests", "300"],
+    "tiling": ["--side", "1024", "--tile", "512", "--only", "seams"],
+    "folder": ["--pictures", str(DATA / "kodak"), "--count", "1000", "--kill-at", "300"],
+}
+"""In the order of BENCHMARKS.md, with the arguments for half an hour."""
+ON_GPUS = (
+    "limits",
+    "profiling",
+    "training_step",
+    "throughput",
+    "optimiser",
+    "memory",
+    "published",
+    "evaluation",
+    "inference",
+)
+"""What a GPU changes."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=list(SCRIPTS))
+    parser.add_argument("--list", action="store_true", help="say what would be run")
+    arguments = parser.parse_args()
+    on_gpu = arguments.device.startswith("cuda")
+    names = [name for name in arguments.only if (name in ON_GPUS if on_gpu else name != "throughput")]
+    table = Table("script", "arguments", "seconds", "exit", title="What was run")
+    failed = False
+    for number, name in enumerate(names, 1):
+        command = [*SCRIPTS[name], "--device", arguments.device]
+        if arguments.list:
+            print(f"python benchmarks/{name}.py {' '.join(command)}")
+            continue
+        print(f"\n[{number}/{len(names)}] benchmarks/{name}.py", flush=True)
+        began = time.perf_counter()
+        code = subprocess.run([sys.executable, HERE / f"{name}.py", *command], check=False).returncode
+        table.add_row(name, " ".join(SCRIPTS[name]), f"{time.perf_counter() - began:.0f}", str(code))
+        failed |= code != 0
+    if not arguments.list:
+        Console(width=120).print(table)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -38,6 +38,7 @@ from diptych.images import Kind
 from diptych.recipe import Recipe, read
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
+from diptych.training.state import build
 from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation, beside
 
@@ -53,7 +54,7 @@ METRICS = {
     "l1": "lower",
     "psnr": "higher",
 }
-MARKS = (1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 25.0, 30.0, 45.0, 60.0)
+MARKS = (2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)
 GRID = 6  # pictures of the sample grids
 
 
@@ -89,11 +90,10 @@ class Clock:
 
 
 class PlainTrainer:
-    """The reference, with the parts that a validation looks at."""
+    """The reference, with its networks as they are built, in the place where a validation looks for them."""
 
     def __init__(self, trainer: Trainer) -> None:
-        trainer.state.system.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # its stub lacks it
-        self.state = trainer.state
+        trainer.state.system = build(trainer.recipe).train()
         self.plain = PlainPix2Pix(trainer.state.system)  # type: ignore[arg-type]  # a pix2pix
 
     def advance(self, batches: Iterator[Any], step: int, faults: int) -> object:

@@ -177,20 +177,25 @@ class Convolve(torch.autograd.Function):
 
 
 class Narrowed:
-    """A module's weights in the precision of autocast, cast once for each update of them while anything still holds the cast."""
+    """A module's weights in the precision of autocast, cast once for each update of them while anything still holds the cast.
+
+    Only with gradients, when weights are asked for again and again; otherwise they may have no version to be told by.
+    """
 
     def __init__(self) -> None:
+        self.weight: TensorWeakRef | None = None
         self.held: TensorWeakRef | None = None
         self.of: tuple[object, ...] = ()
 
     def __call__(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
-        if weight.dtype is dtype:
-            return weight
-        asked = (id(weight), weight._version, dtype, torch.is_grad_enabled())
-        found = self.held() if self.held is not None and self.of == asked else None
+        if weight.dtype is dtype or not torch.is_grad_enabled():
+            return weight.to(dtype)
+        found = None
+        if self.held is not None and self.weight is not None and self.of == (weight._version, dtype):
+            found = self.held() if self.weight() is weight else None
         if found is None:
             found = weight.to(dtype)
-            self.held, self.of = TensorWeakRef(found), asked
+            self.weight, self.held, self.of = TensorWeakRef(weight), TensorWeakRef(found), (weight._version, dtype)
         return found
 
 

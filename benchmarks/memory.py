@@ -25,12 +25,13 @@ from diptych.images import Batch
 from diptych.recipe import Recipe, read
 from diptych.training.estimate import footprint, held, noise, peak
 from diptych.training.footprint import at_hand
+from diptych.training.graph import WARM_UP
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
 from diptych.training.trainer import Trainer
 
 MIB = 2**20
-REAL_STEPS = 3
+REAL_STEPS = WARM_UP + 2  # on a GPU with its graph
 LATE = 1_000_000  # past the steps in which only a part is trained
 
 

@@ -53,7 +53,10 @@ CASES = {
 CONTESTANTS = ("reference", "reference, autocast", "ours")
 PAIRS = 96  # on disk; more than a batch, and soon read
 STEPS = {"cpu": 2, "cuda": 30}
-WARM_UP = {"cpu": 2, "cuda": 120}  # ours records its graph, libraries choose kernels, and every picture is read
+WARM_UP = {
+    "cpu": 2,
+    "cuda": 600,
+}  # ours records its graph, libraries choose kernels, and (nearly) every picture is read
 
 
 class Round(NamedTuple):
@@ -140,6 +143,7 @@ def compete(recipes: dict[str, Recipe], rounds: int, kind: str) -> dict[str, lis
     for name, recipe in recipes.items():
         pipes[name], theirs = context.Pipe()
         context.Process(target=serve, args=(theirs, name, recipe), daemon=True).start()
+        theirs.close()  # so that one who ends early is noticed
     for number in range(rounds + 1):
         for name, pipe in pipes.items():
             pipe.send(STEPS[kind] if number else WARM_UP[kind])

@@ -25,6 +25,7 @@ from diptych.devices import choose
 from diptych.images import Batch
 from diptych.recipe import Recipe
 from diptych.systems import CycleGAN, Pix2Pix
+from diptych.training.graph import WARM_UP
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import fast_precision, join
 from diptych.training.state import build
@@ -215,7 +216,7 @@ def measure(
             results.append(float(pipe.recv()))
         return results[0], results[1]
 
-    one_round(3)  # warm-up
+    one_round(WARM_UP + 2)  # in which a GPU records its graph
     results = [one_round(repeats) for _ in range(rounds)]
     for pipe in pipes:
         pipe.send(0)

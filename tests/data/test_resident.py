@@ -2,6 +2,7 @@
 
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 from diptych.data import DataSettings, open_dataset
 from diptych.data.resident import Resident, resident
 from diptych.data.stream import stream
+from diptych.errors import UsageError
 from diptych.images import Kind, Stored
 
 CPU = torch.device("cpu")
@@ -92,28 +94,35 @@ def test_each_picture_is_read_once(toy_pairs: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("change", "wanted", "free"),
+    ("change", "free", "why"),
     [
-        ({}, "off", PLENTY),
-        ({}, "auto", PLENTY),  # a processor
-        ({}, "on", 1000.0),
-        ({"fit": "shorter-side"}, "on", PLENTY),
-        ({"task": "edges"}, "on", PLENTY),
-        ({"target": Kind(depth="uint16"), "source": Kind(depth="uint16")}, "on", PLENTY),
+        ({}, 1000.0, "more than a quarter of what is free"),
+        ({"fit": "shorter-side"}, PLENTY, "not brought to one size"),
+        ({"task": "edges"}, PLENTY, 'data.task = "edges"'),
+        ({"target": Kind(depth="uint16"), "source": Kind(depth="uint16")}, PLENTY, "not plain 8-bit values"),
     ],
     ids=str,
 )
-def test_what_does_not_stay(change: dict[str, object], wanted: str, free: float, toy_pairs: Path) -> None:
+def test_what_cannot_stay(change: dict[str, object], free: float, why: str, toy_pairs: Path) -> None:
     settings = DataSettings(folder=str(toy_pairs), load_size=18, crop_size=16, **change)  # type: ignore[arg-type]  # of several types
     dataset = open_dataset(settings, "train", train=True)
-    assert resident(dataset, settings, CPU, free, wanted) is None  # type: ignore[arg-type]  # one of the three
+    with pytest.raises(UsageError, match=f"data.resident=on cannot be had: .*{why}"):
+        resident(dataset, settings, CPU, free, "on")
+    assert resident(dataset, settings, torch.device("cuda"), free, "auto") is None
 
 
+@pytest.mark.parametrize("wanted", ["auto", "off"])
+def test_on_a_processor_they_stay_only_when_told(wanted: Literal["auto", "off"], toy_pairs: Path) -> None:
+    settings = DataSettings(folder=str(toy_pairs), load_size=18, crop_size=16)
+    assert resident(open_dataset(settings, "train", train=True), settings, CPU, PLENTY, wanted) is None
+
+
+@pytest.mark.parametrize("more", ["training.channels_last=true", "training.channels_last=false"])
 @pytest.mark.parametrize("system", ["pix2pix", "cyclegan"])
-def test_a_training_is_bitwise_the_same(system: str, toy_pairs: Path, tmp_path: Path) -> None:
+def test_a_training_is_bitwise_the_same(system: str, more: str, toy_pairs: Path, tmp_path: Path) -> None:
     found = {}
     for wanted in ("on", "off"):
-        recipe = tiny_recipe(system, toy_pairs, f"data.resident={wanted}")
+        recipe = tiny_recipe(system, toy_pairs, f"data.resident={wanted}", more)
         run, said = run_to_end(recipe, tmp_path / wanted)
         found[wanted] = weights(run)
         assert any("stay on the device" in line for line in said) == (wanted == "on")

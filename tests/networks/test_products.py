@@ -1,36 +1,48 @@
 """Convolutions as matrix products are the library's, with their gradients, whatever their shape."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.products import PLACES, layer_of, use_products
+import diptych.networks.products
+from diptych.networks.products import Layer, use_products
 
 Filter = nn.Conv2d | nn.ConvTranspose2d
-BY_PRODUCTS: list[tuple[Filter, tuple[int, ...]]] = [
-    (nn.Conv2d(256, 512, 4, 2, 1, bias=False), (2, 256, 8, 8)),
-    (nn.Conv2d(256, 512, 4, 2, 1), (1, 256, 2, 2)),
-    (nn.Conv2d(320, 256, 3, 2, 0), (2, 320, 7, 6)),  # a last row and column that nothing reaches
-    (nn.ConvTranspose2d(512, 256, 4, 2, 1), (2, 512, 1, 1)),
-    (nn.ConvTranspose2d(512, 256, 3, 2, 1, output_padding=1), (2, 512, 5, 4)),
-    (nn.Conv2d(256, 256, 4, 2, 1), (3, 256, 6, 10)),
-    (nn.Conv2d(256, 512, 4, 1, 1), (2, 256, 16, 16)),
-]
-WEIGHTS_ALONE: list[tuple[Filter, tuple[int, ...]]] = [
-    (nn.Conv2d(64, 3, 7), (2, 64, 15, 12)),
-    (nn.Conv2d(32, 1, 4, 1, 1), (2, 32, 9, 9)),
-    (nn.Conv2d(8, 2, 1), (1, 8, 5, 5)),
+ALL = {"columns", "folded", "weights"}
+BY_PRODUCTS: list[tuple[Filter, tuple[int, ...], set[str]]] = [
+    (nn.Conv2d(256, 512, 4, 2, 1, bias=False), (2, 256, 8, 8), ALL),
+    (nn.Conv2d(256, 512, 4, 2, 1), (1, 256, 2, 2), ALL),
+    (nn.Conv2d(320, 256, 3, 2, 0), (2, 320, 7, 6), ALL),  # a last row and column that nothing reaches
+    (nn.ConvTranspose2d(512, 256, 4, 2, 1), (2, 512, 1, 1), ALL),
+    (nn.ConvTranspose2d(512, 256, 3, 2, 1, output_padding=1), (2, 512, 5, 4), ALL),
+    (nn.Conv2d(256, 256, 4, 2, 1), (3, 256, 6, 10), {"columns", "weights"}),
+    (nn.Conv2d(256, 512, 4, 1, 1), (2, 256, 16, 16), {"weights"}),
+    (nn.Conv2d(64, 3, 7), (2, 64, 15, 12), {"weights"}),
+    (nn.Conv2d(32, 1, 4, 1, 1), (2, 32, 9, 9), {"weights"}),
 ]
 BY_THE_LIBRARY: list[tuple[Filter, tuple[int, ...]]] = [
     (nn.Conv2d(3, 64, 4, 2, 1), (1, 3, 16, 16)),
+    (nn.Conv2d(8, 2, 1), (1, 8, 5, 5)),
+    (nn.Conv2d(256, 512, 3, 1, 1), (1, 256, 8, 8)),
     (nn.Conv2d(256, 512, 3, 1, 1, groups=2), (1, 256, 4, 4)),
     (nn.Conv2d(256, 512, 3, 1, 2, dilation=2), (1, 256, 6, 6)),
     (nn.Conv2d(256, 512, 3, 1, "same"), (1, 256, 6, 6)),
     (nn.Conv2d(256, 512, (3, 1)), (1, 256, 6, 6)),
 ]
+
+
+def noted(call: Callable[..., Tensor], calls: list[str], name: str) -> Callable[..., Tensor]:
+    """``call``, with its name kept each time."""
+
+    def wrapped(*given: Any) -> Tensor:
+        calls.append(name)
+        return call(*given)
+
+    return wrapped
 
 
 def results(network: nn.Module, maps: Tensor, precision: torch.dtype) -> dict[str, Tensor]:
@@ -47,7 +59,7 @@ def results(network: nn.Module, maps: Tensor, precision: torch.dtype) -> dict[st
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize(("layer", "shape"), [*BY_PRODUCTS, *WEIGHTS_ALONE, *BY_THE_LIBRARY], ids=str)
+@pytest.mark.parametrize(("layer", "shape"), [*((one, size) for one, size, _ in BY_PRODUCTS), *BY_THE_LIBRARY], ids=str)
 def test_outputs_and_gradients(layer: Filter, shape: tuple[int, ...], precision: torch.dtype) -> None:
     torch.manual_seed(0)
     plain = layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stub lacks it
@@ -62,14 +74,34 @@ def test_outputs_and_gradients(layer: Filter, shape: tuple[int, ...], precision:
         assert apart < (1e-5 if precision is torch.float32 else 1e-2), name
 
 
-@pytest.mark.parametrize(("layer", "shape"), [*BY_PRODUCTS, *WEIGHTS_ALONE], ids=str)
-def test_which_products_are_taken(layer: Filter, shape: tuple[int, ...]) -> None:
-    seen = layer_of(layer, torch.empty(shape), isinstance(layer, nn.ConvTranspose2d))
-    assert seen.fits("weights")
-    if (layer, shape) in WEIGHTS_ALONE:
-        assert not seen.fits("columns")
-        assert not seen.fits("folded")
-    assert any(map(seen.fits, PLACES))
+@pytest.mark.parametrize(("layer", "shape", "products"), BY_PRODUCTS, ids=str)
+def test_which_products_are_taken(
+    layer: Filter, shape: tuple[int, ...], products: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what each would take: columns once for each product of them, folding once."""
+    ours, taken = copy.deepcopy(layer), list[str]()
+    use_products(ours)
+    for name in ("columns", "folded"):
+        plain = getattr(diptych.networks.products, name)
+        monkeypatch.setattr(diptych.networks.products, name, noted(plain, taken, name))
+    results(ours, torch.randn(shape), torch.float32)
+    assert taken.count("folded") == ("folded" in products)
+    assert taken.count("columns") == ("columns" in products) + ("weights" in products)
+
+
+def test_what_an_update_does_not_ask_for_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gradients of a discriminator's weights, when the generator is trained."""
+    layer, asked = nn.Conv2d(256, 512, 4, 2, 1), list[str]()
+    use_products(layer)
+    monkeypatch.setattr(Layer, "to_weight", noted(Layer.to_weight, asked, "weights"))
+    maps = nn.Parameter(torch.randn(1, 256, 4, 4))
+    for precision in (True, False):
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision):
+            found = layer(maps).sum()
+        found.backward(inputs=[maps])
+    assert not asked
+    layer(maps).sum().backward(inputs=[layer.weight])
+    assert asked
 
 
 @pytest.mark.parametrize(("layer", "shape"), BY_THE_LIBRARY, ids=str)
@@ -79,7 +111,7 @@ def test_what_gains_nothing_is_left_to_the_library(layer: Filter, shape: tuple[i
     assert torch.equal(network(maps), layer(maps))
 
 
-@pytest.mark.parametrize(("layer", "shape"), [BY_PRODUCTS[1], BY_PRODUCTS[3], WEIGHTS_ALONE[1]], ids=str)
+@pytest.mark.parametrize(("layer", "shape"), [BY_PRODUCTS[place][:2] for place in (1, 3, 8)], ids=str)
 def test_gradients_of_gradients(layer: Filter, shape: tuple[int, ...]) -> None:
     """As a gradient penalty needs them."""
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import filelock
 import pytest
-from torch import Tensor
 from toys import Teller, run_to_end, tiny_recipe
 
 from diptych.errors import DiptychError
@@ -30,7 +29,7 @@ def trained(recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch, each:
         watch = Teller(run, processes)
         after = watch.after
 
-        def seen(step: int, faults: int, entry: Mapping[str, float | Tensor]) -> None:
+        def seen(step: int, faults: int, entry: Mapping[str, float]) -> None:
             each(watch, step)
             after(step, faults, entry)
 

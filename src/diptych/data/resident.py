@@ -14,6 +14,7 @@ from torch import Tensor
 from diptych.data.sampler import Dataset
 from diptych.data.settings import DataSettings, as_size
 from diptych.data.transforms import Window
+from diptych.errors import UsageError
 from diptych.images import Batch, Kind, Stored
 from diptych.resampling import resize
 
@@ -87,9 +88,8 @@ class Resident:
                 return
             picture = np.array(self.dataset.whole(side, number), order="C")
             sized = resize(picture, *self.load_size, self.settings.filter)
+            # It returns when the picture has arrived, since it comes from memory that may be moved.
             self.piles[side][number].copy_(torch.from_numpy(np.ascontiguousarray(sized)))
-            if self.device.type == "cuda":
-                torch.cuda.current_stream(self.device).synchronize()  # steps run on a stream of their own
             self.there[side][number] = True
 
     def pictures(self, places: Batch) -> Batch:
@@ -121,18 +121,35 @@ def needed(dataset: Choosing, settings: DataSettings) -> int:
     return height * width * channels
 
 
+def hindrance(dataset: Dataset, settings: DataSettings, free: float) -> str:
+    """Why the pictures cannot stay on a device with ``free`` bytes, in words; empty where they can."""
+    kinds = (settings.source, settings.target)
+    if not all(kind.colour in PLAIN and kind.depth == "uint8" for kind in kinds):
+        return "its pictures are not plain 8-bit values"
+    if not isinstance(dataset, Choosing):
+        return f'data.task = "{settings.task}" or a shuffle window makes its samples in another way'
+    if settings.fit != "stretch":
+        return 'they are not brought to one size (data.fit = "stretch")'
+    if needed(dataset, settings) > SHARE * free:
+        return f"they would take {needed(dataset, settings) / 2**30:.1f} GiB, more than a quarter of what is free"
+    return ""
+
+
 def resident(
     dataset: Dataset, settings: DataSettings, device: torch.device, free: float, wanted: Literal["auto", "on", "off"]
 ) -> Resident | None:
-    """The dataset on the device, or None: where that was not wanted, does not fit, or pictures are no plain bytes of one size.
+    """The dataset on the device, or None where that was not wanted, or with "auto" cannot be.
 
     Args:
         free: bytes that are free on the device.
-        wanted: "auto" is for devices that are not the processor.
+        wanted: "auto" is for CUDA devices.
+
+    Raises:
+        UsageError: for "on" where it cannot be.
     """
-    if wanted == "off" or (wanted == "auto" and device.type == "cpu") or not isinstance(dataset, Choosing):
+    if wanted == "off" or (wanted == "auto" and device.type != "cuda"):
         return None
-    plain = all(kind.colour in PLAIN and kind.depth == "uint8" for kind in (settings.source, settings.target))
-    if not plain or settings.fit != "stretch" or needed(dataset, settings) > SHARE * free:
-        return None
-    return Resident(dataset, settings, device)
+    why = hindrance(dataset, settings, free)
+    if why and wanted == "on":
+        raise UsageError(f"data.resident=on cannot be had: {why}. Set data.resident=auto.")
+    return None if why or not isinstance(dataset, Choosing) else Resident(dataset, settings, device)

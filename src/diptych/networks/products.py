@@ -20,6 +20,7 @@ from torch.nn import functional
 from torch.utils.weak import TensorWeakRef
 
 FEW = 4  # channels, as of a picture or a patch's logit
+ENOUGH, MOST = 32, 2**17  # channels that few are made of, and places: for more, columns take too much memory
 MANY = 256  # channels, of either side
 PLACES = {"columns": (512, 256), "folded": (128, 0), "weights": (2048, 256)}
 """Up to how many places (of the smaller grid, over the batch) each product is the faster one: where one side has more than
@@ -108,11 +109,12 @@ class Layer(NamedTuple):
     def fits(self, product: str) -> bool:
         """Whether ours is the faster one."""
         batch, height, width = self.small
+        places, strided = batch * height * width, self.how.stride > 1
         if self.few:
-            return product == "weights"
-        if min(self.channels) < MANY or (product == "columns" and self.how.stride == 1):
+            return product == "weights" and self.channels[1] >= ENOUGH and places <= MOST
+        if min(self.channels) < MANY or not (strided or (product == "weights" and self.how.kernel > 3)):
             return False
-        return batch * height * width <= PLACES[product][max(self.channels) == MANY]
+        return places <= PLACES[product][max(self.channels) == MANY]
 
     def to_small(self, large: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """A convolution, or the gradient of a transposed one's input."""
@@ -135,7 +137,7 @@ class Layer(NamedTuple):
 
     def to_weight(self, small: Tensor, large: Tensor, weight: Tensor) -> Tensor:
         """The gradient of the weights."""
-        if self.few:
+        if self.few and self.fits("weights"):
             kernel = self.how.kernel
             turned = Geometry(kernel, 1, kernel - 1 - self.how.padding)
             found = columns(small, turned, *self.large).t() @ rows(large)
@@ -152,6 +154,20 @@ class Layer(NamedTuple):
         return of_weight
 
 
+def asked_for(node: Any) -> bool:
+    """Whether the backward pass that runs now wants the gradient that goes to a node.
+
+    A function of Python's is only told what could be wanted when it ran forward, so a generator's update would have the gradients
+    of its discriminator's weights computed and thrown away.
+    """
+    if node is None:
+        return False
+    try:
+        return bool(torch._C._will_engine_execute_node(node))
+    except RuntimeError:  # it cannot tell of leaves that torch.autograd.grad was asked for
+        return True
+
+
 class Convolve(torch.autograd.Function):
     """A layer with its gradients, which can themselves be differentiated."""
 
@@ -164,14 +180,15 @@ class Convolve(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         given, weight = ctx.saved_tensors
+        of_given, of_weight, *of_bias = (asked_for(node) for node, _ in ctx.next_functions)
         layer: Layer = ctx.layer
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
         small, large = (given, gradient) if layer.transposed else (gradient, given)
         back = layer.to_small if layer.transposed else layer.to_large
         return (
-            back(gradient, weight) if ctx.needs_input_grad[0] else None,
-            layer.to_weight(small, large, weight) if ctx.needs_input_grad[1] else None,
-            gradient.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None,
+            back(gradient, weight) if of_given else None,
+            layer.to_weight(small, large, weight) if of_weight else None,
+            gradient.sum((0, 2, 3)) if any(of_bias) else None,
             None,
         )
 

@@ -7,7 +7,8 @@ A system owns networks and knows how they judge each other. It never sees an opt
   differ in their order of updates, the difference is where a line stands.
 * Nothing in ``losses`` may ask a tensor for its value (no ``.item()``, no branch on a tensor), draw or make a tensor elsewhere
   than on the batch's device, or do anything else at some steps than at others but at those in ``turns``: a step may be
-  captured once and played again (``training/graph.py``). No ``with`` may span a ``yield``: autocast is opened for each pull
+  captured once and played again (``training/graph.py``). Nor can a graph be gone backward through that was made before an
+  update of the weights in it. No ``with`` may span a ``yield``: autocast is opened for each pull
   and closed before the update.
 * Everything that must survive a restart is a parameter or a buffer.
 

@@ -12,11 +12,12 @@ from diptych.devices import free_bytes
 from diptych.images import Batch
 from diptych.recipe import Recipe
 from diptych.training.footprint import live_peak
+from diptych.training.graph import WARM_UP
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import Processes, join
 from diptych.training.trainer import Trainer
 
-STEPS = 4
+STEPS = {"cpu": 4, "cuda": WARM_UP + 4}  # a GPU records its graph in them
 GIB = 2**30
 BESIDE = {"cpu": 1.22, "cuda": 1.05}
 """What a process holds for each byte of live tensors: kernels take room of their own, and an allocator has gaps. Measured
@@ -58,7 +59,7 @@ def seconds_a_step(recipe: Recipe, processes: Processes) -> float:
     trainer = Trainer(recipe, processes, pictures=1000)
     batches = iter(lambda: noise(recipe), None)
     times = []
-    for step in range(STEPS):
+    for step in range(STEPS.get(processes.device.type, 4)):
         began = time.perf_counter()
         trainer.advance(batches, step, faults=0)
         times.append(time.perf_counter() - began)

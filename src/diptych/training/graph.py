@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from diptych.errors import DiptychError
 from diptych.images import Batch
 from diptych.recipe import TrainingSettings
 from diptych.training.processes import Processes
@@ -62,14 +63,16 @@ class Captured:
         if self.stream is None:
             return self.run(held, step, only_discriminators, phase)
         # Autograd remembers on which stream a weight's gradient was first gathered: it must be the one that is captured.
-        self.stream.wait_stream(torch.cuda.current_stream())
+        self.stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(self.stream):
             found = self.run(held, step, only_discriminators, phase)
-        torch.cuda.current_stream().wait_stream(self.stream)
+        torch.cuda.current_stream(self.device).wait_stream(self.stream)
         return found
 
     def run(self, held: list[Batch], step: int, only_discriminators: bool, phase: int) -> Found:
         kind = (only_discriminators, phase)
+        for past in [known for known in self.recorded if known[1] != phase]:
+            del self.recorded[past]  # and with it its memory
         if kind not in self.recorded and self.plain[kind] < WARM_UP:
             self.plain[kind] += 1
             return self.update(held, step, only_discriminators, phase)
@@ -86,7 +89,13 @@ class Captured:
     def record_graph(self, function: Callable[[], Found]) -> tuple[Callable[[], object], Found]:
         graph = torch.cuda.CUDAGraph()
         before = torch.cuda.get_rng_state(self.device)
-        with torch.cuda.graph(graph, stream=self.stream):
-            found = function()
+        try:
+            # Other threads may bring pictures meanwhile; what they do is no part of the step.
+            with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
+                found = function()
+        except RuntimeError as problem:
+            raise DiptychError(
+                f"the step could not be recorded as a CUDA graph ({str(problem).splitlines()[0]}); set training.graph=false."
+            ) from problem
         torch.cuda.set_rng_state(before, self.device)  # recording draws nothing
         return graph.replay, found

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,9 +89,18 @@ def make_deterministic() -> None:
     torch.use_deterministic_algorithms(True)
 
 
-def try_kernels() -> None:
-    """Have GPUs try which of their convolutions is the fastest for each shape, the first time that it is met."""
+@contextlib.contextmanager
+def trying_kernels() -> Iterator[None]:
+    """Within, GPUs try which of their convolutions is the fastest for each shape, the first time that it is met.
+
+    Not for validation, where every picture may have a shape of its own.
+    """
+    before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def fast_precision(device: torch.device) -> str:

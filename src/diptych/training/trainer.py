@@ -6,13 +6,14 @@ Rules that live here and nowhere else:
 * Autocast is opened for each pull and closed before the update; it caches cast weights until it closes, and one context
   around a whole step would judge the generator with the discriminator before its update.
 * Every random draw is addressed by (seed, faults, step, rank); nothing of it is stored.
-* Nothing asks the device for a number before the step is over; then all losses and gradient norms are looked at together.
+* Nothing asks the device for a number before an update is over; then all losses and gradient norms are looked at together.
 """
 
 import math
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses
 from diptych.training.graph import Captured, Compute, capturing
-from diptych.training.processes import Processes, fast_precision, make_deterministic, try_kernels
+from diptych.training.processes import Processes, fast_precision, make_deterministic, trying_kernels
 from diptych.training.schedule import factor
 from diptych.training.state import State, address
 
@@ -56,7 +57,10 @@ class Trainer:
         self.settings = settings
         self.processes = processes
         self.developed = developed
-        make_deterministic() if settings.deterministic else try_kernels()
+        if settings.deterministic:
+            make_deterministic()
+        self.trying = nullcontext if settings.deterministic else trying_kernels
+        self.figures: set[str] = set()  # names of what is logged and not minimised
         self.batches_per_step = settings.accumulate * settings.discriminator_updates
         self.effective_batch = settings.batch_size * settings.accumulate * processes.size
         per_step = settings.batch_size * self.batches_per_step * processes.size
@@ -99,23 +103,26 @@ class Trainer:
         for side in self.state.sides.values():
             side.prepare(rate * settings.learning_rate[side.role], step)
         entry, waited = {"rate": rate}, 0.0
+        phase = bisect_right(self.state.system.turns, step)
         for update in range(1, settings.discriminator_updates + 1):
             began = time.perf_counter()
             held = [self.move(next(batches)) for _ in range(settings.accumulate)]
             waited += time.perf_counter() - began
-            phase = bisect_right(self.state.system.turns, step)
-            found = self.compute(held, step, update < settings.discriminator_updates, phase)
-            entry |= dict(zip(found, torch.stack(list(found.values())).tolist(), strict=True))
-        self.look(entry)
+            with self.trying():
+                found = self.compute(held, step, update < settings.discriminator_updates, phase)
+            values = torch.stack(list(found.values())).tolist() if found else []
+            named = dict(zip(found, values, strict=True))
+            self.look(named)
+            entry |= named
         return entry | {"waited": waited}
 
     def update(self, held: list[Batch], step: int, only_discriminators: bool, phase: int = 0) -> dict[str, Tensor]:
         """Pull from the system once per batch and side, and apply; batches beyond the first are accumulated.
 
-        Returns named scalars on the device, in the order in which they came to be.
+        Returns named scalars on the device, in the order in which they came to be; of several batches their means.
         """
         found: dict[str, Tensor] = {}
-        pulls = [self.state.system.losses(self.developed(batch), step) for batch in held]
+        pulls = [self.state.system.losses(self.laid_out(self.developed(batch)), step) for batch in held]
         while True:
             for index, pull in enumerate(pulls):
                 losses = self.pull(pull)
@@ -125,8 +132,10 @@ class Trainer:
                 if only_discriminators and side.role != "discriminator":
                     continue
                 side.accumulate(losses.terms, 1 / len(held))
-                named = {**losses.terms, **losses.figures}
-                found |= {f"{losses.trains}.{name}": value.detach().float() for name, value in named.items()}
+                self.figures |= {f"{losses.trains}.{name}" for name in losses.figures}
+                for name, value in {**losses.terms, **losses.figures}.items():
+                    key, part = f"{losses.trains}.{name}", value.detach().float() / len(held)
+                    found[key] = found[key] + part if key in found else part
                 if index + 1 == len(held):
                     found[f"{losses.trains}.gradient"] = side.update()
 
@@ -135,27 +144,27 @@ class Trainer:
         with torch.autocast(device, torch.bfloat16, enabled=self.dtype is torch.bfloat16):
             return next(pull, None)
 
-    def look(self, entry: dict[str, float]) -> None:
+    def look(self, values: dict[str, float]) -> None:
         """Raise a Fault that names the first term, or else gradient, that is not finite.
 
         Of several processes all must meet the fault together: in the averaged gradient, which it reaches.
         """
-        for key, value in entry.items():
-            path, _, name = key.rpartition(".")
-            if math.isfinite(value) or path not in self.state.sides:
+        for key, value in values.items():
+            if math.isfinite(value) or key in self.figures:
                 continue
+            path, _, name = key.rpartition(".")
             if name == "gradient":
                 raise Fault(f"the gradient of the {path} is not finite")
             if self.processes.size == 1:
                 raise Fault(f'the term "{name}" of the {path} is {value}')
 
     def move(self, batch: Batch) -> Batch:
+        source, target = (tensor.to(self.processes.device, non_blocking=True) for tensor in batch)
+        return Batch(source, target)
+
+    def laid_out(self, batch: Batch) -> Batch:
         layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
-        device = self.processes.device
-        source, target = (
-            t.to(device, memory_format=layout if t.dim() == 4 else torch.preserve_format, non_blocking=True)
-            for t in batch
-        )
+        source, target = (tensor.contiguous(memory_format=layout) for tensor in batch)
         return Batch(source, target)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from diptych import formats
 from diptych.errors import DiptychError
@@ -64,7 +63,7 @@ class Watch:
         self.stop = False
         self.interrupted = False
         self.reason = ""
-        self.window: list[Mapping[str, float | Tensor]] = []
+        self.window: list[Mapping[str, float]] = []
         self.saved = -1
         self.words = ""
         self.at = 0
@@ -120,7 +119,7 @@ class Watch:
             self.event("start", step, self.words, steps=self.steps, environment=environment(self.processes))
             self.started = step
 
-    def after(self, step: int, faults: int, entry: Mapping[str, float | Tensor]) -> None:
+    def after(self, step: int, faults: int, entry: Mapping[str, float]) -> None:
         """After the update that made ``step`` steps: log, look and save where it is time."""
         settings, last = self.settings, step == self.steps
         self.at = step
@@ -182,9 +181,7 @@ class Watch:
     def log(self, step: int) -> None:
         """One line of means since the last: losses, figures, gradient norms, and the share of time waiting for data."""
         means = {
-            key: float(
-                torch.stack([torch.as_tensor(entry[key], dtype=torch.float32).cpu() for entry in self.window]).mean()
-            )
+            key: float(torch.tensor([entry[key] for entry in self.window if key in entry]).mean())
             for key in self.window[-1]
         }
         waited = means.pop("waited") * len(self.window)

@@ -90,7 +90,7 @@ class Rewound:
     def __call__(self, function: Callable[[], Found]) -> tuple[Callable[[], object], Found]:
         self.recordings += 1
         sides = self.trainer.state.sides.values()
-        moving = [t for side in sides for moments in side.optimiser.state.values() for t in moments.values()]
+        moving = [t for side in sides for moments in side.moments if moments for t in moments]
         moving += [*self.trainer.state.system.state_dict().values(), *self.trainer.state.averages().values()]
         before, drawn = [tensor.clone() for tensor in moving], torch.get_rng_state()
         played = record(function)

@@ -5,14 +5,31 @@ all was finite is looked at when the step is over (``Trainer.look``). So a whole
 """
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from diptych.recipe import TrainingSettings
 from diptych.training.processes import Processes
 
-MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+EPSILON = 1e-8  # Adam's
+
+
+class Moments(NamedTuple):
+    """What Adam knows of a weight, in memory order, and how often it has been moved (a scalar)."""
+
+    exp_avg: Tensor
+    exp_avg_sq: Tensor
+    step: Tensor
+
+    @classmethod
+    def at_rest(cls, flat: Tensor) -> "Moments":
+        return cls(torch.zeros_like(flat), torch.zeros_like(flat), torch.zeros((), device=flat.device))
+
+
+MOMENTS = Moments._fields
 
 
 def in_memory_order(tensor: Tensor) -> Tensor:
@@ -55,11 +72,7 @@ class Side:
         # CUDA's Adam takes the rate in float32; a processor's takes what a Python number would be.
         self.rate = torch.zeros((), dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
         self.newest = torch.zeros((), device=device)  # its share in the running average
-        self.optimiser = torch.optim.Adam(
-            self.flat, betas=(settings.beta1, settings.beta2), fused=True, capturable=device.type == "cuda"
-        )
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate
+        self.moments: list[Moments | None] = [None] * len(self.trained)
         self.average: dict[str, Tensor] = {}
         if settings.average and self.role == "generator":
             self.average = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
@@ -74,6 +87,7 @@ class Side:
         self.rate.fill_(rate)
         self.newest.fill_(1 - min(self.settings.average, (1 + step) / (10 + step)))
 
+    @torch.no_grad()
     def update(self) -> Tensor:
         """Apply what was gathered; returns the gradient's norm, a scalar that is not finite where a gradient was not."""
         self.processes.average([parameter.grad for parameter in self.trained if parameter.grad is not None])
@@ -81,18 +95,48 @@ class Side:
         norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
         if self.settings.clip_gradient:
             torch._foreach_mul_(gradients, (self.settings.clip_gradient / norm.double()).clamp(max=1).float())
-        for parameter, flat in zip(self.trained, self.flat, strict=True):
-            flat.grad = None if parameter.grad is None else in_memory_order(laid_out_as(parameter, parameter.grad))
-        self.optimiser.step()
-        torch.autograd.graph.increment_version(self.flat)  # which fused Adam leaves as it was, and casts are kept by it
+        self.move()
         self.forget()
         self.follow()
         return norm
 
+    def move(self) -> None:
+        """Adam, on the weights that have a gradient."""
+        reached = [place for place, parameter in enumerate(self.trained) if parameter.grad is not None]
+        for place in reached:
+            self.moments[place] = self.moments[place] or Moments.at_rest(self.flat[place])
+        weights = [self.flat[place] for place in reached]
+        moments = [moment for place in reached if (moment := self.moments[place])]
+        rows = [
+            in_memory_order(laid_out_as(parameter, parameter.grad))
+            for parameter in self.trained
+            if parameter.grad is not None
+        ]
+        averages, squares, steps = ([moment[kind] for moment in moments] for kind in range(len(MOMENTS)))
+        # Its function, since its class loads a compiler that nobody asked for, which takes longer than all else to begin.
+        adam(
+            weights,
+            rows,
+            averages,
+            squares,
+            [],
+            steps,
+            fused=True,
+            capturable=self.rate.device.type == "cuda",
+            lr=self.rate,
+            beta1=self.settings.beta1,
+            beta2=self.settings.beta2,
+            weight_decay=0.0,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+        )
+        torch.autograd.graph.increment_version(weights)  # which fused Adam leaves as it was, and casts are kept by it
+
     def forget(self) -> None:
         """Drop what was gathered."""
-        for parameter, flat in zip(self.trained, self.flat, strict=True):
-            parameter.grad = flat.grad = None
+        for parameter in self.trained:
+            parameter.grad = None
 
     @torch.no_grad()
     def follow(self) -> None:
@@ -103,27 +147,29 @@ class Side:
     def state(self) -> dict[str, Tensor]:
         """Moments and averages under flat names: "side.PARAMETER.exp_avg", "average.PARAMETER"."""
         tensors = {f"average.{name}": value for name, value in self.average.items()}
-        for name, parameter, flat in self.trainable():
-            for moment, value in self.optimiser.state.get(flat, {}).items():
-                tensors[f"side.{name}.{moment}"] = value if moment == "step" else shaped_as(parameter, value)
+        for name, parameter, moments in self.trainable():
+            if moments is not None:
+                tensors[f"side.{name}.exp_avg"] = shaped_as(parameter, moments.exp_avg)
+                tensors[f"side.{name}.exp_avg_sq"] = shaped_as(parameter, moments.exp_avg_sq)
+                tensors[f"side.{name}.step"] = moments.step
         return tensors
 
-    def trainable(self) -> Iterator[tuple[str, nn.Parameter, Tensor]]:
-        """(name, parameter, the same memory as Adam has it)."""
+    def trainable(self) -> Iterator[tuple[str, nn.Parameter, Moments | None]]:
+        """(name, parameter, its moments where it has been moved)."""
         names = [name for name, parameter in self.parameters.items() if parameter.requires_grad]
-        return zip(names, self.trained, self.flat, strict=True)
+        return zip(names, self.trained, self.moments, strict=True)
 
     @torch.no_grad()
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what ``state`` gave; memory layouts follow the parameters, so kernels and roundings repeat."""
-        self.optimiser.state.clear()
-        for name, parameter, flat in self.trainable():
+        self.moments = [None] * len(self.trained)
+        for place, (name, parameter, _) in enumerate(self.trainable()):
             if f"side.{name}.step" in tensors:
                 first, second, count = (tensors[f"side.{name}.{moment}"] for moment in MOMENTS)
-                self.optimiser.state[flat] = {
-                    "step": count.to(parameter.device, copy=True),
-                    "exp_avg": in_memory_order(torch.empty_like(parameter).copy_(first)),
-                    "exp_avg_sq": in_memory_order(torch.empty_like(parameter).copy_(second)),
-                }
+                self.moments[place] = Moments(
+                    in_memory_order(torch.empty_like(parameter).copy_(first)),
+                    in_memory_order(torch.empty_like(parameter).copy_(second)),
+                    count.to(parameter.device, copy=True),
+                )
         for name, value in self.average.items():
             value.copy_(tensors[f"average.{name}"])

@@ -37,8 +37,8 @@ from diptych.training.processes import join
 from diptych.training.trainer import Trainer
 
 GROUPS = {
-    "convolution, backward": ("convolution_backward", "conv_transpose2d_backward", "linear_backward"),
-    "convolution, forward": ("conv", "mkldnn_conv", "_slow_conv", "addmm", "aten::mm", "linear"),
+    "convolution, backward, by the library": ("convolution_backward", "conv_transpose2d_backward", "linear_backward"),
+    "convolution, forward, and products": ("conv", "mkldnn_conv", "_slow_conv", "addmm", "aten::mm", "linear"),
     "optimiser and the gradient's norm": ("adam", "_foreach", "vector_norm"),
     "norm": ("norm",),
     "activation and dropout": ("relu", "tanh", "sigmoid", "dropout", "bernoulli", "softplus", "threshold"),

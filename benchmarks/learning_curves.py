@@ -230,6 +230,8 @@ def plot(results: list[dict[str, Any]], names: list[str], out: Path) -> None:
 def side_by_side(names: list[str], marks: list[float], seed: int, out: Path) -> None:
     """The sample grids of all contestants at equal minutes, as one picture a mark."""
     for mark in marks:
+        if not all((out / f"{name}-{seed}-{mark:g}.png").exists() for name in names):
+            continue
         grids = [formats.read(out / f"{name}-{seed}-{mark:g}.png", Kind()) for name in names]
         formats.write(out / f"at-{mark:g}-minutes-seed-{seed}.png", beside(grids))
 
@@ -243,6 +245,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=Path("runs/learning-curves"))
     parser.add_argument("--try", dest="tries", action="append", default=[], metavar="NAME: RECIPE key=value ...")
+    parser.add_argument("--draw", action="store_true", help="train nothing: table and plots of what --out holds")
     parser.add_argument("--no-reference", action="store_true")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -252,12 +255,17 @@ def main() -> None:
         recipe, *overrides = rest.split()
         contestants.append(Contestant(name, recipe, overrides))
     marks = [mark for mark in arguments.marks if mark < arguments.minutes] + [arguments.minutes]
-    results = compete(contestants, arguments, marks)
-    names = [contestant.name for contestant in contestants]
-    Console(width=180).print(table_of(results, names, arguments.minutes))
+    if arguments.draw:
+        results = json.loads((arguments.out / "curves.json").read_text())
+    else:
+        results = compete(contestants, arguments, marks)
+    names = list(dict.fromkeys(row["name"] for row in results))
+    names.sort(key=lambda name: name != "reference")
+    reached_by_all = set.intersection(*(set(by_mark(results, name, "l1")) for name in names))
+    Console(width=180).print(table_of(results, names, max(reached_by_all)))
     plot(results, names, arguments.out)
-    for seed in range(arguments.seeds):
-        side_by_side(names, marks, seed, arguments.out)
+    for seed in sorted({row["seed"] for row in results}):
+        side_by_side(names, sorted(reached_by_all), seed, arguments.out)
     print(f"Written: {arguments.out} (curves.json, curves.html, sample grids)")
 
 

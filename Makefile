@@ -21,8 +21,8 @@ help:
 	@echo "make format     put the code into its format"
 	@echo "make page       fetch the browser's ONNX runtime for the page of diptych serve, anew"
 	@echo "make bench      speed and memory, as tables (BENCHMARKS.md)"
-	@echo "make curves     quality against minutes, ours and the reference's, with pictures (two hours of a core each)"
 	@echo "make bench-gpu  the same on a GPU"
+	@echo "make curves     quality against minutes, ours and the reference's, with pictures (two hours of a core)"
 	@echo "make clean      remove the environment and what tools left behind"
 
 $(READY): pyproject.toml constraints/cpu.txt

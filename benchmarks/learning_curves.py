@@ -256,11 +256,15 @@ def main() -> None:
         contestants.append(Contestant(name, recipe, overrides))
     marks = [mark for mark in arguments.marks if mark < arguments.minutes] + [arguments.minutes]
     if arguments.draw:
-        results = json.loads((arguments.out / "curves.json").read_text())
+        place = arguments.out / "curves.json"
+        results = json.loads(place.read_text()) if place.is_file() else []
     else:
         results = compete(contestants, arguments, marks)
     names = list(dict.fromkeys(row["name"] for row in results))
     names.sort(key=lambda name: name != "reference")
+    if not results:
+        print(f"{arguments.out} holds no curves; run without --draw first.")
+        return
     reached_by_all = set.intersection(*(set(by_mark(results, name, "l1")) for name in names))
     Console(width=180).print(table_of(results, names, max(reached_by_all)))
     plot(results, names, arguments.out)

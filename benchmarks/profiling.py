@@ -91,7 +91,7 @@ class Phases:
     def watch(self, trainer: Trainer) -> None:
         """Wrap the pulls, the networks that run in them, the look at all losses, and the sides' two halves."""
         labels = {
-            "move": always("data: to the device"),
+            "to_device": always("data: to the device"),
             "look": always("look whether all is finite"),
             "pull": pulled_for,
         }

@@ -53,10 +53,8 @@ CASES = {
 CONTESTANTS = ("reference", "reference, autocast", "ours")
 PAIRS = 96  # on disk; more than a batch, and soon read
 STEPS = {"cpu": 2, "cuda": 30}
-WARM_UP = {
-    "cpu": 2,
-    "cuda": 600,
-}  # ours records its graph, libraries choose kernels, and (nearly) every picture is read
+WARM_UP = {"cpu": 2, "cuda": 600}
+"""In which ours records its graph, libraries choose kernels, and nearly every picture is read."""
 
 
 class Round(NamedTuple):

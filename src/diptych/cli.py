@@ -76,7 +76,9 @@ def call(words: list[str]) -> int:
         if not out_of_memory(problem):
             raise
         return report(
-            "out of memory; use smaller pictures (data.crop_size), a smaller batch, or a narrower network.", 1
+            "out of memory; use smaller pictures (data.crop_size), a smaller batch, a narrower network, or "
+            "training.checkpointing=blocks; on a GPU also data.resident=off.",
+            1,
         )
     except OSError as problem:
         where = f"{problem.filename}: " if problem.filename else ""

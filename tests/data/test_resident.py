@@ -106,7 +106,7 @@ def test_each_picture_is_read_once(toy_pairs: Path, monkeypatch: pytest.MonkeyPa
 def test_what_cannot_stay(change: dict[str, object], free: float, why: str, toy_pairs: Path) -> None:
     settings = DataSettings(folder=str(toy_pairs), load_size=18, crop_size=16, **change)  # type: ignore[arg-type]  # of several types
     dataset = open_dataset(settings, "train", train=True)
-    with pytest.raises(UsageError, match=f"data.resident=on cannot be had: .*{why}"):
+    with pytest.raises(UsageError, match=f"data.resident=on is not possible here: .*{why}"):
         resident(dataset, settings, CPU, free, "on")
     assert resident(dataset, settings, torch.device("cuda"), free, "auto") is None
 

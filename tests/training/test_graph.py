@@ -106,13 +106,14 @@ def test_played_steps_are_the_plain_ones(system: str, words: list[str]) -> None:
     recipe = tiny_recipe(system, Path("unused"), *words)
     plain, graphed = Trainer(recipe, ALONE, pictures=12), Trainer(recipe, ALONE, pictures=12)
     rewound = Rewound(graphed)
-    graphed.compute = Captured(graphed.update, ALONE.device, rewound)
+    graphed.compute = captured = Captured(graphed.update, ALONE.device, rewound)
     count = 2 * WARM_UP + 4
     assert steps(plain, count) == steps(graphed, count)
     assert_equal(plain.state.tensors(), graphed.state.tensors())
     kinds = (recipe.training.discriminator_updates > 1) + 1
     turning = any(WARM_UP < turn < count for turn in plain.state.system.turns)
     assert rewound.recordings == kinds + turning
+    assert len({phase for _, phase in captured.recorded}) == 1  # those of the past are given up with their memory
 
 
 class Elsewhere(TorchDispatchMode):

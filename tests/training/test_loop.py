@@ -1,5 +1,6 @@
 """What the recipe's keys do to a step."""
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import repeat
@@ -15,9 +16,9 @@ from diptych.errors import DiptychError, UsageError
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses, Pix2Pix
-from diptych.training.processes import Processes, fast_precision
+from diptych.training.processes import Processes, fast_precision, trying_kernels
 from diptych.training.side import Side
-from diptych.training.trainer import Trainer, length
+from diptych.training.trainer import Fault, Trainer, length
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 STEADY = ["options.norm=instance", "options.discriminator_norm=instance", "options.dropout=[]"]
@@ -41,8 +42,9 @@ def test_two_accumulated_batches_equal_one_of_both() -> None:
     whole, parts = trainer_of(*STEADY), trainer_of(*STEADY, "training.accumulate=2")
     both = batch_of(4)
     halves = [Batch(both.source[i : i + 2], both.target[i : i + 2]) for i in (0, 2)]
-    whole.advance(iter([both]), 0, 0)
-    parts.advance(iter(halves), 0, 0)
+    entry, entry_of_parts = whole.advance(iter([both]), 0, 0), parts.advance(iter(halves), 0, 0)
+    for name in ("discriminator.adversarial", "discriminator.accuracy", "generator.l1"):
+        assert entry_of_parts[name] == pytest.approx(entry[name], rel=1e-3)  # the mean of both
     first, second = whole.state.sides["discriminator"].state(), parts.state.sides["discriminator"].state()
     for name in first:
         torch.testing.assert_close(first[name], second[name], rtol=1e-4, atol=1e-6)
@@ -228,3 +230,34 @@ def test_deterministic_asks_torch_for_it(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_recipe_is_a_value() -> None:
     recipe = tiny_recipe("pix2pix", Path("unused"))
     assert Recipe.from_table(recipe.to_table(), recipe.name) == recipe
+
+
+def test_all_processes_meet_a_fault_together() -> None:
+    """In the averaged gradient: a term may be bad in one of them alone. What is only logged is no fault."""
+    several, alone = (
+        Trainer(tiny_recipe("pix2pix", Path("unused")), Processes(0, size, torch.device("cpu")), pictures=12)
+        for size in (2, 1)
+    )
+    several.look({"discriminator.adversarial": math.nan})
+    with pytest.raises(Fault, match='the term "adversarial" of the discriminator is nan'):
+        alone.look({"discriminator.adversarial": math.nan})
+    for trainer in (several, alone):
+        with pytest.raises(Fault, match="the gradient of the generator is not finite"):
+            trainer.look({"generator.l1": 1.0, "generator.gradient": math.inf})
+    alone.advance(iter([batch_of(1)]), 0, 0)
+    alone.look({"discriminator.accuracy": math.nan})
+
+
+def test_a_window_of_the_log_in_which_the_system_changes(toy_pairs: Path, tmp_path: Path) -> None:
+    words = ("options.pretrain_steps=3", "training.log_every=2")
+    run, _ = run_to_end(tiny_recipe("srgan", toy_pairs, *words), tmp_path / "run")
+    lines = {line["step"]: line for line in run.entries("log.jsonl")}
+    assert "discriminator.adversarial" not in lines[2]
+    assert "discriminator.adversarial" in lines[4]
+
+
+def test_kernels_are_tried_in_steps_alone() -> None:
+    before = torch.backends.cudnn.benchmark
+    with trying_kernels():
+        assert torch.backends.cudnn.benchmark
+    assert torch.backends.cudnn.benchmark == before

@@ -126,8 +126,10 @@ def hindrance(dataset: Dataset, settings: DataSettings, free: float) -> str:
     kinds = (settings.source, settings.target)
     if not all(kind.colour in PLAIN and kind.depth == "uint8" for kind in kinds):
         return "its pictures are not plain 8-bit values"
+    if settings.shuffle_window:
+        return "data.shuffle_window brings them in an order of its own"
     if not isinstance(dataset, Choosing):
-        return f'data.task = "{settings.task}" or a shuffle window makes its samples in another way'
+        return f'data.task = "{settings.task}" makes its samples in another way'
     if settings.fit != "stretch":
         return 'they are not brought to one size (data.fit = "stretch")'
     if needed(dataset, settings) > SHARE * free:
@@ -151,5 +153,5 @@ def resident(
         return None
     why = hindrance(dataset, settings, free)
     if why and wanted == "on":
-        raise UsageError(f"data.resident=on cannot be had: {why}. Set data.resident=auto.")
+        raise UsageError(f"data.resident=on is not possible here: {why}. Set data.resident to auto or off.")
     return None if why or not isinstance(dataset, Choosing) else Resident(dataset, settings, device)

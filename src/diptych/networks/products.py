@@ -20,7 +20,8 @@ from torch.nn import functional
 from torch.utils.weak import TensorWeakRef
 
 FEW = 4  # channels, as of a picture or a patch's logit
-ENOUGH, MOST = 32, 2**17  # channels that few are made of, and places: for more, columns take too much memory
+LEAST_BEHIND_FEW = 32  # channels that few are made of, under which the library is as fast
+MOST_PLACES = 2**17  # of few channels, above which columns take too much memory
 MANY = 256  # channels, of either side
 PLACES = {"columns": (512, 256), "folded": (128, 0), "weights": (2048, 256)}
 """Up to how many places (of the smaller grid, over the batch) each product is the faster one: where one side has more than
@@ -111,7 +112,7 @@ class Layer(NamedTuple):
         batch, height, width = self.small
         places, strided = batch * height * width, self.how.stride > 1
         if self.few:
-            return product == "weights" and self.channels[1] >= ENOUGH and places <= MOST
+            return product == "weights" and self.channels[1] >= LEAST_BEHIND_FEW and places <= MOST_PLACES
         if min(self.channels) < MANY or not (strided or (product == "weights" and self.how.kernel > 3)):
             return False
         return places <= PLACES[product][max(self.channels) == MANY]
@@ -137,14 +138,14 @@ class Layer(NamedTuple):
 
     def to_weight(self, small: Tensor, large: Tensor, weight: Tensor) -> Tensor:
         """The gradient of the weights."""
-        if self.few and self.fits("weights"):
-            kernel = self.how.kernel
-            turned = Geometry(kernel, 1, kernel - 1 - self.how.padding)
-            found = columns(small, turned, *self.large).t() @ rows(large)
-            return found.view(kernel, kernel, len(weight), -1).flip(0, 1).permute(2, 3, 0, 1)
         if self.fits("weights"):
+            kernel, _, padding = self.how
+            if self.few:
+                turned = Geometry(kernel, 1, kernel - 1 - padding)
+                found = columns(small, turned, *self.large).t() @ rows(large)
+                return found.view(kernel, kernel, len(weight), -1).flip(0, 1).permute(2, 3, 0, 1)
             found = rows(small).t() @ columns(large, self.how, *self.small[1:])
-            return found.view(len(weight), self.how.kernel, self.how.kernel, -1).permute(0, 3, 1, 2)
+            return found.view(len(weight), kernel, kernel, -1).permute(0, 3, 1, 2)
         given, gradient = (small, large) if self.transposed else (large, small)
         sides = [[value, value] for value in (self.how.stride, self.how.padding, 1)]
         only = [False, True, False]
@@ -157,14 +158,17 @@ class Layer(NamedTuple):
 def asked_for(node: Any) -> bool:
     """Whether the backward pass that runs now wants the gradient that goes to a node.
 
-    A function of Python's is only told what could be wanted when it ran forward, so a generator's update would have the gradients
-    of its discriminator's weights computed and thrown away.
+    ``ctx.needs_input_grad`` says what could be wanted, not what this pass wants: a generator's update would have the gradients of
+    its discriminator's weights computed and thrown away.
     """
     if node is None:
         return False
     try:
         return bool(torch._C._will_engine_execute_node(node))
-    except RuntimeError:  # it cannot tell of leaves that torch.autograd.grad was asked for
+    except (
+        AttributeError,
+        RuntimeError,
+    ):  # another torch; or it cannot tell of leaves that torch.autograd.grad was asked for
         return True
 
 

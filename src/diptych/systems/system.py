@@ -7,9 +7,9 @@ A system owns networks and knows how they judge each other. It never sees an opt
   differ in their order of updates, the difference is where a line stands.
 * Nothing in ``losses`` may ask a tensor for its value (no ``.item()``, no branch on a tensor), draw or make a tensor elsewhere
   than on the batch's device, or do anything else at some steps than at others but at those in ``turns``: a step may be
-  captured once and played again (``training/graph.py``). Nor can a graph be gone backward through that was made before an
-  update of the weights in it. No ``with`` may span a ``yield``: autocast is opened for each pull
-  and closed before the update.
+  captured once and played again (``training/graph.py``). Nor may a loss go backward through a
+  graph that was built before its weights were updated. A side is yielded once a step. No ``with`` may span a ``yield``:
+  autocast is opened for each pull and closed before the update.
 * Everything that must survive a restart is a parameter or a buffer.
 
 ``list(system.losses(batch, 0))`` is a whole test.
@@ -113,7 +113,7 @@ class System(nn.Module, ABC):
     """Paths of the submodules that are trained, each with an optimiser of its own, in the order of their updates."""
 
     turns: tuple[int, ...] = ()
-    """The steps, rising, from which on ``losses`` does something else than before; the only ones that it may compare with."""
+    """Rising steps at which ``losses`` changes what it does; ``step`` may be compared with no others."""
 
     notes: tuple[str, ...] = ()
     """Sentences for the user about what the options came to, printed when a run starts."""

@@ -17,7 +17,7 @@ from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import Processes, join
 from diptych.training.trainer import Trainer
 
-STEPS = {"cpu": 4, "cuda": WARM_UP + 4}  # a GPU records its graph in them
+STEPS = {"cpu": 4, "mps": 4, "cuda": WARM_UP + 4}  # a GPU records its graph in them
 GIB = 2**30
 BESIDE = {"cpu": 1.22, "cuda": 1.05}
 """What a process holds for each byte of live tensors: kernels take room of their own, and an allocator has gaps. Measured
@@ -31,9 +31,11 @@ def estimate(recipe: Recipe) -> str:
     """A sentence with the peak memory, and where that is at hand the time for a thousand steps, from a few on noise."""
     processes = join(recipe.training.device)
     needed, free = footprint(recipe, processes), free_bytes(processes.device)
+    kind = processes.device.type
     memory = (
         f"{recipe.name} on this machine ({processes.device}): about {needed / GIB:.1f} GiB of memory, "
         f"up to {recipe.data.cache_gib:g} GiB more for decoded pictures (data.cache_gib)"
+        + (" and up to a quarter of what is free for those that stay there (data.resident)" if kind == "cuda" else "")
     )
     if needed > free:
         return (
@@ -59,7 +61,7 @@ def seconds_a_step(recipe: Recipe, processes: Processes) -> float:
     trainer = Trainer(recipe, processes, pictures=1000)
     batches = iter(lambda: noise(recipe), None)
     times = []
-    for step in range(STEPS.get(processes.device.type, 4)):
+    for step in range(STEPS[processes.device.type]):
         began = time.perf_counter()
         trainer.advance(batches, step, faults=0)
         times.append(time.perf_counter() - began)

@@ -93,9 +93,12 @@ class Captured:
             # Other threads may bring pictures meanwhile; what they do is no part of the step.
             with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
                 found = function()
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as problem:
+            what = str(problem).partition("\n")[0]
             raise DiptychError(
-                f"the step could not be recorded as a CUDA graph ({str(problem).splitlines()[0]}); set training.graph=false."
+                f"the step could not be recorded as a CUDA graph ({what}); set training.graph=false."
             ) from problem
         torch.cuda.set_rng_state(before, self.device)  # recording draws nothing
         return graph.replay, found

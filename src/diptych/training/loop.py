@@ -95,6 +95,7 @@ def recover(trainer: Trainer, run: Run, watch: Watch, step: int, faults: int, wh
             f"training stopped at step {step}: {what}, fault {faults} of {allowed} allowed. Lower training.learning_rate, "
             f"set training.clip_gradient=1, or training.precision=float32; the newest checkpoint is whole."
         )
+    del watch.state
     trainer.begin_anew()
     watch.state = trainer.state
     return restore(trainer, run, watch, faults)

@@ -29,9 +29,6 @@ class Moments(NamedTuple):
         return cls(torch.zeros_like(flat), torch.zeros_like(flat), torch.zeros((), device=flat.device))
 
 
-MOMENTS = Moments._fields
-
-
 def in_memory_order(tensor: Tensor) -> Tensor:
     """The same memory, as one row: (numbers,), in the order in which the numbers lie there.
 
@@ -95,34 +92,32 @@ class Side:
         norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
         if self.settings.clip_gradient:
             torch._foreach_mul_(gradients, (self.settings.clip_gradient / norm.double()).clamp(max=1).float())
-        self.move()
+        self.descend()
         self.forget()
         self.follow()
         return norm
 
-    def move(self) -> None:
+    def descend(self) -> None:
         """Adam, on the weights that have a gradient."""
-        reached = [place for place, parameter in enumerate(self.trained) if parameter.grad is not None]
-        for place in reached:
-            self.moments[place] = self.moments[place] or Moments.at_rest(self.flat[place])
-        weights = [self.flat[place] for place in reached]
-        moments = [moment for place in reached if (moment := self.moments[place])]
-        rows = [
-            in_memory_order(laid_out_as(parameter, parameter.grad))
-            for parameter in self.trained
-            if parameter.grad is not None
-        ]
-        averages, squares, steps = ([moment[kind] for moment in moments] for kind in range(len(MOMENTS)))
-        # Its function, since its class loads a compiler that nobody asked for, which takes longer than all else to begin.
+        weights, gradients, moments = list[Tensor](), list[Tensor](), list[Moments]()
+        for place, (parameter, flat) in enumerate(zip(self.trained, self.flat, strict=True)):
+            if parameter.grad is None:
+                continue
+            known = self.moments[place]
+            if known is None:
+                known = self.moments[place] = Moments.at_rest(flat)
+            weights.append(flat)
+            gradients.append(in_memory_order(laid_out_as(parameter, parameter.grad)))
+            moments.append(known)
+        # The function, since constructing the class imports torch's compiler, which takes longer than the rest of the start.
         adam(
             weights,
-            rows,
-            averages,
-            squares,
+            gradients,
+            [moment.exp_avg for moment in moments],
+            [moment.exp_avg_sq for moment in moments],
             [],
-            steps,
+            [moment.step for moment in moments],
             fused=True,
-            capturable=self.rate.device.type == "cuda",
             lr=self.rate,
             beta1=self.settings.beta1,
             beta2=self.settings.beta2,
@@ -138,7 +133,6 @@ class Side:
         for parameter in self.trained:
             parameter.grad = None
 
-    @torch.no_grad()
     def follow(self) -> None:
         """Move the running average."""
         for name, average in self.average.items():
@@ -149,9 +143,8 @@ class Side:
         tensors = {f"average.{name}": value for name, value in self.average.items()}
         for name, parameter, moments in self.trainable():
             if moments is not None:
-                tensors[f"side.{name}.exp_avg"] = shaped_as(parameter, moments.exp_avg)
-                tensors[f"side.{name}.exp_avg_sq"] = shaped_as(parameter, moments.exp_avg_sq)
-                tensors[f"side.{name}.step"] = moments.step
+                for moment, value in moments._asdict().items():
+                    tensors[f"side.{name}.{moment}"] = value if moment == "step" else shaped_as(parameter, value)
         return tensors
 
     def trainable(self) -> Iterator[tuple[str, nn.Parameter, Moments | None]]:
@@ -165,7 +158,7 @@ class Side:
         self.moments = [None] * len(self.trained)
         for place, (name, parameter, _) in enumerate(self.trainable()):
             if f"side.{name}.step" in tensors:
-                first, second, count = (tensors[f"side.{name}.{moment}"] for moment in MOMENTS)
+                first, second, count = (tensors[f"side.{name}.{moment}"] for moment in Moments._fields)
                 self.moments[place] = Moments(
                     in_memory_order(torch.empty_like(parameter).copy_(first)),
                     in_memory_order(torch.empty_like(parameter).copy_(second)),

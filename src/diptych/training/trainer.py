@@ -59,7 +59,7 @@ class Trainer:
         self.developed = developed
         if settings.deterministic:
             make_deterministic()
-        self.trying = nullcontext if settings.deterministic else trying_kernels
+        self.kernel_choice = nullcontext if settings.deterministic else trying_kernels
         self.figures: set[str] = set()  # names of what is logged and not minimised
         self.batches_per_step = settings.accumulate * settings.discriminator_updates
         self.effective_batch = settings.batch_size * settings.accumulate * processes.size
@@ -73,8 +73,9 @@ class Trainer:
 
     def begin_anew(self) -> None:
         """The state as the seed makes it; what was captured of another one is forgotten."""
+        self.compute: Compute = self.update  # graphs and the old state go first, so that there is room
+        vars(self).pop("state", None)
         self.state = State(self.recipe, self.processes)
-        self.compute: Compute = self.update
         if capturing(self.settings, self.processes):
             self.compute = Captured(self.update, self.processes.device)
 
@@ -106,9 +107,9 @@ class Trainer:
         phase = bisect_right(self.state.system.turns, step)
         for update in range(1, settings.discriminator_updates + 1):
             began = time.perf_counter()
-            held = [self.move(next(batches)) for _ in range(settings.accumulate)]
+            held = [self.to_device(next(batches)) for _ in range(settings.accumulate)]
             waited += time.perf_counter() - began
-            with self.trying():
+            with self.kernel_choice():
                 found = self.compute(held, step, update < settings.discriminator_updates, phase)
             values = torch.stack(list(found.values())).tolist() if found else []
             named = dict(zip(found, values, strict=True))
@@ -116,7 +117,7 @@ class Trainer:
             entry |= named
         return entry | {"waited": waited}
 
-    def update(self, held: list[Batch], step: int, only_discriminators: bool, phase: int = 0) -> dict[str, Tensor]:
+    def update(self, held: list[Batch], step: int, only_discriminators: bool, phase: int) -> dict[str, Tensor]:
         """Pull from the system once per batch and side, and apply; batches beyond the first are accumulated.
 
         Returns named scalars on the device, in the order in which they came to be; of several batches their means.
@@ -135,7 +136,7 @@ class Trainer:
                 self.figures |= {f"{losses.trains}.{name}" for name in losses.figures}
                 for name, value in {**losses.terms, **losses.figures}.items():
                     key, part = f"{losses.trains}.{name}", value.detach().float() / len(held)
-                    found[key] = found[key] + part if key in found else part
+                    found[key] = found[key] + part if index else part
                 if index + 1 == len(held):
                     found[f"{losses.trains}.gradient"] = side.update()
 
@@ -158,7 +159,7 @@ class Trainer:
             if self.processes.size == 1:
                 raise Fault(f'the term "{name}" of the {path} is {value}')
 
-    def move(self, batch: Batch) -> Batch:
+    def to_device(self, batch: Batch) -> Batch:
         source, target = (tensor.to(self.processes.device, non_blocking=True) for tensor in batch)
         return Batch(source, target)
 

@@ -4,7 +4,7 @@ Each contestant is a process of its own with one thread, and its clock is the pr
 core, whatever else runs. They train side by side, as many as there are cores, a seed after the other, so that a machine that
 drifts drifts for all; at each mark the clock stands still and the validation pictures are translated and judged. The
 reference is the published network and settings in plain eager float32 (``training_step.PlainPix2Pix``), tested as in the
-paper; its pictures come from our reader, which is the faster. Usage:
+paper; its pictures come from our reader. Usage:
 
     python benchmarks/learning_curves.py --data FACADES --minutes 30 --seeds 2 --out FOLDER
 
@@ -36,6 +36,8 @@ from diptych.data import open_dataset
 from diptych.data.stream import stream
 from diptych.images import Kind
 from diptych.recipe import Recipe, read
+from diptych.systems import Pix2Pix
+from diptych.training.loop import prepare
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
 from diptych.training.state import build
@@ -93,8 +95,9 @@ class PlainTrainer:
     """The reference, with its networks as they are built, in the place where a validation looks for them."""
 
     def __init__(self, trainer: Trainer) -> None:
-        trainer.state.system = build(trainer.recipe).train()
-        self.plain = PlainPix2Pix(trainer.state.system)  # type: ignore[arg-type]  # a pix2pix
+        trainer.state.system = system = build(trainer.recipe).train()
+        assert isinstance(system, Pix2Pix)
+        self.plain = PlainPix2Pix(system)
 
     def advance(self, batches: Iterator[Any], step: int, faults: int) -> object:
         return self.plain.step(next(batches))
@@ -106,8 +109,7 @@ def contend(pipe: Connection, contestant: Contestant, data: str, seed: int, mark
     recipe = contestant.settings(data, seed)
     if not contestant.plain:
         keep_freed_memory()
-    dataset = open_dataset(recipe.data, "train", train=True)
-    trainer = Trainer(recipe, join("cpu"), len(dataset))
+    dataset, trainer = prepare(open_dataset(recipe.data, "train", train=True), recipe, join("cpu"))
     runner = PlainTrainer(trainer) if contestant.plain else trainer
     validation = Validation(recipe, torch.device("cpu"))
     validation.prepare(lambda words: pipe.send({"says": words}))

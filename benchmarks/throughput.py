@@ -28,15 +28,15 @@ from rich.console import Console
 from rich.table import Table
 
 from diptych.data import open_dataset
-from diptych.data.resident import resident
 from diptych.data.stream import stream
-from diptych.devices import choose, free_bytes
+from diptych.devices import choose
 from diptych.images import Batch
+from diptych.networks.blocks import channels_last
 from diptych.recipe import Recipe
 from diptych.training.estimate import noise, peak
+from diptych.training.loop import prepare
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
-from diptych.training.trainer import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks.limits import training_work, yardsticks
@@ -92,11 +92,8 @@ class Ours:
 
     def __init__(self, recipe: Recipe) -> None:
         processes = join(recipe.training.device)
-        dataset = open_dataset(recipe.data, "train", train=True)
-        kept = resident(dataset, recipe.data, processes.device, free_bytes(processes.device), recipe.data.resident)
-        more = () if kept is None else (kept.pictures,)
-        self.trainer = Trainer(recipe, processes, len(dataset), *more)
-        self.batches: Iterator[Batch] = stream(kept or dataset, recipe.training.batch_size, 0)
+        dataset, self.trainer = prepare(open_dataset(recipe.data, "train", train=True), recipe, processes)
+        self.batches: Iterator[Batch] = stream(dataset, recipe.training.batch_size, 0)
         self.count = 0
         self.waited = 0.0
 
@@ -114,8 +111,8 @@ class Reference:
         self.plain = plain(recipe, device)
         layout = torch.channels_last if autocast else torch.contiguous_format
         for network in vars(self.plain).values():
-            if isinstance(network, torch.nn.Module):
-                network.to(memory_format=layout)  # type: ignore[call-overload]  # its stub lacks it
+            if autocast and isinstance(network, torch.nn.Module):
+                channels_last(network)
         self.batch = Batch(*(tensor.to(device, memory_format=layout) for tensor in noise(recipe)))
 
     def step(self) -> None:

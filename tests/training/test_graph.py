@@ -18,10 +18,12 @@ from torch.utils._pytree import tree_leaves
 from toys import SMALL, assert_equal, tiny_recipe
 from variants import ALONE, VARIANTS
 
+from diptych.data import open_dataset, stream
 from diptych.images import Batch
 from diptych.systems import SYSTEMS
 from diptych.training.estimate import noise
 from diptych.training.graph import WARM_UP, Captured, Found
+from diptych.training.loop import prepare
 from diptych.training.trainer import Trainer
 
 MORE: list[tuple[str, list[str]]] = [
@@ -114,6 +116,20 @@ def test_played_steps_are_the_plain_ones(system: str, words: list[str]) -> None:
     turning = any(WARM_UP < turn < count for turn in plain.state.system.turns)
     assert rewound.recordings == kinds + turning
     assert len({phase for _, phase in captured.recorded}) == 1  # those of the past are given up with their memory
+
+
+def test_steps_on_pictures_that_stay_on_the_device(toy_pairs: Path) -> None:
+    """As a GPU takes them by default: what the graph is given are places, and the pictures are cut inside it."""
+    recipe = tiny_recipe("pix2pix", toy_pairs, "data.resident=on", "training.batch_size=2")
+    dataset, plain = prepare(open_dataset(recipe.data, "train", train=True), recipe, ALONE)
+    _, graphed = prepare(open_dataset(recipe.data, "train", train=True), recipe, ALONE)
+    graphed.developed = plain.developed  # of one pile, which the stream below fills
+    graphed.compute = Captured(graphed.update, ALONE.device, Rewound(graphed))
+    for trainer in (plain, graphed):
+        batches = stream(dataset, 2, seed=0, workers=0)
+        for step in range(2 * WARM_UP + 2):
+            trainer.advance(batches, step, faults=0)
+    assert_equal(plain.state.tensors(), graphed.state.tensors())
 
 
 class Elsewhere(TorchDispatchMode):

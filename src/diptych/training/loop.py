@@ -11,7 +11,7 @@ import torch
 
 from diptych import checkpoints
 from diptych.data import Dataset, open_dataset, stream
-from diptych.data.resident import resident
+from diptych.data.resident import Resident, resident
 from diptych.devices import free_bytes
 from diptych.errors import DiptychError, UsageError
 from diptych.recipe import Recipe
@@ -32,19 +32,24 @@ def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
             f"training.batch_size is {recipe.training.batch_size}, and there are only {len(dataset)} training pictures; "
             f"set it to {len(dataset)} or less."
         )
-    kept = resident(dataset, recipe.data, processes.device, free_bytes(processes.device), recipe.data.resident)
-    if kept is None:
-        trainer = Trainer(recipe, processes, len(dataset))
-    else:
-        dataset, trainer = kept, Trainer(recipe, processes, len(dataset), kept.pictures)
+    dataset, trainer = prepare(dataset, recipe, processes)
     watch.begin(trainer.state, trainer.steps, trainer.words())
-    if kept is not None:
-        watch.say(f"Pictures stay on the device once they are read ({kept.bytes / 2**20:.0f} MiB).")
+    if isinstance(dataset, Resident):
+        watch.say(f"Pictures stay on the device once they are read ({dataset.bytes / 2**20:.0f} MiB).")
     try:
         advance_to_end(trainer, dataset, run, watch)
     except Exception as problem:
         watch.failed(str(problem).partition("\n")[0] or type(problem).__name__)
         raise
+
+
+def prepare(dataset: Dataset, recipe: Recipe, processes: Processes) -> tuple[Dataset, Trainer]:
+    """What the stream reads from, on the device where pictures can stay there, and the trainer that takes what it gives."""
+    device = processes.device
+    kept = resident(dataset, recipe.data, device, free_bytes(device), recipe.data.resident)
+    if kept is None:
+        return dataset, Trainer(recipe, processes, len(dataset))
+    return kept, Trainer(recipe, processes, len(dataset), kept.pictures)
 
 
 def advance_to_end(trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -> None:

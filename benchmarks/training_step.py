@@ -153,7 +153,10 @@ class Ours:
 
 def plain(recipe: Recipe, device: torch.device) -> PlainPix2Pix | PlainCycleGAN:
     system = build(recipe).to(device).train()
-    return PlainPix2Pix(system) if isinstance(system, Pix2Pix) else PlainCycleGAN(system)  # type: ignore[arg-type]  # the only other one
+    if isinstance(system, Pix2Pix):
+        return PlainPix2Pix(system)
+    assert isinstance(system, CycleGAN)
+    return PlainCycleGAN(system)
 
 
 def agreement(system: str, side: int, batch: Batch, count: int, device: torch.device) -> list[float]:

@@ -92,7 +92,8 @@ class MultiScale(nn.Module):
         for number, scale in enumerate(self.scales):
             pictures = halved(pictures) if number else pictures
             maps = [pictures]
-            for layer in scale:  # type: ignore[attr-defined]  # each is a list of layers
+            assert isinstance(scale, nn.ModuleList)
+            for layer in scale:
                 maps.append(layer(maps[-1]))
             judged.append(maps[1:])
         return judged

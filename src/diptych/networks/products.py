@@ -165,11 +165,8 @@ def asked_for(node: Any) -> bool:
         return False
     try:
         return bool(torch._C._will_engine_execute_node(node))
-    except (
-        AttributeError,
-        RuntimeError,
-    ):  # another torch; or it cannot tell of leaves that torch.autograd.grad was asked for
-        return True
+    except (AttributeError, RuntimeError):
+        return True  # another torch; or it cannot tell of leaves that torch.autograd.grad was asked for
 
 
 class Convolve(torch.autograd.Function):
@@ -222,11 +219,11 @@ class Narrowed:
 
 def convolve(module: nn.Conv2d | nn.ConvTranspose2d, narrowed: Narrowed, maps: Tensor) -> Tensor:
     """What ``module`` does, by products where one of them is the faster."""
-    transposed = isinstance(module, nn.ConvTranspose2d)
-    layer = layer_of(module, maps, transposed)
+    layer = layer_of(module, maps)
     if maps.device.type != "cpu" or not any(map(layer.fits, PLACES)):
-        found: Tensor = type(module).forward(module, maps)  # type: ignore[arg-type]  # its own class's
-        return found
+        if isinstance(module, nn.ConvTranspose2d):
+            return nn.ConvTranspose2d.forward(module, maps)
+        return nn.Conv2d.forward(module, maps)
     narrow = torch.is_autocast_enabled("cpu")
     dtype = torch.get_autocast_dtype("cpu") if narrow else module.weight.dtype
     weight = narrowed(module.weight, dtype)
@@ -236,12 +233,12 @@ def convolve(module: nn.Conv2d | nn.ConvTranspose2d, narrowed: Narrowed, maps: T
     return result
 
 
-def layer_of(module: nn.Conv2d | nn.ConvTranspose2d, maps: Tensor, transposed: bool) -> Layer:
+def layer_of(module: nn.Conv2d | nn.ConvTranspose2d, maps: Tensor) -> Layer:
     """What the module is for these maps."""
     batch, _, height, width = maps.shape
     how = Geometry(module.kernel_size[0], module.stride[0], int(module.padding[0]))
     into, out, given = module.in_channels, module.out_channels, (height, width)
-    if transposed:
+    if isinstance(module, nn.ConvTranspose2d):
         more = how.kernel - 2 * how.padding + int(module.output_padding[0])
         tall, wide = ((side - 1) * how.stride + more for side in given)
         return Layer(how, True, (batch, height, width), (tall, wide), (into, out))

@@ -1,4 +1,4 @@
-"""All tables of BENCHMARKS.md, one script after the other, each with what keeps the whole under half an hour on two cores.
+"""The scripts behind BENCHMARKS.md, one after the other, in short forms; at its end it says how long each took.
 
 Usage: python benchmarks/everything.py [--device cuda] [--only limits training_step] [--list]
 
@@ -37,7 +37,7 @@ SCRIPTS: dict[str, list[str]] = {
     "tiling": ["--side", "1024", "--tile", "512", "--only", "seams"],
     "folder": ["--pictures", str(DATA / "kodak"), "--count", "1000", "--kill-at", "300"],
 }
-"""In the order of BENCHMARKS.md, with the arguments for half an hour."""
+"""In the order of BENCHMARKS.md, with the arguments of the short forms."""
 ON_GPUS = (
     "limits",
     "profiling",

@@ -3,7 +3,7 @@
 Usage: python benchmarks/optimiser.py [--rounds 9] [--device cuda]
 
 The published U-Net's 54 million weights in channels-last layout, gradients of the same layout; contestants take turns in every
-round, and a ratio is of one round. A side's update has the gradient's norm and the check for finite values in it too.
+round, and a ratio is of one round. A side's update has the gradient's norm in it too.
 """
 
 import argparse

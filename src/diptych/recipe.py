@@ -44,7 +44,7 @@ class TrainingSettings:
     clip_gradient: float = 0.0  # largest norm of a side's gradient; 0 = not clipped
     average: float = 0.0  # decay of the running average of the weights; 0 = none
     average_translates: bool = True  # translation uses the average where there is one
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "tf32"] = "auto"  # tf32 is NVIDIA's float32 with fewer bits
     channels_last: bool = True
     checkpointing: Literal["none", "blocks"] = "none"  # of activations: blocks run again in backward, in less memory
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps

@@ -22,7 +22,7 @@ def nothing_stays_deterministic() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("system", [*SYSTEMS])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "tf32"])
 def test_a_deterministic_run_is_resumed_bitwise(system: str, precision: str, toy_pairs: Path, tmp_path: Path) -> None:
     words = (f"training.precision={precision}", "training.device=cuda", "training.deterministic=true")
     recipe = tiny_recipe(system, toy_pairs, *words)
@@ -34,7 +34,7 @@ def test_a_deterministic_run_is_resumed_bitwise(system: str, precision: str, toy
 
 
 @pytest.mark.parametrize("system", [*SYSTEMS])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "tf32"])
 def test_a_step_as_one_graph_is_the_plain_step(system: str, precision: str, toy_pairs: Path, tmp_path: Path) -> None:
     found = {}
     for graph in ("true", "false"):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from diptych.errors import DiptychError, UsageError
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses, Pix2Pix
-from diptych.training.processes import Processes, fast_precision, trying_kernels
+from diptych.training.processes import Processes, fast_precision, multiplying, trying_kernels
 from diptych.training.side import Side
 from diptych.training.trainer import Fault, Trainer, length
 
@@ -261,3 +262,21 @@ def test_kernels_are_tried_in_steps_alone() -> None:
     with trying_kernels():
         assert torch.backends.cudnn.benchmark
     assert torch.backends.cudnn.benchmark == before
+
+
+def tf32_of(place: Any) -> str:
+    return str(place.fp32_precision)
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("float32", "ieee"), ("bfloat16", "ieee"), ("tf32", "tf32")])
+def test_float32_is_multiplied_as_the_recipe_says(precision: str, expected: str) -> None:
+    places: list[Any] = [torch.backends.cudnn.conv, torch.backends.cuda.matmul]  # type: ignore[attr-defined]  # the stub's first has none
+    before = [tf32_of(place) for place in places]
+    with multiplying(precision):
+        assert [tf32_of(place) for place in places] == [expected, expected]
+    assert [tf32_of(place) for place in places] == before
+
+
+def test_tf32_is_refused_where_there_is_none() -> None:
+    with pytest.raises(UsageError, match="is tf32, which NVIDIA GPUs have"):
+        trainer_of("training.precision=tf32")

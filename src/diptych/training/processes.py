@@ -13,7 +13,8 @@ from torch import Tensor
 
 from diptych import __version__
 from diptych.devices import choose
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, UsageError
+from diptych.recipe import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,37 @@ def trying_kernels() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.benchmark = before
+
+
+@contextlib.contextmanager
+def multiplying(precision: str) -> Iterator[None]:
+    """Within, NVIDIA GPUs multiply what is float32 as it is, or for "tf32" with ten bits of its mantissas.
+
+    Left alone, torch takes TF32 for convolutions and not for matrix products, so "float32" would be neither.
+    """
+    places = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)  # type: ignore[attr-defined]  # the stub's first has none
+    before = [place.fp32_precision for place in places]
+    try:
+        for place in places:
+            place.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+        yield
+    finally:
+        for place, known in zip(places, before, strict=True):
+            place.fp32_precision = known
+
+
+def precision_of(settings: TrainingSettings, device: torch.device) -> str:
+    """ "float32", "tf32" or "bfloat16".
+
+    Raises:
+        UsageError: for TF32 where no NVIDIA GPU trains.
+    """
+    if settings.precision == "tf32" and device.type != "cuda":
+        raise UsageError(
+            f"training.precision is tf32, which NVIDIA GPUs have, and the device is {device.type}; "
+            f"set training.precision=float32 or bfloat16."
+        )
+    return fast_precision(device) if settings.precision == "auto" else settings.precision
 
 
 def fast_precision(device: torch.device) -> str:

@@ -22,7 +22,7 @@ from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses
 from diptych.training.graph import Captured, Compute, capturing
-from diptych.training.processes import Processes, fast_precision, make_deterministic, trying_kernels
+from diptych.training.processes import Processes, make_deterministic, multiplying, precision_of, trying_kernels
 from diptych.training.schedule import factor
 from diptych.training.state import State, address
 
@@ -67,8 +67,7 @@ class Trainer:
         self.steps_per_epoch = max(1, pictures // per_step)
         self.steps = length(settings, self.steps_per_epoch)
         self.pictures = pictures
-        wanted = settings.precision if settings.precision != "auto" else fast_precision(processes.device)
-        self.dtype = torch.bfloat16 if wanted == "bfloat16" else torch.float32
+        self.precision = precision_of(settings, processes.device)
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -87,7 +86,7 @@ class Trainer:
         return (
             f"{self.steps} steps on {self.pictures} training pictures ({self.steps / self.steps_per_epoch:.1f} epochs), "
             f"batch {settings.batch_size} per process{together}, effective batch {self.effective_batch}, "
-            f"{devices}, {str(self.dtype).removeprefix('torch.')}."
+            f"{devices}, {self.precision}."
         )
 
     def advance(self, batches: Iterator[Batch], step: int, faults: int) -> dict[str, float]:
@@ -109,7 +108,7 @@ class Trainer:
             began = time.perf_counter()
             held = [self.to_device(next(batches)) for _ in range(settings.accumulate)]
             waited += time.perf_counter() - began
-            with self.kernel_choice():
+            with self.kernel_choice(), multiplying(self.precision):
                 found = self.compute(held, step, update < settings.discriminator_updates, phase)
             values = torch.stack(list(found.values())).tolist() if found else []
             named = dict(zip(found, values, strict=True))
@@ -142,7 +141,7 @@ class Trainer:
 
     def pull(self, pull: Iterator[Losses]) -> Losses | None:
         device = self.processes.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.dtype is torch.bfloat16):
+        with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bfloat16"):
             return next(pull, None)
 
     def look(self, values: dict[str, float]) -> None:

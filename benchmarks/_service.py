@@ -46,9 +46,6 @@ class Service:
         pages = int(Path(f"/proc/{self.process}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
-    def threads(self) -> int:
-        return len(list(Path(f"/proc/{self.process}/task").iterdir()))
-
 
 @contextmanager
 def served(place: Path, *words: str) -> Iterator[Service]:

@@ -2,18 +2,19 @@
 
 Usage: python benchmarks/data.py [--pairs 20000] [--folder FOLDER] [--files 100000]. Without a folder, copies of the facades
 under DIPTYCH_DATA are taken, else pictures are made; the system's memory of files is asked to drop them before each first
-epoch. The default of 1,000 pairs takes about two minutes on two cores.
+epoch.
 """
 
 import argparse
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib import import_module
 from itertools import cycle, islice
 from pathlib import Path
@@ -31,10 +32,14 @@ from diptych.errors import DiptychError
 from diptych.formats import list_pictures, read
 from diptych.images import Kind
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._turns import Compared
+
 BATCH = 4
 DECODED = 300  # pictures for the table of decoders
 STEP = 0.005  # seconds of a fast trainer's step at batch 1
 CORES = 16
+ROUNDS = 3
 
 
 class Pace(NamedTuple):
@@ -76,23 +81,31 @@ def forget_files(folder: Path) -> None:
 
 
 def decoders(folder: Path) -> Table:
-    """Decoding alone, on one core, from memory."""
+    """Decoding alone, on one core, from memory; all in turn, round by round."""
     data = [path.read_bytes() for path in list_pictures(folder / "train")[:DECODED]]
-    table = Table("decoder", "pictures a second", "of Pillow's", title="Decoding 512x256 on one core")
     ways: dict[str, Callable[[bytes], Any]] = {"Pillow, as diptych reads": lambda item: read(item, Kind())}
-    try:
-        simplejpeg = import_module("simplejpeg")
-        ways["simplejpeg (bare)"] = simplejpeg.decode_jpeg
-    except ImportError:
-        pass
-    paces: list[float] = []
-    for name, decode in ways.items():
-        began = time.process_time()
-        for item in data:
-            decode(item)
-        paces.append(len(data) / (time.process_time() - began))
-        table.add_row(name, f"{paces[-1]:.0f}", f"{paces[-1] / paces[0]:.2f}")
+    with suppress(ImportError):
+        ways["simplejpeg (bare)"] = import_module("simplejpeg").decode_jpeg
+    with suppress(ImportError):
+        opencv = import_module("cv2")
+        ways["OpenCV (bare)"] = lambda item: opencv.imdecode(np.frombuffer(item, np.uint8), opencv.IMREAD_COLOR)
+        opencv.setNumThreads(1)
+    rounds = [tuple(decoded(way, data) for way in ways.values()) for _ in range(ROUNDS)]
+    table = Table(
+        "decoder", "pictures a second", "of Pillow's", "worst and best round", title="Decoding 512x256 on one core"
+    )
+    for place, name in enumerate(ways):
+        found = Compared.of(rounds, 0, place)
+        table.add_row(name, f"{found.second:.0f}", f"{found.ratio:.2f}", found.span)
     return table
+
+
+def decoded(way: Callable[[bytes], Any], data: list[bytes]) -> float:
+    """Pictures a second of one core."""
+    began = time.process_time()
+    for item in data:
+        way(item)
+    return len(data) / (time.process_time() - began)
 
 
 def pace(folder: Path, workers: int) -> tuple[Pace, Pace]:
@@ -111,29 +124,28 @@ def pace(folder: Path, workers: int) -> tuple[Pace, Pace]:
     return paces[0], paces[1]
 
 
-def reading(folder: Path, shards: Path, what: str) -> Table:
-    table = Table(
-        "workers",
-        "first epoch",
-        "ms of one core a pair",
-        "later epochs",
-        "ms of one core a pair",
-        title=f"Pairs a second ({what}), 512x256 JPEG to 256x256 batches; {os.cpu_count()} cores",
-    )
-    first, later = Pace(0, 0), Pace(0, 0)
-    for place, workers in [*((folder, workers) for workers in (0, 1, 2, 4)), (shards, chosen_workers())]:
-        first, later = pace(place, workers)
-        figures = (
-            f"{first.pairs:.0f}",
-            f"{1000 * first.seconds:.1f}",
-            f"{later.pairs:.0f}",
-            f"{1000 * later.seconds:.1f}",
-        )
-        table.add_row(f"{workers}, from shards" if place == shards else str(workers), *figures)
-    fed = [min(chosen_workers(CORES), CORES) / found.seconds for found in (first, later)]
+def reading(folder: Path, shards: Path, what: str, rounds: int) -> Table:
+    """All ways in turn, round by round; ratios are to reading without workers."""
+    places = [*((folder, workers) for workers in (0, 1, 2, 4)), (shards, chosen_workers())]
+    paces = [[pace(*place) for place in places] for _ in range(rounds)]
+    ways = ("pairs a second", "of the first row", "worst and best", "ms of one core a pair")
+    columns = [f"{epoch}: {way}" for epoch in ("first epoch", "later") for way in ways]
+    title = f"Reading ({what}), 512x256 JPEG to 256x256 batches; {os.cpu_count()} cores"
+    table = Table("workers", *columns, title=title)
+    for number, (place, workers) in enumerate(places):
+        cells = []
+        for epoch in range(2):
+            found = Compared.of([tuple(one[epoch].pairs for one in taken) for taken in paces], 0, number)
+            spent = statistics.median(taken[number][epoch].seconds for taken in paces)
+            cells += [f"{found.second:.0f}", f"{found.ratio:.2f}", found.span, f"{1000 * spent:.1f}"]
+        table.add_row(f"{workers}, from shards" if place == shards else str(workers), *cells)
+    own = [place for place in places if place[0] == folder].index((folder, chosen_workers()))
+    mine = [statistics.median(taken[own][epoch].seconds for taken in paces) for epoch in range(2)]
+    fed = [min(chosen_workers(CORES), CORES) / seconds for seconds in mine]
     table.caption = (
-        f"On paper, {CORES} cores with {chosen_workers(CORES)} workers decode {fed[0]:.0f} pairs a second in the first epoch and "
-        f"{fed[1]:.0f} in later ones; a trainer of {1000 * STEP:.0f} ms a step at batch 1 takes {1 / STEP:.0f}."
+        f"On paper, by the row of {chosen_workers()} workers, {CORES} cores with {chosen_workers(CORES)} workers decode "
+        f"{fed[0]:.0f} pairs a second in the first epoch and {fed[1]:.0f} in later ones; a trainer of {1000 * STEP:.0f} ms a step "
+        f"at batch 1 takes {1 / STEP:.0f}."
     )
     return table
 
@@ -173,10 +185,20 @@ def start(folder: Path, files: int) -> Table:
     few, many = folder / "few", folder / "many"
     many_files(few, 100)
     many_files(many, files)
-    table = Table("files", "first of all", "again", title="Seconds of `diptych train` until its first step, as typed")
-    for place, count in ((few, 100), (many, files)):
-        times = [started(place, folder / f"run-{count}-{turn}") for turn in (1, 2)]
-        table.add_row(f"{count:,}", *(f"{seconds:.1f}" for seconds in times))
+    table = Table(
+        "files",
+        "seconds",
+        "of the first row",
+        "best and worst",
+        title="`diptych train`, as typed, until its first step",
+    )
+    rounds = [
+        tuple(started(place, folder / f"run-{count}-{turn}") for place, count in ((few, 100), (many, files)))
+        for turn in range(ROUNDS)
+    ]
+    for place, count in enumerate((100, files)):
+        found = Compared.of(rounds, 0, place)
+        table.add_row(f"{count:,}", f"{found.second:.1f}", f"{found.ratio:.2f}", found.span)
     return table
 
 
@@ -184,10 +206,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", default="", help="with the folder train in it")
     parser.add_argument("--pairs", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of reading")
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--device", default="cpu", help="taken for the sake of make bench-gpu; reading needs none")
     arguments = parser.parse_args()
-    console = Console(width=110)
+    console = Console(width=150)
     with tempfile.TemporaryDirectory() as place:
         os.environ["DIPTYCH_CACHE"] = f"{place}/cache"
         folder, what = Path(arguments.folder), arguments.folder
@@ -198,7 +221,7 @@ def main() -> None:
         shards = Path(place) / "shards"
         pack(DataSettings(folder=str(folder)), shards)
         console.print(decoders(folder))
-        console.print(reading(folder, shards, what))
+        console.print(reading(folder, shards, what, arguments.rounds))
         console.print(start(Path(place), arguments.files))
 
 

@@ -2,12 +2,15 @@
 
 Usage: python benchmarks/evaluation.py [--pictures 1000]
 
-Pictures are made in memory; the segmenter has random weights, which take as long as trained ones.
+A share is of the time of all metrics together, in the same round. Pictures are made in memory; the segmenter has random
+weights, which take as long as trained ones.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,8 +24,12 @@ from diptych.evaluation.segmentation import Segmenter
 from diptych.networks.fcn import FCN
 from diptych.training.estimate import held
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._turns import Compared
+
 MIB = 2**20
 SIDE, CLASSES = 256, 12
+AT_ONCE = 30  # pictures of a round
 
 
 def examples(count: int) -> Iterator[Example]:
@@ -34,9 +41,17 @@ def examples(count: int) -> Iterator[Example]:
         yield Example(str(number), output, output, target, target, labels=labels)
 
 
+def seconds(metrics: list[str], means: Means) -> float:
+    """For 100 pictures."""
+    began = time.perf_counter()
+    evaluate(examples(AT_ONCE), metrics, means)
+    return (time.perf_counter() - began) * 100 / AT_ONCE
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=1000, help="up to which memory is followed")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--device", default="cpu", help="there is one way only; taken so that all benchmarks can be called alike"
     )
@@ -45,12 +60,17 @@ def main() -> None:
     metrics = [*USUAL, *TEXTURES, "fcn"]
     evaluate(examples(8), metrics, means)  # weights are read, buffers made
     table = Table(
-        "metric", "seconds for 100 pictures", title=f"judging at {SIDE}x{SIDE}, {torch.get_num_threads()} threads"
+        "metric",
+        "seconds for 100 pictures",
+        "of all together",
+        "best and worst round",
+        title=f"judging at {SIDE}x{SIDE}, {torch.get_num_threads()} threads",
     )
-    for name in [*metrics, "all together"]:
-        began = time.perf_counter()
-        evaluate(examples(100), metrics if name == "all together" else [name], means)
-        table.add_row(name, f"{time.perf_counter() - began:.1f}")
+    chosen = {"all together": metrics} | {name: [name] for name in metrics}
+    rounds = [[seconds(names, means) for names in chosen.values()] for _ in range(arguments.rounds)]
+    for place, name in enumerate(chosen):
+        found = Compared.of([tuple(taken) for taken in rounds], 0, place)
+        table.add_row(name, f"{found.second:.1f}", f"{found.ratio:.2f}", found.span)
     Console(width=90).print(table)
     memory = Table("pictures", "held MiB", title="memory while judging by all metrics")
     marks = {arguments.pictures * part // 4 for part in range(1, 5)}

@@ -196,6 +196,17 @@ def cases(arguments: argparse.Namespace) -> dict[str, Case]:
     return found
 
 
+def best_of(rates: dict[str, list[float]]) -> Ceilings:
+    """What the yardsticks reached in the best of their rounds, operations or bytes a second."""
+    best = {name: max(values) for name, values in rates.items()}
+    return Ceilings({dtype: best[name] for name, dtype in DTYPES.items()}, best["copy"])
+
+
+def least(products: list[Product], ceilings: Ceilings) -> float:
+    """Seconds that they take at the least."""
+    return max(ceilings.arithmetic(products), ceilings.memory(products))
+
+
 def measure(found: dict[str, Case], device: torch.device, rounds: int) -> tuple[Ceilings, dict[str, list[float]]]:
     """Ceilings (the best of all rounds) and seconds of every case, round by round, in turn with the yardsticks."""
     sticks = yardsticks(device)
@@ -208,8 +219,7 @@ def measure(found: dict[str, Case], device: torch.device, rounds: int) -> tuple[
             rates[name].append(amount * 1000 / timed(run, device, 2))
         for name, case in found.items():
             times[name].append(timed(case.step, device, 3) / 1000)
-    best = {name: max(values) for name, values in rates.items()}
-    return Ceilings({dtype: best[name] for name, dtype in DTYPES.items()}, best["copy"]), times
+    return best_of(rates), times
 
 
 def row(products: list[Product], ceilings: Ceilings) -> list[str]:
@@ -231,7 +241,7 @@ def main() -> None:
         print("There is no GPU here; run this where there is one.")
         return
     keep_freed_memory()
-    device, console = choose(arguments.device), Console(width=140)
+    device, console = choose(arguments.device), Console(width=160)
     found = cases(arguments)
     ceilings, times = measure(found, device, arguments.rounds)
     rates = ", ".join(f"{name} {ceilings.operations[dtype] / 1e9:.0f} GFLOP/s" for name, dtype in DTYPES.items())
@@ -239,12 +249,14 @@ def main() -> None:
         f"{torch.get_num_threads()} threads, {device}; matrix product in {rates}; copy {ceilings.bytes / 1e9:.1f} GB/s"
     )
     columns = ["GFLOP", "MB", "arithmetic ms", "memory ms", "in turn ms", "bound by"]
-    whole = Table("case", *columns, "measured ms", "limit / measured", "in turn / measured", title=title)
+    taken_by_us = ["measured ms", "limit / measured", "worst and best round", "in turn / measured"]
+    whole = Table("case", *columns, *taken_by_us, title=title)
     parts = Table("case", "network", *columns, title="by network: the same counts, forward and backward together")
     for name, case in found.items():
         taken = statistics.median(times[name])
-        least = max(ceilings.arithmetic(case.products), ceilings.memory(case.products))
-        shares = [f"{100 * seconds / taken:.0f} %" for seconds in (least, ceilings.in_turn(case.products))]
+        shortest, in_turn = least(case.products, ceilings), ceilings.in_turn(case.products)
+        span = f"{100 * shortest / max(times[name]):.0f} to {100 * shortest / min(times[name]):.0f} %"
+        shares = [f"{100 * shortest / taken:.0f} %", span, f"{100 * in_turn / taken:.0f} %"]
         whole.add_row(name, *row(case.products, ceilings), f"{taken * 1000:.0f}", *shares)
         for network, products in case.networks.items():
             parts.add_row(name, network, *row(products, ceilings))

@@ -9,6 +9,7 @@ Usage: python benchmarks/memory.py [--steps 500] [--only pix2pix] [--device cuda
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,8 +31,11 @@ from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
 from diptych.training.trainer import Trainer
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._turns import Compared
+
 MIB = 2**20
-REAL_STEPS = WARM_UP + 2  # on a GPU with its graph
+REAL_STEPS = {"cpu": 3, "cuda": WARM_UP + 2}  # on a GPU with its graph
 LATE = 1_000_000  # past the steps in which only a part is trained
 
 
@@ -43,62 +47,63 @@ def at(side: int, batch: int = 1, precision: str = "auto", more: str = "") -> st
 BLOCKS = "training.checkpointing=blocks"
 CASES = [
     ("pix2pix", at(256)),
-    ("pix2pix", at(256, precision="float32")),
-    ("pix2pix", at(256, batch=8)),
-    ("pix2pix", at(256, batch=8, precision="float32")),
-    ("pix2pix", at(256, batch=8, more=BLOCKS)),
     ("pix2pix", at(128, batch=8)),
-    ("pix2pix", at(1024)),
-    ("pix2pix", at(1024, more=BLOCKS)),
-    ("pix2pix", at(1024, precision="float32")),
-    ("pix2pix", at(1024, precision="float32", more=BLOCKS)),
     ("cyclegan", at(128)),
-    ("cyclegan", at(128, precision="float32")),
-    ("cyclegan", at(128, more=BLOCKS)),
     ("travelgan-facades-small", ""),
     ("srgan-small", ""),
     ("inpainting-small", ""),
     ("spade-facades-small", ""),
     ("pix2pixhd-facades-small", ""),
+    ("pix2pix", at(1024)),
+    ("pix2pix", at(1024, more=BLOCKS)),
+]
+MORE = [
+    ("pix2pix", at(256, precision="float32")),
+    ("pix2pix", at(256, batch=8)),
+    ("pix2pix", at(256, batch=8, precision="float32")),
+    ("pix2pix", at(256, batch=8, more=BLOCKS)),
+    ("pix2pix", at(1024, precision="float32")),
+    ("pix2pix", at(1024, precision="float32", more=BLOCKS)),
+    ("cyclegan", at(128, precision="float32")),
+    ("cyclegan", at(128, more=BLOCKS)),
 ]
 
 
 def one(name: str, words: list[str], device: str) -> dict[str, float]:
     """In a process of its own: the estimate, then the peak of real steps."""
-    recipe = read(name, ["data.folder=none", f"training.device={device}", *words])
+    usual = ["data.folder=none", f"training.device={device}", "training.schedule=constant"]  # others have ended by then
+    recipe = read(name, [*usual, *words])
     processes = join(device)
     expected = footprint(recipe, processes)
     keep_freed_memory()
     with patch.object(perceptual, "load", at_hand):  # memory does not depend on the weights
         trainer = Trainer(recipe, processes, pictures=1000)
     batches = iter(lambda: noise(recipe), None)
-    for step in range(REAL_STEPS):
+    steps = REAL_STEPS[processes.device.type]
+    for step in range(steps):
         trainer.advance(batches, LATE + step, faults=0)
     stepping = peak()
     with tempfile.TemporaryDirectory() as folder:
-        checkpoints.save(Path(folder) / "checkpoint.safetensors", trainer.state.tensors(), {"step": REAL_STEPS})
+        checkpoints.save(Path(folder) / "checkpoint.safetensors", trainer.state.tensors(), {"step": steps})
     return {"stepping": stepping / MIB, "estimate": expected / MIB, "peak": peak() / MIB}
 
 
-def estimates(only: str, device: str) -> Table:
-    """Estimate against peak, case by case."""
-    table = Table(
-        "recipe", "with", "estimate MiB", "peak MiB", "of it steps", "estimate / peak", title="estimated and measured"
-    )
-    for name, words in CASES:
-        if only and only not in name:
-            continue
+def estimates(cases: list[tuple[str, str]], times: int, device: str) -> Table:
+    """Estimate against peak, case by case, each in as many processes as ``times``, one after the other."""
+    columns = ["estimate MiB", "peak MiB", "of it steps", "estimate / peak", "least and greatest"]
+    table = Table("recipe", "with", *columns, title="estimated and measured")
+    for name, words in cases:
         command = [sys.executable, __file__, "--device", device, "--inside", name, *words.split()]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            table.add_row(name, words, "", "", "", (done.stderr.splitlines() or ["did not fit"])[-1][:60])
+        runs = [subprocess.run(command, capture_output=True, text=True, check=False) for _ in range(times)]
+        if failed := [done for done in runs if done.returncode]:
+            table.add_row(name, words, "", "", "", (failed[0].stderr.splitlines() or ["did not fit"])[-1][:60])
             continue
-        found = json.loads(done.stdout.splitlines()[-1])
-        ratio = found["estimate"] / found["peak"]
-        table.add_row(
-            name, words, f"{found['estimate']:.0f}", f"{found['peak']:.0f}", f"{found['stepping']:.0f}", f"{ratio:.2f}"
-        )
-        print(f"{name} {words}: {ratio:.2f}", file=sys.stderr)
+        found = [json.loads(done.stdout.splitlines()[-1]) for done in runs]
+        compared = Compared.of([(one["peak"], one["estimate"]) for one in found])
+        stepping = statistics.median(one["stepping"] for one in found)
+        figures = (f"{compared.second:.0f}", f"{compared.first:.0f}", f"{stepping:.0f}", f"{compared.ratio:.2f}")
+        table.add_row(name, words, *figures, compared.span)
+        print(f"{name} {words}: {compared.ratio:.2f}", file=sys.stderr)
     return table
 
 
@@ -127,6 +132,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=500, help="of the first table; 0 leaves it out")
     parser.add_argument("--only", default="", help="a part of the recipes' names")
+    parser.add_argument("--all", action="store_true", help="of the second table also what is measured now and then")
+    parser.add_argument("--times", type=int, default=2, help="processes of each case")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--inside", nargs="+", help="for the process of one case: a recipe and its overrides")
     arguments = parser.parse_args()
@@ -138,9 +145,10 @@ def main() -> None:
         print(json.dumps(one(name, words, arguments.device)))
         return
     console = Console(width=150)
+    cases = [case for case in (CASES + MORE if arguments.all else CASES) if arguments.only in case[0]]
     if arguments.steps:
         console.print(growth(arguments.steps, arguments.device))
-    console.print(estimates(arguments.only, arguments.device))
+    console.print(estimates(cases, arguments.times, arguments.device))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Each published configuration at its published size: seconds a step and peak memory, one process each.
+"""Each published configuration at its published size: seconds a step, how near the machine's limit, and peak memory, one process each.
 
 Usage: python benchmarks/published.py [--device cpu] [--only spade-cityscapes] [--steps 2] [--batch 1]
 
 Pictures are noise. VGG19 has random weights, which take as long as trained ones. The paper's batch is often spread over
-eight GPUs; --batch says what one process takes here.
+eight GPUs; --batch says what one process takes here. The limit is that of limits.py.
 """
 
 import argparse
@@ -11,10 +11,24 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from unittest.mock import patch
 
 from rich.console import Console
 from rich.table import Table
+
+from diptych import perceptual
+from diptych.devices import choose
+from diptych.recipe import read
+from diptych.training.estimate import noise, peak
+from diptych.training.footprint import at_hand
+from diptych.training.memory import keep_freed_memory
+from diptych.training.processes import join
+from diptych.training.trainer import Trainer
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks.limits import best_of, least, training_work, yardsticks
+from benchmarks.training_step import timed
 
 RECIPES = {
     "pix2pix": "256x256",
@@ -36,28 +50,17 @@ GIB = 2**30
 
 
 def one(name: str, steps: int, batch: int, device: str) -> dict[str, float]:
-    """In a process of its own: the fastest of the steps after the first, and the peak."""
-    from torch import nn
-
-    from diptych import pretrained
-    from diptych.recipe import read
-    from diptych.training.estimate import noise, peak
-    from diptych.training.memory import keep_freed_memory
-    from diptych.training.processes import join
-    from diptych.training.trainer import Trainer
-
-    keep_freed_memory()
-    known = pretrained.load
-
-    def load(network: str) -> nn.Module:
-        if pretrained.available(network):
-            return known(network)
-        return pretrained.spec_of(network).build().eval().requires_grad_(False)
-
-    words = [f"training.device={device}", "data.folder=none"]
+    """In a process of its own: seconds of the steps after the first, and of the fewest that the machine's ceilings allow."""
+    words = [f"training.device={device}", "data.folder=none", "training.schedule=constant"]
     words += [] if name in OWN_BATCH else [f"training.batch_size={batch}"]
     recipe = read(name, words)
-    with patch("diptych.perceptual.load", load):  # the time does not depend on the weights
+    place = choose(device)
+    sticks = yardsticks(place)
+    rates = {stick: [amount * 1000 / timed(run, place, 3) for _ in range(2)] for stick, (run, amount) in sticks.items()}
+    del sticks
+    shortest = least([product for products in training_work(recipe).values() for product in products], best_of(rates))
+    keep_freed_memory()
+    with patch.object(perceptual, "load", at_hand):  # the time does not depend on the weights
         trainer = Trainer(recipe, join(recipe.training.device), pictures=100_000)
     batches = iter(lambda: noise(recipe), None)
     times = []
@@ -69,6 +72,8 @@ def one(name: str, steps: int, batch: int, device: str) -> dict[str, float]:
     weights = sum(parameter.numel() for parameter in trainer.state.system.parameters())
     return {
         "seconds": min(times[1:]),
+        "slowest": max(times[1:]),
+        "least": shortest,
         "memory": peak() / GIB,
         "millions": weights / 1e6,
         "batch": recipe.training.batch_size,
@@ -79,6 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--only", default="")
+    parser.add_argument("--without", nargs="*", choices=RECIPES, default=[])
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=10.0, help="after which a configuration is given up")
@@ -87,11 +93,10 @@ def main() -> None:
     if arguments.inside:
         print(json.dumps(one(arguments.inside, arguments.steps, arguments.batch, arguments.device)))
         return
-    table = Table(
-        "recipe", "at", "batch", "million weights", "seconds a step", "peak GiB", title="published configurations"
-    )
+    columns = ["seconds a step", "limit / that", "in the slowest", "peak GiB"]
+    table = Table("recipe", "at", "batch", "million weights", *columns, title="published configurations")
     for name, size in RECIPES.items():
-        if arguments.only and arguments.only != name:
+        if name in arguments.without or (arguments.only and arguments.only != name):
             continue
         words = ["--inside", name, "--steps", str(arguments.steps), "--batch", str(arguments.batch)]
         command = [sys.executable, __file__, *words, "--device", arguments.device]
@@ -102,12 +107,14 @@ def main() -> None:
                 f"{found['batch']:.0f}",
                 f"{found['millions']:.1f}",
                 f"{found['seconds']:.2f}",
+                f"{100 * found['least'] / found['seconds']:.0f} %",
+                f"{100 * found['least'] / found['slowest']:.0f} %",
                 f"{found['memory']:.1f}",
             ]
         except subprocess.TimeoutExpired:
-            numbers = ["", "", f"over {arguments.minutes:.0f} minutes for {arguments.steps + 1} steps", ""]
+            numbers = ["", "", f"over {arguments.minutes:.0f} minutes for {arguments.steps + 1} steps"]
         except (IndexError, ValueError):
-            numbers = ["", "", "did not fit" if done.returncode < 0 else done.stderr.splitlines()[-1][:60], ""]
+            numbers = ["", "", "did not fit" if done.returncode < 0 else done.stderr.splitlines()[-1][:60]]
         table.add_row(name, size, *numbers)
     Console(width=120).print(table)
 

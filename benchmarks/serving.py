@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/serving.py [--seconds 60] [--run RUN] [--side 256]
 
-Two services in processes of their own, with batches and without, are asked for --seconds at so many connections; every request
-is a PNG to translate.
+Two services in processes of their own, with batches and without, are asked in turn, for --seconds at so many connections; every
+request is a PNG to translate.
 Without --run it is the published U-Net (or, below 256, one of the demo's size) with random weights.
 """
 
@@ -11,9 +11,11 @@ import argparse
 import io
 import json
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,10 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._service import Service, served, untrained
+from benchmarks._turns import Compared
 
 CONNECTIONS = (1, 8, 64)
+ROUNDS = 3
 SCRIPT = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "image/png"
@@ -65,7 +69,6 @@ class Load:
     p99: float
     before: float
     after: float
-    threads: int
 
     @property
     def rate(self) -> float:
@@ -79,7 +82,7 @@ def load(service: Service, script: Path, connections: int, seconds: int, what: s
     asked(address, script, min(connections, 8), 3)
     before = service.megabytes()
     told = asked(address, script, connections, seconds)
-    return Load(what, connections, before=before, after=service.megabytes(), threads=service.threads(), **told)
+    return Load(what, connections, before=before, after=service.megabytes(), **told)
 
 
 def asked(address: str, script: Path, connections: int, seconds: int) -> dict[str, Any]:
@@ -102,6 +105,7 @@ def drawing(side: int) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--run", type=Path)
     parser.add_argument("--side", type=int, default=256, help="of the pictures that are sent")
     parser.add_argument("--device", default="cpu")
@@ -115,31 +119,40 @@ def main() -> None:
         (Path(folder) / "drawing.png").write_bytes(drawing(arguments.side))
         script = Path(folder) / "post.lua"
         script.write_text(SCRIPT % (Path(folder) / "drawing.png"))
-        rows: list[Load] = []
-        for batch, all_connections in ((8, CONNECTIONS), (1, (8, 64))):
-            with served(place, "--batch", str(batch), "--device", arguments.device) as service:
-                what = f"batches of up to {batch}"
-                rows += [load(service, script, one, arguments.seconds, what) for one in all_connections]
-    print_table(rows, f"{arguments.run or place.name}, pictures of {arguments.side}x{arguments.side}")
+        words = ("--device", arguments.device)
+        with served(place, "--batch", "8", *words) as batched, served(place, "--batch", "1", *words) as single:
+            services = {"one by one": single, "batches of up to 8": batched}
+            asked_for = [(what, count) for count in CONNECTIONS for what in services]
+            rounds = [
+                {one: load(services[one[0]], script, one[1], arguments.seconds, one[0]) for one in asked_for}
+                for _ in range(arguments.rounds)
+            ]
+    print_table(rounds, f"{arguments.run or place.name}, pictures of {arguments.side}x{arguments.side}")
 
 
-def print_table(rows: list[Load], title: str) -> None:
-    table = Table("service", "connections", "pictures/s", "p50 ms", "p99 ms", "other answers", "broken", "MB before, after",
-                  "threads", title=f"{title}, {rows[0].seconds:.0f} s each")  # fmt: skip
-    for row in rows:
-        others = ", ".join(f"{count} x {status}" for status, count in sorted(row.statuses.items()) if status != "200")
+def print_table(rounds: list[dict[tuple[str, int], Load]], title: str) -> None:
+    """A row for each service and number of connections; ratios are to one by one in the same round."""
+    table = Table("connections", "service", "pictures/s", "ratio", "worst and best", "p50 ms", "p99 ms", "other answers", "broken",
+                  "MB before, after", title=f"{title}, {len(rounds)} x {next(iter(rounds[0].values())).seconds:.0f} s each")  # fmt: skip
+    for what, count in rounds[0]:
+        rows = [found[what, count] for found in rounds]
+        compared = Compared.of([(found["one by one", count].rate, found[what, count].rate) for found in rounds])
+        statuses = sum((Counter(row.statuses) for row in rows), Counter[str]())
+        others = ", ".join(f"{number} x {status}" for status, number in sorted(statuses.items()) if status != "200")
+        p50, p99 = (statistics.median(getattr(row, name) for row in rows) for name in ("p50", "p99"))
         table.add_row(
-            row.what,
-            str(row.connections),
-            f"{row.rate:.1f}",
-            f"{row.p50:.0f}",
-            f"{row.p99:.0f}",
+            str(count),
+            what,
+            f"{compared.second:.1f}",
+            f"{compared.ratio:.2f}",
+            compared.span,
+            f"{p50:.0f}",
+            f"{p99:.0f}",
             others or "none",
-            str(row.broken),
-            f"{row.before:.0f}, {row.after:.0f}",
-            str(row.threads),
+            str(sum(row.broken for row in rows)),
+            f"{rows[0].before:.0f}, {rows[-1].after:.0f}",
         )
-    Console(width=130).print(table)
+    Console(width=150).print(table)
 
 
 if __name__ == "__main__":

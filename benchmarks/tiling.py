@@ -9,6 +9,7 @@ Memory is at its most at the full resolution of a ResNet's ends, so fewer blocks
 
 import argparse
 import multiprocessing
+import sys
 import time
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from diptych.images import Kind
 from diptych.networks import NetworkSpec
 from diptych.training.estimate import held, peak
 from diptych.translator import Translator, pad
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._turns import Compared
 
 MIB = 2**20
 NETS = {
@@ -69,17 +73,24 @@ def jumps(error: torch.Tensor, starts: tuple[int, ...]) -> tuple[float, float]:
     return float(steps[near].mean()), float(steps.mean())
 
 
+def timed(translator: Translator, padded: torch.Tensor, tile: int) -> tuple[torch.Tensor, float]:
+    """The result, and seconds."""
+    translator.tile = tile
+    began = time.perf_counter()
+    found = translator.batch(padded)
+    return found, time.perf_counter() - began
+
+
 def compared(name: str, translator: Translator, arguments: argparse.Namespace, table: Table) -> None:
     card, side = translator.card, arguments.side
     source = card.source.to_tensor(picture(arguments.picture, side, side)[..., : card.source.stored_channels])[None]
     padded = pad(source, card.multiple)
-    translator.tile = 0
-    began = time.perf_counter()
-    whole = translator.batch(padded)
-    seconds = time.perf_counter() - began
-    translator.tile = arguments.tile
-    began = time.perf_counter()
-    found = translator.batch(padded)
+    rounds = []
+    for _ in range(arguments.rounds):
+        whole, first = timed(translator, padded, 0)
+        found, second = timed(translator, padded, arguments.tile)
+        rounds.append((first, second))
+    times = Compared.of(rounds)
     error = (found - whole) * 127.5
     overlap = tiles.default_overlap(card.multiple)
     axis = tiles.Axis.cut(padded.shape[3], arguments.tile // card.multiple * card.multiple, overlap, card.multiple)
@@ -87,7 +98,7 @@ def compared(name: str, translator: Translator, arguments: argparse.Namespace, t
     at_borders, everywhere = jumps(error, tuple(one * card.scale for one in (*axis.starts, *ends)))
     table.add_row(
         name, f"{error.abs().mean():.3f}", f"{error.abs().max():.1f}", f"{at_borders:.4f}", f"{everywhere:.4f}",
-        f"{seconds:.1f}", f"{time.perf_counter() - began:.1f}",
+        f"{times.first:.1f}", f"{times.second:.1f}", f"{times.ratio:.2f}", times.span,
     )  # fmt: skip
 
 
@@ -118,6 +129,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--side", type=int, default=2048)
     parser.add_argument("--tile", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=3, help="of tiles against the whole picture")
     parser.add_argument("--large", default="1", help="which subject translates 5400x2700, counted from 0")
     parser.add_argument("--blocks", type=int, default=9, help="of the ResNet with random weights")
     parser.add_argument("--only", choices=("seams", "memory"), help="one of the two tables")
@@ -133,7 +145,7 @@ def main() -> None:
 
 def seams(named: dict[str, Translator], arguments: argparse.Namespace) -> None:
     table = Table(
-        "network", "mean", "worst", "step at borders", "step elsewhere", "whole, s", "tiles, s",
+        "network", "mean", "worst", "step at borders", "step elsewhere", "whole, s", "tiles, s", "ratio", "best and worst",
         title=f"{arguments.side}x{arguments.side} in tiles of {arguments.tile} against whole",
     )  # fmt: skip
     for name, translator in named.items():

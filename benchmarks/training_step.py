@@ -7,13 +7,13 @@ magnifies. Usage: python benchmarks/training_step.py [--device cuda] [--same-all
 """
 
 import argparse
-import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import repeat
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -30,6 +30,9 @@ from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import fast_precision, join
 from diptych.training.state import build
 from diptych.training.trainer import Trainer
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._turns import Compared, Contestant, in_turn
 
 CASES = {
     "pix2pix 256x256 batch 1": ("pix2pix", 256, 1),
@@ -201,31 +204,6 @@ def serve(pipe: Connection, ours: bool, case: tuple[str, int, int], place: str, 
         pipe.send(timed(step, device, repeats))
 
 
-def measure(
-    case: tuple[str, int, int], place: str, rounds: int, repeats: int, same_allocator: bool
-) -> list[tuple[float, float]]:
-    """(reference, ours) in milliseconds a step, round by round; never both at once."""
-    context = get_context("spawn")
-    pipes = []
-    for ours in (False, True):
-        mine, theirs = context.Pipe()
-        context.Process(target=serve, args=(theirs, ours, case, place, ours or same_allocator), daemon=True).start()
-        pipes.append(mine)
-
-    def one_round(count: int) -> tuple[float, float]:
-        results = []
-        for pipe in pipes:
-            pipe.send(count)
-            results.append(float(pipe.recv()))
-        return results[0], results[1]
-
-    one_round(WARM_UP + 2)  # in which a GPU records its graph
-    results = [one_round(repeats) for _ in range(rounds)]
-    for pipe in pipes:
-        pipe.send(0)
-    return results
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu")
@@ -241,12 +219,14 @@ def main() -> None:
     title = f"Training step, {torch.get_num_threads()} threads, {device}, ours in {fast_precision(device)}; reference's allocator: {allocator}"
     table = Table("case", "reference ms", "ours ms", "ratio", "best and worst round", "losses differ by", title=title)
     for name, case in CASES.items():
-        results = measure(case, arguments.device, arguments.rounds, arguments.repeats, arguments.same_allocator)
-        ratios = [ours / reference for reference, ours in results]
-        reference, ours = (statistics.median(column) for column in zip(*results, strict=True))
+        pair = [
+            Contestant(serve, (ours, case, arguments.device, ours or arguments.same_allocator))
+            for ours in (False, True)
+        ]
+        # The first steps are those in which a GPU records its graph.
+        found = Compared.of(in_turn(pair, arguments.rounds, arguments.repeats, warm_up=WARM_UP + 2))
         apart = [f"{value:.0e}" for value in agreement(case[0], case[1], pictures(*case[1:]), case[2], device)]
-        span = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        figures = (f"{reference:.0f}", f"{ours:.0f}", f"{statistics.median(ratios):.2f}", span, ", ".join(apart))
+        figures = (f"{found.first:.0f}", f"{found.second:.0f}", f"{found.ratio:.2f}", found.span, ", ".join(apart))
         table.add_row(name, *figures)
     Console(width=130).print(table)
 

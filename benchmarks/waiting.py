@@ -2,13 +2,11 @@
 
 Usage: python benchmarks/waiting.py [--rounds 5]
 
-torch's OpenMP threads spin unless OMP_WAIT_POLICY says otherwise when torch is loaded, so each way has a process of its own;
-they take turns, and the other program, which only computes, runs or does not run beside both alike.
+torch's OpenMP threads spin for a while unless OMP_WAIT_POLICY says otherwise when torch is loaded, so each way has a process of its
+own; they take turns, and the other program, which only computes, runs or does not run beside both alike.
 """
 
 import argparse
-import os
-import statistics
 import sys
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -21,9 +19,9 @@ from rich.table import Table
 from diptych.training.memory import keep_freed_memory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._turns import Compared, Contestant, in_turn
 from benchmarks.training_step import Ours, pictures, recipe_of, timed
 
-WAYS = ("active", "passive")
 SIDE, BATCH = 128, 1
 
 
@@ -42,30 +40,17 @@ def busy() -> None:
         number = number * 48271 % 2147483647
 
 
-def measured(rounds: int, repeats: int) -> dict[bool, list[dict[str, float]]]:
-    """By whether there is another program: milliseconds a step by way, round by round."""
-    context = get_context("spawn")
-    pipes: dict[str, Connection] = {}
-    for way in WAYS:
-        os.environ["OMP_WAIT_POLICY"] = way  # what is spawned now inherits it
-        pipes[way], theirs = context.Pipe()
-        context.Process(target=step_for, args=(theirs,), daemon=True).start()
-
-    def one_round(count: int) -> dict[str, float]:
-        found = {}
-        for way, pipe in pipes.items():
-            pipe.send(count)
-            found[way] = float(pipe.recv())
-        return found
-
-    one_round(3)  # warm-up
-    found = {False: [one_round(repeats) for _ in range(rounds)]}
-    other = context.Process(target=busy, daemon=True)
+def measured(rounds: int, repeats: int) -> dict[bool, Compared]:
+    """By whether there is another program, spinning against asleep."""
+    ways = [
+        Contestant(step_for, (), environment={"OMP_WAIT_POLICY": "passive"} if asleep else {})
+        for asleep in (False, True)
+    ]
+    found = {False: Compared.of(in_turn(ways, rounds, repeats, warm_up=3))}
+    other = get_context("spawn").Process(target=busy, daemon=True)
     other.start()
-    found[True] = [one_round(repeats) for _ in range(rounds)]
+    found[True] = Compared.of(in_turn(ways, rounds, repeats, warm_up=3))
     other.kill()
-    for pipe in pipes.values():
-        pipe.send(0)
     return found
 
 
@@ -81,12 +66,9 @@ def main() -> None:
         "beside", "spinning, ms a step", "asleep, ms a step", "asleep / spinning", "best and worst round",
         title=f"pix2pix {SIDE}x{SIDE}, batch {BATCH}, {torch.get_num_threads()} threads",
     )  # fmt: skip
-    for other, rounds in measured(arguments.rounds, arguments.repeats).items():
-        ratios = [one["passive"] / one["active"] for one in rounds]
-        spinning, asleep = (statistics.median(one[way] for one in rounds) for way in WAYS)
-        span = f"{min(ratios):.2f} to {max(ratios):.2f}"
+    for other, found in measured(arguments.rounds, arguments.repeats).items():
         beside = "a program that computes" if other else "nothing"
-        table.add_row(beside, f"{spinning:.0f}", f"{asleep:.0f}", f"{statistics.median(ratios):.2f}", span)
+        table.add_row(beside, f"{found.first:.0f}", f"{found.second:.0f}", f"{found.ratio:.2f}", found.span)
     Console(width=110).print(table)
 
 

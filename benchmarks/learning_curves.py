@@ -45,6 +45,7 @@ from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation, beside
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+import benchmarks.candidates  # noqa: F401  # which --try may name as a system
 from benchmarks.training_step import PlainPix2Pix
 
 PUBLISHED = ("pix2pix-facades", ["data.load_size=143", "data.crop_size=128", "training.precision=float32"])

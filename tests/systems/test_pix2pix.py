@@ -8,7 +8,8 @@ from torch.nn import functional
 
 from diptych.images import Kind
 from diptych.systems import Domains, Pix2Pix
-from diptych.systems.pix2pix import Pix2PixOptions, depth_for
+from diptych.systems.generators import depth_for
+from diptych.systems.pix2pix import Pix2PixOptions
 
 
 def test_with_l1_alone_there_is_no_discriminator() -> None:
@@ -29,6 +30,25 @@ def test_the_generator_s_loss_with_a_silent_discriminator() -> None:
     distance = functional.l1_loss(system.generator(batch.source), batch.target).item()
     assert generator.terms["adversarial"].item() == pytest.approx(0.693147, abs=1e-6)
     assert generator.terms["l1"].item() == pytest.approx(100 * distance, rel=1e-5)
+
+
+def test_features_are_the_discriminator_s_maps() -> None:
+    """As many as it has activations, and no loss where fake and target are one."""
+    system = build("pix2pix", dropout=(), feature_matching=3.0, discriminator_layers=2)
+    assert isinstance(system, Pix2Pix)
+    source, target = batch_of()
+    real = system.judge(source, target)
+    assert [maps.shape[1] for maps in real] == [
+        *(system.options.discriminator_width * 2**level for level in range(3)),
+        1,
+    ]
+    assert system.discriminator is not None
+    system.discriminator.eval()
+    logits = system.discriminator(torch.cat([source, target], 1))
+    torch.testing.assert_close(system.judge(source, target)[-1], logits, rtol=0, atol=0)
+    assert system.convincing(real, real)["features"].item() == 0
+    *_, generator = system.losses(batch_of(), 0)
+    assert generator.terms["features"].item() > 0
 
 
 def test_depth_follows_the_picture_s_size() -> None:

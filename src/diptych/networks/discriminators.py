@@ -55,6 +55,15 @@ class PatchGAN(nn.Module):
         logits: Maps = self.layers(pictures)
         return logits
 
+    def maps(self, pictures: Maps) -> list[Maps]:
+        """What each layer gives after its activation, and the logits last."""
+        found = [pictures]
+        for layer in self.layers:
+            if isinstance(layer, nn.Conv2d):
+                found.append(found[-1])
+            found[-1] = layer(found[-1])
+        return found[1:]
+
 
 class MultiScale(nn.Module):
     """Equal PatchGANs on a pyramid of the pictures (pix2pixHD, section 3.2; SPADE has spectral normalisation with it).

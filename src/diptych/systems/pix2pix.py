@@ -1,13 +1,13 @@
 """pix2pix: image-to-image translation with conditional adversarial networks (Isola et al., CVPR 2017, arXiv 1611.07004).
 
 Built is the paper's version with the order of updates of the authors' PyTorch code: the discriminator first, on the fake
-of this step, then the generator against the updated discriminator. Options reach what else is published: the five
-objectives of Table 1, the generators of Table 2, the receptive fields of Table 3, and the adversaries that came later.
+of this step, then the generator against the updated discriminator ("simultaneous": against the one that judged the fake).
+Options reach what else is published: the five objectives of Table 1, the generators of Table 2, the receptive fields of
+Table 3, and the adversaries that came later.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import torch
@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from diptych.errors import UsageError
 from diptych.images import Batch
-from diptych.losses import ADVERSARIES, gradient_penalty, l1
-from diptych.networks import NetworkSpec, initialise
+from diptych.losses import ADVERSARIES, apart, feature_matching, gradient_penalty, l1
+from diptych.networks import NetworkSpec, PatchGAN, initialise
+from diptych.systems.generators import generator_spec
 from diptych.systems.system import Domains, Exit, Losses, System, accuracy
 
 
@@ -26,6 +27,10 @@ class Pix2PixOptions:
 
     objective: Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"] = "l1+cgan"
     l1: float = 100.0  # weight of the L1 term
+    feature_matching: float = 0.0  # weight of the distance of the discriminator's maps (pix2pixHD, equation 4)
+    order: Literal["alternating", "simultaneous"] = (
+        "alternating"  # whether the generator meets the updated discriminator
+    )
     adversary: Literal["vanilla", "least-squares", "hinge", "wasserstein"] = "vanilla"
     gradient_penalty: float = 10.0  # weight of the penalty; used by the Wasserstein adversary only
     generator: Literal["unet", "encoder-decoder", "resnet"] = "unet"
@@ -48,46 +53,8 @@ class Pix2PixOptions:
             raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
         if self.width < 1 or self.discriminator_width < 1 or self.blocks < 1:
             raise UsageError("options.width, options.discriminator_width and options.blocks must be at least 1.")
-        if self.l1 < 0 or self.gradient_penalty < 0:
-            raise UsageError("options.l1 and options.gradient_penalty may not be negative.")
-
-
-def depth_for(size: tuple[int, int], wanted: int) -> int:
-    """Levels for pictures of ``size`` (height, width): as published 8 for 256 and 7 for 128, never more than 8."""
-    deepest = min(side & -side for side in size).bit_length() - 1  # the power of two that divides both sides
-    depth = wanted or min(deepest, 8)
-    if depth > deepest or depth < 2:
-        raise UsageError(
-            f"a U-Net of {depth} levels needs sides divisible by {2**depth}, and data.crop_size is {size[0]}x{size[1]}; "
-            f"choose a crop size such as 128 or 256, or set options.depth."
-        )
-    return depth
-
-
-def generator_spec(options: Pix2PixOptions, channels_in: int, channels_out: int, size: tuple[int, int]) -> NetworkSpec:
-    """The generator that the options name, as plain arguments that a card can carry."""
-    arguments: dict[str, object] = {
-        "channels_in": channels_in,
-        "channels_out": channels_out,
-        "width": options.width,
-        "norm": options.norm,
-        "statistics": options.statistics,
-        "dropout_at_test": options.dropout_at_test,
-        "upsample": options.upsample,
-        "bias": options.bias,
-    }
-    if options.generator == "resnet":
-        return NetworkSpec("resnet", arguments | {"blocks": options.blocks, "dropout": bool(options.dropout)})
-    return NetworkSpec(
-        "unet",
-        arguments
-        | {
-            "depth": depth_for(size, options.depth),
-            "skips": options.generator == "unet",
-            "dropout": list(options.dropout),
-            "bottleneck_norm": options.bottleneck_norm,
-        },
-    )
+        if min(self.l1, self.feature_matching, self.gradient_penalty) < 0:
+            raise UsageError("options.l1, feature_matching and gradient_penalty may not be negative.")
 
 
 class Pix2Pix(System):
@@ -118,33 +85,51 @@ class Pix2Pix(System):
             self.discriminator = initialise(NetworkSpec("patchgan", arguments).build())
         self.sides = ("generator",) if self.discriminator is None else ("discriminator", "generator")
 
-    def judge(self, source: Tensor, image: Tensor) -> Tensor:
-        """Logits for ``image``, seen beside its source when the objective is conditional."""
+    def judge(self, source: Tensor, image: Tensor) -> list[Tensor]:
+        """What the discriminator makes of ``image``, seen beside its source when the objective is conditional: its maps where
+        features are matched, and the logits last."""
+        seen = torch.cat([source, image], dim=1) if self.conditional else image
+        if self.options.feature_matching:
+            assert isinstance(self.discriminator, PatchGAN)
+            return self.discriminator.maps(seen)
         assert self.discriminator is not None
-        logits: Tensor = self.discriminator(torch.cat([source, image], dim=1) if self.conditional else image)
-        return logits
+        return [self.discriminator(seen)]
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         source, target = batch
         fake = self.generator(source)
-        if self.discriminator is not None:
-            yield self.discriminator_losses(source, target, fake)
         terms: dict[str, Tensor] = {}
         if self.discriminator is not None:
-            terms["adversarial"] = self.adversary.generator(self.judge(source, fake))
+            at_once = self.options.order == "simultaneous"
+            shown = fake.detach().requires_grad_(at_once)
+            # Real and fake go through in separate batches, fake first (paper, section 3.3).
+            judged, real = self.judge(source, shown), self.judge(source, target)
+            if at_once:  # against the discriminator as it is, whose answer serves both
+                terms = apart(self.convincing(judged, real), shown, fake)
+            yield self.discriminator_losses(source, target, shown, judged[-1], real[-1])
+            if not at_once:
+                terms = self.convincing(self.judge(source, fake), real)
         if "l1" in self.options.objective:
             terms["l1"] = self.options.l1 * l1(fake, target)
         yield Losses("generator", terms)
 
-    def discriminator_losses(self, source: Tensor, target: Tensor, fake: Tensor) -> Losses:
-        """Real and fake go through in separate batches, fake first; the objective is halved (paper, section 3.3)."""
-        judged_fake, judged_real = self.judge(source, fake.detach()), self.judge(source, target)
-        terms = {"adversarial": 0.5 * self.adversary.discriminator(judged_real, judged_fake)}
+    def convincing(self, judged: list[Tensor], real: list[Tensor]) -> dict[str, Tensor]:
+        """The generator's terms that the discriminator gives."""
+        terms = {"adversarial": self.adversary.generator(judged[-1])}
+        if self.options.feature_matching:
+            terms["features"] = self.options.feature_matching * feature_matching([judged[:-1]], [real[:-1]])
+        return terms
+
+    def discriminator_losses(
+        self, source: Tensor, target: Tensor, fake: Tensor, judged: Tensor, real: Tensor
+    ) -> Losses:
+        """``judged`` and ``real`` are logits; the objective is halved (paper, section 3.3)."""
+        terms = {"adversarial": 0.5 * self.adversary.discriminator(real, judged)}
         if self.options.adversary == "wasserstein" and self.options.gradient_penalty > 0:
             mix = torch.rand(len(target), 1, 1, 1, device=target.device)
-            penalty = gradient_penalty(partial(self.judge, source), target, fake.detach(), mix)
+            penalty = gradient_penalty(lambda image: self.judge(source, image)[-1], target, fake.detach(), mix)
             terms["gradient_penalty"] = self.options.gradient_penalty * penalty
-        return Losses("discriminator", terms, accuracy(self.options.adversary, judged_real, judged_fake))
+        return Losses("discriminator", terms, accuracy(self.options.adversary, real, judged))
 
     def translators(self) -> dict[str, Exit]:
         return {"a-to-b": Exit("generator", self.spec)}

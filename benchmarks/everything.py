@@ -43,6 +43,7 @@ ON_GPUS = (
     "limits",
     "profiling",
     "training_step",
+    "ideas",
     "throughput",
     "optimiser",
     "memory",

@@ -45,6 +45,8 @@ class Idea(NamedTuple):
     before: Callable[[], object] | None = None
     after: Callable[[Ours], object] | None = None
     keep_memory: bool = True
+    only: str = ""
+    """The type of device on which it is something."""
 
 
 def as_library_convolves() -> None:
@@ -80,23 +82,24 @@ def compiled(ours: Ours) -> None:
         network.compile()
 
 
-COMPILED = "compiled networks"  # left out unless it is asked for
 TAKEN = {
     "float32 instead of bfloat16": Idea(training={"precision": "float32"}),
+    "tf32 instead of bfloat16": Idea(training={"precision": "tf32"}, only="cuda"),
     "no channels-last": Idea(training={"channels_last": False}),
-    "no products of ours for inner layers": Idea(before=as_library_convolves),
-    "the system's allocator as it is": Idea(keep_memory=False),
-    "weights cast each time they are used": Idea(before=casting_each_time),
-    "gradients that no update asks for": Idea(before=with_every_gradient),
+    "no CUDA graph": Idea(training={"graph": False}, only="cuda"),
+    "no products of ours for inner layers": Idea(before=as_library_convolves, only="cpu"),
+    "the system's allocator as it is": Idea(keep_memory=False, only="cpu"),
+    "weights cast each time they are used": Idea(before=casting_each_time, only="cpu"),
+    "gradients that no update asks for": Idea(before=with_every_gradient, only="cpu"),
+    "threads that sleep while they wait": Idea(environment={"OMP_WAIT_POLICY": "passive"}, only="cpu"),
 }
 NOT_TAKEN = {
     "in-place activations": Idea(after=in_place),
-    "huge pages": Idea(environment={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}),
-    "threads bound to cores": Idea(environment={"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}),
-    "threads that sleep while they wait": Idea(environment={"OMP_WAIT_POLICY": "passive"}),
+    "huge pages": Idea(environment={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}, only="cpu"),
+    "threads bound to cores": Idea(environment={"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}, only="cpu"),
     "simultaneous order": Idea(options={"order": "simultaneous"}),
     "real and fake in one batch": Idea(options={"one_pass": True}),
-    COMPILED: Idea(after=compiled),
+    "compiled networks": Idea(after=compiled),
 }
 IDEAS = TAKEN | NOT_TAKEN
 
@@ -125,7 +128,7 @@ def serve(pipe: Connection, name: str, case: tuple[str, int, int], place: str) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", choices=CASES, nargs="+", default=list(CASES)[:1])
-    parser.add_argument("--only", choices=IDEAS, nargs="+", default=[name for name in IDEAS if name != COMPILED])
+    parser.add_argument("--only", choices=IDEAS, nargs="+", default=list(IDEAS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="cpu")
@@ -139,7 +142,8 @@ def main() -> None:
         title = f"{name}, {torch.get_num_threads()} threads, {device}, {fast_precision(device)}"
         table = Table("idea", "taken", "ms with ours as it is", "ms so", "ratio", "best and worst round", title=title)
         for idea in arguments.only:
-            if IDEAS[idea].options and case[0] != "pix2pix":
+            elsewhere = IDEAS[idea].only not in ("", device.type)
+            if elsewhere or (IDEAS[idea].options and case[0] != "pix2pix"):
                 continue
             given = partial(Contestant, serve, environment=dict(IDEAS[idea].environment))
             pair = [Contestant(serve, ("", case, arguments.device)), given((idea, case, arguments.device))]

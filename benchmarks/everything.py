@@ -35,7 +35,7 @@ SCRIPTS: dict[str, list[str]] = {
     "page": ["--strokes", "10"],
     "serving": ["--seconds", "5"],
     "malformed": ["--requests", "300"],
-    "tiling": ["--side", "1024", "--tile", "512", "--only", "seams"],
+    "tiling": ["--side", "768", "--tile", "512", "--only", "seams", "--rounds", "2"],
     "folder": ["--pictures", str(DATA / "kodak"), "--count", "1000", "--kill-at", "300"],
 }
 """In the order of BENCHMARKS.md, with the arguments of the short forms."""

@@ -9,7 +9,6 @@ a ratio above 1 says what the step would take without the idea, or with what was
 import argparse
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +23,7 @@ from torch import nn
 from diptych.devices import choose
 from diptych.networks import products
 from diptych.recipe import Recipe
+from diptych.surroundings import ASLEEP, SPINNING
 from diptych.training import state
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import fast_precision
@@ -91,7 +91,7 @@ TAKEN = {
     "the system's allocator as it is": Idea(keep_memory=False, only="cpu"),
     "weights cast each time they are used": Idea(before=casting_each_time, only="cpu"),
     "gradients that no update asks for": Idea(before=with_every_gradient, only="cpu"),
-    "threads that sleep while they wait": Idea(environment={"OMP_WAIT_POLICY": "passive"}, only="cpu"),
+    "threads that sleep while they wait": Idea(environment=ASLEEP | {"GOMP_SPINCOUNT": "0"}, only="cpu"),
 }
 NOT_TAKEN = {
     "in-place activations": Idea(after=in_place),
@@ -145,8 +145,11 @@ def main() -> None:
             elsewhere = IDEAS[idea].only not in ("", device.type)
             if elsewhere or (IDEAS[idea].options and case[0] != "pix2pix"):
                 continue
-            given = partial(Contestant, serve, environment=dict(IDEAS[idea].environment))
-            pair = [Contestant(serve, ("", case, arguments.device)), given((idea, case, arguments.device))]
+            environments = (SPINNING, {**SPINNING, **IDEAS[idea].environment})
+            pair = [
+                Contestant(serve, (how, case, arguments.device), environment)
+                for how, environment in zip(("", idea), environments, strict=True)
+            ]
             found = Compared.of(in_turn(pair, arguments.rounds, arguments.repeats, warm_up=3))
             figures = (f"{found.first:.0f}", f"{found.second:.0f}", f"{found.ratio:.2f}", found.span)
             table.add_row(idea, "taken out" if idea in TAKEN else "not taken", *figures)

@@ -24,6 +24,7 @@ from torch.nn import functional
 from diptych.devices import choose
 from diptych.images import Batch
 from diptych.recipe import Recipe
+from diptych.surroundings import SPINNING
 from diptych.systems import CycleGAN, Pix2Pix
 from diptych.training.graph import WARM_UP
 from diptych.training.memory import keep_freed_memory
@@ -220,7 +221,9 @@ def main() -> None:
     table = Table("case", "reference ms", "ours ms", "ratio", "best and worst round", "losses differ by", title=title)
     for name, case in CASES.items():
         pair = [
-            Contestant(serve, (ours, case, arguments.device, ours or arguments.same_allocator))
+            Contestant(
+                serve, (ours, case, arguments.device, ours or arguments.same_allocator), SPINNING if ours else {}
+            )
             for ours in (False, True)
         ]
         # The first steps are those in which a GPU records its graph.

@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/waiting.py [--rounds 5]
 
-torch's OpenMP threads spin for a while unless OMP_WAIT_POLICY says otherwise when torch is loaded, so each way has a process of its
-own; they take turns, and the other program, which only computes, runs or does not run beside both alike.
+Either is what `diptych train` does, by what the machine did before; it is said in the environment before torch is loaded, so each
+way has a process of its own. They take turns, and the other program, which only computes, runs or does not run beside both alike.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from diptych.surroundings import ASLEEP, SPINNING
 from diptych.training.memory import keep_freed_memory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
@@ -42,10 +43,7 @@ def busy() -> None:
 
 def measured(rounds: int, repeats: int) -> dict[bool, Compared]:
     """By whether there is another program, spinning against asleep."""
-    ways = [
-        Contestant(step_for, (), environment={"OMP_WAIT_POLICY": "passive"} if asleep else {})
-        for asleep in (False, True)
-    ]
+    ways = [Contestant(step_for, (), environment) for environment in (SPINNING, ASLEEP)]
     found = {False: Compared.of(in_turn(ways, rounds, repeats, warm_up=3))}
     other = get_context("spawn").Process(target=busy, daemon=True)
     other.start()

@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 from diptych import __version__
 from diptych.commands import STREAM
 from diptych.errors import DiptychError, UsageError, out_of_memory, too_small
+from diptych.surroundings import prepare
 
 app = App(
     name="diptych",
@@ -41,25 +42,10 @@ for name, (place, words) in COMMANDS.items():
 app.register_install_completion_command()
 
 
-TRAINING = ("train", "ablate", "demo")
-BUSY = 0.5  # programs that want a core, on average of a minute
-
-
 def main() -> None:
     """Run the command that was called and leave with its exit code."""
-    choose_waiting(sys.argv[1:])
+    prepare(sys.argv[1:])
     sys.exit(call(sys.argv[1:]))
-
-
-def choose_waiting(words: list[str]) -> None:
-    """Have threads that wait for each other sleep, unless they train on a machine that did nothing else in the last minute.
-
-    torch's spin for a while: faster if they have the cores for themselves, and slower if not, since then they hold the core of
-    those that they wait for (docs/decisions.md, 44 and 59). The system's library reads it when torch is loaded.
-    """
-    quiet = hasattr(os, "getloadavg") and os.getloadavg()[0] < BUSY
-    if not (quiet and words and words[0] in TRAINING):
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def call(words: list[str]) -> int:

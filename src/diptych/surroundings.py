@@ -1,0 +1,20 @@
+"""What a library reads in the process's environment when it is loaded, chosen before torch is. What the user has set stands."""
+
+import os
+
+TRAINING = ("train", "ablate", "demo")
+BUSY = 0.5  # programs that want a core, on average of the last minute
+
+ASLEEP = {"OMP_WAIT_POLICY": "passive"}
+"""Threads that wait for each other sleep."""
+SPINNING = {"GOMP_SPINCOUNT": "3000"}
+"""They look some microseconds long before they do: faster if they have the cores for themselves, slower if not, since then they
+hold the core of those that they wait for (docs/decisions.md, 44 and 59)."""
+
+
+def prepare(words: list[str]) -> None:
+    """For the command line ``words``."""
+    trains = bool(words) and words[0] in TRAINING
+    quiet = hasattr(os, "getloadavg") and os.getloadavg()[0] < BUSY
+    if not any(name in os.environ for name in ASLEEP | SPINNING):
+        os.environ.update(SPINNING if trains and quiet else ASLEEP)

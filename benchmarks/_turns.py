@@ -3,6 +3,7 @@
 import os
 import signal
 import statistics
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -27,6 +28,7 @@ def in_turn(contestants: Sequence[Contestant], rounds: int, repeats: int, warm_u
     Raises:
         SystemExit: when a contestant ends early.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that whoever is stopped is killed, below
     context, running = get_context("spawn"), list[tuple[Connection, SpawnProcess]]()
     for contestant in contestants:
         mine, theirs = context.Pipe()
@@ -55,10 +57,10 @@ def in_turn(contestants: Sequence[Contestant], rounds: int, repeats: int, warm_u
 def turn(pipe: Connection, process: SpawnProcess, count: int) -> float:
     """A contestant's time, which is stopped until its next turn: threads that wait for work would spin beside others."""
     let(process, "SIGCONT")
-    pipe.send(count)
     try:
+        pipe.send(count)
         return float(pipe.recv())
-    except EOFError:
+    except (EOFError, OSError):
         raise SystemExit("a contestant ended early; what it said stands above.") from None
     finally:
         let(process, "SIGSTOP")

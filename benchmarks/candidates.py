@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diptych.errors import UsageError
 from diptych.images import Batch
 from diptych.losses import feature_matching, l1
 from diptych.networks import NetworkSpec, PatchGAN, initialise
@@ -21,7 +22,7 @@ from diptych.networks.blocks import halved
 from diptych.networks.spectral import SpectralConv2d
 from diptych.systems import SYSTEMS, Domains, Losses, Pix2Pix
 from diptych.systems.multi_scale import Judged, against_real, convincing, inner, logits, mean_accuracy, split
-from diptych.systems.pix2pix import Pix2PixOptions
+from diptych.systems.pix2pix_options import Pix2PixOptions
 
 SHIFT = 8  # the share of a side by which what is judged may be moved
 
@@ -38,6 +39,11 @@ class CandidateOptions(Pix2PixOptions):
     warm_up: int = 0  # steps by L1 alone
     half_size: int = 0  # steps at half the side, at first
     lighter: Literal["", "depthwise", "attention"] = ""  # the generator
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.objective != "l1+cgan" or self.adversary == "wasserstein" or self.order != "alternating":
+            raise UsageError("candidates are tried with l1+cgan, in alternating order, and without a gradient penalty.")
 
 
 class Attention(nn.Module):
@@ -56,7 +62,7 @@ class Attention(nn.Module):
 
 
 def lightened(generator: nn.Module, how: str) -> nn.Module:
-    """Inner convolutions of an encoder by channel and then by place (MobileNet), or attention at 8x8 places."""
+    """Inner convolutions of an encoder by channel and then by place (MobileNet), or attention at the fourth level (8x8 places of 128x128)."""
     for number, level in enumerate(generator.get_submodule("down").children()):
         assert isinstance(level, nn.Sequential)
         for place, layer in enumerate(level):
@@ -104,6 +110,7 @@ class Candidates(Pix2Pix):
             "layers": options.discriminator_layers,
             "width": options.discriminator_width,
             "norm": "none" if options.spectral else options.discriminator_norm,
+            "bias": options.bias,
         }
         network = NetworkSpec("patchgan", arguments).build()
         assert isinstance(network, PatchGAN)
@@ -152,7 +159,7 @@ class Candidates(Pix2Pix):
     def for_generator(self, judged: Judged, real: Judged) -> dict[str, Tensor]:
         terms = {"adversarial": convincing(self.adversary, judged) / self.tried.scales}
         if self.options.feature_matching:
-            terms["features"] = self.options.feature_matching * feature_matching(inner(judged), inner(real))
+            terms["feature_matching"] = self.options.feature_matching * feature_matching(inner(judged), inner(real))
         return terms
 
 

@@ -126,7 +126,7 @@ def pace(folder: Path, workers: int) -> tuple[Pace, Pace]:
 
 def reading(folder: Path, shards: Path, what: str, rounds: int) -> Table:
     """All ways in turn, round by round; ratios are to reading without workers."""
-    places = [*((folder, workers) for workers in (0, 1, 2, 4)), (shards, chosen_workers())]
+    places = [*((folder, workers) for workers in sorted({0, 1, 2, 4, chosen_workers()})), (shards, chosen_workers())]
     paces = [[pace(*place) for place in places] for _ in range(rounds)]
     ways = ("pairs a second", "of the first row", "worst and best", "ms of one core a pair")
     columns = [f"{epoch}: {way}" for epoch in ("first epoch", "later") for way in ways]

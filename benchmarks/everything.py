@@ -29,7 +29,7 @@ SCRIPTS: dict[str, list[str]] = {
     "data": ["--pairs", "400"],
     "memory": ["--steps", "100"],
     "evaluation": ["--pictures", "300"],
-    "published": ["--steps", "1", "--without", "pix2pixhd-cityscapes-1024p"],
+    "published": ["--steps", "2", "--without", "pix2pixhd-cityscapes-1024p"],
     "inference": ["--rounds", "7"],
     "parity": [],
     "page": ["--strokes", "10"],

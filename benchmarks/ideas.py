@@ -25,6 +25,7 @@ from diptych.networks import products
 from diptych.recipe import Recipe
 from diptych.surroundings import ASLEEP, SPINNING
 from diptych.training import state
+from diptych.training.graph import WARM_UP
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import fast_precision
 
@@ -75,7 +76,9 @@ def in_place(ours: Ours) -> None:
 
 def compiled(ours: Ours) -> None:
     """Networks by torch.compile; it needs a compiler, and a minute or two before the first step."""
-    for network in ours.trainer.state.system.children():
+    children = list(ours.trainer.state.system.children())
+    networks = [one for child in children for one in (child.values() if isinstance(child, nn.ModuleDict) else [child])]
+    for network in networks:
         for module in network.modules():
             if "forward" in vars(module):  # products of ours, which stay as they are
                 vars(module)["forward"] = torch.compiler.disable(vars(module)["forward"])
@@ -150,7 +153,11 @@ def main() -> None:
                 Contestant(serve, (how, case, arguments.device), environment)
                 for how, environment in zip(("", idea), environments, strict=True)
             ]
-            found = Compared.of(in_turn(pair, arguments.rounds, arguments.repeats, warm_up=3))
+            try:  # the first steps are those in which a GPU records its graph
+                found = Compared.of(in_turn(pair, arguments.rounds, arguments.repeats, warm_up=WARM_UP + 2))
+            except SystemExit:
+                table.add_row(idea, "", "", "", "could not run", "")
+                continue
             figures = (f"{found.first:.0f}", f"{found.second:.0f}", f"{found.ratio:.2f}", found.span)
             table.add_row(idea, "taken out" if idea in TAKEN else "not taken", *figures)
             print(f"{name}, {idea}: {found.ratio:.2f}", file=sys.stderr)

@@ -25,7 +25,7 @@ from diptych import checkpoints, perceptual
 from diptych.images import Batch
 from diptych.recipe import Recipe, read
 from diptych.training.estimate import footprint, held, noise, peak
-from diptych.training.footprint import at_hand
+from diptych.training.footprint import LATE, at_hand
 from diptych.training.graph import WARM_UP
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
@@ -36,7 +36,6 @@ from benchmarks._turns import Compared
 
 MIB = 2**20
 REAL_STEPS = {"cpu": 3, "cuda": WARM_UP + 2}  # on a GPU with its graph
-LATE = 1_000_000  # past the steps in which only a part is trained
 
 
 def at(side: int, batch: int = 1, precision: str = "auto", more: str = "") -> str:

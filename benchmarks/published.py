@@ -22,7 +22,7 @@ from diptych import perceptual
 from diptych.devices import choose
 from diptych.recipe import read
 from diptych.training.estimate import noise, peak
-from diptych.training.footprint import at_hand
+from diptych.training.footprint import LATE, at_hand
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
 from diptych.training.trainer import Trainer
@@ -65,8 +65,7 @@ def one(name: str, steps: int, batch: int, device: str) -> dict[str, float]:
     times = []
     for step in range(steps + 1):
         began = time.perf_counter()
-        # Past the steps in which only a part is trained.
-        trainer.advance(batches, 1_000_000 + step, faults=0)
+        trainer.advance(batches, LATE + step, faults=0)
         times.append(time.perf_counter() - began)
     most = peak()  # before the yardsticks take memory
     weights = sum(parameter.numel() for parameter in trainer.state.system.parameters())

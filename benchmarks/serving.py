@@ -60,8 +60,6 @@ end
 class Load:
     """What one row is made of."""
 
-    what: str
-    connections: int
     statuses: dict[str, int]
     broken: int
     seconds: float
@@ -76,13 +74,13 @@ class Load:
         return self.statuses.get("200", 0) / self.seconds
 
 
-def load(service: Service, script: Path, connections: int, seconds: int, what: str) -> Load:
+def load(service: Service, script: Path, connections: int, seconds: int) -> Load:
     """wrk for so long, after a moment to warm up."""
     address = f"{service.address}translate/{service.name}"
     asked(address, script, min(connections, 8), 3)
     before = service.megabytes()
     told = asked(address, script, connections, seconds)
-    return Load(what, connections, before=before, after=service.megabytes(), **told)
+    return Load(before=before, after=service.megabytes(), **told)
 
 
 def asked(address: str, script: Path, connections: int, seconds: int) -> dict[str, Any]:
@@ -124,7 +122,7 @@ def main() -> None:
             services = {"one by one": single, "batches of up to 8": batched}
             asked_for = [(what, count) for count in CONNECTIONS for what in services]
             rounds = [
-                {one: load(services[one[0]], script, one[1], arguments.seconds, one[0]) for one in asked_for}
+                {one: load(services[one[0]], script, one[1], arguments.seconds) for one in asked_for}
                 for _ in range(arguments.rounds)
             ]
     print_table(rounds, f"{arguments.run or place.name}, pictures of {arguments.side}x{arguments.side}")

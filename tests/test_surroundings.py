@@ -24,7 +24,8 @@ def found() -> dict[str, str]:
     ("words", "load", "expected"),
     [
         (["train", "pix2pix-facades"], 0.1, SPINNING),
-        (["demo"], 0.1, SPINNING),
+        (["data", "check", "FOLDER"], 0.1, SPINNING),
+        (["data", "pack", "FOLDER"], 0.1, ASLEEP),
         (["train", "pix2pix-facades"], 1.3, ASLEEP),
         (["serve", "RUN"], 0.1, ASLEEP),
         ([], 0.1, ASLEEP),

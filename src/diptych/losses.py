@@ -1,7 +1,7 @@
 """Losses: pure functions of tensors, computed in float32, each returning a scalar."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -142,34 +142,3 @@ def gradient_penalty(judge: Callable[[Tensor], Logits], real: Pictures, fake: Pi
     (gradient,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
     lengths: Tensor = gradient.flatten(1).square().sum(dim=1).sqrt()
     return (lengths - 1).square().mean()
-
-
-class Known(torch.autograd.Function):
-    """A scalar whose gradient at some maps has been computed before."""
-
-    @staticmethod
-    def forward(ctx: Any, scalar: Tensor, maps: Tensor, gradient: Tensor) -> Tensor:
-        ctx.save_for_backward(gradient)
-        return scalar.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *given: Tensor) -> tuple[None, Tensor, None]:
-        (gradient,) = ctx.saved_tensors
-        return None, given[0] * gradient, None
-
-
-def apart(terms: dict[str, Tensor], seen: Pictures, pictures: Pictures) -> dict[str, Tensor]:
-    """The same scalars, as functions of ``pictures`` alone: how they change with them is computed now, through networks that may be
-    updated before the gradient is asked for. Nothing else gets a gradient, and the graph stays for another loss.
-
-    Args:
-        terms: scalars that were computed from ``seen``; at least one.
-        seen: ``pictures`` detached, with ``requires_grad``.
-        pictures: where the gradient goes on.
-    """
-    with torch.autocast(seen.device.type, enabled=False):
-        torch.stack(list(terms.values())).sum().backward(inputs=[seen], retain_graph=True)
-    gradient, seen.grad = seen.grad, None
-    first, *others = terms
-    scalar: Tensor = Known.apply(terms[first].detach(), pictures, gradient)  # type: ignore[no-untyped-call]  # torch leaves it so
-    return {first: scalar} | {name: terms[name].detach() for name in others}

@@ -1,8 +1,10 @@
 """What a library reads in the process's environment when it is loaded, chosen before torch is. What the user has set stands."""
 
+import math
 import os
 
-TRAINING = ("train", "ablate", "demo")
+TRAINING = (["train"], ["ablate"], ["demo"], ["data", "check"])
+"""First words of the commands that train, the last to say how long it will take."""
 BUSY = 0.5  # programs that want a core, on average of the last minute
 
 ASLEEP = {"OMP_WAIT_POLICY": "passive"}
@@ -14,7 +16,14 @@ hold the core of those that they wait for (docs/decisions.md, 44 and 59)."""
 
 def prepare(words: list[str]) -> None:
     """For the command line ``words``."""
-    trains = bool(words) and words[0] in TRAINING
-    quiet = hasattr(os, "getloadavg") and os.getloadavg()[0] < BUSY
     if not any(name in os.environ for name in ASLEEP | SPINNING):
-        os.environ.update(SPINNING if trains and quiet else ASLEEP)
+        trains = any(words[: len(first)] == first for first in TRAINING)
+        os.environ.update(SPINNING if trains and load() < BUSY else ASLEEP)
+
+
+def load() -> float:
+    """Programs that want a core; where the system does not say, many."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return math.inf

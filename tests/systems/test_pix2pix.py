@@ -8,8 +8,7 @@ from torch.nn import functional
 
 from diptych.images import Kind
 from diptych.systems import Domains, Pix2Pix
-from diptych.systems.generators import depth_for
-from diptych.systems.pix2pix import Pix2PixOptions
+from diptych.systems.pix2pix_options import Pix2PixOptions, depth_for
 
 
 def test_with_l1_alone_there_is_no_discriminator() -> None:
@@ -46,9 +45,9 @@ def test_features_are_the_discriminator_s_maps() -> None:
     system.discriminator.eval()
     logits = system.discriminator(torch.cat([source, target], 1))
     torch.testing.assert_close(system.judge(source, target)[-1], logits, rtol=0, atol=0)
-    assert system.convincing(real, real)["features"].item() == 0
+    assert system.convincing(real, real)["feature_matching"].item() == 0
     *_, generator = system.losses(batch_of(), 0)
-    assert generator.terms["features"].item() > 0
+    assert generator.terms["feature_matching"].item() > 0
 
 
 def test_depth_follows_the_picture_s_size() -> None:

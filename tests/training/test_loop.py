@@ -264,17 +264,13 @@ def test_kernels_are_tried_in_steps_alone() -> None:
     assert torch.backends.cudnn.benchmark == before
 
 
-def tf32_of(place: Any) -> str:
-    return str(place.fp32_precision)
-
-
-@pytest.mark.parametrize(("precision", "expected"), [("float32", "ieee"), ("bfloat16", "ieee"), ("tf32", "tf32")])
-def test_float32_is_multiplied_as_the_recipe_says(precision: str, expected: str) -> None:
-    places: list[Any] = [torch.backends.cudnn.conv, torch.backends.cuda.matmul]  # type: ignore[attr-defined]  # the stub's first has none
-    before = [tf32_of(place) for place in places]
-    with multiplying(precision):
-        assert [tf32_of(place) for place in places] == [expected, expected]
-    assert [tf32_of(place) for place in places] == before
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "tf32"])
+def test_float32_is_multiplied_as_the_recipe_says(precision: str) -> None:
+    places: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
+    before = [place.allow_tf32 for place in places]
+    with multiplying(precision, torch.device("cuda")):
+        assert [place.allow_tf32 for place in places] == [precision == "tf32"] * 2
+    assert [place.allow_tf32 for place in places] == before
 
 
 def test_tf32_is_refused_where_there_is_none() -> None:

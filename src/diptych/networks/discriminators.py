@@ -57,12 +57,16 @@ class PatchGAN(nn.Module):
 
     def maps(self, pictures: Maps) -> list[Maps]:
         """What each layer gives after its activation, and the logits last."""
-        found = [pictures]
-        for layer in self.layers:
-            if isinstance(layer, nn.Conv2d):
-                found.append(found[-1])
-            found[-1] = layer(found[-1])
-        return found[1:]
+        found: list[Maps] = []
+        # Hooks for this pass alone: with checkpointed activations the layers run again in backward.
+        activations = [layer for layer in self.layers if isinstance(layer, nn.LeakyReLU)]
+        hooks = [layer.register_forward_hook(lambda *told: found.append(told[2])) for layer in activations]
+        try:
+            logits = self(pictures)
+            return [*found, logits]
+        finally:
+            for hook in hooks:
+                hook.remove()
 
 
 class MultiScale(nn.Module):

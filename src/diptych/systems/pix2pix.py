@@ -7,54 +7,16 @@ Table 3, and the adversaries that came later.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from diptych.errors import UsageError
 from diptych.images import Batch
-from diptych.losses import ADVERSARIES, apart, feature_matching, gradient_penalty, l1
+from diptych.losses import ADVERSARIES, feature_matching, gradient_penalty, l1
 from diptych.networks import NetworkSpec, PatchGAN, initialise
-from diptych.systems.generators import generator_spec
+from diptych.systems.given_gradient import with_gradient_now
+from diptych.systems.pix2pix_options import Pix2PixOptions, generator_spec
 from diptych.systems.system import Domains, Exit, Losses, System, accuracy
-
-
-@dataclass(frozen=True)
-class Pix2PixOptions:
-    """The [options] table of a pix2pix recipe; the defaults are the paper's."""
-
-    objective: Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"] = "l1+cgan"
-    l1: float = 100.0  # weight of the L1 term
-    feature_matching: float = 0.0  # weight of the distance of the discriminator's maps (pix2pixHD, equation 4)
-    order: Literal["alternating", "simultaneous"] = (
-        "alternating"  # whether the generator meets the updated discriminator
-    )
-    adversary: Literal["vanilla", "least-squares", "hinge", "wasserstein"] = "vanilla"
-    gradient_penalty: float = 10.0  # weight of the penalty; used by the Wasserstein adversary only
-    generator: Literal["unet", "encoder-decoder", "resnet"] = "unet"
-    depth: int = 0  # levels of the U-Net or encoder-decoder; 0 = as many as the crop size allows, at most 8
-    blocks: int = 9  # residual blocks of the ResNet generator
-    width: int = 64  # channels of the first layer
-    norm: Literal["batch", "instance", "none"] = "batch"
-    statistics: Literal["picture", "running"] = "picture"  # of batch norm at test time; "picture" is the paper's
-    dropout: tuple[int, ...] = (1, 2, 3)  # decoder levels with dropout; the PyTorch code has (2, 3, 4)
-    dropout_at_test: bool = True  # the paper's only source of noise
-    upsample: Literal["transposed", "resize", "shuffle"] = "transposed"
-    bottleneck_norm: bool = False  # the paper's experiments had it, its released code does not
-    bias: Literal["auto", "all"] = "auto"
-    discriminator_layers: int = 3  # 0 to 6: receptive fields 1, 16, 34, 70, 142, 286, 574
-    discriminator_width: int = 64
-    discriminator_norm: Literal["batch", "instance", "none"] = "batch"
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.discriminator_layers <= 6:
-            raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
-        if self.width < 1 or self.discriminator_width < 1 or self.blocks < 1:
-            raise UsageError("options.width, options.discriminator_width and options.blocks must be at least 1.")
-        if min(self.l1, self.feature_matching, self.gradient_penalty) < 0:
-            raise UsageError("options.l1, feature_matching and gradient_penalty may not be negative.")
 
 
 class Pix2Pix(System):
@@ -105,7 +67,7 @@ class Pix2Pix(System):
             # Real and fake go through in separate batches, fake first (paper, section 3.3).
             judged, real = self.judge(source, shown), self.judge(source, target)
             if at_once:  # against the discriminator as it is, whose answer serves both
-                terms = apart(self.convincing(judged, real), shown, fake)
+                terms = with_gradient_now(self.convincing(judged, real), shown, fake)
             yield self.discriminator_losses(source, target, shown, judged[-1], real[-1])
             if not at_once:
                 terms = self.convincing(self.judge(source, fake), real)
@@ -114,10 +76,11 @@ class Pix2Pix(System):
         yield Losses("generator", terms)
 
     def convincing(self, judged: list[Tensor], real: list[Tensor]) -> dict[str, Tensor]:
-        """The generator's terms that the discriminator gives."""
+        """The generator's terms that the discriminator gives. In alternating order ``real`` is what it said before its update: close
+        enough to be matched, and a pass saved."""
         terms = {"adversarial": self.adversary.generator(judged[-1])}
         if self.options.feature_matching:
-            terms["features"] = self.options.feature_matching * feature_matching([judged[:-1]], [real[:-1]])
+            terms["feature_matching"] = self.options.feature_matching * feature_matching([judged[:-1]], [real[:-1]])
         return terms
 
     def discriminator_losses(

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -105,24 +106,27 @@ def trying_kernels() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def multiplying(precision: str) -> Iterator[None]:
+def multiplying(precision: str, device: torch.device) -> Iterator[None]:
     """Within, NVIDIA GPUs multiply what is float32 as it is, or for "tf32" with ten bits of its mantissas.
 
     Left alone, torch takes TF32 for convolutions and not for matrix products, so "float32" would be neither.
     """
-    places = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)  # type: ignore[attr-defined]  # the stub's first has none
-    before = [place.fp32_precision for place in places]
+    if device.type != "cuda":
+        yield
+        return
+    places: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
+    before = [place.allow_tf32 for place in places]
     try:
         for place in places:
-            place.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+            place.allow_tf32 = precision == "tf32"
         yield
     finally:
         for place, known in zip(places, before, strict=True):
-            place.fp32_precision = known
+            place.allow_tf32 = known
 
 
 def precision_of(settings: TrainingSettings, device: torch.device) -> str:
-    """ "float32", "tf32" or "bfloat16".
+    """In what products are computed: "float32", "tf32" or "bfloat16".
 
     Raises:
         UsageError: for TF32 where no NVIDIA GPU trains.

@@ -2,7 +2,8 @@
 
 Rules that live here and nowhere else:
 
-* Backward names the parameters that it is for (``Side.accumulate``).
+* Backward names the parameters that it is for (``Side.accumulate``). A system may go backward itself to the pictures that a network
+  judged, and to nothing else (``systems/given_gradient.py``).
 * Autocast is opened for each pull and closed before the update; it caches cast weights until it closes, and one context
   around a whole step would judge the generator with the discriminator before its update.
 * Every random draw is addressed by (seed, faults, step, rank); nothing of it is stored.
@@ -108,7 +109,7 @@ class Trainer:
             began = time.perf_counter()
             held = [self.to_device(next(batches)) for _ in range(settings.accumulate)]
             waited += time.perf_counter() - began
-            with self.kernel_choice(), multiplying(self.precision):
+            with self.kernel_choice(), multiplying(self.precision, self.processes.device):
                 found = self.compute(held, step, update < settings.discriminator_updates, phase)
             values = torch.stack(list(found.values())).tolist() if found else []
             named = dict(zip(found, values, strict=True))

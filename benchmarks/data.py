@@ -124,9 +124,10 @@ def pace(folder: Path, workers: int) -> tuple[Pace, Pace]:
     return paces[0], paces[1]
 
 
-def reading(folder: Path, shards: Path, what: str, rounds: int) -> Table:
-    """All ways in turn, round by round; ratios are to reading without workers."""
-    places = [*((folder, workers) for workers in sorted({0, 1, 2, 4, chosen_workers()})), (shards, chosen_workers())]
+def reading(folder: Path, shards: Path, what: str, rounds: int, counts: list[int]) -> Table:
+    """All numbers of workers in turn, round by round, and shards with the default; ratios are to the first."""
+    usual = chosen_workers() if chosen_workers() in counts else counts[-1]
+    places = [*((folder, workers) for workers in counts), (shards, usual)]
     paces = [[pace(*place) for place in places] for _ in range(rounds)]
     ways = ("pairs a second", "of the first row", "worst and best", "ms of one core a pair")
     columns = [f"{epoch}: {way}" for epoch in ("first epoch", "later") for way in ways]
@@ -139,11 +140,11 @@ def reading(folder: Path, shards: Path, what: str, rounds: int) -> Table:
             spent = statistics.median(taken[number][epoch].seconds for taken in paces)
             cells += [f"{found.second:.0f}", f"{found.ratio:.2f}", found.span, f"{1000 * spent:.1f}"]
         table.add_row(f"{workers}, from shards" if place == shards else str(workers), *cells)
-    own = [place for place in places if place[0] == folder].index((folder, chosen_workers()))
+    own = counts.index(usual)
     mine = [statistics.median(taken[own][epoch].seconds for taken in paces) for epoch in range(2)]
     fed = [min(chosen_workers(CORES), CORES) / seconds for seconds in mine]
     table.caption = (
-        f"On paper, by the row of {chosen_workers()} workers, {CORES} cores with {chosen_workers(CORES)} workers decode "
+        f"On paper, by the row of {usual} workers, {CORES} cores with {chosen_workers(CORES)} workers decode "
         f"{fed[0]:.0f} pairs a second in the first epoch and {fed[1]:.0f} in later ones; a trainer of {1000 * STEP:.0f} ms a step "
         f"at batch 1 takes {1 / STEP:.0f}."
     )
@@ -207,6 +208,7 @@ def main() -> None:
     parser.add_argument("--folder", default="", help="with the folder train in it")
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of reading")
+    parser.add_argument("--workers", type=int, nargs="+", default=sorted({0, 1, 4, chosen_workers()}))
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--device", default="cpu", help="taken for the sake of make bench-gpu; reading needs none")
     arguments = parser.parse_args()
@@ -221,7 +223,7 @@ def main() -> None:
         shards = Path(place) / "shards"
         pack(DataSettings(folder=str(folder)), shards)
         console.print(decoders(folder))
-        console.print(reading(folder, shards, what, arguments.rounds))
+        console.print(reading(folder, shards, what, arguments.rounds, arguments.workers))
         console.print(start(Path(place), arguments.files))
 
 

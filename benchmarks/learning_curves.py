@@ -251,6 +251,10 @@ def main() -> None:
     parser.add_argument("--draw", action="store_true", help="train nothing: table and plots of what --out holds")
     parser.add_argument("--no-reference", action="store_true")
     arguments = parser.parse_args()
+    if not arguments.draw and not Path(arguments.data).is_dir():
+        raise SystemExit(
+            f"There is no folder {arguments.data}; name one of side-by-side pairs with --data, such as the facades."
+        )
     arguments.out.mkdir(parents=True, exist_ok=True)
     contestants = [] if arguments.no_reference else [Contestant("reference", *PUBLISHED, plain=True)]
     for wanted in arguments.tries or [f"{OURS}: {OURS}"]:

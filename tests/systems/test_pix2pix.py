@@ -6,6 +6,7 @@ from building import batch_of, build
 from torch import nn
 from torch.nn import functional
 
+from diptych.errors import UsageError
 from diptych.images import Kind
 from diptych.systems import Domains, Pix2Pix
 from diptych.systems.pix2pix_options import Pix2PixOptions, depth_for
@@ -65,3 +66,14 @@ def test_published_pix2pix_has_its_parameters() -> None:
     with torch.device("meta"):
         system = Pix2Pix(Pix2PixOptions(), Domains(Kind(), Kind(), (256, 256)))
     assert sum(parameter.numel() for parameter in system.parameters()) == 54_413_955 + 2_768_705
+
+
+def test_options_of_a_discriminator_that_is_not_there_are_told() -> None:
+    assert "do nothing" in build("pix2pix", objective="l1", feature_matching=10.0).notes[0]
+    assert "do nothing" in build("pix2pix", objective="l1", order="simultaneous").notes[0]
+    assert build("pix2pix", objective="l1").notes == build("pix2pix", order="simultaneous").notes == ()
+
+
+def test_a_negative_weight_is_refused_by_its_name() -> None:
+    with pytest.raises(UsageError, match=r"options\.feature_matching is -1"):
+        Pix2PixOptions(feature_matching=-1)

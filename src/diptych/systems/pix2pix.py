@@ -46,6 +46,10 @@ class Pix2Pix(System):
             }
             self.discriminator = initialise(NetworkSpec("patchgan", arguments).build())
         self.sides = ("generator",) if self.discriminator is None else ("discriminator", "generator")
+        if self.discriminator is None and (options.feature_matching or options.order != "alternating"):
+            self.notes = (
+                "With options.objective = l1 there is no discriminator: feature_matching and order do nothing.",
+            )
 
     def judge(self, source: Tensor, image: Tensor) -> list[Tensor]:
         """What the discriminator makes of ``image``, seen beside its source when the objective is conditional: its maps where

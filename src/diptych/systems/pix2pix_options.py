@@ -39,8 +39,11 @@ class Pix2PixOptions:
             raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
         if self.width < 1 or self.discriminator_width < 1 or self.blocks < 1:
             raise UsageError("options.width, options.discriminator_width and options.blocks must be at least 1.")
-        if min(self.l1, self.feature_matching, self.gradient_penalty) < 0:
-            raise UsageError("options.l1, feature_matching and gradient_penalty may not be negative.")
+        for name in ("l1", "feature_matching", "gradient_penalty"):
+            if getattr(self, name) < 0:
+                raise UsageError(
+                    f"options.{name} is {getattr(self, name)}; it may not be negative, and 0 turns it off."
+                )
 
 
 def depth_for(size: tuple[int, int], wanted: int) -> int:

@@ -1,6 +1,7 @@
 """Folders of outputs made by anybody's tool: alone, beside a folder of targets, or against a data set."""
 
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
@@ -122,7 +123,8 @@ def kind_of(path: Path) -> Kind:
         raise DiptychError(
             f"{path} holds {header.depth}, whose value range is not known; give pictures of 8 or 16 bits."
         )
-    return Kind(colour="grey" if header.channels in (1, 2) else "rgb", depth=header.depth)  # type: ignore[arg-type]  # one of two by now
+    depth: Literal["uint8", "uint16"] = "uint8" if header.depth == "uint8" else "uint16"
+    return Kind(colour="grey" if header.channels in (1, 2) else "rgb", depth=depth)
 
 
 def read_picture(path: Path, kind: Kind) -> tuple[Tensor, Tensor]:

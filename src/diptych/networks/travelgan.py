@@ -43,7 +43,8 @@ def convolution(channels_in: int, channels_out: int, spectral: bool = False) -> 
     kind = SpectralConv2d if spectral else nn.Conv2d
     layer = kind(channels_in, channels_out, 4, 2, 1)
     nn.init.trunc_normal_(layer.weight, 0.0, SPREAD, -2 * SPREAD, 2 * SPREAD)
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # it has one
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
     return layer
 
 
@@ -51,7 +52,8 @@ def transposed(channels_in: int, channels_out: int) -> nn.ConvTranspose2d:
     """Doubles both sides."""
     layer = nn.ConvTranspose2d(channels_in, channels_out, 4, 2, 1)
     nn.init.normal_(layer.weight, 0.0, SPREAD)
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # it has one
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
     return layer
 
 

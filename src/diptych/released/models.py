@@ -123,6 +123,8 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         source = Kind(
             colour="labels", classes=arguments["classes"], unknown=unknown, instances=bool(arguments["boundary"])
         )
+    multiple = network.multiple
+    assert isinstance(multiple, int)  # of every generator
     return Card(
         way="a-to-b",
         module="generator",
@@ -130,7 +132,7 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         arguments=arguments,
         source=source,
         target=target,
-        multiple=int(network.multiple),  # type: ignore[arg-type]  # every generator has it
+        multiple=multiple,
         size=size,
         scale=arguments.get("factor", 1),
         provenance={"diptych": version("diptych"), "imported from": file.name, "layout": found.layout.name},

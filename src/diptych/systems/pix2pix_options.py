@@ -15,7 +15,7 @@ class Pix2PixOptions:
     l1: float = 100.0  # weight of the L1 term
     feature_matching: float = 0.0  # weight of the distance of the discriminator's maps (pix2pixHD, equation 4)
     order: Literal["alternating", "simultaneous"] = (
-        "alternating"  # whether the generator meets the updated discriminator
+        "alternating"  # the generator meets the updated discriminator or not
     )
     adversary: Literal["vanilla", "least-squares", "hinge", "wasserstein"] = "vanilla"
     gradient_penalty: float = 10.0  # weight of the penalty; used by the Wasserstein adversary only

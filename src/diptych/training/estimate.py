@@ -80,19 +80,12 @@ def noise(recipe: Recipe) -> Batch:
     return Batch(torch.rand(shape) * 2 - 1, target)
 
 
-def process_status() -> str:
-    """What Linux says of this process; elsewhere nothing."""
-    place = Path("/proc/self/status")
-    return place.read_text(encoding="ascii", errors="replace") if place.exists() else ""
-
-
 def peak() -> float:
     """Bytes at the highest, on the GPU where one is used, else of this process."""
     if torch.cuda.is_available():
         return float(torch.cuda.max_memory_allocated())
-    if found := re.search(
-        r"VmHWM:\s+(\d+) kB", process_status()
-    ):  # what getrusage says on Linux may be the parent process's
+    status = Path("/proc/self/status")  # Linux; what getrusage says there may be the parent process's
+    if status.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text(errors="replace"))):
         return float(found[1]) * 1024
     if sys.platform == "win32":
         return 0.0  # the system does not tell

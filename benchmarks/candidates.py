@@ -6,8 +6,9 @@ It is pix2pix and whatever of these is asked for; what helped moved into the lib
 docs/results.md can be printed again.
 """
 
+import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -17,13 +18,14 @@ from torch.nn import functional
 from diptych.errors import UsageError
 from diptych.images import Batch
 from diptych.losses import feature_matching, l1
-from diptych.networks import NetworkSpec, PatchGAN, initialise
+from diptych.networks import PatchGAN, initialise
 from diptych.networks.blocks import halved
 from diptych.networks.spectral import SpectralConv2d
 from diptych.systems import SYSTEMS, Domains, Losses, Pix2Pix
 from diptych.systems.multi_scale import Judged, against_real, convincing, inner, logits, mean_accuracy, split
 from diptych.systems.pix2pix_options import Pix2PixOptions
 
+NAME = "pix2pix-candidates"
 SHIFT = 8  # the share of a side by which what is judged may be moved
 
 
@@ -75,6 +77,13 @@ def lightened(generator: nn.Module, how: str) -> nn.Module:
     return generator
 
 
+def normalise_spectrally(network: PatchGAN) -> None:
+    for place, layer in enumerate(network.layers):
+        if isinstance(layer, nn.Conv2d):
+            sizes = (layer.in_channels, layer.out_channels, layer.kernel_size[0], layer.stride[0])
+            network.layers[place] = SpectralConv2d(*sizes, int(layer.padding[0]))
+
+
 def disturbed(pictures: Tensor, judged: int) -> Tensor:
     """Moved as a whole by up to an eighth, and the last ``judged`` channels lighter or darker and of more or less contrast."""
     device, (count, _, height, width) = pictures.device, pictures.shape
@@ -95,30 +104,17 @@ class Candidates(Pix2Pix):
     Options = CandidateOptions
 
     def __init__(self, options: CandidateOptions, domains: Domains) -> None:
-        super().__init__(options, domains)
+        super().__init__(replace(options, discriminator_norm="none") if options.spectral else options, domains)
         self.tried = options
         self.channels = domains.channels_out
         self.turns = tuple(sorted({options.warm_up, options.half_size} - {0}))
         if options.lighter:
             self.generator = initialise(lightened(self.generator, options.lighter))
-        self.discriminator = nn.ModuleList(self.judge_at_a_scale(domains) for _ in range(options.scales))
-
-    def judge_at_a_scale(self, domains: Domains) -> nn.Module:
-        options = self.tried
-        arguments = {
-            "channels_in": domains.channels_in + domains.channels_out,
-            "layers": options.discriminator_layers,
-            "width": options.discriminator_width,
-            "norm": "none" if options.spectral else options.discriminator_norm,
-            "bias": options.bias,
-        }
-        network = NetworkSpec("patchgan", arguments).build()
-        assert isinstance(network, PatchGAN)
-        for place, layer in enumerate(network.layers if options.spectral else ()):
-            if isinstance(layer, nn.Conv2d):
-                sizes = (layer.in_channels, layer.out_channels, layer.kernel_size[0], layer.stride[0])
-                network.layers[place] = SpectralConv2d(*sizes, int(layer.padding[0]))
-        return initialise(network)
+        like = self.discriminator
+        assert isinstance(like, PatchGAN)
+        if options.spectral:
+            normalise_spectrally(like)
+        self.discriminator = nn.ModuleList(initialise(copy.deepcopy(like)) for _ in range(options.scales))
 
     def answers(self, source: Tensor, image: Tensor) -> Judged:
         """By scale the maps of its layers, the logits last."""
@@ -163,4 +159,6 @@ class Candidates(Pix2Pix):
         return terms
 
 
-SYSTEMS["pix2pix-candidates"] = Candidates
+def register() -> None:
+    """From now on recipes may name it in this process."""
+    SYSTEMS[NAME] = Candidates

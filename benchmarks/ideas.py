@@ -30,7 +30,7 @@ from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import fast_precision
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
-import benchmarks.candidates  # noqa: F401  # a system that has one pass of the discriminator
+from benchmarks import candidates
 from benchmarks._turns import Compared, Contestant, in_turn
 from benchmarks.training_step import CASES, Ours, pictures, recipe_of, timed
 
@@ -67,10 +67,8 @@ def in_place(ours: Ours) -> None:
     """Activations over what a norm or a concatenation made, which nobody else holds; not over what a skip holds."""
     system = ours.trainer.state.system
     for path, module in system.named_modules():
-        if isinstance(module, nn.ReLU | nn.LeakyReLU) and not {"down", "up.0"} & {
-            path.split(".")[1],
-            ".".join(path.split(".")[1:3]),
-        }:
+        elsewhere = path.startswith(("generator.down.", "generator.up.0."))
+        if isinstance(module, nn.ReLU | nn.LeakyReLU) and not elsewhere:
             module.inplace = True
 
 
@@ -110,7 +108,7 @@ IDEAS = TAKEN | NOT_TAKEN
 def recipe_for(idea: Idea, case: tuple[str, int, int], place: str) -> Recipe:
     table = recipe_of(*case, "auto", place).to_table()
     table["options"] |= dict(idea.options)
-    table["system"] = "pix2pix-candidates" if "one_pass" in idea.options else case[0]
+    table["system"] = candidates.NAME if "one_pass" in idea.options else case[0]
     return Recipe.from_table(table | {"training": table["training"] | dict(idea.training)})
 
 
@@ -119,6 +117,7 @@ def serve(pipe: Connection, name: str, case: tuple[str, int, int], place: str) -
     idea = IDEAS.get(name, Idea())
     if idea.keep_memory:
         keep_freed_memory()
+    candidates.register()
     if idea.before:
         idea.before()
     ours = Ours(recipe_for(idea, case, place), pictures(*case[1:]))

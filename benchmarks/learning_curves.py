@@ -45,7 +45,7 @@ from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation, beside
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
-import benchmarks.candidates  # noqa: F401  # which --try may name as a system
+from benchmarks import candidates
 from benchmarks.training_step import PlainPix2Pix
 
 PUBLISHED = ("pix2pix-facades", ["data.load_size=143", "data.crop_size=128", "training.precision=float32"])
@@ -107,6 +107,7 @@ class PlainTrainer:
 def contend(pipe: Connection, contestant: Contestant, data: str, seed: int, marks: list[float], out: str) -> None:
     """Train up to each mark and send what was scored there."""
     torch.set_num_threads(1)
+    candidates.register()
     recipe = contestant.settings(data, seed)
     if not contestant.plain:
         keep_freed_memory()

@@ -196,12 +196,6 @@ def cases(arguments: argparse.Namespace) -> dict[str, Case]:
     return found
 
 
-def best_of(rates: dict[str, list[float]]) -> Ceilings:
-    """What the yardsticks reached in the best of their rounds, operations or bytes a second."""
-    best = {name: max(values) for name, values in rates.items()}
-    return Ceilings({dtype: best[name] for name, dtype in DTYPES.items()}, best["copy"])
-
-
 def least(products: list[Product], ceilings: Ceilings) -> float:
     """Seconds that they take at the least."""
     return max(ceilings.arithmetic(products), ceilings.memory(products))
@@ -219,7 +213,8 @@ def measure(found: dict[str, Case], device: torch.device, rounds: int) -> tuple[
             rates[name].append(amount * 1000 / timed(run, device, 2))
         for name, case in found.items():
             times[name].append(timed(case.step, device, 3) / 1000)
-    return best_of(rates), times
+    best = {name: max(values) for name, values in rates.items()}
+    return Ceilings({dtype: best[name] for name, dtype in DTYPES.items()}, best["copy"]), times
 
 
 def row(products: list[Product], ceilings: Ceilings) -> list[str]:

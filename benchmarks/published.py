@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from unittest.mock import patch
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -28,8 +27,7 @@ from diptych.training.processes import join
 from diptych.training.trainer import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
-from benchmarks.limits import Ceilings, best_of, least, training_work, yardsticks
-from benchmarks.training_step import timed
+from benchmarks.limits import least, measure, training_work
 
 RECIPES = {
     "pix2pix": "256x256",
@@ -48,7 +46,7 @@ RECIPES = {
 OWN_BATCH = ("travelgan", "srresnet", "srgan")
 """Whose batch is of one process as published."""
 GIB = 2**30
-LOOKS = 10
+LOOKS = 10  # at the ceilings, of which the best counts, since one may fall into a slow moment of the machine
 
 
 def one(name: str, steps: int, batch: int, device: str) -> dict[str, float]:
@@ -72,21 +70,11 @@ def one(name: str, steps: int, batch: int, device: str) -> dict[str, float]:
     return {
         "seconds": min(times[1:]),
         "slowest": max(times[1:]),
-        "least": least(products, ceilings(place)),
+        "least": least(products, measure({}, place, LOOKS)[0]),
         "memory": most / GIB,
         "millions": weights / 1e6,
         "batch": recipe.training.batch_size,
     }
-
-
-def ceilings(device: torch.device) -> Ceilings:
-    """The best of many looks, since one may fall into a slow moment of the machine."""
-    sticks = yardsticks(device)
-    rates: dict[str, list[float]] = {name: [] for name in sticks}
-    for _ in range(LOOKS):
-        for name, (run, amount) in sticks.items():
-            rates[name].append(amount * 1000 / timed(run, device, 2))
-    return best_of(rates)
 
 
 def main() -> None:

@@ -1,13 +1,15 @@
-"""Threads that wait for each other, spinning or asleep: a training step alone, and beside another program that wants a core.
+"""Threads that wait for each other, spinning or asleep: a training step and judging, alone and beside another program that wants a core.
 
 Usage: python benchmarks/waiting.py [--rounds 5]
 
-Either is what `diptych train` does, by what the machine did before; it is said in the environment before torch is loaded, so each
-way has a process of its own. They take turns, and the other program, which only computes, runs or does not run beside both alike.
+Either is what `diptych train` and `diptych evaluate` do, by what the machine did before; it is said in the environment before
+torch is loaded, so each way has a process of its own. They take turns, and the other program, which only computes, runs or does
+not run beside both alike.
 """
 
 import argparse
 import sys
+from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,14 +18,19 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from diptych.evaluation.evaluate import USUAL, evaluate
+from diptych.evaluation.needs import Means
 from diptych.surroundings import ASLEEP, SPINNING
 from diptych.training.memory import keep_freed_memory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Compared, Contestant, in_turn
+from benchmarks.evaluation import examples
 from benchmarks.training_step import Ours, pictures, recipe_of, timed
 
 SIDE, BATCH = 128, 1
+JUDGED = 8
+"""Pictures, by the usual metrics."""
 
 
 def step_for(pipe: Connection) -> None:
@@ -34,6 +41,16 @@ def step_for(pipe: Connection) -> None:
         pipe.send(timed(ours.step, torch.device("cpu"), repeats))
 
 
+def judging_for(pipe: Connection) -> None:
+    """For every number received, so many pictures are judged that often, in milliseconds each time."""
+    means = Means(side=SIDE)
+    while repeats := pipe.recv():
+        pipe.send(timed(lambda: evaluate(examples(JUDGED), USUAL, means), torch.device("cpu"), repeats))
+
+
+WORK = {f"step of pix2pix {SIDE}x{SIDE}": step_for, f"judging {JUDGED} pictures": judging_for}
+
+
 def busy() -> None:
     """Computes for ever, with one thread."""
     number = 1
@@ -41,9 +58,9 @@ def busy() -> None:
         number = number * 48271 % 2147483647
 
 
-def measured(rounds: int, repeats: int) -> dict[bool, Compared]:
+def measured(work: Callable[[Connection], None], rounds: int, repeats: int) -> dict[bool, Compared]:
     """By whether there is another program, spinning against asleep."""
-    ways = [Contestant(step_for, (), environment) for environment in (SPINNING, ASLEEP)]
+    ways = [Contestant(work, (), environment) for environment in (SPINNING, ASLEEP)]
     found = {False: Compared.of(in_turn(ways, rounds, repeats, warm_up=3))}
     other = get_context("spawn").Process(target=busy, daemon=True)
     other.start()
@@ -61,12 +78,13 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     table = Table(
-        "beside", "spinning, ms a step", "asleep, ms a step", "asleep / spinning", "best and worst round",
-        title=f"pix2pix {SIDE}x{SIDE}, batch {BATCH}, {torch.get_num_threads()} threads",
+        "work", "beside", "spinning, ms", "asleep, ms", "asleep / spinning", "best and worst round",
+        title=f"{torch.get_num_threads()} threads",
     )  # fmt: skip
-    for other, found in measured(arguments.rounds, arguments.repeats).items():
-        beside = "a program that computes" if other else "nothing"
-        table.add_row(beside, f"{found.first:.0f}", f"{found.second:.0f}", f"{found.ratio:.2f}", found.span)
+    for name, work in WORK.items():
+        for other, found in measured(work, arguments.rounds, arguments.repeats).items():
+            beside = "a program that computes" if other else "nothing"
+            table.add_row(name, beside, f"{found.first:.0f}", f"{found.second:.0f}", f"{found.ratio:.2f}", found.span)
     Console(width=110).print(table)
 
 

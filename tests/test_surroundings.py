@@ -25,13 +25,15 @@ def found() -> dict[str, str]:
     [
         (["train", "pix2pix-facades"], 0.1, SPINNING),
         (["data", "check", "FOLDER"], 0.1, SPINNING),
-        (["data", "pack", "FOLDER"], 0.1, ASLEEP),
+        (["evaluate", "RUN"], 0.1, SPINNING),
+        (["translate", "RUN", "FOLDER"], 0.1, SPINNING),
         (["train", "pix2pix-facades"], 1.3, ASLEEP),
+        (["evaluate", "RUN"], 1.3, ASLEEP),
         (["serve", "RUN"], 0.1, ASLEEP),
-        ([], 0.1, ASLEEP),
+        ([], 0.1, SPINNING),
     ],
 )
-def test_threads_spin_only_where_they_train_alone(
+def test_threads_spin_only_where_nothing_else_runs(
     words: list[str], load: float, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0), raising=False)

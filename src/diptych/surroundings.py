@@ -3,8 +3,8 @@
 import math
 import os
 
-TRAINING = (["train"], ["ablate"], ["demo"], ["data", "check"])
-"""First words of the commands that train, the last to say how long it will take."""
+LASTING = ("serve",)
+"""Commands that go on for so long that what the machine does when they begin says nothing."""
 BUSY = 0.5  # programs that want a core, on average of the last minute
 
 ASLEEP = {"OMP_WAIT_POLICY": "passive"}
@@ -17,8 +17,8 @@ hold the core of those that they wait for (docs/decisions.md, 44 and 59)."""
 def prepare(words: list[str]) -> None:
     """For the command line ``words``."""
     if not any(name in os.environ for name in ASLEEP | SPINNING):
-        trains = any(words[: len(first)] == first for first in TRAINING)
-        os.environ.update(SPINNING if trains and load() < BUSY else ASLEEP)
+        lasts = any(word in LASTING for word in words[:1])
+        os.environ.update(SPINNING if load() < BUSY and not lasts else ASLEEP)
 
 
 def load() -> float:

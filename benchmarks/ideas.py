@@ -55,10 +55,6 @@ def as_library_convolves() -> None:
     patch.object(state, "use_products", lambda network: None).start()
 
 
-def casting_each_time() -> None:
-    patch.object(products.Narrowed, "__call__", lambda self, weight, dtype: weight.to(dtype)).start()
-
-
 def with_every_gradient() -> None:
     patch.object(products, "asked_for", lambda node: node is not None).start()
 
@@ -90,7 +86,6 @@ TAKEN = {
     "no CUDA graph": Idea(training={"graph": False}, only="cuda"),
     "no products of ours for inner layers": Idea(before=as_library_convolves, only="cpu"),
     "the system's allocator as it is": Idea(keep_memory=False, only="cpu"),
-    "weights cast each time they are used": Idea(before=casting_each_time, only="cpu"),
     "gradients that no update asks for": Idea(before=with_every_gradient, only="cpu"),
     "threads that sleep while they wait": Idea(environment=ASLEEP | {"GOMP_SPINCOUNT": "0"}, only="cpu"),
 }

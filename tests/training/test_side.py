@@ -50,3 +50,14 @@ def test_what_a_step_does_not_reach_is_left_alone() -> None:
     assert moved == [True, True, False, False]
     assert not any(name.startswith("side.generator.1.") for name in side.state())
     assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_a_graph_from_before_an_update_is_refused() -> None:
+    network = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 1))
+    side = Side("generator", network, SETTINGS, ALONE)
+    before, after = (network(torch.ones(2, 4)).sum() for _ in range(2))
+    side.prepare(1e-2, 0)
+    before.backward()
+    side.update()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        after.backward()

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.weak import TensorWeakRef
 
 FEW = 4  # channels, as of a picture or a patch's logit
 LEAST_BEHIND_FEW = 32  # channels that few are made of, under which the library is as fast
@@ -194,30 +193,7 @@ class Convolve(torch.autograd.Function):
         )
 
 
-class Narrowed:
-    """A module's weights in the precision of autocast, cast once for each update of them while anything still holds the cast.
-
-    Only with gradients, when weights are asked for again and again; otherwise they may have no version to be told by.
-    """
-
-    def __init__(self) -> None:
-        self.weight: TensorWeakRef | None = None
-        self.held: TensorWeakRef | None = None
-        self.of: tuple[object, ...] = ()
-
-    def __call__(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
-        if weight.dtype is dtype or not torch.is_grad_enabled():
-            return weight.to(dtype)
-        found = None
-        if self.held is not None and self.weight is not None and self.of == (weight._version, dtype):
-            found = self.held() if self.weight() is weight else None
-        if found is None:
-            found = weight.to(dtype)
-            self.weight, self.held, self.of = TensorWeakRef(weight), TensorWeakRef(found), (weight._version, dtype)
-        return found
-
-
-def convolve(module: nn.Conv2d | nn.ConvTranspose2d, narrowed: Narrowed, maps: Tensor) -> Tensor:
+def convolve(module: nn.Conv2d | nn.ConvTranspose2d, maps: Tensor) -> Tensor:
     """What ``module`` does, by products where one of them is the faster."""
     layer = layer_of(module, maps)
     if maps.device.type != "cpu" or not any(map(layer.fits, PLACES)):
@@ -226,10 +202,9 @@ def convolve(module: nn.Conv2d | nn.ConvTranspose2d, narrowed: Narrowed, maps: T
         return nn.Conv2d.forward(module, maps)
     narrow = torch.is_autocast_enabled("cpu")
     dtype = torch.get_autocast_dtype("cpu") if narrow else module.weight.dtype
-    weight = narrowed(module.weight, dtype)
     bias = None if module.bias is None else module.bias.to(dtype)
     with torch.autocast("cpu", enabled=False):
-        result: Tensor = Convolve.apply(maps.to(dtype), weight, bias, layer)  # type: ignore[no-untyped-call]  # torch leaves it so
+        result: Tensor = Convolve.apply(maps.to(dtype), module.weight.to(dtype), bias, layer)  # type: ignore[no-untyped-call]  # torch leaves it so
     return result
 
 
@@ -263,4 +238,4 @@ def use_products(network: nn.Module) -> None:
     """Have the convolutions of ``network`` take products where they are faster; names and weights stay as they are."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and plain(module):
-            vars(module)["forward"] = partial(convolve, module, Narrowed())
+            vars(module)["forward"] = partial(convolve, module)

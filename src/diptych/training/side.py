@@ -126,7 +126,8 @@ class Side:
             amsgrad=False,
             maximize=False,
         )
-        torch.autograd.graph.increment_version(weights)  # which fused Adam leaves as it was, and casts are kept by it
+        # Fused Adam leaves versions as they were, and a backward pass over older weights would go unnoticed.
+        torch.autograd.graph.increment_version(weights)
 
     def forget(self) -> None:
         """Drop what was gathered."""

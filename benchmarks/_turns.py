@@ -16,14 +16,14 @@ class Contestant(NamedTuple):
     """A function that a process of its own runs."""
 
     serve: Callable[..., None]
-    """(pipe, *given): for every number received, that many steps are timed, and milliseconds a step sent."""
+    """(pipe, *given): for every number received, that many steps are timed, and what came of it sent (mostly milliseconds a step)."""
     given: tuple[Any, ...]
     environment: Mapping[str, str] = MappingProxyType({})
     """What is in the process's environment beside what is in ours."""
 
 
-def in_turn(contestants: Sequence[Contestant], rounds: int, repeats: int, warm_up: int) -> list[tuple[float, ...]]:
-    """Milliseconds a step of each contestant, round by round.
+def in_turn(contestants: Sequence[Contestant], rounds: int, repeats: int, warm_up: int) -> list[tuple[Any, ...]]:
+    """What each contestant sent, round by round.
 
     Raises:
         SystemExit: when a contestant ends early.
@@ -42,7 +42,7 @@ def in_turn(contestants: Sequence[Contestant], rounds: int, repeats: int, warm_u
         theirs.close()
         running.append((mine, process))
 
-    def one_round(count: int) -> tuple[float, ...]:
+    def one_round(count: int) -> tuple[Any, ...]:
         return tuple(turn(pipe, process, count) for pipe, process in running)
 
     try:
@@ -54,12 +54,12 @@ def in_turn(contestants: Sequence[Contestant], rounds: int, repeats: int, warm_u
             process.join()
 
 
-def turn(pipe: Connection, process: SpawnProcess, count: int) -> float:
-    """A contestant's time, which is stopped until its next turn: threads that wait for work would spin beside others."""
+def turn(pipe: Connection, process: SpawnProcess, count: int) -> Any:
+    """What came of a contestant's turn; it is stopped until its next turn: threads that wait for work would spin beside others."""
     let(process, "SIGCONT")
     try:
         pipe.send(count)
-        return float(pipe.recv())
+        return pipe.recv()
     except (EOFError, OSError):
         raise SystemExit("a contestant ended early; what it said stands above.") from None
     finally:

@@ -3,15 +3,16 @@
 Usage: python benchmarks/inference.py [--rounds 15] [--run RUN]
 
 Each contestant has a process of its own, so that none finds another's memory or threads in its way; they take turns in every
-round, never two at once, so that a busy machine slows them alike. A ratio is of one round, and its median and quartiles are
-shown. What a precision costs is measured on held-out pictures of a trained RUN, where one is given.
+round, never two at once, so that a busy machine slows them alike, and are stopped in between, since engines' threads spin while
+they wait. A ratio is of one round, and its median and quartiles are shown. What a precision costs is measured on held-out
+pictures of a trained RUN, where one is given.
 """
 
 import argparse
 import statistics
+import sys
 import tempfile
-import time
-from multiprocessing import get_context
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -27,6 +28,10 @@ from diptych.exporting.samples import samples
 from diptych.images import Kind
 from diptych.networks import NetworkSpec
 from diptych.translator import Translator
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._turns import Contestant, in_turn
+from benchmarks.training_step import timed
 
 EAGER = "torch float32"
 CALLS = 4
@@ -77,41 +82,17 @@ def engine_of(name: str, folder: Path) -> Engine:
 
 
 def serve(pipe: Connection, name: str, folder: Path) -> None:
-    """One contestant in a process of its own: for every picture received, the time of a call is sent back."""
-    engine = engine_of(name, folder)
-    while (source := pipe.recv()) is not None:
-        pipe.send(timed(engine, torch.from_numpy(source)))
+    """One contestant in a process of its own: for every number received, that many calls are timed."""
+    call = partial(engine_of(name, folder), torch.from_numpy(pictures(1)[0]), 0)
+    while calls := pipe.recv():
+        pipe.send(timed(call, torch.device("cpu"), calls))
 
 
 def measured(folder: Path, rounds: int) -> dict[str, list[float]]:
     """Milliseconds of a call by contestant, round by round."""
-    context = get_context("spawn")
-    pipes: dict[str, Connection] = {}
-    for name in CONTESTANTS:
-        pipes[name], theirs = context.Pipe()
-        context.Process(target=serve, args=(theirs, name, folder), daemon=True).start()
-    source = pictures(1)[0]
-
-    def one_round() -> dict[str, float]:
-        found = {}
-        for name, pipe in pipes.items():
-            pipe.send(source)
-            found[name] = float(pipe.recv())
-        return found
-
-    one_round()  # warm-up
-    results = [one_round() for _ in range(rounds)]
-    for pipe in pipes.values():
-        pipe.send(None)
-    return {name: [result[name] for result in results] for name in CONTESTANTS}
-
-
-def timed(engine: Engine, source: torch.Tensor) -> float:
-    """Milliseconds of a call."""
-    began = time.perf_counter()
-    for _ in range(CALLS):
-        engine(source, 0)
-    return (time.perf_counter() - began) / CALLS * 1000
+    contestants = [Contestant(serve, (name, folder)) for name in CONTESTANTS]
+    columns = zip(*in_turn(contestants, rounds, CALLS, warm_up=CALLS), strict=True)
+    return {name: list(column) for name, column in zip(CONTESTANTS, columns, strict=True)}
 
 
 def quality(place: Path, folder: Path) -> dict[str, checks.Comparison]:

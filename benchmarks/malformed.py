@@ -270,7 +270,8 @@ def print_table(found: dict[str, Found], memory: list[float]) -> None:
         statuses = ", ".join(f"{count} x {status}" for status, count in sorted(one.statuses.items()))
         table.add_row(name, str(one.statuses.total()), statuses, f"{one.slowest:.2f} s")
     Console(width=120).print(table)
-    print("Resident memory, MB: " + ", ".join(f"{one:.0f}" for one in memory))
+    shown = ", ".join(f"{one:.0f} ({one / memory[1]:.2f})" for one in memory[1:])
+    print(f"Resident memory after each quarter, MB (over the first's): {shown}; before all, {memory[0]:.0f}")
 
 
 if __name__ == "__main__":

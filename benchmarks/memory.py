@@ -1,8 +1,8 @@
 """Memory of training: whether it grows, how much it is, what checkpointing saves, and how far `diptych data check` is off.
 
-First pix2pix at 256x256, batch 1, over many steps: what the process holds, and its peak. Then for several recipes, each in a process of
-its own: the estimate of `diptych data check`, made before anything is trained, beside the peak of a few real steps on noise and of the
-checkpoint written after them, with what checkpointing of activations leaves of it.
+First pix2pix at 256x256, batch 1, over many steps: what a process holds, over what it held after the first ten. Then for several
+recipes, each in a process of its own: the estimate of `diptych data check`, made before anything is trained, beside the peak of a few
+real steps on noise and of the checkpoint written after them, with what checkpointing of activations leaves of it.
 
 Usage: python benchmarks/memory.py [--steps 500] [--only pix2pix] [--device cuda]
 """
@@ -106,24 +106,37 @@ def estimates(cases: list[tuple[str, str]], times: int, device: str) -> Table:
     return table
 
 
-def growth(steps: int, device: str) -> Table:
-    """What one process holds after many steps."""
+def grown(steps: int, device: str) -> dict[str, list[float]]:
+    """In a process of its own: by the number of steps done, what is held and the peak."""
     keep_freed_memory()
     recipe = Recipe.from_table({"system": "pix2pix", "training": {"steps": steps, "device": device}})
     trainer = Trainer(recipe, join(device), pictures=400)
     generator = torch.Generator().manual_seed(0)
     batch = Batch(*(torch.rand(1, 3, 256, 256, generator=generator) * 2 - 1 for _ in range(2)))
-    parameters = sum(parameter.numel() for parameter in trainer.state.system.parameters())
-    table = Table(
-        "steps", "held MiB", "peak MiB", title=f"pix2pix 256x256 batch 1, {parameters / 1e6:.1f} M parameters"
-    )
     batches = repeat(batch)
     marks = {10, *(steps * part // 4 for part in range(1, 5))}
+    found = {}
     for step in range(steps):
         trainer.advance(batches, step, faults=0)
         if step + 1 in marks:
-            table.add_row(str(step + 1), f"{held() / MIB:.0f}", f"{peak() / MIB:.0f}")
+            found[str(step + 1)] = [held() / MIB, peak() / MIB]
             print(f"{step + 1} of {steps} steps", file=sys.stderr)
+    return found
+
+
+def growth(steps: int, times: int, device: str) -> Table:
+    """What as many processes as ``times`` hold after many steps, and its ratio to the first mark's."""
+    command = [sys.executable, __file__, "--device", device, "--steps", str(steps), "--grown"]
+    runs = [
+        json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout) for _ in range(times)
+    ]
+    columns = ["held MiB", "peak MiB", "held / after the first", "least and greatest"]
+    table = Table("steps", *columns, title=f"pix2pix 256x256 batch 1, {times} processes one after the other")
+    first, *_ = runs[0]
+    for mark in runs[0]:
+        compared = Compared.of([(found[first][0], found[mark][0]) for found in runs])
+        most = statistics.median(found[mark][1] for found in runs)
+        table.add_row(mark, f"{compared.second:.0f}", f"{most:.0f}", f"{compared.ratio:.3f}", compared.span)
     return table
 
 
@@ -135,6 +148,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=2, help="processes of each case")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--inside", nargs="+", help="for the process of one case: a recipe and its overrides")
+    parser.add_argument("--grown", action="store_true", help="for a process of the first table")
     arguments = parser.parse_args()
     if arguments.device.startswith("cuda") and not torch.cuda.is_available():
         print("There is no GPU here; run this where there is one.")
@@ -143,10 +157,13 @@ def main() -> None:
         name, *words = arguments.inside
         print(json.dumps(one(name, words, arguments.device)))
         return
+    if arguments.grown:
+        print(json.dumps(grown(arguments.steps, arguments.device)))
+        return
     console = Console(width=150)
     cases = [case for case in (CASES + MORE if arguments.all else CASES) if arguments.only in case[0]]
     if arguments.steps:
-        console.print(growth(arguments.steps, arguments.device))
+        console.print(growth(arguments.steps, arguments.times, arguments.device))
     console.print(estimates(cases, arguments.times, arguments.device))
 
 

@@ -1,19 +1,22 @@
 """From a stroke to its picture on the page, by the service and in the browser itself (Chromium, WASM), by the size of the network.
 
-Usage: python benchmarks/page.py [--run RUN ...] [--strokes 30]
+Usage: python benchmarks/page.py [--run RUN ...] [--strokes 10] [--rounds 3]
 
 The time is the page's own: from the first change since the last request to the next picture shown; encoding, sending and
-waiting are included. Without runs: networks with random weights, of the demo's size and of the published one.
+waiting are included. In every round both translate --strokes strokes; the ratio is that of a round's medians. Without runs:
+networks with random weights, of the demo's size and of the published one.
 """
 
 import argparse
 import re
 import shutil
 import statistics
+import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import uvicorn
@@ -31,7 +34,13 @@ from diptych.serving import assets
 from diptych.serving.server import Service, create
 from diptych.translator import Translator
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._turns import Compared
+
 NETS = {"demo-128": ({"width": 32, "depth": 7}, 128), "published-256": ({}, 256)}
+PLACES = ("server", "browser")
+UNTIMED = 2
+"""Strokes at the beginning of a turn, which are slow everywhere."""
 TIMES = re.compile(r"Translated in (\d+) ms by (.+); (\d+) ms from stroke to picture")
 
 
@@ -58,24 +67,35 @@ def stroke(page: Page, number: int) -> None:
     expect(page.locator("#result")).not_to_have_class(re.compile("stale"), timeout=60_000)
 
 
-def measured(page: Page, strokes: int) -> tuple[list[float], list[float], str]:
-    """Milliseconds of the network, milliseconds in all, and by whom."""
+class Turn(NamedTuple):
+    """Medians over the strokes of one turn, in milliseconds, and who translated."""
+
+    network: float
+    whole: float
+    by: str
+
+
+def turn(page: Page, where: str, strokes: int) -> Turn:
+    """Strokes that the service or the browser translates."""
+    page.check(f"input[name=where][value={where}]", force=True)
+    expect(page.locator("#status")).to_contain_text(where, timeout=120_000)
     network, whole, by = [], [], ""
-    for number in range(strokes + 3):
+    for number in range(strokes + UNTIMED):
         stroke(page, number)
         found = TIMES.search(page.inner_text("#status"))
         assert found is not None
         by = found[2]
-        if number >= 3:  # the first are slow everywhere
+        if number >= UNTIMED:
             network.append(float(found[1]))
             whole.append(float(found[3]))
-    return network, whole, by
+    return Turn(statistics.median(network), statistics.median(whole), by)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, nargs="*", default=[])
-    parser.add_argument("--strokes", type=int, default=30)
+    parser.add_argument("--strokes", type=int, default=10, help="in a turn")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu", help="taken so that all benchmarks can be called alike")
     arguments = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -85,8 +105,8 @@ def main() -> None:
         )
         return
     table = Table(
-        "translator", "network, MB", "by", "network, ms", "stroke to picture, ms: median", "quartiles",
-        title=f"the page, {arguments.strokes} strokes each",
+        "translator", "network, MB", "by", "network, ms", "stroke to picture, ms", "of the service's", "least and greatest",
+        title=f"the page, {arguments.rounds} x {arguments.strokes} strokes each",
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         offers, _ = offers_of(arguments.run or untrained(Path(folder)), "latest", "cpu", "auto", True)
@@ -102,16 +122,13 @@ def main() -> None:
             for offer in offers:
                 if len(offers) > 1:
                     page.select_option("#translator", offer.name)
-                for where in ("server", "browser"):
-                    page.check(f"input[name=where][value={where}]", force=True)
-                    expect(page.locator("#status")).to_contain_text(where, timeout=120_000)
-                    network, whole, by = measured(page, arguments.strokes)
-                    low, middle, high = statistics.quantiles(whole, n=4)
-                    size = offer.browser.entry["bytes"] / 1e6 if offer.browser and where == "browser" else 0
-                    table.add_row(
-                        offer.name, f"{size:.0f}" if size else "", by, f"{statistics.median(network):.0f}",
-                        f"{middle:.0f}", f"{low:.0f} to {high:.0f}",
-                    )  # fmt: skip
+                rounds = [[turn(page, where, arguments.strokes) for where in PLACES] for _ in range(arguments.rounds)]
+                for number, where in enumerate(PLACES):
+                    found = Compared.of([tuple(one.whole for one in turns) for turns in rounds], 0, number)
+                    network = statistics.median(turns[number].network for turns in rounds)
+                    size = f"{offer.browser.entry['bytes'] / 1e6:.0f}" if offer.browser and where == "browser" else ""
+                    shown = (f"{network:.0f}", f"{found.second:.0f}", f"{found.ratio:.2f}", found.span)
+                    table.add_row(offer.name, size, rounds[0][number].by, *shown)
         server.should_exit = True
     Console(width=120).print(table)
 

@@ -2,8 +2,9 @@
 
 Usage: python benchmarks/parity.py [--run RUN] [--pictures 10]
 
-Without a run, the demo's network with random weights, on held-out OpenMoji drawings. Differences are of values in [-1, 1]; one
-grey level of 255 is 7.8e-03. The browser is Chromium with WASM; its input is made by the page's own code.
+Without a run, the demo's network with random weights, on held-out OpenMoji drawings. Differences are of values in [-1, 1], and
+as a share of a grey level (2/255) the worst of each picture: their median, least and greatest. The browser is Chromium with
+WASM; its input is made by the page's own code.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from diptych.translator import Translator
 
 RECIPE = "pix2pix-openmoji-small"
 SEED = 5
+GREY_LEVEL = 2 / 255
 IN_PAGE = """async ([width, height, rgb, seed]) => {
   const { toInput } = await import("./tensors.js");
   const [offer] = (await (await fetch("translators.json")).json()).translators;
@@ -132,12 +134,15 @@ def main() -> None:
     arguments = parser.parse_args()
     translator, pictures = subject(arguments.run, arguments.pictures)
     wanted = [translator.batch(picture, seed=SEED) for picture in pictures]
-    table = Table("form", "worst difference", "mean", "pictures", title="against PyTorch eager float32")
+    columns = ("worst difference", "mean", "worst of a picture / grey level", "least and greatest")
+    table = Table("form", *columns, title=f"{len(pictures)} pictures against PyTorch eager float32")
 
     def add(name: str, run: Run) -> None:
         off = [(run(picture) - right).abs() for picture, right in zip(pictures, wanted, strict=True)]
-        worst, mean = max(float(one.max()) for one in off), float(np.mean([float(one.mean()) for one in off]))
-        table.add_row(name, f"{worst:.1e}", f"{mean:.1e}", str(len(off)))
+        worst, mean = [float(one.max()) for one in off], float(np.mean([float(one.mean()) for one in off]))
+        levels = [one / GREY_LEVEL for one in worst]
+        spread = (f"{float(np.median(levels)):.1e}", f"{min(levels):.1e} to {max(levels):.1e}")
+        table.add_row(name, f"{max(worst):.1e}", f"{mean:.1e}", *spread)
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -146,7 +151,7 @@ def main() -> None:
         with in_browser(translator, folder / "float32.onnx", folder / "page") as found:
             if found is not None:
                 add("browser (WASM) float32", found)
-    Console(width=90).print(table)
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Phases are told apart from outside: the stream, the loop's pulls, the networks and the sides are wrapped here, nothing is in systems
 or in the loop. A network's forward pass counts to its role, what else a pull does to the side that it is for. Operators are
 those of torch's profiler, by the time they take themselves. The profiler slows a step down, so the shares are what counts; the
-title has the time of a step without it.
+title has the time of a step without it. A share is of the same step: the median over the steps, the least and the greatest.
 
 The name is not profile.py, since that would stand in the way of the standard library's for every script beside it.
 
@@ -13,8 +13,8 @@ Usage: python benchmarks/profiling.py NAME [key=value ...] [--steps 5]      (as 
 import argparse
 import statistics
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from typing import Any
 from unittest.mock import patch
@@ -46,6 +46,7 @@ GROUPS = {
 }
 """What belongs together, by parts of the operators' names; the first that fits counts, and all else is the rest."""
 TOP = 15
+SHARES = ("ms a step", "share", "least and greatest")
 
 
 def group_of(operator: str) -> str:
@@ -139,7 +140,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="key=value, as `diptych train` takes them")
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--device", default="auto")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()  # so that options may stand before key=value
     if arguments.device.startswith("cuda") and not torch.cuda.is_available():
         print("There is no GPU here; run this where there is one.")
         return
@@ -169,18 +170,22 @@ def report(trainer: Trainer, batches: Iterator[Batch], words: str, arguments: ar
     phases = Phases(device)
     phases.watch(trainer)
     waited = Waited(batches, phases)
-    began = time.perf_counter()
+    found = []
     for step in range(steps):
+        phases.seconds.clear()
+        began = time.perf_counter()
         trainer.advance(waited, step, faults=0)
-    found = by_phase(phases, time.perf_counter() - began)
+        found.append(by_phase(phases, time.perf_counter() - began))
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
-    with profile(activities=activities) as profiler:
-        for step in range(steps):
+    profiled = []
+    for step in range(steps):
+        with profile(activities=activities) as profiler:
             trainer.advance(waited, step, faults=0)
+        profiled.append(profiler)
     where = f"{arguments.recipe}, {words}, {device}, {torch.get_num_threads()} threads, {plain * 1000:.0f} ms a step"
-    console = Console(width=120)
-    console.print(phase_table(found, steps, where))
-    for table in operator_tables(profiler, device, steps):
+    console = Console(width=140)
+    console.print(phase_table(found, where))
+    for table in operator_tables(profiled, device):
         console.print(table)
 
 
@@ -189,29 +194,46 @@ def by_phase(phases: Phases, whole: float) -> dict[str, float]:
     return dict(phases.seconds) | {"the loop itself and the log": max(whole - sum(phases.seconds.values()), 0.0)}
 
 
-def phase_table(seconds: dict[str, float], steps: int, where: str) -> Table:
-    table, total = Table("phase", "ms a step", "share", title=f"By phase: {where}"), sum(seconds.values())
-    for name, value in seconds.items():
-        table.add_row(name, f"{1000 * value / steps:.2f}", f"{100 * value / total:.1f} %")
+def shares(steps: Sequence[Mapping[str, float]], name: str) -> tuple[str, str, str]:
+    """Milliseconds, share of its step, and the share's span, in words, of what some steps may be without."""
+    taken = [step.get(name, 0.0) for step in steps]
+    parts = [100 * one / sum(step.values()) for one, step in zip(taken, steps, strict=True)]
+    middle = (f"{1000 * statistics.median(taken):.2f}", f"{statistics.median(parts):.1f} %")
+    return *middle, f"{min(parts):.1f} to {max(parts):.1f} %"
+
+
+def phase_table(steps: list[dict[str, float]], where: str) -> Table:
+    table = Table("phase", *SHARES, title=f"By phase: {where}")
+    for name in dict.fromkeys(name for step in steps for name in step):
+        table.add_row(name, *shares(steps, name))
     return table
 
 
-def operator_tables(profiler: profile, device: torch.device, steps: int) -> list[Table]:
-    """By group, and the operators that take most."""
+def operator_tables(profiled: list[profile], device: torch.device) -> list[Table]:
+    """By group, and the operators that take most, of a profile a step."""
     own = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
-    found = {event.key: (getattr(event, own) / 1000 / steps, event.count / steps) for event in profiler.key_averages()}
-    total = sum(milliseconds for milliseconds, _ in found.values())
-    groups: defaultdict[str, float] = defaultdict(float)
-    for name, (milliseconds, _) in found.items():
-        groups[group_of(name)] += milliseconds
-    grouped = Table("operators", "ms a step", "share", title="By kind of operator, under the profiler")
-    for name, milliseconds in sorted(groups.items(), key=lambda item: -item[1]):
-        grouped.add_row(name, f"{milliseconds:.2f}", f"{100 * milliseconds / total:.1f} %")
-    single = Table("operator", "kind", "calls a step", "ms a step", "share", title=f"The {TOP} that take most")
-    for name, (milliseconds, calls) in sorted(found.items(), key=lambda item: -item[1][0])[:TOP]:
-        single.add_row(
-            name, group_of(name), f"{calls:.0f}", f"{milliseconds:.2f}", f"{100 * milliseconds / total:.1f} %"
+    steps, calls = list[dict[str, float]](), Counter[str]()
+    for profiler in profiled:
+        events = profiler.key_averages()
+        steps.append({event.key: getattr(event, own) / 1e6 for event in events})
+        calls.update({event.key: event.count for event in events})
+    groups = []
+    for step in steps:
+        groups.append(defaultdict[str, float](float))
+        for name, seconds in step.items():
+            groups[-1][group_of(name)] += seconds
+
+    def most(found: Sequence[Mapping[str, float]]) -> list[str]:
+        return sorted(
+            {name for step in found for name in step}, key=lambda name: -sum(step.get(name, 0) for step in found)
         )
+
+    grouped = Table("operators", *SHARES, title="By kind of operator, under the profiler")
+    for name in most(groups):
+        grouped.add_row(name, *shares(groups, name))
+    single = Table("operator", "kind", "calls a step", *SHARES, title=f"The {TOP} that take most")
+    for name in most(steps)[:TOP]:
+        single.add_row(name, group_of(name), f"{calls[name] / len(steps):.0f}", *shares(steps, name))
     return [grouped, single]
 
 

@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,12 +32,14 @@ from diptych.devices import choose
 from diptych.images import Batch
 from diptych.networks.blocks import channels_last
 from diptych.recipe import Recipe
+from diptych.surroundings import SPINNING
 from diptych.training.estimate import noise, peak
 from diptych.training.loop import prepare
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._turns import Contestant, in_turn
 from benchmarks.limits import training_work, yardsticks
 from benchmarks.training_step import plain, timed
 
@@ -132,22 +133,12 @@ def serve(pipe: Connection, contestant: str, recipe: Recipe) -> None:
 
 
 def compete(recipes: dict[str, Recipe], rounds: int, kind: str) -> dict[str, list[Round]]:
-    context = get_context("spawn")
-    found: dict[str, list[Round]] = {name: [] for name in recipes}
-    pipes: dict[str, Connection] = {}
-    for name, recipe in recipes.items():
-        pipes[name], theirs = context.Pipe()
-        context.Process(target=serve, args=(theirs, name, recipe), daemon=True).start()
-        theirs.close()  # so that one who ends early is noticed
-    for number in range(rounds + 1):
-        for name, pipe in pipes.items():
-            pipe.send(STEPS[kind] if number else WARM_UP[kind])
-            result = pipe.recv()
-            if number:
-                found[name].append(result)
-    for pipe in pipes.values():
-        pipe.send(0)
-    return found
+    """What each contestant did, round by round."""
+    contestants = [
+        Contestant(serve, (name, recipe), SPINNING if name == "ours" else {}) for name, recipe in recipes.items()
+    ]
+    columns = zip(*in_turn(contestants, rounds, STEPS[kind], WARM_UP[kind]), strict=True)
+    return {name: list(column) for name, column in zip(recipes, columns, strict=True)}
 
 
 def rows(name: str, batch: int, found: dict[str, list[Round]], operations: float, ceiling: float) -> list[list[str]]:

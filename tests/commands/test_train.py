@@ -73,6 +73,30 @@ def test_after_a_refused_check_the_recipe_may_be_changed(toy_pairs: Path, typed:
     assert said.code == 0, said.err
 
 
+@pytest.mark.parametrize(
+    ("folder", "more", "code", "words"),
+    [
+        ("nowhere", [], 1, 'there is no folder or data set "nowhere"'),
+        ("nowhere", ["training.precision=tf32", "training.device=cpu"], 2, "training.precision is tf32"),
+        ("pairs", ["training.batch_size=500"], 2, "training.batch_size is 500"),
+    ],
+    ids=["no data", "before the data are looked for", "after them"],
+)
+def test_a_refused_start_leaves_nothing_behind(
+    folder: str, more: list[str], code: int, words: str, toy_pairs: Path, typed: Typed, tmp_path: Path
+) -> None:
+    said = typed("train", "pix2pix", *tiny_words(toy_pairs if folder == "pairs" else Path(folder), *more), "--out", "run")
+    refused(said, code, words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_with_anything_of_one_s_own_stays(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    typed("train", "pix2pix", *tiny_words(Path("nowhere")), "--out", "run")
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+
+
 def test_a_file_in_the_place_of_the_run_folder(toy_pairs: Path, typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     for place in ("taken", "taken/below"):

@@ -11,7 +11,8 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 from diptych.errors import DiptychError
 from diptych.images import Batch
 from diptych.systems import Losses, Pix2Pix
-from diptych.training.health import STANDSTILL, WON_WINDOWS, Health
+from diptych.training import health
+from diptych.training.health import EARLY, STANDSTILL, WON_WINDOWS, Health
 from diptych.training.run import read_lines
 
 
@@ -118,6 +119,12 @@ def test_alike_and_inverted_outputs_are_named(scores: dict[str, float], words: s
     assert words in said
 
 
+def test_outputs_that_are_alike_are_no_trouble_at_the_beginning() -> None:
+    watched, scores = Health(), {"diversity": 0.02, "l1": 0.3, "l1_inverted": 0.5}
+    said = [(step, line) for step in (30, 60, EARLY, EARLY + 30) for line in watched.scores(step, scores)]
+    assert [step for step, _ in said] == [EARLY]
+
+
 def test_a_standstill_is_named() -> None:
     health = Health()
     said = [line for since in range(STANDSTILL + 5) for line in health.standstill(since, since, "l1", 0)]
@@ -149,6 +156,7 @@ def test_a_real_run_says_so(
         self.generator = Stubborn(inverts)
 
     monkeypatch.setattr(Pix2Pix, "__init__", build)
+    monkeypatch.setattr(health, "EARLY", 0)
     rates = "training.learning_rate={generator=0.0, discriminator=0.0}"
     _, said = run_to_end(tiny_recipe("pix2pix", toy_pairs, rates, "options.objective=l1"), tmp_path / "run")
     assert any(words in line for line in said)

@@ -37,7 +37,7 @@ def train(
     from diptych.training.interrupts import stop_on_signals
     from diptych.training.loop import train as work
     from diptych.training.memory import keep_freed_memory
-    from diptych.training.processes import join
+    from diptych.training.processes import join, precision_of
     from diptych.training.run import Run
     from diptych.training.watch import Watch
 
@@ -47,6 +47,7 @@ def train(
         raise UsageError("--open shows the report, and training.report is false; leave one of them away.")
     folder = out or Path("runs") / settings.name
     processes = join(settings.training.device)
+    precision_of(settings.training, processes.device)  # refused before the data are looked over, which may take minutes
     try:
         with Run(folder, settings, processes.leads) as place:
             processes.wait()

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 WON = 0.98  # accuracy of a discriminator that has won
 WON_WINDOWS = 10  # log windows in a row for which it must hold
+EARLY = 200  # steps before which outputs may well be alike
 ALIKE = 0.1  # diversity of the outputs, as a share of the targets', under which they are all alike
 INVERTED = 0.8  # the inverted outputs are nearer to the targets than this share of the outputs' distance
 STANDSTILL = 10  # validations without a new best
@@ -33,7 +34,7 @@ class Health:
     def scores(self, step: int, scores: Mapping[str, float]) -> Iterator[str]:
         """From a validation: are all outputs alike, are they inverted?"""
         diversity = scores.get("diversity", 1.0)
-        if self.again("alike", diversity < ALIKE):
+        if self.again("alike", step >= EARLY and diversity < ALIKE):
             yield (
                 f"Health: at step {step} all outputs are alike (their differences are {100 * diversity:.0f} % of the "
                 f"targets'): the generator ignores its input. Check that sources and targets belong together, and "

@@ -55,6 +55,15 @@ class Run:
     def __exit__(self, *_: object) -> None:
         if self.leads:
             self.lock.release()
+            self.leave_nothing_behind()
+
+    def leave_nothing_behind(self) -> None:
+        """Take away a folder in which nothing came after the recipe, because the start was refused."""
+        with contextlib.suppress(OSError):
+            if {path.name for path in self.folder.iterdir()} <= {"recipe.toml", ".lock"}:
+                for name in ("recipe.toml", ".lock"):
+                    (self.folder / name).unlink(missing_ok=True)
+                self.folder.rmdir()
 
     def claim(self) -> None:
         """Make the folder this run's own, or refuse it.

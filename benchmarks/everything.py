@@ -25,18 +25,18 @@ SCRIPTS: dict[str, list[str]] = {
     "ideas": ["--rounds", "3"],
     "throughput": [],  # of GPUs alone
     "optimiser": [],
-    "waiting": ["--rounds", "2"],
+    "waiting": ["--rounds", "2", "--repeats", "2"],
     "data": ["--pairs", "400"],
     "memory": ["--steps", "100"],
-    "evaluation": ["--pictures", "300"],
+    "evaluation": ["--pictures", "160"],
     "published": ["--steps", "2", "--without", "pix2pixhd-cityscapes-1024p"],
     "inference": ["--rounds", "7"],
     "parity": [],
-    "page": ["--strokes", "10"],
-    "serving": ["--seconds", "5"],
+    "page": ["--strokes", "6"],
+    "serving": ["--seconds", "4"],
     "malformed": ["--requests", "300"],
     "tiling": ["--side", "768", "--tile", "512", "--only", "seams", "--rounds", "2"],
-    "folder": ["--pictures", str(DATA / "kodak"), "--count", "1000", "--kill-at", "300"],
+    "folder": ["--pictures", str(DATA / "kodak"), "--count", "600", "--kill-at", "200"],
 }
 """In the order of BENCHMARKS.md, with the arguments of the short forms."""
 ON_GPUS = (

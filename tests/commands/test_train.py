@@ -85,7 +85,9 @@ def test_after_a_refused_check_the_recipe_may_be_changed(toy_pairs: Path, typed:
 def test_a_refused_start_leaves_nothing_behind(
     folder: str, more: list[str], code: int, words: str, toy_pairs: Path, typed: Typed, tmp_path: Path
 ) -> None:
-    said = typed("train", "pix2pix", *tiny_words(toy_pairs if folder == "pairs" else Path(folder), *more), "--out", "run")
+    said = typed(
+        "train", "pix2pix", *tiny_words(toy_pairs if folder == "pairs" else Path(folder), *more), "--out", "run"
+    )
     refused(said, code, words)
     assert not (tmp_path / "run").exists()
 

@@ -137,6 +137,11 @@ def hindrance(dataset: Dataset, settings: DataSettings, free: float) -> str:
     return ""
 
 
+def asked_for(wanted: Literal["auto", "on", "off"], device: torch.device) -> bool:
+    """Whether pictures should stay on ``device`` where they can; "auto" is for CUDA devices."""
+    return wanted == "on" or (wanted == "auto" and device.type == "cuda")
+
+
 def resident(
     dataset: Dataset, settings: DataSettings, device: torch.device, free: float, wanted: Literal["auto", "on", "off"]
 ) -> Resident | None:
@@ -144,12 +149,11 @@ def resident(
 
     Args:
         free: bytes that are free on the device.
-        wanted: "auto" is for CUDA devices.
 
     Raises:
         UsageError: for "on" where it cannot be.
     """
-    if wanted == "off" or (wanted == "auto" and device.type != "cuda"):
+    if not asked_for(wanted, device):
         return None
     why = hindrance(dataset, settings, free)
     if why and wanted == "on":

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import torch
 
+from diptych.data import open_dataset
+from diptych.data.resident import Choosing, asked_for, hindrance
+from diptych.data.resident import needed as bytes_of_pictures
 from diptych.data.settings import as_size
 from diptych.devices import free_bytes
+from diptych.errors import DiptychError
 from diptych.images import Batch
 from diptych.recipe import Recipe
 from diptych.training.footprint import live_peak
@@ -19,7 +23,7 @@ from diptych.training.processes import Processes, join
 from diptych.training.trainer import Trainer
 
 STEPS = {"cpu": 4, "mps": 4, "cuda": WARM_UP + 4}  # a GPU records its graph in them
-GIB = 2**30
+GIB, MIB = 2**30, 2**20
 BESIDE = {"cpu": 1.22, "cuda": 1.05}
 """What a process holds for each byte of live tensors: kernels take room of their own, and an allocator has gaps. Measured
 (benchmarks/memory.py)."""
@@ -32,11 +36,11 @@ def estimate(recipe: Recipe) -> str:
     """A sentence with the peak memory, and where that is at hand the time for a thousand steps, from a few on noise."""
     processes = join(recipe.training.device)
     needed, free = footprint(recipe, processes), free_bytes(processes.device)
-    kind = processes.device.type
+    staying = resident_bytes(recipe, processes.device, free)
     memory = (
         f"{recipe.name} on this machine ({processes.device}): about {needed / GIB:.1f} GiB of memory, "
         f"up to {recipe.data.cache_gib:g} GiB more for decoded pictures (data.cache_gib)"
-        + (" and up to a quarter of what is free for those that stay there (data.resident)" if kind == "cuda" else "")
+        + (f" and {staying / MIB:.0f} MiB for pictures that stay on the device (data.resident)" if staying else "")
     )
     if needed > free:
         return (
@@ -44,6 +48,19 @@ def estimate(recipe: Recipe) -> str:
             f"or set training.checkpointing=blocks."
         )
     return f"{memory}, and, as busy as it is now, {1000 * seconds_a_step(recipe, processes) / 60:.0f} minutes for a thousand steps."
+
+
+def resident_bytes(recipe: Recipe, device: torch.device, free: float) -> int:
+    """Of pictures that will stay on the device; 0 where none do, or where there are none to be found."""
+    if not asked_for(recipe.data.resident, device):
+        return 0
+    try:
+        dataset = open_dataset(recipe.data, "train", train=True)
+    except DiptychError:
+        return 0  # what is wrong with them is the check's to say
+    if not isinstance(dataset, Choosing) or hindrance(dataset, recipe.data, free):
+        return 0
+    return bytes_of_pictures(dataset, recipe.data)
 
 
 def footprint(recipe: Recipe, processes: Processes) -> float:

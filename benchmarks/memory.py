@@ -15,6 +15,7 @@ import sys
 import tempfile
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -87,17 +88,25 @@ def one(name: str, words: list[str], device: str) -> dict[str, float]:
     return {"stepping": stepping / MIB, "estimate": expected / MIB, "peak": peak() / MIB}
 
 
+def answers(words: list[str], times: int) -> tuple[list[Any], str]:
+    """What as many processes of this script as ``times`` say in their last lines, or the last line of one that failed."""
+    command = [sys.executable, __file__, *words]
+    done = [subprocess.run(command, capture_output=True, text=True, check=False) for _ in range(times)]
+    for one in done:
+        if one.returncode:
+            return [], (one.stderr.splitlines() or ["did not fit"])[-1][:60]
+    return [json.loads(one.stdout.splitlines()[-1]) for one in done], ""
+
+
 def estimates(cases: list[tuple[str, str]], times: int, device: str) -> Table:
     """Estimate against peak, case by case, each in as many processes as ``times``, one after the other."""
     columns = ["estimate MiB", "peak MiB", "of it steps", "estimate / peak", "least and greatest"]
     table = Table("recipe", "with", *columns, title="estimated and measured")
     for name, words in cases:
-        command = [sys.executable, __file__, "--device", device, "--inside", name, *words.split()]
-        runs = [subprocess.run(command, capture_output=True, text=True, check=False) for _ in range(times)]
-        if failed := [done for done in runs if done.returncode]:
-            table.add_row(name, words, "", "", "", (failed[0].stderr.splitlines() or ["did not fit"])[-1][:60])
+        found, failure = answers(["--device", device, "--inside", name, *words.split()], times)
+        if failure:
+            table.add_row(name, words, "", "", "", failure)
             continue
-        found = [json.loads(done.stdout.splitlines()[-1]) for done in runs]
         compared = Compared.of([(one["peak"], one["estimate"]) for one in found])
         stepping = statistics.median(one["stepping"] for one in found)
         figures = (f"{compared.second:.0f}", f"{compared.first:.0f}", f"{stepping:.0f}", f"{compared.ratio:.2f}")
@@ -107,7 +116,7 @@ def estimates(cases: list[tuple[str, str]], times: int, device: str) -> Table:
 
 
 def grown(steps: int, device: str) -> dict[str, list[float]]:
-    """In a process of its own: by the number of steps done, what is held and the peak."""
+    """In a process of its own: by the number of steps done, what is held and the peak, in MiB."""
     keep_freed_memory()
     recipe = Recipe.from_table({"system": "pix2pix", "training": {"steps": steps, "device": device}})
     trainer = Trainer(recipe, join(device), pictures=400)
@@ -120,23 +129,22 @@ def grown(steps: int, device: str) -> dict[str, list[float]]:
         trainer.advance(batches, step, faults=0)
         if step + 1 in marks:
             found[str(step + 1)] = [held() / MIB, peak() / MIB]
-            print(f"{step + 1} of {steps} steps", file=sys.stderr)
     return found
 
 
 def growth(steps: int, times: int, device: str) -> Table:
     """What as many processes as ``times`` hold after many steps, and its ratio to the first mark's."""
-    command = [sys.executable, __file__, "--device", device, "--steps", str(steps), "--grown"]
-    runs = [
-        json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout) for _ in range(times)
-    ]
-    columns = ["held MiB", "peak MiB", "held / after the first", "least and greatest"]
+    columns = ["held MiB", "median peak MiB", "held / after the first", "least and greatest"]
     table = Table("steps", *columns, title=f"pix2pix 256x256 batch 1, {times} processes one after the other")
+    runs, failure = answers(["--device", device, "--steps", str(steps), "--grown"], times)
+    if failure:
+        table.add_row(failure)
+        return table
     first, *_ = runs[0]
     for mark in runs[0]:
         compared = Compared.of([(found[first][0], found[mark][0]) for found in runs])
-        most = statistics.median(found[mark][1] for found in runs)
-        table.add_row(mark, f"{compared.second:.0f}", f"{most:.0f}", f"{compared.ratio:.3f}", compared.span)
+        highest = statistics.median(found[mark][1] for found in runs)
+        table.add_row(mark, f"{compared.second:.0f}", f"{highest:.0f}", f"{compared.ratio:.3f}", compared.span)
     return table
 
 

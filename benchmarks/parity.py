@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/parity.py [--run RUN] [--pictures 10]
 
-Without a run, the demo's network with random weights, on held-out OpenMoji drawings. Differences are of values in [-1, 1], and
-as a share of a grey level (2/255) the worst of each picture: their median, least and greatest. The browser is Chromium with
+Without a run, the demo's network with random weights, on held-out OpenMoji drawings. Differences are of values in [-1, 1];
+the worst of each picture is also told in grey levels (2/255): their median, least and greatest. The browser is Chromium with
 WASM; its input is made by the page's own code.
 """
 
@@ -134,7 +134,7 @@ def main() -> None:
     arguments = parser.parse_args()
     translator, pictures = subject(arguments.run, arguments.pictures)
     wanted = [translator.batch(picture, seed=SEED) for picture in pictures]
-    columns = ("worst difference", "mean", "worst of a picture / grey level", "least and greatest")
+    columns = ("worst difference", "mean", "worst of a picture, in grey levels", "least and greatest")
     table = Table("form", *columns, title=f"{len(pictures)} pictures against PyTorch eager float32")
 
     def add(name: str, run: Run) -> None:

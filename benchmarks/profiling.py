@@ -3,7 +3,8 @@
 Phases are told apart from outside: the stream, the loop's pulls, the networks and the sides are wrapped here, nothing is in systems
 or in the loop. A network's forward pass counts to its role, what else a pull does to the side that it is for. Operators are
 those of torch's profiler, by the time they take themselves. The profiler slows a step down, so the shares are what counts; the
-title has the time of a step without it. A share is of the same step: the median over the steps, the least and the greatest.
+title has the time of a step without it. A share is of the same step: the median over
+the steps (so shares do not add up to 100), the least and the greatest.
 
 The name is not profile.py, since that would stand in the way of the standard library's for every script beside it.
 
@@ -178,47 +179,47 @@ def report(trainer: Trainer, batches: Iterator[Batch], words: str, arguments: ar
         found.append(by_phase(phases, time.perf_counter() - began))
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
     profiled = []
-    for step in range(steps):
+    for step in range(steps + 1):
         with profile(activities=activities) as profiler:
             trainer.advance(waited, step, faults=0)
         profiled.append(profiler)
     where = f"{arguments.recipe}, {words}, {device}, {torch.get_num_threads()} threads, {plain * 1000:.0f} ms a step"
     console = Console(width=140)
     console.print(phase_table(found, where))
-    for table in operator_tables(profiled, device):
+    for table in operator_tables(profiled[1:], device):  # the profiler itself begins in the first
         console.print(table)
 
 
 def by_phase(phases: Phases, whole: float) -> dict[str, float]:
-    """Seconds so far, and what of ``whole`` no phase accounts for."""
+    """Seconds of one step, and what of its ``whole`` no phase accounts for."""
     return dict(phases.seconds) | {"the loop itself and the log": max(whole - sum(phases.seconds.values()), 0.0)}
 
 
-def shares(steps: Sequence[Mapping[str, float]], name: str) -> tuple[str, str, str]:
+def shares(by_step: Sequence[Mapping[str, float]], name: str) -> tuple[str, str, str]:
     """Milliseconds, share of its step, and the share's span, in words, of what some steps may be without."""
-    taken = [step.get(name, 0.0) for step in steps]
-    parts = [100 * one / sum(step.values()) for one, step in zip(taken, steps, strict=True)]
+    taken = [step.get(name, 0.0) for step in by_step]
+    parts = [100 * one / sum(step.values()) for one, step in zip(taken, by_step, strict=True)]
     middle = (f"{1000 * statistics.median(taken):.2f}", f"{statistics.median(parts):.1f} %")
     return *middle, f"{min(parts):.1f} to {max(parts):.1f} %"
 
 
-def phase_table(steps: list[dict[str, float]], where: str) -> Table:
+def phase_table(by_step: list[dict[str, float]], where: str) -> Table:
     table = Table("phase", *SHARES, title=f"By phase: {where}")
-    for name in dict.fromkeys(name for step in steps for name in step):
-        table.add_row(name, *shares(steps, name))
+    for name in dict.fromkeys(name for step in by_step for name in step):
+        table.add_row(name, *shares(by_step, name))
     return table
 
 
 def operator_tables(profiled: list[profile], device: torch.device) -> list[Table]:
     """By group, and the operators that take most, of a profile a step."""
     own = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
-    steps, calls = list[dict[str, float]](), Counter[str]()
+    by_step, calls = list[dict[str, float]](), Counter[str]()
     for profiler in profiled:
         events = profiler.key_averages()
-        steps.append({event.key: getattr(event, own) / 1e6 for event in events})
+        by_step.append({event.key: getattr(event, own) / 1e6 for event in events})
         calls.update({event.key: event.count for event in events})
     groups = []
-    for step in steps:
+    for step in by_step:
         groups.append(defaultdict[str, float](float))
         for name, seconds in step.items():
             groups[-1][group_of(name)] += seconds
@@ -232,8 +233,8 @@ def operator_tables(profiled: list[profile], device: torch.device) -> list[Table
     for name in most(groups):
         grouped.add_row(name, *shares(groups, name))
     single = Table("operator", "kind", "calls a step", *SHARES, title=f"The {TOP} that take most")
-    for name in most(steps)[:TOP]:
-        single.add_row(name, group_of(name), f"{calls[name] / len(steps):.0f}", *shares(steps, name))
+    for name in most(by_step)[:TOP]:
+        single.add_row(name, group_of(name), f"{calls[name] / len(by_step):.0f}", *shares(by_step, name))
     return [grouped, single]
 
 

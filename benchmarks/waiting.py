@@ -42,13 +42,13 @@ def step_for(pipe: Connection) -> None:
 
 
 def judging_for(pipe: Connection) -> None:
-    """For every number received, so many pictures are judged that often, in milliseconds each time."""
-    means = Means(side=SIDE)
+    """For every number received, so many pictures are made and judged that often, in milliseconds each time."""
+    means = Means()
     while repeats := pipe.recv():
         pipe.send(timed(lambda: evaluate(examples(JUDGED), USUAL, means), torch.device("cpu"), repeats))
 
 
-WORK = {f"step of pix2pix {SIDE}x{SIDE}": step_for, f"judging {JUDGED} pictures": judging_for}
+WORK = {f"step of pix2pix {SIDE}x{SIDE}": step_for, f"judging {JUDGED} pictures of 256x256": judging_for}
 
 
 def busy() -> None:

@@ -27,6 +27,8 @@ def found() -> dict[str, str]:
         (["data", "check", "FOLDER"], 0.1, SPINNING),
         (["evaluate", "RUN"], 0.1, SPINNING),
         (["translate", "RUN", "FOLDER"], 0.1, SPINNING),
+        (["translate", "RUN", "FOLDER", "--ray", "2"], 0.1, ASLEEP),
+        (["translate", "RUN", "FOLDER", "--ray=2"], 0.1, ASLEEP),
         (["train", "pix2pix-facades"], 1.3, ASLEEP),
         (["evaluate", "RUN"], 1.3, ASLEEP),
         (["serve", "RUN"], 0.1, ASLEEP),

@@ -3,8 +3,8 @@
 import math
 import os
 
-LASTING = ("serve",)
-"""Commands that go on for so long that what the machine does when they begin says nothing."""
+SHARING = ("serve", "--ray")
+"""Words of commands whose threads have company of their own making: those who ask a service, or workers beside each other."""
 BUSY = 0.5  # programs that want a core, on average of the last minute
 
 ASLEEP = {"OMP_WAIT_POLICY": "passive"}
@@ -17,8 +17,8 @@ hold the core of those that they wait for (docs/decisions.md, 44 and 59)."""
 def prepare(words: list[str]) -> None:
     """For the command line ``words``."""
     if not any(name in os.environ for name in ASLEEP | SPINNING):
-        lasts = any(word in LASTING for word in words[:1])
-        os.environ.update(SPINNING if load() < BUSY and not lasts else ASLEEP)
+        shares = any(word.partition("=")[0] in SHARING for word in words)
+        os.environ.update(SPINNING if load() < BUSY and not shares else ASLEEP)
 
 
 def load() -> float:

@@ -79,8 +79,9 @@ def test_after_a_refused_check_the_recipe_may_be_changed(toy_pairs: Path, typed:
         ("nowhere", [], 1, 'there is no folder or data set "nowhere"'),
         ("nowhere", ["training.precision=tf32", "training.device=cpu"], 2, "training.precision is tf32"),
         ("pairs", ["training.batch_size=500"], 2, "training.batch_size is 500"),
+        ("pairs", ["training.init_from=elsewhere"], 1, "elsewhere"),
     ],
-    ids=["no data", "before the data are looked for", "after them"],
+    ids=["no data", "before the data are looked for", "after them", "weights"],
 )
 def test_a_refused_start_leaves_nothing_behind(
     folder: str, more: list[str], code: int, words: str, toy_pairs: Path, typed: Typed, tmp_path: Path
@@ -95,8 +96,17 @@ def test_a_refused_start_leaves_nothing_behind(
 def test_a_folder_with_anything_of_one_s_own_stays(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").write_text("mine")
-    typed("train", "pix2pix", *tiny_words(Path("nowhere")), "--out", "run")
-    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+    refused(typed("train", "pix2pix", *tiny_words(Path("nowhere")), "--out", "run"), 1, "is not empty and holds no run")
+    assert names(tmp_path / "run") == ["notes.txt"]
+
+
+@pytest.mark.parametrize("own", [[], ["recipe.toml"], ["recipe.toml", "notes.txt"]], ids=["empty", "recipe", "more"])
+def test_a_refused_start_takes_away_only_what_it_made(own: list[str], typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    for name in own:
+        (tmp_path / "run" / name).write_text('system = "pix2pix"\n')
+    refused(typed("train", "pix2pix", *tiny_words(Path("nowhere")), "--out", "run"), 1, "nowhere")
+    assert set(names(tmp_path / "run")) - {".lock"} == set(own)
 
 
 def test_a_file_in_the_place_of_the_run_folder(toy_pairs: Path, typed: Typed, tmp_path: Path) -> None:

@@ -47,8 +47,10 @@ def train(
         raise UsageError("--open shows the report, and training.report is false; leave one of them away.")
     folder = out or Path("runs") / settings.name
     processes = join(settings.training.device)
-    precision_of(settings.training, processes.device)  # refused before the data are looked over, which may take minutes
     try:
+        precision_of(
+            settings.training, processes.device
+        )  # refused before the data are looked over, which may take minutes
         with Run(folder, settings, processes.leads) as place:
             processes.wait()
             watch = Watch(place, processes, opens=show if open_report else None)

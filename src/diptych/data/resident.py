@@ -5,7 +5,7 @@ travels is eight numbers a pair. Pictures come when they are first asked for, so
 """
 
 import threading
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 import torch
@@ -137,25 +137,30 @@ def hindrance(dataset: Dataset, settings: DataSettings, free: float) -> str:
     return ""
 
 
-def asked_for(wanted: Literal["auto", "on", "off"], device: torch.device) -> bool:
-    """Whether pictures should stay on ``device`` where they can; "auto" is for CUDA devices."""
-    return wanted == "on" or (wanted == "auto" and device.type == "cuda")
+def stays(
+    dataset: Dataset, settings: DataSettings, device: torch.device, free: float, wanted: Literal["auto", "on", "off"]
+) -> TypeGuard[Choosing]:
+    """Whether the pictures of ``dataset`` are kept on ``device``.
+
+    Args:
+        free: bytes that are free on the device.
+        wanted: "auto" is for CUDA devices.
+
+    Raises:
+        UsageError: for "on" where they cannot be.
+    """
+    if wanted == "off" or (wanted == "auto" and device.type != "cuda"):
+        return False
+    why = hindrance(dataset, settings, free)
+    if why and wanted == "on":
+        raise UsageError(f"data.resident=on is not possible here: {why}. Set data.resident to auto or off.")
+    return not why
 
 
 def resident(
     dataset: Dataset, settings: DataSettings, device: torch.device, free: float, wanted: Literal["auto", "on", "off"]
 ) -> Resident | None:
-    """The dataset on the device, or None where that was not wanted, or with "auto" cannot be.
-
-    Args:
-        free: bytes that are free on the device.
-
-    Raises:
-        UsageError: for "on" where it cannot be.
-    """
-    if not asked_for(wanted, device):
+    """The dataset on the device, or None where it does not stay there; arguments and errors are those of ``stays``."""
+    if not stays(dataset, settings, device, free, wanted):
         return None
-    why = hindrance(dataset, settings, free)
-    if why and wanted == "on":
-        raise UsageError(f"data.resident=on is not possible here: {why}. Set data.resident to auto or off.")
-    return None if why or not isinstance(dataset, Choosing) else Resident(dataset, settings, device)
+    return Resident(dataset, settings, device)

@@ -202,9 +202,10 @@ def convolve(module: nn.Conv2d | nn.ConvTranspose2d, maps: Tensor) -> Tensor:
         return nn.Conv2d.forward(module, maps)
     narrow = torch.is_autocast_enabled("cpu")
     dtype = torch.get_autocast_dtype("cpu") if narrow else module.weight.dtype
+    weight = module.weight.to(dtype)
     bias = None if module.bias is None else module.bias.to(dtype)
     with torch.autocast("cpu", enabled=False):
-        result: Tensor = Convolve.apply(maps.to(dtype), module.weight.to(dtype), bias, layer)  # type: ignore[no-untyped-call]  # torch leaves it so
+        result: Tensor = Convolve.apply(maps.to(dtype), weight, bias, layer)  # type: ignore[no-untyped-call]  # torch leaves it so
     return result
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import torch
 
-from diptych.data import open_dataset
-from diptych.data.resident import Choosing, asked_for, hindrance
-from diptych.data.resident import needed as bytes_of_pictures
+from diptych.data import open_dataset, resident
 from diptych.data.settings import as_size
 from diptych.devices import free_bytes
 from diptych.errors import DiptychError
@@ -23,7 +21,7 @@ from diptych.training.processes import Processes, join
 from diptych.training.trainer import Trainer
 
 STEPS = {"cpu": 4, "mps": 4, "cuda": WARM_UP + 4}  # a GPU records its graph in them
-GIB, MIB = 2**30, 2**20
+GIB = 2**30
 BESIDE = {"cpu": 1.22, "cuda": 1.05}
 """What a process holds for each byte of live tensors: kernels take room of their own, and an allocator has gaps. Measured
 (benchmarks/memory.py)."""
@@ -40,27 +38,32 @@ def estimate(recipe: Recipe) -> str:
     memory = (
         f"{recipe.name} on this machine ({processes.device}): about {needed / GIB:.1f} GiB of memory, "
         f"up to {recipe.data.cache_gib:g} GiB more for decoded pictures (data.cache_gib)"
-        + (f" and {staying / MIB:.0f} MiB for pictures that stay on the device (data.resident)" if staying else "")
+        + (f" and {staying / GIB:.2g} GiB for pictures that stay on the device (data.resident)" if staying else "")
     )
-    if needed > free:
+    if needed + staying > free:
+        less = " or data.resident=off" if staying else ""
         return (
             f"{memory}; only {free / GIB:.1f} GiB are free, so no step was timed. Lower training.batch_size or data.crop_size, "
-            f"or set training.checkpointing=blocks."
+            f"or set training.checkpointing=blocks{less}."
         )
     return f"{memory}, and, as busy as it is now, {1000 * seconds_a_step(recipe, processes) / 60:.0f} minutes for a thousand steps."
 
 
 def resident_bytes(recipe: Recipe, device: torch.device, free: float) -> int:
-    """Of pictures that will stay on the device; 0 where none do, or where there are none to be found."""
-    if not asked_for(recipe.data.resident, device):
+    """Of pictures that will stay on the device; 0 where none do, or where there are none to be found.
+
+    Raises:
+        UsageError: for data.resident=on where it is not possible.
+    """
+    if recipe.data.resident == "off":
         return 0
     try:
         dataset = open_dataset(recipe.data, "train", train=True)
     except DiptychError:
         return 0  # what is wrong with them is the check's to say
-    if not isinstance(dataset, Choosing) or hindrance(dataset, recipe.data, free):
+    if not resident.stays(dataset, recipe.data, device, free, recipe.data.resident):
         return 0
-    return bytes_of_pictures(dataset, recipe.data)
+    return resident.needed(dataset, recipe.data)
 
 
 def footprint(recipe: Recipe, processes: Processes) -> float:

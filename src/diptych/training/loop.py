@@ -32,6 +32,8 @@ def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
             f"training.batch_size is {recipe.training.batch_size}, and there are only {len(dataset)} training pictures; "
             f"set it to {len(dataset)} or less."
         )
+    if recipe.training.init_from and not run.saved_steps():
+        weights_of(recipe.training.init_from)  # refused before anything is written
     dataset, trainer = prepare(dataset, recipe, processes)
     watch.begin(trainer.state, trainer.steps, trainer.words())
     if isinstance(dataset, Resident):

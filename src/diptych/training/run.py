@@ -37,6 +37,9 @@ FREE = {
 """Keys that change nothing of what is learned, so they may differ between a run and its resumption."""
 
 
+RECIPE, LOCK = "recipe.toml", ".lock"
+
+
 class Run:
     """The folder of one run; only the process that leads writes to it."""
 
@@ -45,7 +48,9 @@ class Run:
         self.recipe = recipe
         self.leads = leads
         self.messages: list[str] = []
-        self.lock = filelock.FileLock(folder / ".lock", timeout=0)
+        self.lock = filelock.FileLock(folder / LOCK, timeout=0)
+        self.made: list[Path] = []
+        """The folder and files that were not there before this start."""
 
     def __enter__(self) -> "Run":
         if self.leads:
@@ -54,15 +59,20 @@ class Run:
 
     def __exit__(self, *_: object) -> None:
         if self.leads:
-            self.lock.release()
-            self.leave_nothing_behind()
+            with contextlib.suppress(OSError):  # a folder that is gone holds nothing that was begun
+                begun = {path.name for path in self.folder.iterdir()} - {RECIPE, LOCK}
+                self.release(keep=bool(begun))
 
-    def leave_nothing_behind(self) -> None:
-        """Take away a folder in which nothing came after the recipe, because the start was refused."""
-        with contextlib.suppress(OSError):
-            if {path.name for path in self.folder.iterdir()} <= {"recipe.toml", ".lock"}:
-                for name in ("recipe.toml", ".lock"):
-                    (self.folder / name).unlink(missing_ok=True)
+    def release(self, keep: bool) -> None:
+        """Let others have the folder; unless it is to be kept, without what this start made, since nothing was begun."""
+        made = [] if keep else self.made
+        for file in (self.folder / RECIPE, self.folder / LOCK):
+            if file in made:
+                with contextlib.suppress(OSError):
+                    file.unlink(missing_ok=True)
+        self.lock.release()
+        if self.folder in made:
+            with contextlib.suppress(OSError):
                 self.folder.rmdir()
 
     def claim(self) -> None:
@@ -72,6 +82,8 @@ class Run:
             DiptychError: when it cannot be written, is in use, holds something else, or holds another recipe.
         """
         try:
+            places = (self.folder, self.folder / RECIPE, self.folder / LOCK)
+            self.made = [place for place in places if not place.exists()]
             self.folder.mkdir(parents=True, exist_ok=True)
             self.lock.acquire()
         except filelock.Timeout:
@@ -83,13 +95,13 @@ class Run:
         try:
             self.compare_recipe()
         except BaseException:
-            self.lock.release()
+            self.release(keep=False)
             raise
 
     def compare_recipe(self) -> None:
-        stored = self.folder / "recipe.toml"
+        stored = self.folder / RECIPE
         if not stored.exists():
-            foreign = [path.name for path in self.folder.iterdir() if path.name not in (".lock",)]
+            foreign = [path.name for path in self.folder.iterdir() if path.name != LOCK]
             if foreign:
                 raise DiptychError(
                     f"{self.folder} is not empty and holds no run (there is {foreign[0]}); name another folder with --out."
@@ -188,9 +200,9 @@ def read_recipe(folder: Path) -> Recipe:
         DiptychError: when the folder holds none.
     """
     try:
-        table = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
+        table = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DiptychError(f"{folder} is no run: it has no recipe.toml.") from None
+        raise DiptychError(f"{folder} is no run: it has no {RECIPE}.") from None
     except (OSError, ValueError) as problem:
-        raise DiptychError(f"{folder / 'recipe.toml'} cannot be read: {problem}.") from None
+        raise DiptychError(f"{folder / RECIPE} cannot be read: {problem}.") from None
     return Recipe.from_table(table)

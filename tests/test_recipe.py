@@ -54,7 +54,7 @@ def test_the_papers_numbers() -> None:
         (["training.epochs=0"], "does not say how long to train"),
         (["options.discriminator_layers=7"], "choose 0 .PixelGAN. to 6"),
         (["training.steps"], "is no override; write key=value"),
-        (["pix2pix-facades"], "is no override .it is a recipe's name, which belongs elsewhere; see --help.; write"),
+        (["pix2pix-facades"], "takes one as its first word, `diptych data` by --recipe"),
         (["system.name=x"], "is no key"),
         (["system=pix3pix"], r'did you mean "pix2pix"'),
         (["data.task=colorization", "data.source={colour='grey'}"], 'needs data.source = { colour = "lightness" }'),

@@ -205,7 +205,11 @@ def lay_over(table: dict[str, Any], override: str) -> None:
     """Set one ``key.sub=value`` in nested tables; the value is read as TOML, and as a text where it is none."""
     key, equals, text = override.partition("=")
     if not equals or not all(key.split(".")):
-        recipe = " (it is a recipe's name, which belongs elsewhere; see --help)" if override in shipped() else ""
+        recipe = (
+            " (it is a recipe's name: `diptych train` takes one as its first word, `diptych data` by --recipe)"
+            if override in shipped()
+            else ""
+        )
         raise UsageError(f'"{override}" is no override{recipe}; write key=value, such as training.steps=8000.')
     try:
         value = tomllib.loads(f"value = {text}")["value"]

@@ -86,6 +86,17 @@ def test_a_picture_that_looks_like_one_in_train(how: str, tmp_path: Path) -> Non
     assert "train/3.png" in report.problems[0].words
 
 
+def test_maps_of_class_numbers_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    """Nearly black, they all look alike; the photos tell the examples apart."""
+    for number in range(12):
+        photograph = np.asarray(Image.fromarray(blob()).resize((96, 96)))
+        numbers = np.repeat((photograph[..., :1] // 24), 3, axis=2)
+        save(tmp_path / ("train" if number < 8 else "val") / f"{number}.png", beside(photograph, numbers))
+    assert "in two splits" not in {problem.sort for problem in check(tmp_path).problems}
+    (tmp_path / "val" / "twin.png").write_bytes((tmp_path / "train" / "3.png").read_bytes())
+    assert "in two splits" in {problem.sort for problem in check(tmp_path).problems}
+
+
 def test_test_pictures_are_compared_too_and_folders(folders: Path) -> None:
     for number in range(3):
         save(folders / "testA" / f"{number}.png", label())

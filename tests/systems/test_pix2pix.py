@@ -57,9 +57,25 @@ def test_depth_follows_the_picture_s_size() -> None:
     assert depth_for((512, 256), 0) == 8
     assert depth_for((1024, 1024), 0) == 8
     assert depth_for((256, 256), 5) == 5
-    for size, wanted in (((286, 286), 0), ((128, 128), 8), ((255, 256), 0)):
-        with pytest.raises(Exception, match="choose a crop size"):
-            depth_for(size, wanted)
+    assert depth_for((480, 480), 0) == 5
+    assert depth_for((16, 16), 0) == 4
+    assert depth_for((100, 100), 2) == 2
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted", "words"),
+    [
+        ((128, 128), 8, r"options\.depth=8 levels needs sides divisible by 256"),
+        ((128, 128), 1, "at least two levels"),
+        ((286, 286), 0, "can halve only 1 times"),
+        ((255, 256), 0, "can halve only 0 times"),
+        ((60, 60), 0, "can halve only 2 times"),
+        ((360, 480), 0, "choose a multiple of 32"),
+    ],
+)
+def test_sizes_that_a_u_net_cannot_halve_often_enough(size: tuple[int, int], wanted: int, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        depth_for(size, wanted)
 
 
 def test_published_pix2pix_has_its_parameters() -> None:

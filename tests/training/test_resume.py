@@ -151,15 +151,15 @@ def test_ctrl_c_saves_and_leaves(toy_pairs: Path, tmp_path: Path) -> None:
         "training.steps=100000",
         "training.checkpoint_every=100000",
     ]
-    process = subprocess.Popen(
-        command(words, tmp_path / "run"), stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    environment, pipe = {**os.environ, "OMP_NUM_THREADS": "1"}, subprocess.PIPE
+    process = subprocess.Popen(command(words, tmp_path / "run"), stdout=pipe, stderr=pipe, text=True, env=environment)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("step 3/"):
             break
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate()
+    rest, told = process.communicate()
+    assert told.strip() == "Stopping after this step, and saving. Once more stops at once and saves nothing."
     assert process.returncode == 130
     assert "Saved. The same command goes on from here" in rest
     assert len(list((tmp_path / "run" / "checkpoints").glob("*.safetensors"))) >= 1

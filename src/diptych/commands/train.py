@@ -59,7 +59,7 @@ def train(
                 from diptych.data.check import before_training
 
                 before_training(settings.data, watch.say)
-            stop_on_signals(watch.interrupt)
+            stop_on_signals(watch.interrupt, processes.leads)
             work(settings, place, processes, watch)
     finally:
         processes.close()

@@ -25,6 +25,7 @@ from diptych.images import Kind, Stored
 from diptych.resampling import resize
 
 THUMB = 16  # side of the thumbnails by which pictures are compared
+FLAT = 8.0  # standard deviation, in 8-bit levels, under which a thumbnail tells nothing apart
 SHOWN = 20  # problems shown of each sort
 MOST_HEADERS = 1000  # examples whose headers are counted
 TOGETHER = 16  # examples between two looks at the clock
@@ -213,8 +214,13 @@ def examine(
     ]
     problems += remarks(settings, path, halves)
     richness = float(np.log(colours(halves[0]) / colours(halves[1]))) if len(halves) == 2 else 0.0
-    small = resize(eight_bit(halves[-1]), THUMB, THUMB, "area").astype(np.float32)
-    return Facts(split + pile, entry.name, path, digest, small.ravel(), richness, classes), problems
+    return Facts(split + pile, entry.name, path, digest, thumbnail(halves), richness, classes), problems
+
+
+def thumbnail(halves: list[Stored]) -> npt.NDArray[np.float32]:
+    """(THUMB * THUMB * channels,) of the target, or of the source where the target is nearly flat, as maps of class numbers are."""
+    small = [resize(eight_bit(half), THUMB, THUMB, "area").astype(np.float32) for half in reversed(halves)]
+    return next((one for one in small if one.std() >= FLAT), small[0]).ravel()
 
 
 def read_example(

@@ -69,6 +69,6 @@ def off_palette(settings: DataSettings, path: File, source: Stored) -> list[Prob
         Problem(
             "colours of no class",
             f"{path}: {100 * missed:.0f} % of its label pixels are far from every colour of data.palette (mostly near {odd}); "
-            f"add the colour, or correct the picture or data.direction.",
+            f"add the colour, correct the picture or data.direction, or leave palettes out with data.palette=[].",
         )
     ]

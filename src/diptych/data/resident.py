@@ -125,7 +125,7 @@ def hindrance(dataset: Dataset, settings: DataSettings, free: float) -> str:
     """Why the pictures cannot stay on a device with ``free`` bytes, in words; empty where they can."""
     kinds = (settings.source, settings.target)
     if not all(kind.colour in PLAIN and kind.depth == "uint8" for kind in kinds):
-        return "its pictures are not plain 8-bit values"
+        return "only 8-bit colours, grey levels and channels stay as they are, and here source or target is made of something else"
     if settings.shuffle_window:
         return "data.shuffle_window brings them in an order of its own"
     if not isinstance(dataset, Choosing):

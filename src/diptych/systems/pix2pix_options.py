@@ -46,14 +46,28 @@ class Pix2PixOptions:
                 )
 
 
+LEVELS, INNERMOST = 5, 8
+"""A U-Net of fewer levels sees its picture as a whole only if its innermost maps are at most so many pixels wide."""
+
+
 def depth_for(size: tuple[int, int], wanted: int) -> int:
-    """Levels for pictures of ``size`` (height, width): as published 8 for 256 and 7 for 128, never more than 8."""
+    """Levels for pictures of ``size`` (height, width): as published 8 for 256 and 7 for 128, never more than 8.
+
+    Raises:
+        UsageError: when the sides cannot be halved as often as wanted, or, where nothing is wanted, often enough.
+    """
     deepest = min(side & -side for side in size).bit_length() - 1  # the power of two that divides both sides
-    depth = wanted or min(deepest, 8)
-    if depth > deepest or depth < 2:
+    shown = f"{size[0]}x{size[1]}"
+    if wanted and (wanted > deepest or wanted < 2):
         raise UsageError(
-            f"a U-Net of {depth} levels needs sides divisible by {2**depth}, and data.crop_size is {size[0]}x{size[1]}; "
-            f"choose a crop size such as 128 or 256, or set options.depth."
+            f"a U-Net of options.depth={wanted} levels needs sides divisible by {2 ** max(wanted, 2)} and at least two levels, and "
+            f"data.crop_size is {shown}; choose a crop size such as 128 or 256, or another options.depth."
+        )
+    depth = wanted or min(deepest, 8)
+    if not wanted and (depth < 2 or (depth < LEVELS and min(size) >> depth > INNERMOST)):
+        raise UsageError(
+            f"data.crop_size is {shown}, whose sides a U-Net can halve only {deepest} times, which leaves it nearly blind to the whole "
+            f"picture; choose a multiple of 32 such as 64, 96 or 128, or set options.depth."
         )
     return depth
 

@@ -1,15 +1,23 @@
 """Asking a run to end from outside."""
 
+import os
 import signal
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
+SAID = "\nStopping after this step, and saving. Once more stops at once and saves nothing.\n"
 
-def stop_on_signals(interrupt: Callable[[], None]) -> None:
-    """The first Ctrl-C (or SIGTERM) ends the run after this step, saved; a second one ends it at once."""
+
+def stop_on_signals(interrupt: Callable[[], None], leads: bool = True) -> None:
+    """The first Ctrl-C (or SIGTERM) ends the run after this step, saved; a second one ends it at once. The one that leads says so."""
 
     def request(number: int, frame: FrameType | None) -> None:
         interrupt()
+        if leads:
+            with suppress(OSError, ValueError):  # past Python's buffers, which what was interrupted may hold
+                os.write(sys.stderr.fileno(), SAID.encode())
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
     for number in (signal.SIGINT, signal.SIGTERM):

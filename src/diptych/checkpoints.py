@@ -71,7 +71,8 @@ def load(path: Path, verify: bool = True) -> Checkpoint:
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (a handle, not a dict)
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
         words = metadata["facts"]
         facts = json.loads(words)
     except (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as problem:

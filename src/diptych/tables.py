@@ -9,9 +9,12 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from diptych.errors import UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 def closest(word: str, known: typing.Iterable[str]) -> str:
@@ -20,7 +23,7 @@ def closest(word: str, known: typing.Iterable[str]) -> str:
     return f' (did you mean "{near[0]}"?)' if near else ""
 
 
-T = TypeVar("T")
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def from_table(cls: type[T], table: Mapping[str, Any], place: str = "") -> T:
@@ -30,7 +33,7 @@ def from_table(cls: type[T], table: Mapping[str, Any], place: str = "") -> T:
         UsageError: with a sentence that names the key.
     """
     hints = typing.get_type_hints(cls)
-    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]  # T is always a dataclass
+    known = [field.name for field in dataclasses.fields(cls)]
     values = {}
     for key, value in table.items():
         where = f"{place}.{key}" if place else key

@@ -139,11 +139,11 @@ def shared_statistics(network: nn.Module) -> Iterator[Shared]:
     try:
         for layer in layers:
             assert isinstance(layer, nn.BatchNorm2d | nn.InstanceNorm2d)
-            layer.forward = instead(layer)  # type: ignore[method-assign, assignment]  # undone below; hooks would compute it twice
+            vars(layer)["forward"] = instead(layer)  # undone below; hooks would compute it twice
         yield shared
     finally:
         for layer in layers:
-            del layer.forward
+            vars(layer).pop("forward", None)
 
 
 @dataclass(frozen=True)

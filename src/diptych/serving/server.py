@@ -155,7 +155,7 @@ def create(service: Service) -> FastAPI:
         summary="Translate a picture",
     )
     async def translate(
-        name: Annotated[str, FromPath(service)],
+        name: Annotated[str, named_in_path(service)],
         request: Request,
         seed: Annotated[
             int | None, Query(ge=0, lt=2**63, description="Of the noise; none: the translator's own.", examples=[7])
@@ -216,7 +216,7 @@ def create(service: Service) -> FastAPI:
     return app
 
 
-def FromPath(service: Service) -> Any:  # noqa: N802  (as FastAPI's own Path)
+def named_in_path(service: Service) -> Any:
     """The name of a translator, with an example."""
     from fastapi import Path
 

@@ -5,6 +5,8 @@ all was finite is looked at when the step is over (``Trainer.look``). So a whole
 """
 
 from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import torch
@@ -76,7 +78,7 @@ class Side:
 
     def accumulate(self, terms: Mapping[str, Tensor], share: float) -> None:
         """Add ``share`` of the gradient of the summed terms to what this side has gathered."""
-        (sum(terms.values()) * share).backward(inputs=self.trained)  # type: ignore[union-attr]  # never the empty sum
+        (reduce(add, terms.values()) * share).backward(inputs=self.trained)
 
     def prepare(self, rate: float, step: int) -> None:
         """Say with which learning rate the updates of ``step`` are made; early on the running average forgets faster, so

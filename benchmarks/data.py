@@ -33,6 +33,7 @@ from diptych.formats import list_pictures, read
 from diptych.images import Kind
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._data import DATA
 from benchmarks._turns import Compared
 
 BATCH = 4
@@ -52,9 +53,8 @@ class Pace(NamedTuple):
 def make_pairs(folder: Path, count: int) -> str:
     """Side-by-side JPEGs of 512 x 256, each a file of its own; says what they are."""
     (folder / "train").mkdir()
-    shared = Path(os.environ.get("DIPTYCH_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     try:
-        found = list_pictures(shared / "facades" / "train")
+        found = list_pictures(DATA / "facades" / "train")
     except DiptychError:
         found = []
     for number, path in enumerate(islice(cycle(found), count)):

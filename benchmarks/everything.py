@@ -7,7 +7,6 @@ learning take hours by their nature and are apart: `make curves`.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -17,7 +16,6 @@ from rich.console import Console
 from rich.table import Table
 
 HERE = Path(__file__).resolve().parent
-DATA = Path(os.environ.get("DIPTYCH_DATA", HERE.parents[1] / "shared" / "data"))
 SCRIPTS: dict[str, list[str]] = {
     "limits": ["--rounds", "3"],
     "profiling": ["pix2pix-facades"],
@@ -36,7 +34,7 @@ SCRIPTS: dict[str, list[str]] = {
     "serving": ["--seconds", "4"],
     "malformed": ["--requests", "300"],
     "tiling": ["--side", "768", "--tile", "512", "--only", "seams", "--rounds", "2"],
-    "folder": ["--pictures", str(DATA / "kodak"), "--count", "600", "--kill-at", "200"],
+    "folder": ["--count", "600", "--kill-at", "200"],
 }
 """In the order of BENCHMARKS.md, with the arguments of the short forms."""
 ON_GPUS = (

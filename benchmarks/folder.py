@@ -3,8 +3,9 @@
 Usage: python benchmarks/folder.py [--pictures FOLDER] [--count 10000] [--engine torch] [--batch 1] [--kill-at 500] [--rounds 2]
 
 The pictures are crops of 64 to 128 pixels a side of those in the folder; the network is a ResNet of width 8 with random
-weights, so that what is measured is the folder's work rather than the network's. The plain loop is what one writes by oneself: open a picture,
-translate, save, the next; both are whole commands, with their start, and take turns over the same pictures.
+weights, so that what is measured is the folder's work rather than the network's. The plain loop is what one
+writes by oneself: open a picture, translate, save, the next; both are whole commands, with their start, and take turns over the
+same pictures.
 """
 
 import argparse
@@ -30,9 +31,9 @@ from diptych.surroundings import SPINNING
 from diptych.translator import Translator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._data import DATA
 from benchmarks._turns import Compared
 
-DATA = Path(os.environ.get("DIPTYCH_DATA", "../shared/data"))
 POLL = 0.2
 MARKS = (0.1, 0.5, 0.9, 1.0)
 """Shares of the folder at which memory is noted."""

@@ -46,6 +46,7 @@ from diptych.training.validation import Validation, beside
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks import candidates
+from benchmarks._data import DATA
 from benchmarks.training_step import PlainPix2Pix
 
 PUBLISHED = ("pix2pix-facades", ["data.load_size=143", "data.crop_size=128", "training.precision=float32"])
@@ -242,7 +243,7 @@ def side_by_side(names: list[str], marks: list[float], seed: int, out: Path) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default=os.path.join(os.environ.get("DIPTYCH_DATA", "../shared/data"), "facades"))
+    parser.add_argument("--data", default=str(DATA / "facades"))
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--marks", type=float, nargs="+", default=MARKS, help="minutes at which is judged")
     parser.add_argument("--seeds", type=int, default=2)

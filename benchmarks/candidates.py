@@ -41,6 +41,7 @@ class CandidateOptions(Pix2PixOptions):
     warm_up: int = 0  # steps by L1 alone
     half_size: int = 0  # steps at half the side, at first
     lighter: Literal["", "depthwise", "attention"] = ""  # the generator
+    first_weights: Literal["", "kaiming", "orthogonal"] = ""  # instead of N(0, 0.02^2), of both networks
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -75,6 +76,16 @@ def lightened(generator: nn.Module, how: str) -> nn.Module:
         if how == "attention" and number == 3:
             level.append(Attention(next(m.out_channels for m in level if isinstance(m, nn.Conv2d))))
     return generator
+
+
+def draw_weights(network: nn.Module, how: str) -> None:
+    """Of the convolutions: by their inputs' number (He et al. 2015), or orthogonal with a gain of 0.02 (Saxe et al. 2014)."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            if how == "kaiming":
+                nn.init.kaiming_normal_(layer.weight, 0.2)
+            else:
+                nn.init.orthogonal_(layer.weight, 0.02)
 
 
 def normalise_spectrally(network: PatchGAN) -> None:
@@ -115,6 +126,8 @@ class Candidates(Pix2Pix):
         if options.spectral:
             normalise_spectrally(like)
         self.discriminator = nn.ModuleList(initialise(copy.deepcopy(like)) for _ in range(options.scales))
+        if options.first_weights:
+            draw_weights(self, options.first_weights)
 
     def answers(self, source: Tensor, image: Tensor) -> Judged:
         """By scale the maps of its layers, the logits last."""

@@ -25,7 +25,10 @@ Style = int | Stored | Mapping[str, int] | None
 
 
 class Translator:
-    """A network with its card; load one with ``Translator.load("runs/facades")``."""
+    """A network with its card; load one with ``Translator.load("runs/facades")``.
+
+    Threads may share one: each picture comes out as it does alone. ``tile`` and ``tell`` are set before.
+    """
 
     def __init__(
         self,

@@ -21,8 +21,10 @@ from diptych.tags import NO_TAGS, Tags, holds_place
 from diptych.translator import Style, Translator
 
 MASK = Kind(colour="grey")
-FORMAT = 1
+FORMAT = 2
 """Counts up when the same job gives other pictures than before."""
+KEPT = (".tif", ".tiff", ".npy", ".npz")
+"""Endings that results have of their sources: they hold every picture without loss, and a TIFF its place on earth."""
 
 
 class Read(NamedTuple):
@@ -129,13 +131,14 @@ class Job:
         self.write(place, picture, tags)
 
     def ending(self, source: Path) -> str:
-        """The result's ending: as asked, else the input's where it can hold what comes out, else .png or .npy."""
+        """The result's ending: as asked, else a TIFF's or an array's own, else .png, or .tif where that cannot hold it."""
         if self.format:
             return f".{self.format}"
+        if (own := source.suffix.lower()) in KEPT:
+            return own
         kind = self.translator.card.target
         channels, depth = (3, "uint8") if self.grid else (kind.stored_channels, kind.depth)
-        candidates = [source.suffix.lower(), ".png", ".tif", ".npy"]
-        return next(ending for ending in candidates if formats.holds(ending, channels, depth))
+        return ".png" if formats.holds(".png", channels, depth) else ".tif"
 
     @cached_property
     def fingerprint(self) -> str:

@@ -35,6 +35,11 @@ class Card:
     def spec(self) -> NetworkSpec:
         return NetworkSpec(self.network, self.arguments)
 
+    @property
+    def same_picture(self) -> bool:
+        """Whether a result is its source, enlarged, filled up or coloured, and so in its colours, and no counterpart of it."""
+        return self.scale > 1 or self.source.colour == "holed" or self.target.colour == "chroma"
+
 
 def write_cards(cards: list[Card]) -> str:
     """The text of ``card.json``."""

@@ -1,5 +1,6 @@
 """From what a file or an array holds to what a Kind says: channels, opacity, depth. Nothing is guessed from values."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,10 @@ import numpy.typing as npt
 from diptych.classmaps import class_numbers, instance_numbers
 from diptych.errors import DiptychError
 from diptych.images import RANGES, Kind, Stored
+from diptych.profiles import in_srgb, to_srgb
 from diptych.raw import Raw
+
+EIGHT_BIT = Kind()
 
 
 def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
@@ -47,6 +51,23 @@ def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
     if pixels.shape[2] == kind.stored_channels:
         return pixels
     return np.repeat(pixels, 3, axis=2) if kind.stored_channels == 3 else luma(pixels)
+
+
+def coloured(raw: Raw, kind: Kind) -> Raw:
+    """In sRGB where a profile says that it is not, and it has 8 bits or shall have; the profile is then left out.
+
+    What a Kind of numbers or channels holds is no colours, and stays.
+    """
+    if not raw.tags.profile or kind.colour in ("labels", "instances", "channels"):
+        return raw
+    colours, opacity = np.split(raw.pixels, [raw.pixels.shape[2] - raw.alpha], axis=2)
+    mode = {1: "L", 3: "RGB"}.get(colours.shape[2])
+    transform = to_srgb(raw.tags.profile, mode) if mode else None
+    if transform is None or (colours.dtype != np.uint8 and (colours.dtype, kind.depth) != (np.uint16, "uint8")):
+        return raw
+    colours, opacity = (as_depth(part, EIGHT_BIT, "") for part in (colours, opacity))
+    pixels = np.concatenate([in_srgb(colours, transform), opacity], axis=2)
+    return Raw(pixels, raw.alpha, replace(raw.tags, profile=b""))
 
 
 def holed(raw: Raw, kind: Kind, name: str) -> Stored:

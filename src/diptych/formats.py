@@ -16,7 +16,7 @@ from diptych import codecs
 from diptych.codecs import holds
 from diptych.errors import DiptychError
 from diptych.files import written_beside
-from diptych.fitting import fitted, luma
+from diptych.fitting import coloured, fitted, luma
 from diptych.images import Kind, Stored
 from diptych.raw import Header, Raw, UnfitError, planes_last
 from diptych.tags import NO_TAGS, Tags
@@ -64,7 +64,8 @@ def read(source: Path | bytes, kind: Kind, name: str = "") -> Stored:
 
     The format is told by the first bytes. Alpha is composited on the Kind's background, palettes and CMYK become RGB,
     EXIF orientation is applied, of an animation or a TIFF of several pages the first picture is taken, of a .npz the
-    first array. An integer file of another depth is scaled by the full ranges of both; colour profiles are not applied.
+    first array. An integer file of another depth is scaled by the full ranges of both. Colours of another profile than sRGB
+    become sRGB, but for those of more than 8 bits that shall keep their depth.
 
     Args:
         source: a path, or the bytes of a file.
@@ -77,7 +78,7 @@ def read(source: Path | bytes, kind: Kind, name: str = "") -> Stored:
 
 
 def read_tagged(source: Path | bytes, kind: Kind, name: str = "") -> tuple[Stored, Tags]:
-    """The same, and what the file says beside its pixels."""
+    """The same, and what the file says beside its pixels; no profile where it has been applied."""
     name = name or (str(source) if isinstance(source, Path) else "the picture")
     if isinstance(source, Path):
         with opened(source) as file, explaining(name):
@@ -86,7 +87,7 @@ def read_tagged(source: Path | bytes, kind: Kind, name: str = "") -> tuple[Store
         raise DiptychError(f"{name} is empty (0 bytes); remove it or copy it again.")
     with explaining(name):
         refuse_huge(codecs.header(io.BytesIO(source)), name)
-        raw = codecs.decode(source, numbers=kind.colour in NUMBERS)
+        raw = coloured(codecs.decode(source, numbers=kind.colour in NUMBERS), kind)
     return fitted(raw, kind, name), raw.tags
 
 
@@ -166,13 +167,13 @@ def from_array(array: npt.NDArray[Any], kind: Kind) -> Stored:
 
 
 def from_pillow(picture: Image.Image, kind: Kind) -> Stored:
-    """A Pillow picture as one of this Kind, as it lies there: an EXIF orientation is not applied.
+    """A Pillow picture as one of this Kind, as it lies there: an EXIF orientation is not applied, its colour profile is.
 
     Raises:
         DiptychError: when it cannot be decoded or is not of the Kind.
     """
     with explaining("the picture"):
-        raw = codecs.from_pillow(picture, numbers=kind.colour in NUMBERS)
+        raw = coloured(codecs.from_pillow(picture, numbers=kind.colour in NUMBERS), kind)
     return fitted(raw, kind, "the picture")
 
 

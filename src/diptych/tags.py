@@ -40,9 +40,12 @@ class Tags:
     place: Mapping[int, Value] = field(default_factory=dict)
     """Georeferencing tags of a TIFF, by number."""
 
-    def for_result(self, channels: int, scale: int = 1) -> "Tags":
-        """Those of a result of so many channels that is ``scale`` times as large: a profile of other colours is left out."""
-        profile = self.profile if self.profile[16:20] == SPACES.get(channels) else b""
+    def for_result(self, channels: int, scale: int = 1, same: bool = True) -> "Tags":
+        """Those of a result of so many channels that is ``scale`` times as large.
+
+        A profile goes along to the ``same`` picture alone, in the same colours: what else a network makes is not of them.
+        """
+        profile = self.profile if same and self.profile[16:20] == SPACES.get(channels) else b""
         return Tags(profile, self.place if scale == 1 else enlarged(self.place, scale))
 
 
@@ -79,13 +82,18 @@ def is_point(place: Mapping[int, Value]) -> bool:
 
 def from_pillow(picture: Any) -> Tags:
     """Of a Pillow picture that was opened and not yet decoded."""
-    profile = picture.info.get("icc_profile") or b""
     tags = getattr(picture, "tag_v2", {}) if picture.format == "TIFF" else {}
     try:
         place = {} if tags.get(ORIENTATION, 1) != 1 else {code: tags[code] for code in GEOREFERENCE if code in tags}
     except Exception:  # damaged tags throw anything, and do not spoil a picture
         place = {}
-    return Tags(profile if isinstance(profile, bytes) else b"", cleaned(place))
+    return Tags(profile_of(picture), cleaned(place))
+
+
+def profile_of(picture: Any) -> bytes:
+    """The ICC profile of a Pillow picture."""
+    profile = picture.info.get("icc_profile")
+    return profile if isinstance(profile, bytes) else b""
 
 
 def from_tifffile(page: Any) -> Tags:

@@ -119,7 +119,8 @@ class Job:
 
     def tags_of(self, tags: Tags, result: Stored) -> Tags:
         """What goes with a result of what came with its source; a grid is another picture."""
-        return NO_TAGS if self.grid else tags.for_result(result.shape[2], self.translator.card.scale)
+        card = self.translator.card
+        return NO_TAGS if self.grid else tags.for_result(result.shape[2], card.scale, card.same_picture)
 
     def write(self, place: Path | BinaryIO, picture: Stored, tags: Tags = NO_TAGS, ending: str = "") -> None:
         formats.write(place, picture, ending, tags)

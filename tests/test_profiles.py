@@ -1,6 +1,7 @@
 """Pictures with colour profiles are read as sRGB: checked against Pillow's own conversion, and a formula."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ from PIL import Image, ImageCms
 
 from diptych.formats import from_pillow, read, read_tagged
 from diptych.images import Kind
+from diptych.profiles import LARGE
 
 RNG = np.random.default_rng(7)
 COLOURS = RNG.integers(0, 256, (24, 20, 3), dtype=np.uint8)
 LIBRARY_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-WRITTEN = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True}, "JPEG": {"quality": 95}}
+WRITTEN: dict[str, dict[str, Any]] = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True}, "JPEG": {"quality": 95}}
 
 
 def saved(picture: Image.Image, profile: bytes, form: str = "PNG", **options: Any) -> bytes:
@@ -84,6 +86,20 @@ def test_opacity_is_none_of_the_colours() -> None:
     grey = saved(Image.fromarray(np.concatenate([COLOURS[..., :1], np.full_like(opacity, 255)], axis=2)), GREY_18)
     alone = saved(Image.fromarray(COLOURS[..., 0]), GREY_18)
     np.testing.assert_array_equal(read(grey, Kind("grey")), read(alone, Kind("grey")))
+
+
+def test_threads_share_a_conversion() -> None:
+    data = [saved(Image.fromarray(np.roll(COLOURS, number, axis=0)), ADOBE) for number in range(8)]
+    wanted = [read(one, Kind()) for one in data]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda number: read(data[number % 8], Kind()), range(200)))
+    for number, one in enumerate(found):
+        np.testing.assert_array_equal(one, wanted[number % 8])
+
+
+def test_a_long_profile_is_applied_as_well() -> None:
+    data = saved(Image.fromarray(COLOURS), ADOBE + bytes(2 * LARGE), "TIFF")
+    np.testing.assert_array_equal(read(data, Kind()), read(saved(Image.fromarray(COLOURS), ADOBE), Kind()))
 
 
 def test_palettes() -> None:

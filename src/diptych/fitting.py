@@ -63,7 +63,8 @@ def coloured(raw: Raw, kind: Kind) -> Raw:
     colours, opacity = np.split(raw.pixels, [raw.pixels.shape[2] - raw.alpha], axis=2)
     mode = {1: "L", 3: "RGB"}.get(colours.shape[2])
     transform = to_srgb(raw.tags.profile, mode) if mode else None
-    if transform is None or (colours.dtype != np.uint8 and (colours.dtype, kind.depth) != (np.uint16, "uint8")):
+    eight_bit = colours.dtype == np.uint8 or (colours.dtype == np.uint16 and kind.depth == "uint8")
+    if transform is None or not eight_bit:
         return raw
     colours, opacity = (as_depth(part, EIGHT_BIT, "") for part in (colours, opacity))
     pixels = np.concatenate([in_srgb(colours, transform), opacity], axis=2)

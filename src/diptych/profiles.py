@@ -18,7 +18,10 @@ NEAR = 2
 """8-bit levels by which the profiles of sRGB that are about differ from each other."""
 
 
-@lru_cache(maxsize=64)
+LARGE = 2**20
+"""Bytes from which a profile is not remembered: strangers may send any."""
+
+
 def to_srgb(profile: bytes, mode: str) -> "ImageCmsTransform | None":
     """From Pillow's pictures of ``mode``, L, RGB or CMYK, to sRGB as RGB.
 
@@ -26,6 +29,10 @@ def to_srgb(profile: bytes, mode: str) -> "ImageCmsTransform | None":
     """
     if profile[16:20] != SPACES[mode]:
         return None
+    return (built if len(profile) > LARGE else remembered)(profile, mode)
+
+
+def built(profile: bytes, mode: str) -> "ImageCmsTransform | None":
     from PIL import ImageCms  # which few pictures need
 
     try:
@@ -34,6 +41,9 @@ def to_srgb(profile: bytes, mode: str) -> "ImageCmsTransform | None":
     except Exception:  # damaged profiles throw anything, and do not spoil a picture
         return None
     return None if mode != "CMYK" and changes_little(transform, mode) else transform
+
+
+remembered = lru_cache(maxsize=16)(built)
 
 
 def changes_little(transform: "ImageCmsTransform", mode: str) -> bool:

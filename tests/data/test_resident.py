@@ -3,7 +3,7 @@
 import io
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -87,7 +87,7 @@ def test_colour_profiles_are_applied_wherever_pictures_are_read(two_folders: Pat
         (plain.getchannel("G") if opened.mode == "L" else plain).save(place, icc_profile=None)
         opened.save(path, icc_profile=profile)
     packed(two_folders, tmp_path / "shards", task="pairs", layout="folders")
-    kinds = {"source": Kind("grey"), "target": Kind(), "load_size": (22, 24), "crop_size": (18, 20)}
+    kinds: dict[str, Any] = {"source": Kind("grey"), "target": Kind(), "load_size": (22, 24), "crop_size": (18, 20)}
     folders = [before, two_folders, tmp_path / "shards"]
     found = [open_dataset(DataSettings(folder=str(folder), **kinds), "train", train=True) for folder in folders]
     for index in range(5):

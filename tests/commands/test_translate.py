@@ -188,6 +188,17 @@ def test_results_lose_nothing_unless_a_format_is_named(run: Path, typed: Typed, 
         assert picture.format == "JPEG"
 
 
+def test_a_later_input_does_not_replace_the_result_of_another(run: Path, typed: Typed, tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png"):
+        save(tmp_path / "in" / name)
+    assert typed("translate", run, "in/a.jpg", "--out", "out").code == 0
+    before = (tmp_path / "out" / "a.png").read_bytes()
+    said = typed("translate", run, "in/a.png", "--out", "out")
+    assert (said.code, said.err.count("out/a.png exists; give --overwrite to replace it")) == (1, 1)
+    assert (tmp_path / "out" / "a.png").read_bytes() == before
+    assert typed("translate", run, "in/a.jpg", "--out", "out").code == 0
+
+
 def test_an_input_is_not_replaced_by_its_own_result(run: Path, typed: Typed, tmp_path: Path) -> None:
     before = save(tmp_path / "in" / "a.png").read_bytes()
     refused(typed("translate", run, "in", "--out", "in", "--overwrite"), 2, "replaced by its own result")

@@ -60,14 +60,17 @@ def sort(job: Job, source: Path, place: Path, plan: Plan, record: Record, goes_o
     """Done, to be done, or refused."""
     stands, state = stamp_of(place), stamp_of(source)
     claim = record.claims.get(record.name(place))
-    ours = claim if claim is not None and claim.job == job.fingerprint else None
+    same = claim is not None and claim.job == job.fingerprint and claim.file in ("", source.name)
+    ours = claim if same else None
     fresh = ours is not None and stands not in (None, ours.before)  # what this job wrote, of whatever source
     own = fresh or (ours is not None and ours.own)
     done = ours is not None and fresh and ours.source == state
     if done and (goes_on or not job.overwrite):
         plan.there += 1
     elif stands is None or own or job.overwrite:
-        record.claims[record.name(place)] = Claim(job.fingerprint, state, stands, own and stands is not None)
+        record.claims[record.name(place)] = Claim(
+            job.fingerprint, state, stands, own and stands is not None, source.name
+        )
         plan.tasks.append(Task(source, place, replace=stands is not None))
     else:
         plan.failures.append(in_the_way(place))
@@ -89,7 +92,9 @@ def check_apart(places: Iterable[tuple[Path, Path]]) -> None:
     taken: dict[Path, Path] = {}
     for source, place in places:
         if place in taken:
-            raise UsageError(f"{taken[place]} and {source} would both become {place}; translate them separately.")
+            raise UsageError(
+                f"{taken[place]} and {source} would both become {place}; translate them into folders of their own."
+            )
         if place.resolve() == source.resolve():
             raise UsageError(f"{source} would be replaced by its own result; give another --out.")
         taken[place] = source

@@ -36,6 +36,8 @@ class Claim(NamedTuple):
     """What was there when it was claimed, and may be replaced; None where nothing was."""
     own: bool = False
     """Whether that was this job's own result, which needs no --overwrite; unknown of older records, and then no."""
+    file: str = ""
+    """The source's name, since a.jpg and a.png have one place; unknown of older records."""
 
 
 @dataclass
@@ -58,8 +60,8 @@ class Record:
         try:
             told = json.loads(place.read_text(encoding="utf-8"))
             claims = {
-                name: Claim(job, stamp(source), stamp(before), own == [True])
-                for name, (job, source, before, *own) in told["claims"].items()
+                name: Claim(job, stamp(source), stamp(before), more[:1] == [True], "".join(more[1:]))
+                for name, (job, source, before, *more) in told["claims"].items()
             }
             return cls(folder, claims, set(told["unfinished"]))
         except (FileNotFoundError, NotADirectoryError):

@@ -8,7 +8,7 @@ from torch import Tensor
 from diptych import formats
 from diptych.data import DataSettings
 from diptych.errors import DiptychError
-from diptych.evaluation.metrics import Example, as_rgb
+from diptych.evaluation.metrics import RANGES, Example, as_rgb
 from diptych.evaluation.needs import Means
 from diptych.evaluation.pictures import size_of
 from diptych.images import Kind, Stored
@@ -53,7 +53,7 @@ def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int) 
         "direction": "",
         "task": "unpaired" if unpaired else "pairs",
         "target": kind.as_dict(),
-        "range": "values in [-1, 1]",
+        "range": RANGES,
     }
     return Subject(outputs.name, len(names), read, means, protocol)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych.errors import DiptychError
+from diptych.files import as_json
 from diptych.images import Kind
 from diptych.networks import NetworkSpec
 
@@ -43,7 +44,7 @@ class Card:
 
 def write_cards(cards: list[Card]) -> str:
     """The text of ``card.json``."""
-    return json.dumps({"diptych": FORMAT, "translators": [entry_of(card) for card in cards]}, indent=2) + "\n"
+    return as_json({"diptych": FORMAT, "translators": [entry_of(card) for card in cards]}, indent=2) + "\n"
 
 
 def read_cards(path: Path) -> dict[str, Card]:
@@ -79,7 +80,7 @@ def read_card(entry: Mapping[str, Any], place: Path) -> Card:
 
 def write_card(card: Card) -> str:
     """The text that an exported file carries."""
-    return json.dumps(entry_of(card))
+    return as_json(entry_of(card))
 
 
 def entry_of(card: Card) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from diptych.errors import DiptychError
-from diptych.files import written_beside
+from diptych.files import as_json, written_beside
 
 
 class Checkpoint(NamedTuple):
@@ -53,7 +53,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, int | fl
         DiptychError: when the disk is full or read-only.
     """
     kept = still(tensors)
-    words = json.dumps(dict(facts), sort_keys=True)
+    words = as_json(dict(sorted(facts.items())))
     metadata = {"facts": words, "sha256": checksum(kept, words)}
     with written_beside(path) as beside:
         try:

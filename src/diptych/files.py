@@ -1,9 +1,12 @@
 """Files that are whole or not there."""
 
 import contextlib
+import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from diptych.errors import DiptychError
 
@@ -51,3 +54,17 @@ def write_text(path: Path, text: str) -> None:
     """A small text file, whole or not there."""
     with written_beside(path) as beside:
         beside.write_text(text, encoding="utf-8")
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """JSON that every reader takes (RFC 8259): it knows no NaN and no infinity, and null stands for them."""
+    return json.dumps(finite(value), indent=indent, allow_nan=False)
+
+
+def finite(value: Any) -> Any:
+    """The same tables and lists, None in the place of numbers that are not finite."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from diptych import checkpoints
 from diptych.errors import DiptychError, UsageError
-from diptych.files import write_text
+from diptych.files import as_json, write_text
 from diptych.recipe import Recipe, differences
 
 FREE = {
@@ -165,7 +165,7 @@ class Run:
         """Add a line to ``log.jsonl``, ``scores.jsonl``, ``events.jsonl`` or ``faults.jsonl``."""
         try:
             with open(self.folder / name, "a", encoding="utf-8") as file:
-                file.write(json.dumps(dict(entry)) + "\n")
+                file.write(as_json(entry) + "\n")
         except OSError as problem:
             raise DiptychError(
                 f"{self.folder / name} cannot be written: {problem.strerror}; make room and resume."
@@ -180,7 +180,7 @@ class Run:
         for name in ("log.jsonl", "scores.jsonl", "events.jsonl"):
             if (self.folder / name).exists():
                 kept = [entry for entry in self.entries(name) if entry["step"] <= step or entry.get("kind") == "fault"]
-                write_text(self.folder / name, "".join(json.dumps(entry) + "\n" for entry in kept))
+                write_text(self.folder / name, "".join(as_json(entry) + "\n" for entry in kept))
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -233,7 +233,7 @@ class Watch:
     def standing(self) -> tuple[int, int]:
         """The step of the best score, and the number of validations since; (-1, 0) where nothing is scored."""
         name = self.settings.best
-        history = [entry for entry in self.run.entries("scores.jsonl") if name in entry]
+        history = [entry for entry in self.run.entries("scores.jsonl") if entry.get(name) is not None]
         if not history:
             return -1, 0
         sign = 1 if direction(name) == "higher" else -1

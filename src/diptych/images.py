@@ -8,6 +8,7 @@ the two belong together; nothing is guessed from content.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -207,11 +208,7 @@ class Kind:
 
     def colours(self) -> npt.NDArray[np.uint8]:
         """(classes + 1, 3), the palette or else colours that lie far apart; the last is of what is unknown."""
-        if self.palette:
-            return np.array([*self.palette, (0, 0, 0)], dtype=np.uint8)
-        turns = (np.arange(self.classes)[:, None] * 0.618034 + np.array([0, 1 / 3, 2 / 3])) * 2 * np.pi
-        bright = np.where(np.arange(self.classes)[:, None] % 2, 160, 100) * (1 + 0.55 * np.cos(turns))
-        return np.concatenate([bright.astype(np.uint8), np.zeros((1, 3), dtype=np.uint8)])
+        return np.array([*(self.palette or distinct_colours(self.classes)), (0, 0, 0)], dtype=np.uint8)
 
     def class_name(self, number: int) -> str:
         return self.names[number] if self.names else str(number)
@@ -234,6 +231,20 @@ class Kind:
         plain["names"] = tuple(values.get("names", ()))
         plain["palette"] = tuple((int(r), int(g), int(b)) for r, g, b in values.get("palette", ()))
         return cls(**plain)
+
+
+@cache
+def distinct_colours(count: int) -> tuple[Colour, ...]:
+    """8-bit colours, no two the same and none black: around the wheel by the golden angle, bright and dark in turn; beyond the
+    hundreds that this gives, multiples of an odd number, which are all different."""
+    number = np.arange(count)[:, None]
+    turns = (number * 0.618034 + np.array([0, 1 / 3, 2 / 3])) * 2 * np.pi
+    wheel = (np.where(number % 2, 160, 100) * (1 + 0.55 * np.cos(turns))).astype(np.uint8) @ np.array(
+        [1 << 16, 1 << 8, 1]
+    )
+    more = (number[:, 0] + 1) * 0x9E3779 % (1 << 24)
+    codes = list(dict.fromkeys([*wheel.tolist(), *more.tolist()]))[:count]
+    return tuple((code >> 16, code >> 8 & 255, code & 255) for code in codes)
 
 
 # CIE Lab under D65 from sRGB (IEC 61966-2-1), with planes first.

@@ -72,7 +72,7 @@ def test_ssim_on_luma_against_scikit_image() -> None:
     one, other = smooth_pair()
     weights = np.array([65.481, 128.553, 24.966]) / 255
     lumas = [(picture @ weights + 16)[4:-4, 4:-4, None] for picture in (one, other)]
-    expected = maps_of(*lumas, data_range=255.0).mean()
+    expected = maps_of(lumas[0], lumas[1], data_range=255.0).mean()
     first, second = (torch.from_numpy(p).permute(2, 0, 1)[None].float() / 127.5 - 1 for p in (one, other))
     assert restoration.ssim_luma(first, second, 4) == pytest.approx(expected, abs=2e-5)
 

@@ -129,7 +129,8 @@ def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = Non
 def score_from(entry: dict[str, Any]) -> Score:
     """Of a kept verdict, where null stands for what is infinite or undefined; the note says which."""
     absent = math.inf if str(entry["note"]).startswith(INFINITE) else math.nan
-    return Score(**{key: absent if value is None else value for key, value in entry.items()})
+    values: dict[str, Any] = {key: absent if value is None else value for key, value in entry.items()}
+    return Score(**values)
 
 
 def as_csv(rows: Sequence[Sequence[str]]) -> str:

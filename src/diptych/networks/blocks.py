@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diptych.networks import noise
+from diptych.networks.statistics import batch_norm
 
 Norm = Literal["batch", "instance", "none"]
 Statistics = Literal["picture", "running"]
@@ -37,9 +38,7 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, maps: Maps) -> Maps:
         if self.training:
-            if maps.numel() > maps.shape[1]:
-                return super().forward(maps)
-            return self.bias.to(maps.dtype).view(1, -1, 1, 1).expand_as(maps) + 0 * maps
+            return of_batch(self, maps, self.weight)
         if self.statistics == "running":
             return super().forward(maps)
         return picture_norm(self, maps)
@@ -68,10 +67,27 @@ def instance_norm(maps: Maps, weight: Tensor | None, bias: Tensor | None, eps: f
         return torch.instance_norm(maps, weight, bias, None, None, True, 0.1, eps, False)
     if maps.shape[-1] * maps.shape[-2] > 1:
         if len(maps) == 1:
-            return functional.batch_norm(maps, None, None, weight, bias, training=True, eps=eps)
+            return batch_norm(maps, None, None, weight, bias, 0.0, eps)
         return functional.instance_norm(maps, weight=weight, bias=bias, eps=eps)
-    nothing = maps - maps.detach()
-    return nothing if bias is None else nothing + bias.to(maps.dtype).view(1, -1, 1, 1)
+    return of_one_place(maps, weight, bias)
+
+
+def of_one_place(maps: Maps, weight: Tensor | None, bias: Tensor | None) -> Maps:
+    """What a norm makes of single numbers: each is its own mean, so 0, whatever it is, scaled and shifted."""
+    nothing = 0 * maps
+    for values, combined in ((weight, torch.mul), (bias, torch.add)):
+        if values is not None:
+            nothing = combined(nothing, values.to(maps.dtype).view(1, -1, 1, 1))
+    return nothing
+
+
+def of_batch(layer: nn.BatchNorm2d, maps: Maps, weight: Tensor | None) -> Maps:
+    """A batch norm's training: the statistics of the batch, which the running averages follow."""
+    if maps.numel() == maps.shape[1]:
+        return of_one_place(maps, weight, layer.bias)
+    if layer.num_batches_tracked is not None:
+        layer.num_batches_tracked.add_(1)
+    return batch_norm(maps, layer.running_mean, layer.running_var, weight, layer.bias, layer.momentum or 0.0, layer.eps)
 
 
 def normalise(norm: Norm, channels: int, statistics: Statistics = "picture", affine: bool = False) -> nn.Module:

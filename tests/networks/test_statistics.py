@@ -75,11 +75,15 @@ def test_large_batches_and_their_running_averages(layer: nn.BatchNorm2d) -> None
     assert error(layer.running_var, 0.9 + 0.1 * exact.var((0, 2, 3))) < 1e-6
 
 
-def test_half_precision_and_means_far_from_0() -> None:
-    maps = features(1, 4, 300, 300).bfloat16()
+@pytest.mark.parametrize(("precision", "most"), [(torch.bfloat16, 4e-3), (torch.float64, 1e-12)])
+def test_other_precisions(precision: torch.dtype, most: float) -> None:
+    maps = features(1, 4, 300, 300).to(precision)
     found = batch_norm(maps, None, None, None, None, 0.0, 1e-5)
-    assert found.dtype == torch.bfloat16
-    assert error(found, plain(maps.double(), None, None, (2, 3))) < 4e-3
+    assert found.dtype == precision
+    assert error(found, plain(maps.double(), None, None, (2, 3))) < most
+
+
+def test_means_far_from_0() -> None:
     far = features(1, 2, 512, 512) + 100
     mean, variance = moments(far)
     assert error(mean, far.double().mean((0, 2, 3))) < 1e-7

@@ -4,6 +4,7 @@ For maps in channels-last layout torch adds up one number after another in float
 and variance grows with the area, to a thousandth at 1024x1024. Here such maps are added up in strips, and strips in float64.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -33,23 +34,24 @@ def batch_norm(
     if running_mean is not None and running_var is not None:
         running_mean.lerp_(mean, momentum)
         running_var.lerp_(variance * (places / (places - 1)), momentum)
-    normalised: Tensor = Normalised.apply(maps, weight, bias, mean, variance, eps)  # type: ignore[no-untyped-call]
-    return normalised
+    normalise: Callable[..., Tensor] = Normalised.apply
+    return normalise(maps, weight, bias, mean, variance, eps)
 
 
 @torch.no_grad()
 def moments(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """(mean, biased variance) of each channel, float32 each."""
+    """(mean, biased variance) of each channel, float32 each, or float64 of such maps."""
+    kind = torch.promote_types(maps.dtype, torch.float32)
     rows = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
     total = torch.zeros(maps.shape[1], dtype=torch.float64)
     squares = torch.zeros_like(total)
     strips = rows.split(max(STRIP // maps.shape[1], 1))
     for strip in strips:
-        total += strip.sum(0, dtype=torch.float32)
-    mean = (total / len(rows)).float()
+        total += strip.sum(0, dtype=kind)
+    mean = (total / len(rows)).to(kind)
     for strip in strips:
         squares += (strip - mean).square_().sum(0)
-    return mean, (squares / len(rows)).float()
+    return mean, (squares / len(rows)).to(kind)
 
 
 class Normalised(torch.autograd.Function):

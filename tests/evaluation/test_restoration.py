@@ -146,4 +146,4 @@ def test_the_plain_row_stands_beside_the_score(tmp_path: Path) -> None:
     shrunk = Example("one", large, large, large, large, source=small.float() / 127.5 - 1)
     (score,) = evaluate([shrunk], ["psnr-y"], Means(factor=4)).scores
     assert np.isinf(score.value)
-    assert score.note.startswith("bicubic: ")
+    assert score.note.startswith("infinite on 1 of 1 pictures; bicubic: ")

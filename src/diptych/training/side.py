@@ -89,7 +89,8 @@ class Side:
     @torch.no_grad()
     def update(self) -> Tensor:
         """Apply what was gathered; returns the gradient's norm, a scalar that is not finite where a gradient was not."""
-        self.processes.average([parameter.grad for parameter in self.trained if parameter.grad is not None])
+        gathered = [parameter.grad for parameter in self.trained if parameter.grad is not None]
+        self.processes.average([*gathered, self.processes.wish])
         gradients = [parameter.grad for parameter in self.trained if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
         if self.settings.clip_gradient:

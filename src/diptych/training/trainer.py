@@ -93,7 +93,8 @@ class Trainer:
     def advance(self, batches: Iterator[Batch], step: int, faults: int) -> dict[str, float]:
         """One step: for every update of the generator, the discriminator's, on fresh pictures each.
 
-        Returns the log entry: named losses and figures, gradient norms, seconds waited for data.
+        Returns the log entry: named losses and figures, gradient norms, seconds waited for data; of several processes also
+        "stop", above 0 where one of them was asked to stop.
 
         Raises:
             Fault: when a loss or a gradient is not finite. The weights may have taken it in by then.
@@ -111,6 +112,8 @@ class Trainer:
             waited += time.perf_counter() - began
             with self.kernel_choice(), multiplying(self.precision, self.processes.device):
                 found = self.compute(held, step, update < settings.discriminator_updates, phase)
+            if self.processes.size > 1:
+                found["stop"] = self.processes.wish.clone()
             values = torch.stack(list(found.values())).tolist() if found else []
             named = dict(zip(found, values, strict=True))
             self.look(named)

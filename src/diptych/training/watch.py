@@ -15,7 +15,8 @@ from diptych.evaluation.metrics import direction
 from diptych.report import Standing
 from diptych.training.board import Board
 from diptych.training.health import Health
-from diptych.training.processes import Processes, environment
+from diptych.training.interrupts import tell
+from diptych.training.processes import Processes, conditions, environment
 from diptych.training.progress import Progress
 from diptych.training.run import Run
 from diptych.training.state import State
@@ -60,8 +61,9 @@ class Watch:
         self.progress = Progress(say)
         self.say = self.progress.say if processes.leads else lambda sentence: None
         self.health = Health()
-        self.stop = False
-        self.interrupted = False
+        self.stop = False  # the same in all processes
+        self.paused = False  # so that the rest is for another time
+        self.interrupted = False  # this process was asked to stop, or has heard that another was
         self.reason = ""
         self.window: list[Mapping[str, float]] = []
         self.saved = -1
@@ -93,8 +95,17 @@ class Watch:
             self.say(message)
         self.run.messages.clear()
         self.window, self.saved = [], step
+        below, most = self.processes.largest(-step, step)
+        if -below < most:
+            raise DiptychError(
+                f"the processes of this run see different checkpoints in {self.run.folder}, of step {-below} and of step {most}; "
+                f"let all see the same folder."
+            )
         if self.processes.leads:
             self.run.forget_after(step)
+            for sentence in self.run.remarks:
+                self.event("data", step, sentence)
+            self.run.remarks.clear()
         if step:
             self.say(
                 f"Resumed at step {step} of {self.steps}."
@@ -124,20 +135,26 @@ class Watch:
         settings, last = self.settings, step == self.steps
         self.at = step
         self.window.append(entry)
-        self.stop = self.processes.agree(self.stop)
+        self.stop = self.interrupted if self.processes.size == 1 else entry.get("stop", 0) > 0
+        if self.stop:
+            self.interrupt()
         if step % settings.log_every == 0 or last:
             self.log(step)
         due = (settings.picture_every, settings.validate_every, settings.checkpoint_every)
-        if (last or self.stop or any(step % every == 0 for every in due)) and (spoiled := self.state.not_finite()):
-            raise Fault(f'the weight "{spoiled}" is not finite')
+        if last or self.stop or any(step % every == 0 for every in due):
+            spoiled = self.state.not_finite()
+            if self.processes.agree(bool(spoiled)):
+                raise Fault(f'the weight "{spoiled}" is not finite' if spoiled else "a weight elsewhere is not finite")
+        scored = step % settings.validate_every == 0 or last
         if self.validation is not None:
             if step % settings.picture_every == 0 or last:
                 self.draw(step, self.validation)
-            if step % settings.validate_every == 0 or last:
+            if scored:
                 self.score(step, self.validation)
-        ended_early = self.processes.agree(bool(self.reason))
+        ended_early = scored and self.processes.agree(bool(self.reason))
         if step % settings.checkpoint_every == 0 or last or self.stop or ended_early:
             self.save(step, faults)
+        self.paused = self.stop and not (last or ended_early)
         self.stop = self.stop or ended_early
 
     def event(self, kind: str, step: int, words: str, **facts: Any) -> None:
@@ -153,8 +170,10 @@ class Watch:
             self.opens = None
 
     def interrupt(self) -> None:
-        """Asked from outside, at any time: save after this step and leave."""
-        self.stop = self.interrupted = True
+        """Asked from outside, at any time: save after this step and leave, all processes together."""
+        if self.processes.leads and not self.interrupted:
+            tell()
+        self.interrupted = True
 
     def finished(self, step: int) -> bool:
         return self.stop or step >= self.steps
@@ -184,6 +203,7 @@ class Watch:
             key: float(torch.tensor([entry[key] for entry in self.window if key in entry]).mean())
             for key in self.window[-1]
         }
+        means.pop("stop", None)
         waited = means.pop("waited") * len(self.window)
         speed = self.progress.lap(step, len(self.window), waited)
         self.window = []
@@ -248,9 +268,10 @@ class Watch:
     def save(self, step: int, faults: int) -> None:
         if step == self.saved:
             return
+        began, apart = time.perf_counter(), self.state.apart()
         if self.processes.leads:
-            began = time.perf_counter()
-            self.run.save(step, self.state.tensors(), faults)
+            made = conditions(self.settings, self.processes)
+            self.run.save(step, self.state.tensors() | apart, {"faults": faults, **made})
             if step == self.steps or self.reason:
                 self.event("end", step, self.reason or f"Complete: {step} steps.")
             elif self.stop:

@@ -87,9 +87,8 @@ class Run:
                 raise DiptychError(
                     f"{self.folder} is not empty and holds no run (there is {foreign[0]}); name another folder with --out."
                 )
-        held = inventory(self.recipe.data)
         if not any(self.checkpoint_folder.glob("*")):  # nothing was learned yet, so nothing binds
-            self.remember(self.recipe, held)
+            self.remember(self.recipe, inventory(self.recipe.data))
             return
         began, before = read_recipe(self.folder), self.held_before()
         if found := changed(began, self.recipe, known_content=before is not None):
@@ -97,6 +96,7 @@ class Run:
             raise UsageError(
                 f"{self.folder} was begun with another recipe: {listing}. Give the same values to go on, {self.or_anew()}"
             )
+        held = inventory(self.recipe.data)
         self.compare_data(began, before if before is not None else held, held)
         self.remember(at_the_places_of(began, self.recipe.data), held)
 

@@ -11,7 +11,7 @@ from diptych import checkpoints
 
 def test_equal_contents_are_equal_files(tmp_path: Path) -> None:
     tensors = {"b": torch.arange(5), "a": torch.ones(2, 3), "c": torch.ones(3, dtype=torch.bfloat16)}
-    facts = {"step": 3, "score": "l1", "name": 'Größe "x"\n'}
+    facts: dict[str, int | float | str] = {"step": 3, "score": "l1", "name": 'Größe "x"\n'}
     for number in range(8):  # of two words in an order by chance, eight alike would be luck
         checkpoints.save(tmp_path / f"{number}.safetensors", tensors, facts)
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1

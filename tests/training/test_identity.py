@@ -33,7 +33,7 @@ def gone_on(recipe: Recipe, folder: Path) -> list[str]:
         return run.messages
 
 
-def two_folders(place: Path, names: tuple[str, str] = ("A", "B")) -> Path:
+def two_folders(place: Path, names: tuple[str, ...] = ("A", "B")) -> Path:
     """Twelve pairs in two folders, every file as long as every other."""
     rng = np.random.default_rng(0)
     for name in names:
@@ -98,6 +98,13 @@ def test_data_that_have_moved(toy_pairs: Path, tmp_path: Path) -> None:
     (folder / "data.json").unlink()
     with pytest.raises(UsageError, match=r"another recipe: data\.folder was"):
         gone_on(tiny_recipe("pix2pix", moved), folder)
+
+
+def test_first_weights_count_until_there_is_a_checkpoint(toy_pairs: Path, tmp_path: Path) -> None:
+    with Run(tmp_path / "run", tiny_recipe("pix2pix", toy_pairs)) as run:
+        run.save_best(2, {"system.x": torch.zeros(1)}, "l1", 0.5)
+    with pytest.raises(UsageError, match=r"training\.init_from was '' and is now 'other'"):
+        gone_on(tiny_recipe("pix2pix", toy_pairs, "training.init_from=other"), run.folder)
 
 
 def test_what_is_known_of_the_data(toy_pairs: Path) -> None:
@@ -186,5 +193,5 @@ def test_other_conditions_are_said_or_refused(tmp_path: Path) -> None:
     assert "made with device cuda and training goes on with cpu" in device
     (precision,) = compare_conditions(run, {**now, "precision": "bfloat16"}, now)
     assert "made with precision bfloat16 and training goes on with float32" in precision
-    with pytest.raises(UsageError, match="trained with processes: 4, and now there are 2; start as many"):
+    with pytest.raises(UsageError, match="trained by 4 processes, and this start has 2; start as many"):
         list(compare_conditions(run, {**now, "processes": 4}, now))

@@ -6,10 +6,11 @@ it, removed or exchanged is known.
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from diptych.data.entries import files_of
+from diptych.data.entries import Entry, files_of
 from diptych.data.layouts import discover
 from diptych.data.members import File, Member
 from diptych.data.settings import DataSettings
@@ -28,16 +29,21 @@ def inventory(settings: DataSettings) -> Inventory:
         DiptychError: as ``discover``, and for a file that is gone.
     """
     layout = discover(settings)
-    piles = {split: layout.splits[split] for split in ("train", "val") if split in layout.splits}
+    piles = dict(used(layout.splits))
     if layout.others is not layout.splits:  # which they are where both piles are halves of the same pictures
-        piles |= {f"{split} targets": layout.others[split] for split in ("train", "val") if split in layout.others}
-    found = {
+        piles |= {f"{split} targets": entries for split, entries in used(layout.others)}
+    found: Inventory = {
         pile: {entry.name: [bytes_of(file) for file in files_of([entry])] for entry in entries}
         for pile, entries in piles.items()
     }
     if settings.hole == "files":
         found["masks"] = {mask.name: [bytes_of(mask)] for mask in list_pictures(settings.mask_path())}
     return found
+
+
+def used(splits: dict[str, list[Entry]]) -> Iterator[tuple[str, list[Entry]]]:
+    """What training and validation read of the splits."""
+    return ((split, splits[split]) for split in ("train", "val") if split in splits)
 
 
 def bytes_of(file: File) -> int:

@@ -47,15 +47,17 @@ PLACES = ("data.folder", "data.layout", "data.mask_folder", *FOLDERS)
 """Keys that say where the data are and what belongs together there: of these counts what is found."""
 
 
-def changed(stored: Recipe, now: Recipe, known_content: bool) -> dict[str, tuple[Any, Any]]:
+def changed(stored: Recipe, now: Recipe, resumes: bool, known_content: bool) -> dict[str, tuple[Any, Any]]:
     """The dotted keys in which ``now`` is another recipe, with both values as they are written.
 
     Args:
+        resumes: there is a checkpoint to go on from, so first weights are not taken from elsewhere.
         known_content: the data are compared by what they hold, so where they lie is not.
     """
     device = choose(now.training.device)
     first, second = meaning(stored, device), meaning(now, device)
-    both = {key: pair for key, pair in differences(stored, now).items() if key not in FREE}
+    free = FREE if resumes else FREE - {"training.init_from"}
+    both = {key: pair for key, pair in differences(stored, now).items() if key not in free}
     found = {key: pair for key, pair in both.items() if first.get(key) != second.get(key)}
     if not known_content:
         return found

@@ -65,7 +65,7 @@ def advance_to_end(trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -
         with closing(stream(dataset, settings.batch_size, seed, start, recipe.data.workers, *place)) as batches:
             try:
                 while not watch.finished(step):
-                    processes.wish.fill_(float(watch.interrupted))
+                    processes.ask(watch.interrupted)
                     entry = trainer.advance(batches, step, faults)
                     step += 1
                     watch.after(step, faults, entry)
@@ -98,8 +98,9 @@ def compare_conditions(run: Run, known: Mapping[str, object], now: Mapping[str, 
     """
     before = {**now, **{key: value for key, value in known.items() if key in now}}
     if before["processes"] != now["processes"]:
+        count = "1 process" if before["processes"] == 1 else f"{before['processes']} processes"
         raise UsageError(
-            f"{run.folder} was trained with processes: {before['processes']}, and now there are {now['processes']}; start as many, "
+            f"{run.folder} was trained by {count}, and this start has {now['processes']}; start as many, "
             f"or begin anew from its weights with training.init_from={run.folder} and another --out."
         )
     exact = f" OMP_NUM_THREADS={before['threads']} makes it exact."

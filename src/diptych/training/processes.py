@@ -48,6 +48,11 @@ class Processes:
         for gradient, piece in zip(gradients, pieces, strict=True):
             gradient.copy_(piece.view(gradient.shape))
 
+    def ask(self, stop: bool) -> None:
+        """Have this process's wish to stop go along with the next gradients."""
+        if self.size > 1:
+            self.wish.fill_(float(stop))
+
     def agree(self, flag: bool) -> bool:
         """True in every process when it is true in any; the device is waited for, so this is not for every step."""
         return self.largest(int(flag)) == [1]

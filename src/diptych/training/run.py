@@ -91,7 +91,7 @@ class Run:
             self.remember(self.recipe, inventory(self.recipe.data))
             return
         began, before = read_recipe(self.folder), self.held_before()
-        if found := changed(began, self.recipe, known_content=before is not None):
+        if found := changed(began, self.recipe, bool(self.saved_steps()), known_content=before is not None):
             listing = "; ".join(f"{key} was {old!r} and is now {new!r}" for key, (old, new) in found.items())
             raise UsageError(
                 f"{self.folder} was begun with another recipe: {listing}. Give the same values to go on, {self.or_anew()}"

@@ -1,8 +1,10 @@
-"""Which device work runs on, and what memory is free there."""
+"""Which device work runs on, how it multiplies, and what memory is free there."""
 
 import math
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,6 +25,26 @@ def choose(device: str, key: str = "training.device") -> torch.device:
     except (RuntimeError, AssertionError):
         raise UsageError(f'{key} is "{device}", which is not to be had here; write "auto" or "cpu".') from None
     return chosen
+
+
+@contextmanager
+def multiplying(precision: str, device: torch.device) -> Iterator[None]:
+    """Within, NVIDIA GPUs multiply what is float32 as it is, or for "tf32" with ten bits of its mantissas.
+
+    Left alone, torch takes TF32 for convolutions and not for matrix products, so "float32" would be neither.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    places: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
+    before = [place.allow_tf32 for place in places]
+    try:
+        for place in places:
+            place.allow_tf32 = precision == "tf32"
+        yield
+    finally:
+        for place, known in zip(places, before, strict=True):
+            place.allow_tf32 = known
 
 
 CONTAINER = Path("/sys/fs/cgroup")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from diptych import checkpoints, tiles
 from diptych.card import Card, read_card, read_cards
-from diptych.devices import choose
+from diptych.devices import choose, multiplying
 from diptych.engines import BFLOAT16, CARD, PRECISION, PROCESSING, Eager, Engine, OnnxRuntime, OpenVino, read_metadata
 from diptych.errors import DiptychError, UsageError
 from diptych.formats import from_array, from_pillow, to_pillow
@@ -184,11 +184,12 @@ class Translator:
         padded = pad(source, self.card.multiple)
         drawn = style if isinstance(style, int) else seed
         number = self.card.seed if drawn is None else drawn
-        tile = self.tile_for(padded)
-        if tile:
-            result = self.tiled(padded, number, tile, style)
-        else:
-            result = self.engine(padded, number) if style is None else self.in_style(padded, number, style)
+        with multiplying("float32", self.plain.device if self.plain else padded.device):
+            tile = self.tile_for(padded)
+            if tile:
+                result = self.tiled(padded, number, tile, style)
+            else:
+                result = self.engine(padded, number) if style is None else self.in_style(padded, number, style)
         scale = self.card.scale
         return result[..., : height * scale, : width * scale]
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,7 +16,7 @@ from diptych.errors import DiptychError, UsageError
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses, Pix2Pix
-from diptych.training.processes import Processes, fast_precision, multiplying, trying_kernels
+from diptych.training.processes import Processes, fast_precision, trying_kernels
 from diptych.training.side import Side
 from diptych.training.trainer import Fault, Trainer, length
 
@@ -262,15 +261,6 @@ def test_kernels_are_tried_in_steps_alone() -> None:
     with trying_kernels():
         assert torch.backends.cudnn.benchmark
     assert torch.backends.cudnn.benchmark == before
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "tf32"])
-def test_float32_is_multiplied_as_the_recipe_says(precision: str) -> None:
-    places: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
-    before = [place.allow_tf32 for place in places]
-    with multiplying(precision, torch.device("cuda")):
-        assert [place.allow_tf32 for place in places] == [precision == "tf32"] * 2
-    assert [place.allow_tf32 for place in places] == before
 
 
 def test_tf32_is_refused_where_there_is_none() -> None:

@@ -19,11 +19,12 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
+from diptych.devices import multiplying
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses
 from diptych.training.graph import Captured, Compute, capturing
-from diptych.training.processes import Processes, make_deterministic, multiplying, precision_of, trying_kernels
+from diptych.training.processes import Processes, make_deterministic, precision_of, trying_kernels
 from diptych.training.schedule import factor
 from diptych.training.state import State, address
 

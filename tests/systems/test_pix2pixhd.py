@@ -1,6 +1,7 @@
 """pix2pixHD, coarse to fine."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,10 +13,10 @@ from variants import ALONE
 from diptych.errors import UsageError
 from diptych.networks.discriminators import MultiScale
 from diptych.recipe import TrainingSettings
-from diptych.systems import Pix2PixHD
+from diptych.systems.pix2pixhd import Pix2PixHD
 from diptych.training.side import Side
 
-ENHANCED = {"enhancers": 2, "enhancer_blocks": 1, "features": 2, "encoder_width": 2}
+ENHANCED: dict[str, Any] = {"enhancers": 2, "enhancer_blocks": 1, "features": 2, "encoder_width": 2}
 
 
 def test_an_enhancer_starts_from_a_global_generator(tmp_path: Path) -> None:

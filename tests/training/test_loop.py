@@ -105,6 +105,30 @@ def test_the_average_follows_the_generator() -> None:
     assert not trainer.state.sides["discriminator"].average
 
 
+def test_the_average_warms_up_to_its_decay() -> None:
+    """Against a loop of its own: the decay is (1 + step) / (10 + step), until that is the recipe's."""
+    trainer = trainer_of("training.average=0.3", "training.learning_rate={generator=0.01}")
+    side = trainer.state.sides["generator"]
+    expected = {name: parameter.detach().clone() for name, parameter in side.parameters.items()}
+    for step, decay in enumerate([1 / 10, 2 / 11, 3 / 12, 0.3, 0.3, 0.3]):
+        trainer.advance(iter([batch_of(1, step)]), step, faults=0)
+        for name, average in expected.items():
+            expected[name] = decay * average + (1 - decay) * side.parameters[name].detach()
+    for name, average in side.average.items():
+        torch.testing.assert_close(average, expected[name], rtol=1e-4, atol=1e-6, msg=name)
+        assert (average - side.parameters[name]).abs().max() > 1e-4
+
+
+def test_each_side_s_rate_is_its_own_times_the_schedule() -> None:
+    rates = "training.learning_rate={generator=0.01,discriminator=0.04}"
+    trainer = trainer_of(rates, "training.schedule=linear", "training.hold=0.0", "training.steps=4")
+    for step, share in enumerate([1, 0.75, 0.5, 0.25]):
+        entry = trainer.advance(iter([batch_of(1)]), step, faults=0)
+        assert entry["rate"] == pytest.approx(share)
+        found = {path: float(side.rate) for path, side in trainer.state.sides.items()}
+        assert found == pytest.approx({"generator": 0.01 * share, "discriminator": 0.04 * share})
+
+
 @pytest.mark.parametrize("channels_last", ["true", "false"])
 def test_bfloat16_and_layout_train_alike(channels_last: str) -> None:
     plain = trainer_of("training.channels_last=false", *STEADY)

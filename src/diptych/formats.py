@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -199,6 +200,15 @@ def others_in(folder: Path, most: int = 5) -> str:
         found += [Path(place, name) for name in odd]
     names = [path.name for path in sorted(found)]
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def stem(name: str) -> str:
+    """A file's name without its last ending, by which partners are found.
+
+    Names that look alike are alike: file systems keep an accent within its letter or after it (Unicode's NFC and NFD).
+    """
+    bare = os.path.splitext(name)[0]
+    return bare if bare.isascii() else unicodedata.normalize("NFC", bare)
 
 
 DIGITS = re.compile(r"(\d+)")

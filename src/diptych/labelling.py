@@ -72,12 +72,12 @@ class Reader:
 
     def index_file(self, number: int) -> Path:
         folder = Path(self.labels.where.replace("{split}", self.split))
-        stem = Path(self.dataset.name(number)).stem
+        stem = self.dataset.name(number)
         for ending in (".png", ".tif", ".bmp"):
             if (folder / f"{stem}{ending}").is_file():
                 return folder / f"{stem}{ending}"
         raise DiptychError(
-            f"there is no class map {folder / stem}.png for {self.dataset.name(number)}; name the folder with --labels, "
+            f"there is no class map {folder / stem}.png; name the folder with --labels, "
             "with {split} in it where there is one a split."
         )
 

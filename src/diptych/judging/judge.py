@@ -21,7 +21,7 @@ from diptych.evaluation import needs as need
 from diptych.evaluation.evaluate import INFINITE, Verdict, choose, evaluate
 from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, Score
 from diptych.evaluation.piles import as_bytes
-from diptych.files import as_json, write_text
+from diptych.files import as_json, read_text, write_text
 from diptych.judging.subjects import Subject
 from diptych.resampling import squared
 
@@ -146,8 +146,8 @@ def kept(folder: Path) -> Result:
         DiptychError: when the folder holds none, or a damaged one.
     """
     try:
-        whole = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-        with open(folder / "pictures.csv", encoding="utf-8", newline="") as file:
+        whole = json.loads(read_text(folder / "scores.json"))
+        with open(folder / "pictures.csv", encoding="utf-8", errors="surrogateescape", newline="") as file:
             head, *rows = csv.reader(file)
         columns = {name: [float(row[place]) for row in rows] for place, name in enumerate(head) if place}
         scores = [score_from(entry) for entry in whole["scores"]]

@@ -13,7 +13,7 @@ from torch import Tensor
 from diptych import checkpoints
 from diptych.data.inventory import Inventory, compared, from_text, inventory, is_named_set, to_text
 from diptych.errors import DiptychError, UsageError
-from diptych.files import as_json, write_text
+from diptych.files import as_json, read_text, remove_parts, write_text
 from diptych.recipe import Recipe
 from diptych.training.identity import at_the_places_of, changed, real
 
@@ -74,6 +74,7 @@ class Run:
                 f"the run folder {self.folder} cannot be written: {problem.strerror}; name another with --out."
             ) from None
         try:
+            remove_parts(self.folder)
             self.compare_recipe()
         except BaseException:
             self.release(keep=False)
@@ -214,7 +215,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     """The JSON lines of a file that may not exist or may end in half a line."""
     entries: list[dict[str, Any]] = []
     with contextlib.suppress(FileNotFoundError):
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             with contextlib.suppress(ValueError):
                 entries.append(json.loads(line))
     return entries
@@ -227,7 +228,7 @@ def read_recipe(folder: Path) -> Recipe:
         DiptychError: when the folder holds none.
     """
     try:
-        table = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
+        table = tomllib.loads(read_text(folder / RECIPE))
     except FileNotFoundError:
         raise DiptychError(f"{folder} is no run: it has no {RECIPE}.") from None
     except (OSError, ValueError) as problem:

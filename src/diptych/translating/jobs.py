@@ -80,7 +80,7 @@ class Job:
             raise DiptychError(f"{name} needs its {what}; say where it is with {option}.")
         if not place.is_dir():
             return place
-        stem = Path(name).stem
+        stem = formats.stem(Path(name).name)
         if stem not in self.companions[which]:
             raise DiptychError(f"there is no {what} called {stem} in {place}; add it, or correct {option}.")
         return self.companions[which][stem]
@@ -90,7 +90,7 @@ class Job:
         """The files in the folders of instance maps and masks by their stems, listed once."""
         folders = {"instances": self.instances, "masks": self.masks}
         return {
-            which: {file.stem: file for file in reversed(formats.list_pictures(folder))}
+            which: {formats.stem(file.name): file for file in reversed(formats.list_pictures(folder))}
             for which, folder in folders.items()
             if folder is not None and folder.is_dir()
         }

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from diptych import formats
 from diptych.errors import UsageError
+from diptych.files import remove_parts
 from diptych.translating.jobs import Job, in_the_way
-from diptych.translating.record import Claim, Record, remove_parts, stamp_of
+from diptych.translating.record import Claim, Record, stamp_of
 
 
 class Task(NamedTuple):

@@ -5,24 +5,15 @@ what stood there. A file at a place that is claimed is therefore whole and this 
 a file at a place that nobody claimed is somebody else's.
 """
 
-import contextlib
 import json
-import os
-import re
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from diptych.errors import DiptychError
-from diptych.files import write_text
+from diptych.files import read_text, write_text
 
-WINDOWS = os.name == "nt"
 NAME = ".diptych-translate.json"
-PART = re.compile(r"\..*\.(\d+)\.part\.[a-z]+")
-"""What files.written_beside leaves when its process is killed."""
-LONGEST = 3600.0
-"""Seconds after which a half-written file counts as left behind where processes cannot be asked."""
 Stamp = tuple[int, int]
 """Bytes and time of change, by which a file is known again."""
 
@@ -58,7 +49,7 @@ class Record:
         """
         place = folder / NAME
         try:
-            told = json.loads(place.read_text(encoding="utf-8"))
+            told = json.loads(read_text(place))
             claims = {
                 name: Claim(job, stamp(source), stamp(before), more[:1] == [True], "".join(more[1:]))
                 for name, (job, source, before, *more) in told["claims"].items()
@@ -91,30 +82,3 @@ def stamp_of(path: Path) -> Stamp | None:
     except OSError:
         return None
     return found.st_size, found.st_mtime_ns
-
-
-def remove_parts(folder: Path) -> None:
-    """Remove what killed processes of this machine left half written; those of living ones stay."""
-    for root, _, names in os.walk(folder):
-        for name in names:
-            if found := PART.fullmatch(name):
-                with contextlib.suppress(OSError):
-                    if left_behind(Path(root, name), int(found[1])):
-                        os.unlink(os.path.join(root, name))
-
-
-def left_behind(part: Path, process: int) -> bool:
-    """Whether nobody writes the part any more."""
-    if WINDOWS:  # where os.kill ends the process that it is to ask after
-        return time.time() - part.stat().st_mtime > LONGEST
-    return not alive(process)
-
-
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

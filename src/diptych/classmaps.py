@@ -63,10 +63,18 @@ def class_numbers(raw: Raw, kind: Kind, name: str) -> Stored:
         row, column, _ = (int(place) for place in np.argwhere(wrong)[0])
         raise DiptychError(
             f"{name} holds the value {int(pixels[row, column, 0])} at row {row}, column {column}, and there are "
-            f"{kind.classes} classes ({known_classes(kind)}); correct the file, data.source.classes, or state "
-            f"data.source.unknown={int(pixels[row, column, 0])}."
+            f"{kind.classes} classes ({known_classes(kind)}); {remedy(pixels, int(pixels[row, column, 0]), kind)}."
         )
     return numbers.astype(np.uint16)
+
+
+def remedy(pixels: npt.NDArray[Any], value: int, kind: Kind) -> str:
+    """What to do about a value that is no class."""
+    present = np.unique(pixels)
+    if len(present) <= kind.classes and value == present[-1]:  # as many as there are classes, in other numbers
+        listing = ", ".join(str(number) for number in present[:12])
+        return f"its values are {listing}: number the classes from 0, so that {value} becomes {len(present) - 1}"
+    return f"correct the file, data.source.classes, or state data.source.unknown={value}"
 
 
 def known_classes(kind: Kind) -> str:

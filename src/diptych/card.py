@@ -13,6 +13,8 @@ from diptych.images import Kind
 from diptych.networks import NetworkSpec
 
 FORMAT = 1
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, DiptychError)
+"""What reading a card of another's making may lead to."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def read_cards(path: Path) -> dict[str, Card]:
         raise DiptychError(
             f"{path.parent} holds no translator: there is no {path.name}. Name a run or a model folder."
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, *UNREADABLE) as problem:
         raise DiptychError(
             f"{path} is no card that this version can read ({type(problem).__name__}: {problem}); export or copy the folder again."
         ) from None
@@ -74,7 +76,7 @@ def read_card(entry: Mapping[str, Any], place: Path) -> Card:
     """
     try:
         return card_of(entry)
-    except (ValueError, KeyError, TypeError) as problem:
+    except UNREADABLE as problem:
         raise DiptychError(f"the card in {place} is none that this version can read ({problem}).") from None
 
 

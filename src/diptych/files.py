@@ -1,6 +1,7 @@
 """Files that are whole or not there."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, NoSpaceError
 
 WINDOWS = os.name == "nt"
 LONGEST_NAME = 255  # bytes that a file's name may have on most systems
@@ -40,7 +41,8 @@ def written_beside(path: Path) -> Iterator[Path]:
         os.replace(beside, path)
         sync_folder(path.parent)
     except OSError as problem:
-        raise DiptychError(
+        explained = NoSpaceError if problem.errno in (errno.ENOSPC, errno.EDQUOT) else DiptychError
+        raise explained(
             f"{path} cannot be written: {problem.strerror or problem}; what was there before is whole. "
             f"Make room or name another place, and run the same command again."
         ) from None

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +19,7 @@ from diptych.codecs import holds
 from diptych.errors import DiptychError
 from diptych.files import written_beside
 from diptych.fitting import coloured, fitted, luma
-from diptych.images import Kind, Stored
+from diptych.images import RANGES, Kind, Stored
 from diptych.raw import Header, Raw, UnfitError, planes_last
 from diptych.tags import NO_TAGS, Tags
 
@@ -49,6 +50,8 @@ def pixel_limit() -> int:
     return int(stated)
 
 
+OPACITY = ("holed", "mask", "channels", "labels", "instances")
+"""Kinds for which opacity is no background's affair."""
 NUMBERS = ("labels", "instances")
 """Kinds of whole numbers, of which no picture's colours may be made."""
 MAX_PIXELS = pixel_limit()
@@ -89,7 +92,13 @@ def read_tagged(source: Path | bytes, kind: Kind, name: str = "") -> tuple[Store
     with explaining(name):
         refuse_huge(codecs.header(io.BytesIO(source)), name)
         raw = coloured(codecs.decode(source, numbers=kind.colour in NUMBERS), kind)
-    return fitted(raw, kind, name), raw.tags
+    tags = replace(raw.tags, see_through=raw.alpha and kind.colour not in OPACITY and not opaque(raw.pixels))
+    return fitted(raw, kind, name), tags
+
+
+def opaque(pixels: npt.NDArray[Any]) -> bool:
+    """Whether the last channel, opacity, is full everywhere."""
+    return bool((pixels[..., -1] >= RANGES[str(pixels.dtype)]).all())
 
 
 def probe(path: Path) -> Header:

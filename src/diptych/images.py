@@ -24,7 +24,7 @@ Stored = npt.NDArray[Any]
 
 RANGES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 """The highest value of each depth where a Kind states no range; the lowest is 0."""
-COLOURS = ("rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances")
+COLOURS = ("rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances", "mask")
 Colour = tuple[int, int, int]
 
 
@@ -43,9 +43,10 @@ class Batch(NamedTuple):
 class Kind:
     """What the pictures of one domain are."""
 
-    colour: Literal["rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances"] = "rgb"
+    colour: Literal["rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances", "mask"] = "rgb"
     """lightness and chroma are the L and the a, b of CIE Lab (sRGB, D65), read from RGB pictures; labels are class
-    numbers, instances those of the objects; holed is RGB with a hole where the opacity is under a half."""
+    numbers, instances those of the objects; holed is RGB with a hole where the opacity is under a half, mask where a
+    hole is to be."""
     depth: Literal["uint8", "uint16", "float32"] = "uint8"
     """Of the files of this domain, in and out."""
     channels: int = 0
@@ -112,7 +113,7 @@ class Kind:
         """Channels of the tensor."""
         if self.colour == "labels":
             return 1 + self.instances
-        return {"rgb": 3, "grey": 1, "lightness": 1, "chroma": 2, "holed": 4, "instances": 1}.get(
+        return {"rgb": 3, "grey": 1, "lightness": 1, "chroma": 2, "holed": 4, "instances": 1, "mask": 1}.get(
             self.colour, self.channels
         )
 
@@ -280,3 +281,5 @@ def lab_to_rgb(lab: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 INSTANCES = Kind(colour="instances", depth="uint16")
 """The maps that lie beside class maps and number their objects."""
+MASK = Kind(colour="mask")
+"""Pictures that say where a hole is to be: 255 there, else 0."""

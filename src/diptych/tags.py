@@ -26,6 +26,8 @@ GEOREFERENCE = {
     GDAL_NODATA: ASCII,
 }
 """Tags that say where a TIFF lies, and the type of each."""
+OF_VALUES = (GDAL_METADATA, GDAL_NODATA)
+"""Those that speak of the pixels' values."""
 RASTER_TYPE, PIXEL_IS_POINT = 1025, 2
 SPACES = {1: b"GRAY", 3: b"RGB "}
 """Bytes 16 to 19 of a profile, by the channels of the pictures that it can belong to (ICC.1, 7.2.6)."""
@@ -39,14 +41,18 @@ class Tags:
     """An ICC profile."""
     place: Mapping[int, Value] = field(default_factory=dict)
     """Georeferencing tags of a TIFF, by number."""
+    see_through: bool = False
+    """Whether some of it was transparent, which what is read of it no longer says."""
 
     def for_result(self, channels: int, scale: int = 1, same: bool = True) -> "Tags":
         """Those of a result of so many channels that is ``scale`` times as large.
 
-        A profile goes along to the ``same`` picture alone, in the same colours: what else a network makes is not of them.
+        What is said of values goes along to the ``same`` picture alone, a profile also in the same colours only: what else a
+        network makes is not of them.
         """
         profile = self.profile if same and self.profile[16:20] == SPACES.get(channels) else b""
-        return Tags(profile, self.place if scale == 1 else enlarged(self.place, scale))
+        place = {code: value for code, value in self.place.items() if same or code not in OF_VALUES}
+        return Tags(profile, place if scale == 1 else enlarged(place, scale))
 
 
 NO_TAGS = Tags()

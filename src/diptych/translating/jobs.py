@@ -1,6 +1,7 @@
 """How one picture is read, translated and written."""
 
 import hashlib
+import io
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,12 +16,11 @@ from diptych.checkpoints import checksum, still
 from diptych.engines import OnnxRuntime, OpenVino
 from diptych.errors import DiptychError
 from diptych.fitting import with_hole
-from diptych.images import INSTANCES, Kind, Stored
+from diptych.images import INSTANCES, MASK, Stored
 from diptych.resampling import squared
 from diptych.tags import NO_TAGS, Tags, holds_place
 from diptych.translator import Style, Translator
 
-MASK = Kind(colour="grey")
 FORMAT = 2
 """Counts up when the same job gives other pictures than before."""
 KEPT = (".tif", ".tiff", ".npy", ".npz")
@@ -65,6 +65,8 @@ class Job:
             if picture[..., 3].all():
                 raise DiptychError(
                     f"{name} has no hole to fill; make it transparent there, or give a mask with --mask."
+                    if self.masks is None
+                    else f"{self.companion('masks', name)} marks no hole for {name}; it must be white where the hole is."
                 )
         return Read(picture, tags)
 
@@ -126,9 +128,13 @@ class Job:
         formats.write(place, picture, ending, tags)
 
     def write_new(self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False) -> None:
-        """Write, unless something stands there that may not be replaced."""
+        """Write, unless something else stands there that may not be replaced; an equal command may have been faster."""
         if place.exists() and not (replace or self.overwrite):
-            raise DiptychError(in_the_way(place))
+            ours = io.BytesIO()
+            self.write(ours, picture, tags, place.suffix)
+            if not place.is_file() or place.read_bytes() != ours.getvalue():
+                raise DiptychError(in_the_way(place))
+            return
         self.write(place, picture, tags)
 
     def ending(self, source: Path) -> str:

@@ -44,16 +44,17 @@ def planned(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> Plan:
         return Plan([Task(pictures[0][0], out)])
     places = [(source, (out / inside).with_suffix(job.ending(source))) for source, inside in pictures]
     check_apart(places)
-    record = Record.read(out)
+    record = Record(out)
     plan = Plan(record=record)
-    goes_on = job.fingerprint in record.unfinished
-    if goes_on:
-        remove_parts(out)
-    for source, place in places:
-        sort(job, source, place, plan, record, goes_on)
-    if plan.tasks:
-        record.unfinished.add(job.fingerprint)
-        record.write()
+    with record.held():
+        goes_on = job.fingerprint in record.unfinished
+        if goes_on:
+            remove_parts(out)
+        for source, place in places:
+            sort(job, source, place, plan, record, goes_on)
+        if plan.tasks:
+            record.unfinished.add(job.fingerprint)
+            record.write()
     return plan
 
 
@@ -79,9 +80,12 @@ def sort(job: Job, source: Path, place: Path, plan: Plan, record: Record, goes_o
 
 def finished(job: Job, plan: Plan) -> None:
     """The job has come to its end: the next one like it may replace what this one wrote."""
-    if plan.record is not None and job.fingerprint in plan.record.unfinished:
-        plan.record.unfinished.discard(job.fingerprint)
-        plan.record.write()
+    if plan.record is None or not plan.tasks:
+        return
+    with plan.record.held():
+        if job.fingerprint in plan.record.unfinished:
+            plan.record.unfinished.discard(job.fingerprint)
+            plan.record.write()
 
 
 def one_file(pictures: list[tuple[Path, Path]], out: Path) -> bool:

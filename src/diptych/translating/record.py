@@ -5,15 +5,20 @@ what stood there. A file at a place that is claimed is therefore whole and this 
 a file at a place that nobody claimed is somebody else's.
 """
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import filelock
+
 from diptych.errors import DiptychError
 from diptych.files import read_text, write_text
 
-NAME = ".diptych-translate.json"
+NAME, LOCK = ".diptych-translate.json", ".diptych-translate.lock"
+PATIENCE = 600  # seconds that another command may take to plan
 Stamp = tuple[int, int]
 """Bytes and time of change, by which a file is known again."""
 
@@ -66,6 +71,24 @@ class Record:
         """Raises: DiptychError when the folder cannot be written."""
         told = {"diptych": 1, "unfinished": sorted(self.unfinished), "claims": self.claims}
         write_text(self.folder / NAME, json.dumps(told, separators=(",", ":")) + "\n")
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Alone with the record, as it stands now: equal commands may run at once."""
+        lock = filelock.FileLock(self.folder / LOCK, timeout=PATIENCE)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except filelock.Timeout:
+            raise DiptychError(f"another command has held {self.folder / LOCK} for long; stop it.") from None
+        except OSError as problem:
+            raise DiptychError(f"{self.folder} cannot be written: {problem.strerror}; give another --out.") from None
+        try:
+            now = Record.read(self.folder)
+            self.claims, self.unfinished = now.claims, now.unfinished
+            yield
+        finally:
+            lock.release()
 
     def name(self, place: Path) -> str:
         return place.relative_to(self.folder).as_posix()

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from diptych.errors import DiptychError, UsageError
+from diptych.interrupts import ended_by
 from diptych.networks.blocks import channels_last
 from diptych.networks.noise import folded, seeded
 from diptych.tables import closest
@@ -71,7 +72,11 @@ class OnnxRuntime:
 
     def arrays(self, source: "np.ndarray[Any, Any]", seed: int) -> "np.ndarray[Any, Any]":
         """The same for numpy, and for files that hold their own pre- and post-processing."""
-        found: np.ndarray[Any, Any] = self.session.run(None, feed(self.inputs, source, seed))[0]
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        with ended_by(lambda: setattr(options, "terminate", True)):
+            found: np.ndarray[Any, Any] = self.session.run(None, feed(self.inputs, source, seed), options)[0]
         return found
 
 
@@ -96,8 +101,10 @@ class OpenVino:
 
     def __call__(self, source: Tensor, seed: int) -> Tensor:
         request = self.compiled.create_infer_request()  # one for each call: threads may share an engine
-        found = request.infer(feed(self.inputs, source.contiguous().numpy(), seed))
-        return torch.from_numpy(np.array(found[0]))
+        with ended_by(request.cancel):
+            request.start_async(feed(self.inputs, source.contiguous().numpy(), seed))
+            request.wait()
+        return torch.from_numpy(np.array(request.get_output_tensor(0).data))
 
 
 def feed(inputs: list[str], source: "np.ndarray[Any, Any]", seed: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """From what a file or an array holds to what a Kind says: channels, opacity, depth. Nothing is guessed from values."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -114,6 +115,44 @@ def with_hole(colours: Stored, hole: npt.NDArray[np.bool_], kind: Kind) -> Store
     filling = filling if kind.depth == "float32" else np.rint(filling)
     opacity = np.where(hole, 0, high)
     return np.concatenate([np.where(hole, filling, colours), opacity], axis=2).astype(kind.depth)
+
+
+def completed(
+    picture: Stored,
+    kind: Kind,
+    name: str,
+    beside: Callable[[str], tuple[Stored, str] | None],
+    remedies: Mapping[str, str],
+) -> Stored:
+    """A picture with what belongs to it: a class map with its instance map, a photo with the hole that its mask marks.
+
+    Args:
+        beside: for "instances" and "mask" the picture that was given and what errors call it, or None.
+        remedies: for both, how one is given.
+
+    Raises:
+        DiptychError: when the instance map is missing, there is no hole, or the sizes differ.
+    """
+    if kind.colour == "labels" and kind.instances and picture.shape[2] == 1:
+        if (instances := beside("instances")) is None:
+            raise DiptychError(f"{name} needs its instance map; {remedies['instances']}.")
+        return np.concatenate([picture, same_size(instances[0], picture, name)], axis=2)
+    if kind.colour != "holed":
+        return picture
+    if (mask := beside("mask")) is not None:
+        picture = with_hole(picture[..., :3], same_size(mask[0], picture, name) >= 128, kind)
+        if picture[..., 3].all():
+            raise DiptychError(f"{mask[1]} marks no hole for {name}; it must be white where the hole is.")
+    elif picture[..., 3].all():
+        raise DiptychError(f"{name} has no hole to fill; make it transparent there, or {remedies['mask']}.")
+    return picture
+
+
+def same_size(beside: Stored, picture: Stored, name: str) -> Stored:
+    if beside.shape[:2] != picture.shape[:2]:
+        sizes = " and ".join(f"{one.shape[1]}x{one.shape[0]}" for one in (picture, beside))
+        raise DiptychError(f"{name} and what belongs to it differ in size ({sizes}); bring them to one size.")
+    return beside
 
 
 def planes_first(pixels: npt.NDArray[Any], kind: Kind) -> str:

@@ -227,18 +227,18 @@ def least_tile(multiple: int) -> int:
     return 2 * default_overlap(multiple)
 
 
-def tile_for(network: nn.Module, source: Images, multiple: int) -> int:
+def tile_for(network: nn.Module, source: Images, multiple: int, most: float = MOST_FREE) -> int:
     """The side of the tiles that a picture needs; 0 where it is best taken whole.
 
     Networks that share no statistics lose nothing by tiles, so large pictures always take them; the others must pass over
-    the picture many times, so they do when memory asks for it.
+    the picture many times, so they do when memory asks for it. Of what is free, no more than ``most`` bytes are counted on.
     """
     height, width = source.shape[2:]
     if height * width <= WHOLE:
         return 0
     share = any(uses_picture_statistics(layer) for layer in network.modules())
     place = next(network.parameters()).device
-    each, free = bytes_per_pixel(network, source, multiple), min(free_bytes(place), MOST_FREE)
+    each, free = bytes_per_pixel(network, source, multiple), min(free_bytes(place), MOST_FREE, most)
     if share and each * height * width * len(source) < free / 2:
         return 0
     side = min(math.isqrt(int(free / 4 / each)), LARGEST_TILE)

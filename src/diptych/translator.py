@@ -1,5 +1,6 @@
 """A translator turns a picture into its counterpart. It is what leaves a run; whatever uses a model uses this."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -27,7 +28,7 @@ Style = int | Stored | Mapping[str, int] | None
 class Translator:
     """A network with its card; load one with ``Translator.load("runs/facades")``.
 
-    Threads may share one: each picture comes out as it does alone. ``tile`` and ``tell`` are set before.
+    Threads may share one: each picture comes out as it does alone. ``tile``, ``memory`` and ``tell`` are set before.
     """
 
     def __init__(
@@ -43,6 +44,8 @@ class Translator:
         self.plain = self.engine if isinstance(self.engine, Eager) else plain
         self.tile: int | None = None
         """Side of the tiles of large pictures; None chooses by the memory that is free, 0 takes all pictures whole."""
+        self.memory = math.inf
+        """Bytes that a picture may take; infinite: half of what is free."""
         self.tell: tiles.Tell = tiles.quiet
 
     @classmethod
@@ -202,7 +205,7 @@ class Translator:
             return self.tile if max(padded.shape[2:]) > self.tile else 0
         if getattr(self.plain.network, "has_style", False):
             return 0
-        return tiles.tile_for(self.plain.network, padded, self.card.multiple)
+        return tiles.tile_for(self.plain.network, padded, self.card.multiple, 2 * self.memory)
 
     def tiled(self, padded: Images, seed: int, tile: int, style: Style) -> Images:
         assert self.plain is not None

@@ -132,17 +132,17 @@ def test_it_says_that_it_lives_and_what_it_did(serve: Serve) -> None:
     families = text_string_to_metric_families(client.get("/metrics").text)
     values = {(s.name, *sorted(s.labels.values())): s.value for family in families for s in family.samples}
     assert (
-        values["diptych_requests_total", "/translate", "200"]
-        == 0 + values["diptych_requests_total", "/translate", "415"]
+        values["diptych_requests_total", "/translate", "200", "inverted"]
+        == 0 + values["diptych_requests_total", "/translate", "415", "inverted"]
     )
-    assert values["diptych_requests_total", "404", "page"] == 1
+    assert values["diptych_requests_total", "", "404", "page"] == 1
     assert values["diptych_pixels_total", "inverted"] == 16 * 20
     assert values["diptych_waiting", "inverted"] == 0
 
 
 def test_the_document_has_examples_and_names_every_answer(serve: Serve) -> None:
     paths = serve().get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/translate/{name}", "/translators", "/health", "/metrics"}
+    assert set(paths) == {"/translate/{name}", "/translators", "/health", "/ready", "/metrics"}
     translate = paths["/translate/{name}"]["post"]
     assert set(translate["responses"]) == {"200", "400", "401", "404", "406", "408", "413", "415", "422", "503"}
     assert translate["parameters"][0]["schema"]["examples"] == ["inverted"]
@@ -173,8 +173,23 @@ def test_the_log_is_json_and_says_nothing_of_the_picture(serve: Serve, caplog: p
     time.sleep(0.05)
     lines = [json.loads(Lines().format(record)) for record in caplog.records if record.name == "diptych.serving"]
     first = next(line for line in lines if line["request"] == answer.headers["x-request-id"])
-    assert set(first) == {"time", "level", "request", "method", "route", "status", "milliseconds", "bytes"}
-    assert (first["method"], first["route"], first["status"]) == ("POST", "/translate", 200)
+    assert set(first) == {
+        "time",
+        "level",
+        "request",
+        "method",
+        "route",
+        "translator",
+        "status",
+        "milliseconds",
+        "bytes",
+    }
+    assert (first["method"], first["route"], first["translator"], first["status"]) == (
+        "POST",
+        "/translate",
+        "inverted",
+        200,
+    )
     assert first["bytes"] == len(answer.content)
     assert "secret" not in json.dumps(lines)
     assert "127.0.0.1" not in json.dumps(lines)

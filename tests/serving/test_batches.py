@@ -94,12 +94,17 @@ def test_a_full_queue_says_when_to_come_again(serve: Serve, held: Held, crowd: T
     assert asked.ask(pixels()).result().status_code == 200
 
 
-def test_a_queue_is_bounded_by_pixels_too(serve: Serve, held: Held, crowd: ThreadPoolExecutor) -> None:
-    asked = Crowd(serve({"held": held}, queue_pixels=800), crowd, held)
+def test_pictures_in_hand_are_bounded_by_their_pixels(
+    serve: Serve, held: Held, crowd: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Crowd(serve({"held": held}, pixels_at_once=1000), crowd, held)
     accepted = [asked.begin(pixels()), asked.queue(pixels()), asked.queue(pixels())]
-    refused(asked.ask(pixels()).result(), 503)
+    with monkeypatch.context() as patch:
+        patch.setattr("diptych.codecs.decode", None)  # refused before it is decoded
+        refused(asked.ask(pixels()).result(), 503, "try again")
     held.go.set()
     assert {answer.result().status_code for answer in accepted} == {200}
+    assert asked.ask(pixels()).result().status_code == 200
 
 
 def test_who_took_too_long_is_told_so_and_who_waited_comes_again(
@@ -122,10 +127,12 @@ def test_so_many_requests_are_in_hand_at_once(serve: Serve, held: Held, crowd: T
     client = serve({"held": held}, connections=1)
     first = crowd.submit(client.post, "/translate/held", content=picture())
     assert held.began.wait(10)
-    refused(client.get("/translators"), 503, "too many requests")
+    refused(client.post("/translate/held", content=picture()), 503, "too many requests")
+    for address in ("/health", "/ready", "/metrics", "/translators"):
+        assert client.get(address).status_code == 200
     held.go.set()
     assert first.result().status_code == 200
-    assert client.get("/translators").status_code == 200
+    assert client.post("/translate/held", content=picture()).status_code == 200
 
 
 class Picky(Held):

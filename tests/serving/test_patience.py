@@ -6,13 +6,19 @@ import time
 from typing import Any
 
 import pytest
-from asking import Inverted, Serve, Wire, offer, picture, refused
+from asking import Held, Inverted, Serve, Wire, offer, picture, refused
 
 from diptych.serving.limits import Limits
 
 HEAD = b"POST /translate/inverted HTTP/1.1\r\nHost: here\r\nContent-Type: image/png\r\n"
 GET = b"GET /health HTTP/1.1\r\nHost: here\r\n\r\n"
-SHORT: dict[str, Any] = {"header_seconds": 0.3, "upload_seconds": 0.4, "linger_seconds": 0.2, "answer_seconds": 0.4}
+SHORT: dict[str, Any] = {
+    "keep_alive_seconds": 0.4,
+    "header_seconds": 0.3,
+    "upload_seconds": 0.4,
+    "linger_seconds": 0.2,
+    "answer_seconds": 0.4,
+}
 
 
 def dripped(wire: Wire, drop: bytes, begun: bytes = b"") -> bytes:
@@ -101,13 +107,59 @@ def test_a_client_that_goes_away_while_it_sends(serve: Serve) -> None:
     assert client.post("/translate/inverted", content=picture()).status_code == 200
 
 
-def test_more_connections_than_there_may_be_are_closed(serve: Serve) -> None:
+def test_a_further_connection_takes_the_place_of_the_longest_idle(serve: Serve) -> None:
     client = serve(sockets=2)
-    with Wire(client) as one, Wire(client) as two, Wire(client) as three:
-        assert three.heard() == b""
-        for wire in (one, two):
-            wire.say(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-            assert b"200 OK" in wire.heard()
+    last = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with Wire(client) as one, Wire(client) as two:
+        for wire in (two, one):  # so that the second is idle for longer
+            wire.say(GET)
+            assert wire.socket.recv(4096)
+        with Wire(client) as three:
+            three.say(last)
+            assert b"200 OK" in three.heard()
+            assert two.heard() == b""
+        one.say(last)
+        assert b"200 OK" in one.heard()
+
+
+def test_monitors_are_answered_whatever_slow_clients_do(serve: Serve) -> None:
+    client = serve(sockets=40, connections=20)
+    slow, idle = [Wire(client) for _ in range(30)], [Wire(client) for _ in range(30)]
+    try:
+        for wire in slow:
+            wire.say(HEAD + b"Content-Length: 100000\r\n\r\nx")
+        for address in ("/health", "/ready", "/metrics", "/translators", "/"):
+            assert client.get(address).status_code == 200
+    finally:
+        for wire in slow + idle:
+            wire.socket.close()
+
+
+def test_who_waits_for_an_answer_is_not_put_out(serve: Serve, held: Held) -> None:
+    client = serve({"held": held}, sockets=2)
+    body = picture()
+    with Wire(client) as asked:
+        head = HEAD.replace(b"inverted", b"held") + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+        asked.say(head + body)
+        assert held.began.wait(10)
+        for _ in range(5):
+            with Wire(client) as other:
+                other.say(GET[:-2])
+        assert client.get("/health").status_code == 200
+        held.go.set()
+        assert b"200 OK" in asked.heard()
+
+
+def test_an_idle_connection_lasts_longer_than_a_load_balancer_waits(serve: Serve) -> None:
+    assert Limits().keep_alive_seconds > 60
+    client = serve(keep_alive_seconds=3, header_seconds=0.2)
+    with Wire(client) as wire:
+        time.sleep(0.8)
+        wire.say(GET)
+        assert b"200 OK" in wire.socket.recv(4096)
+        time.sleep(0.8)
+        wire.say(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert b"200 OK" in wire.heard()
 
 
 @pytest.mark.parametrize(

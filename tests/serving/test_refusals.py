@@ -142,7 +142,7 @@ def test_bodies_that_are_no_picture(serve: Serve, content: bytes, kind: str, sta
 
 def test_forms_with_something_else(serve: Serve) -> None:
     client = serve()
-    refused(client.post("/translate/inverted", files={"other": b"x"}), 422, "picture and instances")
+    refused(client.post("/translate/inverted", files={"other": b"x"}), 422, "picture, instances, mask")
     refused(client.post("/translate/inverted", files={"picture": b"x"}, data={"seed": "1"}), 422, "not known")
     many = [("picture", (str(number), b"x")) for number in range(9)]
     refused(client.post("/translate/inverted", files=many), 422, "Too many files")

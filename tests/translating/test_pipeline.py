@@ -134,7 +134,7 @@ def test_masks_are_listed_once(translator: Any, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(formats, "list_pictures", counting)
     job = Job(translator, masks=tmp_path / "masks")
     for number in range(5):
-        assert job.companion("masks", f"in/{number}.jpg") == tmp_path / "masks" / f"{number}.png"
+        assert job.companion("mask", f"in/{number}.jpg") == tmp_path / "masks" / f"{number}.png"
     assert count == 1
     with pytest.raises(DiptychError, match="there is no mask called 7"):
-        job.companion("masks", "in/7.jpg")
+        job.companion("mask", "in/7.jpg")

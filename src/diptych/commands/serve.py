@@ -1,5 +1,6 @@
 """``diptych serve``."""
 
+import math
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,9 @@ def serve(
     max_pixels: int = 16_000_000,
     token: Annotated[str, Parameter(env_var="DIPTYCH_TOKEN")] = "",
     cors: tuple[str, ...] = (),
+    keep_alive: float = 75.0,
+    threads: int = 0,
+    memory: float = 0.0,
     browser: bool = True,
 ) -> int:
     """Serve translators over HTTP, with a page to draw on.
@@ -56,6 +60,13 @@ def serve(
         Whoever asks must know it; better given in the environment as DIPTYCH_TOKEN.
     cors
         Origins of other web pages that may ask, such as https://example.org.
+    keep_alive
+        Seconds for which a connection on which nothing is said stays open: longer than the idle time of a load balancer in
+        front, which is often 60.
+    threads
+        Of torch and the engines; 0 = one for each core, or as OMP_NUM_THREADS says.
+    memory
+        Gigabytes that translating one picture may take; larger ones are cut into tiles. 0 = half of what is free.
     browser
         Let the page translate in the browser too. --no-browser keeps the networks here.
     """
@@ -65,16 +76,31 @@ def serve(
         raise UsageError("name at least one run or model folder to serve.")
     if min(batch, queue, max_pixels) < 1 or max_megabytes <= 0 or not 0 <= port < 65536:
         raise UsageError("--batch, --queue, --max-pixels and --max-megabytes must be positive, and --port below 65536.")
+    if not 0 < keep_alive <= 3600 or threads < 0 or memory < 0:
+        raise UsageError(
+            "--keep-alive must lie between 0 and 3600 seconds, and --threads and --memory must not be negative."
+        )
     with needed("fastapi", "diptych serve"):  # to say so before anything is loaded
         for package in ("fastapi", "uvicorn"):
             import_module(package)
+    import torch
+
     from diptych.exporting.offers import offers_of
     from diptych.serving.limits import Limits
     from diptych.serving.running import bound
     from diptych.serving.running import run as run_server
     from diptych.serving.server import Service, create
 
-    limits = Limits(bytes=int(max_megabytes * 2**20), pixels=max_pixels, batch=batch, queue=queue)
+    limits = Limits(
+        bytes=int(max_megabytes * 2**20),
+        pixels=max_pixels,
+        batch=batch,
+        queue=queue,
+        keep_alive_seconds=keep_alive,
+        memory=memory * 2**30 or math.inf,
+    )
+    if threads:
+        torch.set_num_threads(threads)
     with bound(host, port) as place:
         print("Preparing (the first time a network is exported, which takes some seconds) ...", flush=True)
         offers, told = offers_of(runs, checkpoint, device, engine, browser)

@@ -1,16 +1,16 @@
 """Requests become batches: pictures of equal size that come close together are translated at once, in a bounded queue."""
 
 import asyncio
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from diptych.images import Stored
 from diptych.serving.limits import Limits
-from diptych.serving.problems import Problem, busy
+from diptych.serving.problems import busy, ended
 
 Translate = Callable[[Sequence[Stored], int | None], list[Stored]]
 Key = tuple[tuple[int, ...], int | None]
@@ -40,6 +40,11 @@ class Done:
     seconds: float
     batch: int
 
+    @property
+    def pixels(self) -> int:
+        """Of the result."""
+        return area(self.picture)
+
 
 @dataclass
 class Batcher:
@@ -48,6 +53,8 @@ class Batcher:
     translate: Translate
     limits: Limits
     pool: Executor
+    way: threading.Event = field(default_factory=threading.Event)
+    """Set while nothing is translated, for large pictures that give way."""
     waiting: deque[Asked] = field(default_factory=deque)
     came: asyncio.Event = field(default_factory=asyncio.Event)
     mean_seconds: float = 0.1
@@ -59,37 +66,23 @@ class Batcher:
         Raises:
             Problem: 503 when the queue is full, or it waited too long; 413 when its own computing took too long.
         """
-        if self.full(picture):
-            await self.refuse()
+        self.check_room()
         asked = Asked(picture, seed, asyncio.get_running_loop().create_future())
         self.waiting.append(asked)
         self.came.set()
         try:
             return await asyncio.wait_for(asked.result, self.limits.seconds)
         except TimeoutError:
-            raise (self.too_slow() if self.at_fault(asked) else self.busy()) from None
+            raise ended(asked.began, self.limits.seconds, len(self.waiting) * self.mean_seconds) from None
 
-    def at_fault(self, asked: Asked) -> bool:
-        """Whether the time went into its own computing, at least half of it, so that coming again would not help."""
-        return asked.began is not None and time.perf_counter() - asked.began >= self.limits.seconds / 2
+    def full(self) -> bool:
+        """Whether one more must come again."""
+        return len(self.waiting) >= self.limits.queue
 
-    def too_slow(self) -> Problem:
-        return Problem(413, f"the translation took longer than {self.limits.seconds:g} s; make the picture smaller.")
-
-    def full(self, picture: Stored | None = None) -> bool:
-        """Whether one more, or this one, must come again; an empty queue takes whatever is within the limits."""
-        if picture is None or not self.waiting:
-            return len(self.waiting) >= self.limits.queue
-        pixels = sum(area(asked.picture) for asked in self.waiting) + area(picture)
-        return len(self.waiting) >= self.limits.queue or pixels > self.limits.queue_pixels
-
-    async def refuse(self) -> NoReturn:
-        """Raises: Problem, 503, after a moment."""
-        await asyncio.sleep(self.limits.refusal_seconds)
-        raise self.busy()
-
-    def busy(self) -> Problem:
-        return busy(len(self.waiting) * self.mean_seconds)
+    def check_room(self) -> None:
+        """Raises: Problem, 503, when one more must come again."""
+        if self.full():
+            raise busy(len(self.waiting) * self.mean_seconds)
 
     async def work(self) -> None:
         """Translate what comes, for ever."""
@@ -139,7 +132,11 @@ class Batcher:
         """On the pool's thread, which other translators may have kept busy until now."""
         for asked in group:
             asked.began = time.perf_counter()
-        return self.translate([asked.picture for asked in group], group[0].seed)
+        self.way.clear()
+        try:
+            return self.translate([asked.picture for asked in group], group[0].seed)
+        finally:
+            self.way.set()
 
 
 def area(picture: Stored) -> int:

@@ -7,12 +7,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect
 
 from diptych.serving.limits import Limits
 from diptych.serving.problems import Problem, busy
 
-FIELDS = ("picture", "instances")
+FIELDS = ("picture", "instances", "mask")
 RAW = ("", "application/octet-stream")
 
 
@@ -27,6 +26,7 @@ class Bodies:
         """The files of a request by field, until they are decoded; a raw body is the picture.
 
         Raises:
+            ClientDisconnect: when it does not come any more.
             Problem: 408 when it comes too slowly, 413 when it is too long, 415 for another type, 422 for an unfit form,
                 503 when too many others are held.
         """
@@ -46,8 +46,6 @@ class Bodies:
             yield files
         except TimeoutError:
             raise Problem(408, f"the body did not come within {limits.upload_seconds:g} s; send it faster.") from None
-        except ClientDisconnect:
-            raise Problem(400, "the connection was closed before the body was there.") from None
         finally:
             self.held -= length + sum(map(len, parts))
 
@@ -88,7 +86,7 @@ async def parsed(request: Request, data: bytes, limits: Limits) -> dict[str, byt
     try:
         for field, value in form.multi_items():
             if field not in FIELDS or not isinstance(value, UploadFile):
-                raise Problem(422, f"the form has a field that is not known; the files {' and '.join(FIELDS)} are.")
+                raise Problem(422, f"the form has a field that is not known; the files {', '.join(FIELDS)} are.")
             found[field] = await value.read()
     finally:
         await form.close()

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from diptych.serving.listing import Offer
+from diptych.serving.bodies import FIELDS
+from diptych.serving.listing import Listing, Offer
 
 PICTURE: dict[str, Any] = {"type": "string", "format": "binary"}
 TYPES = ("image/png", "image/jpeg", "image/webp", "image/tiff")
-FORM = {"type": "object", "required": ["picture"], "properties": {"picture": PICTURE, "instances": PICTURE}}
+FORM = {"type": "object", "required": ["picture"], "properties": dict.fromkeys(FIELDS, PICTURE)}
 BODY = {
     "required": True,
     "description": "A picture: PNG, JPEG, WebP, BMP or TIFF. As a form: the file picture, and where the translator takes "
-    "class maps with instances the file instances.",
+    "class maps with instances the file instances, or where it fills holes the file mask, white where the hole is.",
     "content": {
         **{kind: {"schema": PICTURE} for kind in TYPES},
         "multipart/form-data": {"schema": FORM, "encoding": {"picture": {"contentType": ", ".join(TYPES)}}},
@@ -33,7 +34,7 @@ METRICS: dict[str, Any] = {
     "content": {
         "text/plain": {
             "schema": {"type": "string"},
-            "example": 'diptych_requests_total{route="/translate",status="200"} 12.0',
+            "example": 'diptych_requests_total{route="/translate",status="200",translator="facades"} 12.0',
         }
     },
 }
@@ -42,7 +43,7 @@ LIVES = {"example": {"status": "ok", "version": "0.1.0", "waiting": 0}}
 
 @dataclass(frozen=True)
 class Health:
-    """That it lives, and how many pictures wait."""
+    """That it lives or is ready, and how many pictures wait."""
 
     status: str
     version: str
@@ -52,4 +53,8 @@ class Health:
 def listed(offers: "list[Offer]") -> dict[str, Any]:
     """The answer of /translators, with the first one as the example."""
     example = {"translators": [offer.entry([], None) for offer in offers[:1]], "served": True}
-    return {"description": "The cards, by name.", "content": {"application/json": {"example": example}}}
+    return {
+        "model": Listing,
+        "description": "The cards, by name.",
+        "content": {"application/json": {"example": example}},
+    }

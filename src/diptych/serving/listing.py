@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,64 @@ from diptych.translator import Translator
 
 BROWSER_SOURCES = ("rgb", "grey", "labels", "holed")
 BROWSER_TARGETS = ("rgb", "grey")
+
+
+@dataclass(frozen=True)
+class KindEntry:
+    """What the pictures of one side are."""
+
+    colour: str
+    depth: str
+    channels: int
+    """Of a file."""
+    classes: int
+    names: list[str]
+    """Of the classes."""
+    palette: list[list[int]]
+    """RGB of each class, 0 to 255; empty where there are no classes."""
+    background: list[int]
+    """RGB that lies under what is transparent."""
+    instances: bool
+    """Whether an instance map belongs to it."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is said of a translator."""
+
+    name: str
+    way: str
+    title: str
+    source: KindEntry
+    target: KindEntry
+    size: list[int]
+    """Height and width of the crops of training."""
+    multiple: int
+    """By which both sides are made divisible."""
+    scale: int
+    """How many times larger a counterpart is."""
+    noise: bool
+    """Whether the seed matters."""
+    licence: str
+    attribution: str
+    data: str
+    network: str
+    system: str
+    engine: str
+    precision: str
+    examples: list[str]
+    """Addresses of pictures to begin with."""
+    browser: dict[str, Any] | None
+    """Where the network for the browser is; null where it is not to be had."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All translators."""
+
+    translators: list[Entry]
+    served: bool
+    """Whether a service translates, or the browser alone."""
 
 
 @dataclass(frozen=True)
@@ -38,42 +96,42 @@ class Offer:
     def entry(self, examples: Sequence[str], browser: dict[str, Any] | None) -> dict[str, Any]:
         """As JSON; ``examples`` are addresses, ``browser`` says where the network for the browser is."""
         card = self.translator.card
-        return {
-            "name": self.name,
-            "way": card.way,
-            "title": title(card, self.name),
-            "source": kind_entry(card.source),
-            "target": kind_entry(card.target),
-            "size": list(card.size),
-            "multiple": card.multiple,
-            "scale": card.scale,
-            "noise": self.noise,
-            "licence": self.licence,
-            "attribution": self.attribution,
-            "data": data_of(card),
-            "network": card.network,
-            "system": str(card.provenance.get("system", "")),
-            "engine": self.translator.engine.name,
-            "precision": self.translator.engine.precision,
-            "examples": list(examples),
-            "browser": browser,
-        }
+        return asdict(
+            Entry(
+                name=self.name,
+                way=card.way,
+                title=title(card, self.name),
+                source=kind_entry(card.source),
+                target=kind_entry(card.target),
+                size=list(card.size),
+                multiple=card.multiple,
+                scale=card.scale,
+                noise=self.noise,
+                licence=self.licence,
+                attribution=self.attribution,
+                data=data_of(card),
+                network=card.network,
+                system=str(card.provenance.get("system", "")),
+                engine=self.translator.engine.name,
+                precision=self.translator.engine.precision,
+                examples=list(examples),
+                browser=browser,
+            )
+        )
 
 
-def kind_entry(kind: Kind) -> dict[str, Any]:
+def kind_entry(kind: Kind) -> KindEntry:
     """Of labels, colours for the classes whether the Kind states some or not."""
-    palette = kind.colours()[: kind.classes].tolist() if kind.colour == "labels" else []
-    names = [kind.class_name(number) for number in range(kind.classes)]
-    return {
-        "colour": kind.colour,
-        "depth": kind.depth,
-        "channels": kind.stored_channels,
-        "classes": kind.classes,
-        "names": names,
-        "palette": palette,
-        "background": list(kind.background),
-        "instances": kind.instances,
-    }
+    return KindEntry(
+        colour=kind.colour,
+        depth=kind.depth,
+        channels=kind.stored_channels,
+        classes=kind.classes,
+        names=[kind.class_name(number) for number in range(kind.classes)],
+        palette=kind.colours()[: kind.classes].tolist() if kind.colour == "labels" else [],
+        background=list(kind.background),
+        instances=kind.instances,
+    )
 
 
 def drawing(kind: Kind, tensor: Tensor) -> bytes:

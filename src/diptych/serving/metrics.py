@@ -12,12 +12,12 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.requests = Counter(
-            "diptych_requests", "Requests by route and status.", ["route", "status"], registry=self.registry
+            "diptych_requests", "Requests.", ["route", "translator", "status"], registry=self.registry
         )
         self.seconds = Histogram(
             "diptych_request_seconds",
             "From a request's head to its answer.",
-            ["route"],
+            ["route", "translator"],
             buckets=SECONDS,
             registry=self.registry,
         )

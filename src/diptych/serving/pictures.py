@@ -4,21 +4,27 @@ import contextlib
 import io
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
 from PIL import Image
 
 from diptych import codecs, formats
 from diptych.card import Card
 from diptych.errors import DiptychError
-from diptych.images import INSTANCES, Kind, Stored
+from diptych.fitting import completed
+from diptych.images import INSTANCES, MASK, Kind, Stored
+from diptych.raw import Header
 from diptych.serving import tiffs
 from diptych.serving.limits import Limits
 from diptych.serving.problems import Problem
 
 QUALITY = re.compile(r"[01](\.\d{0,3})?")
 ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/tiff": ".tif"}
+KINDS = {"instances": INSTANCES, "mask": MASK}
+NAMES = {"picture": "the picture", "instances": "the instance map", "mask": "the mask"}
+"""The files of a request by field, and what sentences call them."""
+REMEDIES = {which: f"send a form with the fields picture and {which}" for which in KINDS}
 SIGNATURES = (codecs.PNG_SIGNATURE, b"\xff\xd8\xff", b"RIFF", b"BM", *codecs.TIFF_SIGNATURES)
 
 
@@ -28,25 +34,25 @@ def decoded(data: bytes, kind: Kind, limits: Limits, name: str = "the picture") 
     Raises:
         Problem: 413 when it is too large, 415 when it is no picture, 422 when it is not of the Kind or damaged.
     """
-    if not data:
-        raise Problem(422, f"{name} is empty; send the bytes of a PNG, JPEG, WebP or TIFF.")
-    if not data.startswith(SIGNATURES):
-        raise Problem(415, f"{name} is no PNG, JPEG, WebP, BMP or TIFF; send one of these.")
+    header_of(data, limits, name)
     if kind.colour == "labels" and not kind.palette:
         kind = replace(kind, palette=tuple(tuple(colour) for colour in kind.colours()[: kind.classes].tolist()))
-    check_size(data, limits, name)
     try:
         return formats.read(data, kind, name)
     except DiptychError as problem:
         raise Problem(422, str(problem)) from None
 
 
-def check_size(data: bytes, limits: Limits, name: str) -> None:
-    """By the header alone.
+def header_of(data: bytes, limits: Limits, name: str) -> Header:
+    """What the first bytes say.
 
     Raises:
-        Problem: 413 when it states too many pixels, 422 when it cannot be read.
+        Problem: 413 when they state too many pixels, 415 when it is no picture, 422 when they cannot be read.
     """
+    if not data:
+        raise Problem(422, f"{name} is empty; send the bytes of a PNG, JPEG, WebP or TIFF.")
+    if not data.startswith(SIGNATURES):
+        raise Problem(415, f"{name} is no PNG, JPEG, WebP, BMP or TIFF; send one of these.")
     if data.startswith(codecs.TIFF_SIGNATURES) and (words := tiffs.trap(data, limits.pixels)):
         raise Problem(422, f"{name} {words}.")
     too_large = f"and at most {limits.pixels:,} pixels are taken; make it smaller."
@@ -64,15 +70,18 @@ def check_size(data: bytes, limits: Limits, name: str) -> None:
         raise Problem(413, f"{name} is larger still than others that are refused, {too_large}")
     if pixels > limits.pixels:
         raise Problem(413, f"{name} is {header.width}x{header.height}, {too_large}")
+    return header
 
 
-def check_counterpart(picture: Stored, card: Card, limits: Limits) -> None:
-    """What the network makes of it.
+def weighed(files: Mapping[str, bytes], card: Card, limits: Limits) -> int:
+    """Pixels of the work that a request is, by the headers of its files alone: of what has most of them.
 
     Raises:
-        Problem: 413 when the counterpart, or the picture filled up to the network's multiple, is far beyond the limit.
+        Problem: 413 when the counterpart, or the picture filled up to the network's multiple, is far beyond the limit;
+            else as of each header.
     """
-    height, width = picture.shape[:2]
+    headers = {field: header_of(data, limits, NAMES[field]) for field, data in files.items()}
+    height, width = headers["picture"].height, headers["picture"].width
     if height * width * card.scale**2 > limits.pixels:
         words = f"the counterpart would have {card.scale} times its {width}x{height} along each side, and at most"
         raise Problem(413, f"{words} {limits.pixels:,} pixels are made; send a smaller picture.")
@@ -80,21 +89,26 @@ def check_counterpart(picture: Stored, card: Card, limits: Limits) -> None:
     if rows * columns > 2 * limits.pixels:
         words = f"the picture is {width}x{height}, and the network needs both sides filled up to {card.multiple}"
         raise Problem(413, f"{words}; send one that is less long and narrow.")
+    return max(rows * columns * card.scale**2, *(header.height * header.width for header in headers.values()))
 
 
-def with_instances(picture: Stored, data: bytes | None, limits: Limits) -> Stored:
-    """A class map and its instance map as two channels.
+def picture_of(files: Mapping[str, bytes], card: Card, limits: Limits) -> Stored:
+    """A request's files as the translator takes them, by the rules of the command.
 
     Raises:
-        Problem: when the second is missing, unreadable, or of another size.
+        Problem: when one is missing, unreadable, or of another size.
     """
-    if data is None:
-        words = "this translator needs an instance map; send a form with the fields picture and instances."
-        raise Problem(422, words)
-    beside = decoded(data, INSTANCES, limits, "the instance map")
-    if beside.shape[:2] != picture.shape[:2]:
-        raise Problem(422, "the class map and the instance map differ in size; send both in one size.")
-    return np.concatenate([picture[..., :1], beside], axis=2)
+    picture = decoded(files["picture"], card.source, limits)
+
+    def beside(which: str) -> tuple[Stored, str] | None:
+        if which not in files:
+            return None
+        return decoded(files[which], KINDS[which], limits, NAMES[which]), NAMES[which]
+
+    try:
+        return completed(picture, card.source, NAMES["picture"], beside, REMEDIES)
+    except DiptychError as problem:
+        raise Problem(422, str(problem)) from None
 
 
 def wanted_type(accept: str, target: Kind) -> str:

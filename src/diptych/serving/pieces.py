@@ -49,7 +49,8 @@ class Whole:
 
     @cached_property
     def tag(self) -> str:
-        return f'"{hashlib.sha256(self.data).hexdigest()[:32]}"'
+        """Weak, since it goes out compressed and as it is."""
+        return f'W/"{hashlib.sha256(self.data).hexdigest()[:32]}"'
 
     def piece(self, start: int, stop: int) -> bytes:
         return self.data[start:stop]

@@ -1,6 +1,7 @@
 """What went wrong with a request, as problem details (RFC 9457): a status and one sentence."""
 
 import math
+import time
 from http import HTTPStatus
 from typing import Any
 
@@ -33,6 +34,19 @@ def busy(seconds: float) -> Problem:
     """The bounded queue is full; ``seconds`` until it is likely to have room."""
     wait = max(1, math.ceil(seconds))
     return Problem(503, f"too many pictures are waiting; try again in {wait} s.", {"Retry-After": str(wait)})
+
+
+def ended(began: float | None, limit: float, wait: float = 1.0) -> Problem:
+    """What took longer than ``limit`` seconds.
+
+    Args:
+        began: when its own computing did, by time.perf_counter(). Where at least half of the time went into that, coming
+            again would not help.
+        wait: seconds until there is likely to be room, where it would.
+    """
+    if began is not None and time.perf_counter() - began >= limit / 2:
+        return Problem(413, f"the translation took longer than {limit:g} s; make the picture smaller.")
+    return busy(wait)
 
 
 def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
+import math
 import os
 import socket
 import time
@@ -27,15 +29,25 @@ GRACE = 30
 def patient(limits: Limits) -> type[H11Protocol]:
     """The HTTP protocol with an end to its patience, whatever a client leaves unfinished."""
 
+    turns = itertools.count()
+
     class Patient(H11Protocol):
         cycle: Any
         deadline: asyncio.TimerHandle | None = None
+        heading = False
+        """Whether a head has begun and not ended."""
+        turn = 0
+        """Which place it has among all that clients began and were answered; clocks may be too coarse for that."""
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
+            self.turn = next(turns)
             if len(self.connections) > limits.sockets:
-                self.transport.abort()
-            self.wait(limits.header_seconds, self.without_head)
+                least = min(self.connections, key=lambda one: one.worth())
+                self.connections.discard(least)  # it leaves by itself only after others have come
+                least.transport.abort()
+            if not self.transport.is_closing():
+                self.wait(limits.keep_alive_seconds, self.without_head)
 
         def connection_lost(self, exc: Exception | None) -> None:
             self.rest()
@@ -46,8 +58,16 @@ def patient(limits: Limits) -> type[H11Protocol]:
             super().data_received(data)
             if self.cycle is not before:
                 self.rest()
-            elif self.idle() and self.deadline is None:  # the next head on a connection that was used before
+                self.heading, self.turn = False, next(turns)
+            elif self.begun() and not self.heading:
+                self.heading, self.turn = True, next(turns)
+                self.rest()
                 self.wait(limits.header_seconds, self.without_head)
+
+        def worth(self) -> tuple[bool, bool, int]:
+            """The least is closed where there are too many: nothing is owed to those who have not asked in full."""
+            asked = not self.idle()
+            return asked and not self.cycle.more_body, asked, self.turn
 
         def pause_writing(self) -> None:
             super().pause_writing()
@@ -56,6 +76,7 @@ def patient(limits: Limits) -> type[H11Protocol]:
 
         def on_response_complete(self) -> None:
             self.rest()
+            self.turn = next(turns)
             if self.conn.their_state is h11.SEND_BODY:  # answered before its body was there
                 self.wait(limits.linger_seconds, self.without_rest)
             elif self.transport.get_write_buffer_size():
@@ -72,6 +93,11 @@ def patient(limits: Limits) -> type[H11Protocol]:
 
         def idle(self) -> bool:
             return self.cycle is None or self.cycle.response_complete
+
+        def begun(self) -> bool:
+            """Whether a head is on its way, from a client that has taken its last answer."""
+            taken = not self.transport.get_write_buffer_size()
+            return self.idle() and self.conn.their_state is h11.IDLE and taken
 
         def without_head(self) -> None:
             self.deadline = None
@@ -170,7 +196,7 @@ def server(app: FastAPI, limits: Limits) -> Server:
         ws="none",
         access_log=False,
         log_config=None,
-        timeout_keep_alive=10,
+        timeout_keep_alive=math.ceil(limits.keep_alive_seconds),
         timeout_graceful_shutdown=GRACE,
         h11_max_incomplete_event_size=32 * 1024,
         server_header=False,

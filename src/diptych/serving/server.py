@@ -1,41 +1,33 @@
 """The HTTP service: translators by name, a page to draw on, and what monitors ask. No path of a request reaches the disk."""
 
-import asyncio
 import contextlib
 import hmac
-import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.metadata import version
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi import Depends, FastAPI, Header, Query, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from diptych.card import Card
-from diptych.errors import DiptychError, out_of_memory, too_small
-from diptych.images import Stored
-from diptych.serving.batching import Batcher, Done
-from diptych.serving.bodies import Bodies
 from diptych.serving.described import BODY, COUNTERPART, LIVES, METRICS, Health, listed
 from diptych.serving.limits import Limits
 from diptych.serving.listing import Offer
 from diptych.serving.metrics import Metrics
 from diptych.serving.pages import Pages
-from diptych.serving.pictures import check_counterpart, decoded, encoded, wanted_type, with_instances
 from diptych.serving.problems import Problem, answer, on_problem, responses
-from diptych.serving.requests import Watch
-from diptych.translator import Translator
+from diptych.serving.requests import Bound, Compressed, Watch
+from diptych.serving.work import Work
 
-CODERS = min(4, os.cpu_count() or 1)
-Result = TypeVar("Result")
+BEARER = HTTPBearer(
+    auto_error=False, description="The token with which the service was started, where it was with one."
+)
 
 
 @dataclass
@@ -51,82 +43,21 @@ class Service:
 
     def __post_init__(self) -> None:
         self.metrics = Metrics()
-        self.pool = ThreadPoolExecutor(1, thread_name_prefix="translate")  # torch has its own team of threads
-        self.coders = ThreadPoolExecutor(CODERS, thread_name_prefix="code")
-        self.bodies = Bodies()
+        self.work = Work(self.offers, self.limits, self.metrics)
         self.pages = Pages(self.offers, self.browser)
-        self.by_name = {offer.name: offer for offer in self.offers}
-        self.batchers = {
-            offer.name: Batcher(partial(several, offer.translator), self.limits, self.pool) for offer in self.offers
-        }
 
     @contextlib.asynccontextmanager
     async def life(self, _: FastAPI) -> AsyncIterator[None]:
         """Translate while the service lives; when it is asked to stop, what was accepted has been answered before."""
-        tasks = [asyncio.create_task(batcher.work()) for batcher in self.batchers.values()]
-        yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self.pool.shutdown()
-        self.coders.shutdown()
+        async with self.work.going():
+            yield
 
-    async def allowed(self, authorization: Annotated[str, Header(include_in_schema=False)] = "") -> None:
-        """Refuse whoever does not know the token, where there is one."""
-        if self.token and not hmac.compare_digest(authorization.encode(), f"Bearer {self.token}".encode()):
+    async def allowed(self, told: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]) -> None:
+        """Refuse whoever does not know the token."""
+        if told is None or not hmac.compare_digest(told.credentials.encode(), self.token.encode()):
             raise Problem(
                 401, "this service needs its token; send Authorization: Bearer TOKEN.", {"WWW-Authenticate": "Bearer"}
             )
-
-    async def translate(self, name: str, request: Request, seed: int | None, accept: str) -> tuple[Done, bytes, str]:
-        """From a request to the bytes of an answer."""
-        offer = self.by_name.get(name)
-        if offer is None:
-            known = ", ".join(self.by_name)
-            raise Problem(404, f"there is no translator of that name; there is {known}.")
-        media_type = wanted_type(accept, offer.translator.card.target)
-        batcher = self.batchers[name]
-        if batcher.full():
-            await batcher.refuse()  # before its body is read
-        async with self.bodies.taken(request, self.limits) as files:
-            picture = await self.on_a_thread(picture_of, files, offer.translator.card, self.limits)
-        try:
-            done = await batcher.ask(picture, seed)
-        except Problem:
-            raise
-        except Exception as problem:
-            raise explained(problem) from None
-        self.metrics.batches.labels(name).observe(done.batch)
-        self.metrics.translating.labels(name).observe(done.seconds)
-        self.metrics.pixels.labels(name).inc(picture.shape[0] * picture.shape[1])
-        return done, await self.on_a_thread(encoded, done.picture, media_type), media_type
-
-    async def on_a_thread(self, work: Callable[..., Result], *given: Any) -> Result:
-        """Decode or encode beside the event loop, a few at once: each holds a picture in full."""
-        return await asyncio.get_running_loop().run_in_executor(self.coders, work, *given)
-
-
-def picture_of(files: dict[str, bytes], card: Card, limits: Limits) -> Stored:
-    picture = decoded(files["picture"], card.source, limits)
-    if card.source.instances and picture.shape[2] == 1:
-        picture = with_instances(picture, files.get("instances"), limits)
-    check_counterpart(picture, card, limits)
-    return picture
-
-
-def several(translator: Translator, pictures: Sequence[Any], seed: int | None) -> list[Any]:
-    return translator.several(pictures, seed=seed)
-
-
-def explained(problem: Exception) -> Exception:
-    """What a network says of its input, as the client's problem where it is one."""
-    if isinstance(problem, DiptychError):
-        return Problem(422, str(problem))
-    if out_of_memory(problem):
-        return Problem(413, "the picture is too large for this machine's memory; make it smaller.")
-    if too_small(problem):
-        return Problem(422, "the picture is too small for this translator; enlarge it.")
-    return problem
 
 
 def create(service: Service) -> FastAPI:
@@ -141,7 +72,8 @@ def create(service: Service) -> FastAPI:
         redirect_slashes=False,  # which would send clients to whatever host they name
         exception_handlers={Problem: on_problem, HTTPException: on_http, RequestValidationError: on_invalid},
     )
-    guarded = [Depends(service.allowed)]
+    guarded = [Depends(service.allowed)] if service.token else []
+    work = service.work
 
     @app.post(
         "/translate/{name}",
@@ -164,7 +96,7 @@ def create(service: Service) -> FastAPI:
             str, Header(description="The type of the answer.", examples=["image/webp, image/png;q=0.5"])
         ] = "image/png",
     ) -> Response:
-        done, data, media_type = await service.translate(name, request, seed, accept)
+        done, data, media_type = await work.translate(name, request, seed, accept)
         headers = {
             "Server-Timing": f"translate;dur={done.seconds * 1000:.1f}",
             "Cache-Control": "no-store",
@@ -175,44 +107,54 @@ def create(service: Service) -> FastAPI:
     @app.get(
         "/translators",
         dependencies=guarded,
-        responses={200: listed(list(service.offers)), **responses(401, 503)},
+        responses={200: listed(list(service.offers)), **responses(401)},
         summary="What can be asked for",
     )
     @app.get("/translators.json", dependencies=guarded, include_in_schema=False)
     async def translators() -> dict[str, Any]:
         return await run_in_threadpool(service.pages.listing)
 
-    @app.get(
-        "/health",
-        responses={200: {"content": {"application/json": LIVES}}, **responses(503)},
-        summary="Whether it lives",
-    )
+    def waiting() -> int:
+        return sum(len(batcher.waiting) for batcher in work.batchers.values())
+
+    @app.get("/health", responses={200: {"content": {"application/json": LIVES}}}, summary="Whether it lives")
     async def health() -> Health:
-        waiting = sum(len(batcher.waiting) for batcher in service.batchers.values())
-        return Health(status="ok", version=version("diptych"), waiting=waiting)
+        return Health(status="ok", version=version("diptych"), waiting=waiting())
+
+    @app.get(
+        "/ready",
+        responses={200: {"content": {"application/json": LIVES}}, **responses(503)},
+        summary="Whether it takes pictures just now",
+    )
+    async def ready() -> Health:
+        for batcher in work.batchers.values():
+            batcher.check_room()
+        return Health(status="ready", version=version("diptych"), waiting=waiting())
 
     @app.get(
         "/metrics",
         dependencies=guarded,
         response_class=Response,
-        responses={200: METRICS, **responses(401, 503)},
+        responses={200: METRICS, **responses(401)},
         summary="For Prometheus",
     )
     async def metrics() -> Response:
-        for name, batcher in service.batchers.items():
+        for name, batcher in work.batchers.items():
             service.metrics.waiting.labels(name).set(len(batcher.waiting))
         return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     service.pages.mount(app, guarded)
+    app.add_middleware(Bound, limits=service.limits)
+    app.add_middleware(Compressed)
     if service.origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(service.origins),
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["Server-Timing", "Retry-After"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
+            expose_headers=["Server-Timing", "Retry-After", "X-Request-Id"],
         )
-    app.add_middleware(Watch, metrics=service.metrics, limits=service.limits)
+    app.add_middleware(Watch, metrics=service.metrics, names=set(work.offers))
     return app
 
 

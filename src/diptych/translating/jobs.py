@@ -15,7 +15,7 @@ from diptych.card import write_card
 from diptych.checkpoints import checksum, still
 from diptych.engines import OnnxRuntime, OpenVino
 from diptych.errors import DiptychError
-from diptych.fitting import with_hole
+from diptych.fitting import completed
 from diptych.images import INSTANCES, MASK, Stored
 from diptych.resampling import squared
 from diptych.tags import NO_TAGS, Tags, holds_place
@@ -25,6 +25,8 @@ FORMAT = 2
 """Counts up when the same job gives other pictures than before."""
 KEPT = (".tif", ".tiff", ".npy", ".npz")
 """Endings that results have of their sources: they hold every picture without loss, and a TIFF its place on earth."""
+
+REMEDIES = {"instances": "say where it is with --instances", "mask": "give a mask with --mask"}
 
 
 class Read(NamedTuple):
@@ -55,42 +57,33 @@ class Job:
         kind = self.translator.card.source
         picture, tags = formats.read_tagged(source, kind, name)
         name = name or str(source)
-        if kind.colour == "labels" and kind.instances and picture.shape[2] == 1:
-            beside = formats.read(self.companion("instances", name), INSTANCES)
-            picture = np.concatenate([picture, same_size(beside, picture, name)], axis=2)
-        if kind.colour == "holed":
-            if self.masks is not None:
-                mask = same_size(formats.read(self.companion("masks", name), MASK), picture, name)
-                picture = with_hole(picture[..., :3], mask >= 128, kind)
-            if picture[..., 3].all():
-                raise DiptychError(
-                    f"{name} has no hole to fill; make it transparent there, or give a mask with --mask."
-                    if self.masks is None
-                    else f"{self.companion('masks', name)} marks no hole for {name}; it must be white where the hole is."
-                )
+        picture = completed(picture, kind, name, lambda which: self.beside_it(which, name), REMEDIES)
         return Read(picture, tags)
 
-    def companion(self, which: str, name: str) -> Path:
+    def beside_it(self, which: str, name: str) -> tuple[Stored, str] | None:
+        """The instance map or mask of the picture ``name``, and its path; None where no place of such is named."""
+        if (place := self.companion(which, name)) is None:
+            return None
+        return formats.read(place, {"instances": INSTANCES, "mask": MASK}[which]), str(place)
+
+    def companion(self, which: str, name: str) -> Path | None:
         """The file that belongs to the picture ``name``: the one that was named, or the one of that name in the folder.
 
         Raises:
-            DiptychError: when there is none.
+            DiptychError: when the folder has none.
         """
-        what, option = {"instances": ("instance map", "--instances"), "masks": ("mask", "--mask")}[which]
-        place: Path | None = getattr(self, which)
-        if place is None:
-            raise DiptychError(f"{name} needs its {what}; say where it is with {option}.")
-        if not place.is_dir():
+        what, place = {"instances": ("instance map", self.instances), "mask": ("mask", self.masks)}[which]
+        if place is None or not place.is_dir():
             return place
         stem = formats.stem(Path(name).name)
         if stem not in self.companions[which]:
-            raise DiptychError(f"there is no {what} called {stem} in {place}; add it, or correct {option}.")
+            raise DiptychError(f"there is no {what} called {stem} in {place}; add it, or correct --{which}.")
         return self.companions[which][stem]
 
     @cached_property
     def companions(self) -> dict[str, dict[str, Path]]:
         """The files in the folders of instance maps and masks by their stems, listed once."""
-        folders = {"instances": self.instances, "masks": self.masks}
+        folders = {"instances": self.instances, "mask": self.masks}
         return {
             which: {formats.stem(file.name): file for file in reversed(formats.list_pictures(folder))}
             for which, folder in folders.items()
@@ -175,10 +168,3 @@ def in_the_way(place: Path) -> str:
 
 def georeference_lost(tags: Tags, ending: str) -> bool:
     return bool(tags.place) and not holds_place(ending)
-
-
-def same_size(beside: Stored, picture: Stored, name: str) -> Stored:
-    if beside.shape[:2] != picture.shape[:2]:
-        sizes = " and ".join(f"{one.shape[1]}x{one.shape[0]}" for one in (picture, beside))
-        raise DiptychError(f"{name} and what belongs to it differ in size ({sizes}); bring them to one size.")
-    return beside

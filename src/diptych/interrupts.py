@@ -1,0 +1,97 @@
+"""Work that can be stopped from another thread, at the next operation of torch or the next node of a runtime."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Event, Lock
+from typing import Any
+
+from torch.overrides import TorchFunctionMode
+
+
+class StoppedError(Exception):
+    """The work was stopped: its time is over, or nobody waits for it any more."""
+
+
+class Stop:
+    """What one piece of work listens to."""
+
+    def __init__(self, way: Event | None = None, patience: float = 0.0) -> None:
+        """``way`` is set while nothing more urgent is at work; each operation waits for it for at most ``patience`` seconds."""
+        self.asked = Event()
+        self.way, self.patience = way, patience
+        self.lock = Lock()
+        self.end: Callable[[], object] | None = None
+        """How the runtime that is at work now is stopped."""
+
+    def ask(self) -> None:
+        """Stop the work; it raises StoppedError in its own thread."""
+        with self.lock:
+            self.asked.set()
+            if self.end is not None:
+                self.end()
+
+    def check(self) -> None:
+        """Raises: StoppedError, when it was asked to; gives way before."""
+        if self.way is not None:
+            self.way.wait(self.patience)
+        if self.asked.is_set():
+            raise StoppedError
+
+
+class Operations(TorchFunctionMode):
+    """Checks before every operation of torch in this thread, so no network need know."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__()
+        self.stop = stop
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        self.stop.check()
+        return func(*args, **(kwargs or {}))
+
+
+CURRENT: ContextVar[Stop | None] = ContextVar("stop", default=None)
+
+
+@contextmanager
+def stoppable(stop: Stop) -> Iterator[None]:
+    """Within, what this thread computes ends with StoppedError once ``stop`` is asked."""
+    token = CURRENT.set(stop)
+    try:
+        stop.check()
+        with Operations(stop):
+            yield
+    finally:
+        CURRENT.reset(token)
+
+
+@contextmanager
+def ended_by(end: Callable[[], object]) -> Iterator[None]:
+    """Around one call of a runtime, which ``end`` breaks off from another thread.
+
+    Raises:
+        StoppedError: instead of what the runtime then throws.
+    """
+    stop = CURRENT.get()
+    if stop is None:
+        yield
+        return
+    stop.check()
+    with stop.lock:
+        stop.end = end
+    try:
+        yield
+    except Exception:
+        stop.check()
+        raise
+    finally:
+        with stop.lock:
+            stop.end = None
+    stop.check()

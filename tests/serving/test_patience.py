@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -142,12 +143,12 @@ def test_who_waits_for_an_answer_is_not_put_out(serve: Serve, held: Held) -> Non
         head = HEAD.replace(b"inverted", b"held") + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
         asked.say(head + body)
         assert held.began.wait(10)
-        for _ in range(5):
-            with Wire(client) as other:
-                other.say(GET[:-2])
-        assert client.get("/health").status_code == 200
-        held.go.set()
-        assert b"200 OK" in asked.heard()
+        with ExitStack() as others:
+            for _ in range(5):
+                others.enter_context(Wire(client))
+            assert client.get("/health").status_code == 200
+            held.go.set()
+            assert b"200 OK" in asked.heard()
 
 
 def test_an_idle_connection_lasts_longer_than_a_load_balancer_waits(serve: Serve) -> None:

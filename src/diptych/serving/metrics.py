@@ -33,3 +33,6 @@ class Metrics:
         )
         self.pixels = Counter("diptych_pixels", "Pixels that were translated.", ["translator"], registry=self.registry)
         self.waiting = Gauge("diptych_waiting", "Pictures in the queue.", ["translator"], registry=self.registry)
+        self.large = Counter(
+            "diptych_large", "Pictures that were translated alone.", ["translator"], registry=self.registry
+        )

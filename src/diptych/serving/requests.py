@@ -121,7 +121,7 @@ class Compressed:
     """ASGI middleware: what is text and long goes out by gzip to those who accept it."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app, self.packed = app, GZipMiddleware(app, minimum_size=1000, compresslevel=6)
+        self.app, self.packed = app, GZipMiddleware(app, minimum_size=500, compresslevel=6)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         dense = scope["type"] != "http" or scope["path"].startswith(DENSE)

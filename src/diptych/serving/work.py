@@ -89,7 +89,10 @@ class Work:
             job, budget = (self.in_lane, self.large) if large else (self.in_batch, self.small)
             with budget.taken(pixels):
                 done, data = await while_there(request, job(offer, files, seed, media_type))
-        self.metrics.batches.labels(name).observe(done.batch)
+        if large:
+            self.metrics.large.labels(name).inc()
+        else:
+            self.metrics.batches.labels(name).observe(done.batch)
         self.metrics.translating.labels(name).observe(done.seconds)
         self.metrics.pixels.labels(name).inc(done.pixels)
         return done, data, media_type

@@ -282,9 +282,8 @@ def weights_path(folder: Path, checkpoint: str) -> Path:
 
 
 def network_weights(tensors: dict[str, Tensor], card: Card) -> dict[str, Tensor]:
-    """The network's own tensors out of a checkpoint's: the running average where meant, buffers from the system."""
+    """The network's own tensors out of a checkpoint's: the running average where meant, its statistics where there are any."""
     weights: dict[str, Tensor] = {}
-    for root in ("system", "average") if card.averaged else ("system",):
-        prefix = f"{root}.{card.module}."
-        weights |= {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    for root in ("system", "average", "statistics") if card.averaged else ("system", "statistics"):
+        weights |= checkpoints.under(f"{root}.{card.module}", tensors)
     return weights

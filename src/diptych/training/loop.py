@@ -35,7 +35,7 @@ def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
     if recipe.training.init_from and not run.saved_steps():
         weights_of(recipe.training.init_from)  # refused before anything is written
     dataset, trainer = prepare(dataset, recipe, processes)
-    watch.begin(trainer.state, trainer.steps, trainer.words())
+    watch.begin(trainer, dataset)
     if isinstance(dataset, Resident):
         watch.say(f"Pictures stay on the device once they are read ({dataset.bytes / 2**20:.0f} MiB).")
     try:
@@ -102,9 +102,7 @@ def recover(trainer: Trainer, run: Run, watch: Watch, step: int, faults: int, wh
             f"training stopped at step {step}: {what}, fault {faults} of {allowed} allowed. Lower training.learning_rate, "
             f"set training.clip_gradient=1, or training.precision=float32; the newest checkpoint is whole."
         )
-    del watch.state
     trainer.begin_anew()
-    watch.state = trainer.state
     return restore(trainer, run, watch, faults)
 
 

@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from diptych import __version__
 from diptych.card import Card, write_cards
+from diptych.checkpoints import under
 from diptych.data import open_dataset
 from diptych.data.settings import as_size
 from diptych.errors import UsageError
@@ -200,22 +201,18 @@ class Spread:
 
 
 class translate_with:
-    """The run's networks as they would translate now: averaged weights where the recipe says so, seeded noise."""
+    """The run's networks as they would translate now: with averaged weights and statistics as they leave, and seeded noise."""
 
     def __init__(self, state: State) -> None:
         state.system.eval()
         self.state = state
         self.exits = state.system.translators()
-        self.averages = state.averages() if state.recipe.training.average_translates else {}
+        self.leaving = state.translating_weights() | state.statistics
 
     def __call__(self, way: str, source: Tensor) -> Tensor:
         exit = self.exits[way]
         network = self.state.system.get_submodule(exit.module)
-        own = {
-            name.removeprefix(f"{exit.module}."): value
-            for name, value in self.averages.items()
-            if name.startswith(f"{exit.module}.")
-        }
+        own = under(exit.module, self.leaving)
         with seeded(0):
             output: Tensor = functional_call(network, own, (source,)) if own else network(source)
         return output.float()

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from diptych import formats
+from diptych.data import Dataset
 from diptych.errors import DiptychError
 from diptych.evaluation.metrics import direction
 from diptych.report import Standing
@@ -19,7 +20,8 @@ from diptych.training.processes import Processes, environment
 from diptych.training.progress import Progress
 from diptych.training.run import Run
 from diptych.training.state import State
-from diptych.training.trainer import Fault
+from diptych.training.statistics import recomputed
+from diptych.training.trainer import Fault, Trainer
 from diptych.training.validation import Validation
 
 
@@ -73,15 +75,20 @@ class Watch:
 
     # What the loop calls
 
-    def begin(self, state: State, steps: int, words: str) -> None:
-        self.state, self.steps = state, steps
-        self.words = words
-        self.say(words)
-        for note in state.system.notes:
+    @property
+    def state(self) -> State:
+        return self.trainer.state
+
+    def begin(self, trainer: Trainer, dataset: Dataset) -> None:
+        self.trainer, self.dataset = trainer, dataset
+        self.steps = trainer.steps
+        self.words = trainer.words()
+        self.say(self.words)
+        for note in self.state.system.notes:
             self.say(note)
         self.validation = Validation(self.run.recipe, self.processes.device) if self.processes.leads else None
         if self.validation is not None:
-            self.validation.describe(self.run, state)
+            self.validation.describe(self.run, self.state)
             self.validation.prepare(self.say)
             self.standing_report = Standing(self.run.folder, self.say) if self.settings.report else None
             self.metrics = MetricTime(self.settings.metrics_share)
@@ -124,12 +131,12 @@ class Watch:
         settings, last = self.settings, step == self.steps
         self.at = step
         self.window.append(entry)
-        self.stop = self.processes.agree(self.stop)
+        self.stop = self.processes.agree(self.stop or self.interrupted)
         if step % settings.log_every == 0 or last:
             self.log(step)
         due = (settings.picture_every, settings.validate_every, settings.checkpoint_every)
-        if (last or self.stop or any(step % every == 0 for every in due)) and (spoiled := self.state.not_finite()):
-            raise Fault(f'the weight "{spoiled}" is not finite')
+        if last or self.stop or any(step % every == 0 for every in due):
+            self.make_ready()
         if self.validation is not None:
             if step % settings.picture_every == 0 or last:
                 self.draw(step, self.validation)
@@ -139,6 +146,19 @@ class Watch:
         if step % settings.checkpoint_every == 0 or last or self.stop or ended_early:
             self.save(step, faults)
         self.stop = self.stop or ended_early
+
+    def make_ready(self) -> None:
+        """Have weights that may be drawn, scored and saved: all finite, with statistics of their own.
+
+        Raises:
+            Fault: when one is not finite.
+        """
+        if spoiled := self.state.not_finite():
+            raise Fault(f'the weight "{spoiled}" is not finite')
+        if self.processes.leads:
+            began = time.perf_counter()
+            self.state.statistics = recomputed(self.trainer, self.dataset)
+            self.progress.set_aside(time.perf_counter() - began)
 
     def event(self, kind: str, step: int, words: str, **facts: Any) -> None:
         """Keep what happened for those who look later."""
@@ -154,7 +174,7 @@ class Watch:
 
     def interrupt(self) -> None:
         """Asked from outside, at any time: save after this step and leave."""
-        self.stop = self.interrupted = True
+        self.interrupted = True
 
     def finished(self, step: int) -> bool:
         return self.stop or step >= self.steps

@@ -10,6 +10,7 @@ import pytest
 import torch
 from toys import DATA, TINY, assert_equal, draw_labelled, run_to_end, tiny_recipe, weights
 
+from diptych.checkpoints import under
 from diptych.training.run import Run
 
 INSTANCE = ["options.norm=instance", "options.discriminator_norm=instance", "options.dropout=[]"]
@@ -93,11 +94,13 @@ def test_two_processes_equal_one_of_twice_the_batch(toy_pairs: Path, tmp_path: P
 
 @pytest.mark.slow
 def test_both_end_with_the_same_weights_also_after_a_resumption(toy_pairs: Path, tmp_path: Path) -> None:
-    arguments = words(toy_pairs, "training.average=0.9")
+    running = ("options.norm=batch", "options.statistics=running", "training.statistics_pictures=8")
+    arguments = words(toy_pairs, "training.average=0.9", "training.batch_size=2", *running)
     recipe = tiny_recipe("pix2pix", toy_pairs)
     assert torchrun(2, arguments, tmp_path / "run", DUMP).returncode == 0
     first = [(tmp_path / f"run.rank{rank}").read_text() for rank in (0, 1)]
     straight = weights(Run(tmp_path / "run", recipe))
+    assert under("statistics.generator", straight)  # which the leading process computes alone
     Run(tmp_path / "run", recipe).path_of(6).unlink()
     again = torchrun(2, arguments, tmp_path / "run", DUMP)
     assert "Resumed at step 3" in again.stdout

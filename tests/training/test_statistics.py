@@ -44,10 +44,9 @@ def trained(system: str, folder: Path, *words: str) -> tuple[Trainer, Dataset]:
     recipe = tiny_recipe(system, folder, *SYSTEMS[system], *words)
     dataset = open_dataset(recipe.data, "train", train=True)
     trainer = Trainer(recipe, ALONE, len(dataset))
-    batches = first_batches(trainer, dataset)
+    batches = iter(list(first_batches(trainer, dataset)))
     for step in range(2):
         trainer.advance(batches, step, 0)
-    batches.close()
     return trainer, dataset
 
 
@@ -62,7 +61,7 @@ def plainly(network: nn.Module, sources: list[Tensor]) -> dict[str, Tensor]:
         for number, source in enumerate(sources):
             with seeded(number):
                 network(source)
-    found = {}
+    found: dict[str, Tensor] = {}
     for name, maps in came.items():
         variance, mean = torch.var_mean(torch.cat(maps), (0, 2, 3))
         found |= {f"{name}.running_mean": mean.float(), f"{name}.running_var": variance.float()}

@@ -24,8 +24,9 @@ from diptych.card import Card
 from diptych.engines import Eager
 from diptych.images import Kind
 from diptych.networks import NetworkSpec
+from diptych.padding import pad
 from diptych.training.estimate import held, peak
-from diptych.translator import Translator, pad
+from diptych.translator import Translator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Compared

@@ -243,6 +243,9 @@ def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe, facts: Map
         multiple=int(network.multiple),  # type: ignore[arg-type]  # every generator has it
         size=as_size(recipe.data.crop_size),
         scale=recipe.data.scale,
+        fit=recipe.data.fit,
+        load_size=as_size(recipe.data.load_size),
+        filter=recipe.data.filter,
         averaged=bool(recipe.training.average and recipe.training.average_translates),
         provenance={
             "diptych": __version__,

@@ -21,13 +21,20 @@ class Dataset(Protocol):
         """(source, target) as a ``Batch`` holds them, without its first axis; all chance comes from ``rng``."""
         ...
 
+    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
+        """The same as files hold them."""
+        ...
+
     def name(self, index: int) -> str:
         """What results for this example are called."""
         ...
 
 
 class Sampler:
-    """Geometry and kinds, shared by the datasets: ``train`` draws crops and mirrors, else pictures are taken whole."""
+    """Geometry and kinds, shared by the datasets: ``train`` draws crops and mirrors, else pictures are taken whole.
+
+    With ``own`` they keep their size too.
+    """
 
     def __init__(self, settings: DataSettings, train: bool, cache: Cache | None = None) -> None:
         self.settings = settings

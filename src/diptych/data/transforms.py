@@ -29,6 +29,8 @@ class Geometry:
     fit: Fit = "stretch"
     mirror: bool = True
     filter: Filter = "bicubic"
+    own: bool = False
+    """Whole pictures keep their size, to judge what is translated at another."""
 
     def draw(self, rng: np.random.Generator, height: int, width: int) -> Window:
         """A random crop of the resized picture, mirrored with probability 0.5 (pix2pix, section 6.2)."""
@@ -39,11 +41,15 @@ class Geometry:
 
     def whole(self, height: int, width: int) -> Window:
         """For validation: the picture at the scale at which it is translated, and the middle of it; never mirrored."""
+        if self.own:
+            return Window(height, width, 0, 0, False)
         tall, wide = brought_to(self.fit, height, width, self.crop_size, self.crop_size)
         return Window(tall, wide, (tall - self.crop_size[0]) // 2, (wide - self.crop_size[1]) // 2, False)
 
     def apply(self, picture: Stored, window: Window, filter: Filter | Literal[""] = "") -> Stored:
         """The window of ``picture``, which is left as it is and may be read-only: the result shares no memory with it."""
         sized = resize(np.array(picture, order="C"), window.height, window.width, filter or self.filter)
+        if self.own:
+            return sized
         crop = sized[window.top : window.top + self.crop_size[0], window.left : window.left + self.crop_size[1]]
         return crop[:, ::-1] if window.mirrored else crop

@@ -9,6 +9,7 @@ from torch import Tensor
 from diptych.data.entries import Entry
 from diptych.data.members import Member, Shard
 from diptych.data.sampler import Dataset
+from diptych.images import Stored
 
 
 class InWindows:
@@ -33,6 +34,9 @@ class InWindows:
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         return self.dataset.sample(index, rng)
+
+    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
+        return self.dataset.stored(index, rng)
 
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         """A permutation: the shards in turn, ``window`` at a time, and their examples mixed; plain where all fit in one."""

@@ -233,7 +233,9 @@ def test_the_size_is_said_once_and_where_it_matters(run: Path, typed: Typed, tmp
     shutil.copytree(run, tmp_path / "older")
     (tmp_path / "older" / "card.json").write_text(json.dumps({"diptych": 1, "translators": [older]}))
     said = typed("translate", "older", "in", "--out", "theirs").out
-    assert "since the card does not say at which scale the network was trained; --size 16x16 brings them" in said
+    assert (
+        "since the card does not say at which scale the network was trained; --size 16x16, for one, brings them" in said
+    )
 
 
 def test_pictures_of_every_sort_come_out(run: Path, typed: Typed, tmp_path: Path) -> None:

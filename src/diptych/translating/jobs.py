@@ -114,7 +114,7 @@ class Job:
         if card.rule == "own" and own != card.size:
             return (
                 "Pictures are translated at their own size, since the card does not say at which scale the network was "
-                f"trained; --size {named(card.size)} brings them to that of its training crops, and the results back."
+                f"trained; --size {named(card.size)}, for one, brings them to another, and the results back."
             )
         if card.seen(*own) == own:
             return ""

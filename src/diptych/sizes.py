@@ -33,8 +33,10 @@ def exact(size: Size) -> Exact | None:
     Raises:
         UsageError: for another word, or sides under 1.
     """
-    if size is None or size == "own" or size == "training":
-        return size
+    if size is None:
+        return None
+    if size == "own" or size == "training":
+        return "own" if size == "own" else "training"
     if isinstance(size, str) and re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9})?", size):
         sides = [int(side) for side in size.split("x")]
     else:

@@ -122,11 +122,12 @@ paints is invented, never a record of what was there.
 
 def words_on_size(card: Card) -> str:
     """What becomes of pictures of other sizes."""
-    if card.rule in ("stretch", "shorter-side"):
-        way = f"to {named(card.size)}" if card.rule == "stretch" else f"until their shorter side is {min(card.size)}"
-        return f"others are resized {way} ({card.filter}), and the results back"
     larger = f", and come out {card.scale} times larger" if card.scale > 1 else ""
-    return f"other sizes are padded to multiples of {card.multiple} and cropped back{larger}"
+    padded = f"padded to multiples of {card.multiple} and cropped back{larger}"
+    if card.rule not in ("stretch", "shorter-side"):
+        return f"other sizes are {padded}"
+    way = f"to {named(card.size)}" if card.rule == "stretch" else f"until their shorter side is {min(card.size)}"
+    return f"others are resized {way} ({card.filter}) and the results back, or with `--size own` {padded}"
 
 
 def words_of(kind: Kind) -> str:

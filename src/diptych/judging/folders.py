@@ -98,12 +98,12 @@ def of_outputs(
         path, number = made[names[place]], ground.chosen[place]
         source, target = ground.tensors(number)
         picture = formats.read(path, ground.target)
-        if picture.shape[:2] not in (target.shape[-2:], whole.stored(number)[1].shape[:2]):
-            raise DiptychError(
-                f"{path} is {picture.shape[1]}x{picture.shape[0]}, and the data set's picture is neither as it is nor as it is "
-                f"judged ({size_of(target)}); bring the outputs to one of these sizes."
-            )
         if picture.shape[:2] != target.shape[-2:]:
+            if picture.shape[:2] != whole.stored(number)[1].shape[:2]:
+                raise DiptychError(
+                    f"{path} is {picture.shape[1]}x{picture.shape[0]}, and the data set's picture is neither as it is nor as it "
+                    f"is judged ({size_of(target)}); bring the outputs to one of these sizes."
+                )
             (picture,) = sampler.cut([picture], [ground.target], np.random.default_rng(0))
         output = ground.target.to_tensor(picture)[None]
         lightness = ground.lightness(source)

@@ -114,13 +114,13 @@ def memory(
     """In a process of its own: MiB held with the model, MiB at most, seconds."""
     translator = Translator.load(run) if run else untrained(name, blocks)
     small = np.zeros((translator.card.multiple, translator.card.multiple, 3), np.uint8)
-    translator(small)
+    translator(small, size="own")
     before = held()
     source = picture(place, 2700, 5400)
     translator.tile = tile
     assert isinstance(translator.engine, Eager)
     began = time.perf_counter()
-    translator(source)
+    translator(source, size="own")
     answer.put((before / MIB, peak() / MIB, time.perf_counter() - began))
 
 

@@ -146,18 +146,19 @@ class Translator:
         self.check_channels(pictures[0])
         if seed is not None and not 0 <= seed < 2**63:
             raise UsageError(f"the seed is {seed}; it must lie between 0 and {2**63 - 1}.")
-        sized = [self.sized(picture, *self.seen(*picture.shape[:2], size)) for picture in pictures]
+        sized = [self.sized(picture, *self.seen(picture, size)) for picture in pictures]
         if isinstance(self.engine, OnnxRuntime) and self.engine.processing == "inside":
             arrays = self.engine.arrays(np.stack(sized), self.card.seed if seed is None else seed)
             return [self.brought_back(*both) for both in zip(arrays, pictures, strict=True)]
         result = self.batch(torch.stack([self.card.source.to_tensor(one) for one in sized]), seed=seed, style=style)
         return [self.finished(*both) for both in zip(result, pictures, strict=True)]
 
-    def seen(self, height: int, width: int, size: Size = None) -> tuple[int, int]:
-        """(height, width) at which the network sees a picture of ``height`` x ``width``.
+    def seen(self, picture: Stored, size: Size = None) -> tuple[int, int]:
+        """(height, width) at which the network sees a picture.
 
         Tiles of a chosen side are for pictures at their own size, so they make that what None stands for.
         """
+        height, width = picture.shape[:2]
         wanted = exact(size) or ("own" if self.tile else "training")
         if wanted == "own":
             return height, width

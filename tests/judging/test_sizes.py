@@ -49,7 +49,7 @@ def test_a_run_is_judged_by_what_it_writes(size: str, trained: Path, enlarged: P
     assert typed("translate", trained, "sources", "--out", "made", *asked).code == 0
     words = ["--outputs", "made", "--targets", "targets", "--metrics", METRICS, "--out", "of-files"]
     assert typed("evaluate", *words).code == 0
-    words = [trained, "--data", "large", "--split", "val", "--metrics", METRICS, "--out", "of-run"]
+    words = [str(trained), "--data", "large", "--split", "val", "--metrics", METRICS, "--out", "of-run"]
     assert typed("evaluate", *words, "--size", size).code == 0
     assert scores(enlarged / "of-files") == scores(enlarged / "of-run")
 

@@ -13,7 +13,7 @@ from diptych.data.entries import Entry, Layout
 from diptych.data.layouts import discover
 from diptych.data.members import File, probe
 from diptych.data.resident import Place
-from diptych.data.sampler import Dataset, Sampler
+from diptych.data.sampler import Pictures, Sampler
 from diptych.data.settings import DataSettings
 from diptych.data.windows import InWindows
 from diptych.errors import DiptychError
@@ -177,7 +177,7 @@ def of_split(splits: dict[str, list[Entry]], split: str) -> list[Entry]:
     return [entry for entries in splits.values() for entry in entries] if split == ALL else splits.get(split, [])
 
 
-def open_dataset(settings: DataSettings, split: str, train: bool, own: bool = False) -> Dataset:
+def open_dataset(settings: DataSettings, split: str, train: bool, own: bool = False) -> Pictures:
     """The pictures of a split; ``train`` for random crops and mirroring, else whole and the same each time.
 
     Whole pictures come at the scale of training, or ``own``: at their own size.

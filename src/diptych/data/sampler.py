@@ -21,12 +21,16 @@ class Dataset(Protocol):
         """(source, target) as a ``Batch`` holds them, without its first axis; all chance comes from ``rng``."""
         ...
 
-    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
-        """The same as files hold them."""
-        ...
-
     def name(self, index: int) -> str:
         """What results for this example are called."""
+        ...
+
+
+class Pictures(Dataset, Protocol):
+    """A dataset that reads pictures from files."""
+
+    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
+        """What ``sample`` gives, as files hold it."""
         ...
 
 

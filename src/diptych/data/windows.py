@@ -8,14 +8,14 @@ from torch import Tensor
 
 from diptych.data.entries import Entry
 from diptych.data.members import Member, Shard
-from diptych.data.sampler import Dataset
+from diptych.data.sampler import Pictures
 from diptych.images import Stored
 
 
 class InWindows:
     """A dataset whose examples come so that only ``window`` shards are needed at a time, and each once an epoch."""
 
-    def __init__(self, dataset: Dataset, entries: Sequence[Entry], window: int) -> None:
+    def __init__(self, dataset: Pictures, entries: Sequence[Entry], window: int) -> None:
         self.dataset = dataset
         self.entries = entries
         groups: dict[str, list[int]] = {}

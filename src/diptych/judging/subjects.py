@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from diptych.data import Dataset, DataSettings, open_dataset
+from diptych.data import DataSettings, open_dataset
 from diptych.data.layouts import discover
+from diptych.data.sampler import Pictures
 from diptych.errors import UsageError
 from diptych.evaluation.metrics import Example, as_rgb
 from diptych.evaluation.needs import Means
@@ -58,7 +59,7 @@ class Ground:
 
     settings: DataSettings
     split: str
-    dataset: Dataset
+    dataset: Pictures
     chosen: list[int]
     reverse: bool = False  # b-to-a of two piles
     own: bool = False  # pictures at their own size, not at the scale of training

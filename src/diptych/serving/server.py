@@ -116,7 +116,7 @@ def picture_of(
     picture = decoded(files["picture"], card.source, limits)
     if card.source.instances and picture.shape[2] == 1:
         picture = with_instances(picture, files.get("instances"), limits)
-    seen = translator.seen(*picture.shape[:2], size)
+    seen = translator.seen(picture, size)
     check_counterpart(picture, seen, card, limits)
     return picture, seen
 

@@ -26,7 +26,7 @@ FAULT_SEED = 1_000_003  # a prime: the stream's seed after a fault is far from e
 
 def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
     """Train until the recipe's end, a request to stop, or an explained failure; resume where the run stands."""
-    dataset = open_dataset(recipe.data, "train", train=True)
+    dataset: Dataset = open_dataset(recipe.data, "train", train=True)
     if recipe.training.batch_size > len(dataset):
         raise UsageError(
             f"training.batch_size is {recipe.training.batch_size}, and there are only {len(dataset)} training pictures; "

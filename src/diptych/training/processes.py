@@ -92,6 +92,25 @@ def make_deterministic() -> None:
 
 
 @contextlib.contextmanager
+def repeating_kernels() -> Iterator[None]:
+    """Within, an operation of which ``make_deterministic`` found no kernel is named.
+
+    Raises:
+        DiptychError: in the place of torch's error.
+    """
+    try:
+        yield
+    except RuntimeError as problem:
+        operation, unknown, _ = str(problem).partition(" does not have a deterministic implementation")
+        if not unknown:
+            raise
+        raise DiptychError(
+            f"training.deterministic is true, and {operation} has no kernel on this device that repeats bitwise; "
+            f"set training.deterministic=false, or change the option that brings it in."
+        ) from problem
+
+
+@contextlib.contextmanager
 def trying_kernels() -> Iterator[None]:
     """Within, GPUs try which of their convolutions is the fastest for each shape, the first time that it is met.
 

@@ -14,10 +14,10 @@ from diptych.errors import DiptychError
 from diptych.recipe import Recipe
 from diptych.report import Reporter, Standing, write
 from diptych.report.reporter import plotting
+from diptych.training.entry import Fault
 from diptych.training.loop import train
 from diptych.training.processes import environment, join
 from diptych.training.run import Run
-from diptych.training.trainer import Fault
 
 Step = Callable[[Teller, int], None]
 

@@ -124,7 +124,6 @@ class Captured:
         graph = torch.cuda.CUDAGraph()
         if not self.recorded:  # one pool for all graphs that live at a time; with the last of them it ends
             self.pool = torch.cuda.graph_pool_handle()
-        generator = torch.cuda.default_generators[torch.cuda.current_device() if self.device.index is None else self.device.index]
         before = torch.cuda.get_rng_state(self.device)
         try:
             # Other threads may bring pictures meanwhile; what they do is no part of the step.
@@ -132,8 +131,11 @@ class Captured:
                 found = function()
         except RuntimeError as problem:
             # A recording that has failed may leave the generator in its midst; a copy of it is not.
+            index = torch.cuda.current_device() if self.device.index is None else self.device.index
+            generator = torch.cuda.default_generators[index]
             generator.graphsafe_set_state(generator.clone_state())
             torch.cuda.set_rng_state(before, self.device)
-            raise NotRecorded(str(problem).partition("\n")[0]) from None
+            first = problem.__context__ if isinstance(problem.__context__, RuntimeError) else problem
+            raise NotRecorded(str(first).partition("\n")[0]) from None
         torch.cuda.set_rng_state(before, self.device)  # recording draws nothing
         return graph.replay, found

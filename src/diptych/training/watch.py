@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from diptych.errors import DiptychError
 from diptych.evaluation.metrics import direction
 from diptych.report import Standing
 from diptych.training.board import Board
+from diptych.training.entry import Entry, Fault
 from diptych.training.health import Health
 from diptych.training.processes import Processes, environment
 from diptych.training.progress import Progress
 from diptych.training.run import Run
 from diptych.training.state import State
-from diptych.training.trainer import Fault
 from diptych.training.validation import Validation
 
 
@@ -63,7 +63,7 @@ class Watch:
         self.stop = False
         self.interrupted = False
         self.reason = ""
-        self.window: list[Mapping[str, float]] = []
+        self.window: list[Entry] = []
         self.saved = -1
         self.words = ""
         self.at = 0
@@ -119,16 +119,23 @@ class Watch:
             self.event("start", step, self.words, steps=self.steps, environment=environment(self.processes))
             self.started = step
 
-    def after(self, step: int, faults: int, entry: Mapping[str, float]) -> None:
-        """After the update that made ``step`` steps: log, look and save where it is time."""
+    def after(self, step: int, faults: int, entry: Entry) -> None:
+        """After the update that made ``step`` steps: log, look and save where it is time.
+
+        Raises:
+            Fault: where it is time and something is not finite.
+        """
         settings, last = self.settings, step == self.steps
         self.at = step
         self.window.append(entry)
         self.stop = self.processes.agree(self.stop)
+        due = (settings.picture_every, settings.validate_every, settings.checkpoint_every)
+        kept = last or self.stop or any(step % every == 0 for every in due)
+        if kept:
+            entry.look()
         if step % settings.log_every == 0 or last:
             self.log(step)
-        due = (settings.picture_every, settings.validate_every, settings.checkpoint_every)
-        if (last or self.stop or any(step % every == 0 for every in due)) and (spoiled := self.state.not_finite()):
+        if kept and (spoiled := self.state.not_finite()):
             raise Fault(f'the weight "{spoiled}" is not finite')
         if self.validation is not None:
             if step % settings.picture_every == 0 or last:

@@ -63,7 +63,7 @@ def advance_to_end(trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -
     settings = recipe.training
     while not watch.finished(step):
         start, seed = step * trainer.batches_per_step, settings.seed + FAULT_SEED * faults
-        place = (processes.rank, processes.size)
+        place = (processes.rank, processes.size, processes.device)
         with closing(stream(dataset, settings.batch_size, seed, start, recipe.data.workers, *place)) as batches:
             try:
                 while not watch.finished(step):

@@ -3,8 +3,10 @@
 import contextlib
 import os
 import platform
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ from diptych import __version__
 from diptych.devices import choose
 from diptych.errors import DiptychError, UsageError
 from diptych.recipe import TrainingSettings
+
+LONGEST_ALONE = timedelta(hours=12)
+"""For which processes wait for one that works alone: a look at every picture of a large data set, a segmenter's training, metrics over
+a whole split. The libraries' own half hour or ten minutes would end a run that is well. A process that ends is noticed at once."""
 
 
 @dataclass(frozen=True)
@@ -32,39 +38,58 @@ class Processes:
         return self.rank == 0
 
     @torch.no_grad()
-    def average(self, gradients: list[Tensor]) -> None:
-        """Replace each gradient by its mean over the processes, through one flat buffer."""
-        if self.size == 1 or not gradients:
-            return
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        try:
-            dist.all_reduce(flat)
-        except RuntimeError as problem:
-            raise DiptychError(
-                f"another process of this run has ended ({str(problem).splitlines()[0]}); "
-                f"the newest checkpoint is whole, and the same command goes on from it."
-            ) from None
-        flat /= self.size
-        pieces = torch.split(flat, [gradient.numel() for gradient in gradients])
-        for gradient, piece in zip(gradients, pieces, strict=True):
-            gradient.copy_(piece.view(gradient.shape))
+    def average(self, flat: Tensor) -> Callable[[], None]:
+        """Begin to replace a row of numbers by its mean over the processes; what is returned waits for that.
+
+        All processes call this in the same order, and for rows of the same length.
+        """
+        with together():
+            work = dist.all_reduce(flat, async_op=True)
+
+        def finish() -> None:
+            with together():
+                work.wait()
+            flat.div_(self.size)
+
+        return finish
 
     def agree(self, flag: bool) -> bool:
-        """True in every process when it is true in any."""
+        """True in every process when it is true in any.
+
+        Where a process works alone (validation, metrics, checks of the data) the others wait for it here, on the processor: gloo
+        notices at once when a process has ended, NCCL only when its time is up.
+        """
         if self.size == 1:
             return flag
-        votes = torch.tensor(int(flag), device=self.device)
-        dist.all_reduce(votes, op=dist.ReduceOp.MAX)
+        votes = torch.tensor(int(flag))
+        with together():
+            dist.all_reduce(votes, op=dist.ReduceOp.MAX)
         return bool(votes.item())
 
     def wait(self) -> None:
         """Until every process has come here."""
-        if self.size > 1:
-            dist.barrier()
+        self.agree(False)
 
     def close(self) -> None:
-        if self.size > 1 and dist.is_initialized():
+        """Leave the others; after an error without a word to them, which those that have ended would not hear."""
+        if self.size > 1 and dist.is_initialized() and sys.exc_info()[0] is None:
             dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Around what all processes do together.
+
+    Raises:
+        DiptychError: when one of them is gone.
+    """
+    try:
+        yield
+    except RuntimeError as problem:
+        raise DiptychError(
+            f"another process of this run has ended ({str(problem).splitlines()[0]}); "
+            f"the newest checkpoint is whole, and the same command goes on from it."
+        ) from None
 
 
 def join(device: str) -> Processes:
@@ -80,7 +105,7 @@ def join(device: str) -> Processes:
             chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
             torch.cuda.set_device(chosen)
         if not dist.is_initialized():
-            dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+            dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo", timeout=LONGEST_ALONE)
     return Processes(rank, size, chosen)
 
 

@@ -13,12 +13,13 @@ from torch import Tensor
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych.checkpoints import load
+from diptych.devices import multiplying
 from diptych.errors import DiptychError, UsageError
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses, Pix2Pix
 from diptych.training.entry import Entry, Fault
-from diptych.training.processes import Processes, fast_precision, multiplying, trying_kernels
+from diptych.training.processes import Processes, fast_precision, trying_kernels
 from diptych.training.side import Side
 from diptych.training.trainer import Trainer, length
 

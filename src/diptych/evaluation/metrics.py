@@ -23,7 +23,7 @@ Better = Literal["higher", "lower", "near 1", "as the targets'"]
 
 
 class Example(NamedTuple):
-    """One output to be judged. All tensors are (1, channels, H, W) in [-1, 1] on the CPU.
+    """One output to be judged. All tensors are (1, channels, H, W) in [-1, 1] on one device.
 
     ``output`` and ``target`` are of the target's Kind; the ``rgb`` ones are as a person sees them.
     """
@@ -40,6 +40,11 @@ class Example(NamedTuple):
     """As the network saw it: the small picture of super-resolution, or the picture with its hole."""
     labels: ClassMap | None = None
     """The true class of each pixel, at the class map's own size."""
+
+    def on(self, device: torch.device) -> "Example":
+        return self._replace(
+            **{name: value.to(device) for name, value in self._asdict().items() if isinstance(value, Tensor)}
+        )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from diptych.devices import multiplying
 from diptych.errors import DiptychError
 
 Images = Float[Tensor, "batch channels height width"]
@@ -71,9 +72,10 @@ def likeness(one: Images, other: Images) -> tuple[Tensor, Tensor]:
     def smooth(images: Tensor) -> Tensor:
         return functional.conv2d(functional.conv2d(images, rows, groups=channels), columns, groups=channels)
 
-    first, second = smooth(one), smooth(other)
-    variances = smooth(one * one) - first**2 + smooth(other * other) - second**2
-    covariance = smooth(one * other) - first * second
+    with multiplying("float32", one.device):  # differences of squares, of which a GPU's ten bits would leave nothing
+        first, second = smooth(one), smooth(other)
+        variances = smooth(one * one) - first**2 + smooth(other * other) - second**2
+        covariance = smooth(one * other) - first * second
     steady, contrast = (0.01 * RANGE) ** 2, (0.03 * RANGE) ** 2
     structure = (2 * covariance + contrast) / (variances + contrast)
     whole = (2 * first * second + steady) * (2 * covariance + contrast)

@@ -25,7 +25,7 @@ def with_labels(subject: Subject, ground: Ground, labels: Labels, say: Say) -> S
     reader = Reader(settings, ground.split, labels, palette)
     classes = count_of(labels, palette, Reader(settings, "train", labels, palette), settings)
     direct = labels.where == "target"
-    segmenter = None if direct else segmenter_for(settings, labels, palette, classes, say)
+    segmenter = None if direct else segmenter_for(settings, labels, palette, classes, say, subject.means.device)
 
     def read(place: int) -> Example:
         return subject.read(place)._replace(labels=reader(ground.chosen[place]))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -147,26 +146,6 @@ def trying_kernels() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.benchmark = before
-
-
-@contextlib.contextmanager
-def multiplying(precision: str, device: torch.device) -> Iterator[None]:
-    """Within, NVIDIA GPUs multiply what is float32 as it is, or for "tf32" with ten bits of its mantissas.
-
-    Left alone, torch takes TF32 for convolutions and not for matrix products, so "float32" would be neither.
-    """
-    if device.type != "cuda":
-        yield
-        return
-    places: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
-    before = [place.allow_tf32 for place in places]
-    try:
-        for place in places:
-            place.allow_tf32 = precision == "tf32"
-        yield
-    finally:
-        for place, known in zip(places, before, strict=True):
-            place.allow_tf32 = known
 
 
 def precision_of(settings: TrainingSettings, device: torch.device) -> str:

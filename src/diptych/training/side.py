@@ -50,7 +50,7 @@ class Side:
         self.flat = [in_memory_order(parameter.detach()) for parameter in self.trained]
         self.buckets = Buckets(self.trained, processes) if processes.size > 1 else None
         device = processes.device
-        # CUDA's Adam takes the rate in float32; a processor's takes what a Python number would be.
+        # GPUs' Adams take the rate in float32 (a Mac's has nothing longer); a processor's takes what a Python number would be.
         self.rate = torch.zeros((), dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
         self.newest = torch.zeros((), device=device)  # its share in the running average
         self.moments: list[Moments | None] = [None] * len(self.trained)
@@ -79,7 +79,9 @@ class Side:
         gradients = [parameter.grad for parameter in self.trained if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
         if self.settings.clip_gradient:
-            torch._foreach_mul_(gradients, (self.settings.clip_gradient / norm.double()).clamp(max=1).float())
+            torch._foreach_mul_(
+                gradients, (self.settings.clip_gradient / norm.to(self.rate.dtype)).clamp(max=1).float()
+            )
         self.descend()
         self.forget()
         self.follow()

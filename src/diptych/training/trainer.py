@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from diptych.devices import multiplying
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses
@@ -27,7 +28,6 @@ from diptych.training.graph import Captured, Compute, capturing, silent
 from diptych.training.processes import (
     Processes,
     make_deterministic,
-    multiplying,
     precision_of,
     repeating_kernels,
     trying_kernels,

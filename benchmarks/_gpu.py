@@ -26,7 +26,7 @@ from diptych.networks.blocks import bordered
 from diptych.recipe import Recipe, read
 from diptych.systems import SYSTEMS
 from diptych.training.estimate import noise
-from diptych.training.graph import WARM_UP, Captured
+from diptych.training.graph import WARM_UP, Captured, Compute, Found
 from diptych.training.loop import prepare
 from diptych.training.processes import join
 from diptych.training.trainer import Trainer
@@ -43,7 +43,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 MIB = 2**20
 SIDES = {"cpu": 32, "cuda": 256}
 STEPS = {"cpu": 2, "cuda": 30}
-Found = Iterator[tuple[str, str]]
+Told = Iterator[tuple[str, str]]
 """What was measured, and the figure."""
 
 
@@ -94,7 +94,7 @@ def tiny(system: str, device: torch.device, *words: str) -> Recipe:
     return read(system, [*known, *sizes, *narrow, *words])
 
 
-def capture(device: torch.device) -> Found:
+def capture(device: torch.device) -> Told:
     """Is every system's step recorded, and does training go on where that fails?"""
     for system in SYSTEMS:
         yield f"{system}: a step as a graph", worded(partial(recorded, system, device))
@@ -114,30 +114,36 @@ def recorded(system: str, device: torch.device) -> str:
     )
 
 
+class Asking:
+    """A step that asks the device for a number in its midst, which no graph can hold."""
+
+    def __init__(self, update: Compute) -> None:
+        self.update = update
+
+    def __call__(self, held: list[Batch], step: int, only_discriminators: bool, phase: int) -> Found:
+        found = self.update(held, step, only_discriminators, phase)
+        next(iter(found.values())).item()
+        return found
+
+
 def unrecorded(device: torch.device) -> str:
-    """The same losses as without graphs, after a step that a graph cannot hold; random draws included."""
-    found = []
-    for graph in (True, False):
-        trainer = trainer_of(tiny("pix2pix", device, f"training.graph={'true' if graph else 'false'}"))
-        said: list[str] = []
-        trainer.tell, update = said.append, trainer.update
-
-        def asking(*given: Any, update: Callable[..., Any] = update) -> Any:
-            values = update(*given)
-            next(iter(values.values())).item()  # which no graph can hold
-            return values
-
+    """The same losses as without graphs, random draws included."""
+    torch.manual_seed(0)
+    batch = noise(tiny("pix2pix", device))
+    losses, said = list[list[float]](), list[str]()
+    for graph in ("true", "false"):
+        trainer = trainer_of(tiny("pix2pix", device, f"training.graph={graph}"))
+        trainer.tell = said.append
         if isinstance(trainer.compute, Captured):
-            trainer.compute.update = asking
-        batch = noise(trainer.recipe) if not found else found[0][0]
-        step = step_of(trainer, batch)
-        losses = [dict(step())["generator.l1"] for _ in range(WARM_UP + 3)]  # type: ignore[call-overload]  # an Entry
-        found.append((batch, losses, said))
-    (_, one, said), (_, other, _) = found
-    return f"said: {' '.join(said) or 'nothing'} Losses {'alike' if one == other else f'differ: {one} {other}'}"
+            trainer.compute.update = Asking(trainer.update)
+        batches = repeat(batch)
+        entries = [trainer.advance(batches, step, faults=0) for step in range(WARM_UP + 3)]
+        losses.append([entry["generator.l1"] for entry in entries])
+    alike = "alike" if losses[0] == losses[1] else f"differ: {losses}"
+    return f"said: {' '.join(said) or 'nothing'} Losses {alike}"
 
 
-def steps(device: torch.device) -> Found:
+def steps(device: torch.device) -> Told:
     """Milliseconds and memory against the plain eager float32 step, case by case."""
     side, repeats = SIDES[device.type], STEPS[device.type]
     for name, (system, count) in CASES.items():
@@ -167,7 +173,7 @@ def one_variant(
     return f"{taken:.2f} ms, {reference / taken:.2f} times as fast{peak(device)}"
 
 
-def compiled(device: torch.device) -> Found:
+def compiled(device: torch.device) -> Told:
     """Networks under torch.compile, without graphs of ours, beside the same left as they are."""
     side, repeats = SIDES[device.type], STEPS[device.type]
     batch, ratios = pictures(side, 1), {}
@@ -184,7 +190,7 @@ def compiled(device: torch.device) -> Found:
         yield f"pix2pix b1, no graph, networks {name}", f"{ratios[name]:.2f} ms (first steps {first:.1f} s)"
 
 
-def data(device: torch.device) -> Found:
+def data(device: torch.device) -> Told:
     """The share of time that is spent waiting for pictures that stay on the device, and for others."""
     repeats = 20 * STEPS[device.type] if device.type == "cuda" else 3
     with tempfile.TemporaryDirectory() as place:
@@ -211,7 +217,7 @@ def data(device: torch.device) -> Found:
             batches.close()
 
 
-def determinism(device: torch.device) -> Found:
+def determinism(device: torch.device) -> Told:
     """Two runs of each system, weights compared bitwise; what it costs; reflected borders both ways."""
     maps = torch.randn(4, 64, SIDES[device.type], SIDES[device.type], device=device).requires_grad_()
     maps = maps.to(memory_format=torch.channels_last)
@@ -244,7 +250,7 @@ def twice(system: str, device: torch.device) -> str:
     return f"{words}; {times['true'] / times['false']:.2f} of the time otherwise"
 
 
-def judging(device: torch.device) -> Found:
+def judging(device: torch.device) -> Told:
     """Seconds for 20 pictures of 256x256 there and on the processor, and how far structural similarity is off."""
     metrics = [*USUAL, *TEXTURES]
     for place in dict.fromkeys((device, torch.device("cpu"))):
@@ -257,7 +263,7 @@ def judging(device: torch.device) -> Found:
     yield "structural similarity is off by", f"{off:.0e}"
 
 
-def tests(device: torch.device) -> Found:
+def tests(device: torch.device) -> Told:
     """`pytest -m gpu`; what has failed, by name."""
     del device
     command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "--tb=line", "-p", "no:cacheprovider"]

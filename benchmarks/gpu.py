@@ -20,13 +20,13 @@ from rich.table import Table
 from diptych.devices import choose
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
-from benchmarks._gpu import Found, capture, compiled, data, determinism, judging, steps, tests
+from benchmarks._gpu import Told, capture, compiled, data, determinism, judging, steps, tests
 
 
 class Part(NamedTuple):
     """A function of the device that tells what it finds, and the seconds that it may take."""
 
-    find: Callable[[torch.device], Found]
+    find: Callable[[torch.device], Told]
     seconds: int
 
 

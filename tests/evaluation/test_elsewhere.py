@@ -92,7 +92,8 @@ def test_lpips_takes_its_heads_along(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(perceptual, "load", lambda name, device: pretrained.spec_of(name).build().to(device))
     monkeypatch.setattr(perceptual, "head_weights", lambda backbone: heads)
     with Apart():
-        found = perceptual.lpips(*(torch.zeros(1, 3, 64, 64, device=META) for _ in range(2)))
+        one, other = (torch.zeros(1, 3, 64, 64, device=META) for _ in range(2))
+        found = perceptual.lpips(one, other)
     assert found.device == META
 
 

@@ -131,8 +131,7 @@ class Captured:
                 found = function()
         except RuntimeError as problem:
             # A recording that has failed may leave the generator in its midst; a copy of it is not.
-            index = torch.cuda.current_device() if self.device.index is None else self.device.index
-            generator = torch.cuda.default_generators[index]
+            generator = torch.cuda.default_generators[torch.empty((), device=self.device).get_device()]
             generator.graphsafe_set_state(generator.clone_state())
             torch.cuda.set_rng_state(before, self.device)
             first = problem.__context__ if isinstance(problem.__context__, RuntimeError) else problem

@@ -47,13 +47,12 @@ def ask(name: str, device: str) -> tuple[list[tuple[str, str]], str]:
     command = [sys.executable, __file__, "--device", device, "--inside", name]
     began = time.perf_counter()
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PARTS[name].seconds, check=False)
-        said, wrong = done.stdout, done.stderr.strip().splitlines()[-1:] if done.returncode else []
+        done = subprocess.run(command, capture_output=True, timeout=PARTS[name].seconds, check=False)
+        said, wrong = done.stdout, done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         words = f"failed: {' '.join(wrong)[:100]}" if done.returncode else f"{time.perf_counter() - began:.0f} s"
     except subprocess.TimeoutExpired as late:
-        said = (late.stdout or b"").decode() if isinstance(late.stdout, bytes | None) else late.stdout
-        words = f"stopped after its {PARTS[name].seconds} s"
-    rows = [json.loads(line) for line in said.splitlines() if line.startswith('["')]
+        said, words = late.stdout or b"", f"stopped after its {PARTS[name].seconds} s"
+    rows = [json.loads(line) for line in said.decode().splitlines() if line.startswith('["')]
     return [(what, figure) for what, figure in rows], words
 
 

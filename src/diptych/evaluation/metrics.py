@@ -42,7 +42,7 @@ class Example(NamedTuple):
     """The true class of each pixel, at the class map's own size."""
 
     def on(self, device: torch.device) -> "Example":
-        return self._make(value.to(device) if isinstance(value, Tensor) else value for value in self)
+        return Example._make(value.to(device) if isinstance(value, Tensor) else value for value in self)
 
 
 @dataclass(frozen=True)

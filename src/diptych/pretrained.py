@@ -139,7 +139,8 @@ def read_weights(name: str, path: Path) -> dict[str, Tensor]:
 @cache
 def load(name: str, device: torch.device = CPU) -> nn.Module:
     """The network with its published weights, ready to judge on a device; loaded once."""
-    network = spec_of(name).build()
+    with torch.random.fork_rng([]):  # a seed's weights must not depend on whether it has been loaded before
+        network = spec_of(name).build()
     tensors = read_weights(name, find(name))
     if name in ("vgg16", "vgg19", "alexnet"):
         tensors = {key: value for key, value in tensors.items() if key.startswith("features.")}

@@ -144,10 +144,20 @@ def test_too_many_faults_end_the_run_with_advice(
     recipe = tiny_recipe("pix2pix", toy_pairs, "training.max_faults=2")
     with pytest.raises(DiptychError, match=r"fault 3 of 2 allowed\. Lower training\.learning_rate"):
         run_to_end(recipe, tmp_path / "run")
+    with pytest.raises(DiptychError, match="the checkpoint of step 3 is whole, and the same command goes on from it"):
+        run_to_end(recipe, tmp_path / "run")
     monkeypatch.undo()
     run, said = run_to_end(recipe, tmp_path / "run")  # the checkpoint before the faults is whole
     assert any("Resumed at step 3" in line for line in said)
     assert run.saved_steps()[-1] == 6
+
+
+def test_a_failure_without_a_checkpoint_speaks_of_none(
+    toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(monkeypatch, set(range(50)), "loss")
+    with pytest.raises(DiptychError, match="no checkpoint was saved yet, and the same command begins anew"):
+        run_to_end(tiny_recipe("pix2pix", toy_pairs, "training.max_faults=0"), tmp_path / "run")
 
 
 def test_a_fault_changes_the_draws_that_follow(

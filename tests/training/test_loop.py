@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ from torch import Tensor
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych.checkpoints import load
-from diptych.devices import multiplying
 from diptych.errors import DiptychError, UsageError
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
@@ -106,6 +104,30 @@ def test_the_average_follows_the_generator() -> None:
     for name, average in side.average.items():  # decay is at most (1 + step) / (10 + step) at first
         torch.testing.assert_close(average, torch.lerp(start[name], side.parameters[name].detach(), 0.9))
     assert not trainer.state.sides["discriminator"].average
+
+
+def test_the_average_warms_up_to_its_decay() -> None:
+    """Against a loop of its own: the decay is (1 + step) / (10 + step), until that is the recipe's."""
+    trainer = trainer_of("training.average=0.3", "training.learning_rate={generator=0.01}")
+    side = trainer.state.sides["generator"]
+    expected = {name: parameter.detach().clone() for name, parameter in side.parameters.items()}
+    for step, decay in enumerate([1 / 10, 2 / 11, 3 / 12, 0.3, 0.3, 0.3]):
+        trainer.advance(iter([batch_of(1, step)]), step, faults=0)
+        for name, average in expected.items():
+            expected[name] = decay * average + (1 - decay) * side.parameters[name].detach()
+    for name, average in side.average.items():
+        torch.testing.assert_close(average, expected[name], rtol=1e-4, atol=1e-6, msg=name)
+        assert (average - side.parameters[name]).abs().max() > 1e-4
+
+
+def test_each_side_s_rate_is_its_own_times_the_schedule() -> None:
+    rates = "training.learning_rate={generator=0.01,discriminator=0.04}"
+    trainer = trainer_of(rates, "training.schedule=linear", "training.hold=0.0", "training.steps=4")
+    for step, share in enumerate([1, 0.75, 0.5, 0.25]):
+        entry = trainer.advance(iter([batch_of(1)]), step, faults=0)
+        assert entry["rate"] == pytest.approx(share)
+        found = {path: float(side.rate) for path, side in trainer.state.sides.items()}
+        assert found == pytest.approx({"generator": 0.01 * share, "discriminator": 0.04 * share})
 
 
 @pytest.mark.parametrize("channels_last", ["true", "false"])
@@ -275,15 +297,6 @@ def test_kernels_are_tried_in_steps_alone() -> None:
     with trying_kernels():
         assert torch.backends.cudnn.benchmark
     assert torch.backends.cudnn.benchmark == before
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "tf32"])
-def test_float32_is_multiplied_as_the_recipe_says(precision: str) -> None:
-    places: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
-    before = [place.allow_tf32 for place in places]
-    with multiplying(precision, torch.device("cuda")):
-        assert [place.allow_tf32 for place in places] == [precision == "tf32"] * 2
-    assert [place.allow_tf32 for place in places] == before
 
 
 def test_tf32_is_refused_where_there_is_none() -> None:

@@ -61,7 +61,7 @@ def translate(
     checkpoint
         latest, best, or a step such as 8000.
     format
-        Ending of the results, such as png or jpg; by default that of each input, or png where that cannot hold them.
+        Ending of the results, such as jpg; by default png, of TIFFs and arrays their own, and tif where png cannot hold them.
     size
         Side to which each picture is resized for the network, and back; 0 = its own size.
     seed

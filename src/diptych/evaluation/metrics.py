@@ -22,6 +22,10 @@ from diptych.tables import closest
 Better = Literal["higher", "lower", "near 1", "as the targets'"]
 
 
+RANGES = "values in [-1, 1], of SSIM and MS-SSIM in [0, 1]"
+"""On what the scores of single pictures are computed; a part of every protocol."""
+
+
 class Example(NamedTuple):
     """One output to be judged. All tensors are (1, channels, H, W) in [-1, 1] on one device.
 

@@ -63,7 +63,7 @@ def resized_classes(classes: ClassMap, size: tuple[int, int]) -> ClassMap:
     if classes.shape == size:
         return classes
     whole = torch.from_numpy(np.ascontiguousarray(classes))[None, None].float()
-    found: ClassMap = functional.interpolate(whole, size, mode="nearest-exact")[0, 0].numpy().astype(np.uint8)
+    found: ClassMap = functional.interpolate(whole, size, mode="nearest-exact")[0, 0].numpy().astype(np.uint16)
     return found
 
 
@@ -77,7 +77,7 @@ class Segmenter:
     def __call__(self, picture: Tensor, size: tuple[int, int]) -> ClassMap:
         """RGB (3, H, W) in [-1, 1] to a class map of ``size``."""
         found = self.network.classes(resized(picture.to(self.device), seen_size(size))[None])[0]
-        return resized_classes(found.cpu().numpy().astype(np.uint8), size)
+        return resized_classes(found.cpu().numpy().astype(np.uint16), size)
 
 
 def trained(plan: Plan, count: int, read: Labelled, cache: Path, say: Say, device: torch.device = CPU) -> Segmenter:

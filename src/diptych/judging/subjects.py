@@ -11,7 +11,7 @@ from torch import Tensor
 from diptych.data import Dataset, DataSettings, open_dataset
 from diptych.data.layouts import discover
 from diptych.errors import UsageError
-from diptych.evaluation.metrics import Example, as_rgb
+from diptych.evaluation.metrics import RANGES, Example, as_rgb
 from diptych.evaluation.needs import Means
 from diptych.images import Kind, Stored
 from diptych.training.run import read_recipe
@@ -114,7 +114,7 @@ class Ground:
             "direction": data.direction if self.paired else "b-to-a" if self.reverse else "a-to-b",
             "task": data.task,
             "target": self.target.as_dict(),
-            "range": "values in [-1, 1]",
+            "range": RANGES,
         }
         return Subject(name, len(self.chosen), read, means, protocol)
 

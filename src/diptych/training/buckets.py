@@ -33,18 +33,19 @@ class Bucket:
         self.missing = len(self.parameters)
         self.finish: Callable[[], None] | None = None
 
-    def send(self, processes: Processes) -> None:
+    def send(self, processes: Processes, more: Sequence[Tensor] = ()) -> None:
+        """With ``more`` numbers at the row's end."""
         rows = [torch.zeros_like(each) if each.grad is None else each.grad for each in self.parameters]
         pairs = zip(self.parameters, rows, strict=True)
-        self.flat = torch.cat([in_memory_order(laid_out_as(parameter, row)) for parameter, row in pairs])
+        self.flat = torch.cat([*(in_memory_order(laid_out_as(parameter, row)) for parameter, row in pairs), *more])
         self.finish = processes.average(self.flat)
 
     def receive(self) -> None:
         """Wait, and have the gradients be parts of the row of means."""
         assert self.finish is not None
         self.finish()
-        pieces = torch.split(self.flat, [parameter.numel() for parameter in self.parameters])
-        for parameter, piece in zip(self.parameters, pieces, strict=True):
+        sizes = [parameter.numel() for parameter in self.parameters]
+        for parameter, piece in zip(self.parameters, torch.split(self.flat[: sum(sizes)], sizes), strict=True):
             if parameter.grad is not None:
                 parameter.grad = shaped_as(parameter, piece)
 
@@ -74,7 +75,8 @@ class Buckets:
             self.send_next()
 
     def send_next(self) -> None:
-        self.buckets[self.sent].send(self.processes)
+        last = self.sent + 1 == len(self.buckets)
+        self.buckets[self.sent].send(self.processes, [self.processes.wish.reshape(1)] if last else [])
         self.sent += 1
 
     @torch.no_grad()
@@ -84,6 +86,7 @@ class Buckets:
             self.send_next()
         for bucket in self.buckets:
             bucket.receive()
+        self.processes.wish.copy_(self.buckets[-1].flat[-1])
 
 
 def grouped(parameters: Sequence[nn.Parameter], size: int) -> list[list[nn.Parameter]]:

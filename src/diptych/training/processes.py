@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,6 +30,11 @@ class Processes:
     rank: int
     size: int
     device: torch.device
+    wish: Tensor = field(init=False, repr=False, compare=False)
+    """Whether this process was asked to stop, 0 or 1; averaged along with gradients, so that no step waits for an answer."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wish", torch.zeros((), device=self.device))
 
     @property
     def leads(self) -> bool:
@@ -42,28 +47,53 @@ class Processes:
 
         All processes call this in the same order, and for rows of the same length.
         """
-        with together():
-            work = dist.all_reduce(flat, async_op=True)
+        work = dist.all_reduce(flat, async_op=True)
 
         def finish() -> None:
-            with together():
-                work.wait()
+            work.wait()
             flat.div_(self.size)
 
         return finish
 
+    def ask(self, stop: bool) -> None:
+        """Have this process's wish to stop go along with the next gradients."""
+        if self.size > 1:
+            self.wish.fill_(float(stop))
+
     def agree(self, flag: bool) -> bool:
         """True in every process when it is true in any.
 
-        Where a process works alone (validation, metrics, checks of the data) the others wait for it here, on the processor: gloo
-        notices at once when a process has ended, NCCL only when its time is up.
+        Where a process works alone (validation, metrics, checks of the data) the others wait for it here.
+        """
+        return self.largest(int(flag)) == [1]
+
+    def largest(self, *numbers: int) -> list[int]:
+        """Of each number the largest that any process gives.
+
+        On the processor: gloo notices at once when a process has ended, NCCL only when its time is up.
         """
         if self.size == 1:
-            return flag
-        votes = torch.tensor(int(flag))
-        with together():
-            dist.all_reduce(votes, op=dist.ReduceOp.MAX)
-        return bool(votes.item())
+            return list(numbers)
+        found = torch.tensor(numbers)
+        dist.all_reduce(found, op=dist.ReduceOp.MAX)
+        return [int(number) for number in found.tolist()]
+
+    def gathered(self, tensor: Tensor) -> list[Tensor]:
+        """In the process that leads, what each gives, by rank, on the processor; nothing in the others. All take part."""
+        tensor = tensor.cpu().contiguous()
+        found = [torch.empty_like(tensor) for _ in range(self.size)] if self.leads else None
+        dist.gather(tensor, found)
+        return found or []
+
+    @contextlib.contextmanager
+    def explaining(self, saved: Callable[[], str]) -> Iterator[None]:
+        """Within, the end of another process, which torch tells in words of its own, is one sentence; it ends with ``saved()``."""
+        try:
+            yield
+        except RuntimeError as problem:
+            if self.size == 1 or not (isinstance(problem, dist.DistError) or "gloo" in str(problem).lower()):
+                raise
+            raise DiptychError(f"another process of this run has ended or does not answer; {saved()}.") from None
 
     def wait(self) -> None:
         """Until every process has come here."""
@@ -75,27 +105,11 @@ class Processes:
             dist.destroy_process_group()
 
 
-@contextlib.contextmanager
-def together() -> Iterator[None]:
-    """Around what all processes do together.
-
-    Raises:
-        DiptychError: when one of them is gone.
-    """
-    try:
-        yield
-    except RuntimeError as problem:
-        raise DiptychError(
-            f"another process of this run has ended ({str(problem).splitlines()[0]}); "
-            f"the newest checkpoint is whole, and the same command goes on from it."
-        ) from None
-
-
 def join(device: str) -> Processes:
     """Join the processes that torchrun started, or be the only one.
 
     Raises:
-        UsageError: for a device that is not there.
+        UsageError: for a device that is not there, or processes that do not come together.
     """
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     chosen = choose(device)
@@ -104,7 +118,14 @@ def join(device: str) -> Processes:
             chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
             torch.cuda.set_device(chosen)
         if not dist.is_initialized():
-            dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo", timeout=LONGEST_ALONE)
+            backends = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
+            try:
+                dist.init_process_group(backends, timeout=LONGEST_ALONE)
+            except (RuntimeError, ValueError) as problem:
+                why = str(problem).partition("\n")[0]
+                raise UsageError(
+                    f"WORLD_SIZE is {size}, and {size} processes did not come together ({why}); start them with torchrun."
+                ) from None
     return Processes(rank, size, chosen)
 
 
@@ -170,6 +191,16 @@ def fast_precision(device: torch.device) -> str:
         capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
         return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
     return "float32"
+
+
+def conditions(settings: TrainingSettings, processes: Processes) -> dict[str, int | str]:
+    """What decides, beside the recipe, to which bits a step comes."""
+    return {
+        "threads": torch.get_num_threads(),
+        "processes": processes.size,
+        "device": processes.device.type,
+        "precision": precision_of(settings, processes.device),
+    }
 
 
 def environment(processes: Processes) -> dict[str, str]:

@@ -4,7 +4,7 @@ An update asks the device for no number: what changes from step to step is put i
 all was finite is looked at when the step is over (``Trainer.look``). So a whole step can be one CUDA graph (``graph.py``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import add
 from typing import NamedTuple
@@ -58,11 +58,16 @@ class Side:
         if settings.average and self.role == "generator":
             self.average = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
 
-    def accumulate(self, terms: Mapping[str, Tensor], share: float, last: bool = True) -> None:
-        """Add ``share`` of the gradient of the summed terms to what this side has gathered; ``last`` before an update."""
+    def accumulate(
+        self, terms: Mapping[str, Tensor], share: float, still: Sequence[str] = (), last: bool = True
+    ) -> None:
+        """Add ``share`` of the gradient of the summed terms to what this side has gathered, but for the modules that stay ``still``;
+        ``last`` before an update."""
         if last and self.buckets is not None:
             self.buckets.begin()
-        (reduce(add, terms.values()) * share).backward(inputs=self.trained)
+        resting = tuple(f"{self.path}.{part}." for part in still)
+        moving = [parameter for name, parameter, _ in self.trainable() if not name.startswith(resting)]
+        (reduce(add, terms.values()) * share).backward(inputs=moving)
 
     def prepare(self, rate: float, step: int) -> None:
         """Say with which learning rate the updates of ``step`` are made; early on the running average forgets faster, so

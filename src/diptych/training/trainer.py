@@ -109,8 +109,9 @@ class Trainer:
     def advance(self, batches: Iterator[Batch], step: int, faults: int) -> Entry:
         """One step: for every update of the generator, the discriminator's, on fresh pictures each.
 
-        Returns the log entry: named losses and figures, gradient norms, seconds waited for data. Where steps are looked at late, it
-        is the entry before it that has been looked at.
+        Returns the log entry: named losses and figures, gradient norms, seconds waited for data; of several processes also
+        "stop", above 0 where one of them was asked to stop. Where steps are looked at late, it is the entry before it that has been
+        looked at.
 
         Raises:
             Fault: when a loss or a gradient is not finite. The weights may have taken it in by then.
@@ -128,6 +129,8 @@ class Trainer:
             entry.known["waited"] += time.perf_counter() - began
             with self.kernel_choice(), multiplying(self.precision, self.processes.device):
                 found = self.compute(held, step, update < settings.discriminator_updates, phase)
+            if self.processes.size > 1:
+                found["stop"] = self.processes.wish.clone()
             if found:
                 values = torch.stack(list(found.values()))
                 entry.await_values(list(found), fetched(values) if self.late else values.tolist)
@@ -153,7 +156,7 @@ class Trainer:
                 side = self.state.sides[losses.trains]
                 if only_discriminators and side.role != "discriminator":
                     continue
-                side.accumulate(losses.terms, 1 / len(held), last=index + 1 == len(held))
+                side.accumulate(losses.terms, 1 / len(held), losses.still, last=index + 1 == len(held))
                 self.figures |= {f"{losses.trains}.{name}" for name in losses.figures}
                 for name, value in {**losses.terms, **losses.figures}.items():
                     key, part = f"{losses.trains}.{name}", value.detach().float() / len(held)

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from diptych.errors import DiptychError
+from diptych.files import as_json
 from diptych.images import Kind
 from diptych.networks import NetworkSpec
 from diptych.resampling import Smooth
 from diptych.sizes import Fit, brought_to
 
 FORMAT = 1
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, DiptychError)
+"""What reading a card of another's making may lead to."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,15 @@ class Card:
         """(height, width) at which a picture has the scale of training."""
         return (height, width) if self.rule == "own" else brought_to(self.rule, height, width, self.size, self.size)
 
+    @property
+    def same_picture(self) -> bool:
+        """Whether a result is its source, enlarged, filled up or coloured, and so in its colours, and no counterpart of it."""
+        return self.scale > 1 or self.source.colour == "holed" or self.target.colour == "chroma"
+
 
 def write_cards(cards: list[Card]) -> str:
     """The text of ``card.json``."""
-    return json.dumps({"diptych": FORMAT, "translators": [entry_of(card) for card in cards]}, indent=2) + "\n"
+    return as_json({"diptych": FORMAT, "translators": [entry_of(card) for card in cards]}, indent=2) + "\n"
 
 
 def read_cards(path: Path) -> dict[str, Card]:
@@ -73,7 +81,7 @@ def read_cards(path: Path) -> dict[str, Card]:
         raise DiptychError(
             f"{path.parent} holds no translator: there is no {path.name}. Name a run or a model folder."
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, *UNREADABLE) as problem:
         raise DiptychError(
             f"{path} is no card that this version can read ({type(problem).__name__}: {problem}); export or copy the folder again."
         ) from None
@@ -87,13 +95,13 @@ def read_card(entry: Mapping[str, Any], place: Path) -> Card:
     """
     try:
         return card_of(entry)
-    except (ValueError, KeyError, TypeError) as problem:
+    except UNREADABLE as problem:
         raise DiptychError(f"the card in {place} is none that this version can read ({problem}).") from None
 
 
 def write_card(card: Card) -> str:
     """The text that an exported file carries."""
-    return json.dumps(entry_of(card))
+    return as_json(entry_of(card))
 
 
 def entry_of(card: Card) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from diptych import checkpoints, tiles
 from diptych.card import Card, read_card, read_cards
-from diptych.devices import choose
+from diptych.devices import choose, multiplying
 from diptych.engines import BFLOAT16, CARD, PRECISION, PROCESSING, Eager, Engine, OnnxRuntime, OpenVino, read_metadata
 from diptych.errors import DiptychError, UsageError
 from diptych.formats import from_array, from_pillow, to_pillow
@@ -27,7 +27,10 @@ Style = int | Stored | Mapping[str, int] | None
 
 
 class Translator:
-    """A network with its card; load one with ``Translator.load("runs/facades")``."""
+    """A network with its card; load one with ``Translator.load("runs/facades")``.
+
+    Threads may share one: each picture comes out as it does alone. ``tile`` and ``tell`` are set before.
+    """
 
     def __init__(
         self,
@@ -60,6 +63,10 @@ class Translator:
         chosen = choose(device, "the device")
         folder = Path(place)
         if folder.suffix == ".onnx":
+            if device not in ("auto", "cpu"):
+                raise UsageError(
+                    f"{folder} is computed on the processor, and the device is {device}; name the run that it came from."
+                )
             return cls.of_onnx(folder)
         if not folder.is_dir():
             raise DiptychError(
@@ -74,15 +81,8 @@ class Translator:
                 f'{folder} needs the network "{card.network}"{closest(card.network, NETWORKS)}, which this version does not know; '
                 f"upgrade diptych, or add it to NETWORKS."
             )
-        network = card.spec.build()
         tensors = checkpoints.load(weights_path(folder, checkpoint)).tensors
-        try:
-            network.load_state_dict(network_weights(tensors, card))
-        except RuntimeError as problem:
-            raise DiptychError(
-                f"the weights in {folder} are not those of its card: {str(problem).splitlines()[0]}"
-            ) from None
-        return cls(network, card, chosen)
+        return cls(network_with(network_weights(tensors, card), card, folder), card, chosen)
 
     @classmethod
     def of_onnx(cls, place: Path, engine: str = "onnx") -> "Translator":
@@ -203,11 +203,12 @@ class Translator:
         padded = pad(source, self.card.multiple)
         drawn = style if isinstance(style, int) else seed
         number = self.card.seed if drawn is None else drawn
-        tile = self.tile_for(padded)
-        if tile:
-            result = self.tiled(padded, number, tile, style)
-        else:
-            result = self.engine(padded, number) if style is None else self.in_style(padded, number, style)
+        with multiplying("float32", self.plain.device if self.plain else padded.device):
+            tile = self.tile_for(padded)
+            if tile:
+                result = self.tiled(padded, number, tile, style)
+            else:
+                result = self.engine(padded, number) if style is None else self.in_style(padded, number, style)
         scale = self.card.scale
         return result[..., : height * scale, : width * scale]
 
@@ -286,6 +287,35 @@ def weights_path(folder: Path, checkpoint: str) -> Path:
         known = f"there is {there}" if there else "there is none; train on, or copy its weights here again"
         raise DiptychError(f'{folder} has no checkpoint "{checkpoint}"; {known}.')
     return saved[name]
+
+
+def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Module:
+    """The card's network with these weights; shapes are compared first, since a card may be anybody's.
+
+    Raises:
+        DiptychError: when the card's arguments make no network, or one of other weights.
+    """
+    try:
+        with torch.device("meta"):
+            shapes = {name: tensor.shape for name, tensor in card.spec.build().state_dict().items()}
+    except Exception as problem:  # whatever arguments of another's making lead to
+        words = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        raise DiptychError(
+            f"{folder / 'card.json'} describes a network that cannot be built ({words}); export or copy the folder again."
+        ) from None
+    found = {name: tensor.shape for name, tensor in weights.items()}
+    if odd := sorted(name for name in shapes | found if shapes.get(name) != found.get(name)):
+        raise DiptychError(
+            f"the weights in {folder} are not those of its card: {odd[0]} has the shape {shape_of(found, odd[0])}, and the card's "
+            f"network {shape_of(shapes, odd[0])}; export or copy the folder again."
+        )
+    network = card.spec.build()
+    network.load_state_dict(weights)
+    return network
+
+
+def shape_of(shapes: Mapping[str, torch.Size], name: str) -> str:
+    return "x".join(map(str, shapes[name])) or "of one number" if name in shapes else "none"
 
 
 def network_weights(tensors: dict[str, Tensor], card: Card) -> dict[str, Tensor]:

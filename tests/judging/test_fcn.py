@@ -11,6 +11,7 @@ from PIL import Image
 from toys import run_to_end, tiny_recipe
 
 from diptych.errors import DiptychError
+from diptych.evaluation.labels import IGNORED
 from diptych.judging.judge import kept
 from diptych.labelling import Labels, read_index
 
@@ -84,6 +85,15 @@ def test_index_pictures(tmp_path: Path) -> None:
     palette.save(tmp_path / "palette.png")
     for name in ("grey", "palette"):
         assert (read_index(tmp_path / f"{name}.png") == classes).all()
+    Image.fromarray(np.array([[0, 255]], np.uint8)).save(tmp_path / "unknown.png")
+    assert read_index(tmp_path / "unknown.png").tolist() == [[0, IGNORED]]
+    assert read_index(tmp_path / "unknown.png", 256).tolist() == [[0, 255]]
+    many = [[0, 255, 256], [299, 999, IGNORED]]
+    Image.fromarray(np.array(many, np.uint16)).save(tmp_path / "deep.png")
+    assert read_index(tmp_path / "deep.png").tolist() == many
+    Image.new("RGB", (2, 2)).save(tmp_path / "rgb.png")
+    with pytest.raises(DiptychError, match=r"rgb\.png is an RGB picture"):
+        read_index(tmp_path / "rgb.png")
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(DiptychError, match=r"broken\.png"):
         read_index(tmp_path / "broken.png")

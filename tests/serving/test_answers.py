@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 from asking import Inverted, Serve, offer, opened, picture, pixels, refused
-from PIL import Image
+from icc import ADOBE
+from PIL import Image, ImageCms
 from prometheus_client.parser import text_string_to_metric_families
 
 from diptych import formats
@@ -37,6 +38,15 @@ def test_pictures_of_every_format_are_taken(serve: Serve, form: str) -> None:
     kind = f"image/{form.lower()}"
     answer = serve().post("/translate/inverted", content=given, headers={"Content-Type": kind})
     np.testing.assert_array_equal(opened(answer), 255 - seen)
+
+
+def test_other_colours_are_brought_to_srgb(serve: Serve) -> None:
+    given, file = Image.fromarray(pixels()), io.BytesIO()
+    given.save(file, "PNG", icc_profile=ADOBE)
+    seen = ImageCms.profileToProfile(given, io.BytesIO(ADOBE), ImageCms.createProfile("sRGB"))
+    answer = serve().post("/translate/inverted", content=file.getvalue())
+    np.testing.assert_array_equal(opened(answer), 255 - np.asarray(seen))
+    assert b"iCCP" not in answer.content
 
 
 @pytest.mark.parametrize(

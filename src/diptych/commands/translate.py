@@ -40,7 +40,7 @@ def translate(
     ray: int = 0,
     overwrite: bool = False,
     grid: bool = False,
-    device: str = "cpu",
+    device: str = "auto",
 ) -> int:
     """Translate pictures with a run, a model folder or an exported ONNX file.
 
@@ -61,7 +61,7 @@ def translate(
     checkpoint
         latest, best, or a step such as 8000.
     format
-        Ending of the results, such as png or jpg; by default that of each input, or png where that cannot hold them.
+        Ending of the results, such as jpg; by default png, of TIFFs and arrays their own, and tif where png cannot hold them.
     size
         At which the network sees each picture, before the result is brought back: training, the scale of training and the
         default; own, the picture's own, the default with --tile; a side such as 256; or HEIGHTxWIDTH.
@@ -88,15 +88,16 @@ def translate(
     grid
         Write each result beside its input, as one picture.
     device
-        Where to run: cpu, cuda, cuda:1.
+        Where to run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
+    from diptych.engines import device_for
     from diptych.sizes import exact
     from diptych.translating import write_all
     from diptych.translator import Translator
 
     check(inputs, format, seed, batch, tile, ray)
     seen = exact(size or None)
-    load = partial(Translator.load, run, way, checkpoint, device)
+    load = partial(Translator.load, run, way, checkpoint, device_for(engine, device))
     translator = load()
     check_fit(translator, tile, instances, mask)
     pictures = [] if STREAM in (*inputs, out) else found(inputs, Path(out))

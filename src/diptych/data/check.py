@@ -13,6 +13,7 @@ import numpy.typing as npt
 from diptych.data.compare import Facts, Problem, across_splits, swapped
 from diptych.data.datasets import Pairs
 from diptych.data.derived import Shrunk
+from diptych.data.doubts import doubtful_layout, one_class, range_used
 from diptych.data.entries import Entry, Layout, files_of
 from diptych.data.layouts import discover
 from diptych.data.members import Member, content, probe, read
@@ -114,7 +115,11 @@ def look_over(
             f"Looked closely at {report.looked_at} of {report.examples} examples; `diptych data check` takes all."
         )
     report.problems += swapped(facts) + across_splits(facts)
-    report.lines += class_shares([fact.classes for fact in facts if fact.classes is not None], settings.source)
+    report.problems += doubtful_layout(settings, layout, headers)
+    counts = [fact.classes for fact in facts if fact.classes is not None]
+    report.lines += class_shares(counts, settings.source)
+    report.problems += one_class(counts, settings.source)
+    report.lines += range_used(settings, facts)
     if not report.problems:
         report.lines.append(
             "No problems found." if report.looked_at == report.examples else "No problems found so far."
@@ -215,9 +220,19 @@ def examine(
         for file in files_of([entry])
         if (frames := probe(file).frames) > 1
     ]
-    problems += remarks(settings, path, halves)
+    named = dict(zip(sides(settings, layout, pile, halves), halves, strict=True))
+    problems += remarks(settings, path, named)
     richness = float(np.log(colours(halves[0]) / colours(halves[1]))) if len(halves) == 2 else 0.0
-    return Facts(split + pile, entry.name, path, digest, thumbnail(halves), richness, classes), problems
+    peaks = {side: float(half.max()) for side, half in named.items()}
+    return Facts(split + pile, entry.name, path, digest, thumbnail(halves), richness, classes, peaks), problems
+
+
+def sides(settings: DataSettings, layout: Layout, pile: str, halves: list[Stored]) -> tuple[str, ...]:
+    """Which side of the recipe each of the pictures of an example belongs to."""
+    if len(halves) == 2:
+        return ("source", "target")
+    swap = (pile == "b") != (settings.direction == "b-to-a")
+    return ("target",) if settings.task not in OF_TWO or swap else ("source",)
 
 
 def thumbnail(halves: list[Stored]) -> npt.NDArray[np.float32]:
@@ -235,8 +250,7 @@ def read_example(
         Shrunk(settings, [entry], train=split == "train").sample(0, np.random.default_rng(0))
         return [read(entry.b or entry.a[0], settings.target)], None
     if settings.task not in OF_TWO or layout.kind in ("single", "unpaired"):
-        swap = (pile == "b") != (settings.direction == "b-to-a")
-        kind = settings.target if settings.task not in OF_TWO or swap else settings.source
+        kind: Kind = getattr(settings, sides(settings, layout, pile, [])[0])
         return [read(entry.a[0], kind)], None
     source, target = Pairs(settings, [entry], train=False).pair(0)
     if settings.task != "labelled":

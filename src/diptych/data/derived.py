@@ -14,11 +14,10 @@ from diptych.data.settings import DataSettings, as_size
 from diptych.errors import DiptychError
 from diptych.fitting import with_hole
 from diptych.formats import list_pictures, luma
-from diptych.images import Kind, Stored
+from diptych.images import MASK, Kind, Stored
 from diptych.resampling import resize
 
 EIGHT_BIT = Kind()
-MASK = Kind(colour="grey")
 
 
 class Derived:

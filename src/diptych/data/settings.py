@@ -100,7 +100,10 @@ class DataSettings:
                 "data.source_folders of labelled pictures are the class maps', and with data.source.instances = true "
                 "then the instance maps'."
             )
-        if {self.source.colour, self.target.colour} & {"instances"} or self.target.colour in ("labels", "holed"):
+        if {self.source.colour, self.target.colour} & {"instances", "mask"} or self.target.colour in (
+            "labels",
+            "holed",
+        ):
             raise UsageError("class maps, instance maps and holes are sources; give data.target pictures.")
         wanted = {
             "colorization": ("lightness", "chroma"),

@@ -14,7 +14,7 @@ from diptych.data.terms import Terms, terms_of
 from diptych.engines import Eager
 from diptych.errors import DiptychError
 from diptych.exporting.traced import noisy
-from diptych.files import write_text
+from diptych.files import finite, write_text
 from diptych.images import Kind
 from diptych.sizes import named
 from diptych.training.run import read_recipe
@@ -80,7 +80,7 @@ def scores_of(place: Path, checkpoint: str) -> dict[str, float]:
     except (OSError, ValueError) as problem:
         raise DiptychError(f"{file} cannot be read ({problem}); remove it to export without scores.") from None
     at = [line for line in lines if checkpoint.isdigit() and line.get("step") == int(checkpoint)]
-    return {name: round(value, 5) for name, value in at[-1].items() if value is not None} if at else {}
+    return {name: round(value, 5) for name, value in finite(at[-1]).items() if value is not None} if at else {}
 
 
 def readme(card: Card, weights: int) -> str:

@@ -11,7 +11,7 @@ from diptych import formats
 from diptych.data import DataSettings
 from diptych.data.sampler import Sampler
 from diptych.errors import DiptychError, UsageError
-from diptych.evaluation.metrics import Example, as_rgb
+from diptych.evaluation.metrics import RANGES, Example, as_rgb
 from diptych.evaluation.needs import Means
 from diptych.evaluation.pictures import size_of
 from diptych.images import Kind, Stored
@@ -62,7 +62,7 @@ def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, 
         "direction": "",
         "task": "unpaired" if unpaired else "pairs",
         "target": kind.as_dict(),
-        "range": "values in [-1, 1]",
+        "range": RANGES,
     }
     return Subject(outputs.name, len(names), read, means, protocol)
 
@@ -87,7 +87,7 @@ def of_outputs(
         Sampler(settings, train=False),
     )
     made = by_stem(outputs)
-    names = [Path(ground.dataset.name(number)).stem for number in ground.chosen]
+    names = [ground.dataset.name(number) for number in ground.chosen]
     if missing := [name for name in names if name not in made]:
         raise DiptychError(
             f"{outputs} has no output for {missing[0]} ({len(missing)} of {len(names)} examples of {settings.folder} "
@@ -134,9 +134,9 @@ def by_stem(folder: Path) -> dict[str, Path]:
         raise DiptychError(f"there is no picture in {folder} (endings: {' '.join(sorted(formats.ENDINGS))}).")
     found: dict[str, Path] = {}
     for path in pictures:
-        if path.stem in found:
-            raise DiptychError(f"{found[path.stem]} and {path} differ only in their ending; remove one.")
-        found[path.stem] = path
+        if (name := formats.stem(path.name)) in found:
+            raise DiptychError(f"{found[name]} and {path} differ only in their ending; remove one.")
+        found[name] = path
     return found
 
 

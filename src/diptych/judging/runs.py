@@ -1,7 +1,9 @@
 """From what a user names to a subject that is ready to be judged."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from diptych.devices import choose
 from diptych.errors import UsageError
 from diptych.judging.classes import with_labels
 from diptych.judging.folders import of_folders, of_outputs
@@ -14,7 +16,7 @@ from diptych.sizes import named
 def subject_of(run: Path, request: Request, labels: Labels, wanted: list[str]) -> Subject:
     """A run, ready to be judged; the segmenter is trained where the FCN-score is among what is wanted and none is kept."""
     translated = Translated(run, request)
-    subject = translated.subject(run.name)
+    subject = judged_on(request.device, translated.subject(run.name))
     if request.size is not None and "fcn" in wanted:
         raise UsageError(
             "the FCN-score is taken at the scale of training, where its segmenter learns; leave --size away."
@@ -35,12 +37,17 @@ def made_elsewhere(
 ) -> Subject:
     """A folder of outputs: against the data set of a recipe where that is named, else beside its targets or alone."""
     if not recipe:
-        return of_folders(outputs, targets, unpaired, request.limit, request.size)
+        return judged_on(request.device, of_folders(outputs, targets, unpaired, request.limit, request.size))
     overrides = [f"data.folder={request.data}"] if request.data else []
     subject, ground = of_outputs(outputs, read(recipe, overrides).data, request.split, request.limit, request.size)
+    subject = judged_on(request.device, subject)
     if request.size is not None or (wanted and "fcn" not in wanted):
         return subject
     return with_labels(subject, ground, labels, print)
+
+
+def judged_on(device: str, subject: Subject) -> Subject:
+    return replace(subject, means=replace(subject.means, device=choose(device, "--device")))
 
 
 def place_of(run: Path, request: Request, subject: Subject) -> Path:

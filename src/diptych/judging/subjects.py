@@ -12,7 +12,7 @@ from diptych.data import DataSettings, open_dataset
 from diptych.data.layouts import discover
 from diptych.data.sampler import Pictures
 from diptych.errors import UsageError
-from diptych.evaluation.metrics import Example, as_rgb
+from diptych.evaluation.metrics import RANGES, Example, as_rgb
 from diptych.evaluation.needs import Means
 from diptych.images import Kind, Stored
 from diptych.sizes import Size, named
@@ -41,7 +41,7 @@ class Request:
     checkpoint: str = "latest"
     way: str = ""
     limit: int = 0
-    device: str = "cpu"
+    device: str = "auto"
     again: bool = False  # a second output under other noise
     size: Size = None  # None: at the scale of training; else of what is translated so, on targets at their own size
 
@@ -122,7 +122,7 @@ class Ground:
             "direction": data.direction if self.paired else "b-to-a" if self.reverse else "a-to-b",
             "task": data.task,
             "target": self.target.as_dict(),
-            "range": "values in [-1, 1]",
+            "range": RANGES,
         }
         return Subject(name, len(self.chosen), read, means, protocol)
 

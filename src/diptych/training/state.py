@@ -18,7 +18,7 @@ from diptych.training.side import Side
 
 
 class State:
-    """The system and its sides on the device; a checkpoint is ``tensors()`` with a step and a count of faults."""
+    """The system and its sides on the device; a checkpoint is ``tensors()`` and ``apart()`` with a step and a count of faults."""
 
     def __init__(self, recipe: Recipe, processes: Processes) -> None:
         self.recipe = recipe
@@ -41,7 +41,26 @@ class State:
             tensors |= {name: value for name, value in side.state().items() if moments or name.startswith("average.")}
         return tensors
 
+    def apart(self) -> dict[str, Tensor]:
+        """In the process that leads, as "process.RANK.system.NAME", what others hold in another state than its own.
+
+        Weights are the same everywhere; remembered pictures and running statistics are not. All processes take part.
+        """
+        found: dict[str, Tensor] = {}
+        if self.processes.size == 1:
+            return found
+        saved = self.system.state_dict()
+        for name, buffer in self.system.named_buffers():
+            if name in saved:
+                pile = self.processes.gathered(buffer)
+                others = {f"process.{rank}.system.{name}": one for rank, one in enumerate(pile)}
+                found |= {key: one for key, one in others.items() if not torch.equal(bits(one), bits(pile[0]))}
+        return found
+
     def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take back what ``tensors`` and ``apart`` gave."""
+        own = f"process.{self.processes.rank}."
+        tensors = {**tensors, **{name.removeprefix(own): t for name, t in tensors.items() if name.startswith(own)}}
         self.system.load_state_dict(
             {name.removeprefix("system."): t for name, t in tensors.items() if name[:7] == "system."}
         )
@@ -58,6 +77,11 @@ class State:
     def averages(self) -> dict[str, Tensor]:
         """The running averages of all sides by the parameter's name in the system."""
         return {name: value for side in self.sides.values() for name, value in side.average.items()}
+
+
+def bits(tensor: Tensor) -> Tensor:
+    """(bytes,): no number equals itself less than another, as those that are none do."""
+    return tensor.reshape(-1).view(torch.uint8)
 
 
 def build(recipe: Recipe) -> System:
@@ -81,7 +105,7 @@ def start_from(state: State, source: str, tensors: Mapping[str, Tensor]) -> str:
     """
     own = state.system.state_dict()
     given = {name.removeprefix("system."): tensor for name, tensor in tensors.items() if not name.startswith("side.")}
-    given = {name: tensor for name, tensor in given.items() if not name.startswith("average.")}
+    given = {name: tensor for name, tensor in given.items() if not name.startswith(("average.", "process."))}
     taken = {name: tensor for name, tensor in given.items() if name in own and own[name].shape == tensor.shape}
     if not any(tensor.dim() > 1 for tensor in taken.values()):
         raise DiptychError(f"training.init_from={source}: none of its weights fits this system.")

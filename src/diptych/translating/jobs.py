@@ -1,6 +1,7 @@
 """How one picture is read, translated and written."""
 
 import hashlib
+import io
 import json
 import sys
 from dataclasses import dataclass
@@ -16,15 +17,16 @@ from diptych.checkpoints import checksum, still
 from diptych.engines import OnnxRuntime, OpenVino
 from diptych.errors import DiptychError
 from diptych.fitting import with_hole
-from diptych.images import INSTANCES, Kind, Stored
+from diptych.images import INSTANCES, MASK, Stored
 from diptych.resampling import squared
 from diptych.sizes import Size, named
 from diptych.tags import NO_TAGS, Tags, holds_place
 from diptych.translator import Style, Translator
 
-MASK = Kind(colour="grey")
-FORMAT = 2
+FORMAT = 3
 """Counts up when the same job gives other pictures than before."""
+KEPT = (".tif", ".tiff", ".npy", ".npz")
+"""Endings that results have of their sources: they hold every picture without loss, and a TIFF its place on earth."""
 
 
 class Read(NamedTuple):
@@ -65,6 +67,8 @@ class Job:
             if picture[..., 3].all():
                 raise DiptychError(
                     f"{name} has no hole to fill; make it transparent there, or give a mask with --mask."
+                    if self.masks is None
+                    else f"{self.companion('masks', name)} marks no hole for {name}; it must be white where the hole is."
                 )
         return Read(picture, tags)
 
@@ -80,7 +84,7 @@ class Job:
             raise DiptychError(f"{name} needs its {what}; say where it is with {option}.")
         if not place.is_dir():
             return place
-        stem = Path(name).stem
+        stem = formats.stem(Path(name).name)
         if stem not in self.companions[which]:
             raise DiptychError(f"there is no {what} called {stem} in {place}; add it, or correct {option}.")
         return self.companions[which][stem]
@@ -90,7 +94,7 @@ class Job:
         """The files in the folders of instance maps and masks by their stems, listed once."""
         folders = {"instances": self.instances, "masks": self.masks}
         return {
-            which: {file.stem: file for file in reversed(formats.list_pictures(folder))}
+            which: {formats.stem(file.name): file for file in reversed(formats.list_pictures(folder))}
             for which, folder in folders.items()
             if folder is not None and folder.is_dir()
         }
@@ -150,25 +154,31 @@ class Job:
 
     def tags_of(self, tags: Tags, result: Stored) -> Tags:
         """What goes with a result of what came with its source; a grid is another picture."""
-        return NO_TAGS if self.grid else tags.for_result(result.shape[2], self.translator.card.scale)
+        card = self.translator.card
+        return NO_TAGS if self.grid else tags.for_result(result.shape[2], card.scale, card.same_picture)
 
     def write(self, place: Path | BinaryIO, picture: Stored, tags: Tags = NO_TAGS, ending: str = "") -> None:
         formats.write(place, picture, ending, tags)
 
     def write_new(self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False) -> None:
-        """Write, unless something stands there that may not be replaced."""
+        """Write, unless something else stands there that may not be replaced; an equal command may have been faster."""
         if place.exists() and not (replace or self.overwrite):
-            raise DiptychError(in_the_way(place))
+            ours = io.BytesIO()
+            self.write(ours, picture, tags, place.suffix)
+            if not place.is_file() or place.read_bytes() != ours.getvalue():
+                raise DiptychError(in_the_way(place))
+            return
         self.write(place, picture, tags)
 
     def ending(self, source: Path) -> str:
-        """The result's ending: as asked, else the input's where it can hold what comes out, else .png or .npy."""
+        """The result's ending: as asked, else a TIFF's or an array's own, else .png, or .tif where that cannot hold it."""
         if self.format:
             return f".{self.format}"
+        if (own := source.suffix.lower()) in KEPT:
+            return own
         kind = self.translator.card.target
         channels, depth = (3, "uint8") if self.grid else (kind.stored_channels, kind.depth)
-        candidates = [source.suffix.lower(), ".png", ".tif", ".npy"]
-        return next(ending for ending in candidates if formats.holds(ending, channels, depth))
+        return ".png" if formats.holds(".png", channels, depth) else ".tif"
 
     @cached_property
     def fingerprint(self) -> str:

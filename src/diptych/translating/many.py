@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+from diptych.errors import NoSpaceError
 from diptych.translating.jobs import Job
 from diptych.translating.on_ray import spread
 from diptych.translating.pipeline import Outcome, Seconds, work
@@ -31,13 +32,17 @@ def write_all(
     plan = planned(job, pictures, out)
     tally = Tally(len(pictures), plan.there, list(plan.failures))
     seconds = Seconds()
-    interrupted = False
+    interrupted, full = False, None
     try:
         follow(job, outcomes(job, plan, seconds, workers, made), tally)
         finished(job, plan)
     except KeyboardInterrupt:
         interrupted = True
+    except NoSpaceError as problem:
+        full = problem
     tally.tell(out, seconds, engine_words(job, workers), interrupted)
+    if full is not None:
+        raise full
     if interrupted:
         return 130
     return 1 if tally.failures else 0

@@ -14,9 +14,10 @@ from threading import Condition
 from typing import NamedTuple
 
 from diptych import formats
-from diptych.errors import DiptychError, out_of_memory, too_small
+from diptych.errors import DiptychError, NoSpaceError, out_of_memory, too_small
 from diptych.images import Stored
 from diptych.raw import Header
+from diptych.tags import Tags
 from diptych.translating.jobs import Job, Read, georeference_lost
 from diptych.translating.plan import Task
 
@@ -172,13 +173,22 @@ class Writers:
         seconds.writing += time.perf_counter() - began
 
     def write(self, task: Task, read: Read, result: Stored, note: str) -> Outcome:
-        if georeference_lost(read.tags, task.place.suffix.lower()):
-            note = f"{note} {task.place} cannot say where on earth it lies; give --format tif to keep that.".strip()
+        note = " ".join(filter(None, [note, *lost(self.job, read.tags, task)]))
         try:
             self.job.write_new(task.place, result, self.job.tags_of(read.tags, result), task.replace)
+        except NoSpaceError:
+            raise
         except DiptychError as problem:
             return Outcome(task, str(problem))
         return Outcome(task, note=note, about=self.job.about(read.picture))
+
+
+def lost(job: Job, tags: Tags, task: Task) -> Iterator[str]:
+    """What the result no longer says, in sentences."""
+    if georeference_lost(tags, task.place.suffix.lower()):
+        yield f"{task.place} cannot say where on earth it lies; give --format tif to keep that."
+    if tags.see_through and job.translator.card.same_picture:
+        yield f"{task.source} is partly transparent; it was laid on its background, and {task.place} has no opacity."
 
 
 def work(job: Job, tasks: Sequence[Task], seconds: Seconds) -> Generator[Outcome]:

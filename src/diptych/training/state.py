@@ -19,7 +19,7 @@ from diptych.training.side import Side
 
 
 class State:
-    """The system and its sides on the device; a checkpoint is ``tensors()`` with a step and a count of faults."""
+    """The system and its sides on the device; a checkpoint is ``tensors()`` and ``apart()`` with a step and a count of faults."""
 
     def __init__(self, recipe: Recipe, processes: Processes) -> None:
         self.recipe = recipe
@@ -44,7 +44,25 @@ class State:
             tensors |= {name: value for name, value in side.state().items() if moments or name.startswith("average.")}
         return tensors | {f"statistics.{name}": value for name, value in self.statistics.items()}
 
+    def apart(self) -> dict[str, Tensor]:
+        """In the process that leads, as "process.RANK.system.NAME", what others hold in another state than its own.
+
+        Weights are the same everywhere; remembered pictures and running statistics are not. All processes take part.
+        """
+        found: dict[str, Tensor] = {}
+        if self.processes.size == 1:
+            return found
+        saved = self.system.state_dict()
+        for name, buffer in self.system.named_buffers():
+            if name in saved:
+                pile = self.processes.gathered(buffer)
+                others = {f"process.{rank}.system.{name}": one for rank, one in enumerate(pile)}
+                found |= {key: one for key, one in others.items() if not torch.equal(bits(one), bits(pile[0]))}
+        return found
+
     def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take back what ``tensors`` and ``apart`` gave."""
+        tensors = {**tensors, **under(f"process.{self.processes.rank}", tensors)}
         self.system.load_state_dict(under("system", tensors))
         for side in self.sides.values():
             side.load(tensors)
@@ -63,6 +81,11 @@ class State:
     def translating_weights(self) -> dict[str, Tensor]:
         """What translates in place of the system's own weights, by their names there: averages, where the recipe says so."""
         return self.averages() if self.recipe.training.average_translates else {}
+
+
+def bits(tensor: Tensor) -> Tensor:
+    """(bytes,): no number equals itself less than another, as those that are none do."""
+    return tensor.reshape(-1).view(torch.uint8)
 
 
 def build(recipe: Recipe) -> System:
@@ -85,7 +108,7 @@ def start_from(state: State, source: str, tensors: Mapping[str, Tensor]) -> str:
         DiptychError: when nothing matches.
     """
     own = state.system.state_dict()
-    others = ("side.", "average.", "statistics.")
+    others = ("side.", "average.", "statistics.", "process.")
     given = {name.removeprefix("system."): tensor for name, tensor in tensors.items() if not name.startswith(others)}
     taken = {name: tensor for name, tensor in given.items() if name in own and own[name].shape == tensor.shape}
     if not any(tensor.dim() > 1 for tensor in taken.values()):

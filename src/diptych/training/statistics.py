@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from diptych.checkpoints import under
 from diptych.data import Dataset, stream
 from diptych.images import Batch
 from diptych.networks.noise import seeded
@@ -95,7 +96,7 @@ def recomputed(trainer: Trainer, dataset: Dataset) -> dict[str, Tensor]:
     exits = {exit.module: exit for exit in state.system.translators().values()}
     weights = state.translating_weights()
     passing = {
-        module: Gathering(state.system.get_submodule(module), below(weights, module))
+        module: Gathering(state.system.get_submodule(module), under(module, weights))
         for module in exits
         if running_layers(state.system.get_submodule(module))
     }
@@ -111,12 +112,6 @@ def recomputed(trainer: Trainer, dataset: Dataset) -> dict[str, Tensor]:
         for module, gathering in passing.items()
         for name, value in gathering.statistics().items()
     }
-
-
-def below(tensors: Mapping[str, Tensor], module: str) -> dict[str, Tensor]:
-    """The tensors of a submodule, by their names in it."""
-    prefix = f"{module}."
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def first_batches(trainer: Trainer, dataset: Dataset) -> Iterator[Batch]:

@@ -1,4 +1,4 @@
-"""Requests become batches: pictures of equal size that come close together are translated at once, in a bounded queue."""
+"""Requests become batches: pictures that the network sees at one size and that come close together are translated at once."""
 
 import asyncio
 import threading
@@ -12,8 +12,8 @@ from diptych.images import Stored
 from diptych.serving.limits import Limits
 from diptych.serving.problems import busy, ended
 
-Translate = Callable[[Sequence[Stored], int | None], list[Stored]]
-Key = tuple[tuple[int, ...], int | None]
+Translate = Callable[[Sequence[Stored], int | None, tuple[int, int]], list[Stored]]
+Key = tuple[tuple[int, int], int | None]
 
 
 @dataclass(eq=False)
@@ -22,6 +22,8 @@ class Asked:
 
     picture: Stored
     seed: int | None
+    seen: tuple[int, int]
+    """(height, width) at which the network sees it."""
     result: "asyncio.Future[Done]"
     began: float | None = None
     """When its own computing did, by time.perf_counter()."""
@@ -29,7 +31,12 @@ class Asked:
     @property
     def key(self) -> Key:
         """Pictures of one key may share a batch: each comes out as it would alone."""
-        return self.picture.shape, self.seed
+        return self.seen, self.seed
+
+    @property
+    def pixels(self) -> int:
+        """Of what takes more memory, the picture or what the network sees."""
+        return area(self.picture, self.seen)
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Done:
     @property
     def pixels(self) -> int:
         """Of the result."""
-        return area(self.picture)
+        return int(self.picture.shape[0] * self.picture.shape[1])
 
 
 @dataclass
@@ -60,14 +67,14 @@ class Batcher:
     mean_seconds: float = 0.1
     """Of one picture, lately."""
 
-    async def ask(self, picture: Stored, seed: int | None) -> Done:
-        """The picture's translation.
+    async def ask(self, picture: Stored, seed: int | None, seen: tuple[int, int]) -> Done:
+        """The translation of a picture that the network is to see at that (height, width).
 
         Raises:
             Problem: 503 when the queue is full, or it waited too long; 413 when its own computing took too long.
         """
         self.check_room()
-        asked = Asked(picture, seed, asyncio.get_running_loop().create_future())
+        asked = Asked(picture, seed, seen, asyncio.get_running_loop().create_future())
         self.waiting.append(asked)
         self.came.set()
         try:
@@ -105,7 +112,7 @@ class Batcher:
 
     def fitting(self, first: Asked | None) -> int:
         """How many pictures like it a batch may have."""
-        return max(1, self.limits.batch_pixels // area(first.picture)) if first else 1
+        return max(1, self.limits.batch_pixels // first.pixels) if first else 1
 
     async def run(self, group: list[Asked]) -> None:
         group = [asked for asked in group if not asked.result.done()]
@@ -134,10 +141,10 @@ class Batcher:
             asked.began = time.perf_counter()
         self.way.clear()
         try:
-            return self.translate([asked.picture for asked in group], group[0].seed)
+            return self.translate([asked.picture for asked in group], group[0].seed, group[0].seen)
         finally:
             self.way.set()
 
 
-def area(picture: Stored) -> int:
-    return int(picture.shape[0] * picture.shape[1])
+def area(picture: Stored, seen: tuple[int, int]) -> int:
+    return max(int(picture.shape[0] * picture.shape[1]), seen[0] * seen[1])

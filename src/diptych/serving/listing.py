@@ -50,6 +50,9 @@ class Entry:
     target: KindEntry
     size: list[int]
     """Height and width of the crops of training."""
+    fit: str
+    """How a picture comes to that scale: stretch, shorter-side, none, or own, which leaves it as it is."""
+    filter: str
     multiple: int
     """By which both sides are made divisible."""
     scale: int
@@ -104,6 +107,8 @@ class Offer:
                 source=kind_entry(card.source),
                 target=kind_entry(card.target),
                 size=list(card.size),
+                fit=card.rule,
+                filter=card.filter,
                 multiple=card.multiple,
                 scale=card.scale,
                 noise=self.noise,

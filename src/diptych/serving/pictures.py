@@ -10,7 +10,6 @@ from dataclasses import replace
 from PIL import Image
 
 from diptych import codecs, formats
-from diptych.card import Card
 from diptych.errors import DiptychError
 from diptych.fitting import completed
 from diptych.images import INSTANCES, MASK, Kind, Stored
@@ -18,6 +17,7 @@ from diptych.raw import Header
 from diptych.serving import tiffs
 from diptych.serving.limits import Limits
 from diptych.serving.problems import Problem
+from diptych.translator import Translator
 
 QUALITY = re.compile(r"[01](\.\d{0,3})?")
 ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/tiff": ".tif"}
@@ -73,32 +73,37 @@ def header_of(data: bytes, limits: Limits, name: str) -> Header:
     return header
 
 
-def weighed(files: Mapping[str, bytes], card: Card, limits: Limits) -> int:
+def weighed(files: Mapping[str, bytes], translator: Translator, size: str, limits: Limits) -> int:
     """Pixels of the work that a request is, by the headers of its files alone: of what has most of them.
 
     Raises:
-        Problem: 413 when the counterpart, or the picture filled up to the network's multiple, is far beyond the limit;
+        Problem: 413 when the counterpart, what the network sees, or that filled up to its multiple, is far beyond the limit;
             else as of each header.
     """
+    card = translator.card
     headers = {field: header_of(data, limits, NAMES[field]) for field, data in files.items()}
     height, width = headers["picture"].height, headers["picture"].width
     if height * width * card.scale**2 > limits.pixels:
         words = f"the counterpart would have {card.scale} times its {width}x{height} along each side, and at most"
         raise Problem(413, f"{words} {limits.pixels:,} pixels are made; send a smaller picture.")
-    rows, columns = (math.ceil(side / card.multiple) * card.multiple for side in (height, width))
+    seen = tall, wide = translator.seen(height, width, size)
+    if seen != (height, width) and tall * wide * card.scale**2 > limits.pixels:
+        words = f"the picture of {width}x{height} would be translated at {wide}x{tall}"
+        raise Problem(413, f"{words}, and at most {limits.pixels:,} pixels are taken; ask for a smaller size.")
+    rows, columns = (math.ceil(side / card.multiple) * card.multiple for side in seen)
     if rows * columns > 2 * limits.pixels:
-        words = f"the picture is {width}x{height}, and the network needs both sides filled up to {card.multiple}"
+        words = f"the picture is {wide}x{tall}, and the network needs both sides filled up to {card.multiple}"
         raise Problem(413, f"{words}; send one that is less long and narrow.")
     return max(rows * columns * card.scale**2, *(header.height * header.width for header in headers.values()))
 
 
-def picture_of(files: Mapping[str, bytes], card: Card, limits: Limits) -> Stored:
+def picture_of(files: Mapping[str, bytes], kind: Kind, limits: Limits) -> Stored:
     """A request's files as the translator takes them, by the rules of the command.
 
     Raises:
         Problem: when one is missing, unreadable, or of another size.
     """
-    picture = decoded(files["picture"], card.source, limits)
+    picture = decoded(files["picture"], kind, limits)
 
     def beside(which: str) -> tuple[Stored, str] | None:
         if which not in files:
@@ -106,7 +111,7 @@ def picture_of(files: Mapping[str, bytes], card: Card, limits: Limits) -> Stored
         return decoded(files[which], KINDS[which], limits, NAMES[which]), NAMES[which]
 
     try:
-        return completed(picture, card.source, NAMES["picture"], beside, REMEDIES)
+        return completed(picture, kind, NAMES["picture"], beside, REMEDIES)
     except DiptychError as problem:
         raise Problem(422, str(problem)) from None
 

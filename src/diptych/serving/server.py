@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from diptych.serving.described import BODY, COUNTERPART, LIVES, METRICS, Health, listed
+from diptych.serving.described import BODY, COUNTERPART, LIVES, METRICS, PATTERN, SIZE, Health, listed
 from diptych.serving.limits import Limits
 from diptych.serving.listing import Offer
 from diptych.serving.metrics import Metrics
@@ -92,11 +92,19 @@ def create(service: Service) -> FastAPI:
         seed: Annotated[
             int | None, Query(ge=0, lt=2**63, description="Of the noise; none: the translator's own.", examples=[7])
         ] = None,
+        size: Annotated[
+            str,
+            Query(
+                description=SIZE,
+                pattern=PATTERN,
+                openapi_examples={word: {"value": word} for word in ("training", "own", "256", "256x512")},
+            ),
+        ] = "training",
         accept: Annotated[
             str, Header(description="The type of the answer.", examples=["image/webp, image/png;q=0.5"])
         ] = "image/png",
     ) -> Response:
-        done, data, media_type = await work.translate(name, request, seed, accept)
+        done, data, media_type = await work.translate(name, request, seed, size, accept)
         headers = {
             "Server-Timing": f"translate;dur={done.seconds * 1000:.1f}",
             "Cache-Control": "no-store",

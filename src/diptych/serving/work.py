@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
@@ -27,6 +27,14 @@ from diptych.translator import Translator
 CODERS = min(4, os.cpu_count() or 1)
 Result = TypeVar("Result")
 Answer = tuple[Done, bytes, str]
+
+
+class Asking(NamedTuple):
+    """What a request says beside its files."""
+
+    seed: int | None
+    size: str
+    media_type: str
 
 
 class Work:
@@ -62,7 +70,7 @@ class Work:
     def full(self) -> bool:
         return any(batcher.full() for batcher in self.batchers.values())
 
-    async def translate(self, name: str, request: Request, seed: int | None, accept: str) -> Answer:
+    async def translate(self, name: str, request: Request, seed: int | None, size: str, accept: str) -> Answer:
         """What a request asks for.
 
         Raises:
@@ -70,25 +78,25 @@ class Work:
             Problem: when it cannot be; who is to come again is told so after a moment.
         """
         try:
-            return await self.translated(name, request, seed, accept)
+            return await self.translated(name, request, seed, size, accept)
         except Problem as problem:
             refusal = problem.with_traceback(None)  # which would hold the picture meanwhile
         if refusal.status == 503:
             await asyncio.sleep(self.limits.refusal_seconds)
         raise refusal
 
-    async def translated(self, name: str, request: Request, seed: int | None, accept: str) -> Answer:
+    async def translated(self, name: str, request: Request, seed: int | None, size: str, accept: str) -> Answer:
         offer = self.offers.get(name)
         if offer is None:
             raise Problem(404, f"there is no translator of that name; there is {', '.join(self.offers)}.")
         media_type = wanted_type(accept, offer.translator.card.target)
         self.batchers[name].check_room()  # before its body is read
         async with self.bodies.taken(request, self.limits) as files:
-            pixels = await self.on_a_thread(weighed, files, offer.translator.card, self.limits)
+            pixels = await self.on_a_thread(weighed, files, offer.translator, size, self.limits)
             large = pixels > self.limits.large
             job, budget = (self.in_lane, self.large) if large else (self.in_batch, self.small)
             with budget.taken(pixels):
-                done, data = await while_there(request, job(offer, files, seed, media_type))
+                done, data = await while_there(request, job(offer, files, Asking(seed, size, media_type)))
         if large:
             self.metrics.large.labels(name).inc()
         else:
@@ -97,27 +105,24 @@ class Work:
         self.metrics.pixels.labels(name).inc(done.pixels)
         return done, data, media_type
 
-    async def in_batch(
-        self, offer: Offer, files: dict[str, bytes], seed: int | None, media_type: str
-    ) -> tuple[Done, bytes]:
+    async def in_batch(self, offer: Offer, files: dict[str, bytes], asking: Asking) -> tuple[Done, bytes]:
         """A small picture, with others."""
-        picture = await self.on_a_thread(picture_of, files, offer.translator.card, self.limits)
+        picture = await self.on_a_thread(picture_of, files, offer.translator.card.source, self.limits)
+        seen = offer.translator.seen(*picture.shape[:2], asking.size)
         files.clear()
         with explaining():
-            done = await self.batchers[offer.name].ask(picture, seed)
-        return done, await self.on_a_thread(encoded, done.picture, media_type)
+            done = await self.batchers[offer.name].ask(picture, asking.seed, seen)
+        return done, await self.on_a_thread(encoded, done.picture, asking.media_type)
 
-    async def in_lane(
-        self, offer: Offer, files: dict[str, bytes], seed: int | None, media_type: str
-    ) -> tuple[Done, bytes]:
+    async def in_lane(self, offer: Offer, files: dict[str, bytes], asking: Asking) -> tuple[Done, bytes]:
         """A large picture, alone, which lies there decoded only while it is at work."""
         translator = apart(offer.translator)
 
         def work() -> tuple[Done, bytes]:
-            picture = picture_of(files, translator.card, self.limits)
+            picture = picture_of(files, translator.card.source, self.limits)
             began = perf_counter()
-            result = translator.several([picture], seed=seed)[0]
-            return Done(result, perf_counter() - began, 1), encoded(result, media_type)
+            result = translator.several([picture], size=asking.size, seed=asking.seed)[0]
+            return Done(result, perf_counter() - began, 1), encoded(result, asking.media_type)
 
         with explaining():
             return await self.lane.ask(work)
@@ -127,8 +132,8 @@ class Work:
         return await asyncio.get_running_loop().run_in_executor(self.coders, work, *given)
 
 
-def several(translator: Translator, pictures: Sequence[Any], seed: int | None) -> list[Any]:
-    return translator.several(pictures, seed=seed)
+def several(translator: Translator, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]) -> list[Any]:
+    return translator.several(pictures, size=seen, seed=seed)
 
 
 def apart(translator: Translator) -> Translator:

@@ -95,7 +95,7 @@ def test_the_service_and_its_page_take_every_class(classes: int, form: str) -> N
     assert (decoded(file.getvalue(), kind, Limits())[..., 0] == truth).all()
     page = drawing(kind, torch.from_numpy(truth.astype(np.int32))[None])
     assert (decoded(page, kind, Limits())[..., 0] == truth).all()
-    assert len({tuple(colour) for colour in kind_entry(kind)["palette"]}) == classes
+    assert len({tuple(colour) for colour in kind_entry(kind).palette}) == classes
 
 
 @pytest.mark.parametrize("classes", [300, 1000])

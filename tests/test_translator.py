@@ -1,5 +1,7 @@
 """A run's translator: any size, any family of pictures, the same result every time."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -134,12 +136,34 @@ def test_the_running_average_translates_where_the_recipe_says_so(toy_pairs: Path
     assert (results[0] != results[1]).any()
 
 
+def written(run: Path, change: Callable[[Any], object]) -> None:
+    """The run's cards, changed."""
+    table = json.loads((run / "card.json").read_text())
+    change(table)
+    (run / "card.json").write_text(json.dumps(table))
+
+
+def changed(run: Path, **entries: object) -> None:
+    """Of the first card, or of its arguments."""
+
+    def change(table: Any) -> None:
+        card = table["translators"][0]
+        for name, value in entries.items():
+            (card if name in card else card["arguments"])[name] = value
+
+    written(run, change)
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
         (lambda run: (run / "card.json").unlink(), "holds no translator"),
         (lambda run: (run / "card.json").write_text("{"), "is no card that this version can read"),
         (lambda run: (run / "checkpoints" / "00000006.safetensors").write_bytes(b"x" * 99), "is damaged"),
+        (lambda run: written(run, lambda table: table["translators"].clear()), "names no translator"),
+        (lambda run: changed(run, provenance="mine"), "must be tables"),
+        (lambda run: changed(run, depth=10**7), r"cannot be built \(depth is 10000000\)"),
+        (lambda run: changed(run, depth=5000), "has more than the .* tensors of its weights"),
     ],
 )
 def test_what_cannot_be_loaded_is_named(spoil: Any, words: str, run: Path) -> None:

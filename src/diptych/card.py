@@ -76,7 +76,7 @@ def read_cards(path: Path) -> dict[str, Card]:
     """
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        return {entry["way"]: card_of(entry) for entry in table["translators"]}
+        cards = {entry["way"]: card_of(entry) for entry in table["translators"]}
     except FileNotFoundError:
         raise DiptychError(
             f"{path.parent} holds no translator: there is no {path.name}. Name a run or a model folder."
@@ -85,6 +85,9 @@ def read_cards(path: Path) -> dict[str, Card]:
         raise DiptychError(
             f"{path} is no card that this version can read ({type(problem).__name__}: {problem}); export or copy the folder again."
         ) from None
+    if not cards:
+        raise DiptychError(f"{path} names no translator; export or copy the folder again.")
+    return cards
 
 
 def read_card(entry: Mapping[str, Any], place: Path) -> Card:
@@ -125,6 +128,9 @@ def card_of(entry: Mapping[str, Any]) -> Card:
         wanted = one.type if isinstance(one.type, type) else None
         if wanted in (int, str, bool) and not isinstance(getattr(card, one.name), wanted):
             raise TypeError(f'"{one.name}" is {getattr(card, one.name)!r}')
+    tables: list[object] = [card.provenance, card.arguments]
+    if not all(isinstance(table, dict) for table in tables):
+        raise TypeError("its provenance and arguments must be tables")
     if card.fit not in (*get_args(Fit), "own") or card.filter not in get_args(Smooth):
         raise ValueError(f"its fit is {card.fit!r} and its filter {card.filter!r}")
     if min(card.multiple, card.scale, *card.size) < 1:

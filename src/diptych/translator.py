@@ -1,14 +1,17 @@
 """A translator turns a picture into its counterpart. It is what leaves a run; whatever uses a model uses this."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 from typing import Any, overload
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from diptych import checkpoints, tiles
 from diptych.card import Card, read_card, read_cards
@@ -24,6 +27,8 @@ from diptych.resampling import resize
 from diptych.sizes import Size, exact
 from diptych.tables import closest
 
+LARGEST = 65_536
+"""Of the numbers in a card's arguments: beyond it, layers or channels would take for ever to be counted."""
 Style = int | Stored | Mapping[str, int] | None
 
 
@@ -149,18 +154,19 @@ class Translator:
         self.check_channels(pictures[0])
         if seed is not None and not 0 <= seed < 2**63:
             raise UsageError(f"the seed is {seed}; it must lie between 0 and {2**63 - 1}.")
-        sized = [self.sized(picture, *self.seen(*picture.shape[:2], size)) for picture in pictures]
+        sized = [self.sized(picture, *self.seen(picture.shape, size)) for picture in pictures]
         if isinstance(self.engine, OnnxRuntime) and self.engine.processing == "inside":
             arrays = self.engine.arrays(np.stack(sized), self.card.seed if seed is None else seed)
             return [self.brought_back(*both) for both in zip(arrays, pictures, strict=True)]
         result = self.batch(torch.stack([self.card.source.to_tensor(one) for one in sized]), seed=seed, style=style)
         return [self.finished(*both) for both in zip(result, pictures, strict=True)]
 
-    def seen(self, height: int, width: int, size: Size = None) -> tuple[int, int]:
-        """(height, width) at which the network sees a picture of ``height`` x ``width``.
+    def seen(self, shape: Sequence[int], size: Size = None) -> tuple[int, int]:
+        """(height, width) at which the network sees a picture of ``shape``: height, width, and whatever follows.
 
         Tiles of a chosen side are for pictures at their own size, so they make that what None stands for.
         """
+        height, width = shape[:2]
         wanted = exact(size) or ("own" if self.tile else "training")
         if wanted == "own":
             return height, width
@@ -298,7 +304,9 @@ def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mod
         DiptychError: when the card's arguments make no network, or one of other weights.
     """
     try:
-        with torch.device("meta"):
+        if huge := [name for name, value in card.arguments.items() if isinstance(value, int) and value > LARGEST]:
+            raise ValueError(f"{huge[0]} is {card.arguments[huge[0]]}")
+        with torch.device("meta"), parameters_up_to(2 * len(weights)):
             shapes = {name: tensor.shape for name, tensor in card.spec.build().state_dict().items()}
     except Exception as problem:  # whatever arguments of another's making lead to
         words = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
@@ -314,6 +322,28 @@ def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mod
     network = card.spec.build()
     network.load_state_dict(weights)
     return network
+
+
+@contextmanager
+def parameters_up_to(most: int) -> Iterator[None]:
+    """Within, no more of them are made in this thread: a card may ask for layers without end.
+
+    Raises:
+        ValueError: when there would be more.
+    """
+    thread, count = get_ident(), 0
+
+    def counted(*_: object) -> None:
+        nonlocal count
+        count += get_ident() == thread
+        if count > most:
+            raise ValueError(f"it has more than the {most // 2} tensors of its weights")
+
+    handle = register_module_parameter_registration_hook(counted)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def shape_of(shapes: Mapping[str, torch.Size], name: str) -> str:

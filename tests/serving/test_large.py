@@ -90,20 +90,24 @@ def test_whoever_goes_leaves_the_queue(serve: Serve, held: Held, beside: ThreadP
     assert {shape[2:] for shape in held.batches} == {(16, 20)}
 
 
-def test_large_pictures_that_wait_are_bounded_and_not_decoded(
-    serve: Serve, beside: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    decode, decoded = codecs.decode, []
-    monkeypatch.setattr("diptych.codecs.decode", lambda *given, **more: decoded.append(1) or decode(*given, **more))
-    endless = Endless()
-    client = serve({"endless": endless}, seconds=2, pixels_at_once=3500, **LIMITS)
-    first = beside.submit(client.post, "/translate/endless", content=picture(LARGE))
-    assert endless.began.wait(10)
-    second = beside.submit(client.post, "/translate/endless", content=picture(LARGE))
-    until(lambda: "503" in client.post("/translate/endless", content=picture(LARGE)).text)  # once the second is in hand
-    assert len(decoded) == 1
-    refused(first.result(), 413)
-    refused(second.result(), 503, "try again")
+def test_large_pictures_are_bounded_before_they_are_decoded(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode, decoded = codecs.decode, list[Any]()
+
+    def counted(*given: Any, **more: Any) -> Any:
+        decoded.append(given)
+        return decode(*given, **more)
+
+    monkeypatch.setattr("diptych.codecs.decode", counted)
+    endless, body = Endless(), picture(LARGE)
+    client = serve({"endless": endless}, pixels_at_once=3000, **LIMITS)
+    with Wire(client) as wire:
+        wire.say(b"POST /translate/endless HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        assert endless.began.wait(10)
+        for _ in range(3):
+            refused(client.post("/translate/endless", content=body), 503, "try again")
+        assert len(decoded) == 1
+        assert client.post("/translate/endless", content=picture()).status_code == 200
+    assert endless.stopped.wait(10)
 
 
 def test_large_is_what_the_network_or_the_counterpart_makes_so(serve: Serve, held: Held) -> None:

@@ -4,14 +4,11 @@ import gzip
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 import httpx
-import jsonschema
+import jsonschema_rs
 import pytest
 from asking import Inverted, Serve, Wire, offer, opened, picture, refused
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
 
 ELSEWHERE = {"Origin": "https://example.org"}
 CORS = {"origins": ["https://example.org"]}
@@ -159,19 +156,16 @@ def test_every_answer_fits_the_schema_that_the_document_has_for_it(serve: Serve)
     client = serve({"inverted": Inverted()}, {"token": "opensesame"})
     known = {"Authorization": "Bearer opensesame"}
     document = client.get("/openapi.json").json()
-    registry: Any = Registry().with_resource("urn:document", Resource(document, DRAFT202012))
     for operation in (method for path in document["paths"].values() for method in path.values()):
         for status, told in operation["responses"].items():
             for kind, content in told["content"].items():
                 assert content["schema"], (status, kind)
-    asked = [("get", "/translators", {}), ("get", "/health", {}), ("get", "/ready", {}), ("post", "/translate/x", {})]
-    for method, address, more in asked:
-        answer = client.request(method, address, headers=known, **more)
+    for method, address in (("get", "/translators"), ("get", "/health"), ("get", "/ready"), ("post", "/translate/x")):
+        answer = client.request(method, address, headers=known)
         path = "/translate/{name}" if method == "post" else address
         told = document["paths"][path][method]["responses"][str(answer.status_code)]["content"]
         schema = told[answer.headers["content-type"]]["schema"]
-        schema = json.loads(json.dumps(schema).replace("#/components", "urn:document#/components"))
-        jsonschema.Draft202012Validator(schema, registry=registry).validate(answer.json())
+        jsonschema_rs.validate({**schema, "components": document["components"]}, answer.json())
     entry = document["components"]["schemas"]["Entry"]
     assert set(entry["properties"]) == set(entry["required"])
     assert set(client.get("/translators", headers=known).json()["translators"][0]) == set(entry["properties"])

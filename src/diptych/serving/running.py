@@ -43,7 +43,8 @@ def patient(limits: Limits) -> type[H11Protocol]:
             super().connection_made(transport)
             self.turn = next(turns)
             if len(self.connections) > limits.sockets:
-                least = min(self.connections, key=lambda one: one.worth())
+                protocols = [one for one in self.connections if isinstance(one, Patient)]
+                least = min(protocols, key=Patient.worth)
                 self.connections.discard(least)  # it leaves by itself only after others have come
                 least.transport.abort()
             if not self.transport.is_closing():

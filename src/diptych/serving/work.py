@@ -108,7 +108,7 @@ class Work:
     async def in_batch(self, offer: Offer, files: dict[str, bytes], asking: Asking) -> tuple[Done, bytes]:
         """A small picture, with others."""
         picture = await self.on_a_thread(picture_of, files, offer.translator.card.source, self.limits)
-        seen = offer.translator.seen(*picture.shape[:2], asking.size)
+        seen = offer.translator.seen(picture.shape, asking.size)
         files.clear()
         with explaining():
             done = await self.batchers[offer.name].ask(picture, asking.seed, seen)

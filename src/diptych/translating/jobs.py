@@ -101,7 +101,7 @@ class Job:
 
     def seen(self, picture: Stored) -> tuple[int, int]:
         """(height, width) at which the network sees it; pictures that agree in it may be translated together."""
-        return self.translator.seen(*picture.shape[:2], self.size)
+        return self.translator.seen(picture.shape, self.size)
 
     def about(self, picture: Stored) -> str:
         """What nobody asked for and is to be said of the size at which the network sees it; empty where there is nothing."""

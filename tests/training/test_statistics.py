@@ -20,7 +20,8 @@ from diptych.training.run import Run
 from diptych.training.statistics import Gathering, first_batches, recomputed, running_layers
 from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation
-from diptych.translator import Translator, network_weights
+from diptych.translator import Translator
+from diptych.weights import network_weights
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 RUNNING = ("options.statistics=running", "training.batch_size=2")

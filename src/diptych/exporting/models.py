@@ -18,7 +18,8 @@ from diptych.files import finite, write_text
 from diptych.images import Kind
 from diptych.sizes import named
 from diptych.training.run import read_recipe
-from diptych.translator import Translator, weights_path
+from diptych.translator import Translator
+from diptych.weights import weights_path
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 

@@ -17,7 +17,8 @@ from diptych.evaluation.needs import Means
 from diptych.images import Kind, Stored
 from diptych.sizes import Size, named
 from diptych.training.run import read_recipe
-from diptych.translator import Translator, weights_path
+from diptych.translator import Translator
+from diptych.weights import weights_path
 
 
 @dataclass(frozen=True)

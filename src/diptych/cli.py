@@ -10,7 +10,7 @@ from cyclopts import App, CycloptsError
 
 from diptych import __version__
 from diptych.commands import STREAM
-from diptych.commands.terminal import printable, protect_output, styled
+from diptych.commands.terminal import printable, protect_output, quieten, styled
 from diptych.errors import DiptychError, UsageError, out_of_memory, too_small
 from diptych.surroundings import prepare
 
@@ -49,6 +49,7 @@ def main() -> None:
     words = sys.argv[1:]
     prepare(words)
     protect_output()
+    quieten()
     if HELP.intersection(words) or len(words) < 2:
         app.console = styled()
     sys.exit(call(words))

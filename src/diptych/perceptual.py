@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diptych.devices import REHEARSING
 from diptych.errors import DiptychError
 from diptych.networks.efficientnet import EfficientNetLite0
-from diptych.pretrained import load, spec_of
+from diptych.pretrained import load, spec_of, untrained
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
@@ -42,7 +43,7 @@ class Sight:
             DiptychError: when they cannot be had, with where to find them.
         """
         try:
-            self.network: nn.Module = copy.deepcopy(load(self.name))  # which may move to another device
+            self.network = own_network(self.name)
             self.values = torch.tensor([IMAGENET_MEAN, IMAGENET_DEVIATION])[..., None, None]  # and these with it
         except DiptychError as problem:
             if self.name != "vgg19":
@@ -66,6 +67,11 @@ class Sight:
             pictures = ((pictures + 1) / 2 - self.values[0]) / self.values[1]
         maps: list[Tensor] = self.network(pictures)
         return maps
+
+
+def own_network(name: str) -> nn.Module:
+    """One that may move to another device; in a rehearsal without its weights."""
+    return untrained(name) if REHEARSING.get() else copy.deepcopy(load(name))
 
 
 def perceptual(sight: Sight, fake: Tensor, real: Tensor) -> Tensor:

@@ -36,6 +36,12 @@ class Header:
     depth: str
     frames: int = 1
 
+    def __post_init__(self) -> None:
+        """ValueError for sizes that a damaged directory makes of anything."""
+        sizes = (self.height, self.width, self.channels, self.frames)
+        if not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise ValueError("its sizes are no whole numbers above 0")
+
 
 def wants(package: str, purpose: str) -> Any:
     """Import one of the packages of the extra, or say how to get it."""

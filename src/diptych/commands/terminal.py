@@ -2,9 +2,11 @@
 
 import errno
 import io
+import logging
 import os
 import re
 import sys
+import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -103,6 +105,16 @@ def protect_output() -> None:
         sys.stdout = Terminal(sys.stdout)
     if not isinstance(sys.stderr, Terminal):
         sys.stderr = Terminal(sys.stderr)
+
+
+def quieten() -> None:
+    """What other libraries remark is for their developers: what a user should know of it, a sentence of ours says.
+
+    Of Python's warnings those stay that the user asked for, by -W or PYTHONWARNINGS.
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    logging.getLogger().addHandler(logging.NullHandler())  # else Python prints what has no other place to go
 
 
 def styled() -> "Console":

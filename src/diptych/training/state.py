@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from diptych.data.settings import as_size
+from diptych.devices import REHEARSING
 from diptych.errors import DiptychError
 from diptych.networks.products import use_products
 from diptych.recipe import Recipe
@@ -29,7 +30,8 @@ class State:
         if recipe.training.checkpointing == "blocks":
             recompute_blocks(self.system)
         layout = torch.channels_last if recipe.training.channels_last else torch.contiguous_format
-        self.system.to(processes.device, memory_format=layout)  # type: ignore[call-overload]  # the stub lacks it
+        if not REHEARSING.get():
+            self.system.to(processes.device, memory_format=layout)  # type: ignore[call-overload]  # the stub lacks it
         self.sides = {
             path: Side(path, self.system.get_submodule(path), recipe.training, processes) for path in self.system.sides
         }

@@ -69,6 +69,7 @@ def evaluate(
         Where to run the translator: cpu, cuda, cuda:1.
     """
     from diptych.evaluation.metrics import chosen
+    from diptych.judging.captions import numbered
     from diptych.judging.judge import judge, keep, sheet_of, table
     from diptych.judging.runs import made_elsewhere, place_of, subject_of
     from diptych.judging.subjects import Request
@@ -94,4 +95,6 @@ def evaluate(
     keep(result, folder, sheet_of(subject, result))
     print(table(result))
     print(f"Written: {folder} (scores.json, scores.csv, pictures.csv, sheet.png)")
+    if words := numbered(result.names, "pictures.csv"):
+        print(words)
     return 0

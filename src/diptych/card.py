@@ -1,6 +1,5 @@
 """The card of a translator: all that is needed to use its weights, as plain JSON that a person can read."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych.errors import DiptychError
-from diptych.files import as_json
+from diptych.files import as_json, from_json
 from diptych.images import Kind
 from diptych.networks import NetworkSpec
 
@@ -56,7 +55,7 @@ def read_cards(path: Path) -> dict[str, Card]:
         DiptychError: when the file is missing, no JSON, or no card.
     """
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = from_json(path.read_text(encoding="utf-8"))
         return {entry["way"]: card_of(entry) for entry in table["translators"]}
     except FileNotFoundError:
         raise DiptychError(

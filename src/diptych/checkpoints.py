@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from diptych.errors import DiptychError
-from diptych.files import as_json, written_beside
+from diptych.files import as_json, from_json, named_in_utf8, written_beside
 
 
 class Checkpoint(NamedTuple):
@@ -70,7 +70,7 @@ def sort_metadata(path: Path) -> None:
     """
     with open(path, "rb+") as file:
         size = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(size))
+        header = from_json(file.read(size))
         header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
         words = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
         assert len(words) <= size
@@ -85,12 +85,14 @@ def load(path: Path, verify: bool = True) -> Checkpoint:
         Damaged: when the file cannot be read or its checksum is another.
     """
     try:
-        with safetensors.safe_open(path, "pt") as file:
+        with named_in_utf8(path) as place, safetensors.safe_open(place, "pt") as file:
             metadata = file.metadata() or {}
             names = file.keys()
             tensors = {name: file.get_tensor(name) for name in names}
         words = metadata["facts"]
-        facts = json.loads(words)
+        facts = from_json(words)
+        if not isinstance(facts, dict):
+            raise ValueError("its facts are no table")
     except (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as problem:
         raise Damaged(
             f"{path} is damaged ({str(problem) or type(problem).__name__}); take another, or copy it again."

@@ -50,6 +50,10 @@ def main() -> None:
     prepare(words)
     protect_output()
     quieten()
+    try:
+        os.getcwd()
+    except OSError:  # torch's libraries would end the process
+        sys.exit(report("the folder that you are in was removed; change to another.", 1))
     if HELP.intersection(words) or len(words) < 2:
         app.console = styled()
     sys.exit(call(words))
@@ -76,6 +80,8 @@ def call(words: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; nothing more to say
         return 1
     except (MemoryError, RuntimeError) as problem:
+        if "home directory" in str(problem):
+            return report("this user has no home folder; set HOME to a folder.", 1)
         if too_small(problem):
             return report(
                 "the pictures are too small for a network of this recipe; choose a larger data.crop_size, or fewer layers.",

@@ -3,7 +3,6 @@
 All of them take (source, seed) and give the target, within the tolerance that ``exporting`` checks when it writes a file.
 """
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from diptych.errors import DiptychError, UsageError
+from diptych.files import from_json, named_in_utf8
 from diptych.networks.blocks import channels_last
 from diptych.networks.noise import folded, seeded
 from diptych.tables import closest
@@ -89,8 +89,8 @@ class OpenVino:
             import openvino
         self.place = place
         core = openvino.Core()
-        with explained(place):
-            self.compiled = core.compile_model(str(place), "CPU", {"INFERENCE_PRECISION_HINT": hint})
+        with explained(place), named_in_utf8(place) as named:
+            self.compiled = core.compile_model(str(named), "CPU", {"INFERENCE_PRECISION_HINT": hint})
         self.precision = precision
         self.inputs = [one.get_any_name() for one in self.compiled.inputs]
 
@@ -118,8 +118,8 @@ def session_of(place: Path) -> Any:
     onnxruntime.set_default_logger_severity(4)  # what it has to say it also throws
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    with explained(place):
-        return onnxruntime.InferenceSession(str(place), options, providers=["CPUExecutionProvider"])
+    with explained(place), named_in_utf8(place) as named:
+        return onnxruntime.InferenceSession(str(named), options, providers=["CPUExecutionProvider"])
 
 
 class explained:
@@ -159,7 +159,7 @@ def read_metadata(place: Path) -> dict[str, Any]:
     """
     told = session_of(place).get_modelmeta().custom_metadata_map
     try:
-        card = json.loads(told[CARD])
+        card = from_json(told[CARD])
     except (KeyError, ValueError):
         raise DiptychError(f"{place} carries no card of diptych; write it anew with: diptych export.") from None
     return {CARD: card, PROCESSING: told.get(PROCESSING, "outside"), PRECISION: told.get(PRECISION, "float32")}

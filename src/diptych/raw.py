@@ -38,7 +38,7 @@ class Header:
 
     def __post_init__(self) -> None:
         """ValueError for sizes that a damaged directory makes of anything."""
-        sizes = (self.height, self.width, self.channels, self.frames)
+        sizes: tuple[Any, ...] = (self.height, self.width, self.channels, self.frames)
         if not all(isinstance(size, int) and size > 0 for size in sizes):
             raise ValueError("its sizes are no whole numbers above 0")
 

@@ -241,7 +241,7 @@ class Translator:
         kind = self.card.source
         if name in kind.names:
             return kind.names.index(name)
-        if name.isdigit() and int(name) < kind.classes:
+        if name.isdecimal() and int(name) < kind.classes:
             return int(name)
         known = ", ".join(kind.names) or f"0 to {kind.classes - 1}"
         raise UsageError(f'there is no class "{name}"{closest(name, kind.names)}; choose from {known}.')
@@ -267,8 +267,8 @@ def weights_path(folder: Path, checkpoint: str) -> Path:
     if (folder / "weights.safetensors").is_file():
         return folder / "weights.safetensors"
     saved = {path.stem: path for path in (folder / "checkpoints").glob("*.safetensors")}
-    steps = sorted(stem for stem in saved if stem.isdigit())
-    name = checkpoint.zfill(8) if checkpoint.isdigit() else checkpoint
+    steps = sorted(stem for stem in saved if stem.isdecimal())
+    name = checkpoint.zfill(8) if checkpoint.isdecimal() else checkpoint
     if checkpoint == "latest" and steps:
         name = steps[-1]
     if name not in saved:

@@ -122,3 +122,20 @@ def test_getting_a_set(cache: Path, address: str, monkeypatch: pytest.MonkeyPatc
     assert place == cache / "facades" == catalog.resolve("facades")
     assert (place / "train" / "1.jpg").read_bytes() == b"data"
     assert {what for what, _, _ in told} == {"downloading", "unpacking"}
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("no home"), Path("~/.cache/diptych")])
+def test_a_user_without_a_home(answer: Exception | Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a container's number that no file of users knows; of either sort of platformdirs."""
+
+    def asked(_: str) -> Path:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.delenv("DIPTYCH_CACHE", raising=False)
+    monkeypatch.setattr("platformdirs.user_cache_path", asked)
+    assert not (catalog.cache_folder() / "facades").is_dir()
+    with pytest.raises(DiptychError, match="DIPTYCH_CACHE"):
+        catalog.get("openmoji-16")
+    assert not Path("~").exists()

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
 
+NARROWEST = 40
+"""Columns; in a handful tables take for ever."""
 ERASE_LINE = "\r\033[K"
 """What a progress line begins with."""
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -121,4 +123,6 @@ def styled() -> "Console":
     """What help is written with, which may have colours; its words are all ours."""
     from rich.console import Console
 
-    return Console(file=sys.stdout.stream if isinstance(sys.stdout, Terminal) else None)
+    console = Console(file=sys.stdout.stream if isinstance(sys.stdout, Terminal) else None)
+    console.width = max(console.width, NARROWEST)
+    return console

@@ -211,6 +211,8 @@ def through_pipes(job: "Job", inputs: list[str], out: str) -> int:
         raise UsageError("standard input and output carry one picture; give exactly one input.")
     if out != STREAM and Path(out).is_dir():
         raise UsageError(f"{out} is a folder, and standard input has no name to keep there; give --out a file name.")
+    if inputs[0] == STREAM and sys.stdin is None:
+        raise UsageError("standard input is closed; pipe a picture into it, or name one.")
     data = sys.stdin.buffer.read() if inputs[0] == STREAM else Path(inputs[0]).read_bytes()
     name = "standard input" if inputs[0] == STREAM else inputs[0]
     result = job.translate_bytes(data, name)

@@ -17,6 +17,8 @@ from diptych.tables import closest, from_table
 EMBEDDED = re.compile(r"openmoji(?:-(\d+))?")
 EMBEDDED_SIZE = 256
 Progress = Callable[[str, int, int], None]
+NOWHERE = Path(os.devnull) / "diptych"
+"""The cache of a user without a home: nothing is found there, and nothing can be written until DIPTYCH_CACHE names another."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,13 @@ class Entry:
 
 def cache_folder(part: str = "data") -> Path:
     """Where prepared sets are kept, or another ``part`` of what can be made again: in DIPTYCH_CACHE, or the user's cache folder."""
-    chosen = os.environ.get("DIPTYCH_CACHE")
-    return (Path(chosen) if chosen else platformdirs.user_cache_path("diptych")) / part
+    if chosen := os.environ.get("DIPTYCH_CACHE"):
+        return Path(chosen) / part
+    try:
+        place = platformdirs.user_cache_path("diptych")
+    except RuntimeError:  # for which earlier versions of the package give "~" back
+        return NOWHERE / part
+    return (place if place.is_absolute() else NOWHERE) / part
 
 
 def listing() -> dict[str, Entry]:

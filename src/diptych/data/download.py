@@ -24,7 +24,7 @@ import filelock
 
 from diptych.data.unpack import unpack
 from diptych.errors import DiptychError
-from diptych.files import write_text
+from diptych.files import from_json, write_text
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is in all (0 where that is unknown)."""
@@ -75,7 +75,7 @@ def fetch(
     Raises:
         DiptychError: when it cannot be had; bytes that came are kept for the next call, unless they are known to be wrong.
     """
-    if urlsplit(address).scheme not in ("http", "https"):
+    if not address.startswith(("http://", "https://")):
         raise DiptychError(f"{address} is no web address; it must begin with http:// or https://.")
     if place.is_dir():
         return place
@@ -175,6 +175,8 @@ def attempt(address: str, part: Path, notes: Path, progress: Progress | None) ->
     except urllib.error.HTTPError as problem:
         with problem:
             refuse(problem, address, part, have)
+    except (ValueError, http.client.InvalidURL):  # such as blanks, or letters that must be spelt as percent signs
+        raise DiptychError(f"{address} is no web address that can be asked; correct it.") from None
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as problem:
         raise Interrupted(
             f"the connection failed ({getattr(problem, 'reason', '') or str(problem) or type(problem).__name__})"
@@ -240,7 +242,7 @@ def refuse(problem: urllib.error.HTTPError, address: str, part: Path, have: int)
     if problem.code in TRIED_AGAIN:
         asked = problem.headers.get("Retry-After", "") if problem.headers else ""
         raise Interrupted(
-            f"the server answers {problem.code} {problem.reason}", float(asked) if asked.isdigit() else 0.0
+            f"the server answers {problem.code} {problem.reason}", float(asked) if asked.isdecimal() else 0.0
         )
     if problem.code == 416 and have:  # the part is longer than the file is now: begin anew
         part.unlink()
@@ -265,13 +267,13 @@ def tag_of(answer: http.client.HTTPResponse) -> str:
 def length_of(answer: http.client.HTTPResponse) -> int:
     """The announced length in bytes, -1 where there is none."""
     announced = answer.headers.get("Content-Length", "")
-    return int(announced) if announced.isdigit() else -1
+    return int(announced) if announced.isdecimal() and len(announced) < 20 else -1
 
 
 def recall(notes: Path) -> Origin:
     """What the part that is here is a part of; an empty Origin where nothing trustworthy says so."""
     try:
-        return Origin(**json.loads(notes.read_text(encoding="utf-8")))
+        return Origin(**from_json(notes.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return Origin("")
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from diptych.card import write_card
 from diptych.exporting.checks import SEED, Run
 from diptych.exporting.traced import program
-from diptych.files import written_beside
+from diptych.files import named_in_utf8, written_beside
 from diptych.networks.noise import folded
 from diptych.translator import Translator, pad
 
@@ -36,7 +36,8 @@ def write(translator: Translator, place: Path, noise: bool) -> None:
 
 def runner(place: Path, translator: Translator) -> Run:
     """What the file computes, padded and cropped as the translator does."""
-    file = torch.export.load(place)
+    with named_in_utf8(place) as named:
+        file = torch.export.load(named)
     loaded: Any = file.module()
     card = translator.card
 

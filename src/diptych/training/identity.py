@@ -13,6 +13,7 @@ import torch
 
 from diptych.data.settings import DataSettings, as_size
 from diptych.devices import choose
+from diptych.files import at_home
 from diptych.recipe import Recipe, differences
 from diptych.tables import flatten
 from diptych.training.processes import fast_precision
@@ -88,7 +89,7 @@ def meaning(recipe: Recipe, device: torch.device) -> dict[str, Any]:
 
 def real(folder: str) -> str:
     """The folder itself where there is one, however it is written; else what is written."""
-    place = Path(folder).expanduser()
+    place = at_home(folder)
     return os.path.realpath(place) if folder and place.exists() else folder.rstrip("/")
 
 

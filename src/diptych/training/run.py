@@ -1,7 +1,6 @@
 """A run is a folder that explains itself: recipe, card, log, scores, pictures, checkpoints. The same command resumes it."""
 
 import contextlib
-import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from torch import Tensor
 from diptych import checkpoints
 from diptych.data.inventory import Inventory, compared, from_text, inventory, is_named_set, to_text
 from diptych.errors import DiptychError, UsageError
-from diptych.files import as_json, read_text, remove_parts, write_text
+from diptych.files import as_json, from_json, read_text, remove_parts, write_text
 from diptych.recipe import Recipe
 from diptych.training.identity import at_the_places_of, changed, real
 
@@ -152,7 +151,7 @@ class Run:
 
     def saved_steps(self) -> list[int]:
         """Steps of which there is a checkpoint, oldest first."""
-        return sorted(int(path.stem) for path in self.checkpoint_folder.glob("*.safetensors") if path.stem.isdigit())
+        return sorted(int(path.stem) for path in self.checkpoint_folder.glob("*.safetensors") if path.stem.isdecimal())
 
     def what_is_kept(self) -> str:
         """For the end of a sentence on a failure."""
@@ -179,7 +178,7 @@ class Run:
         """The newest whole checkpoint; a damaged one is set aside with a message and the one before it taken."""
         for step in reversed(self.saved_steps()):
             try:
-                return checkpoints.load(self.path_of(step))
+                return whole(checkpoints.load(self.path_of(step)), self.path_of(step))
             except checkpoints.Damaged as damage:
                 self.messages.append(f"{damage} Falling back to the checkpoint before it.")
                 if self.leads:
@@ -211,13 +210,21 @@ class Run:
                 write_text(self.folder / name, "".join(as_json(entry) + "\n" for entry in kept))
 
 
+def whole(found: checkpoints.Checkpoint, path: Path) -> checkpoints.Checkpoint:
+    """Raises: Damaged for one that does not say where in a run it stands, whatever its checksum."""
+    for name in ("step", "faults"):
+        if not isinstance(number := found.facts.get(name), int) or number < 0:
+            raise checkpoints.Damaged(f"{path} is damaged (its {name} are {number!r}); take another, or copy it again.")
+    return found
+
+
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The JSON lines of a file that may not exist or may end in half a line."""
     entries: list[dict[str, Any]] = []
     with contextlib.suppress(FileNotFoundError):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             with contextlib.suppress(ValueError):
-                entries.append(json.loads(line))
+                entries.append(from_json(line))
     return entries
 
 

@@ -132,7 +132,7 @@ def weights_of(source: str) -> Path:
     path = Path(source)
     if path.is_file():
         return path
-    found = sorted(file for file in (path / "checkpoints").glob("*.safetensors") if file.stem.isdigit())
+    found = sorted(file for file in (path / "checkpoints").glob("*.safetensors") if file.stem.isdecimal())
     if found:
         return found[-1]
     raise DiptychError(f"training.init_from={source}: there is no such weights file, and no run with a checkpoint.")

@@ -83,6 +83,19 @@ def test_density_and_coverage() -> None:
     assert collapsed < 0.1
 
 
+def test_density_and_coverage_by_their_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Naeem et al., equations 3 and 4; a point on a ball's surface lies outside."""
+    monkeypatch.setattr(distribution, "ROWS", 4)
+    targets = normal(11, 2)
+    outputs = torch.cat([normal(6, 2, seed=1), targets[:5]])  # copies of targets lie on the surfaces of balls
+    near = [sorted(float((one - other).double().norm()) for other in targets)[3] for one in targets]
+    far = [[float((one - other).double().norm()) for other in outputs] for one in targets]
+    inside = [[distance < radius - 1e-9 for distance in row] for row, radius in zip(far, near, strict=True)]
+    density, coverage = density_coverage(outputs, targets, neighbours=3)
+    assert density == pytest.approx(sum(map(sum, inside)) / (3 * 11))
+    assert coverage == pytest.approx(sum(map(any, inside)) / 11)
+
+
 def test_too_few_pictures_are_refused() -> None:
     with pytest.raises(DiptychError, match="at least 2"):
         frechet(moments(normal(1)), moments(normal(5)))

@@ -148,7 +148,20 @@ def test_what_needs_no_learning_stands_beside() -> None:
     assert score.note == f"bicubic: {np.mean([plain(one) for one in examples]):.4f}"
 
 
-USUAL = "l1 psnr ssim ms-ssim perceptual frechet kernel coverage lab sharpness checkerboard diversity".split()
+USUAL = [
+    "l1",
+    "psnr",
+    "ssim",
+    "ms-ssim",
+    "perceptual",
+    "frechet",
+    "kernel",
+    "coverage",
+    "lab",
+    "sharpness",
+    "checkerboard",
+    "diversity",
+]
 
 
 def test_the_usual_metrics() -> None:

@@ -58,8 +58,8 @@ def test_distances_of_feature_piles(few_features: None) -> None:
     assert {(score.count, score.network) for score in scores.values()} == {(20, "some")}
     assert [score.better for score in scores.values()] == ["lower", "lower", "higher", "higher"]
     value = frechet(one, other)
-    again = [frechet(one[chosen], other[chosen]) for chosen in bootstrap.draws(20, 50)]
-    low, high = np.quantile(again - np.mean(again), [0.025, 0.975])
+    again = np.array([frechet(one[chosen], other[chosen]) for chosen in bootstrap.draws(20, 50)])
+    low, high = np.quantile(again - again.mean(), [0.025, 0.975])
     found = scores["frechet"]
     expected = (value, max(value + low, 0), max(value + high, 0))
     assert (found.value, found.low, found.high) == pytest.approx(expected, rel=1e-4)

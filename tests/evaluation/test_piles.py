@@ -151,7 +151,7 @@ def classes_by_sign(picture: Tensor) -> Any:
 
 def test_class_accuracies_over_all_pictures() -> None:
     rng = np.random.default_rng(0)
-    truths = [rng.integers(0, 2, (6, 6)).astype(np.uint8) for _ in range(5)]
+    truths = [rng.integers(0, 2, (6, 6)).astype(np.min_scalar_type(IGNORED)) for _ in range(5)]
     truths[2][0] = IGNORED
     outputs = drawn(5, 2)
     outputs = [torch.nn.functional.interpolate(picture, (6, 6)) for picture in outputs]

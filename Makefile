@@ -20,7 +20,7 @@ help:
 	@echo "make demo       train on OpenMoji drawings and show what came of it (nine to fifteen minutes on two cores)"
 	@echo "make test       every test"
 	@echo "make test-fast  the tests that take seconds"
-	@echo "make test-lowest  the same with the lowest versions of what is installed, in $(LOWEST)"
+	@echo "make test-lowest  these with the lowest versions that pyproject.toml allows, in $(LOWEST)"
 	@echo "make mutants    how many small changes of the code the tests notice (an hour of a core, and more)"
 	@echo "make check      lint, format, types, layers, repeated code"
 	@echo "make format     put the code into its format"

@@ -16,6 +16,8 @@ from diptych.evaluation.metrics import (
     chosen,
     direction,
     known,
+    of_enlarging,
+    of_filling,
     scores_of,
 )
 from diptych.evaluation.needs import Means
@@ -103,6 +105,32 @@ def test_what_is_measured_in_and_beside_a_hole() -> None:
         assert inside.baseline is not None
         assert inside.baseline(one) == measure(restoration.filled_with_mean(source), target, hole)
         assert outside.baseline is None
+
+
+def test_how_scores_of_enlarging_and_filling_become_metrics() -> None:
+    one = example(0)
+    assert one.source is not None
+    assert one.target_rgb is not None
+    enlarging = of_enlarging(lambda output, target, factor: float((output * target).sum()) * factor)
+    assert (enlarging.better, enlarging.needs) == ("higher", (need.target, need.enlarging))
+    assert (enlarging.baseline_name, enlarging.network, enlarging.of_target) == ("bicubic", "", None)
+    assert enlarging.measure(one) == float((one.output_rgb * one.target_rgb).sum()) * 2
+    assert enlarging.baseline is not None
+    assert enlarging.baseline(one) == float((restoration.bicubic(one.source, 2) * one.target_rgb).sum()) * 2
+    holed = one._replace(source=picture(7).repeat(1, 2, 1, 1)[:, :4])
+    assert holed.source is not None
+    assert holed.target is not None
+    hole = holed.source[:, 3:] > 0
+    for inside in (True, False):
+        filling = of_filling("lower", lambda output, target, region: float((output * target * region).sum()), inside)
+        assert (filling.better, filling.needs) == ("lower", (need.target, need.holes))
+        region = hole if inside else ~hole
+        assert filling.measure(holed) == float((holed.output * holed.target * region).sum())
+        assert (filling.baseline is None) == (not inside)
+        if filling.baseline is not None:
+            assert filling.baseline_name == "filled with the mean"
+            plain = restoration.filled_with_mean(holed.source)
+            assert filling.baseline(holed) == float((plain * holed.target * hole).sum())
 
 
 def test_the_perceptual_distance_is_of_directions() -> None:

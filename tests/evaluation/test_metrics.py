@@ -233,6 +233,12 @@ def test_needs(metric: str, lacks: Means, has: Means) -> None:
 def test_needs_say_how_much() -> None:
     assert need.pictures(6)(Means(pictures=5)) == "it needs 6 pictures or more, and there are 5"
     assert need.side(161)(Means(side=9)) == "it needs pictures with sides of 161 or more"
+    assert need.target(Means(paired=False)) == "it needs a target for each output"
+    assert need.real(Means(targets=False)) == "it needs real pictures to compare with"
+    assert need.noise(Means()) == "it needs a run, whose network is asked twice"
+    assert need.enlarging(Means()) == 'it is of super-resolution, data.task = "shrunk"'
+    assert need.holes(Means()) == 'it is of inpainting, data.task = "holed"'
+    assert need.labels(Means()) == "it needs class maps: data.palette in the recipe, or --labels FOLDER"
     assert need.weights("efficientnet-lite0")(Means()) == need.network(Means()) == ""
 
 

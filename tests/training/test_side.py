@@ -66,12 +66,12 @@ def test_a_graph_from_before_an_update_is_refused() -> None:
 def test_the_running_average_follows_the_generator() -> None:
     """Weights w1, w2, ... with shares 1 - min(average, (1 + step) / (10 + step)); other sides have none."""
     network = nn.Linear(2, 1, bias=False)
-    settings = TrainingSettings(steps=10, average=0.15)
+    settings = TrainingSettings(steps=10, average=0.24)
     side = Side("generator.a_to_b", network, settings, ALONE)
     assert Side("discriminator", nn.Linear(2, 1), settings, ALONE).average == {}
     assert Side("generator", nn.Linear(2, 1), SETTINGS, ALONE).average == {}
     expected = network.weight.detach().clone()
-    for step, kept in enumerate((0.1, 0.15, 0.15)):  # 1/10, then 2/11 and 3/12, which are more than 0.15
+    for step, kept in enumerate((1 / 10, 2 / 11, 0.24, 0.24)):  # 3/12 and 4/13 are more than 0.24
         network.weight.grad = torch.ones(1, 2) * (step + 1)
         side.prepare(0.1, step)
         side.update()

@@ -34,7 +34,7 @@ AT_ONCE = 30  # pictures of a round
 
 def examples(count: int) -> Iterator[Example]:
     generator = torch.Generator().manual_seed(0)
-    labels = np.random.default_rng(0).integers(CLASSES, size=(SIDE, SIDE)).astype(np.uint8)
+    labels = np.random.default_rng(0).integers(CLASSES, size=(SIDE, SIDE)).astype(np.uint16)
     for number in range(count):
         rough = torch.rand(2, 3, 32, 32, generator=generator) * 2 - 1
         output, target = torch.nn.functional.interpolate(rough, SIDE, mode="bilinear").split(1)

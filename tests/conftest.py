@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew-pins", action="store_true", help="write tests/systems/pinned_losses.json anew")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real pictures named by DIPTYCH_DATA (default: beside the project); skips where it is absent."""

@@ -1,6 +1,8 @@
 """Folders and class maps to be judged."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -36,3 +38,12 @@ def labelled(folder: Path) -> Path:
 
 
 PALETTE = "data.palette=[[0,0,200],[200,0,0]]"
+
+
+def strict(text: str) -> Any:
+    """Parsed as other languages do: NaN and Infinity are refused."""
+
+    def refused(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    return json.loads(text, parse_constant=refused)

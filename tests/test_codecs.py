@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -248,3 +250,34 @@ def test_a_real_sixteen_bit_map_keeps_its_numbers(shared_data: Path) -> None:
     assert probe(path).depth == "uint16"
     with Image.open(path) as picture:
         np.testing.assert_array_equal(read(path, Kind("grey", "uint16"))[..., 0], np.asarray(picture))
+
+
+ODD = """
+import io, sys
+from PIL import Image
+from diptych.errors import DiptychError
+from diptych.formats import read
+from diptych.images import Kind
+
+picture, odd = Image.new("RGB", (64, 64), (9, 90, 200)), []
+for compression in ("tiff_lzw", "tiff_adobe_deflate"):
+    file = io.BytesIO()
+    picture.save(file, "TIFF", compression=compression)
+    odd.append(file.getvalue())
+    odd[-1] = odd[-1][:12] + bytes(8) + odd[-1][20:]
+file = io.BytesIO()
+picture.save(file, "JPEG", exif=b"Exif\\0\\0II*\\0\\x08\\0\\0\\0\\xff\\xffabc")
+for data in (*odd, file.getvalue()):
+    try:
+        read(data, Kind())
+        print("read")
+    except DiptychError as problem:
+        print(problem)
+"""
+
+
+def test_nothing_but_our_sentence_reaches_the_terminal() -> None:
+    """Neither Pillow's warnings nor what libtiff writes to standard error by itself."""
+    said = subprocess.run([sys.executable, "-c", ODD], capture_output=True, text=True, check=True)
+    assert said.stderr == ""
+    assert [line.split()[-1] for line in said.stdout.splitlines()] == ["it.", "it.", "read"]

@@ -83,3 +83,14 @@ def test_the_network_is_named_and_no_part_of_the_run() -> None:
     assert built.notes == (sentence("efficientnet-lite0"),)
     assert "not the published loss" in built.notes[0]
     assert not any("_blocks" in name for name in built.state_dict())
+
+
+def test_loading_a_network_draws_nothing_from_a_run_s_random_numbers() -> None:
+    """The weights that a seed makes must be the same whether the network has been loaded before or not."""
+    pretrained.load.cache_clear()
+    drawn = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        Sight("efficientnet-lite0")
+        drawn.append(torch.rand(()))
+    assert drawn[0] == drawn[1]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -94,7 +95,37 @@ def test_layers_are_as_before_afterwards() -> None:
         with pytest.raises(RuntimeError, match="stop"), tiles.shared_statistics(network):
             raise RuntimeError("stop")
         torch.testing.assert_close(network(source), before, rtol=0, atol=0)
-    assert not [layer for layer in network.modules() if "forward" in vars(layer)]
+
+
+@pytest.mark.parametrize("automatic", [False, True])
+@pytest.mark.parametrize("name", ["instance", "skips and dropout"])
+def test_threads_share_a_translator(name: str, automatic: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight of them, half with a picture that takes tiles; each result is bitwise that of a thread alone."""
+    network, multiple = network_of(name)
+    translator = Translator(network, card(multiple))
+    if automatic:
+        monkeypatch.setattr(tiles, "WHOLE", 64 * 64)
+        monkeypatch.setattr(tiles, "free_bytes", lambda device: 2**20)
+    else:
+        translator.tile = 256
+    asked = [landscape(64, 64), landscape(300, 40), landscape(40, 48), landscape(288, 56)] * 2
+    wanted = [translator.batch(source, seed=number) for number, source in enumerate(asked)]
+
+    def work(number: int) -> list[Tensor]:
+        return [translator.batch(asked[number], seed=number) for _ in range(4)]
+
+    with ThreadPoolExecutor(8) as pool:
+        for number, results in enumerate(pool.map(work, range(8))):
+            assert all(torch.equal(result, wanted[number]) for result in results)
+
+
+def test_measuring_is_not_seen_by_those_who_use_the_network() -> None:
+    """Its layers are copies, and their weights are none."""
+    network, _ = network_of("skips and dropout")
+    own = tiles.own_layers(network)
+    assert not {*map(id, network.modules())} & {*map(id, own.modules())}
+    for told in (nn.Module.parameters, nn.Module.buffers):
+        assert [*map(id, told(network))] == [*map(id, told(own))]
 
 
 @given(

@@ -1,9 +1,15 @@
 """Recipes that between them reach what a step of training can be, for tests that two ways of taking it agree."""
 
+from pathlib import Path
+
 import torch
+from torch import Tensor
+from toys import tiny_recipe
 
 from diptych.systems import SYSTEMS
+from diptych.training.estimate import noise
 from diptych.training.processes import Processes
+from diptych.training.trainer import Trainer
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 VARIANTS: list[tuple[str, list[str]]] = [
@@ -22,3 +28,14 @@ VARIANTS: list[tuple[str, list[str]]] = [
     ),
     ("spade", ["options.style=4", "training.precision=bfloat16"]),
 ]
+
+
+def after_steps(system: str, words: list[str], count: int = 3) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
+    """Weights, buffers, moments and averages after a few steps, and what was logged of each."""
+    recipe = tiny_recipe(system, Path("unused"), *words)
+    trainer = Trainer(recipe, ALONE, pictures=12)
+    torch.manual_seed(0)
+    batches = iter([noise(recipe) for _ in range(count * trainer.batches_per_step)])
+    entries = [trainer.advance(batches, step, faults=0) for step in range(count)]
+    figures = [{name: float(value) for name, value in entry.items() if name != "waited"} for entry in entries]
+    return trainer.state.tensors(), figures

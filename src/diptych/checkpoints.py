@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from diptych.errors import DiptychError
-from diptych.files import written_beside
+from diptych.files import as_json, written_beside
 
 
 class Checkpoint(NamedTuple):
@@ -46,6 +46,11 @@ def still(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
+def under(place: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What stands under ``place``, such as "system" or "average.generator", by the rest of the names."""
+    return {name[len(place) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{place}.")}
+
+
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, int | float | str]) -> None:
     """Write a checkpoint; when this fails, what stood at ``path`` before stands there still.
 
@@ -53,13 +58,29 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, int | fl
         DiptychError: when the disk is full or read-only.
     """
     kept = still(tensors)
-    words = json.dumps(dict(facts), sort_keys=True)
+    words = as_json(dict(sorted(facts.items())))
     metadata = {"facts": words, "sha256": checksum(kept, words)}
     with written_beside(path) as beside:
         try:
             safetensors.torch.save_file(kept, beside, metadata)
+            sort_metadata(beside)
         except safetensors.SafetensorError as problem:  # it words the system's error itself
             raise OSError(str(problem)) from None
+
+
+def sort_metadata(path: Path) -> None:
+    """Bring a safetensors file's words into order, so that equal contents are equal bytes: safetensors' own is by chance.
+
+    A file begins with the length of its header, eight bytes, and the header in JSON, filled up with spaces.
+    """
+    with open(path, "rb+") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        words = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        assert len(words) <= size
+        file.seek(8)
+        file.write(words.ljust(size))
 
 
 def load(path: Path, verify: bool = True) -> Checkpoint:

@@ -11,18 +11,21 @@ from diptych.images import Kind, Stored
 from diptych.raw import Raw
 
 Palette = Sequence[tuple[int, int, int]]
+AT_ONCE = 1 << 20
+"""Distances of colours held at once."""
 
 
-def nearest(picture: npt.NDArray[np.uint8], palette: Palette) -> npt.NDArray[np.uint8]:
-    """uint8 RGB (H, W, 3) to the number of the nearest colour of the palette at each pixel."""
+def nearest(picture: npt.NDArray[np.uint8], palette: Palette) -> npt.NDArray[np.uint16]:
+    """uint8 RGB (H, W, 3) to the number of the nearest colour of the palette at each pixel; of equal ones, the first."""
     red, green, blue = (picture[..., channel].reshape(-1).astype(np.int32) for channel in range(3))
     keys, places = np.unique((red << 16) | (green << 8) | blue, return_inverse=True)
     colours = np.stack([keys >> 16, keys >> 8 & 255, keys & 255], axis=1)
-    found = np.empty(len(colours), dtype=np.uint8)
-    for start in range(0, len(colours), 65536):  # noise has millions of colours, each with a row of distances
-        apart = np.square(colours[start : start + 65536, None] - np.asarray(palette, dtype=np.int32)).sum(2)
-        found[start : start + 65536] = apart.argmin(1)
-    classes: npt.NDArray[np.uint8] = found[places.reshape(-1)].reshape(picture.shape[:2])
+    found = np.empty(len(colours), dtype=np.uint16)
+    together = max(AT_ONCE // len(palette), 1)  # noise has millions of colours, each with a row of distances
+    for start in range(0, len(colours), together):
+        apart = np.square(colours[start : start + together, None] - np.asarray(palette, dtype=np.int32)).sum(2)
+        found[start : start + together] = apart.argmin(1)
+    classes: npt.NDArray[np.uint16] = found[places.reshape(-1)].reshape(picture.shape[:2])
     return classes
 
 
@@ -51,7 +54,7 @@ def class_numbers(raw: Raw, kind: Kind, name: str) -> Stored:
                 f"finds them), or save it as an index picture."
             )
         eight = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
-        return nearest(eight, kind.palette).astype(np.uint16)[..., None]
+        return nearest(eight, kind.palette)[..., None]
     numbers = pixels.astype(np.int64)
     if kind.unknown >= 0:
         numbers = np.where(numbers == kind.unknown, kind.classes, numbers)
@@ -60,10 +63,18 @@ def class_numbers(raw: Raw, kind: Kind, name: str) -> Stored:
         row, column, _ = (int(place) for place in np.argwhere(wrong)[0])
         raise DiptychError(
             f"{name} holds the value {int(pixels[row, column, 0])} at row {row}, column {column}, and there are "
-            f"{kind.classes} classes ({known_classes(kind)}); correct the file, data.source.classes, or state "
-            f"data.source.unknown={int(pixels[row, column, 0])}."
+            f"{kind.classes} classes ({known_classes(kind)}); {remedy(pixels, int(pixels[row, column, 0]), kind)}."
         )
     return numbers.astype(np.uint16)
+
+
+def remedy(pixels: npt.NDArray[Any], value: int, kind: Kind) -> str:
+    """What to do about a value that is no class."""
+    present = np.unique(pixels)
+    if len(present) <= kind.classes and value == present[-1]:  # as many as there are classes, in other numbers
+        listing = ", ".join(str(number) for number in present[:12])
+        return f"its values are {listing}: number the classes from 0, so that {value} becomes {len(present) - 1}"
+    return f"correct the file, data.source.classes, or state data.source.unknown={value}"
 
 
 def known_classes(kind: Kind) -> str:

@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError
 
 from diptych import __version__
 from diptych.commands import STREAM
+from diptych.commands.terminal import printable, protect_output, styled
 from diptych.errors import DiptychError, UsageError, out_of_memory, too_small
 from diptych.surroundings import prepare
 
@@ -20,6 +21,7 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
+HELP = {"--help", "-h"}
 COMMANDS = {
     "train": ("diptych.commands.train:train", "Train a recipe, or go on with a run."),
     "translate": ("diptych.commands.translate:translate", "Translate pictures with a run."),
@@ -44,8 +46,12 @@ app.register_install_completion_command()
 
 def main() -> None:
     """Run the command that was called and leave with its exit code."""
-    prepare(sys.argv[1:])
-    sys.exit(call(sys.argv[1:]))
+    words = sys.argv[1:]
+    prepare(words)
+    protect_output()
+    if HELP.intersection(words) or len(words) < 2:
+        app.console = styled()
+    sys.exit(call(words))
 
 
 def call(words: list[str]) -> int:
@@ -54,6 +60,8 @@ def call(words: list[str]) -> int:
     try:
         result = app(words, exit_on_error=False, print_error=False)
         sys.stdout.flush()
+        if getattr(sys.stdout, "full", False):
+            return report("what was to be printed is cut off: there is no space left on the device; make room.", 1)
         return result if isinstance(result, int) else 0
     except CycloptsError as problem:
         return report(str(problem), 2)
@@ -76,7 +84,7 @@ def call(words: list[str]) -> int:
             raise
         return report(
             "out of memory; use smaller pictures (data.crop_size), a smaller batch, a narrower network, or "
-            "training.checkpointing=blocks; on a GPU also data.resident=off.",
+            "training.checkpointing=blocks; on a GPU also data.resident=off, or another --device.",
             1,
         )
     except OSError as problem:
@@ -85,7 +93,7 @@ def call(words: list[str]) -> int:
 
 
 def report(sentence: str, code: int) -> int:
-    print(f"diptych: {sentence}", file=sys.stderr)
+    print(f"diptych: {printable(sentence)}", file=sys.stderr)
     return code
 
 

@@ -5,18 +5,21 @@ float. It opens a 16-bit RGB PNG as 8-bit without a word and knows no TIFF of fi
 imagecodecs and tifffile, which are the extra ``diptych[tiff]`` (``deep_tiff``).
 """
 
+import ctypes
 import io
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, _imaging
 
 from diptych import deep_tiff, tags
+from diptych.profiles import to_srgb
 from diptych.raw import (
     ORIENTATION,
     READERS,
@@ -45,6 +48,21 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NPY_SIGNATURE = b"\x93NUMPY"
 ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def quieten() -> None:
+    """What Pillow and its libtiff remark on odd files, with paths of their own, would stand beside our one sentence on each.
+
+    By a filter that stays: to set one for each file and to take it back disturbs other threads.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    with suppress(AttributeError, OSError):  # not on every system are its functions to be found
+        library = ctypes.CDLL(_imaging.__file__)
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
+
+
+quieten()
 
 
 # What is it?
@@ -166,16 +184,18 @@ def array_header(file: Any) -> Header:
 
 def from_pillow(picture: Image.Image, numbers: bool = False) -> Raw:
     """The first frame of a Pillow picture as it lies there: an EXIF orientation is not applied."""
-    mode = picture.mode
+    mode, carried = picture.mode, Tags(tags.profile_of(picture))
     if numbers and (mode == "P" or mode.startswith("I")):
         return Raw(np.array(picture)[..., None])
+    if mode == "CMYK" and (transform := to_srgb(carried.profile, mode)):  # while its inks are there
+        picture, mode = transform.apply(picture), "RGB"
     if mode.startswith("I"):
         values = np.asarray(picture)
         if values.min() < 0 or values.max() > 65535:
             raise UnfitError("holds 32-bit integers beyond 65535; save it as uint16 or float32")
-        return Raw(values.astype(np.uint16)[..., None])
+        return Raw(values.astype(np.uint16)[..., None], tags=carried)
     if mode == "F":
-        return Raw(np.asarray(picture, dtype=np.float32)[..., None])
+        return Raw(np.asarray(picture, dtype=np.float32)[..., None], tags=carried)
     see_through = picture.has_transparency_data
     grey = mode in ("1", "L", "LA", "La")
     wanted = ("LA" if see_through else "L") if grey else ("RGBA" if see_through else "RGB")
@@ -183,7 +203,7 @@ def from_pillow(picture: Image.Image, numbers: bool = False) -> Raw:
         picture = picture.convert("LA")  # the one way out of it that there is
     elif mode != wanted:
         picture = picture.convert("RGBA").convert(wanted) if see_through else picture.convert(wanted)
-    return Raw(planes_last(np.asarray(picture)), alpha=see_through)
+    return Raw(planes_last(np.asarray(picture)), see_through, carried)
 
 
 # Out

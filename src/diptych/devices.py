@@ -1,8 +1,10 @@
-"""Which device work runs on, and what memory is free there."""
+"""Which device work runs on, how products are rounded there, and what memory is free."""
 
 import math
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -10,19 +12,41 @@ from diptych.errors import UsageError
 
 
 def choose(device: str, key: str = "training.device") -> torch.device:
-    """The device of that name; "auto" is the fastest at hand.
+    """The device of that name; "auto" is the fastest at hand: an NVIDIA GPU, a Mac's, or the processor.
 
     Raises:
         UsageError: for one that is not there; ``key`` is what the sentence calls it.
     """
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError):
         raise UsageError(f'{key} is "{device}", which is not to be had here; write "auto" or "cpu".') from None
     return chosen
+
+
+@contextmanager
+def multiplying(precision: str, device: torch.device) -> Iterator[None]:
+    """Within, NVIDIA GPUs multiply what is float32 as it is, or for "tf32" with ten bits of its mantissas.
+
+    Left alone, torch takes TF32 for convolutions and not for matrix products, so "float32" would be neither.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    places: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
+    before = [place.allow_tf32 for place in places]
+    try:
+        for place in places:
+            place.allow_tf32 = precision == "tf32"
+        yield
+    finally:
+        for place, known in zip(places, before, strict=True):
+            place.allow_tf32 = known
 
 
 CONTAINER = Path("/sys/fs/cgroup")

@@ -12,9 +12,13 @@ class UsageError(DiptychError):
     """A wrong word in a command or a recipe (exit code 2): an unknown key, a wrong type, an impossible value."""
 
 
+class NoSpaceError(DiptychError):
+    """The disk is full, which no other file of the same job will escape."""
+
+
 def out_of_memory(problem: BaseException) -> bool:
     """Whether an exception says that memory has run out: Python's own, and torch's for processors and GPUs."""
-    words = ("can't allocate memory", "not enough memory", "out of memory")
+    words = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
     return isinstance(problem, MemoryError) or (
         isinstance(problem, RuntimeError) and any(part in str(problem) for part in words)
     )

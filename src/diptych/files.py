@@ -1,14 +1,26 @@
 """Files that are whole or not there."""
 
 import contextlib
+import errno
+import hashlib
+import json
+import math
 import os
-from collections.abc import Iterator
+import re
+import stat
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, NoSpaceError
 
-UMASK = os.umask(0)  # the only way to ask for it is to set it
-os.umask(UMASK)
+WINDOWS = os.name == "nt"
+LONGEST_NAME = 255  # bytes that a file's name may have on most systems
+PART = re.compile(r"\..*\.(\d+)\.part(\.[^.]+)?", re.DOTALL)
+"""Names of what is half written; the number is that of the process."""
+LONGEST = 3600.0
+"""Seconds after which a half-written file counts as left behind where processes cannot be asked."""
 
 
 @contextlib.contextmanager
@@ -18,23 +30,67 @@ def written_beside(path: Path) -> Iterator[Path]:
     Raises:
         DiptychError: when it cannot be written; the sentence says why, and what stood at ``path`` stands there still.
     """
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    beside = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        mode = mode_of_new(beside)
         yield beside
         with open(beside, "rb+") as file:
             os.fsync(file.fileno())
-        os.chmod(beside, 0o666 & ~UMASK)  # some writers make files that nobody else may read
+        os.chmod(beside, mode)  # some writers make files that nobody else may read
         os.replace(beside, path)
         sync_folder(path.parent)
     except OSError as problem:
-        raise DiptychError(
+        explained = NoSpaceError if problem.errno in (errno.ENOSPC, errno.EDQUOT) else DiptychError
+        raise explained(
             f"{path} cannot be written: {problem.strerror or problem}; what was there before is whole. "
             f"Make room or name another place, and run the same command again."
         ) from None
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def mode_of_new(path: Path) -> int:
+    """The permissions that the system gives a new file; ``path`` is made, empty, to see them."""
+    with open(path, "wb") as file:
+        return stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+
+
+def part_of(path: Path) -> Path:
+    """Where this process writes ``path`` until it is whole."""
+    name = f".{path.stem}.{os.getpid()}.part{path.suffix}"
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]
+        name = f".{digest}.{os.getpid()}.part{path.suffix}"
+    return path.with_name(name)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what killed processes of this machine left half written, at any depth; those of living ones stay."""
+    for root, _, names in os.walk(folder):
+        for name in names:
+            if found := PART.fullmatch(name):
+                with contextlib.suppress(OSError):
+                    if left_behind(Path(root, name), int(found[1])):
+                        os.unlink(os.path.join(root, name))
+
+
+def left_behind(part: Path, process: int) -> bool:
+    """Whether nobody writes the part any more."""
+    if WINDOWS:  # where os.kill ends the process that it is to ask after
+        return time.time() - part.stat().st_mtime > LONGEST
+    return not alive(process)
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def sync_folder(folder: Path) -> None:
@@ -48,6 +104,25 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """A small text file, whole or not there."""
+    """A small text file in UTF-8, whole or not there; names of files that are no UTF-8 come through byte by byte."""
     with written_beside(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
+def read_text(path: Path) -> str:
+    """What ``write_text`` wrote, or another program, with a byte order mark or without."""
+    return path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """JSON that every reader takes (RFC 8259): it knows no NaN and no infinity, and null stands for them."""
+    return json.dumps(finite(value), indent=indent, allow_nan=False)
+
+
+def finite(value: Any) -> Any:
+    """The same tables and lists, None in the place of numbers that are not finite."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,5 +1,6 @@
 """From what a file or an array holds to what a Kind says: channels, opacity, depth. Nothing is guessed from values."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,10 @@ import numpy.typing as npt
 from diptych.classmaps import class_numbers, instance_numbers
 from diptych.errors import DiptychError
 from diptych.images import RANGES, Kind, Stored
+from diptych.profiles import in_srgb, to_srgb
 from diptych.raw import Raw
+
+EIGHT_BIT = Kind()
 
 
 def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
@@ -26,6 +30,8 @@ def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
         return class_numbers(raw, kind, name)
     if kind.colour == "holed":
         return holed(raw, kind, name)
+    if kind.colour == "mask":
+        return hole_marked(raw, name)
     pixels = raw.pixels
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
         raise DiptychError(f"{name} holds values that are not finite (NaN or infinity); replace them.")
@@ -49,6 +55,24 @@ def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
     return np.repeat(pixels, 3, axis=2) if kind.stored_channels == 3 else luma(pixels)
 
 
+def coloured(raw: Raw, kind: Kind) -> Raw:
+    """In sRGB where a profile says that it is not, and it has 8 bits or shall have; the profile is then left out.
+
+    What a Kind of numbers or channels holds is no colours, and stays.
+    """
+    if not raw.tags.profile or kind.colour in ("labels", "instances", "channels", "mask"):
+        return raw
+    colours, opacity = np.split(raw.pixels, [raw.pixels.shape[2] - raw.alpha], axis=2)
+    mode = {1: "L", 3: "RGB"}.get(colours.shape[2])
+    transform = to_srgb(raw.tags.profile, mode) if mode else None
+    eight_bit = colours.dtype == np.uint8 or (colours.dtype == np.uint16 and kind.depth == "uint8")
+    if transform is None or not eight_bit:
+        return raw
+    colours, opacity = (as_depth(part, EIGHT_BIT, "") for part in (colours, opacity))
+    pixels = np.concatenate([in_srgb(colours, transform), opacity], axis=2)
+    return Raw(pixels, raw.alpha, replace(raw.tags, profile=b""))
+
+
 def holed(raw: Raw, kind: Kind, name: str) -> Stored:
     """(H, W, 4): RGB with the Kind's background in the hole, and opacity, either full or 0; no opacity is no hole."""
     plain = Kind(depth=kind.depth, low=kind.low, high=kind.high)
@@ -57,6 +81,30 @@ def holed(raw: Raw, kind: Kind, name: str) -> Stored:
     if raw.alpha:
         hole = raw.pixels[..., -1:] < RANGES[str(raw.pixels.dtype)] / 2
     return with_hole(colours, hole, kind)
+
+
+def hole_marked(raw: Raw, name: str) -> Stored:
+    """uint8 (H, W, 1), 255 in the hole: what is light, or on a transparent layer what has been drawn there.
+
+    Raises:
+        DiptychError: for a mask that marks nothing because its values are 0 and 1, or in which both readings differ.
+    """
+    depth = str(raw.pixels.dtype)
+    colours = raw.pixels[..., :-1] if raw.alpha else raw.pixels
+    light = (luma(colours) if colours.shape[2] == 3 else colours[..., :1]) >= RANGES[depth] / 2
+    drawn = raw.pixels[..., -1:] >= RANGES[depth] / 2 if raw.alpha else np.ones_like(light)
+    if depth != "float32" and colours.max() == 1:
+        raise DiptychError(
+            f"{name} is a mask of 0 and 1, which is black all over; save it with {RANGES[depth]:.0f} where the hole is."
+        )
+    if not drawn.all():
+        if (light & drawn).any() and (~light & drawn).any():
+            raise DiptychError(
+                f"{name} has light and dark strokes on a transparent layer; save the mask without transparency, white where "
+                f"the hole is."
+            )
+        light = drawn
+    return np.where(light, 255, 0).astype(np.uint8)
 
 
 def with_hole(colours: Stored, hole: npt.NDArray[np.bool_], kind: Kind) -> Stored:

@@ -3,8 +3,10 @@
 import io
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,8 +18,8 @@ from diptych import codecs
 from diptych.codecs import holds
 from diptych.errors import DiptychError
 from diptych.files import written_beside
-from diptych.fitting import fitted, luma
-from diptych.images import Kind, Stored
+from diptych.fitting import coloured, fitted, luma
+from diptych.images import RANGES, Kind, Stored
 from diptych.raw import Header, Raw, UnfitError, planes_last
 from diptych.tags import NO_TAGS, Tags
 
@@ -48,6 +50,8 @@ def pixel_limit() -> int:
     return int(stated)
 
 
+OPACITY = ("holed", "mask", "channels", "labels", "instances")
+"""Kinds for which opacity is no background's affair."""
 NUMBERS = ("labels", "instances")
 """Kinds of whole numbers, of which no picture's colours may be made."""
 MAX_PIXELS = pixel_limit()
@@ -64,7 +68,8 @@ def read(source: Path | bytes, kind: Kind, name: str = "") -> Stored:
 
     The format is told by the first bytes. Alpha is composited on the Kind's background, palettes and CMYK become RGB,
     EXIF orientation is applied, of an animation or a TIFF of several pages the first picture is taken, of a .npz the
-    first array. An integer file of another depth is scaled by the full ranges of both; colour profiles are not applied.
+    first array. An integer file of another depth is scaled by the full ranges of both. Colours of another profile than sRGB
+    become sRGB, but for those of more than 8 bits that shall keep their depth.
 
     Args:
         source: a path, or the bytes of a file.
@@ -77,7 +82,7 @@ def read(source: Path | bytes, kind: Kind, name: str = "") -> Stored:
 
 
 def read_tagged(source: Path | bytes, kind: Kind, name: str = "") -> tuple[Stored, Tags]:
-    """The same, and what the file says beside its pixels."""
+    """The same, and what the file says beside its pixels; no profile where it has been applied."""
     name = name or (str(source) if isinstance(source, Path) else "the picture")
     if isinstance(source, Path):
         with opened(source) as file, explaining(name):
@@ -86,8 +91,14 @@ def read_tagged(source: Path | bytes, kind: Kind, name: str = "") -> tuple[Store
         raise DiptychError(f"{name} is empty (0 bytes); remove it or copy it again.")
     with explaining(name):
         refuse_huge(codecs.header(io.BytesIO(source)), name)
-        raw = codecs.decode(source, numbers=kind.colour in NUMBERS)
-    return fitted(raw, kind, name), raw.tags
+        raw = coloured(codecs.decode(source, numbers=kind.colour in NUMBERS), kind)
+    tags = replace(raw.tags, see_through=raw.alpha and kind.colour not in OPACITY and not opaque(raw.pixels))
+    return fitted(raw, kind, name), tags
+
+
+def opaque(pixels: npt.NDArray[Any]) -> bool:
+    """Whether the last channel, opacity, is full everywhere."""
+    return bool((pixels[..., -1] >= RANGES[str(pixels.dtype)]).all())
 
 
 def probe(path: Path) -> Header:
@@ -166,13 +177,13 @@ def from_array(array: npt.NDArray[Any], kind: Kind) -> Stored:
 
 
 def from_pillow(picture: Image.Image, kind: Kind) -> Stored:
-    """A Pillow picture as one of this Kind, as it lies there: an EXIF orientation is not applied.
+    """A Pillow picture as one of this Kind, as it lies there: an EXIF orientation is not applied, its colour profile is.
 
     Raises:
         DiptychError: when it cannot be decoded or is not of the Kind.
     """
     with explaining("the picture"):
-        raw = codecs.from_pillow(picture, numbers=kind.colour in NUMBERS)
+        raw = coloured(codecs.from_pillow(picture, numbers=kind.colour in NUMBERS), kind)
     return fitted(raw, kind, "the picture")
 
 
@@ -198,6 +209,15 @@ def others_in(folder: Path, most: int = 5) -> str:
         found += [Path(place, name) for name in odd]
     names = [path.name for path in sorted(found)]
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def stem(name: str) -> str:
+    """A file's name without its last ending, by which partners are found.
+
+    Names that look alike are alike: file systems keep an accent within its letter or after it (Unicode's NFC and NFD).
+    """
+    bare = os.path.splitext(name)[0]
+    return bare if bare.isascii() else unicodedata.normalize("NFC", bare)
 
 
 DIGITS = re.compile(r"(\d+)")

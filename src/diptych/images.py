@@ -8,6 +8,7 @@ the two belong together; nothing is guessed from content.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ Stored = npt.NDArray[Any]
 
 RANGES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 """The highest value of each depth where a Kind states no range; the lowest is 0."""
-COLOURS = ("rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances")
+COLOURS = ("rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances", "mask")
 Colour = tuple[int, int, int]
 
 
@@ -42,9 +43,10 @@ class Batch(NamedTuple):
 class Kind:
     """What the pictures of one domain are."""
 
-    colour: Literal["rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances"] = "rgb"
+    colour: Literal["rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances", "mask"] = "rgb"
     """lightness and chroma are the L and the a, b of CIE Lab (sRGB, D65), read from RGB pictures; labels are class
-    numbers, instances those of the objects; holed is RGB with a hole where the opacity is under a half."""
+    numbers, instances those of the objects; holed is RGB with a hole where the opacity is under a half, mask where a
+    hole is to be."""
     depth: Literal["uint8", "uint16", "float32"] = "uint8"
     """Of the files of this domain, in and out."""
     channels: int = 0
@@ -111,7 +113,7 @@ class Kind:
         """Channels of the tensor."""
         if self.colour == "labels":
             return 1 + self.instances
-        return {"rgb": 3, "grey": 1, "lightness": 1, "chroma": 2, "holed": 4, "instances": 1}.get(
+        return {"rgb": 3, "grey": 1, "lightness": 1, "chroma": 2, "holed": 4, "instances": 1, "mask": 1}.get(
             self.colour, self.channels
         )
 
@@ -207,11 +209,7 @@ class Kind:
 
     def colours(self) -> npt.NDArray[np.uint8]:
         """(classes + 1, 3), the palette or else colours that lie far apart; the last is of what is unknown."""
-        if self.palette:
-            return np.array([*self.palette, (0, 0, 0)], dtype=np.uint8)
-        turns = (np.arange(self.classes)[:, None] * 0.618034 + np.array([0, 1 / 3, 2 / 3])) * 2 * np.pi
-        bright = np.where(np.arange(self.classes)[:, None] % 2, 160, 100) * (1 + 0.55 * np.cos(turns))
-        return np.concatenate([bright.astype(np.uint8), np.zeros((1, 3), dtype=np.uint8)])
+        return np.array([*(self.palette or distinct_colours(self.classes)), (0, 0, 0)], dtype=np.uint8)
 
     def class_name(self, number: int) -> str:
         return self.names[number] if self.names else str(number)
@@ -234,6 +232,20 @@ class Kind:
         plain["names"] = tuple(values.get("names", ()))
         plain["palette"] = tuple((int(r), int(g), int(b)) for r, g, b in values.get("palette", ()))
         return cls(**plain)
+
+
+@cache
+def distinct_colours(count: int) -> tuple[Colour, ...]:
+    """8-bit colours, no two the same and none black: around the wheel by the golden angle, bright and dark in turn; beyond the
+    hundreds that this gives, multiples of an odd number, which are all different."""
+    number = np.arange(count)[:, None]
+    turns = (number * 0.618034 + np.array([0, 1 / 3, 2 / 3])) * 2 * np.pi
+    wheel = (np.where(number % 2, 160, 100) * (1 + 0.55 * np.cos(turns))).astype(np.uint8) @ np.array(
+        [1 << 16, 1 << 8, 1]
+    )
+    more = (number[:, 0] + 1) * 0x9E3779 % (1 << 24)
+    codes = list(dict.fromkeys([*wheel.tolist(), *more.tolist()]))[:count]
+    return tuple((code >> 16, code >> 8 & 255, code & 255) for code in codes)
 
 
 # CIE Lab under D65 from sRGB (IEC 61966-2-1), with planes first.
@@ -269,3 +281,5 @@ def lab_to_rgb(lab: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 INSTANCES = Kind(colour="instances", depth="uint16")
 """The maps that lie beside class maps and number their objects."""
+MASK = Kind(colour="mask")
+"""Pictures that say where a hole is to be: 255 there, else 0."""

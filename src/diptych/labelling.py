@@ -1,11 +1,10 @@
 """Class maps for the FCN-score: where the labels of a data set are, and the segmenter that learns them."""
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import torch
 from torch import Tensor
 
 from diptych import formats
@@ -19,7 +18,8 @@ from diptych.evaluation.metrics import as_rgb
 from diptych.evaluation.segmentation import Plan, Say, Segmenter, trained
 from diptych.images import Kind, Stored
 
-INDEX = Kind(colour="grey")
+INDEX = Kind(colour="labels", classes=IGNORED, unknown=IGNORED)
+"""Whatever numbers an index picture of 8 or 16 bits holds."""
 LOOKED_AT = 500  # class maps, to learn how many classes there are
 KEPT_BYTES = 1 << 30  # of decoded training pictures, while the segmenter learns
 
@@ -61,34 +61,52 @@ class Reader:
             picture = self.picture(number)
             if self.settings.task == "labelled" and self.labels.where == "source":
                 unknown = picture[:, :, 0] >= self.settings.source.classes
-                classes = np.where(unknown, IGNORED, picture[:, :, 0]).astype(np.uint8)
+                classes = np.where(unknown, IGNORED, picture[:, :, 0]).astype(np.uint16)
+            elif picture.shape[2] == 3:
+                classes = nearest(picture, self.palette)
             else:
-                classes = nearest(picture, self.palette) if picture.shape[2] == 3 else picture[:, :, 0].astype(np.uint8)
+                classes = without_ignored(picture[:, :, 0], self.labels.classes)
         else:
-            classes = read_index(self.index_file(number))
-        if self.labels.ignore < 0:
-            return classes
-        return np.where(classes == self.labels.ignore, IGNORED, classes).astype(np.uint8)
+            classes = read_index(self.index_file(number), self.labels.classes)
+        classes[classes == self.labels.ignore] = IGNORED
+        return classes
 
     def index_file(self, number: int) -> Path:
         folder = Path(self.labels.where.replace("{split}", self.split))
-        stem = Path(self.dataset.name(number)).stem
+        stem = self.dataset.name(number)
         for ending in (".png", ".tif", ".bmp"):
             if (folder / f"{stem}{ending}").is_file():
                 return folder / f"{stem}{ending}"
         raise DiptychError(
-            f"there is no class map {folder / stem}.png for {self.dataset.name(number)}; name the folder with --labels, "
+            f"there is no class map {folder / stem}.png; name the folder with --labels, "
             "with {split} in it where there is one a split."
         )
 
 
-def read_index(path: Path) -> ClassMap:
-    """The class of each pixel: grey values, or of a palette picture the numbers and not the colours."""
-    with suppress(OSError, ValueError, SyntaxError), Image.open(path) as picture:
-        if picture.mode == "P":
-            return np.asarray(picture, dtype=np.uint8)
-    classes: ClassMap = formats.read(path, INDEX)[:, :, 0]  # which explains what is wrong with the file
-    return classes
+def read_index(path: Path, classes: int = 0) -> ClassMap:
+    """The class of each pixel: grey values, or of a palette picture the numbers and not the colours.
+
+    Raises:
+        DiptychError: when it cannot be read, or is no index picture of 8 or 16 bits.
+    """
+    numbers = formats.read(path, INDEX)[:, :, 0]
+    return without_ignored(numbers.astype(np.uint8) if formats.probe(path).depth == "uint8" else numbers, classes)
+
+
+def without_ignored(numbers: Stored, classes: int) -> ClassMap:
+    """(H, W) index numbers as a class map: 255 of 8 bits is no class, unless there are so many ``classes``; 65535 of 16 is none.
+
+    Raises:
+        DiptychError: for float values.
+    """
+    if numbers.dtype == np.float32:
+        raise DiptychError(
+            "label pictures of float values hold no class numbers; fcn needs index pictures of 8 or 16 bits."
+        )
+    found = numbers.astype(np.uint16)
+    if numbers.dtype == np.uint8 and classes <= 255:
+        found[found == 255] = IGNORED
+    return found
 
 
 def resolved(labels: Labels, settings: DataSettings) -> Labels:
@@ -117,19 +135,25 @@ def palette_of(settings: DataSettings, labels: Labels) -> Palette:
 
 
 def count_of(labels: Labels, palette: Palette, reader: Reader, settings: DataSettings) -> int:
-    """How many classes there are."""
-    if labels.classes:
-        return labels.classes
+    """How many classes there are: as stated, as many as the palette has colours, or as index pictures hold.
+
+    Raises:
+        UsageError: for more than class maps can number.
+    """
+    if labels.classes > IGNORED:
+        raise UsageError(f"--classes is {labels.classes}; class maps number at most {IGNORED} classes.")
     if settings.task == "labelled" and labels.where == "source":
-        return settings.source.classes
-    if labels.where in ("source", "target"):
-        return len(palette) or int(settings.source.range[1]) + 1
+        return labels.classes or settings.source.classes
+    if labels.classes or (palette and labels.where in ("source", "target")):
+        return labels.classes or len(palette)
     count = len(reader.dataset)
     looked_at = (reader(place * count // min(count, LOOKED_AT)) for place in range(min(count, LOOKED_AT)))
     return max(int(found[found != IGNORED].max(initial=0)) for found in looked_at) + 1
 
 
-def segmenter_for(settings: DataSettings, labels: Labels, palette: Palette, classes: int, say: Say) -> Segmenter:
+def segmenter_for(
+    settings: DataSettings, labels: Labels, palette: Palette, classes: int, say: Say, device: torch.device
+) -> Segmenter:
     """Trained on the targets of the training split, or remembered."""
     reader = Reader(settings, "train", labels, palette)
     kept: dict[int, tuple[Tensor, ClassMap]] = {}
@@ -143,4 +167,4 @@ def segmenter_for(settings: DataSettings, labels: Labels, palette: Palette, clas
             kept[number] = found
         return found
 
-    return trained(Plan(classes, labels.steps), len(reader.dataset), read, cache_folder("segmenters"), say)
+    return trained(Plan(classes, labels.steps), len(reader.dataset), read, cache_folder("segmenters"), say, device)

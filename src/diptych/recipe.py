@@ -17,8 +17,9 @@ import tomli_w
 from diptych.data.settings import DataSettings
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation.metrics import chosen, direction, scores_of
+from diptych.files import read_text
 from diptych.systems import SYSTEMS
-from diptych.tables import closest, flatten, from_table, to_table
+from diptych.tables import Spelt, closest, flatten, from_table, to_table
 
 LR = {"generator": 2e-4, "discriminator": 2e-4}
 
@@ -44,6 +45,7 @@ class TrainingSettings:
     clip_gradient: float = 0.0  # largest norm of a side's gradient; 0 = not clipped
     average: float = 0.0  # decay of the running average of the weights; 0 = none
     average_translates: bool = True  # translation uses the average where there is one
+    statistics_pictures: int = 256  # training pictures that give what leaves its batch-norm statistics; 0 = as they ran
     precision: Literal["auto", "float32", "bfloat16", "tf32"] = "auto"  # tf32 is NVIDIA's float32 with fewer bits
     channels_last: bool = True
     checkpointing: Literal["none", "blocks"] = "none"  # of activations: blocks run again in backward, in less memory
@@ -83,10 +85,9 @@ class TrainingSettings:
         ]:
             if not low <= getattr(self, name) <= high:
                 raise UsageError(f"training.{name} is {getattr(self, name)}; it must lie between {low} and {high}.")
-        if self.step_every <= 0 or self.clip_gradient < 0 or self.max_faults < 0 or self.stop_after < 0:
-            raise UsageError(
-                "training.step_every must be positive; clip_gradient, max_faults, stop_after not negative."
-            )
+        not_negative = ("clip_gradient", "max_faults", "stop_after", "statistics_pictures")
+        if self.step_every <= 0 or min(getattr(self, name) for name in not_negative) < 0:
+            raise UsageError(f"training.step_every must be positive; {', '.join(not_negative)} not negative.")
         if unknown := [side for side in self.learning_rate if side not in LR]:
             known = ", ".join(LR)
             raise UsageError(
@@ -179,8 +180,8 @@ def read(name_or_file: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     path = find(str(name_or_file))
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        table = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as problem:
         raise UsageError(f"{path} is no readable TOML: {problem}.") from None
     except OSError as problem:
         raise DiptychError(f"{path} cannot be read: {problem.strerror}.") from None
@@ -202,7 +203,10 @@ def find(name_or_file: str) -> Path:
 
 
 def lay_over(table: dict[str, Any], override: str) -> None:
-    """Set one ``key.sub=value`` in nested tables; the value is read as TOML, and as a text where it is none."""
+    """Set one ``key.sub=value`` in nested tables.
+
+    The value is read as TOML; where a text is wanted, and where it is no TOML, it is what was typed.
+    """
     key, equals, text = override.partition("=")
     if not equals or not all(key.split(".")):
         recipe = (
@@ -211,10 +215,7 @@ def lay_over(table: dict[str, Any], override: str) -> None:
             else ""
         )
         raise UsageError(f'"{override}" is no override{recipe}; write key=value, such as training.steps=8000.')
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
+    value = as_typed(text)
     *places, last = key.strip().split(".")
     for place in places:
         table = table.setdefault(place, {})
@@ -224,6 +225,15 @@ def lay_over(table: dict[str, Any], override: str) -> None:
         table[last] = table[last] | value
     else:
         table[last] = value
+
+
+def as_typed(text: str) -> Any:
+    """A quoted text or a table as TOML has it; anything else with the words that were typed."""
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, str | dict) else Spelt(text, value)
 
 
 def differences(one: Recipe, other: Recipe) -> dict[str, tuple[Any, Any]]:

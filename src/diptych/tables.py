@@ -26,6 +26,13 @@ def closest(word: str, known: typing.Iterable[str]) -> str:
 T = TypeVar("T", bound="DataclassInstance")
 
 
+class Spelt(typing.NamedTuple):
+    """A value as it was typed, beside what TOML makes of it: a folder called 2024_01_15 is no number."""
+
+    text: str
+    value: Any
+
+
 def from_table(cls: type[T], table: Mapping[str, Any], place: str = "") -> T:
     """Build the dataclass ``cls`` from ``table``; ``place`` is the dotted key of the table, for the messages.
 
@@ -47,6 +54,9 @@ def from_table(cls: type[T], table: Mapping[str, Any], place: str = "") -> T:
 def convert(kind: Any, value: Any, place: str) -> Any:
     """``value`` as the annotated type ``kind``, or a UsageError that names ``place``."""
     origin = get_origin(kind)
+    if isinstance(value, Spelt):
+        as_text = kind is str or (origin is Literal and all(isinstance(choice, str) for choice in get_args(kind)))
+        value = value.text if as_text else value.value
     if origin is Literal:
         return one_of(get_args(kind), value, place)
     if origin in (Union, types.UnionType):
@@ -91,17 +101,15 @@ def as_tuple(kinds: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
 
 def as_dict(kind: Any, value: Any, place: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise UsageError(f'"{place}" must be a table, not {value!r}.')
+        raise UsageError(f'"{place}" must be a table, not {value!r}; give each key a value, such as {place}.generator.')
     return {str(key): convert(kind, item, f"{place}.{key}") for key, item in value.items()}
 
 
 def as_scalar(kind: type, value: Any, place: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if kind is str and type(value) is int:
-        return str(value)  # a folder called 2024
     if type(value) is not kind:
-        names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+        names = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}
         raise UsageError(f'"{place}" must be {names.get(kind, kind.__name__)}, not {value!r}.')
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f'"{place}" is {value}; it must be a finite number.')

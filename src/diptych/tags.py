@@ -26,6 +26,8 @@ GEOREFERENCE = {
     GDAL_NODATA: ASCII,
 }
 """Tags that say where a TIFF lies, and the type of each."""
+OF_VALUES = (GDAL_METADATA, GDAL_NODATA)
+"""Those that speak of the pixels' values."""
 RASTER_TYPE, PIXEL_IS_POINT = 1025, 2
 SPACES = {1: b"GRAY", 3: b"RGB "}
 """Bytes 16 to 19 of a profile, by the channels of the pictures that it can belong to (ICC.1, 7.2.6)."""
@@ -39,11 +41,18 @@ class Tags:
     """An ICC profile."""
     place: Mapping[int, Value] = field(default_factory=dict)
     """Georeferencing tags of a TIFF, by number."""
+    see_through: bool = False
+    """Whether some of it was transparent, which what is read of it no longer says."""
 
-    def for_result(self, channels: int, scale: int = 1) -> "Tags":
-        """Those of a result of so many channels that is ``scale`` times as large: a profile of other colours is left out."""
-        profile = self.profile if self.profile[16:20] == SPACES.get(channels) else b""
-        return Tags(profile, self.place if scale == 1 else enlarged(self.place, scale))
+    def for_result(self, channels: int, scale: int = 1, same: bool = True) -> "Tags":
+        """Those of a result of so many channels that is ``scale`` times as large.
+
+        What is said of values goes along to the ``same`` picture alone, a profile also in the same colours only: what else a
+        network makes is not of them.
+        """
+        profile = self.profile if same and self.profile[16:20] == SPACES.get(channels) else b""
+        place = {code: value for code, value in self.place.items() if same or code not in OF_VALUES}
+        return Tags(profile, place if scale == 1 else enlarged(place, scale))
 
 
 NO_TAGS = Tags()
@@ -79,13 +88,18 @@ def is_point(place: Mapping[int, Value]) -> bool:
 
 def from_pillow(picture: Any) -> Tags:
     """Of a Pillow picture that was opened and not yet decoded."""
-    profile = picture.info.get("icc_profile") or b""
     tags = getattr(picture, "tag_v2", {}) if picture.format == "TIFF" else {}
     try:
         place = {} if tags.get(ORIENTATION, 1) != 1 else {code: tags[code] for code in GEOREFERENCE if code in tags}
     except Exception:  # damaged tags throw anything, and do not spoil a picture
         place = {}
-    return Tags(profile if isinstance(profile, bytes) else b"", cleaned(place))
+    return Tags(profile_of(picture), cleaned(place))
+
+
+def profile_of(picture: Any) -> bytes:
+    """The ICC profile of a Pillow picture."""
+    profile = picture.info.get("icc_profile")
+    return profile if isinstance(profile, bytes) else b""
 
 
 def from_tifffile(page: Any) -> Tags:

@@ -7,6 +7,7 @@ layer, which go no deeper than that layer. Samples or a smaller copy would be fa
 into other colours (docs/decisions.md).
 """
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from torch.nn import functional
 from diptych.devices import free_bytes
 from diptych.errors import DiptychError
 from diptych.images import Images
-from diptych.networks.blocks import BatchNorm, InstanceNorm
+from diptych.networks.blocks import PICTURE_NORM, BatchNorm, InstanceNorm
 from diptych.networks.noise import seeded
 
 LEAST_OVERLAP = 128
@@ -88,10 +89,10 @@ class Sums:
         share = 1 / (down.sum() * along.sum())
         mean = torch.einsum("chw,h,w->c", values, down, along) * share
         variance = torch.einsum("chw,h,w->c", (values - mean[:, None, None]).square(), down, along) * share
-        count, centre = float(1 / share), mean.double().cpu()
+        count, centre = float(1 / share), mean.cpu().double()
         self.count += count
         self.total = self.total + centre * count
-        self.squares = self.squares + (variance.double().cpu() + centre.square()) * count
+        self.squares = self.squares + (variance.cpu().double() + centre.square()) * count
 
     def moments(self) -> tuple[Tensor, Tensor]:
         """(mean, biased variance) of each channel."""
@@ -110,7 +111,7 @@ class Shared:
     columns: Tensor = field(default_factory=lambda: torch.ones(1))
     """The windows of the tile at hand."""
 
-    def normalise(self, layer: nn.BatchNorm2d | nn.InstanceNorm2d, maps: Tensor) -> Tensor:
+    def normalise(self, layer: BatchNorm | InstanceNorm, maps: Tensor) -> Tensor:
         if layer not in self.known:
             self.sums.setdefault(layer, Sums()).add(maps, self.rows, self.columns)
             raise ReachedError
@@ -129,21 +130,13 @@ def uses_picture_statistics(layer: nn.Module) -> bool:
 
 @contextmanager
 def shared_statistics(network: nn.Module) -> Iterator[Shared]:
-    """Within, layers that normalise with the statistics of the picture take those that are gathered."""
-    layers = [layer for layer in network.modules() if uses_picture_statistics(layer)]
-    shared = Shared(layers)
-
-    def instead(layer: nn.BatchNorm2d | nn.InstanceNorm2d) -> Callable[[Tensor], Tensor]:
-        return lambda maps: shared.normalise(layer, maps)
-
+    """Within, layers that normalise with the statistics of the picture take those that are gathered; in this thread alone."""
+    shared = Shared([layer for layer in network.modules() if uses_picture_statistics(layer)])
+    token = PICTURE_NORM.set(shared.normalise)
     try:
-        for layer in layers:
-            assert isinstance(layer, nn.BatchNorm2d | nn.InstanceNorm2d)
-            vars(layer)["forward"] = instead(layer)  # undone below; hooks would compute it twice
         yield shared
     finally:
-        for layer in layers:
-            vars(layer).pop("forward", None)
+        PICTURE_NORM.reset(token)
 
 
 @dataclass(frozen=True)
@@ -266,12 +259,15 @@ def bytes_per_pixel(network: nn.Module, source: Images, multiple: int) -> float:
         if isinstance(result, Tensor):
             sizes.append(result.numel() * result.element_size())
 
-    leaves = [layer for layer in network.modules() if not any(True for _ in layer.children())]
-    hooks = [layer.register_forward_hook(note) for layer in leaves]
-    try:
-        with torch.inference_mode(), seeded(0):
-            network(on_device(source[:1, :, :side, :side], network))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    watched = own_layers(network)
+    for layer in watched.modules():
+        if not any(True for _ in layer.children()):
+            layer.register_forward_hook(note)
+    with torch.inference_mode(), seeded(0):
+        watched(on_device(source[:1, :, :side, :side], network))
     return (4 * max(sizes) + sum(sizes) / 6) / (side * side)
+
+
+def own_layers(network: nn.Module) -> nn.Module:
+    """The same weights in layers of their own, whose hooks no other thread runs into."""
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())})

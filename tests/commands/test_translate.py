@@ -1,5 +1,6 @@
 """``diptych translate`` on files and folders."""
 
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from commanding import names as all_names
 from PIL import Image
 from test_formats import huge_png
 
-from diptych import formats
+from diptych import Kind, Translator, formats
 
 
 def names(folder: Path) -> list[str]:
@@ -28,7 +29,7 @@ def test_files_folders_and_patterns(run: Path, typed: Typed, tmp_path: Path) -> 
     assert said.code == 0, said
     assert said.err == "passed over in in (no picture by the ending): notes.txt.\n"
     assert "6 of 6 pictures translated into out" in said.out
-    assert names(tmp_path / "out") == ["a.png", "d.webp", "deep/b.jpg", "deep/c.bmp", "e.png", "single.png"]
+    assert names(tmp_path / "out") == ["a.png", "d.png", "deep/b.png", "deep/c.png", "e.png", "single.png"]
     for name in names(tmp_path / "out"):
         with Image.open(tmp_path / "out" / name) as picture:
             assert picture.size == (24, 20)
@@ -166,7 +167,37 @@ def test_two_inputs_with_one_result_are_refused_before_anything_is_done(
     refused(typed("translate", run, "one", "two", "--out", "out"), 2, "one/a.png", "two/a.png", "would both become")
     assert not (tmp_path / "out").exists()
     save(tmp_path / "one" / "a.bmp")
+    refused(typed("translate", run, "one", "--out", "out"), 2, "one/a.bmp", "one/a.png", "would both become out/a.png")
     refused(typed("translate", run, "one", "--out", "out", "--format", "jpg"), 2, "would both become out/a.jpg")
+
+
+def test_results_lose_nothing_unless_a_format_is_named(run: Path, typed: Typed, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.webp", "c.tif", "e.JPEG"):
+        save(tmp_path / "in" / name)
+    np.save(tmp_path / "in" / "d.npy", np.arange(20 * 24 * 3, dtype=np.uint8).reshape(20, 24, 3))
+    assert typed("translate", run, "in", "--out", "out").code == 0
+    assert names(tmp_path / "out") == ["a.png", "b.png", "c.tif", "d.npy", "e.png"]
+    translator = Translator.load(run)
+    for name in ("a.jpg", "b.webp", "c.tif", "d.npy", "e.JPEG"):
+        wanted = translator(formats.read(tmp_path / "in" / name, Kind()))
+        found = next((tmp_path / "out").glob(f"{name[0]}.*"))
+        np.testing.assert_array_equal(formats.read(found, Kind()), wanted)
+    assert typed("translate", run, "in", "--out", "named", "--format", "jpg").code == 0
+    assert names(tmp_path / "named") == ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"]
+    assert typed("translate", run, "in/a.jpg", "--out", "own.jpg").code == 0
+    with Image.open(tmp_path / "own.jpg") as picture:
+        assert picture.format == "JPEG"
+
+
+def test_a_later_input_does_not_replace_the_result_of_another(run: Path, typed: Typed, tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png"):
+        save(tmp_path / "in" / name)
+    assert typed("translate", run, "in/a.jpg", "--out", "out").code == 0
+    before = (tmp_path / "out" / "a.png").read_bytes()
+    said = typed("translate", run, "in/a.png", "--out", "out")
+    assert (said.code, said.err.count("out/a.png exists; give --overwrite to replace it")) == (1, 1)
+    assert (tmp_path / "out" / "a.png").read_bytes() == before
+    assert typed("translate", run, "in/a.jpg", "--out", "out").code == 0
 
 
 def test_an_input_is_not_replaced_by_its_own_result(run: Path, typed: Typed, tmp_path: Path) -> None:
@@ -205,11 +236,36 @@ def test_a_grid_shows_the_input_beside_the_result(run: Path, typed: Typed, tmp_p
 
 def test_a_size_for_the_network(run: Path, typed: Typed, tmp_path: Path) -> None:
     save(tmp_path / "a.png", 30, 50)
-    assert typed("translate", run, "a.png", "--out", "small", "--size", "16").code == 0
-    assert typed("translate", run, "a.png", "--out", "own").code == 0
-    with Image.open(tmp_path / "small" / "a.png") as small, Image.open(tmp_path / "own" / "a.png") as own:
-        assert small.size == own.size == (50, 30)
-        assert (np.asarray(small) != np.asarray(own)).any()
+    said = {}
+    for name, words in {"16": "--size 16", "default": "", "wide": "--size 16x32", "own": "--size own"}.items():
+        said[name] = typed("translate", run, "a.png", "--out", name, *words.split())
+        assert said[name].code == 0
+    found = {name: np.asarray(Image.open(tmp_path / name / "a.png")) for name in said}
+    assert {picture.shape for picture in found.values()} == {(30, 50, 3)}
+    np.testing.assert_array_equal(found["default"], found["16"])
+    assert (found["own"] != found["16"]).any()
+    assert (found["own"] != found["wide"]).any()
+    line = "Pictures are translated at 16x16, the scale of training, and brought back to their size; --size own takes"
+    assert [line in one.out for one in said.values()] == [False, True, False, False]
+
+
+def test_the_size_is_said_once_and_where_it_matters(run: Path, typed: Typed, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save(tmp_path / "in" / f"{name}.png", 30, 50)
+    save(tmp_path / "as-trained.png", 16, 16)
+    assert typed("translate", run, "in", "--out", "out").out.count("the scale of training") == 1
+    assert "scale of training" not in typed("translate", run, "as-trained.png", "--out", "out").out
+    tiles = typed("translate", run, "in", "--out", "tiles", "--tile", "512")
+    assert "at their own size, in tiles, and not at 16x16, the scale of training; --size training" in tiles.out
+    assert "scale of" not in typed("translate", run, "in", "--out", "both", "--tile", "512", "--size", "16").out
+    card = json.loads((run / "card.json").read_text())
+    older = {name: fact for name, fact in card["translators"][0].items() if name != "fit"}
+    shutil.copytree(run, tmp_path / "older")
+    (tmp_path / "older" / "card.json").write_text(json.dumps({"diptych": 1, "translators": [older]}))
+    said = typed("translate", "older", "in", "--out", "theirs").out
+    assert (
+        "since the card does not say at which scale the network was trained; --size 16x16, for one, brings them" in said
+    )
 
 
 def test_pictures_of_every_sort_come_out(run: Path, typed: Typed, tmp_path: Path) -> None:
@@ -225,7 +281,7 @@ def test_pictures_of_every_sort_come_out(run: Path, typed: Typed, tmp_path: Path
     said = typed("translate", run, "in", "--out", "out")
     assert said.code == 0, said
     assert said.err == "in/moving.webp has 2 frames; the first was translated.\n"
-    assert names(tmp_path / "out") == ["cmyk.jpg", "deep.png", "dot.png", "moving.webp", "palette.png"]
+    assert names(tmp_path / "out") == ["cmyk.png", "deep.png", "dot.png", "moving.png", "palette.png"]
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
 """Pictures that stay on the device give bitwise the batches that are cut on the processor."""
 
+import io
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from icc import ADOBE, GREY_18
+from packed import packed
+from PIL import Image, ImageCms
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych.data import DataSettings, open_dataset
@@ -66,6 +69,32 @@ def test_pairs_side_by_side(direction: str, toy_pairs: Path) -> None:
 def test_pairs_in_two_folders_of_other_kinds(two_folders: Path) -> None:
     kind = Kind(colour="grey", low=10, high=200)  # values beyond are clipped
     same_batches(DataSettings(folder=str(two_folders), load_size=(20, 24), crop_size=(16, 16), source=kind))
+
+
+def test_colour_profiles_are_applied_wherever_pictures_are_read(two_folders: Path, tmp_path: Path) -> None:
+    """As files, from shards and from a device, samples are those of pictures that Pillow brought to sRGB before."""
+    before = tmp_path / "before"
+    for path in sorted(two_folders.rglob("*.png")):
+        with Image.open(path) as opened:
+            opened.load()
+            profile = GREY_18 if opened.mode == "L" else ADOBE
+            plain = ImageCms.profileToProfile(
+                opened, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+        assert plain is not None
+        place = before / path.relative_to(two_folders)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (plain.getchannel("G") if opened.mode == "L" else plain).save(place, icc_profile=None)
+        opened.save(path, icc_profile=profile)
+    packed(two_folders, tmp_path / "shards", task="pairs", layout="folders")
+    kinds: dict[str, Any] = {"source": Kind("grey"), "target": Kind(), "load_size": (22, 24), "crop_size": (18, 20)}
+    folders = [before, two_folders, tmp_path / "shards"]
+    found = [open_dataset(DataSettings(folder=str(folder), **kinds), "train", train=True) for folder in folders]
+    for index in range(5):
+        wanted, *others = (dataset.sample(index, np.random.default_rng(index)) for dataset in found)
+        for other in others:
+            assert all(torch.equal(one, two) for one, two in zip(wanted, other, strict=True))
+    same_batches(DataSettings(folder=str(two_folders), **kinds))
 
 
 def test_two_piles_of_different_lengths(piles: Path) -> None:

@@ -1,9 +1,10 @@
-"""Scores against closed forms and against torchmetrics."""
+"""Scores against closed forms, scikit-image and torchmetrics."""
 
 import math
 
 import pytest
 import torch
+from skimage.metrics import structural_similarity
 from torchmetrics.functional.image import (
     multiscale_structural_similarity_index_measure,
     peak_signal_noise_ratio,
@@ -41,16 +42,54 @@ def test_against_torchmetrics() -> None:
     expected = peak_signal_noise_ratio(one, other, data_range=2.0, dim=(1, 2, 3), reduction="none")
     torch.testing.assert_close(psnr(one, other), expected)
     found = structural_similarity_index_measure(
-        one, other, sigma=1.5, kernel_size=11, data_range=2.0, reduction="none", return_full_image=True
+        (one + 1) / 2,
+        (other + 1) / 2,
+        sigma=1.5,
+        kernel_size=11,
+        data_range=1.0,
+        reduction="none",
+        return_full_image=True,
     )
     assert isinstance(found, tuple)
     inside = found[1][..., 5:-5, 5:-5]  # it also averages over a reflected border, which Wang's measure leaves out
     torch.testing.assert_close(ssim(one, other), inside.flatten(1).mean(1), atol=1e-5, rtol=1e-4)
 
 
+def as_published(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Wang et al. 2004 by scikit-image, of one picture (channels, height, width) in [-1, 1] each."""
+    first, second = (picture.double().numpy() / 2 + 0.5 for picture in (one, other))
+    return float(
+        structural_similarity(
+            first,
+            second,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=1.0,
+            channel_axis=0,
+        )
+    )
+
+
+@pytest.mark.parametrize("light", [-0.9, -0.5, 0.0, 0.5])
+def test_ssim_against_scikit_image(light: float) -> None:
+    """Also where pictures are dark or bright, and where one is brighter than the other."""
+    one, other = pictures(0), pictures(1)
+    pairs = [
+        (one, other),
+        ((one * 0.1 + light), (other * 0.1 + light)),
+        (one * 0.4 + light, one * 0.4 + light + 0.1),
+        (torch.full_like(one, light), one * 0.05 + light),
+    ]
+    for first, second in pairs:
+        expected = [as_published(*each) for each in zip(first, second, strict=True)]
+        assert ssim(first, second).tolist() == pytest.approx(expected, abs=2e-6)
+
+
 def test_small_pictures_have_a_smaller_window() -> None:
     assert ssim(torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)).item() == pytest.approx(1)
-    assert ssim(torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)).item() < 0.01
+    black, white = torch.full((1, 1, 1, 1), -1.0), torch.ones(1, 1, 1, 1)
+    assert ssim(black, white).item() == pytest.approx(1e-4 / (1 + 1e-4), rel=1e-3)
 
 
 def test_ms_ssim_against_torchmetrics_and_by_its_definition() -> None:
@@ -58,7 +97,7 @@ def test_ms_ssim_against_torchmetrics_and_by_its_definition() -> None:
     one, other = pictures(0, 512)[:, :1], pictures(1, 512)[:, :1]
     near = 0.8 * one + 0.2 * other
     theirs = multiscale_structural_similarity_index_measure(
-        one, near, data_range=2.0, sigma=1.5, kernel_size=11, reduction="none"
+        (one + 1) / 2, (near + 1) / 2, data_range=1.0, sigma=1.5, kernel_size=11, reduction="none"
     )
     torch.testing.assert_close(ms_ssim(one, near), theirs, atol=0.02, rtol=0)
     one, near = one[..., :176, :192], near[..., :176, :192]  # the definition's windows take much memory
@@ -67,19 +106,19 @@ def test_ms_ssim_against_torchmetrics_and_by_its_definition() -> None:
 
 
 def by_definition(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Wang, Simoncelli and Bovik, equation 7, window by window, in float64."""
+    """Wang, Simoncelli and Bovik, equation 7, window by window, in float64, of light from 0 to 1."""
     at = torch.arange(11, dtype=torch.float64) - 5
     window = torch.exp(-(at[:, None] ** 2 + at**2) / 4.5)
     window = (window / window.sum()).reshape(-1, 1)
-    one, other, result = one.double(), other.double(), torch.ones(len(one), dtype=torch.float64)
+    one, other, result = one.double() / 2 + 0.5, other.double() / 2 + 0.5, torch.ones(len(one), dtype=torch.float64)
     for scale, weight in enumerate([0.0448, 0.2856, 0.3001, 0.2363, 0.1333]):
         x, y = torch.nn.functional.unfold(one, 11), torch.nn.functional.unfold(other, 11)  # (batch, 121, windows)
         mean_x, mean_y = (x * window).sum(1, keepdim=True), (y * window).sum(1, keepdim=True)
         var_x, var_y = ((x - mean_x) ** 2 * window).sum(1), ((y - mean_y) ** 2 * window).sum(1)
         covariance = ((x - mean_x) * (y - mean_y) * window).sum(1)
-        value = (2 * covariance + 0.06**2) / (var_x + var_y + 0.06**2)
+        value = (2 * covariance + 0.03**2) / (var_x + var_y + 0.03**2)
         if scale == 4:
-            light = (2 * mean_x * mean_y + 0.02**2) / (mean_x**2 + mean_y**2 + 0.02**2)
+            light = (2 * mean_x * mean_y + 0.01**2) / (mean_x**2 + mean_y**2 + 0.01**2)
             value = value * light[:, 0]
         result = result * value.mean(1) ** weight
         one, other = torch.nn.functional.avg_pool2d(one, 2), torch.nn.functional.avg_pool2d(other, 2)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage.metrics import structural_similarity
 
 from diptych.data import DataSettings, open_dataset
 from diptych.evaluation import paired, restoration
@@ -56,6 +57,49 @@ def test_psnr_on_luma_by_its_definition() -> None:
     expected = 10 * np.log10(255**2 / np.square(difference).mean())
     first, second = (torch.from_numpy(p).permute(2, 0, 1)[None].float() / 127.5 - 1 for p in (one, other))
     assert restoration.psnr_luma(first, second, 4) == pytest.approx(expected, rel=1e-5)
+
+
+def maps_of(one: np.ndarray, other: np.ndarray, data_range: float) -> np.ndarray:
+    """Structural similarity at each place (and channel, last), by scikit-image; valid 5 pixels from the border on."""
+    _, whole = structural_similarity(
+        one,
+        other,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=data_range,
+        channel_axis=2,
+        full=True,
+    )
+    return np.asarray(whole)[5:-5, 5:-5]
+
+
+def smooth_pair() -> list[np.ndarray]:
+    """8-bit RGB pictures (48, 40, 3) that are alike, and not of all levels, as float64."""
+    rng = np.random.default_rng(3)
+    large = [np.kron(rng.integers(20, 160, (6, 5, 3)), np.ones((8, 8, 1))) for _ in range(2)]
+    return [large[0], np.rint(0.8 * large[0] + 0.2 * large[1] + 10)]
+
+
+def test_ssim_on_luma_against_scikit_image() -> None:
+    one, other = smooth_pair()
+    weights = np.array([65.481, 128.553, 24.966]) / 255
+    lumas = [(picture @ weights + 16)[4:-4, 4:-4, None] for picture in (one, other)]
+    expected = maps_of(lumas[0], lumas[1], data_range=255.0).mean()
+    first, second = (torch.from_numpy(p).permute(2, 0, 1)[None].float() / 127.5 - 1 for p in (one, other))
+    assert restoration.ssim_luma(first, second, 4) == pytest.approx(expected, abs=2e-5)
+
+
+def test_ssim_inside_and_outside_against_scikit_image() -> None:
+    one, other = smooth_pair()
+    hole = np.zeros((48, 40), dtype=bool)
+    hole[10:30, 12:36] = True
+    places = maps_of(one / 255, other / 255, data_range=1.0).mean(2)
+    first, second = (torch.from_numpy(p).permute(2, 0, 1)[None].float() / 127.5 - 1 for p in (one, other))
+    region = torch.from_numpy(hole)[None, None]
+    inner = hole[5:-5, 5:-5]
+    assert restoration.ssim_in(first, second, region) == pytest.approx(places[inner].mean(), abs=2e-5)
+    assert restoration.ssim_in(first, second, ~region) == pytest.approx(places[~inner].mean(), abs=2e-5)
 
 
 @pytest.mark.skipif(not (DATA / "super_resolution").is_dir(), reason="the pictures of Set5 and Set14 are not here")
@@ -136,4 +180,4 @@ def test_the_plain_row_stands_beside_the_score(tmp_path: Path) -> None:
     shrunk = Example("one", large, large, large, large, source=small.float() / 127.5 - 1)
     (score,) = evaluate([shrunk], ["psnr-y"], Means(factor=4)).scores
     assert np.isinf(score.value)
-    assert score.note.startswith("bicubic: ")
+    assert score.note.startswith("infinite on 1 of 1 pictures; bicubic: ")

@@ -8,19 +8,19 @@ import torch
 
 from diptych.errors import DiptychError
 from diptych.evaluation import segmentation
-from diptych.evaluation.labels import Confusion, agreement
+from diptych.evaluation.labels import Tally, agreement
 from diptych.evaluation.segmentation import Plan, fingerprint, trained
 from diptych.networks.fcn import FCN
 
 PLAN = Plan(classes=2, steps=30)
-Example = tuple[torch.Tensor, "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]"]
+Example = tuple[torch.Tensor, "np.ndarray[tuple[int, ...], np.dtype[np.uint16]]"]
 
 
 def example(number: int) -> Example:
     """A bright square (class 1) on dark ground, at half the size of its class map."""
     rng = np.random.default_rng(number)
     top, left = rng.integers(0, 16, 2) * 2
-    classes = np.zeros((64, 64), np.uint8)
+    classes = np.zeros((64, 64), np.uint16)
     classes[top : top + 32, left : left + 32] = 1
     picture = torch.from_numpy(classes[::2, ::2].astype(np.float32)) * 1.5 - 0.8
     return picture.expand(3, 32, 32).clone(), classes
@@ -30,7 +30,7 @@ def test_learns_is_kept_and_scores_real_above_noise(tmp_path: Path) -> None:
     said: list[str] = []
     segmenter = trained(PLAN, 16, example, tmp_path, said.append)
     assert "step 30/30" in said[-1]
-    real, noise = Confusion(2), Confusion(2)
+    real, noise = Tally(2), Tally(2)
     for number in range(100, 106):
         picture, classes = example(number)
         real.add(classes, segmenter(picture, (64, 64)))

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from skimage.color import rgb2lab
 from torch import Tensor
 from torch.nn import functional
 
 from diptych.errors import DiptychError
-from diptych.evaluation.colour import BINS, LabHistograms, intersection
+from diptych.evaluation.colour import BINS, RANGES, LabHistograms, intersection
 from diptych.evaluation.texture import checkerboard, luma, sharpness
 
 
@@ -82,6 +83,49 @@ def test_checkerboard_of_flat_and_small_pictures() -> None:
     assert checkerboard(torch.zeros(1, 3, 40, 33)).item() == pytest.approx(1)
     with pytest.raises(DiptychError, match="32 pixels or more, not 40x24"):
         checkerboard(torch.zeros(1, 3, 31, 40))
+
+
+def plain_shares(pictures: list[np.ndarray]) -> list[np.ndarray]:
+    """Shares of L, a and b in bins of equal width by numpy, colours by scikit-image."""
+    lab = np.concatenate([rgb2lab(picture).reshape(-1, 3) for picture in pictures])
+    found = []
+    for plane, (low, high) in zip(lab.T, RANGES, strict=True):
+        edges = np.linspace(low, high, BINS + 1)
+        found.append(np.histogram(plane.clip(low, high), edges)[0] / len(plane))
+    return found
+
+
+def test_lab_shares_against_a_plain_version() -> None:
+    """A pixel on an edge may fall to either side."""
+    rng = np.random.default_rng(0)
+    piles = [
+        [rng.integers(0, high, (40, 30, 3), dtype=np.uint8) for high in (40, 256)],
+        [np.full((9, 9, 3), 77, np.uint8)],
+    ]
+    histograms = []
+    for pile in piles:
+        histograms.append(LabHistograms())
+        for picture in pile:
+            histograms[-1].add(picture)
+        for own, plain in zip(histograms[-1].shares(), plain_shares(pile), strict=True):
+            np.testing.assert_allclose(own, plain, atol=2.1 / 2400)
+    expected = [np.minimum(one, other).sum() for one, other in zip(*map(plain_shares, piles), strict=True)]
+    assert intersection(*histograms) == pytest.approx(expected, abs=5e-3)
+
+
+def test_greys_are_one_colour_whatever_the_noise() -> None:
+    """Every grey of 8 bits has a = b = 0, and one level of a channel more or less does not change its bin."""
+    greys = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
+    tinted = greys.copy()
+    tinted[..., 2] ^= 1
+    one, other = LabHistograms(), LabHistograms()
+    one.add(greys)
+    other.add(tinted)
+    for histogram in (one, other):
+        assert histogram.counts[1][BINS // 2] == histogram.counts[2][BINS // 2] == 256
+    assert intersection(one, other)[1:] == (1, 1)
+    low, high = RANGES[1]
+    assert (BINS // 2 + 0.5) * (high - low) / BINS + low == pytest.approx(0)
 
 
 def test_lab_histograms() -> None:

@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commanding import Typed
 from judged import SIMPLE
 from toys import TINY, run_to_end, tiny_recipe
 
 from diptych.judging.ablate import read_study, shipped
+from diptych.judging.compare import differences
+from diptych.judging.judge import Result
 
 
 def test_compare_pairs_pictures_and_refuses_other_protocols(
@@ -35,6 +38,21 @@ def test_compare_pairs_pictures_and_refuses_other_protocols(
     assert "at least two" in typed("compare", run)[2]
     Path("on-val/scores.json").write_text("{")
     assert "holds a damaged evaluation" in typed("compare", "on-val", "on-train")[2]
+
+
+def test_differences_are_over_the_pictures_that_both_have_a_number_for() -> None:
+    """Equal infinite values are no difference; one that only one side has is none that can be averaged."""
+    nan, inf = np.nan, np.inf
+    names = ["a", "b", "c", "d"]
+    first = Result(
+        "one", {}, [], names, {"l1": [0.5, nan, 0.5, 0.5], "psnr": [inf, 20, 20, 20], "ssim": [1, 1, 1, inf]}, []
+    )
+    other = Result(
+        "two", {}, [], names, {"l1": [0.25, 0.5, 0.5, nan], "psnr": [inf, 21, 21, 21], "ssim": [1, 1, 1, 1]}, []
+    )
+    l1, psnr = differences(first, other)
+    assert (l1.metric, l1.mean, l1.better_on, l1.pictures) == ("l1", -0.125, 1, 2)
+    assert (psnr.metric, psnr.mean, psnr.better_on, psnr.pictures) == ("psnr", 0.75, 3, 4)
 
 
 def test_a_study_of_ones_own(toy_pairs: Path, tmp_path: Path, typed: Typed) -> None:

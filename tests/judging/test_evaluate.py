@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from commanding import Typed
-from judged import SIMPLE, folder_of
+from judged import SIMPLE, folder_of, strict
 from PIL import Image
 
 from diptych import formats
@@ -16,7 +17,7 @@ from diptych.evaluation.evaluate import choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb
 from diptych.evaluation.needs import Means
 from diptych.judging.folders import of_folders
-from diptych.judging.judge import kept
+from diptych.judging.judge import Result, keep, kept
 from diptych.judging.subjects import spread
 
 
@@ -94,7 +95,40 @@ def test_folders_of_any_tool(tmp_path: Path, typed: Typed) -> None:
     code, _, err = typed("evaluate", "--outputs", made, "--targets", real, "--metrics", "l1")
     assert code == 1
     assert "5.png is 9x9" in err
-    assert "is 48x40; resize one side" in err
+    assert "is 48x40; bring both to one size with --size" in err
+
+
+def test_numbers_that_are_none_are_null_with_a_note(tmp_path: Path) -> None:
+    """Of holed pictures one has no hole, and of two others every known pixel is kept."""
+    torch.manual_seed(0)
+    examples = []
+    for name, hole, off in (("whole", 0, 0.1), ("kept", 8, 0.0), ("too", 8, 0.0), ("moved", 8, 0.1)):
+        target = torch.rand(1, 3, 24, 24) * 2 - 1
+        source = torch.cat([target, -torch.ones(1, 1, 24, 24)], 1)
+        source[:, 3, :hole] = 1
+        output = target * (1 - off)
+        output[:, :, :hole] += 0.25
+        examples.append(Example(name, output, output, target, target, source=source))
+    names = ["l1-hole", "psnr-known", "psnr"]
+    verdict = evaluate(examples, names, Means(holed=True))
+    assert all("undefined" in note or "infinite" in note for note in (score.note for score in verdict.scores[:2]))
+    nowhere = evaluate(examples[:1], ["l1-hole"], Means(holed=True))
+    result = Result("mine", {}, verdict.scores + nowhere.scores, verdict.names, verdict.pictures, [])
+    keep(result, tmp_path)
+    hole, known, psnr, none = strict((tmp_path / "scores.json").read_text())["scores"]
+    assert hole["count"] == 3
+    assert hole["note"].startswith("undefined on 1 of 4 pictures; filled with the mean: ")
+    assert hole["value"] == pytest.approx(np.mean(verdict.pictures["l1-hole"][1:]))
+    assert known["value"] is None
+    assert known["note"].startswith("infinite on 2 of 4 pictures, ")
+    finite = [value for value in verdict.pictures["psnr-known"] if np.isfinite(value)]
+    assert float(known["note"].split()[-4]) == pytest.approx(np.mean(finite), abs=1e-4)
+    assert (psnr["note"], psnr["count"]) == ("", 4)
+    assert (none["value"], none["low"], none["count"]) == (None, None, 0)
+    again = kept(tmp_path).scores
+    assert again[1].value == np.inf
+    assert np.isnan(again[3].value)
+    assert again[0] == verdict.scores[0]
 
 
 def test_outputs_alone(tmp_path: Path, typed: Typed) -> None:

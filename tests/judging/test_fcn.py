@@ -11,6 +11,7 @@ from PIL import Image
 from toys import run_to_end, tiny_recipe
 
 from diptych.errors import DiptychError
+from diptych.evaluation.labels import IGNORED
 from diptych.judging.judge import kept
 from diptych.labelling import Labels, read_index
 
@@ -70,7 +71,7 @@ def test_real_pictures_as_outputs_score_as_the_ground_truth(
     assert "real has no output for 3 (1 of 6 examples" in err
     Image.new("RGB", (8, 9)).save(tmp_path / "real" / "3.png")
     assert (
-        "3.png is 8x9, and the data set's pictures are judged at 32x32"
+        "3.png is 8x9, and the data set's picture is neither as it is nor as it is judged (32x32)"
         in typed("evaluate", "--outputs", "real", "--recipe", recipe, "--metrics", "l1")[2]
     )
 
@@ -84,6 +85,15 @@ def test_index_pictures(tmp_path: Path) -> None:
     palette.save(tmp_path / "palette.png")
     for name in ("grey", "palette"):
         assert (read_index(tmp_path / f"{name}.png") == classes).all()
+    Image.fromarray(np.array([[0, 255]], np.uint8)).save(tmp_path / "unknown.png")
+    assert read_index(tmp_path / "unknown.png").tolist() == [[0, IGNORED]]
+    assert read_index(tmp_path / "unknown.png", 256).tolist() == [[0, 255]]
+    many = [[0, 255, 256], [299, 999, IGNORED]]
+    Image.fromarray(np.array(many, np.uint16)).save(tmp_path / "deep.png")
+    assert read_index(tmp_path / "deep.png").tolist() == many
+    Image.new("RGB", (2, 2)).save(tmp_path / "rgb.png")
+    with pytest.raises(DiptychError, match=r"rgb\.png is an RGB picture"):
+        read_index(tmp_path / "rgb.png")
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(DiptychError, match=r"broken\.png"):
         read_index(tmp_path / "broken.png")

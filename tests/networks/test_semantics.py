@@ -152,7 +152,7 @@ def test_spade_translates_any_size_and_draws_its_style() -> None:
 
 def test_global_part_alone_is_held_still() -> None:
     network = CoarseToFine(3, width=8, downs=2, blocks=1, enhancers=1)
-    network(torch.randn(1, 3, 16, 16), fixed_coarse=True).sum().backward()
+    network(torch.randn(1, 3, 16, 16), still=True).sum().backward()
     assert all(parameter.grad is None for parameter in network.coarse.parameters())
     rest = [network.fronts, network.backs, network.head]
     assert all(parameter.grad is not None for part in rest for parameter in part.parameters())

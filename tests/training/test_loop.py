@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,9 +16,10 @@ from diptych.errors import DiptychError, UsageError
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses, Pix2Pix
-from diptych.training.processes import Processes, fast_precision, multiplying, trying_kernels
+from diptych.training.entry import Entry, Fault
+from diptych.training.processes import Processes, fast_precision, trying_kernels
 from diptych.training.side import Side
-from diptych.training.trainer import Fault, Trainer, length
+from diptych.training.trainer import Trainer, length
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 STEADY = ["options.norm=instance", "options.discriminator_norm=instance", "options.dropout=[]"]
@@ -104,6 +104,30 @@ def test_the_average_follows_the_generator() -> None:
     for name, average in side.average.items():  # decay is at most (1 + step) / (10 + step) at first
         torch.testing.assert_close(average, torch.lerp(start[name], side.parameters[name].detach(), 0.9))
     assert not trainer.state.sides["discriminator"].average
+
+
+def test_the_average_warms_up_to_its_decay() -> None:
+    """Against a loop of its own: the decay is (1 + step) / (10 + step), until that is the recipe's."""
+    trainer = trainer_of("training.average=0.3", "training.learning_rate={generator=0.01}")
+    side = trainer.state.sides["generator"]
+    expected = {name: parameter.detach().clone() for name, parameter in side.parameters.items()}
+    for step, decay in enumerate([1 / 10, 2 / 11, 3 / 12, 0.3, 0.3, 0.3]):
+        trainer.advance(iter([batch_of(1, step)]), step, faults=0)
+        for name, average in expected.items():
+            expected[name] = decay * average + (1 - decay) * side.parameters[name].detach()
+    for name, average in side.average.items():
+        torch.testing.assert_close(average, expected[name], rtol=1e-4, atol=1e-6, msg=name)
+        assert (average - side.parameters[name]).abs().max() > 1e-4
+
+
+def test_each_side_s_rate_is_its_own_times_the_schedule() -> None:
+    rates = "training.learning_rate={generator=0.01,discriminator=0.04}"
+    trainer = trainer_of(rates, "training.schedule=linear", "training.hold=0.0", "training.steps=4")
+    for step, share in enumerate([1, 0.75, 0.5, 0.25]):
+        entry = trainer.advance(iter([batch_of(1)]), step, faults=0)
+        assert entry["rate"] == pytest.approx(share)
+        found = {path: float(side.rate) for path, side in trainer.state.sides.items()}
+        assert found == pytest.approx({"generator": 0.01 * share, "discriminator": 0.04 * share})
 
 
 @pytest.mark.parametrize("channels_last", ["true", "false"])
@@ -233,20 +257,31 @@ def test_a_recipe_is_a_value() -> None:
     assert Recipe.from_table(recipe.to_table(), recipe.name) == recipe
 
 
-def test_all_processes_meet_a_fault_together() -> None:
+@pytest.mark.parametrize(
+    ("values", "alone", "several"),
+    [
+        ({"discriminator.adversarial": math.nan}, 'the term "adversarial" of the discriminator is nan', ""),
+        ({"generator.l1": 1.0, "generator.gradient": math.inf}, *["the gradient of the generator is not finite"] * 2),
+        ({"discriminator.accuracy": math.nan}, "", ""),
+    ],
+)
+def test_all_processes_meet_a_fault_together(values: dict[str, float], alone: str, several: str) -> None:
     """In the averaged gradient: a term may be bad in one of them alone. What is only logged is no fault."""
-    several, alone = (
-        Trainer(tiny_recipe("pix2pix", Path("unused")), Processes(0, size, torch.device("cpu")), pictures=12)
-        for size in (2, 1)
-    )
-    several.look({"discriminator.adversarial": math.nan})
-    with pytest.raises(Fault, match='the term "adversarial" of the discriminator is nan'):
-        alone.look({"discriminator.adversarial": math.nan})
-    for trainer in (several, alone):
-        with pytest.raises(Fault, match="the gradient of the generator is not finite"):
-            trainer.look({"generator.l1": 1.0, "generator.gradient": math.inf})
-    alone.advance(iter([batch_of(1)]), 0, 0)
-    alone.look({"discriminator.accuracy": math.nan})
+    for words, single in ((alone, True), (several, False)):
+        entry = Entry(7, {}, {"discriminator.accuracy"}, single)
+        entry.await_values(list(values), list(values.values()).copy)
+        if words:
+            with pytest.raises(Fault, match=words) as found:
+                entry.look()
+            assert found.value.step == 7
+        else:
+            assert dict(entry) == pytest.approx(values, nan_ok=True)
+
+
+def test_what_is_logged_and_not_minimised_is_known_by_then() -> None:
+    trainer = trainer_of()
+    trainer.advance(iter([batch_of(1)]), 0, 0)
+    assert trainer.figures == {"discriminator.accuracy"}
 
 
 def test_a_window_of_the_log_in_which_the_system_changes(toy_pairs: Path, tmp_path: Path) -> None:
@@ -262,15 +297,6 @@ def test_kernels_are_tried_in_steps_alone() -> None:
     with trying_kernels():
         assert torch.backends.cudnn.benchmark
     assert torch.backends.cudnn.benchmark == before
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "tf32"])
-def test_float32_is_multiplied_as_the_recipe_says(precision: str) -> None:
-    places: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
-    before = [place.allow_tf32 for place in places]
-    with multiplying(precision, torch.device("cuda")):
-        assert [place.allow_tf32 for place in places] == [precision == "tf32"] * 2
-    assert [place.allow_tf32 for place in places] == before
 
 
 def test_tf32_is_refused_where_there_is_none() -> None:

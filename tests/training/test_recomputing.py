@@ -7,24 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 from toys import assert_equal, tiny_recipe
-from variants import ALONE, VARIANTS
+from variants import ALONE, VARIANTS, after_steps
 
 from diptych.systems import SYSTEMS
 from diptych.training.estimate import noise
 from diptych.training.recomputing import recompute_blocks, segments
 from diptych.training.state import build
 from diptych.training.trainer import Trainer
-
-
-def after_steps(system: str, words: list[str], count: int = 3) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
-    """Weights, buffers, moments and averages after a few steps, and what was logged of each."""
-    recipe = tiny_recipe(system, Path("unused"), *words)
-    trainer = Trainer(recipe, ALONE, pictures=12)
-    torch.manual_seed(0)
-    batches = iter([noise(recipe) for _ in range(count * trainer.batches_per_step)])
-    entries = [trainer.advance(batches, step, faults=0) for step in range(count)]
-    figures = [{name: float(value) for name, value in entry.items() if name != "waited"} for entry in entries]
-    return trainer.state.tensors(), figures
 
 
 @pytest.mark.parametrize(("system", "words"), VARIANTS, ids=str)

@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import pytest
@@ -57,3 +58,46 @@ def test_schedules_are_functions_of_the_step(schedule: Any, values: dict[int, fl
     settings = TrainingSettings(steps=100, schedule=schedule)
     for step, value in values.items():
         assert factor(settings, step, 100, 10) == pytest.approx(value)
+
+
+def by_hand(settings: TrainingSettings, step: int, steps: int) -> float:
+    """The formulas once more, from the middle of nowhere: s is the share of the run that is over, h what is held."""
+    s, h = step / steps, settings.hold
+    if settings.schedule == "linear":
+        return 1.0 if s <= h else (1 - s) / (1 - h)
+    if settings.schedule == "cosine":
+        return 1.0 if s <= h else (1 + math.cos(math.pi * (s - h) / (1 - h))) / 2
+    value = 1.0
+    for drop in range(1, 100):
+        value *= settings.step_factor if step >= drop * settings.step_every * steps - 1e-9 else 1.0
+    return value
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        TrainingSettings(steps=200, schedule="linear", hold=0.0),
+        TrainingSettings(steps=200, schedule="linear", hold=0.3),
+        TrainingSettings(steps=200, schedule="cosine", hold=0.0),
+        TrainingSettings(steps=200, schedule="cosine", hold=0.7),
+        TrainingSettings(steps=200, schedule="step", step_every=0.125, step_factor=0.5),
+    ],
+    ids=lambda settings: f"{settings.schedule} {settings.hold}",
+)
+def test_every_step_of_a_schedule_against_its_formula(settings: TrainingSettings) -> None:
+    found = [factor(settings, step, 200, 10) for step in range(200)]
+    assert found == pytest.approx([by_hand(settings, step, 200) for step in range(200)])
+
+
+@pytest.mark.parametrize(
+    ("variant", "subtracted"),
+    [  # after how many epochs, of ten held and forty falling, the rate is so many shares of itself lower
+        ("linear-pytorch", [max(0, epoch - 9) / 41 for epoch in range(1, 51)]),
+        ("linear-pytorch-old", [max(0, epoch - 10) / 41 for epoch in range(1, 51)]),
+        ("linear-torch", [max(0, epoch - 11) / 40 for epoch in range(1, 51)]),
+    ],
+)
+def test_epochs_that_are_held(variant: Any, subtracted: list[float]) -> None:
+    settings = TrainingSettings(epochs=50, schedule=variant, hold=0.2)
+    found = [factor(settings, 3 * epoch, 150, 3) for epoch in range(50)]
+    assert found == pytest.approx([1 - part for part in subtracted])

@@ -1,5 +1,6 @@
 """What results keep of their sources: depth, channels, place, colour profile."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from icc import ADOBE
 from PIL import Image, ImageCms
 
 from diptych.card import Card
@@ -66,15 +68,33 @@ def test_a_larger_result_lies_on_the_same_ground(tmp_path: Path) -> None:
         assert page.iccprofile == PROFILE
 
 
-@pytest.mark.parametrize("ending", ["png", "jpg", "webp"])
-def test_a_colour_profile_goes_along_where_it_fits(
+def fills_holes() -> Translator:
+    arguments = {"channels_in": 4, "channels_out": 3, "width": 4, "blocks": 1}
+    card = Card("a-to-b", "generator", "resnet", arguments, Kind("holed"), Kind(), 4, (8, 8))
+    return Translator(NetworkSpec("resnet", arguments).build(), card)
+
+
+@pytest.mark.parametrize("ending", ["png", "webp", "tif"])
+def test_a_colour_profile_goes_along_with_the_same_picture_alone(
     ending: str, job: Job, made_of: Callable[..., Translator], tmp_path: Path
 ) -> None:
-    picture = Image.fromarray(RNG.integers(0, 256, (16, 20, 3), dtype=np.uint8))
-    picture.save(tmp_path / f"a.{ending}", icc_profile=PROFILE)
+    """Where a hole is filled the rest is the source; a counterpart is in the colours of the targets."""
+    colours, opacity = RNG.integers(0, 256, (16, 20, 3), dtype=np.uint8), np.full((16, 20, 1), 255, np.uint8)
+    opacity[4:8, 4:8] = 0
     source = tmp_path / f"a.{ending}"
-    with Image.open(through(job, source, tmp_path / "rgb")) as result:
+    Image.fromarray(np.concatenate([colours, opacity], axis=2)).save(source, icc_profile=PROFILE)
+    with Image.open(through(Job(fills_holes()), source, tmp_path / "filled")) as result:
         assert result.info["icc_profile"] == PROFILE
-    for other in (Job(made_of(Kind(), Kind("grey"))), replace(job, grid=True)):
-        with Image.open(through(other, source, tmp_path / f"other{other.grid}")) as result:
+    for number, other in enumerate((job, Job(made_of(Kind(), Kind("grey"))), replace(job, grid=True))):
+        with Image.open(through(other, source, tmp_path / str(number))) as result:
             assert "icc_profile" not in result.info
+
+
+def test_what_was_brought_to_srgb_keeps_no_profile(job: Job, tmp_path: Path) -> None:
+    """The result is that of the picture which Pillow brought to sRGB, and says nothing of other colours."""
+    picture = Image.fromarray(RNG.integers(0, 256, (16, 20, 3), dtype=np.uint8))
+    picture.save(tmp_path / "a.png", icc_profile=ADOBE)
+    wanted = ImageCms.profileToProfile(picture, io.BytesIO(ADOBE), ImageCms.createProfile("sRGB"))
+    with Image.open(through(job, tmp_path / "a.png", tmp_path / "out")) as result:
+        assert "icc_profile" not in result.info
+        np.testing.assert_array_equal(np.asarray(result), job.translator(np.asarray(wanted)))

@@ -12,9 +12,10 @@ import pytest
 from diptych.card import write_card
 from diptych.engines import CARD
 from diptych.errors import DiptychError
+from diptych.files import remove_parts
 from diptych.translating import Job
 from diptych.translating.plan import Plan, finished, planned
-from diptych.translating.record import NAME, Record, remove_parts
+from diptych.translating.record import NAME, Record
 from diptych.translator import Translator
 
 Pictures = list[tuple[Path, Path]]
@@ -161,7 +162,7 @@ def test_where_processes_cannot_be_asked_parts_go_by_their_age(tmp_path: Path, m
         part.write_bytes(b"half")
     os.utime(old, (1, 1))
     monkeypatch.setattr(os, "kill", ended)
-    monkeypatch.setattr("diptych.translating.record.WINDOWS", True)
+    monkeypatch.setattr("diptych.files.WINDOWS", True)
     remove_parts(tmp_path)
     assert list(tmp_path.iterdir()) == [new]
 

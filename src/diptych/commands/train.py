@@ -35,9 +35,10 @@ def train(
     """
     from diptych.recipe import read
     from diptych.training.interrupts import stop_on_signals
+    from diptych.training.loop import taking_part
     from diptych.training.loop import train as work
     from diptych.training.memory import keep_freed_memory
-    from diptych.training.processes import join, precision_of
+    from diptych.training.processes import join
     from diptych.training.run import Run
     from diptych.training.watch import Watch
 
@@ -47,27 +48,21 @@ def train(
         raise UsageError("--open shows the report, and training.report is false; leave one of them away.")
     folder = out or Path("runs") / settings.name
     processes = join(settings.training.device)
-    try:
-        precision_of(
-            settings.training, processes.device
-        )  # refused before the data are looked over, which may take minutes
-        with Run(folder, settings, processes.leads) as place:
-            processes.wait()
-            watch = Watch(place, processes, opens=show if open_report else None)
-            watch.say(f"Run folder: {folder}")
-            if check and processes.leads:
-                from diptych.data.check import before_training
+    place = Run(folder, settings, processes.leads)
+    with taking_part(place, processes):
+        watch = Watch(place, processes, opens=show if open_report else None)
+        watch.say(f"Run folder: {folder}")
+        if check and processes.leads:
+            from diptych.data.check import before_training
 
-                before_training(settings.data, watch.say)
-            stop_on_signals(watch.interrupt, processes.leads)
-            work(settings, place, processes, watch)
-    finally:
-        processes.close()
-    if watch.interrupted:
-        watch.say(f"Saved. The same command goes on from here: {folder}")
-        return 130
-    watch.say(f"Done: {folder}. Translate with: diptych translate {folder} PICTURES --out FOLDER")
-    return 0
+            before_training(settings.data, watch.say)
+        stop_on_signals(watch.interrupt)
+        work(settings, place, processes, watch)
+        if watch.paused:
+            watch.say(f"Saved. The same command goes on from here: {folder}")
+        else:
+            watch.say(f"Done: {folder}. Translate with: diptych translate {folder} PICTURES --out FOLDER")
+    return 130 if watch.paused else 0
 
 
 def show(page: Path) -> None:

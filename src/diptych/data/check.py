@@ -13,22 +13,25 @@ import numpy.typing as npt
 from diptych.data.compare import Facts, Problem, across_splits, swapped
 from diptych.data.datasets import Pairs
 from diptych.data.derived import Shrunk
+from diptych.data.doubts import doubtful_layout, one_class, range_used
 from diptych.data.entries import Entry, Layout, files_of
 from diptych.data.layouts import discover
 from diptych.data.members import Member, content, probe, read
 from diptych.data.remarks import colours, eight_bit, remarks
-from diptych.data.settings import OF_TWO, DataSettings, root_of
+from diptych.data.settings import OF_TWO, DataSettings, as_size, root_of
 from diptych.data.shards import damaged
 from diptych.errors import DiptychError
 from diptych.formats import Header, others_in
 from diptych.images import Kind, Stored
 from diptych.resampling import resize
+from diptych.sizes import brought_to, named
 
 THUMB = 16  # side of the thumbnails by which pictures are compared
 FLAT = 8.0  # standard deviation, in 8-bit levels, under which a thumbnail tells nothing apart
 SHOWN = 20  # problems shown of each sort
 MOST_HEADERS = 1000  # examples whose headers are counted
 TOGETHER = 16  # examples between two looks at the clock
+MUCH_LARGER = 2.0  # times the scale of training, in both directions, from which that is said
 BRIEF = 0.05  # share of the time after which a set that cannot be looked over whole is left
 
 
@@ -112,12 +115,17 @@ def look_over(
             f"Looked closely at {report.looked_at} of {report.examples} examples; `diptych data check` takes all."
         )
     report.problems += swapped(facts) + across_splits(facts)
-    report.lines += class_shares([fact.classes for fact in facts if fact.classes is not None], settings.source)
+    report.problems += doubtful_layout(settings, layout, headers)
+    counts = [fact.classes for fact in facts if fact.classes is not None]
+    report.lines += class_shares(counts, settings.source)
+    report.problems += one_class(counts, settings.source)
+    report.lines += range_used(settings, facts)
     if not report.problems:
         report.lines.append(
             "No problems found." if report.looked_at == report.examples else "No problems found so far."
         )
     report.lines += advice(settings, headers, len(layout.splits["train"]))
+    report.lines += scale_advice(settings, headers, layout.kind == "side-by-side")
     return report
 
 
@@ -212,9 +220,19 @@ def examine(
         for file in files_of([entry])
         if (frames := probe(file).frames) > 1
     ]
-    problems += remarks(settings, path, halves)
+    named = dict(zip(sides(settings, layout, pile, halves), halves, strict=True))
+    problems += remarks(settings, path, named)
     richness = float(np.log(colours(halves[0]) / colours(halves[1]))) if len(halves) == 2 else 0.0
-    return Facts(split + pile, entry.name, path, digest, thumbnail(halves), richness, classes), problems
+    peaks = {side: float(half.max()) for side, half in named.items()}
+    return Facts(split + pile, entry.name, path, digest, thumbnail(halves), richness, classes, peaks), problems
+
+
+def sides(settings: DataSettings, layout: Layout, pile: str, halves: list[Stored]) -> tuple[str, ...]:
+    """Which side of the recipe each of the pictures of an example belongs to."""
+    if len(halves) == 2:
+        return ("source", "target")
+    swap = (pile == "b") != (settings.direction == "b-to-a")
+    return ("target",) if settings.task not in OF_TWO or swap else ("source",)
 
 
 def thumbnail(halves: list[Stored]) -> npt.NDArray[np.float32]:
@@ -232,8 +250,7 @@ def read_example(
         Shrunk(settings, [entry], train=split == "train").sample(0, np.random.default_rng(0))
         return [read(entry.b or entry.a[0], settings.target)], None
     if settings.task not in OF_TWO or layout.kind in ("single", "unpaired"):
-        swap = (pile == "b") != (settings.direction == "b-to-a")
-        kind = settings.target if settings.task not in OF_TWO or swap else settings.source
+        kind: Kind = getattr(settings, sides(settings, layout, pile, [])[0])
         return [read(entry.a[0], kind)], None
     source, target = Pairs(settings, [entry], train=False).pair(0)
     if settings.task != "labelled":
@@ -256,3 +273,21 @@ def advice(settings: DataSettings, headers: list[Header], train: int) -> list[st
             f"{train} training examples are few: expect memorised details; training.init_from another run helps."
         )
     return lines
+
+
+def scale_advice(settings: DataSettings, headers: list[Header], side_by_side: bool) -> list[str]:
+    """That training makes pictures much smaller, which training on crops would not."""
+    if settings.fit == "none" or settings.task == "shrunk" or not headers:
+        return []
+    sizes = Counter((header.height, header.width // (1 + side_by_side)) for header in headers)
+    height, width = sizes.most_common(1)[0][0]
+    load, crop = as_size(settings.load_size), as_size(settings.crop_size)
+    tall, wide = brought_to(settings.fit, height, width, load, crop)
+    if min(height / tall, width / wide) < MUCH_LARGER:
+        return []
+    which = "Pictures" if len(sizes) == 1 else "Most pictures"
+    words = (
+        f"{which} are {height}x{width}, and training brings them to {tall}x{wide} and crops of {named(crop)}, the scale at "
+        "which the network learns; data.fit=none trains on crops at full resolution."
+    )
+    return [words]

@@ -1,6 +1,7 @@
 """What shows only when examples are compared: halves that changed places, and pictures in two splits."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,7 @@ class Facts:
     thumb: npt.NDArray[np.float32]
     richness: float = 0.0  # logarithm of how many times more colours a has than b
     classes: npt.NDArray[np.int64] | None = None  # pixels of each class, of a class map; the last is what is unknown
+    peaks: Mapping[str, float] = field(default_factory=dict)  # the highest value, by "source" and "target"
 
 
 def swapped(facts: list[Facts]) -> list[Problem]:
@@ -47,6 +49,42 @@ def swapped(facts: list[Facts]) -> list[Problem]:
         Problem("halves swapped", f"{fact.path}: source and target seem to have changed places; exchange them.")
         for fact in odd
     ]
+
+
+def near_partners(first: Sequence[str], second: Sequence[str]) -> str:
+    """A sentence where two piles would be pairs but for capitals, or for a word that one pile's names have more ("1_mask")."""
+    if set(first) & set(second):
+        return ""
+    ones, others = bare(first), bare(second)
+    common = [key for key in ones.keys() & others.keys() if contained(ones[key].casefold(), others[key].casefold())]
+    if 2 * len(common) <= min(len(first), len(second)):
+        return ""
+    example = min(common)
+    return (
+        f"{len(common)} names of one pile nearly match the other's, such as {ones[example]} and {others[example]}; if these "
+        f"are partners, give both the same name, and train on pairs."
+    )
+
+
+def contained(one: str, other: str) -> bool:
+    return one in other or other in one
+
+
+def bare(names: Iterable[str]) -> dict[str, str]:
+    """The names by what tells them apart within their pile, in small letters."""
+    names = list(names)
+    head = common_beginning(names)
+    tail = common_beginning([name[len(head) :][::-1] for name in names])
+    return {name[len(head) : len(name) - len(tail)].casefold(): name for name in names} if len(names) > 1 else {}
+
+
+def common_beginning(names: list[str]) -> str:
+    """Without digits at its end, which count."""
+    first, last = min(names), max(names)
+    length = next(
+        (place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first)
+    )
+    return first[:length].rstrip("0123456789")
 
 
 def across_splits(facts: list[Facts]) -> list[Problem]:

@@ -25,6 +25,7 @@ from diptych.data.listings import listing, stamps_below
 from diptych.data.settings import OF_TWO, DataSettings, root_of
 from diptych.data.shard_index import INDEX
 from diptych.errors import DiptychError
+from diptych.formats import stem
 
 FAMILIES = (
     ("a", "b"),
@@ -163,11 +164,6 @@ def entries_of(folder: Path) -> list[Entry]:
     return [Entry(stem(name), (folder / name,)) for name in pictures_in(folder)]
 
 
-def stem(name: str) -> str:
-    """As ``Path.stem``, without a path for each of very many names."""
-    return os.path.splitext(name)[0]
-
-
 def of_folders(found: Folders, lacking: list[str], settings: DataSettings) -> Layout:
     """Examples from folders that belong together, the last of them b."""
     names = ", ".join(" and ".join(folder.name for folder in folders) for folders in found.values())
@@ -232,7 +228,9 @@ def with_splits(
 
 def divided(entries: list[Entry], settings: DataSettings) -> tuple[list[Entry], list[Entry]]:
     """(train, val), neither of them empty."""
-    ranks = {entry.name: int.from_bytes(hashlib.sha256(entry.name.encode()).digest()[:8]) / 2**64 for entry in entries}
+    ranks = {
+        entry.name: int.from_bytes(hashlib.sha256(os.fsencode(entry.name)).digest()[:8]) / 2**64 for entry in entries
+    }
     if len(ranks) < 2:
         raise DiptychError(f"{settings.folder} has only {entries[0].name} to train and validate on; add pictures.")
     val = {name for name, rank in ranks.items() if rank < settings.validation_share}

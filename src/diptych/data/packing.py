@@ -7,9 +7,9 @@ index keeps their place in the folder's order.
 """
 
 import hashlib
+import secrets
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from diptych.data.settings import DataSettings, root_of
 from diptych.data.shard_index import INDEX, Example, Index, ShardFacts
 from diptych.data.terms import FILES, terms_of
 from diptych.errors import DiptychError, UsageError
-from diptych.files import UMASK, write_text
+from diptych.files import write_text
 
 MEGABYTE = 10**6
 END = 2 * BLOCK  # zeros that end a tar
@@ -72,13 +72,16 @@ def new_folder(place: Path) -> Path:
     """A folder of our own to write in, in ``place`` where that exists, since it may be another disk, else beside it."""
     parent = place if place.is_dir() else place.parent
     parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=parent))
+    folder = (
+        parent / f".{place.name[:100]}.{secrets.token_hex(6)}"
+    )  # not by mkdtemp, whose folders nobody else may read
+    folder.mkdir()
+    return folder
 
 
 def put(folder: Path, place: Path) -> None:
     """Let ``folder`` become ``place``; a place that exists is kept, and gets the index last."""
     if not place.is_dir():
-        folder.chmod(0o777 & ~UMASK)  # mkdtemp makes folders that nobody else may read
         folder.rename(place)
         return
     for file in sorted(folder.iterdir(), key=lambda file: file.name == INDEX):

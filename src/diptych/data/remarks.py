@@ -1,6 +1,7 @@
 """What is odd about one example that can be read."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,7 @@ import numpy.typing as npt
 from diptych.data.compare import Problem
 from diptych.data.members import File
 from diptych.data.settings import DataSettings
-from diptych.images import RANGES, Stored
+from diptych.images import RANGES, Kind, Stored
 from diptych.resampling import resize
 
 SAME = 1.0  # mean difference of two halves, in 8-bit levels, under which they are identical
@@ -17,19 +18,52 @@ PALETTE_REACH = 25  # 8-bit distance in any channel within which a colour is a p
 PALETTE_MISSED = 0.5  # share of a picture's pixels that no palette colour explains
 
 
-def remarks(settings: DataSettings, path: File, halves: list[Stored]) -> list[Problem]:
-    """What is odd about an example that can be read."""
-    problems = [
-        Problem("constant", f"{path}: its {side} is one colour only; remove it, unless that is meant.")
-        for side, picture in zip(("source", "target") if len(halves) == 2 else ("picture",), halves, strict=True)
-        if levels(picture).std(axis=(0, 1)).max() < FLAT
-    ]
-    if len(halves) < 2:
+def remarks(settings: DataSettings, path: File, pictures: Mapping[str, Stored]) -> list[Problem]:
+    """What is odd about an example that can be read, of which there are a "source", a "target" or both."""
+    problems = lossy_class_map(settings, path)
+    for side, picture in pictures.items():
+        problems += outside_range(getattr(settings, side), path, picture)
+        if levels(picture).std(axis=(0, 1)).max() < FLAT:
+            what = side if len(pictures) == 2 else "picture"
+            words = f"{path}: its {what} is one colour only; remove it, unless that is meant."
+            problems.append(Problem("constant", words))
+    if len(pictures) < 2:
         return problems
-    source, target = halves
+    source, target = pictures["source"], pictures["target"]
     if source.shape == target.shape and np.abs(levels(source) - levels(target)).mean() < SAME:
         problems.append(Problem("halves identical", f"{path}: source and target are the same picture; replace one."))
     return problems + off_palette(settings, path, source)
+
+
+def lossy_class_map(settings: DataSettings, path: File) -> list[Problem]:
+    """JPEG keeps pictures about as they look, and a class number that is off by one is another class."""
+    if settings.task != "labelled" or path.suffix.lower() not in (".jpg", ".jpeg"):
+        return []
+    return [
+        Problem(
+            "class map as JPEG",
+            f"{path} is a JPEG, whose compression changes class numbers at every edge; save class maps as PNG from where "
+            f"they were made.",
+        )
+    ]
+
+
+def outside_range(kind: Kind, path: File, picture: Stored) -> list[Problem]:
+    """Values that a stated range would clip, such as those that stand for "no data"."""
+    if picture.dtype != kind.depth or kind.colour in ("labels", "holed"):
+        return []
+    low, high = kind.range
+    outside = float(np.mean((picture < low) | (picture > high)))
+    if not outside:
+        return []
+    return [
+        Problem(
+            "outside the range",
+            f"{path}: {100 * outside:.2g} % of its values lie outside the stated range of {low:g} to {high:g} (they reach "
+            f"from {picture.min():g} to {picture.max():g}) and would be clipped; state another low and high, or replace the "
+            f"values that stand for no data.",
+        )
+    ]
 
 
 def levels(picture: Stored) -> npt.NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """How far may a number be off? Resampling the pictures, always with the same draws."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +17,10 @@ def draws(count: int, times: int = DRAWS) -> npt.NDArray[np.intp]:
 
 
 def interval(statistics: Values) -> tuple[float, float]:
-    """The middle 95 % of resampled statistics."""
+    """The middle 95 % of resampled statistics, those left out that are undefined; NaN where all are."""
+    statistics = statistics[~np.isnan(statistics)]
+    if not len(statistics):
+        return math.nan, math.nan
     low, high = np.quantile(statistics, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 

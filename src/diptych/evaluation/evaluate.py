@@ -1,11 +1,13 @@
 """Judge outputs, whoever made them: ``evaluate(examples, metrics)`` -> scores with intervals, and a value a picture."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
+from diptych.devices import multiplying
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap
 from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, PictureMetric, Score
@@ -17,6 +19,8 @@ USUAL = ("l1", "psnr", "ssim", "ms-ssim", "perceptual", "frechet", "kernel", "co
 ENLARGING = ("psnr-y", "ssim-y")
 FILLING = ("l1-hole", "psnr-hole", "ssim-hole", "l1-known", "psnr-known", "ssim-known")
 TEXTURES = ("sharpness", "checkerboard", "diversity")
+INFINITE = "infinite"
+"""What the note of an infinite score begins with."""
 
 
 @dataclass
@@ -86,8 +90,8 @@ def evaluate(
     values: dict[str, list[float]] = {name: [] for name in single}
     real: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.of_target is not None}
     plain: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.baseline is not None}
-    with torch.inference_mode():
-        for example in examples:
+    with torch.inference_mode(), multiplying("float32", means.device):
+        for example in (example.on(means.device) for example in examples):
             names.append(example.name)
             for name, metric in single.items():
                 values[name].append(metric.measure(example))
@@ -100,8 +104,8 @@ def evaluate(
             progress(len(names))
     if not names:
         raise DiptychError("there is no picture to judge.")
-    notes_of = {name: f"targets: {np.mean(found):.3f}" for name, found in real.items() if found}
-    notes_of |= {name: f"{single[name].baseline_name}: {np.mean(found):.4f}" for name, found in plain.items()}
+    notes_of = {name: f"targets: {mean_of(found):.3f}" for name, found in real.items() if found}
+    notes_of |= {name: f"{single[name].baseline_name}: {mean_of(found):.4f}" for name, found in plain.items()}
     scores = [score_of(name, single[name], values[name], notes_of.get(name, "")) for name in single]
     notes = []
     for pile in piles:
@@ -113,7 +117,22 @@ def evaluate(
     return Verdict(scores, names, values, notes)
 
 
+def mean_of(values: list[float]) -> float:
+    """Over the pictures for which there is a number; NaN where there is none."""
+    known = np.array(values)[~np.isnan(values)]
+    return float(known.mean()) if known.size else math.nan
+
+
 def score_of(name: str, metric: PictureMetric, values: list[float], note: str) -> Score:
+    """The mean over the pictures for which the metric is defined, which ``count`` counts."""
     array = np.array(values)
-    low, high = bootstrap.of_mean(array)
-    return Score(name, float(array.mean()), low, high, metric.better, len(values), metric.network, note)
+    known = array[~np.isnan(array)]
+    low, high = bootstrap.of_mean(known) if known.size else (math.nan, math.nan)
+    notes = []
+    if infinite := int(np.isinf(known).sum()):
+        rest = f", {known[np.isfinite(known)].mean():.4f} on the others" if infinite < len(known) else ""
+        notes.append(f"{INFINITE} on {infinite} of {len(values)} pictures{rest}")
+    if unknown := len(values) - len(known):
+        notes.append(f"undefined on {unknown} of {len(values)} pictures")
+    words = "; ".join(filter(None, [*notes, note]))
+    return Score(name, mean_of(values), low, high, metric.better, len(known), metric.network, words)

@@ -1,5 +1,6 @@
 """Class maps: which colours they are drawn in, and how well two of them agree."""
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -8,8 +9,8 @@ import numpy.typing as npt
 
 from diptych.errors import DiptychError
 
-ClassMap = npt.NDArray[np.uint8]
-IGNORED = 255
+ClassMap = npt.NDArray[np.uint16]
+IGNORED = 65535
 """A class that is not scored."""
 APART = 48.0  # distance of two learnt colours
 
@@ -45,12 +46,13 @@ class Agreement(NamedTuple):
     class_iou: float
 
 
-class Confusion:
-    """A matrix of pixel counts, truth by prediction; every picture adds to it."""
+class Tally:
+    """Pixel counts of each class; every picture adds to them."""
 
     def __init__(self, classes: int) -> None:
         self.classes = classes
-        self.counts = np.zeros((classes, classes), dtype=np.int64)
+        self.counts = np.zeros((3, classes), dtype=np.int64)
+        """Of pixels that are of a class, of those that were said to be, and of those where both are so."""
 
     def add(self, truth: ClassMap, predicted: ClassMap) -> npt.NDArray[np.int64]:
         """Count one picture, and return its own counts; pixels of IGNORED or unknown truth are left out.
@@ -61,18 +63,20 @@ class Confusion:
         if truth.shape != predicted.shape:
             raise DiptychError(f"a class map of {truth.shape} cannot be compared with one of {predicted.shape}.")
         known = truth < self.classes
-        pairs = truth[known].astype(np.int64) * self.classes + predicted[known]
-        own = np.bincount(pairs, minlength=self.classes**2).reshape(self.classes, self.classes)
+        there, said = truth[known], predicted[known]
+        own = np.stack([np.bincount(which, minlength=self.classes) for which in (there, said, there[there == said])])
         self.counts += own
         return own
 
 
 def agreement(counts: npt.NDArray[np.int64]) -> Agreement:
-    """The FCN-score's three numbers (pix2pix, Table 1); classes of which the truth has no pixel are left out."""
-    there = counts.sum(1) > 0
-    hits, truth, predicted = np.diag(counts)[there], counts.sum(1)[there], counts.sum(0)[there]
+    """The FCN-score's three numbers (pix2pix, Table 1); classes of which the truth has no pixel are left out, and where it has
+    none of any class all three are NaN."""
+    truth, predicted, hits = counts[:, counts[0] > 0]
+    if not truth.size:
+        return Agreement(math.nan, math.nan, math.nan)
     return Agreement(
-        float(np.diag(counts).sum() / max(counts.sum(), 1)),
-        float((hits / truth).mean()) if there.any() else 0.0,
-        float((hits / (truth + predicted - hits)).mean()) if there.any() else 0.0,
+        float(hits.sum() / truth.sum()),
+        float((hits / truth).mean()),
+        float((hits / (truth + predicted - hits)).mean()),
     )

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from diptych.devices import multiplying
 from diptych.errors import DiptychError
 
 Images = Float[Tensor, "batch channels height width"]
@@ -26,8 +27,9 @@ def psnr(one: Images, other: Images) -> Scores:
 
 
 def ssim(one: Images, other: Images) -> Scores:
-    """Structural similarity (Wang et al. 2004): 11x11 Gaussian window of deviation 1.5, constants 0.01 and 0.03, the mean
-    over channels and over the places where the window lies inside; smaller pictures get the largest odd window."""
+    """Structural similarity (Wang et al. 2004) of the pictures as light, black 0 and white 1: 11x11 Gaussian window of
+    deviation 1.5, constants 0.01 and 0.03, the mean over channels and over the places where the window lies inside;
+    smaller pictures get the largest odd window."""
     return likeness(one, other)[0].flatten(1).mean(1)
 
 
@@ -57,8 +59,11 @@ def ms_ssim(one: Images, other: Images) -> Scores:
 
 
 def likeness(one: Images, other: Images) -> tuple[Tensor, Tensor]:
-    """At each place and channel: structural similarity, and its part that compares contrast and structure."""
-    one, other = one.float(), other.float()
+    """At each place and channel: structural similarity, and its part that compares contrast and structure.
+
+    Luminance is compared by ratios of means, which a shift changes: there black is 0 and white 1, as published. Contrast and
+    structure know no shift; they are computed about each picture's mean, where float32 loses the least.
+    """
     side = min(WINDOW, *one.shape[-2:])
     side -= 1 - side % 2
     at = torch.arange(side, device=one.device) - side // 2
@@ -71,10 +76,15 @@ def likeness(one: Images, other: Images) -> tuple[Tensor, Tensor]:
     def smooth(images: Tensor) -> Tensor:
         return functional.conv2d(functional.conv2d(images, rows, groups=channels), columns, groups=channels)
 
-    first, second = smooth(one), smooth(other)
-    variances = smooth(one * one) - first**2 + smooth(other * other) - second**2
-    covariance = smooth(one * other) - first * second
-    steady, contrast = (0.01 * RANGE) ** 2, (0.03 * RANGE) ** 2
+    lights = [(images.float() + 1) / RANGE for images in (one, other)]
+    middles = [light.mean((2, 3), keepdim=True) for light in lights]
+    one, other = (light - middle for light, middle in zip(lights, middles, strict=True))
+    with multiplying("float32", one.device):  # differences of squares, of which a GPU's ten bits would leave nothing
+        first, second = smooth(one), smooth(other)
+        variances = smooth(one * one) - first**2 + smooth(other * other) - second**2
+        covariance = smooth(one * other) - first * second
+    first, second = first + middles[0], second + middles[1]
+    steady, contrast = 0.01**2, 0.03**2
     structure = (2 * covariance + contrast) / (variances + contrast)
     whole = (2 * first * second + steady) * (2 * covariance + contrast)
     return whole / ((first**2 + second**2 + steady) * (variances + contrast)), structure

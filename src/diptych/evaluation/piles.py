@@ -12,7 +12,7 @@ from torch.nn import functional
 from diptych.errors import DiptychError
 from diptych.evaluation import bootstrap, distribution
 from diptych.evaluation.colour import LabHistograms, intersection
-from diptych.evaluation.labels import ClassMap, Confusion, agreement
+from diptych.evaluation.labels import ClassMap, Tally, agreement
 from diptych.evaluation.metrics import Example, Score
 from diptych.evaluation.segmentation import Segmenter, resized_classes
 from diptych.pretrained import features, spec_of
@@ -148,13 +148,11 @@ class Diversity(Gathering):
 
 
 class Segmented:
-    """The FCN-score: three numbers of one confusion matrix over all pictures."""
+    """The FCN-score: three numbers of the pixels of all pictures."""
 
-    def __init__(
-        self, classes: int, segmenter: Segmenter | None, direct: Callable[[Tensor], npt.NDArray[np.uint8]] | None
-    ) -> None:
-        self.confusion = Confusion(classes)
-        self.real = Confusion(classes)
+    def __init__(self, classes: int, segmenter: Segmenter | None, direct: Callable[[Tensor], ClassMap] | None) -> None:
+        self.made = Tally(classes)
+        self.real = Tally(classes)
         self.segmenter, self.direct = segmenter, direct
         self.own: list[npt.NDArray[np.int64]] = []
         self.accuracies: list[float] = []
@@ -162,7 +160,7 @@ class Segmented:
     def add(self, example: Example) -> None:
         if example.labels is None:
             raise DiptychError(f"{example.name} has no class map; fcn needs one for every picture.")
-        counts = self.confusion.add(example.labels, self.classes_of(example.output_rgb[0], example.labels))
+        counts = self.made.add(example.labels, self.classes_of(example.output_rgb[0], example.labels))
         self.accuracies.append(agreement(counts).pixel_accuracy)
         if len(self.own) < KEPT:
             self.own.append(counts)
@@ -182,7 +180,7 @@ class Segmented:
         again = np.array([agreement(own[chosen].sum(0)) for chosen in bootstrap.draws(len(own), 200)])
         found = []
         real = agreement(self.real.counts) if self.real.counts.any() else None
-        for place, (name, value) in enumerate(agreement(self.confusion.counts)._asdict().items()):
+        for place, (name, value) in enumerate(agreement(self.made.counts)._asdict().items()):
             low, high = bootstrap.interval(again[:, place])
             note = f"real pictures: {real[place]:.3f}" if real is not None else ""
             label = f"fcn {name.replace('_', ' ')}"
@@ -198,5 +196,5 @@ class Segmented:
 
 def as_bytes(picture: Tensor) -> npt.NDArray[np.uint8]:
     """(1, 3, H, W) in [-1, 1] to uint8 (H, W, 3)."""
-    seen: npt.NDArray[np.uint8] = ((picture[0] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    seen: npt.NDArray[np.uint8] = ((picture[0] + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
     return seen

@@ -1,12 +1,11 @@
 """A folder that any web host serves: the page, the network, and the browser's runtime."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from diptych.errors import DiptychError
-from diptych.files import written_beside
+from diptych.files import as_json, written_beside
 from diptych.serving import assets
 from diptych.serving.listing import Offer, in_browser
 from diptych.serving.parts import cut
@@ -47,7 +46,7 @@ def write(offer: Offer, network: Path, out: Path, runtime: Path | None, precisio
         put(out / "models" / offer.name / name, part.whole())
     addresses = write_examples(offer.examples, out, offer.name)
     listing = {"translators": [offer.entry(addresses, parts.entry)], "served": False}
-    put(out / "translators.json", json.dumps(listing, indent=1).encode())
+    put(out / "translators.json", as_json(listing, indent=1).encode())
     put(out / "README.txt", NOTE.encode())
     return sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
 

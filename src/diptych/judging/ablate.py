@@ -95,7 +95,7 @@ def trained(recipe: Recipe, place: Path) -> bool:
         watch = Watch(run, processes)
         stop_on_signals(watch.interrupt)
         train(recipe, run, processes, watch)
-    return not watch.interrupted
+    return not watch.paused
 
 
 def ablate(study: Study, overrides: Sequence[str], folder: Path, request: Request, labels: Labels) -> int:

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from diptych.classmaps import nearest
+from diptych.errors import UsageError
+from diptych.evaluation.labels import ClassMap
 from diptych.evaluation.metrics import Example
 from diptych.evaluation.piles import as_bytes
 from diptych.evaluation.segmentation import Plan, Say
@@ -25,12 +25,16 @@ def with_labels(subject: Subject, ground: Ground, labels: Labels, say: Say) -> S
     reader = Reader(settings, ground.split, labels, palette)
     classes = count_of(labels, palette, Reader(settings, "train", labels, palette), settings)
     direct = labels.where == "target"
-    segmenter = None if direct else segmenter_for(settings, labels, palette, classes, say)
+    if direct and not palette:
+        raise UsageError(
+            "fcn of outputs that are label pictures goes by their colours: give data.palette, or --classes N."
+        )
+    segmenter = None if direct else segmenter_for(settings, labels, palette, classes, say, subject.means.device)
 
     def read(place: int) -> Example:
         return subject.read(place)._replace(labels=reader(ground.chosen[place]))
 
-    def by_colour(picture: Tensor) -> npt.NDArray[np.uint8]:
+    def by_colour(picture: Tensor) -> ClassMap:
         return nearest(as_bytes(picture[None]), palette)
 
     means = replace(

@@ -1,6 +1,5 @@
 """Verdicts side by side: refused where they measured different things, paired by picture where they did not."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ from diptych import formats
 from diptych.errors import UsageError
 from diptych.evaluation import bootstrap
 from diptych.evaluation.metrics import PICTURE_METRICS, Example
-from diptych.files import write_text
-from diptych.judging.judge import CAPTION, Result, as_csv, finite, row_of
+from diptych.files import as_json, write_text
+from diptych.judging.judge import CAPTION, Result, as_csv, row_of
 from diptych.judging.subjects import Subject, spread
 
 SHOWN = 8  # pictures on the sheet
@@ -61,14 +60,19 @@ def comparable(results: Sequence[Result]) -> None:
 
 
 def differences(first: Result, other: Result) -> list[Difference]:
-    """By every metric of single pictures that both have, and in which pictures differ by better and worse."""
+    """By every metric of single pictures that both have, and in which pictures differ by better and worse; over the pictures
+    for which both have a number."""
     found = []
     for metric in first.pictures:
         better = PICTURE_METRICS[metric].better if metric in PICTURE_METRICS else "higher"
         if metric not in other.pictures or better not in ("higher", "lower"):
             continue
-        apart = np.array(other.pictures[metric]) - np.array(first.pictures[metric])
-        if not np.isfinite(apart).all():
+        one, two = (np.array(result.pictures[metric]) for result in (first, other))
+        known = ~(np.isnan(one) | np.isnan(two))
+        one, two = one[known], two[known]
+        apart = np.zeros(len(one))
+        np.subtract(two, one, out=apart, where=one != two)  # equal ones may both be infinite
+        if not (len(apart) and np.isfinite(apart).all()):
             continue
         low, high = bootstrap.of_mean(apart)
         better_on = int((apart > 0).sum() if better == "higher" else (apart < 0).sum())
@@ -129,13 +133,12 @@ def keep(results: Sequence[Result], folder: Path, sheet: npt.NDArray[np.uint8] |
     whole = {
         "protocol": results[0].protocol,
         "scores": {
-            name: [finite(asdict(score)) for score in result.scores]
-            for name, result in zip(names, results, strict=True)
+            name: [asdict(score) for score in result.scores] for name, result in zip(names, results, strict=True)
         },
         "against": names[0],
         "differences": paired,
     }
-    write_text(folder / "compare.json", json.dumps(whole, indent=2) + "\n")
+    write_text(folder / "compare.json", as_json(whole, indent=2) + "\n")
     write_text(folder / "compare.csv", as_csv(rows_of(results)))
     if sheet is not None:
         formats.write(folder / "sheet.png", sheet)

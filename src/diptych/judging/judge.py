@@ -18,10 +18,10 @@ from PIL import Image, ImageDraw
 from diptych import __version__, formats
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import needs as need
-from diptych.evaluation.evaluate import Verdict, choose, evaluate
+from diptych.evaluation.evaluate import INFINITE, Verdict, choose, evaluate
 from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, Score
 from diptych.evaluation.piles import as_bytes
-from diptych.files import write_text
+from diptych.files import as_json, read_text, write_text
 from diptych.judging.subjects import Subject
 from diptych.resampling import squared
 
@@ -110,10 +110,10 @@ def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = Non
         "diptych": __version__,
         "name": result.name,
         "protocol": result.protocol,
-        "scores": [finite(asdict(score)) for score in result.scores],
+        "scores": [asdict(score) for score in result.scores],
         "notes": result.notes,
     }
-    write_text(folder / "scores.json", json.dumps(whole, indent=2) + "\n")
+    write_text(folder / "scores.json", as_json(whole, indent=2) + "\n")
     rows = [["metric", "value", "low", "high", "better", "count", "network", "note"]]
     rows += [[str(value) for value in asdict(score).values()] for score in result.scores]
     write_text(folder / "scores.csv", as_csv(rows))
@@ -126,13 +126,10 @@ def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = Non
         formats.write(folder / "sheet.png", sheet)
 
 
-def finite(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no infinity (the PSNR of equal pictures): null stands for it."""
-    return {key: None if isinstance(value, float) and math.isinf(value) else value for key, value in values.items()}
-
-
 def score_from(entry: dict[str, Any]) -> Score:
-    values: dict[str, Any] = {key: math.inf if value is None else value for key, value in entry.items()}
+    """Of a kept verdict, where null stands for what is infinite or undefined; the note says which."""
+    absent = math.inf if str(entry["note"]).startswith(INFINITE) else math.nan
+    values: dict[str, Any] = {key: absent if value is None else value for key, value in entry.items()}
     return Score(**values)
 
 
@@ -149,8 +146,8 @@ def kept(folder: Path) -> Result:
         DiptychError: when the folder holds none, or a damaged one.
     """
     try:
-        whole = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-        with open(folder / "pictures.csv", encoding="utf-8", newline="") as file:
+        whole = json.loads(read_text(folder / "scores.json"))
+        with open(folder / "pictures.csv", encoding="utf-8", errors="surrogateescape", newline="") as file:
             head, *rows = csv.reader(file)
         columns = {name: [float(row[place]) for row in rows] for place, name in enumerate(head) if place}
         scores = [score_from(entry) for entry in whole["scores"]]

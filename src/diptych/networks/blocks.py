@@ -1,5 +1,7 @@
 """Layers that several networks share. What they do at test time is a plain argument, never something to switch."""
 
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Literal, TypeVar
 
 import torch
@@ -8,12 +10,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diptych.networks import noise
+from diptych.networks.statistics import batch_norm
 
 Norm = Literal["batch", "instance", "none"]
 Statistics = Literal["picture", "running"]
 Upsampling = Literal["transposed", "resize", "shuffle"]
 Bias = Literal["auto", "all"]
 Maps = Float[Tensor, "batch channels height width"]
+PICTURE_NORM: ContextVar[Callable[["BatchNorm | InstanceNorm", Tensor], Tensor] | None] = ContextVar(
+    "norm", default=None
+)
+"""Does what layers do that normalise with the statistics of the picture, where it is seen in parts; of this thread alone."""
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -31,19 +38,23 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, maps: Maps) -> Maps:
         if self.training:
-            if maps.numel() > maps.shape[1]:
-                return super().forward(maps)
-            return self.bias.to(maps.dtype).view(1, -1, 1, 1).expand_as(maps) + 0 * maps
+            return of_batch(self, maps, self.weight)
         if self.statistics == "running":
             return super().forward(maps)
-        return instance_norm(maps, self.weight, self.bias, self.eps)
+        return picture_norm(self, maps)
 
 
 class InstanceNorm(nn.InstanceNorm2d):
     """Instance normalisation that also works on a 1x1 map, where its output is the bias."""
 
     def forward(self, maps: Maps) -> Maps:
-        return instance_norm(maps, self.weight, self.bias, self.eps)
+        return picture_norm(self, maps)
+
+
+def picture_norm(layer: BatchNorm | InstanceNorm, maps: Maps) -> Maps:
+    """Normalise with the statistics of each picture, or as ``PICTURE_NORM`` has it."""
+    instead = PICTURE_NORM.get()
+    return instance_norm(maps, layer.weight, layer.bias, layer.eps) if instead is None else instead(layer, maps)
 
 
 def instance_norm(maps: Maps, weight: Tensor | None, bias: Tensor | None, eps: float) -> Maps:
@@ -56,10 +67,27 @@ def instance_norm(maps: Maps, weight: Tensor | None, bias: Tensor | None, eps: f
         return torch.instance_norm(maps, weight, bias, None, None, True, 0.1, eps, False)
     if maps.shape[-1] * maps.shape[-2] > 1:
         if len(maps) == 1:
-            return functional.batch_norm(maps, None, None, weight, bias, training=True, eps=eps)
+            return batch_norm(maps, None, None, weight, bias, 0.0, eps)
         return functional.instance_norm(maps, weight=weight, bias=bias, eps=eps)
-    nothing = maps - maps.detach()
-    return nothing if bias is None else nothing + bias.to(maps.dtype).view(1, -1, 1, 1)
+    return of_one_place(maps, weight, bias)
+
+
+def of_one_place(maps: Maps, weight: Tensor | None, bias: Tensor | None) -> Maps:
+    """What a norm makes of single numbers: each is its own mean, so 0, whatever it is, scaled and shifted."""
+    nothing = 0 * maps
+    for values, combined in ((weight, torch.mul), (bias, torch.add)):
+        if values is not None:
+            nothing = combined(nothing, values.to(maps.dtype).view(1, -1, 1, 1))
+    return nothing
+
+
+def of_batch(layer: nn.BatchNorm2d, maps: Maps, weight: Tensor | None) -> Maps:
+    """A batch norm's training: the statistics of the batch, which the running averages follow."""
+    if maps.numel() == maps.shape[1]:
+        return of_one_place(maps, weight, layer.bias)
+    if layer.num_batches_tracked is not None:
+        layer.num_batches_tracked.add_(1)
+    return batch_norm(maps, layer.running_mean, layer.running_var, weight, layer.bias, layer.momentum or 0.0, layer.eps)
 
 
 def normalise(norm: Norm, channels: int, statistics: Statistics = "picture", affine: bool = False) -> nn.Module:
@@ -77,13 +105,29 @@ def needs_bias(norm: Norm, bias: Bias) -> bool:
 
 
 class ReflectionPad(nn.ReflectionPad2d):
-    """Reflection padding in the precision of its maps; on a processor autocast widens them for it, to no use."""
+    """Reflection padding in the precision of its maps; on a processor autocast widens them for it, to no use.
+
+    Elsewhere torch's own has no backward pass that repeats bitwise; where that is asked for, borders are put on as copies.
+    """
 
     def forward(self, maps: Maps) -> Maps:
-        if maps.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        if maps.device.type != "cpu":
+            left, right, top, bottom = self.padding
+            fits = max(left, right) < maps.shape[3] and max(top, bottom) < maps.shape[2]
+            if fits and torch.are_deterministic_algorithms_enabled():
+                return bordered(bordered(maps, 3, left, right), 2, top, bottom)
+            return super().forward(maps)
+        if not torch.is_autocast_enabled("cpu"):
             return super().forward(maps)
         with torch.autocast("cpu", enabled=False):
             return super().forward(maps)
+
+
+def bordered(maps: Maps, side: int, before: int, after: int) -> Maps:
+    """Reflected along one side, of slices alone: nothing is added up at random in backward."""
+    first = maps.narrow(side, 1, before).flip(side)
+    last = maps.narrow(side, maps.shape[side] - 1 - after, after).flip(side)
+    return torch.cat([first, maps, last], side)
 
 
 class Dropout(nn.Module):

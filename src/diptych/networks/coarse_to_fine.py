@@ -126,13 +126,21 @@ class CoarseToFine(nn.Module):
         """The style of each instance of ``source`` as ``picture``, of any size, has it there."""
         return self.encode(source, nn.functional.interpolate(picture, source.shape[2:], mode="bilinear"))
 
-    def forward(self, source: Tensor, style: Maps | None = None, fixed_coarse: bool = False) -> Maps:
+    @property
+    def inner(self) -> tuple[str, ...]:
+        """Paths of all but the outermost enhancer, the head and the encoder."""
+        return (
+            "coarse",
+            *(f"{part}.{number}" for part in ("fronts", "backs") for number in range(len(self.fronts) - 1)),
+        )
+
+    def forward(self, source: Tensor, style: Maps | None = None, still: bool = False) -> Maps:
         """Translate.
 
         Args:
             source: labels or pictures.
             style: (batch, features, H, W); drawn where it is not given.
-            fixed_coarse: no gradient goes into the global part.
+            still: what is ``inner`` is not being trained, so nothing is kept for its gradient unless the style's goes through it.
         """
         maps = self.semantics(source)
         if self.encoder is not None:
@@ -140,9 +148,16 @@ class CoarseToFine(nn.Module):
         pyramid = [maps]
         for _ in self.fronts:
             pyramid.append(halved(pyramid[-1]))
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not fixed_coarse):
-            last = self.coarse(pyramid[-1])
-        for front, back, level in zip(self.fronts, self.backs, reversed(pyramid[:-1]), strict=True):
-            last = back(front(level) + last)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and (maps.requires_grad or not still)):
+            last = self.coarse(pyramid.pop())
+            for number in range(len(self.fronts) - 1):
+                last = self.enhanced(last, pyramid.pop(), number)
+        if self.fronts:
+            last = self.enhanced(last, pyramid.pop(), -1)
         result: Maps = self.head(last)
         return result
+
+    def enhanced(self, last: Maps, level: Maps, number: int) -> Maps:
+        """At twice the resolution of ``last``, which is that of ``level``."""
+        finer: Maps = self.backs[number](self.fronts[number](level) + last)
+        return finer

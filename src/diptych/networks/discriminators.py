@@ -69,6 +69,10 @@ class PatchGAN(nn.Module):
                 hook.remove()
 
 
+WIDEST = 512
+"""Channels of a layer in MultiScale, at most."""
+
+
 class MultiScale(nn.Module):
     """Equal PatchGANs on a pyramid of the pictures (pix2pixHD, section 3.2; SPADE has spectral normalisation with it).
 
@@ -78,7 +82,7 @@ class MultiScale(nn.Module):
         channels_in: of the picture judged, with its semantic maps.
         scales: how many discriminators.
         layers: strided and unstrided convolutions after the first, as for a PatchGAN.
-        width: channels of the first layer.
+        width: channels of the first layer; they double up to 512, whatever it is (both authors' codes).
         spectral: normalise the convolutions that a norm follows, which then have no bias (SPADE's code).
     """
 
@@ -94,7 +98,7 @@ class MultiScale(nn.Module):
         stack = [nn.Sequential(nn.Conv2d(channels_in, width, 4, 2, 2), nn.LeakyReLU(0.2))]
         channels = width
         for number in range(1, layers + 1):
-            out, stride = width * min(2**number, 8), 2 if number < layers else 1
+            out, stride = min(2 * channels, WIDEST), 2 if number < layers else 1
             filtered = convolution(spectral, channels, out, 4, stride, 2, bias=not spectral)
             stack.append(nn.Sequential(filtered, InstanceNorm(out), nn.LeakyReLU(0.2)))
             channels = out

@@ -6,7 +6,7 @@ import torch.distributed.nn.functional as together
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diptych.networks.blocks import Maps
+from diptych.networks.blocks import Maps, of_batch
 
 
 class SpectralConv2d(nn.Conv2d):
@@ -72,9 +72,7 @@ class SyncBatchNorm(nn.BatchNorm2d):
 
     def forward(self, maps: Maps) -> Maps:
         if not (self.training and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
-            if self.training and maps.numel() == maps.shape[1]:  # one place of one picture has no variance
-                return 0 * maps
-            return super().forward(maps)
+            return of_batch(self, maps, None) if self.training else super().forward(maps)
         with torch.autocast(maps.device.type, enabled=False):
             return self.over_all(maps.float()).to(maps.dtype)
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Maps
+from diptych.networks.blocks import Maps, of_batch
 from diptych.networks.spectral import SpectralConv2d
 
 SPREAD = 0.02  # of the initial weights
@@ -30,11 +30,10 @@ class OffsetNorm(nn.BatchNorm2d):
 
     def forward(self, maps: Maps) -> Maps:
         scale = torch.ones(self.num_features, device=maps.device)
-        training = self.training
-        if training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+        if self.training:
+            return of_batch(self, maps, scale)
         return nn.functional.batch_norm(
-            maps, self.running_mean, self.running_var, scale, self.bias, training, 0.1, self.eps
+            maps, self.running_mean, self.running_var, scale, self.bias, False, 0.1, self.eps
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych.errors import DiptychError
+from diptych.files import read_text
 from diptych.report.curves import Curve, curves, lines, number, whole
 from diptych.report.pictures import SHEETS, spread
 
@@ -75,7 +76,7 @@ def gather(folder: Path) -> Facts:
         DiptychError: when it is no run, or something in it cannot be read at all.
     """
     try:
-        recipe = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
+        recipe = tomllib.loads(read_text(folder / "recipe.toml"))
     except (FileNotFoundError, NotADirectoryError):
         raise DiptychError(f"{folder} is no run: it has no recipe.toml.") from None
     except (OSError, ValueError) as problem:
@@ -90,7 +91,7 @@ def gather(folder: Path) -> Facts:
             scores=scores,
             step=max(last, scored),
             events=events(folder),
-            grids=spread(sorted((folder / "pictures").glob("*.png"))),
+            grids=spread(sorted((folder / "pictures").glob("[!.]*.png"))),
             cards=cards_of(folder / "card.json"),
             evaluations=evaluations_of(folder / "evaluation"),
         )

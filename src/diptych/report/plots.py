@@ -1,9 +1,9 @@
 """The data of the plots, for the page's script."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
+from diptych.files import as_json
 from diptych.report.curves import Curve, whole
 from diptych.report.facts import Facts
 
@@ -44,7 +44,7 @@ def troubles(facts: Facts) -> str:
 
 
 def as_script(value: Any) -> str:
-    return json.dumps(value).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return as_json(value).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def points(curve: Curve) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import socket
@@ -17,6 +16,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from diptych.errors import DiptychError
+from diptych.files import as_json
 from diptych.serving.limits import Limits
 from diptych.serving.problems import MEDIA_TYPE, answer
 
@@ -110,7 +110,7 @@ class Lines(logging.Formatter):
         line |= told if told else {"message": record.getMessage()}
         if record.exc_info:
             line["trace"] = "".join(traceback.format_exception(*record.exc_info))
-        return json.dumps(line)
+        return as_json(line)
 
 
 def log() -> None:

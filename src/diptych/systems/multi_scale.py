@@ -57,6 +57,8 @@ class MultiScaleSystem(System):
         super().__init__(options, domains)
         self.options = options
         self.adversary = ADVERSARIES[options.adversary]
+        self.matching = options.feature_matching
+        """Weight of the mean over the scales of the sum over their maps."""
         self.sight: Sight | None = None
         if options.perceptual and options.perceptual_network != "none":
             self.sight = Sight(options.perceptual_network, normalised=False)
@@ -74,8 +76,8 @@ class MultiScaleSystem(System):
             judged, real: what the discriminator says of them.
         """
         options, terms = self.options, {"adversarial": adversarial}
-        if options.feature_matching:
-            terms["feature_matching"] = options.feature_matching * feature_matching(inner(judged), inner(real))
+        if self.matching:
+            terms["feature_matching"] = self.matching * feature_matching(inner(judged), inner(real))
         if self.sight is not None:
             terms["perceptual"] = options.perceptual * perceptual(self.sight, fake, target)
         return terms

@@ -3,7 +3,7 @@
 Built is the authors' code: one forward pass for both players, the generator's update first, least squares summed over the scales,
 VGG19 without ImageNet's normalisation. The paper has three scales of discriminators (``scales = 3``), the code two. Styles to draw
 from are remembered while training instead of encoded afterwards (``networks/styles.py``). A 1024p run starts from a 512p one
-with ``training.init_from`` and ``enhancers = 1``, and holds the global part still for its first ``fix_coarse_steps``.
+with ``training.init_from`` and ``enhancers = 1``, and trains the outermost enhancer and the encoder alone for ``fix_coarse_steps``.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class Pix2PixHDOptions:
     blocks: int = 9
     enhancers: int = 0  # local enhancers, each of which doubles the resolution
     enhancer_blocks: int = 3
-    fix_coarse_steps: int = 0  # the global part is not trained before this step
+    fix_coarse_steps: int = 0  # before this step only the outermost enhancer and the encoder are trained
     features: int = 0  # numbers that encode an instance's style; 3 in the paper, 0 = no encoder
     encoder_width: int = 16
     norm: Literal["instance", "batch"] = "instance"
@@ -52,6 +52,10 @@ class Pix2PixHDOptions:
             raise UsageError("the weights, enhancers, fix_coarse_steps and features in options may not be negative.")
         if self.width % 2**self.enhancers:
             raise UsageError(f"options.width ({self.width}) must be divisible by 2 for each of options.enhancers.")
+        if self.fix_coarse_steps and not self.enhancers:
+            raise UsageError(
+                "options.fix_coarse_steps trains a local enhancer alone: set options.enhancers to 1 or more."
+            )
 
 
 class Pix2PixHD(multi_scale.MultiScaleSystem):
@@ -91,16 +95,19 @@ class Pix2PixHD(multi_scale.MultiScaleSystem):
         )
         self.sides = ("generator", "discriminator")
         self.turns = (options.fix_coarse_steps,)
+        # The authors' code weighs by the number of maps, so that four of them, the default, count fully.
+        self.matching *= 4 / (options.discriminator_layers + 1)
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         source, target = batch
         maps = self.generator.semantics(source)
-        fake = self.generator(source, self.style(source, target), fixed_coarse=step < self.options.fix_coarse_steps)
+        still = step < self.options.fix_coarse_steps
+        fake = self.generator(source, self.style(source, target), still)
         real = self.discriminator(torch.cat([maps, target], 1))
         judged = self.discriminator(torch.cat([maps, fake], 1))
         adversarial = multi_scale.convincing(self.adversary, judged)
         terms = self.generator_terms(adversarial, fake, target, judged, real)
-        yield Losses("generator", terms)
+        yield Losses("generator", terms, still=self.generator.inner if still else ())
         # The discriminator has not changed since, so its answer on the real pictures stands.
         judged = self.discriminator(torch.cat([maps, fake.detach()], 1))
         adversarial = 0.5 * multi_scale.against_real(self.adversary, real, judged)

@@ -90,6 +90,8 @@ class Losses(NamedTuple):
     """Named, weighted scalars in float32; their sum is minimised."""
     figures: Mapping[str, Float[Tensor, ""]] = MappingProxyType({})
     """Named scalars that go to the log and to the health watch only, such as the discriminator's accuracy."""
+    still: tuple[str, ...] = ()
+    """Paths within that submodule which this update leaves as they are; gradients pass through them all the same."""
 
 
 class Exit(NamedTuple):

@@ -4,10 +4,9 @@ Nothing that is not finite reaches a checkpoint: the step is dropped, the last c
 re-addressed, so that the same bad luck does not come again.
 """
 
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-
-import torch
 
 from diptych import checkpoints
 from diptych.data import Dataset, open_dataset, stream
@@ -15,10 +14,11 @@ from diptych.data.resident import Resident, resident
 from diptych.devices import free_bytes
 from diptych.errors import DiptychError, UsageError
 from diptych.recipe import Recipe
-from diptych.training.processes import Processes, join
+from diptych.training.entry import Fault
+from diptych.training.processes import Processes, conditions, join, precision_of
 from diptych.training.run import Run
 from diptych.training.state import start_from, weights_of
-from diptych.training.trainer import Fault, Trainer
+from diptych.training.trainer import Trainer
 from diptych.training.watch import Watch
 
 FAULT_SEED = 1_000_003  # a prime: the stream's seed after a fault is far from every seed that a person would choose
@@ -26,7 +26,7 @@ FAULT_SEED = 1_000_003  # a prime: the stream's seed after a fault is far from e
 
 def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
     """Train until the recipe's end, a request to stop, or an explained failure; resume where the run stands."""
-    dataset = open_dataset(recipe.data, "train", train=True)
+    dataset: Dataset = open_dataset(recipe.data, "train", train=True)
     if recipe.training.batch_size > len(dataset):
         raise UsageError(
             f"training.batch_size is {recipe.training.batch_size}, and there are only {len(dataset)} training pictures; "
@@ -35,11 +35,13 @@ def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
     if recipe.training.init_from and not run.saved_steps():
         weights_of(recipe.training.init_from)  # refused before anything is written
     dataset, trainer = prepare(dataset, recipe, processes)
-    watch.begin(trainer.state, trainer.steps, trainer.words())
+    trainer.tell = lambda sentence: watch.unwell(watch.at, sentence)
+    watch.begin(trainer, dataset)
     if isinstance(dataset, Resident):
         watch.say(f"Pictures stay on the device once they are read ({dataset.bytes / 2**20:.0f} MiB).")
     try:
-        advance_to_end(trainer, dataset, run, watch)
+        with processes.explaining(run.what_is_kept):
+            advance_to_end(trainer, dataset, run, watch)
     except Exception as problem:
         watch.failed(str(problem).partition("\n")[0] or type(problem).__name__)
         raise
@@ -61,15 +63,17 @@ def advance_to_end(trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -
     settings = recipe.training
     while not watch.finished(step):
         start, seed = step * trainer.batches_per_step, settings.seed + FAULT_SEED * faults
-        place = (processes.rank, processes.size)
+        place = (processes.rank, processes.size, processes.device)
         with closing(stream(dataset, settings.batch_size, seed, start, recipe.data.workers, *place)) as batches:
             try:
                 while not watch.finished(step):
+                    processes.ask(watch.interrupted)
                     entry = trainer.advance(batches, step, faults)
                     step += 1
                     watch.after(step, faults, entry)
             except Fault as fault:
-                step, faults = recover(trainer, run, watch, step, faults + 1, str(fault))
+                at = step if fault.step is None else fault.step
+                step, faults = recover(trainer, run, watch, at, faults + 1, str(fault))
 
 
 def restore(trainer: Trainer, run: Run, watch: Watch, faults: int) -> tuple[int, int]:
@@ -77,20 +81,39 @@ def restore(trainer: Trainer, run: Run, watch: Watch, faults: int) -> tuple[int,
     found = run.latest()
     source = run.recipe.training.init_from
     if found is not None:
+        for sentence in compare_conditions(run, found.facts, conditions(run.recipe.training, trainer.processes)):
+            watch.say(sentence)
         trainer.state.load(found.tensors)
         step, faults = int(found.facts["step"]), max(faults, int(found.facts["faults"]))
-        threads, now = int(found.facts.get("threads", 0)), torch.get_num_threads()
-        if threads not in (0, now) and trainer.processes.device.type == "cpu":
-            watch.say(
-                f"The checkpoint was made with {threads} threads and training goes on with {now}: the result will agree with "
-                f"an uninterrupted run's up to rounding, not bit for bit. OMP_NUM_THREADS={threads} makes it exact."
-            )
         watch.resumed(step)
         return step, faults
     if source:
         watch.say(start_from(trainer.state, source, checkpoints.load(weights_of(source)).tensors))
     watch.resumed(0)
     return 0, faults
+
+
+def compare_conditions(run: Run, known: Mapping[str, object], now: Mapping[str, int | str]) -> Iterator[str]:
+    """What differs between a checkpoint's conditions and these, in sentences; one that does not tell them is taken as it is.
+
+    Raises:
+        UsageError: for another number of processes, each of which has a part of the pictures and a state of its own.
+    """
+    before = {**now, **{key: value for key, value in known.items() if key in now}}
+    if before["processes"] != now["processes"]:
+        count = "1 process" if before["processes"] == 1 else f"{before['processes']} processes"
+        raise UsageError(
+            f"{run.folder} was trained by {count}, and this start has {now['processes']}; start as many, "
+            f"or begin anew from its weights with training.init_from={run.folder} and another --out."
+        )
+    exact = f" OMP_NUM_THREADS={before['threads']} makes it exact."
+    for key, remedy in (("device", ""), ("precision", ""), ("threads", exact)):
+        on_processors = before["device"] == now["device"] == "cpu"
+        if before[key] != now[key] and (key != "threads" or on_processors):
+            yield (
+                f"The checkpoint was made with {key} {before[key]} and training goes on with {now[key]}: the result will agree "
+                f"with an uninterrupted run's up to rounding, not bit for bit.{remedy}"
+            )
 
 
 def recover(trainer: Trainer, run: Run, watch: Watch, step: int, faults: int, what: str) -> tuple[int, int]:
@@ -100,12 +123,26 @@ def recover(trainer: Trainer, run: Run, watch: Watch, step: int, faults: int, wh
     if faults > allowed:
         raise DiptychError(
             f"training stopped at step {step}: {what}, fault {faults} of {allowed} allowed. Lower training.learning_rate, "
-            f"set training.clip_gradient=1, or training.precision=float32; the newest checkpoint is whole."
+            f"set training.clip_gradient=1, or training.precision=float32; {run.what_is_kept()}."
         )
-    del watch.state
     trainer.begin_anew()
-    watch.state = trainer.state
     return restore(trainer, run, watch, faults)
+
+
+@contextmanager
+def taking_part(run: Run, processes: Processes) -> Iterator[None]:
+    """Within, the run's folder is ours, and all processes are there; they leave together where all goes well."""
+    try:
+        precision_of(
+            run.recipe.training, processes.device
+        )  # refused before the data are looked over, which may take minutes
+        with processes.explaining(run.what_is_kept), run:
+            processes.wait()
+            yield
+        with suppress(RuntimeError):  # all is said and saved
+            processes.wait()  # torchrun ends the others as soon as one has ended
+    finally:
+        processes.close()
 
 
 def train_folder(recipe: Recipe, folder: Path, watch: Watch | None = None) -> Run:
@@ -116,10 +153,6 @@ def train_folder(recipe: Recipe, folder: Path, watch: Watch | None = None) -> Ru
     """
     processes = join(recipe.training.device)
     run = Run(folder, recipe, processes.leads)
-    try:
-        with run:
-            processes.wait()
-            train(recipe, run, processes, watch or Watch(run, processes))
-    finally:
-        processes.close()
+    with taking_part(run, processes):
+        train(recipe, run, processes, watch or Watch(run, processes))
     return run

@@ -3,10 +3,11 @@
 import contextlib
 import os
 import platform
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -17,6 +18,10 @@ from diptych.devices import choose
 from diptych.errors import DiptychError, UsageError
 from diptych.recipe import TrainingSettings
 
+LONGEST_ALONE = timedelta(hours=12)
+"""For which processes wait for one that works alone: a look at every picture of a large data set, a segmenter's training, metrics over
+a whole split. The libraries' own half hour or ten minutes would end a run that is well. A process that ends is noticed at once."""
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -25,6 +30,11 @@ class Processes:
     rank: int
     size: int
     device: torch.device
+    wish: Tensor = field(init=False, repr=False, compare=False)
+    """Whether this process was asked to stop, 0 or 1; averaged along with gradients, so that no step waits for an answer."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wish", torch.zeros((), device=self.device))
 
     @property
     def leads(self) -> bool:
@@ -32,38 +42,66 @@ class Processes:
         return self.rank == 0
 
     @torch.no_grad()
-    def average(self, gradients: list[Tensor]) -> None:
-        """Replace each gradient by its mean over the processes, through one flat buffer."""
-        if self.size == 1 or not gradients:
-            return
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        try:
-            dist.all_reduce(flat)
-        except RuntimeError as problem:
-            raise DiptychError(
-                f"another process of this run has ended ({str(problem).splitlines()[0]}); "
-                f"the newest checkpoint is whole, and the same command goes on from it."
-            ) from None
-        flat /= self.size
-        pieces = torch.split(flat, [gradient.numel() for gradient in gradients])
-        for gradient, piece in zip(gradients, pieces, strict=True):
-            gradient.copy_(piece.view(gradient.shape))
+    def average(self, flat: Tensor) -> Callable[[], None]:
+        """Begin to replace a row of numbers by its mean over the processes; what is returned waits for that.
+
+        All processes call this in the same order, and for rows of the same length.
+        """
+        work = dist.all_reduce(flat, async_op=True)
+
+        def finish() -> None:
+            work.wait()
+            flat.div_(self.size)
+
+        return finish
+
+    def ask(self, stop: bool) -> None:
+        """Have this process's wish to stop go along with the next gradients."""
+        if self.size > 1:
+            self.wish.fill_(float(stop))
 
     def agree(self, flag: bool) -> bool:
-        """True in every process when it is true in any."""
+        """True in every process when it is true in any.
+
+        Where a process works alone (validation, metrics, checks of the data) the others wait for it here.
+        """
+        return self.largest(int(flag)) == [1]
+
+    def largest(self, *numbers: int) -> list[int]:
+        """Of each number the largest that any process gives.
+
+        On the processor: gloo notices at once when a process has ended, NCCL only when its time is up.
+        """
         if self.size == 1:
-            return flag
-        votes = torch.tensor(int(flag), device=self.device)
-        dist.all_reduce(votes, op=dist.ReduceOp.MAX)
-        return bool(votes.item())
+            return list(numbers)
+        found = torch.tensor(numbers)
+        dist.all_reduce(found, op=dist.ReduceOp.MAX)
+        return [int(number) for number in found.tolist()]
+
+    def gathered(self, tensor: Tensor) -> list[Tensor]:
+        """In the process that leads, what each gives, by rank, on the processor; nothing in the others. All take part."""
+        tensor = tensor.cpu().contiguous()
+        found = [torch.empty_like(tensor) for _ in range(self.size)] if self.leads else None
+        dist.gather(tensor, found)
+        return found or []
+
+    @contextlib.contextmanager
+    def explaining(self, saved: Callable[[], str]) -> Iterator[None]:
+        """Within, the end of another process, which torch tells in words of its own, is one sentence; it ends with ``saved()``."""
+        try:
+            yield
+        except RuntimeError as problem:
+            if self.size == 1 or not (isinstance(problem, dist.DistError) or "gloo" in str(problem).lower()):
+                raise
+            raise DiptychError(f"another process of this run has ended or does not answer; {saved()}.") from None
 
     def wait(self) -> None:
         """Until every process has come here."""
-        if self.size > 1:
-            dist.barrier()
+        self.agree(False)
 
     def close(self) -> None:
-        if self.size > 1 and dist.is_initialized():
+        """Leave the others; after an error without a word to them, which those that have ended would not hear."""
+        if self.size > 1 and dist.is_initialized() and sys.exc_info()[0] is None:
             dist.destroy_process_group()
 
 
@@ -71,7 +109,7 @@ def join(device: str) -> Processes:
     """Join the processes that torchrun started, or be the only one.
 
     Raises:
-        UsageError: for a device that is not there.
+        UsageError: for a device that is not there, or processes that do not come together.
     """
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     chosen = choose(device)
@@ -80,7 +118,14 @@ def join(device: str) -> Processes:
             chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
             torch.cuda.set_device(chosen)
         if not dist.is_initialized():
-            dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+            backends = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
+            try:
+                dist.init_process_group(backends, timeout=LONGEST_ALONE)
+            except (RuntimeError, ValueError) as problem:
+                why = str(problem).partition("\n")[0]
+                raise UsageError(
+                    f"WORLD_SIZE is {size}, and {size} processes did not come together ({why}); start them with torchrun."
+                ) from None
     return Processes(rank, size, chosen)
 
 
@@ -89,6 +134,25 @@ def make_deterministic() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True)
+
+
+@contextlib.contextmanager
+def repeating_kernels() -> Iterator[None]:
+    """Within, an operation of which ``make_deterministic`` found no kernel is named.
+
+    Raises:
+        DiptychError: in the place of torch's error.
+    """
+    try:
+        yield
+    except RuntimeError as problem:
+        operation, unknown, _ = str(problem).partition(" does not have a deterministic implementation")
+        if not unknown:
+            raise
+        raise DiptychError(
+            f"training.deterministic is true, and {operation} has no kernel on this device that repeats bitwise; "
+            f"set training.deterministic=false, or change the option that brings it in."
+        ) from problem
 
 
 @contextlib.contextmanager
@@ -103,26 +167,6 @@ def trying_kernels() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.benchmark = before
-
-
-@contextlib.contextmanager
-def multiplying(precision: str, device: torch.device) -> Iterator[None]:
-    """Within, NVIDIA GPUs multiply what is float32 as it is, or for "tf32" with ten bits of its mantissas.
-
-    Left alone, torch takes TF32 for convolutions and not for matrix products, so "float32" would be neither.
-    """
-    if device.type != "cuda":
-        yield
-        return
-    places: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
-    before = [place.allow_tf32 for place in places]
-    try:
-        for place in places:
-            place.allow_tf32 = precision == "tf32"
-        yield
-    finally:
-        for place, known in zip(places, before, strict=True):
-            place.allow_tf32 = known
 
 
 def precision_of(settings: TrainingSettings, device: torch.device) -> str:
@@ -147,6 +191,16 @@ def fast_precision(device: torch.device) -> str:
         capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
         return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
     return "float32"
+
+
+def conditions(settings: TrainingSettings, processes: Processes) -> dict[str, int | str]:
+    """What decides, beside the recipe, to which bits a step comes."""
+    return {
+        "threads": torch.get_num_threads(),
+        "processes": processes.size,
+        "device": processes.device.type,
+        "precision": precision_of(settings, processes.device),
+    }
 
 
 def environment(processes: Processes) -> dict[str, str]:

@@ -8,36 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import torch
 from torch import Tensor
 
 from diptych import checkpoints
+from diptych.data.inventory import Inventory, compared, from_text, inventory, is_named_set, to_text
 from diptych.errors import DiptychError, UsageError
-from diptych.files import write_text
-from diptych.recipe import Recipe, differences
+from diptych.files import as_json, read_text, remove_parts, write_text
+from diptych.recipe import Recipe
+from diptych.training.identity import at_the_places_of, changed, real
 
-FREE = {
-    "data.workers",
-    "data.cache_gib",
-    "data.resident",
-    "data.shard_cache_gib",
-    "data.palette",
-    "training.checkpoint_every",
-    "training.checkpointing",
-    "training.graph",
-    "training.keep",
-    "training.log_every",
-    "training.max_faults",
-    "training.metrics_share",
-    "training.picture_every",
-    "training.pictures",
-    "training.report",
-    "training.tensorboard",
-}
-"""Keys that change nothing of what is learned, so they may differ between a run and its resumption."""
-
-
-RECIPE, LOCK = "recipe.toml", ".lock"
+RECIPE, DATA, LOCK = "recipe.toml", "data.json", ".lock"
 
 
 class Run:
@@ -48,6 +28,7 @@ class Run:
         self.recipe = recipe
         self.leads = leads
         self.messages: list[str] = []
+        self.remarks: list[str] = []
         self.lock = filelock.FileLock(folder / LOCK, timeout=0)
         self.made: list[Path] = []
         """The folder and files that were not there before this start."""
@@ -60,13 +41,13 @@ class Run:
     def __exit__(self, *_: object) -> None:
         if self.leads:
             with contextlib.suppress(OSError):  # a folder that is gone holds nothing that was begun
-                begun = {path.name for path in self.folder.iterdir()} - {RECIPE, LOCK}
+                begun = {path.name for path in self.folder.iterdir()} - {RECIPE, DATA, LOCK}
                 self.release(keep=bool(begun))
 
     def release(self, keep: bool) -> None:
         """Let others have the folder; unless it is to be kept, without what this start made, since nothing was begun."""
         made = [] if keep else self.made
-        for file in (self.folder / RECIPE, self.folder / LOCK):
+        for file in (self.folder / name for name in (RECIPE, DATA, LOCK)):
             if file in made:
                 with contextlib.suppress(OSError):
                     file.unlink(missing_ok=True)
@@ -82,7 +63,7 @@ class Run:
             DiptychError: when it cannot be written, is in use, holds something else, or holds another recipe.
         """
         try:
-            places = (self.folder, self.folder / RECIPE, self.folder / LOCK)
+            places = (self.folder, *(self.folder / name for name in (RECIPE, DATA, LOCK)))
             self.made = [place for place in places if not place.exists()]
             self.folder.mkdir(parents=True, exist_ok=True)
             self.lock.acquire()
@@ -93,6 +74,7 @@ class Run:
                 f"the run folder {self.folder} cannot be written: {problem.strerror}; name another with --out."
             ) from None
         try:
+            remove_parts(self.folder)
             self.compare_recipe()
         except BaseException:
             self.release(keep=False)
@@ -106,20 +88,61 @@ class Run:
                 raise DiptychError(
                     f"{self.folder} is not empty and holds no run (there is {foreign[0]}); name another folder with --out."
                 )
-            write_text(stored, self.recipe.to_toml())
-            return
         if not any(self.checkpoint_folder.glob("*")):  # nothing was learned yet, so nothing binds
-            write_text(stored, self.recipe.to_toml())
+            self.remember(self.recipe, inventory(self.recipe.data))
             return
-        changed = {
-            key: both for key, both in differences(read_recipe(self.folder), self.recipe).items() if key not in FREE
-        }
-        if changed:
-            listing = "; ".join(f"{key} was {old!r} and is now {new!r}" for key, (old, new) in changed.items())
+        began, before = read_recipe(self.folder), self.held_before()
+        if found := changed(began, self.recipe, bool(self.saved_steps()), known_content=before is not None):
+            listing = "; ".join(f"{key} was {old!r} and is now {new!r}" for key, (old, new) in found.items())
             raise UsageError(
-                f"{self.folder} was begun with another recipe: {listing}. Give the same values to go on, "
-                f"or another --out to begin anew (training.init_from={self.folder} starts from its weights)."
+                f"{self.folder} was begun with another recipe: {listing}. Give the same values to go on, {self.or_anew()}"
             )
+        held = inventory(self.recipe.data)
+        self.compare_data(began, before if before is not None else held, held)
+        self.remember(at_the_places_of(began, self.recipe.data), held)
+
+    def compare_data(self, began: Recipe, before: Inventory, held: Inventory) -> None:
+        """Say what of the data has changed since they were last trained on; refuse data of which nothing is left."""
+        change, place = compared(before, held), self.recipe.data.folder
+        known = is_named_set(self.recipe.data) and began.data.folder == place  # another machine may draw other files
+        if change and not change.same and not known:
+            raise UsageError(
+                f"{self.folder} was begun with other data: no example in {place} has the name and size of one of those. "
+                f"Give data.folder={began.data.folder} to go on, {self.or_anew()}"
+            )
+        if change:
+            self.remark(
+                f"The data in {place} have changed since the run was last trained: {change.words()}. "
+                f"It goes on with them as they are now; without that change its result would be another."
+            )
+        if real(began.data.folder) != real(place):
+            self.remark(f"data.folder was {began.data.folder} and is now {place}.")
+
+    def or_anew(self) -> str:
+        return f"or another --out to begin anew (training.init_from={self.folder} starts from its weights)."
+
+    def remark(self, sentence: str) -> None:
+        """To be said, and kept among the events."""
+        self.messages.append(sentence)
+        self.remarks.append(sentence)
+
+    def held_before(self) -> Inventory | None:
+        """What the data held when the run was last begun; None for runs of earlier versions, which do not tell."""
+        try:
+            return from_text((self.folder / DATA).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as problem:
+            self.messages.append(f"{self.folder / DATA} cannot be read ({problem}); whether data changed is not known.")
+            return None
+
+    def remember(self, recipe: Recipe, held: Inventory) -> None:
+        for name, text in ((RECIPE, recipe.to_toml()), (DATA, to_text(held))):
+            place = self.folder / name
+            with contextlib.suppress(OSError, ValueError):
+                if place.read_text(encoding="utf-8") == text:
+                    continue
+            write_text(place, text)
 
     # Checkpoints
 
@@ -131,15 +154,20 @@ class Run:
         """Steps of which there is a checkpoint, oldest first."""
         return sorted(int(path.stem) for path in self.checkpoint_folder.glob("*.safetensors") if path.stem.isdigit())
 
+    def what_is_kept(self) -> str:
+        """For the end of a sentence on a failure."""
+        steps = self.saved_steps()
+        if not steps:
+            return "no checkpoint was saved yet, and the same command begins anew"
+        return f"the checkpoint of step {steps[-1]} is whole, and the same command goes on from it"
+
     def path_of(self, step: int | str) -> Path:
         name = f"{step:08d}" if isinstance(step, int) else step
         return self.checkpoint_folder / f"{name}.safetensors"
 
-    def save(self, step: int, tensors: Mapping[str, Tensor], faults: int) -> None:
+    def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, int | str]) -> None:
         """Write the checkpoint of ``step`` and let go of those older than the newest ``training.keep``."""
-        checkpoints.save(
-            self.path_of(step), tensors, {"step": step, "faults": faults, "threads": torch.get_num_threads()}
-        )
+        checkpoints.save(self.path_of(step), tensors, {"step": step, **facts})
         for old in self.saved_steps()[: -self.recipe.training.keep]:
             self.path_of(old).unlink(missing_ok=True)
 
@@ -165,7 +193,7 @@ class Run:
         """Add a line to ``log.jsonl``, ``scores.jsonl``, ``events.jsonl`` or ``faults.jsonl``."""
         try:
             with open(self.folder / name, "a", encoding="utf-8") as file:
-                file.write(json.dumps(dict(entry)) + "\n")
+                file.write(as_json(entry) + "\n")
         except OSError as problem:
             raise DiptychError(
                 f"{self.folder / name} cannot be written: {problem.strerror}; make room and resume."
@@ -180,14 +208,14 @@ class Run:
         for name in ("log.jsonl", "scores.jsonl", "events.jsonl"):
             if (self.folder / name).exists():
                 kept = [entry for entry in self.entries(name) if entry["step"] <= step or entry.get("kind") == "fault"]
-                write_text(self.folder / name, "".join(json.dumps(entry) + "\n" for entry in kept))
+                write_text(self.folder / name, "".join(as_json(entry) + "\n" for entry in kept))
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The JSON lines of a file that may not exist or may end in half a line."""
     entries: list[dict[str, Any]] = []
     with contextlib.suppress(FileNotFoundError):
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             with contextlib.suppress(ValueError):
                 entries.append(json.loads(line))
     return entries
@@ -200,7 +228,7 @@ def read_recipe(folder: Path) -> Recipe:
         DiptychError: when the folder holds none.
     """
     try:
-        table = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
+        table = tomllib.loads(read_text(folder / RECIPE))
     except FileNotFoundError:
         raise DiptychError(f"{folder} is no run: it has no {RECIPE}.") from None
     except (OSError, ValueError) as problem:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diptych.checkpoints import under
 from diptych.data.settings import as_size
 from diptych.errors import DiptychError
 from diptych.networks.products import use_products
@@ -18,7 +19,7 @@ from diptych.training.side import Side
 
 
 class State:
-    """The system and its sides on the device; a checkpoint is ``tensors()`` with a step and a count of faults."""
+    """The system and its sides on the device; a checkpoint is ``tensors()`` and ``apart()`` with a step and a count of faults."""
 
     def __init__(self, recipe: Recipe, processes: Processes) -> None:
         self.recipe = recipe
@@ -33,18 +34,36 @@ class State:
         self.sides = {
             path: Side(path, self.system.get_submodule(path), recipe.training, processes) for path in self.system.sides
         }
+        self.statistics: dict[str, Tensor] = {}
+        """Of batch norm, for the weights that translate, by the buffer's name in the system; see ``training/statistics.py``."""
 
     def tensors(self, moments: bool = True) -> dict[str, Tensor]:
-        """Weights and buffers as "system.NAME", averages, and where wanted the optimisers' moments."""
+        """Weights and buffers as "system.NAME", averages, statistics, and where wanted the optimisers' moments."""
         tensors = {f"system.{name}": value for name, value in self.system.state_dict().items()}
         for side in self.sides.values():
             tensors |= {name: value for name, value in side.state().items() if moments or name.startswith("average.")}
-        return tensors
+        return tensors | {f"statistics.{name}": value for name, value in self.statistics.items()}
+
+    def apart(self) -> dict[str, Tensor]:
+        """In the process that leads, as "process.RANK.system.NAME", what others hold in another state than its own.
+
+        Weights are the same everywhere; remembered pictures and running statistics are not. All processes take part.
+        """
+        found: dict[str, Tensor] = {}
+        if self.processes.size == 1:
+            return found
+        saved = self.system.state_dict()
+        for name, buffer in self.system.named_buffers():
+            if name in saved:
+                pile = self.processes.gathered(buffer)
+                others = {f"process.{rank}.system.{name}": one for rank, one in enumerate(pile)}
+                found |= {key: one for key, one in others.items() if not torch.equal(bits(one), bits(pile[0]))}
+        return found
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        self.system.load_state_dict(
-            {name.removeprefix("system."): t for name, t in tensors.items() if name[:7] == "system."}
-        )
+        """Take back what ``tensors`` and ``apart`` gave."""
+        tensors = {**tensors, **under(f"process.{self.processes.rank}", tensors)}
+        self.system.load_state_dict(under("system", tensors))
         for side in self.sides.values():
             side.load(tensors)
 
@@ -58,6 +77,15 @@ class State:
     def averages(self) -> dict[str, Tensor]:
         """The running averages of all sides by the parameter's name in the system."""
         return {name: value for side in self.sides.values() for name, value in side.average.items()}
+
+    def translating_weights(self) -> dict[str, Tensor]:
+        """What translates in place of the system's own weights, by their names there: averages, where the recipe says so."""
+        return self.averages() if self.recipe.training.average_translates else {}
+
+
+def bits(tensor: Tensor) -> Tensor:
+    """(bytes,): no number equals itself less than another, as those that are none do."""
+    return tensor.reshape(-1).view(torch.uint8)
 
 
 def build(recipe: Recipe) -> System:
@@ -80,8 +108,8 @@ def start_from(state: State, source: str, tensors: Mapping[str, Tensor]) -> str:
         DiptychError: when nothing matches.
     """
     own = state.system.state_dict()
-    given = {name.removeprefix("system."): tensor for name, tensor in tensors.items() if not name.startswith("side.")}
-    given = {name: tensor for name, tensor in given.items() if not name.startswith("average.")}
+    others = ("side.", "average.", "statistics.", "process.")
+    given = {name.removeprefix("system."): tensor for name, tensor in tensors.items() if not name.startswith(others)}
     taken = {name: tensor for name, tensor in given.items() if name in own and own[name].shape == tensor.shape}
     if not any(tensor.dim() > 1 for tensor in taken.values()):
         raise DiptychError(f"training.init_from={source}: none of its weights fits this system.")

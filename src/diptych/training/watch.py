@@ -2,46 +2,29 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from diptych import formats
+from diptych.data import Dataset
 from diptych.errors import DiptychError
 from diptych.evaluation.metrics import direction
 from diptych.report import Standing
 from diptych.training.board import Board
+from diptych.training.entry import Entry, Fault
 from diptych.training.health import Health
-from diptych.training.processes import Processes, environment
-from diptych.training.progress import Progress
+from diptych.training.interrupts import tell
+from diptych.training.processes import Processes, conditions, environment
+from diptych.training.progress import MetricTime, Progress
 from diptych.training.run import Run
 from diptych.training.state import State
-from diptych.training.trainer import Fault
+from diptych.training.statistics import recomputed
+from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation
-
-
-class MetricTime:
-    """Keeps what metrics take within a share of the time since training began."""
-
-    def __init__(self, share: float) -> None:
-        self.share = share
-        self.began = time.perf_counter()
-        self.spent = self.last = 0.0
-
-    def affordable(self) -> bool:
-        """Whether measuring once more, for as long as the last time, would keep within the share; the first time it may."""
-        elapsed = time.perf_counter() - self.began
-        return self.spent + self.last <= self.share * (elapsed + self.last) or not self.spent
-
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.last = time.perf_counter() - began
-        self.spent += self.last
 
 
 class Watch:
@@ -60,10 +43,12 @@ class Watch:
         self.progress = Progress(say)
         self.say = self.progress.say if processes.leads else lambda sentence: None
         self.health = Health()
-        self.stop = False
-        self.interrupted = False
+        self.stop = False  # the same in all processes
+        self.paused = False  # so that the rest is for another time
+        self.interrupted = False  # this process was asked to stop, or has heard that another was
         self.reason = ""
-        self.window: list[Mapping[str, float]] = []
+        self.window: list[Entry] = []
+        self.last: Entry | None = None
         self.saved = -1
         self.words = ""
         self.at = 0
@@ -73,15 +58,20 @@ class Watch:
 
     # What the loop calls
 
-    def begin(self, state: State, steps: int, words: str) -> None:
-        self.state, self.steps = state, steps
-        self.words = words
-        self.say(words)
-        for note in state.system.notes:
+    @property
+    def state(self) -> State:
+        return self.trainer.state
+
+    def begin(self, trainer: Trainer, dataset: Dataset) -> None:
+        self.trainer, self.dataset = trainer, dataset
+        self.steps = trainer.steps
+        self.words = trainer.words()
+        self.say(self.words)
+        for note in self.state.system.notes:
             self.say(note)
         self.validation = Validation(self.run.recipe, self.processes.device) if self.processes.leads else None
         if self.validation is not None:
-            self.validation.describe(self.run, state)
+            self.validation.describe(self.run, self.state)
             self.validation.prepare(self.say)
             self.standing_report = Standing(self.run.folder, self.say) if self.settings.report else None
             self.metrics = MetricTime(self.settings.metrics_share)
@@ -92,9 +82,18 @@ class Watch:
         for message in self.run.messages:
             self.say(message)
         self.run.messages.clear()
-        self.window, self.saved = [], step
+        self.window, self.saved, self.last = [], step, None
+        below, most = self.processes.largest(-step, step)
+        if -below < most:
+            raise DiptychError(
+                f"the processes of this run see different checkpoints in {self.run.folder}, of step {-below} and of step {most}; "
+                f"let all see the same folder."
+            )
         if self.processes.leads:
             self.run.forget_after(step)
+            for sentence in self.run.remarks:
+                self.event("data", step, sentence)
+            self.run.remarks.clear()
         if step:
             self.say(
                 f"Resumed at step {step} of {self.steps}."
@@ -119,26 +118,53 @@ class Watch:
             self.event("start", step, self.words, steps=self.steps, environment=environment(self.processes))
             self.started = step
 
-    def after(self, step: int, faults: int, entry: Mapping[str, float]) -> None:
-        """After the update that made ``step`` steps: log, look and save where it is time."""
+    def after(self, step: int, faults: int, entry: Entry) -> None:
+        """After the update that made ``step`` steps: log, look and save where it is time.
+
+        Raises:
+            Fault: where it is time and something is not finite.
+        """
         settings, last = self.settings, step == self.steps
         self.at = step
         self.window.append(entry)
-        self.stop = self.processes.agree(self.stop)
+        heard = self.last if entry.awaited and self.last is not None else entry  # what is awaited is not waited for
+        self.last = entry
+        self.stop = self.interrupted if self.processes.size == 1 else heard.get("stop", 0) > 0
+        if self.stop:
+            self.interrupt()
+        due = (settings.picture_every, settings.validate_every, settings.checkpoint_every)
+        kept = last or self.stop or any(step % every == 0 for every in due)
+        if kept:
+            entry.look()
         if step % settings.log_every == 0 or last:
             self.log(step)
-        due = (settings.picture_every, settings.validate_every, settings.checkpoint_every)
-        if (last or self.stop or any(step % every == 0 for every in due)) and (spoiled := self.state.not_finite()):
-            raise Fault(f'the weight "{spoiled}" is not finite')
+        if kept:
+            self.make_ready()
+        scored = step % settings.validate_every == 0 or last
         if self.validation is not None:
             if step % settings.picture_every == 0 or last:
                 self.draw(step, self.validation)
-            if step % settings.validate_every == 0 or last:
+            if scored:
                 self.score(step, self.validation)
-        ended_early = self.processes.agree(bool(self.reason))
+        ended_early = scored and self.processes.agree(bool(self.reason))
         if step % settings.checkpoint_every == 0 or last or self.stop or ended_early:
             self.save(step, faults)
+        self.paused = self.stop and not (last or ended_early)
         self.stop = self.stop or ended_early
+
+    def make_ready(self) -> None:
+        """Have weights that may be drawn, scored and saved: all finite, with statistics of their own.
+
+        Raises:
+            Fault: when one is not finite, in any process.
+        """
+        spoiled = self.state.not_finite()
+        if self.processes.agree(bool(spoiled)):
+            raise Fault(f'the weight "{spoiled}" is not finite' if spoiled else "a weight elsewhere is not finite")
+        if self.processes.leads:
+            began = time.perf_counter()
+            self.state.statistics = recomputed(self.trainer, self.dataset)
+            self.progress.set_aside(time.perf_counter() - began)
 
     def event(self, kind: str, step: int, words: str, **facts: Any) -> None:
         """Keep what happened for those who look later."""
@@ -153,8 +179,10 @@ class Watch:
             self.opens = None
 
     def interrupt(self) -> None:
-        """Asked from outside, at any time: save after this step and leave."""
-        self.stop = self.interrupted = True
+        """Asked from outside, at any time: save after this step and leave, all processes together."""
+        if self.processes.leads and not self.interrupted:
+            tell()
+        self.interrupted = True
 
     def finished(self, step: int) -> bool:
         return self.stop or step >= self.steps
@@ -184,6 +212,7 @@ class Watch:
             key: float(torch.tensor([entry[key] for entry in self.window if key in entry]).mean())
             for key in self.window[-1]
         }
+        means.pop("stop", None)
         waited = means.pop("waited") * len(self.window)
         speed = self.progress.lap(step, len(self.window), waited)
         self.window = []
@@ -233,7 +262,7 @@ class Watch:
     def standing(self) -> tuple[int, int]:
         """The step of the best score, and the number of validations since; (-1, 0) where nothing is scored."""
         name = self.settings.best
-        history = [entry for entry in self.run.entries("scores.jsonl") if name in entry]
+        history = [entry for entry in self.run.entries("scores.jsonl") if entry.get(name) is not None]
         if not history:
             return -1, 0
         sign = 1 if direction(name) == "higher" else -1
@@ -248,9 +277,10 @@ class Watch:
     def save(self, step: int, faults: int) -> None:
         if step == self.saved:
             return
+        began, apart = time.perf_counter(), self.state.apart()
         if self.processes.leads:
-            began = time.perf_counter()
-            self.run.save(step, self.state.tensors(), faults)
+            made = conditions(self.settings, self.processes)
+            self.run.save(step, self.state.tensors() | apart, {"faults": faults, **made})
             if step == self.steps or self.reason:
                 self.event("end", step, self.reason or f"Complete: {step} steps.")
             elif self.stop:

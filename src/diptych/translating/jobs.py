@@ -1,7 +1,9 @@
 """How one picture is read, translated and written."""
 
 import hashlib
+import io
 import json
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +17,16 @@ from diptych.checkpoints import checksum, still
 from diptych.engines import OnnxRuntime, OpenVino
 from diptych.errors import DiptychError
 from diptych.fitting import with_hole
-from diptych.images import INSTANCES, Kind, Stored
+from diptych.images import INSTANCES, MASK, Stored
 from diptych.resampling import squared
+from diptych.sizes import Size, named
 from diptych.tags import NO_TAGS, Tags, holds_place
 from diptych.translator import Style, Translator
 
-MASK = Kind(colour="grey")
-FORMAT = 1
+FORMAT = 3
 """Counts up when the same job gives other pictures than before."""
+KEPT = (".tif", ".tiff", ".npy", ".npz")
+"""Endings that results have of their sources: they hold every picture without loss, and a TIFF its place on earth."""
 
 
 class Read(NamedTuple):
@@ -37,7 +41,7 @@ class Job:
     """How pictures are to be translated and written."""
 
     translator: Translator
-    size: tuple[int, int] | None = None
+    size: Size = None
     seed: int | None = None
     batch: int = 1
     overwrite: bool = False
@@ -63,6 +67,8 @@ class Job:
             if picture[..., 3].all():
                 raise DiptychError(
                     f"{name} has no hole to fill; make it transparent there, or give a mask with --mask."
+                    if self.masks is None
+                    else f"{self.companion('masks', name)} marks no hole for {name}; it must be white where the hole is."
                 )
         return Read(picture, tags)
 
@@ -78,7 +84,7 @@ class Job:
             raise DiptychError(f"{name} needs its {what}; say where it is with {option}.")
         if not place.is_dir():
             return place
-        stem = Path(name).stem
+        stem = formats.stem(Path(name).name)
         if stem not in self.companions[which]:
             raise DiptychError(f"there is no {what} called {stem} in {place}; add it, or correct {option}.")
         return self.companions[which][stem]
@@ -88,7 +94,7 @@ class Job:
         """The files in the folders of instance maps and masks by their stems, listed once."""
         folders = {"instances": self.instances, "masks": self.masks}
         return {
-            which: {file.stem: file for file in reversed(formats.list_pictures(folder))}
+            which: {formats.stem(file.name): file for file in reversed(formats.list_pictures(folder))}
             for which, folder in folders.items()
             if folder is not None and folder.is_dir()
         }
@@ -99,6 +105,35 @@ class Job:
         if not self.grid:
             return results
         return [self.beside(picture, result) for picture, result in zip(pictures, results, strict=True)]
+
+    def seen(self, picture: Stored) -> tuple[int, int]:
+        """(height, width) at which the network sees it; pictures that agree in it may be translated together."""
+        return self.translator.seen(picture, self.size)
+
+    def about(self, picture: Stored) -> str:
+        """What nobody asked for and is to be said of the size at which the network sees it; empty where there is nothing."""
+        card, own = self.translator.card, picture.shape[:2]
+        if self.size is not None or card.scale > 1 or card.source.colour == "holed":
+            return ""
+        if card.rule == "own" and own != card.size:
+            return (
+                "Pictures are translated at their own size, since the card does not say at which scale the network was "
+                f"trained; --size {named(card.size)}, for one, brings them to another, and the results back."
+            )
+        if card.seen(*own) == own:
+            return ""
+        scale = {"stretch": f"at {named(card.size)}", "shorter-side": f"with a shorter side of {min(card.size)}"}.get(
+            card.rule, f"enlarged to {named(card.size)} at least"
+        )
+        if self.translator.tile:
+            return (
+                f"Pictures are translated at their own size, in tiles, and not {scale}, the scale of training; "
+                "--size training brings them there."
+            )
+        return (
+            f"Pictures are translated {scale}, the scale of training, and brought back to their size; "
+            "--size own takes them as they are."
+        )
 
     def beside(self, picture: Stored, result: Stored) -> Stored:
         card = self.translator.card
@@ -112,30 +147,38 @@ class Job:
     def translate_bytes(self, data: bytes, name: str) -> Read:
         """One result, with what goes with it."""
         picture, tags = self.read(data, name)
+        if words := self.about(picture):
+            print(words, file=sys.stderr)
         result = self.translate([picture])[0]
         return Read(result, self.tags_of(tags, result))
 
     def tags_of(self, tags: Tags, result: Stored) -> Tags:
         """What goes with a result of what came with its source; a grid is another picture."""
-        return NO_TAGS if self.grid else tags.for_result(result.shape[2], self.translator.card.scale)
+        card = self.translator.card
+        return NO_TAGS if self.grid else tags.for_result(result.shape[2], card.scale, card.same_picture)
 
     def write(self, place: Path | BinaryIO, picture: Stored, tags: Tags = NO_TAGS, ending: str = "") -> None:
         formats.write(place, picture, ending, tags)
 
     def write_new(self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False) -> None:
-        """Write, unless something stands there that may not be replaced."""
+        """Write, unless something else stands there that may not be replaced; an equal command may have been faster."""
         if place.exists() and not (replace or self.overwrite):
-            raise DiptychError(in_the_way(place))
+            ours = io.BytesIO()
+            self.write(ours, picture, tags, place.suffix)
+            if not place.is_file() or place.read_bytes() != ours.getvalue():
+                raise DiptychError(in_the_way(place))
+            return
         self.write(place, picture, tags)
 
     def ending(self, source: Path) -> str:
-        """The result's ending: as asked, else the input's where it can hold what comes out, else .png or .npy."""
+        """The result's ending: as asked, else a TIFF's or an array's own, else .png, or .tif where that cannot hold it."""
         if self.format:
             return f".{self.format}"
+        if (own := source.suffix.lower()) in KEPT:
+            return own
         kind = self.translator.card.target
         channels, depth = (3, "uint8") if self.grid else (kind.stored_channels, kind.depth)
-        candidates = [source.suffix.lower(), ".png", ".tif", ".npy"]
-        return next(ending for ending in candidates if formats.holds(ending, channels, depth))
+        return ".png" if formats.holds(".png", channels, depth) else ".tif"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -144,7 +187,15 @@ class Job:
         style = hashlib.sha256(self.style.tobytes()).hexdigest() if isinstance(self.style, np.ndarray) else self.style
         beside = [str(place and place.resolve()) for place in (self.instances, self.masks)]
         precision = translator.engine.precision  # engines of one precision give the same pictures
-        told: list[Any] = [FORMAT, identity(translator), precision, translator.tile, self.size, self.seed, self.grid]
+        told: list[Any] = [
+            FORMAT,
+            identity(translator),
+            precision,
+            translator.tile,
+            named(self.size),
+            self.seed,
+            self.grid,
+        ]
         words = json.dumps([*told, style, beside], default=dict)
         return hashlib.sha256(words.encode()).hexdigest()[:16]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+from diptych.errors import NoSpaceError
 from diptych.translating.jobs import Job
 from diptych.translating.on_ray import spread
 from diptych.translating.pipeline import Outcome, Seconds, work
@@ -31,13 +32,17 @@ def write_all(
     plan = planned(job, pictures, out)
     tally = Tally(len(pictures), plan.there, list(plan.failures))
     seconds = Seconds()
-    interrupted = False
+    interrupted, full = False, None
     try:
         follow(job, outcomes(job, plan, seconds, workers, made), tally)
         finished(job, plan)
     except KeyboardInterrupt:
         interrupted = True
+    except NoSpaceError as problem:
+        full = problem
     tally.tell(out, seconds, engine_words(job, workers), interrupted)
+    if full is not None:
+        raise full
     if interrupted:
         return 130
     return 1 if tally.failures else 0
@@ -55,12 +60,17 @@ def outcomes(
 
 
 def follow(job: Job, coming: Generator[Outcome], tally: Tally) -> None:
-    """Count what is done, and say how far it is."""
+    """Count what is done, and say how far it is, and once at which size the network saw the pictures."""
     progress = Progress(tally)
+    said = False
     job.translator.tell = progress.tiles
     try:
         for outcome in coming:
             tally.add(outcome)
+            if outcome.about and not said:
+                progress.clear()
+                print(outcome.about, flush=True)
+                said = True
             progress.show()
     finally:
         progress.clear()

@@ -14,9 +14,10 @@ from threading import Condition
 from typing import NamedTuple
 
 from diptych import formats
-from diptych.errors import DiptychError, out_of_memory, too_small
+from diptych.errors import DiptychError, NoSpaceError, out_of_memory, too_small
 from diptych.images import Stored
 from diptych.raw import Header
+from diptych.tags import Tags
 from diptych.translating.jobs import Job, Read, georeference_lost
 from diptych.translating.plan import Task
 
@@ -34,6 +35,8 @@ class Outcome(NamedTuple):
     problem: str = ""
     """One sentence; empty when it was done."""
     note: str = ""
+    about: str = ""
+    """``Job.about`` it, which is said once of all pictures."""
 
 
 @dataclass
@@ -170,13 +173,22 @@ class Writers:
         seconds.writing += time.perf_counter() - began
 
     def write(self, task: Task, read: Read, result: Stored, note: str) -> Outcome:
-        if georeference_lost(read.tags, task.place.suffix.lower()):
-            note = f"{note} {task.place} cannot say where on earth it lies; give --format tif to keep that.".strip()
+        note = " ".join(filter(None, [note, *lost(self.job, read.tags, task)]))
         try:
             self.job.write_new(task.place, result, self.job.tags_of(read.tags, result), task.replace)
+        except NoSpaceError:
+            raise
         except DiptychError as problem:
             return Outcome(task, str(problem))
-        return Outcome(task, note=note)
+        return Outcome(task, note=note, about=self.job.about(read.picture))
+
+
+def lost(job: Job, tags: Tags, task: Task) -> Iterator[str]:
+    """What the result no longer says, in sentences."""
+    if georeference_lost(tags, task.place.suffix.lower()):
+        yield f"{task.place} cannot say where on earth it lies; give --format tif to keep that."
+    if tags.see_through and job.translator.card.same_picture:
+        yield f"{task.source} is partly transparent; it was laid on its background, and {task.place} has no opacity."
 
 
 def work(job: Job, tasks: Sequence[Task], seconds: Seconds) -> Generator[Outcome]:
@@ -199,13 +211,13 @@ def work(job: Job, tasks: Sequence[Task], seconds: Seconds) -> Generator[Outcome
 
 
 def groups(job: Job, readers: Readers, seconds: Seconds) -> Iterator[list[tuple[Task, Reading]]]:
-    """Neighbours of equal shape together, at most ``job.batch`` of them; what could not be read comes alone."""
+    """Neighbours that the network sees at one size together, at most ``job.batch`` of them; what could not be read comes alone."""
     held: list[tuple[Task, Reading]] = []
     for task, found in readers.walk(seconds):
         if found.read is None:
             yield [(task, found)]
             continue
-        if held and (len(held) == job.batch or shape_of(held[0][1]) != shape_of(found)):
+        if held and (len(held) == job.batch or shape_of(job, held[0][1]) != shape_of(job, found)):
             yield held
             held = []
         held.append((task, found))
@@ -213,9 +225,9 @@ def groups(job: Job, readers: Readers, seconds: Seconds) -> Iterator[list[tuple[
         yield held
 
 
-def shape_of(found: Reading) -> tuple[int, ...]:
+def shape_of(job: Job, found: Reading) -> tuple[int, ...]:
     assert found.read is not None
-    return found.read.picture.shape
+    return *job.seen(found.read.picture), found.read.picture.shape[2]
 
 
 Done = list[tuple[tuple[Task, Reading], Stored]]
@@ -249,7 +261,7 @@ def told(problem: Exception) -> str:
     if isinstance(problem, DiptychError):
         return str(problem)
     if too_small(problem):
-        return "too small for this network; give a --size."
+        return "too small for this network; give another --size."
     if out_of_memory(problem):
         return "out of memory; give a smaller --size, --batch or --tile."
     raise problem

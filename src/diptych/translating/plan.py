@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from diptych import formats
 from diptych.errors import UsageError
+from diptych.files import remove_parts
 from diptych.translating.jobs import Job, in_the_way
-from diptych.translating.record import Claim, Record, remove_parts, stamp_of
+from diptych.translating.record import Claim, Record, stamp_of
 
 
 class Task(NamedTuple):
@@ -43,16 +44,17 @@ def planned(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> Plan:
         return Plan([Task(pictures[0][0], out)])
     places = [(source, (out / inside).with_suffix(job.ending(source))) for source, inside in pictures]
     check_apart(places)
-    record = Record.read(out)
+    record = Record(out)
     plan = Plan(record=record)
-    goes_on = job.fingerprint in record.unfinished
-    if goes_on:
-        remove_parts(out)
-    for source, place in places:
-        sort(job, source, place, plan, record, goes_on)
-    if plan.tasks:
-        record.unfinished.add(job.fingerprint)
-        record.write()
+    with record.held():
+        goes_on = job.fingerprint in record.unfinished
+        if goes_on:
+            remove_parts(out)
+        for source, place in places:
+            sort(job, source, place, plan, record, goes_on)
+        if plan.tasks:
+            record.unfinished.add(job.fingerprint)
+            record.write()
     return plan
 
 
@@ -60,14 +62,17 @@ def sort(job: Job, source: Path, place: Path, plan: Plan, record: Record, goes_o
     """Done, to be done, or refused."""
     stands, state = stamp_of(place), stamp_of(source)
     claim = record.claims.get(record.name(place))
-    ours = claim if claim is not None and claim.job == job.fingerprint else None
+    same = claim is not None and claim.job == job.fingerprint and claim.file in ("", source.name)
+    ours = claim if same else None
     fresh = ours is not None and stands not in (None, ours.before)  # what this job wrote, of whatever source
     own = fresh or (ours is not None and ours.own)
     done = ours is not None and fresh and ours.source == state
     if done and (goes_on or not job.overwrite):
         plan.there += 1
     elif stands is None or own or job.overwrite:
-        record.claims[record.name(place)] = Claim(job.fingerprint, state, stands, own and stands is not None)
+        record.claims[record.name(place)] = Claim(
+            job.fingerprint, state, stands, own and stands is not None, source.name
+        )
         plan.tasks.append(Task(source, place, replace=stands is not None))
     else:
         plan.failures.append(in_the_way(place))
@@ -75,9 +80,12 @@ def sort(job: Job, source: Path, place: Path, plan: Plan, record: Record, goes_o
 
 def finished(job: Job, plan: Plan) -> None:
     """The job has come to its end: the next one like it may replace what this one wrote."""
-    if plan.record is not None and job.fingerprint in plan.record.unfinished:
-        plan.record.unfinished.discard(job.fingerprint)
-        plan.record.write()
+    if plan.record is None or not plan.tasks:
+        return
+    with plan.record.held():
+        if job.fingerprint in plan.record.unfinished:
+            plan.record.unfinished.discard(job.fingerprint)
+            plan.record.write()
 
 
 def one_file(pictures: list[tuple[Path, Path]], out: Path) -> bool:
@@ -89,7 +97,9 @@ def check_apart(places: Iterable[tuple[Path, Path]]) -> None:
     taken: dict[Path, Path] = {}
     for source, place in places:
         if place in taken:
-            raise UsageError(f"{taken[place]} and {source} would both become {place}; translate them separately.")
+            raise UsageError(
+                f"{taken[place]} and {source} would both become {place}; translate them into folders of their own."
+            )
         if place.resolve() == source.resolve():
             raise UsageError(f"{source} would be replaced by its own result; give another --out.")
         taken[place] = source

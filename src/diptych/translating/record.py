@@ -6,23 +6,22 @@ a file at a place that nobody claimed is somebody else's.
 """
 
 import contextlib
+import hashlib
 import json
 import os
-import re
-import time
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from diptych.errors import DiptychError
-from diptych.files import write_text
+import filelock
 
-WINDOWS = os.name == "nt"
+from diptych.errors import DiptychError
+from diptych.files import read_text, write_text
+
 NAME = ".diptych-translate.json"
-PART = re.compile(r"\..*\.(\d+)\.part\.[a-z]+")
-"""What files.written_beside leaves when its process is killed."""
-LONGEST = 3600.0
-"""Seconds after which a half-written file counts as left behind where processes cannot be asked."""
+PATIENCE = 600  # seconds that another command may take to plan
 Stamp = tuple[int, int]
 """Bytes and time of change, by which a file is known again."""
 
@@ -36,6 +35,8 @@ class Claim(NamedTuple):
     """What was there when it was claimed, and may be replaced; None where nothing was."""
     own: bool = False
     """Whether that was this job's own result, which needs no --overwrite; unknown of older records, and then no."""
+    file: str = ""
+    """The source's name, since a.jpg and a.png have one place; unknown of older records."""
 
 
 @dataclass
@@ -56,10 +57,10 @@ class Record:
         """
         place = folder / NAME
         try:
-            told = json.loads(place.read_text(encoding="utf-8"))
+            told = json.loads(read_text(place))
             claims = {
-                name: Claim(job, stamp(source), stamp(before), own == [True])
-                for name, (job, source, before, *own) in told["claims"].items()
+                name: Claim(job, stamp(source), stamp(before), more[:1] == [True], "".join(more[1:]))
+                for name, (job, source, before, *more) in told["claims"].items()
             }
             return cls(folder, claims, set(told["unfinished"]))
         except (FileNotFoundError, NotADirectoryError):
@@ -74,8 +75,29 @@ class Record:
         told = {"diptych": 1, "unfinished": sorted(self.unfinished), "claims": self.claims}
         write_text(self.folder / NAME, json.dumps(told, separators=(",", ":")) + "\n")
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Alone with the record, as it stands now: equal commands may run at once."""
+        lock = filelock.FileLock(lock_of(self.folder), timeout=PATIENCE)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise DiptychError(f"another command has been planning in {self.folder} for long; stop it.") from None
+        try:
+            now = Record.read(self.folder)
+            self.claims, self.unfinished = now.claims, now.unfinished
+            yield
+        finally:
+            lock.release()
+
     def name(self, place: Path) -> str:
         return place.relative_to(self.folder).as_posix()
+
+
+def lock_of(folder: Path) -> Path:
+    """A file of this user's, since a lock within ``folder`` would lie there among the results."""
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:24]
+    return Path(tempfile.gettempdir()) / f"diptych-{getattr(os, 'getuid', int)()}-{digest}.lock"
 
 
 def stamp(told: list[int] | None) -> Stamp | None:
@@ -89,30 +111,3 @@ def stamp_of(path: Path) -> Stamp | None:
     except OSError:
         return None
     return found.st_size, found.st_mtime_ns
-
-
-def remove_parts(folder: Path) -> None:
-    """Remove what killed processes of this machine left half written; those of living ones stay."""
-    for root, _, names in os.walk(folder):
-        for name in names:
-            if found := PART.fullmatch(name):
-                with contextlib.suppress(OSError):
-                    if left_behind(Path(root, name), int(found[1])):
-                        os.unlink(os.path.join(root, name))
-
-
-def left_behind(part: Path, process: int) -> bool:
-    """Whether nobody writes the part any more."""
-    if WINDOWS:  # where os.kill ends the process that it is to ask after
-        return time.time() - part.stat().st_mtime > LONGEST
-    return not alive(process)
-
-
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -1,0 +1,105 @@
+"""What a set of examples holds, told without reading a picture: their names, and how long their files are.
+
+So a set is the same wherever it lies and however its path is spelled, in folders or in shards, and what was added to
+it, removed or exchanged is known.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from diptych.data.entries import Entry, files_of
+from diptych.data.layouts import discover
+from diptych.data.members import File, Member
+from diptych.data.settings import DataSettings
+from diptych.data.shards import are_at
+from diptych.errors import DiptychError
+from diptych.formats import list_pictures
+
+Inventory = dict[str, dict[str, list[int]]]
+"""By split, and for the targets of two piles and for masks by names of their own: of each example the bytes of its files."""
+
+
+def inventory(settings: DataSettings) -> Inventory:
+    """All that training and validation may read.
+
+    Raises:
+        DiptychError: as ``discover``, and for a file that is gone.
+    """
+    layout = discover(settings)
+    piles = dict(used(layout.splits))
+    if layout.others is not layout.splits:  # which they are where both piles are halves of the same pictures
+        piles |= {f"{split} targets": entries for split, entries in used(layout.others)}
+    found: Inventory = {
+        pile: {entry.name: [bytes_of(file) for file in files_of([entry])] for entry in entries}
+        for pile, entries in piles.items()
+    }
+    if settings.hole == "files":
+        found["masks"] = {mask.name: [bytes_of(mask)] for mask in list_pictures(settings.mask_path())}
+    return found
+
+
+def used(splits: dict[str, list[Entry]]) -> Iterator[tuple[str, list[Entry]]]:
+    """What training and validation read of the splits."""
+    return ((split, splits[split]) for split in ("train", "val") if split in splits)
+
+
+def bytes_of(file: File) -> int:
+    if isinstance(file, Member):
+        return file.size
+    try:
+        return os.stat(file).st_size
+    except OSError as problem:
+        raise DiptychError(f"{file} cannot be read: {problem.strerror}; was it moved or removed?") from None
+
+
+def is_named_set(settings: DataSettings) -> bool:
+    """Whether ``data.folder`` is the name of a prepared set, which its name identifies."""
+    return not are_at(settings.folder) and not Path(settings.folder).expanduser().is_dir()
+
+
+@dataclass(frozen=True)
+class Change:
+    """How many examples differ between two inventories."""
+
+    same: int
+    added: int
+    removed: int
+    resized: int
+
+    def __bool__(self) -> bool:
+        return self.added + self.removed + self.resized > 0
+
+    def words(self) -> str:
+        """Such as "2 added, 1 of another size, 13 as they were"."""
+        counts = {"added": self.added, "removed": self.removed, "of another size": self.resized}
+        return ", ".join(f"{count} {what}" for what, count in (counts | {"as they were": self.same}).items() if count)
+
+
+def compared(before: Inventory, now: Inventory) -> Change:
+    """From one to the other; an example that has come to another split is one removed and one added."""
+    first, second = (
+        {(pile, name): sizes for pile, entries in found.items() for name, sizes in entries.items()}
+        for found in (before, now)
+    )
+    shared = first.keys() & second.keys()
+    same = sum(first[key] == second[key] for key in shared)
+    return Change(same, len(second) - len(shared), len(first) - len(shared), len(shared) - same)
+
+
+def to_text(found: Inventory) -> str:
+    return json.dumps(found, separators=(",", ":")) + "\n"
+
+
+def from_text(text: str) -> Inventory:
+    """Read what ``to_text`` wrote; ValueError for anything else."""
+    found = json.loads(text)
+    try:
+        return {
+            str(pile): {str(name): [int(size) for size in sizes] for name, sizes in entries.items()}
+            for pile, entries in found.items()
+        }
+    except (AttributeError, TypeError) as problem:
+        raise ValueError(str(problem)) from None

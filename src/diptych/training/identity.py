@@ -1,0 +1,102 @@
+"""Whether two recipes are of one run: keys are compared by what they mean, and the data by what they hold.
+
+A run may go on where nothing that decides what is learned is another, however it is spelled. Where the data lie is no
+part of it: ``Run`` compares what they hold (``diptych.data.inventory``).
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from diptych.data.settings import DataSettings, as_size
+from diptych.devices import choose
+from diptych.recipe import Recipe, differences
+from diptych.tables import flatten
+from diptych.training.processes import fast_precision
+
+FREE = {
+    "data.workers",
+    "data.cache_gib",
+    "data.resident",
+    "data.shard_cache_gib",
+    "data.palette",
+    "data.source.names",
+    "data.target.names",
+    "training.checkpoint_every",
+    "training.checkpointing",
+    "training.device",
+    "training.graph",
+    "training.init_from",
+    "training.keep",
+    "training.log_every",
+    "training.max_faults",
+    "training.metrics_share",
+    "training.picture_every",
+    "training.pictures",
+    "training.report",
+    "training.tensorboard",
+}
+"""Keys that change nothing of what is learned once there is a checkpoint, so they may differ between a run and its
+resumption. Another device rounds in another way, which is said (``compare_conditions``)."""
+
+FOLDERS = ("data.source_folders", "data.target_folder")
+PLACES = ("data.folder", "data.layout", "data.mask_folder", *FOLDERS)
+"""Keys that say where the data are and what belongs together there: of these counts what is found."""
+
+
+def changed(stored: Recipe, now: Recipe, resumes: bool, known_content: bool) -> dict[str, tuple[Any, Any]]:
+    """The dotted keys in which ``now`` is another recipe, with both values as they are written.
+
+    Args:
+        resumes: there is a checkpoint to go on from, so first weights are not taken from elsewhere.
+        known_content: the data are compared by what they hold, so where they lie is not.
+    """
+    device = choose(now.training.device)
+    first, second = meaning(stored, device), meaning(now, device)
+    free = FREE if resumes else FREE - {"training.init_from"}
+    both = {key: pair for key, pair in differences(stored, now).items() if key not in free}
+    found = {key: pair for key, pair in both.items() if first.get(key) != second.get(key)}
+    if not known_content:
+        return found
+    # The same folders with their parts exchanged may hold files of the same names and sizes.
+    renamed = {
+        key for key in FOLDERS if key in found and all(found[key]) and names(found[key][0]) != names(found[key][1])
+    }
+    return {key: pair for key, pair in found.items() if key not in PLACES or key in renamed}
+
+
+def meaning(recipe: Recipe, device: torch.device) -> dict[str, Any]:
+    """The recipe's values by dotted keys, one for what can be written in several ways."""
+    data, training = recipe.data, recipe.training
+    table = flatten(recipe.to_table())
+    for key in ("load_size", "crop_size"):
+        table[f"data.{key}"] = as_size(getattr(data, key))
+    for side, kind in (("source", data.source), ("target", data.target)):
+        table[f"data.{side}.low"], table[f"data.{side}.high"] = kind.range
+    for key in ("folder", "mask_folder"):
+        table[f"data.{key}"] = real(getattr(data, key))
+    table["training.metrics"] = set(training.metrics)
+    if training.precision == "auto":
+        table["training.precision"] = fast_precision(device)
+    if isinstance(table.get("options.dropout"), list):
+        table["options.dropout"] = set(table["options.dropout"])  # levels
+    return table
+
+
+def real(folder: str) -> str:
+    """The folder itself where there is one, however it is written; else what is written."""
+    place = Path(folder).expanduser()
+    return os.path.realpath(place) if folder and place.exists() else folder.rstrip("/")
+
+
+def names(folders: str | list[str]) -> list[str]:
+    return [Path(folder).name for folder in ([folders] if isinstance(folders, str) else folders)]
+
+
+def at_the_places_of(stored: Recipe, data: DataSettings) -> Recipe:
+    """The stored recipe with its data where they are now."""
+    keys = [key.removeprefix("data.") for key in PLACES]
+    return replace(stored, data=replace(stored.data, **{key: getattr(data, key) for key in keys}))

@@ -1,0 +1,78 @@
+"""What a GPU multiplies in float32 is what was named: in steps, when validating, and in what leaves a run.
+
+No GPU is needed: the flags are set as for one, and every convolution notes them as it runs.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from toys import run_to_end, tiny_recipe
+
+from diptych import Translator, devices, translator
+from diptych.devices import multiplying
+from diptych.training import trainer, validation
+
+PLACES: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
+PRECISIONS = ["float32", "bfloat16", "tf32"]
+Seen = set[tuple[bool, bool, bool]]
+
+
+def flags() -> list[bool]:
+    return [place.allow_tf32 for place in PLACES]
+
+
+@pytest.fixture
+def seen() -> Iterator[Seen]:
+    """Of each convolution that ran: whether its network was training, and the two flags."""
+    found: Seen = set()
+
+    def note(module: nn.Module, _: object) -> None:
+        if isinstance(module, nn.Conv2d):
+            found.add((module.training, *flags()))  # type: ignore[arg-type]  # two flags
+
+    handle = nn.modules.module.register_module_forward_pre_hook(note)
+    yield found
+    handle.remove()
+
+
+@pytest.fixture(autouse=True)
+def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (trainer, validation, translator):
+        monkeypatch.setattr(module, "multiplying", lambda precision, _: multiplying(precision, torch.device("cuda")))
+    for module in (trainer, validation):
+        monkeypatch.setattr(module, "precision_of", lambda settings, _: settings.precision)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_flags_are_set_within_and_as_before_afterwards(precision: str) -> None:
+    before = flags()
+    with devices.multiplying(precision, torch.device("cuda")):
+        assert flags() == [precision == "tf32"] * 2
+    assert flags() == before
+    with devices.multiplying(precision, torch.device("cpu")):
+        assert flags() == before
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_steps_and_validation(precision: str, seen: Seen, toy_pairs: Path, tmp_path: Path) -> None:
+    words = (f"training.precision={precision}", "training.steps=1", 'training.metrics=["ssim"]')
+    run_to_end(tiny_recipe("pix2pix", toy_pairs, *words), tmp_path / "run")
+    named = precision == "tf32"
+    assert seen == {(True, named, named), (False, named, named)}
+
+
+@pytest.mark.parametrize("tile", [0, 256])
+def test_translating_is_in_float32(tile: int, seen: Seen, toy_pairs: Path, tmp_path: Path) -> None:
+    run, _ = run_to_end(
+        tiny_recipe("pix2pix", toy_pairs, "options.norm=instance", "training.steps=1"), tmp_path / "run"
+    )
+    loaded = Translator.load(run.folder)
+    loaded.tile = tile
+    seen.clear()
+    loaded(np.zeros((288, 16, 3), np.uint8))
+    assert seen == {(False, False, False)}

@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from diptych.images import RANGES, Stored
 
-Filter = Literal["bicubic", "bilinear", "area", "nearest"]
+Smooth = Literal["bicubic", "bilinear", "area"]
+Filter = Smooth | Literal["nearest"]
 PILLOW_FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,

@@ -13,8 +13,9 @@ from diptych.exporting import checks, models, onnx_files, programs, web
 from diptych.exporting.samples import Sample, at_hand, samples
 from diptych.exporting.traced import Outside, noisy, traceable
 from diptych.files import made_aside, vacant
+from diptych.padding import pad
 from diptych.serving.listing import Offer, drawing, name_for
-from diptych.translator import Translator, pad
+from diptych.translator import Translator
 
 FORMS = {
     "model": "a folder",

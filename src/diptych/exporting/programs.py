@@ -12,7 +12,8 @@ from diptych.exporting.checks import SEED, Run
 from diptych.exporting.traced import program
 from diptych.files import named_in_utf8, written_beside
 from diptych.networks.noise import folded
-from diptych.translator import Translator, pad
+from diptych.padding import pad
+from diptych.translator import Translator
 
 CARD = "card.json"
 

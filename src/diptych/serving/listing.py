@@ -36,7 +36,11 @@ class Offer:
     """The network for the browser."""
 
     def entry(self, examples: Sequence[str], browser: dict[str, Any] | None) -> dict[str, Any]:
-        """As JSON; ``examples`` are addresses, ``browser`` says where the network for the browser is."""
+        """As JSON; ``examples`` are addresses, ``browser`` says where the network for the browser is.
+
+        "fit" says how a picture comes to the scale of training, "size", with "filter": "stretch", "shorter-side", "none"
+        (``sizes.brought_to``), or "own", which leaves it as it is.
+        """
         card = self.translator.card
         return {
             "name": self.name,
@@ -45,6 +49,8 @@ class Offer:
             "source": kind_entry(card.source),
             "target": kind_entry(card.target),
             "size": list(card.size),
+            "fit": card.rule,
+            "filter": card.filter,
             "multiple": card.multiple,
             "scale": card.scale,
             "noise": self.noise,

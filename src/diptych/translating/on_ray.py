@@ -45,6 +45,7 @@ class Worker:
             "number": rows["number"],
             "problem": np.array([os.fsencode(one.problem) for one in done], dtype=object),
             "note": np.array([os.fsencode(one.note) for one in done], dtype=object),
+            "about": np.array([os.fsencode(one.about) for one in done], dtype=object),
         } | {name: np.full(len(tasks), spent / len(tasks)) for name, spent in asdict(seconds).items()}
 
 
@@ -85,7 +86,8 @@ def spread(
         )
         for row in results.iter_rows():
             seconds.add(Seconds(float(row["reading"]), float(row["translating"]), float(row["writing"])))
-            yield Outcome(tasks[int(row["number"])], os.fsdecode(row["problem"]), os.fsdecode(row["note"]))
+            words = (os.fsdecode(row[name]) for name in ("problem", "note", "about"))
+            yield Outcome(tasks[int(row["number"])], *words)
     finally:
         ray.shutdown()
 

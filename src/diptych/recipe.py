@@ -135,15 +135,15 @@ class Recipe:
             raise UsageError(f'"{unknown[0]}" is not known{closest(unknown[0], parts)}; known here: {known}.')
         parts |= table
         system = parts["system"]
-        if system not in SYSTEMS:
+        if not isinstance(system, str) or system not in SYSTEMS:
             known = ", ".join(SYSTEMS)
             raise UsageError(f'"system" is {system!r}{closest(str(system), SYSTEMS)}; choose from {known}.')
         for key in ("options", "data", "training"):
             if not isinstance(parts[key], Mapping):
                 raise UsageError(f'"{key}" must be a table, not {parts[key]!r}.')
         recipe = cls(
-            system=str(system),
-            options=from_table(SYSTEMS[str(system)].Options, parts["options"], "options"),
+            system=system,
+            options=from_table(SYSTEMS[system].Options, parts["options"], "options"),
             data=from_table(DataSettings, parts["data"], "data"),
             training=from_table(TrainingSettings, parts["training"], "training"),
             name=name,
@@ -181,7 +181,7 @@ def read(name_or_file: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     path = find(str(name_or_file))
     try:
         table = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as problem:
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise UsageError(f"{path} is no readable TOML: {problem}.") from None
     except OSError as problem:
         raise DiptychError(f"{path} cannot be read: {problem.strerror}.") from None

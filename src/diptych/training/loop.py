@@ -14,6 +14,7 @@ from diptych.data.resident import Resident, resident
 from diptych.devices import free_bytes
 from diptych.errors import DiptychError, UsageError
 from diptych.recipe import Recipe
+from diptych.training.length import another_length
 from diptych.training.processes import Processes, conditions, join, precision_of
 from diptych.training.run import Run
 from diptych.training.state import start_from, weights_of
@@ -80,8 +81,10 @@ def restore(trainer: Trainer, run: Run, watch: Watch, faults: int) -> tuple[int,
     if found is not None:
         for sentence in compare_conditions(run, found.facts, conditions(run.recipe.training, trainer.processes)):
             watch.say(sentence)
-        trainer.state.load(found.tensors)
         step, faults = int(found.facts["step"]), max(faults, int(found.facts["faults"]))
+        before = (run.stored or run.recipe).training
+        run.keep_length(another_length(before, run.recipe.training, step, trainer.steps_per_epoch))
+        trainer.state.load(found.tensors)
         watch.resumed(step)
         return step, faults
     if source:

@@ -103,8 +103,8 @@ class Watch:
             )
         if self.processes.leads:
             self.run.forget_after(step)
-            for sentence in self.run.remarks:
-                self.event("data", step, sentence)
+            for kind, sentence in self.run.remarks:
+                self.event(kind, step, sentence)
             self.run.remarks.clear()
         if step:
             self.say(
@@ -186,7 +186,9 @@ class Watch:
         self.event("fault", step, sentence, fault=faults)
 
     def failed(self, sentence: str) -> None:
-        """Training ends with a failure: record it as far as the disk still takes it."""
+        """Training ends with a failure: record it as far as the disk still takes it. A start that was refused is no part of the run."""
+        if self.saved < 0:
+            return
         with suppress(DiptychError):
             self.event("end", self.at, f"Failed: {sentence}", steps=self.steps)
             self.report()

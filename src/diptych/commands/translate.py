@@ -89,6 +89,7 @@ def translate(
     device
         Where to run: cpu, cuda, cuda:1.
     """
+    from diptych.training.taken import taken
     from diptych.translating import write_all
     from diptych.translator import Translator
 
@@ -111,10 +112,12 @@ def translate(
         engine = ""
     make = partial(made, options=options, tile=tile, style=style, style_from=style_from)
     job, words = make(translator, engine=engine)
-    if words:
-        print(words, file=sys.stderr if out == STREAM else sys.stdout, flush=True)
+    told = "\n".join(filter(None, (taken(run, checkpoint), words)))
     if not pictures:
-        return through_pipes(job, list(inputs), out)
+        code = through_pipes(job, list(inputs), out)
+        print(told, end="\n" if told else "", file=sys.stderr)  # a failure is one sentence
+        return code
+    print(told, end="\n" if told else "", flush=True)
     return write_all(job, pictures, Path(out), ray, partial(remade, load, make, engine and job.translator.engine.name))
 
 

@@ -16,6 +16,7 @@ from diptych.exporting import checks, models, onnx_files, programs, web
 from diptych.exporting.samples import Sample, at_hand, samples
 from diptych.exporting.traced import Outside, noisy, traceable
 from diptych.serving.listing import Offer, drawing, name_for
+from diptych.training.taken import taken
 from diptych.translator import Translator, pad
 
 FORMS = {
@@ -84,6 +85,7 @@ def export(order: Order) -> list[str]:
         raise UsageError(f"{order.run} is exported already; name the run or the model folder that it came from.")
     real, why = at_hand(order.run, translator, order.data, "held-out", max(COMPARED, EXAMPLES))
     told = [f"Compared with random pictures only: {why}"] if why else []
+    told += filter(None, [taken(order.run, order.checkpoint)])
     make = {"model": model, "onnx": onnx, "pt2": program, "web": page}[order.to]
     with gone_when_it_fails(order.out):
         return make(order, translator, real) + told

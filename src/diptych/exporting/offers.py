@@ -16,6 +16,7 @@ from diptych.exporting.traced import noisy
 from diptych.serving.listing import Offer, drawing, in_browser, name_for
 from diptych.serving.parts import Parts, cut
 from diptych.training.run import read_recipe
+from diptych.training.taken import taken
 from diptych.translator import Translator
 
 
@@ -48,7 +49,7 @@ def offers_of(
                 parts,
             )
         )
-        told.append(f"{name}: {place}. {words}{why}")
+        told.append(" ".join(filter(None, (f"{name}: {place}.", taken(place, checkpoint), words + why))))
     return offers, told
 
 

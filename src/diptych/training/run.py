@@ -1,7 +1,6 @@
 """A run is a folder that explains itself: recipe, card, log, scores, pictures, checkpoints. The same command resumes it."""
 
 import contextlib
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from diptych.data.inventory import Inventory, compared, from_text, inventory, is
 from diptych.errors import DiptychError, UsageError
 from diptych.files import as_json, read_text, remove_parts, write_text
 from diptych.recipe import Recipe, lay_over
+from diptych.report.curves import lines
 from diptych.training.identity import as_long_as, at_the_places_of, changed, real
 
 RECIPE, DATA, LOCK = "recipe.toml", "data.json", ".lock"
@@ -214,7 +214,7 @@ class Run:
             ) from None
 
     def entries(self, name: str) -> list[dict[str, Any]]:
-        """The whole lines of a log; one that a kill has cut short is passed over."""
+        """The whole lines of a log; one that is damaged is passed over."""
         return read_lines(self.folder / name)
 
     def forget_after(self, step: int) -> None:
@@ -226,13 +226,8 @@ class Run:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON lines of a file that may not exist or may end in half a line."""
-    entries: list[dict[str, Any]] = []
-    with contextlib.suppress(FileNotFoundError):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            with contextlib.suppress(ValueError):
-                entries.append(json.loads(line))
-    return entries
+    """The JSON lines of a log that may not exist; what is no entry with its step, such as half a line, is passed over."""
+    return [entry for entry in lines(path) if type(entry.get("step")) is int]
 
 
 def read_recipe(folder: Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -13,6 +13,7 @@ from diptych import formats
 from diptych.errors import DiptychError
 from diptych.evaluation.metrics import direction
 from diptych.report import Standing
+from diptych.report.curves import number
 from diptych.training.board import Board
 from diptych.training.health import Health
 from diptych.training.interrupts import tell
@@ -123,9 +124,10 @@ class Watch:
     def started_or_ended(self, step: int) -> None:
         """Record a start once, and the end of a run that is over where none is recorded yet."""
         if self.reason or step == self.steps:
-            kinds = [entry["kind"] for entry in self.run.entries("events.jsonl") if entry["kind"] in ("start", "end")]
-            if kinds[-1:] != ["end"]:
-                self.event("end", step, self.reason or f"Complete: {step} steps.", steps=self.steps)
+            words = self.reason or f"Complete: {step} steps."
+            told = [entry for entry in self.run.entries("events.jsonl") if entry.get("kind") in ("start", "end")]
+            if [(entry["kind"], entry.get("words")) for entry in told[-1:]] != [("end", words)]:
+                self.event("end", step, words, steps=self.steps)
         elif step < self.started:  # after a fault it is recorded already, unless it lies after the restored step
             self.event("start", step, self.words, steps=self.steps, environment=environment(self.processes))
             self.started = step
@@ -255,7 +257,7 @@ class Watch:
     def standing(self) -> tuple[int, int]:
         """The step of the best score, and the number of validations since; (-1, 0) where nothing is scored."""
         name = self.settings.best
-        history = [entry for entry in self.run.entries("scores.jsonl") if entry.get(name) is not None]
+        history = [entry for entry in self.run.entries("scores.jsonl") if number(entry.get(name)) is not None]
         if not history:
             return -1, 0
         sign = 1 if direction(name) == "higher" else -1

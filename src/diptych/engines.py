@@ -165,6 +165,11 @@ def read_metadata(place: Path) -> dict[str, Any]:
     return {CARD: card, PROCESSING: told.get(PROCESSING, "outside"), PRECISION: told.get(PRECISION, "float32")}
 
 
+def device_for(engine: str, device: str) -> str:
+    """The device where it is left open: the processor for engines that have no other."""
+    return "cpu" if device == "auto" and engine not in ("auto", "torch") else device
+
+
 def chosen_engine(name: str, device: torch.device) -> str:
     """The engine that "auto" comes to: the fastest that is installed; on a GPU torch.
 
@@ -180,5 +185,5 @@ def chosen_engine(name: str, device: torch.device) -> str:
             f'there is no engine "{name}"{closest(name, PACKAGES)}; choose from auto, {", ".join(PACKAGES)}.'
         )
     if name != "torch" and device.type != "cpu":
-        raise UsageError(f"the engine {name} runs on the processor; leave --device away, or take --engine torch.")
+        raise UsageError(f"the engine {name} runs on the processor; give --device cpu, or take --engine torch.")
     return name

@@ -61,6 +61,10 @@ class Translator:
         chosen = choose(device, "the device")
         folder = Path(place)
         if folder.suffix == ".onnx":
+            if device not in ("auto", "cpu"):
+                raise UsageError(
+                    f"{folder} is computed on the processor, and the device is {device}; name the run that it came from."
+                )
             return cls.of_onnx(folder)
         if not folder.is_dir():
             raise DiptychError(

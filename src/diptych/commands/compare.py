@@ -18,7 +18,7 @@ def compare(
     network: str = "",
     limit: int = 0,
     out: Path = Path("comparison"),
-    device: str = "cpu",
+    device: str = "auto",
 ) -> int:
     """Judge runs on the same pictures, side by side: a table, paired differences, and a contact sheet.
 
@@ -51,7 +51,7 @@ def compare(
     out
         Where compare.json, compare.csv and sheet.png go.
     device
-        Where to run: cpu, cuda, cuda:1.
+        Where to run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
     from diptych.evaluation.metrics import chosen
     from diptych.judging import compare as comparing

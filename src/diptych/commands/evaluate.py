@@ -23,7 +23,7 @@ def evaluate(
     unpaired: bool = False,
     recipe: str = "",
     out: Path | None = None,
-    device: str = "cpu",
+    device: str = "auto",
 ) -> int:
     """Judge a run, a model, or a folder of outputs made by any tool: a table, JSON, CSV, and a contact sheet.
 
@@ -66,7 +66,7 @@ def evaluate(
     out
         Where to write; by default RUN/evaluation/SPLIT-CHECKPOINT, or OUTPUTS-evaluation.
     device
-        Where to run the translator: cpu, cuda, cuda:1.
+        Where the translator and the metrics run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
     from diptych.evaluation.metrics import chosen
     from diptych.judging.judge import judge, keep, sheet_of, table
@@ -87,7 +87,7 @@ def evaluate(
         assert outputs is not None
         if recipe and (targets is not None or unpaired):
             raise UsageError("--recipe brings the targets along; leave --targets and --unpaired away.")
-        request = Request(data, split, limit=limit)
+        request = Request(data, split, limit=limit, device=device)
         subject = made_elsewhere(outputs, targets, unpaired, request, recipe, Labels(labels, classes, ignore), wanted)
         folder = out or outputs.parent / f"{outputs.name}-evaluation"
     result = judge(subject, wanted, network)

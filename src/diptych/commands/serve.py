@@ -17,7 +17,7 @@ def serve(
     port: int = 8000,
     checkpoint: str = "latest",
     engine: str = "auto",
-    device: str = "cpu",
+    device: str = "auto",
     batch: int = 8,
     queue: int = 32,
     max_megabytes: float = 20.0,
@@ -43,7 +43,7 @@ def serve(
     engine
         auto takes the fastest exact one that is installed: openvino, onnx or torch. openvino-bfloat16 is faster and rounds.
     device
-        Where to run: cpu, cuda, cuda:1.
+        Where to run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     batch
         Pictures of equal size that are translated at once.
     queue
@@ -59,7 +59,7 @@ def serve(
     browser
         Let the page translate in the browser too. --no-browser keeps the networks here.
     """
-    from diptych.engines import needed
+    from diptych.engines import device_for, needed
 
     if not runs:
         raise UsageError("name at least one run or model folder to serve.")
@@ -77,7 +77,7 @@ def serve(
     limits = Limits(bytes=int(max_megabytes * 2**20), pixels=max_pixels, batch=batch, queue=queue)
     with bound(host, port) as place:
         print("Preparing (the first time a network is exported, which takes some seconds) ...", flush=True)
-        offers, told = offers_of(runs, checkpoint, device, engine, browser)
+        offers, told = offers_of(runs, checkpoint, device_for(engine, device), engine, browser)
         print("\n".join(told))
         shown = f"[{host}]" if ":" in host else host
         print(f"Serving on http://{shown}:{place.getsockname()[1]} (Ctrl-C stops).", flush=True)

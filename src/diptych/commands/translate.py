@@ -40,7 +40,7 @@ def translate(
     ray: int = 0,
     overwrite: bool = False,
     grid: bool = False,
-    device: str = "cpu",
+    device: str = "auto",
 ) -> int:
     """Translate pictures with a run, a model folder or an exported ONNX file.
 
@@ -87,14 +87,15 @@ def translate(
     grid
         Write each result beside its input, as one picture.
     device
-        Where to run: cpu, cuda, cuda:1.
+        Where to run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
+    from diptych.engines import device_for
     from diptych.training.taken import taken
     from diptych.translating import write_all
     from diptych.translator import Translator
 
     check(inputs, format, size, seed, batch, tile, ray)
-    load = partial(Translator.load, run, way, checkpoint, device)
+    load = partial(Translator.load, run, way, checkpoint, device_for(engine, device))
     translator = load()
     check_fit(translator, tile, instances, mask)
     pictures = [] if STREAM in (*inputs, out) else found(inputs, Path(out))

@@ -1,7 +1,9 @@
 """From what a user names to a subject that is ready to be judged."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from diptych.devices import choose
 from diptych.judging.classes import with_labels
 from diptych.judging.folders import of_folders, of_outputs
 from diptych.judging.subjects import Request, Subject, Translated, step_of
@@ -12,7 +14,7 @@ from diptych.recipe import read
 def subject_of(run: Path, request: Request, labels: Labels, wanted: list[str]) -> Subject:
     """A run, ready to be judged; the segmenter is trained where the FCN-score is among what is wanted and none is kept."""
     translated = Translated(run, request)
-    subject = translated.subject(run.name)
+    subject = judged_on(request.device, translated.subject(run.name))
     if wanted and "fcn" not in wanted:
         return subject
     return with_labels(subject, translated.ground, labels, print)
@@ -29,12 +31,17 @@ def made_elsewhere(
 ) -> Subject:
     """A folder of outputs: against the data set of a recipe where that is named, else beside its targets or alone."""
     if not recipe:
-        return of_folders(outputs, targets, unpaired, request.limit)
+        return judged_on(request.device, of_folders(outputs, targets, unpaired, request.limit))
     overrides = [f"data.folder={request.data}"] if request.data else []
     subject, ground = of_outputs(outputs, read(recipe, overrides).data, request.split, request.limit)
+    subject = judged_on(request.device, subject)
     if wanted and "fcn" not in wanted:
         return subject
     return with_labels(subject, ground, labels, print)
+
+
+def judged_on(device: str, subject: Subject) -> Subject:
+    return replace(subject, means=replace(subject.means, device=choose(device, "--device")))
 
 
 def place_of(run: Path, request: Request, subject: Subject) -> Path:

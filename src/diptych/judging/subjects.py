@@ -39,7 +39,7 @@ class Request:
     checkpoint: str = "latest"
     way: str = ""
     limit: int = 0
-    device: str = "cpu"
+    device: str = "auto"
     again: bool = False  # a second output under other noise
 
 

@@ -115,6 +115,7 @@ class Validation:
             classes=self.classes,
             factor=self.recipe.data.scale,
             holed=self.recipe.data.source.colour == "holed",
+            device=self.device,
         )
         metrics, _ = choose(self.recipe.training.metrics, means)
         verdict = evaluate(chain([first], examples), metrics, means)
@@ -132,7 +133,7 @@ class Validation:
                 'training.metrics has "fcn", which needs the colours of the label pictures: set data.palette.'
             )
         self.classes = data.source.classes if data.task == "labelled" else len(data.palette)
-        self.segmenter = segmenter_for(data, labels, data.palette, self.classes, say)
+        self.segmenter = segmenter_for(data, labels, data.palette, self.classes, say, self.device)
         self.reader = Reader(data, "val", labels, data.palette)
 
     def examples(self, state: State, count: int) -> Iterator[Example]:

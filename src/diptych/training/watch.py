@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,13 @@ from diptych.evaluation.metrics import direction
 from diptych.report import Standing
 from diptych.report.curves import number
 from diptych.training.board import Board
+from diptych.training.entry import Entry, Fault
 from diptych.training.health import Health
 from diptych.training.interrupts import tell
 from diptych.training.processes import Processes, conditions, environment
 from diptych.training.progress import Progress
 from diptych.training.run import Run
 from diptych.training.state import State
-from diptych.training.trainer import Fault
 from diptych.training.validation import Validation
 
 
@@ -66,7 +66,8 @@ class Watch:
         self.paused = False  # so that the rest is for another time
         self.interrupted = False  # this process was asked to stop, or has heard that another was
         self.reason = ""
-        self.window: list[Mapping[str, float]] = []
+        self.window: list[Entry] = []
+        self.last: Entry | None = None
         self.saved = -1
         self.words = ""
         self.at = 0
@@ -95,7 +96,7 @@ class Watch:
         for message in self.run.messages:
             self.say(message)
         self.run.messages.clear()
-        self.window, self.saved = [], step
+        self.window, self.saved, self.last = [], step, None
         below, most = self.processes.largest(-step, step)
         if -below < most:
             raise DiptychError(
@@ -132,18 +133,29 @@ class Watch:
             self.event("start", step, self.words, steps=self.steps, environment=environment(self.processes))
             self.started = step
 
-    def after(self, step: int, faults: int, entry: Mapping[str, float]) -> None:
-        """After the update that made ``step`` steps: log, look and save where it is time."""
+    def after(self, step: int, faults: int, entry: Entry) -> None:
+        """After the update that made ``step`` steps: log, look and save where it is time.
+
+        Raises:
+            Fault: where it is time and something is not finite.
+        """
         settings, last = self.settings, step == self.steps
         self.at = step
         self.window.append(entry)
-        self.stop = self.interrupted if self.processes.size == 1 else entry.get("stop", 0) > 0
+        heard = (
+            self.last if entry.awaited and self.last is not None else entry
+        )  # what is still awaited is not waited for
+        self.last = entry
+        self.stop = self.interrupted if self.processes.size == 1 else heard.get("stop", 0) > 0
         if self.stop:
             self.interrupt()
+        due = (settings.picture_every, settings.validate_every, settings.checkpoint_every)
+        kept = last or self.stop or any(step % every == 0 for every in due)
+        if kept:
+            entry.look()
         if step % settings.log_every == 0 or last:
             self.log(step)
-        due = (settings.picture_every, settings.validate_every, settings.checkpoint_every)
-        if last or self.stop or any(step % every == 0 for every in due):
+        if kept:
             spoiled = self.state.not_finite()
             if self.processes.agree(bool(spoiled)):
                 raise Fault(f'the weight "{spoiled}" is not finite' if spoiled else "a weight elsewhere is not finite")

@@ -11,14 +11,20 @@ SAID = "\nStopping after this step, and saving. Once more stops at once and save
 
 
 def stop_on_signals(interrupt: Callable[[], None]) -> None:
-    """The first Ctrl-C (or SIGTERM) calls ``interrupt``, which should end the run, saved; a second one ends it at once."""
+    """The first Ctrl-C, SIGTERM, or SIGHUP unless it is ignored (nohup), calls ``interrupt``, which should end the run, saved.
+
+    A second one ends it at once, but for SIGHUP: a terminal that closes may send it twice.
+    """
+    hang_up = getattr(signal, "SIGHUP", None)  # not on every system
+    then = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, hang_up: signal.SIG_IGN}
 
     def request(number: int, frame: FrameType | None) -> None:
         interrupt()
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        signal.signal(number, then[signal.Signals(number)])
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, request)
+    for number in (signal.SIGINT, signal.SIGTERM, hang_up):
+        if number is not None and not (number == hang_up and signal.getsignal(number) == signal.SIG_IGN):
+            signal.signal(number, request)
 
 
 def tell() -> None:

@@ -75,6 +75,10 @@ def advance_to_end(trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -
             except Fault as fault:
                 at = step if fault.step is None else fault.step
                 step, faults = recover(trainer, run, watch, at, faults + 1, str(fault))
+            except Exception:
+                if trainer.whole:
+                    watch.rescue(step, faults)
+                raise
 
 
 def restore(trainer: Trainer, run: Run, watch: Watch, faults: int) -> tuple[int, int]:

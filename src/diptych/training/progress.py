@@ -1,8 +1,9 @@
-"""The progress line: rate, share of time waiting for data, time left, losses."""
+"""The progress line: rate, share of time waiting for data, time left, losses; and what metrics may take of that time."""
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 
 class Progress:
@@ -65,3 +66,24 @@ def duration(seconds: float) -> str:
     if minutes >= 60:
         return f"{minutes // 60} h {minutes % 60:02d} min"
     return f"{minutes} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+class MetricTime:
+    """Keeps what metrics take within a share of the time since training began."""
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+        self.began = time.perf_counter()
+        self.spent = self.last = 0.0
+
+    def affordable(self) -> bool:
+        """Whether measuring once more, for as long as the last time, would keep within the share; the first time it may."""
+        elapsed = time.perf_counter() - self.began
+        return self.spent + self.last <= self.share * (elapsed + self.last) or not self.spent
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.last = time.perf_counter() - began
+        self.spent += self.last

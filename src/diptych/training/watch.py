@@ -2,9 +2,10 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -19,31 +20,10 @@ from diptych.training.entry import Entry, Fault
 from diptych.training.health import Health
 from diptych.training.interrupts import tell
 from diptych.training.processes import Processes, conditions, environment
-from diptych.training.progress import Progress
+from diptych.training.progress import MetricTime, Progress
 from diptych.training.run import Run
 from diptych.training.state import State
 from diptych.training.validation import Validation
-
-
-class MetricTime:
-    """Keeps what metrics take within a share of the time since training began."""
-
-    def __init__(self, share: float) -> None:
-        self.share = share
-        self.began = time.perf_counter()
-        self.spent = self.last = 0.0
-
-    def affordable(self) -> bool:
-        """Whether measuring once more, for as long as the last time, would keep within the share; the first time it may."""
-        elapsed = time.perf_counter() - self.began
-        return self.spent + self.last <= self.share * (elapsed + self.last) or not self.spent
-
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.last = time.perf_counter() - began
-        self.spent += self.last
 
 
 class Watch:
@@ -116,11 +96,18 @@ class Watch:
             )
         self.at = step
         if self.processes.leads:
+            self.catch_up(step)
             self.end_early(step, self.standing()[1])
             self.started_or_ended(step)
             self.report()
         self.stop = self.processes.agree(bool(self.reason))
         self.progress.start(step, self.steps)
+
+    def catch_up(self, step: int) -> None:
+        """Score what was saved when an error had kept it from being scored."""
+        due = step > 0 and (step % self.settings.validate_every == 0 or step == self.steps)
+        if due and self.validation and all(entry["step"] != step for entry in self.run.entries("scores.jsonl")):
+            self.score(step, self.validation)
 
     def started_or_ended(self, step: int) -> None:
         """Record a start once, and the end of a run that is over where none is recorded yet."""
@@ -199,6 +186,21 @@ class Watch:
             self.run.append("faults.jsonl", {"step": step, "fault": faults, "what": what})
         self.event("fault", step, sentence, fault=faults)
 
+    def rescue(self, step: int, faults: int) -> None:
+        """Training is about to end with an error: keep the state of ``step``, where it is whole and one process alone can.
+
+        Of several, each has a part of the state, and the others are on their way already; ``Run.what_is_kept`` says what there is.
+        """
+        if self.processes.size > 1 or step in (0, self.saved):
+            return
+        with suppress(Fault, DiptychError, RuntimeError):  # the end has its reason already
+            if self.last is not None:
+                self.last.look()
+            if not self.state.not_finite():
+                self.keep(step, faults)
+                self.saved = step
+                self.say(f"Saved at step {step}, before the end; the same command goes on from there.")
+
     def failed(self, sentence: str) -> None:
         """Training ends with a failure: record it as far as the disk still takes it. A start that was refused is no part of the run."""
         if self.saved < 0:
@@ -233,12 +235,7 @@ class Watch:
 
     def draw(self, step: int, validation: Validation) -> None:
         picture = validation.grid(self.state, self.settings.pictures)
-        place = self.run.folder / "pictures" / f"{step:08d}.png"
-        try:
-            place.parent.mkdir(exist_ok=True)
-        except OSError as problem:
-            raise DiptychError(f"{place.parent} cannot be made: {problem.strerror}.") from None
-        formats.write(place, picture)
+        formats.write(self.run.folder / "pictures" / f"{step:08d}.png", picture)
         self.board.picture(picture, step)
 
     def score(self, step: int, validation: Validation) -> None:
@@ -286,8 +283,7 @@ class Watch:
             return
         began, apart = time.perf_counter(), self.state.apart()
         if self.processes.leads:
-            made = conditions(self.settings, self.processes)
-            self.run.save(step, self.state.tensors() | apart, {"faults": faults, **made})
+            self.keep(step, faults, apart)
             if step == self.steps or self.reason:
                 self.event("end", step, self.reason or f"Complete: {step} steps.")
             elif self.stop:
@@ -296,3 +292,7 @@ class Watch:
             self.progress.set_aside(time.perf_counter() - began)
         self.saved = step
         self.processes.wait()
+
+    def keep(self, step: int, faults: int, apart: Mapping[str, torch.Tensor] = MappingProxyType({})) -> None:
+        made = conditions(self.settings, self.processes)
+        self.run.save(step, {**self.state.tensors(), **apart}, {"faults": faults, **made})

@@ -75,9 +75,11 @@ def advance_to_end(trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -
             except Fault as fault:
                 at = step if fault.step is None else fault.step
                 step, faults = recover(trainer, run, watch, at, faults + 1, str(fault))
-            except Exception:
+            except Exception as problem:
                 if trainer.whole:
                     watch.rescue(step, faults)
+                if processes.size > 1 and isinstance(problem, DiptychError):
+                    raise type(problem)(f"{problem} One process alone saves nothing: {run.what_is_kept()}.") from None
                 raise
 
 

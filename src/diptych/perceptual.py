@@ -6,6 +6,7 @@ they cannot be had, stage by stage, and only where the recipe says so.
 
 import copy
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from diptych.errors import DiptychError
 from diptych.networks.efficientnet import EfficientNetLite0
+from diptych.networks.shapes import are_shapes_alone
 from diptych.pretrained import load, spec_of
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -42,7 +44,10 @@ class Sight:
             DiptychError: when they cannot be had, with where to find them.
         """
         try:
-            self.network: nn.Module = copy.deepcopy(load(self.name))  # which may move to another device
+            # A copy, which may move to another device.
+            self.network: nn.Module = (
+                spec_of(self.name).build() if are_shapes_alone() else copy.deepcopy(load(self.name))
+            )
             self.values = torch.tensor([IMAGENET_MEAN, IMAGENET_DEVIATION])[..., None, None]  # and these with it
         except DiptychError as problem:
             if self.name != "vgg19":
@@ -51,6 +56,13 @@ class Sight:
                 f"{problem} Or name another network in the recipe, which is not the published loss: "
                 f"options.perceptual_network=efficientnet-lite0, or for SRGAN options.content=lite0-fine."
             ) from None
+
+    multiple: ClassVar[int] = 1
+
+    @property
+    def least(self) -> int:
+        """Shortest side of the pictures that it takes: VGG19 halves them four times."""
+        return 16 if self.name == "vgg19" else 1
 
     def maps(self, pictures: Tensor) -> list[Tensor]:
         """RGB (or grey) in [-1, 1] to one map a tap."""

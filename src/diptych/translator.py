@@ -18,6 +18,7 @@ from diptych.formats import from_array, from_pillow, to_pillow
 from diptych.images import Images, Stored
 from diptych.networks import NETWORKS
 from diptych.networks.noise import seeded
+from diptych.networks.shapes import shapes_alone
 from diptych.resampling import resize
 from diptych.tables import closest
 
@@ -289,7 +290,7 @@ def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mod
         DiptychError: when the card's arguments make no network, or one of other weights.
     """
     try:
-        with torch.device("meta"):
+        with shapes_alone():
             shapes = {name: tensor.shape for name, tensor in card.spec.build().state_dict().items()}
     except Exception as problem:  # whatever arguments of another's making lead to
         words = str(problem).splitlines()[0] if str(problem) else type(problem).__name__

@@ -8,17 +8,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from diptych import checkpoints
 from diptych.data import Dataset, open_dataset, stream
 from diptych.data.resident import Resident, resident
 from diptych.devices import free_bytes
 from diptych.errors import DiptychError, UsageError
 from diptych.recipe import Recipe
 from diptych.training.entry import Fault
+from diptych.training.first_weights import start_from, weights_of
 from diptych.training.length import another_length
 from diptych.training.processes import Processes, conditions, join, precision_of
 from diptych.training.run import Run
-from diptych.training.state import start_from, weights_of
 from diptych.training.trainer import Trainer
 from diptych.training.watch import Watch
 
@@ -97,7 +96,7 @@ def restore(trainer: Trainer, run: Run, watch: Watch, faults: int) -> tuple[int,
         watch.resumed(step)
         return step, faults
     if source:
-        watch.say(start_from(trainer.state, source, checkpoints.load(weights_of(source)).tensors))
+        watch.say(start_from(trainer.state, source))
     watch.resumed(0)
     return 0, faults
 

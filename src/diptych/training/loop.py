@@ -92,6 +92,8 @@ def restore(trainer: Trainer, run: Run, watch: Watch, faults: int) -> tuple[int,
         step, faults = int(found.facts["step"]), max(faults, int(found.facts["faults"]))
         before = (run.stored or run.recipe).training
         run.keep_length(another_length(before, run.recipe.training, step, trainer.steps_per_epoch))
+        if odd := trainer.state.unfit(found.tensors):
+            raise DiptychError(f"{run.path_of(step)} is no checkpoint of this run: {odd}; copy it again, or remove it.")
         trainer.state.load(found.tensors)
         watch.resumed(step)
         return step, faults

@@ -193,7 +193,12 @@ class Run:
         """The newest whole checkpoint; a damaged one is set aside with a message and the one before it taken."""
         for step in reversed(self.saved_steps()):
             try:
-                return checkpoints.load(self.path_of(step))
+                found = checkpoints.load(self.path_of(step))
+                if found.facts.get("step") == step and type(found.facts.get("faults")) is int:
+                    return found
+                raise checkpoints.Damaged(
+                    f"{self.path_of(step)} does not say what it is: its facts are not a checkpoint's."
+                )
             except checkpoints.Damaged as damage:
                 self.messages.append(f"{damage} Falling back to the checkpoint before it.")
                 if self.leads:

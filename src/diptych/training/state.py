@@ -54,6 +54,25 @@ class State:
                 found |= {key: one for key, one in others.items() if not torch.equal(bits(one), bits(pile[0]))}
         return found
 
+    def unfit(self, tensors: Mapping[str, Tensor]) -> str:
+        """What is wrong with the first of the tensors that ``load`` could not take, in words; empty where all fit."""
+        wanted = {f"system.{name}": value for name, value in self.system.state_dict().items()}
+        for side in self.sides.values():
+            wanted |= side.expected(tensors)
+        for name in sorted(
+            wanted.keys() | {name for name in tensors if not name.startswith(("process.", "statistics."))}
+        ):
+            if name not in wanted:
+                return f"{name} is none of this run's tensors"
+            if name not in tensors:
+                return f"{name} is missing"
+            found, own = tensors[name], wanted[name]
+            if found.shape != own.shape or found.is_floating_point() != own.is_floating_point():
+                return (
+                    f"{name} is {tuple(found.shape)} of {found.dtype}, and this run's {tuple(own.shape)} of {own.dtype}"
+                )
+        return ""
+
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what ``tensors`` and ``apart`` gave."""
         own = f"process.{self.processes.rank}."

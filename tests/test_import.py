@@ -261,7 +261,7 @@ def test_every_example_of_the_documentation(
     for example in examples:
         exec(example, told)
     assert told["theirs"].keys() == STATES["patchgan"].keys()
-    assert {name for name in told["encoder"]} == STATES["spade-encoder"].keys()
+    assert set(told["encoder"]) == STATES["spade-encoder"].keys()
 
 
 def test_training_goes_on_from_what_was_imported(toy_pairs: Path, tmp_path: Path) -> None:
@@ -283,9 +283,9 @@ def test_training_goes_on_from_what_was_imported(toy_pairs: Path, tmp_path: Path
         )
         assert_equal(wanted, under(f"system.generator.{way}", weights(second)))
         assert any(f"{len(wanted)} of " in line and "not in it" in line for line in said)
+    foreign = tiny_recipe("cyclegan", toy_pairs, f"training.init_from={tmp_path / 'latest_net_G.pth'}")
     with pytest.raises(DiptychError, match=r"diptych import .*G\.pth --out FOLDER; then name that folder"):
-        words = (f"training.init_from={tmp_path / 'latest_net_G.pth'}",)
-        run_to_end(tiny_recipe("cyclegan", toy_pairs, *words), tmp_path / "refused")
+        run_to_end(foreign, tmp_path / "refused")
 
 
 def under(place: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -27,6 +27,7 @@ from diptych.raw import (
     Raw,
     UnfitError,
     planes_last,
+    refuse_foreign,
     turned,
     upright,
     valid_orientation,
@@ -83,6 +84,7 @@ def sixteen_bit_colour(head: bytes) -> bool:
 def header(file: BinaryIO) -> Header:
     """Read what a file says of itself, without decoding its pixels."""
     head = signature(file)
+    refuse_foreign(head)
     if head.startswith((NPY_SIGNATURE, *ZIP_SIGNATURES)):
         with array_file(file, head) as member:
             return array_header(member)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 SAID = "\nStopping after this step, and saving. Once more stops at once and saves nothing.\n"
 
@@ -15,16 +16,16 @@ def stop_on_signals(interrupt: Callable[[], None]) -> None:
 
     A second one ends it at once, but for SIGHUP: a terminal that closes may send it twice.
     """
-    hang_up = getattr(signal, "SIGHUP", None)  # not on every system
-    then = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, hang_up: signal.SIG_IGN}
+    then: dict[str, Any] = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_IGN}
 
     def request(number: int, frame: FrameType | None) -> None:
         interrupt()
-        signal.signal(number, then[signal.Signals(number)])
+        signal.signal(number, then[signal.Signals(number).name])
 
-    for number in (signal.SIGINT, signal.SIGTERM, hang_up):
-        if number is not None and not (number == hang_up and signal.getsignal(number) == signal.SIG_IGN):
-            signal.signal(number, request)
+    for one in signal.Signals:  # SIGHUP is not on every system
+        ignored = one.name == "SIGHUP" and signal.getsignal(one) == signal.SIG_IGN
+        if one.name in then and not ignored:
+            signal.signal(one, request)
 
 
 def tell() -> None:

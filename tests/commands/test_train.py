@@ -216,10 +216,11 @@ def test_a_full_disk_leaves_the_previous_checkpoint_whole(
     refused(said, 1, "cannot be written", os.strerror(errno.ENOSPC))
     assert saves == [3]
     run = Run(tmp_path / "runs" / "pix2pix", read("pix2pix", words[:-1]))
-    assert run.saved_steps() == [3]
+    kept = [3, 4] if where == "log" else [3]  # where the disk takes a checkpoint still, it is saved before the end
+    assert run.saved_steps() == kept
     assert_equal(weights(run, 3), weights(straight, 3))
     assert [path.name for path in run.folder.rglob("*.part*")] == []
     said = typed("train", "pix2pix", *words)  # there is room again
     assert said.code == 0
-    assert "Resumed at step 3 of 6" in said.out
+    assert f"Resumed at step {kept[-1]} of 6" in said.out
     assert_equal(weights(run), weights(straight))

@@ -1,6 +1,7 @@
 """Another length: the place in the schedule is kept, and where the steps made would have had other rates it is said."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from diptych.training.length import another_length
 PER_EPOCH = 10
 
 
-def said(before: TrainingSettings, step: int, **now: float) -> str:
+def said(before: TrainingSettings, step: int, **now: Any) -> str:
     return another_length(before, replace(before, **now), step, PER_EPOCH)
 
 

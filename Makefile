@@ -37,7 +37,7 @@ $(READY): pyproject.toml constraints/cpu.txt
 	@touch $(READY)
 
 page:
-	@$(NPM) install --silent --no-save --no-package-lock --prefix $(PAGE) onnxruntime-web@1.30.0 typescript@7.0.2 axe-core@4
+	@$(NPM) install --silent --no-save --no-package-lock --prefix $(PAGE) onnxruntime-web@1.30.0 typescript@7.0.2 axe-core@4 pngjs@7
 	@$(BIN)/python -m diptych.serving.assets $(PAGE)/node_modules/onnxruntime-web/dist
 
 demo: $(READY)

@@ -28,8 +28,8 @@ from diptych.data import open_dataset
 from diptych.exporting import onnx_files, programs, web
 from diptych.exporting.samples import samples
 from diptych.exporting.shown import Shown
-from diptych.networks.noise import folded
 from diptych.recipe import read
+from diptych.runtimes import folded
 from diptych.serving import assets
 from diptych.serving.listing import Offer
 from diptych.training.state import build

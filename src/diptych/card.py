@@ -5,12 +5,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diptych.errors import DiptychError
 from diptych.files import as_json
 from diptych.images import Kind
-from diptych.networks import NetworkSpec
+
+if TYPE_CHECKING:
+    from diptych.networks import NetworkSpec
 
 FORMAT = 1
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, DiptychError)
@@ -35,7 +37,9 @@ class Card:
     provenance: dict[str, Any] = field(default_factory=dict)  # system, data, licence, version
 
     @property
-    def spec(self) -> NetworkSpec:
+    def spec(self) -> "NetworkSpec":
+        from diptych.networks import NetworkSpec  # torch with it, which a reader of cards may do without
+
         return NetworkSpec(self.network, self.arguments)
 
     @property

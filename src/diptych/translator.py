@@ -12,14 +12,16 @@ from torch import Tensor, nn
 from diptych import checkpoints, tiles
 from diptych.card import Card, read_card, read_cards
 from diptych.devices import choose, multiplying
-from diptych.engines import BFLOAT16, CARD, PRECISION, PROCESSING, Eager, Engine, OnnxRuntime, OpenVino, read_metadata
+from diptych.engines import BFLOAT16, Eager, Engine, OnnxRuntime, OpenVino
 from diptych.errors import DiptychError, UsageError
 from diptych.formats import from_array, from_pillow, to_pillow
-from diptych.images import Images, Stored
+from diptych.images import Stored
 from diptych.networks import NETWORKS
 from diptych.networks.noise import seeded
 from diptych.resampling import resize
+from diptych.runtimes import CARD, PRECISION, PROCESSING, read_metadata
 from diptych.tables import closest
+from diptych.tiles import Images
 
 Style = int | Stored | Mapping[str, int] | None
 

@@ -11,10 +11,9 @@ from diptych.images import Kind
 from diptych.serving import assets
 
 
-def card_of(data: str, direction: str = "a-to-b", way: str = "a-to-b", **kinds: Kind) -> Card:
-    both = {"source": Kind(), "target": Kind()} | kinds
+def card_of(data: str, direction: str = "a-to-b", way: str = "a-to-b", source: Kind = Kind()) -> Card:
     facts = {"data": data, "direction": direction}
-    return Card(way, "generator", "unet", {}, multiple=1, size=(8, 8), provenance=facts, **both)
+    return Card(way, "generator", "unet", {}, source, Kind(), multiple=1, size=(8, 8), provenance=facts)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from diptych.card import write_card
 from diptych.exporting.checks import SEED, Run
 from diptych.exporting.traced import program
 from diptych.files import written_beside
-from diptych.networks.noise import folded
+from diptych.runtimes import folded
 from diptych.translator import Translator, pad
 
 CARD = "card.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 from diptych.errors import DiptychError
 
 PACKAGE = "onnxruntime-web@1.30.0"
-"""Of npm, MIT licence; `make page`, hatch_build.py and the Dockerfile take this one."""
+"""Of npm, MIT licence; `make page` and hatch_build.py take this one."""
 RUNTIME = (
     "ort.wasm.min.mjs",
     "ort-wasm-simd-threaded.mjs",

@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import socket
+import threading
 import time
 import traceback
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -176,6 +179,19 @@ def server(app: FastAPI, limits: Limits) -> Server:
         server_header=False,
     )
     return Server(config)
+
+
+@contextlib.contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends at once what is done within, as Ctrl-C does; the first process of a container would not see it else."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def run(app: FastAPI, place: socket.socket, limits: Limits) -> None:

@@ -26,13 +26,12 @@ from diptych.serving.batching import Batcher, Done
 from diptych.serving.bodies import Bodies
 from diptych.serving.described import BODY, COUNTERPART, LIVES, METRICS, Health, listed
 from diptych.serving.limits import Limits
-from diptych.serving.listing import Offer
+from diptych.serving.listing import Offer, Translates
 from diptych.serving.metrics import Metrics
 from diptych.serving.pages import Pages
 from diptych.serving.pictures import check_counterpart, decoded, encoded, wanted_type, with_instances
 from diptych.serving.problems import Problem, answer, on_problem, responses
 from diptych.serving.requests import Watch
-from diptych.translator import Translator
 
 CODERS = min(4, os.cpu_count() or 1)
 Result = TypeVar("Result")
@@ -114,7 +113,7 @@ def picture_of(files: dict[str, bytes], card: Card, limits: Limits) -> Stored:
     return picture
 
 
-def several(translator: Translator, pictures: Sequence[Any], seed: int | None) -> list[Any]:
+def several(translator: Translates, pictures: Sequence[Any], seed: int | None) -> list[Any]:
     return translator.several(pictures, seed=seed)
 
 

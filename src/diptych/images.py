@@ -165,7 +165,7 @@ class Kind:
             DiptychError: when the tensor holds NaN or infinity.
         """
         low, high = self.range
-        planes: npt.NDArray[Any] = tensor if isinstance(tensor, np.ndarray) else tensor.detach().float().cpu().numpy()
+        planes: Any = tensor if isinstance(tensor, np.ndarray) else tensor.detach().float().cpu().numpy()
         if self.colour == "labels":
             return np.ascontiguousarray(planes.transpose(1, 2, 0)).astype(np.uint16)
         if not np.isfinite(planes).all():

@@ -21,7 +21,7 @@ def file_of(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """ONNX files by the system, and of pix2pix one with its processing inside."""
     folder = tmp_path_factory.mktemp("exported")
     pairs = draw_pairs(folder / "pairs")
-    files = {}
+    files: dict[str, Path] = {}
     for system in ("pix2pix", "srgan", "inpainting"):
         translator = Translator.load(run_to_end(tiny_recipe(system, pairs), folder / system)[0].folder)
         write(translator, files.setdefault(system, folder / f"{system}.onnx"))

@@ -181,15 +181,25 @@ def server(app: FastAPI, limits: Limits) -> Server:
     return Server(config)
 
 
+class Terminated(BaseException):
+    """By SIGTERM."""
+
+
+def terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
 @contextlib.contextmanager
 def stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends at once what is done within, as Ctrl-C does; the first process of a container would not see it else."""
+    """SIGTERM ends the process at once, with what is half written gone; the first of a container would not see it else."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         yield
+    except Terminated:
+        os._exit(128 + signal.SIGTERM)  # to take down an interpreter that holds torch would take seconds
     finally:
         signal.signal(signal.SIGTERM, before)
 

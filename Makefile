@@ -22,7 +22,7 @@ help:
 	@echo "make format     put the code into its format"
 	@echo "make page       fetch the browser's ONNX runtime for the page of diptych serve, anew"
 	@echo "make bench      speed and memory, as tables (BENCHMARKS.md)"
-	@echo "make bench-gpu  the same on a GPU"
+	@echo "make bench-gpu  what a GPU alone can show, in under eight minutes"
 	@echo "make curves     quality against minutes, ours and the reference's, with pictures (two hours of a core)"
 	@echo "make clean      remove the environment and what tools left behind"
 
@@ -71,7 +71,7 @@ curves: $(READY)
 	@$(BIN)/python benchmarks/learning_curves.py
 
 bench-gpu: $(READY)
-	@$(BIN)/python benchmarks/everything.py --device cuda
+	@$(BIN)/python benchmarks/gpu.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

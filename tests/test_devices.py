@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from diptych import devices
+from diptych.engines import device_for
 
 CPU = torch.device("cpu")
 
@@ -26,3 +27,18 @@ def test_a_container_s_bound_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert devices.free_bytes(CPU) == 0
     container(tmp_path, "max", 60_000, 0)
     assert devices.free_bytes(CPU) > 100_000
+
+
+@pytest.mark.parametrize(("cuda", "mac", "found"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
+def test_auto_takes_a_gpu_where_there_is_one(
+    cuda: bool, mac: bool, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mac)
+    assert devices.choose("auto").type == found
+
+
+def test_engines_that_know_processors_alone_take_auto_for_one() -> None:
+    found = [device_for(engine, "auto") for engine in ("auto", "torch", "onnx", "openvino")]
+    assert found == ["auto", "auto", "cpu", "cpu"]
+    assert device_for("onnx", "cuda") == "cuda"  # which is then refused

@@ -88,7 +88,7 @@ def call(words: list[str]) -> int:
             raise
         return report(
             "out of memory; use smaller pictures (data.crop_size), a smaller batch, a narrower network, or "
-            "training.checkpointing=blocks; on a GPU also data.resident=off.",
+            "training.checkpointing=blocks; on a GPU also data.resident=off, or another --device.",
             1,
         )
     except OSError as problem:

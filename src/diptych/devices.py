@@ -1,4 +1,4 @@
-"""Which device work runs on, how it multiplies, and what memory is free there."""
+"""Which device work runs on, how products are rounded there, and what memory is free."""
 
 import math
 from collections.abc import Iterator
@@ -12,13 +12,15 @@ from diptych.errors import UsageError
 
 
 def choose(device: str, key: str = "training.device") -> torch.device:
-    """The device of that name; "auto" is the fastest at hand.
+    """The device of that name; "auto" is the fastest at hand: an NVIDIA GPU, a Mac's, or the processor.
 
     Raises:
         UsageError: for one that is not there; ``key`` is what the sentence calls it.
     """
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)

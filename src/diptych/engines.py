@@ -98,6 +98,11 @@ class OpenVino:
         return torch.from_numpy(np.array(found[0]))
 
 
+def device_for(engine: str, device: str) -> str:
+    """The device where it is left open: the processor for engines that have no other."""
+    return "cpu" if device == "auto" and engine not in ("auto", "torch") else device
+
+
 def chosen_engine(name: str, device: torch.device) -> str:
     """The engine that "auto" comes to: the fastest that is installed; on a GPU torch.
 
@@ -114,7 +119,7 @@ def chosen_engine(name: str, device: torch.device) -> str:
             f'there is no engine "{name}"{closest(name, PACKAGES)}; choose from auto, {", ".join(PACKAGES)}.'
         )
     if name != "torch" and device.type != "cpu":
-        raise UsageError(f"the engine {name} runs on the processor; leave --device away, or take --engine torch.")
+        raise UsageError(f"the engine {name} runs on the processor; give --device cpu, or take --engine torch.")
     if find_spec(PACKAGES[name]) is None:
         raise missing(PACKAGES[name], f"the engine {name}")
     return name

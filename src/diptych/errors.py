@@ -18,7 +18,7 @@ class NoSpaceError(DiptychError):
 
 def out_of_memory(problem: BaseException) -> bool:
     """Whether an exception says that memory has run out: Python's own, and torch's for processors and GPUs."""
-    words = ("can't allocate memory", "not enough memory", "out of memory")
+    words = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
     return isinstance(problem, MemoryError) or (
         isinstance(problem, RuntimeError) and any(part in str(problem) for part in words)
     )

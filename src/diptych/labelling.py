@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from diptych import formats
@@ -150,7 +151,9 @@ def count_of(labels: Labels, palette: Palette, reader: Reader, settings: DataSet
     return max(int(found[found != IGNORED].max(initial=0)) for found in looked_at) + 1
 
 
-def segmenter_for(settings: DataSettings, labels: Labels, palette: Palette, classes: int, say: Say) -> Segmenter:
+def segmenter_for(
+    settings: DataSettings, labels: Labels, palette: Palette, classes: int, say: Say, device: torch.device
+) -> Segmenter:
     """Trained on the targets of the training split, or remembered."""
     reader = Reader(settings, "train", labels, palette)
     kept: dict[int, tuple[Tensor, ClassMap]] = {}
@@ -164,4 +167,4 @@ def segmenter_for(settings: DataSettings, labels: Labels, palette: Palette, clas
             kept[number] = found
         return found
 
-    return trained(Plan(classes, labels.steps), len(reader.dataset), read, cache_folder("segmenters"), say)
+    return trained(Plan(classes, labels.steps), len(reader.dataset), read, cache_folder("segmenters"), say, device)

@@ -22,6 +22,7 @@ from diptych.networks.efficientnet import EfficientNetLite0
 from diptych.networks.inception import InceptionV3
 from diptych.tables import closest
 
+CPU = torch.device("cpu")
 WEIGHTS = "DIPTYCH_WEIGHTS"
 """Environment variable: a folder of weights files that were downloaded by hand."""
 
@@ -136,15 +137,15 @@ def read_weights(name: str, path: Path) -> dict[str, Tensor]:
 
 
 @cache
-def load(name: str) -> nn.Module:
-    """The network with its published weights, ready to judge; loaded once."""
+def load(name: str, device: torch.device = CPU) -> nn.Module:
+    """The network with its published weights, ready to judge on a device; loaded once."""
     with torch.random.fork_rng([]):  # a seed's weights must not depend on whether it has been loaded before
         network = spec_of(name).build()
     tensors = read_weights(name, find(name))
     if name in ("vgg16", "vgg19", "alexnet"):
         tensors = {key: value for key, value in tensors.items() if key.startswith("features.")}
     network.load_state_dict(tensors)
-    return channels_last(network.eval().requires_grad_(False))
+    return channels_last(network.eval().requires_grad_(False), device)
 
 
 def prepared(images: Tensor, name: str) -> Tensor:
@@ -166,6 +167,8 @@ def resized(images: Tensor, name: str) -> Tensor:
 
 @torch.inference_mode()
 def features(name: str, images: Tensor) -> Tensor:
-    """Pooled features, (batch, features), of RGB pictures in [-1, 1]."""
-    pooled: Tensor = load(name)(prepared(images, name))
-    return pooled
+    """Pooled features, (batch, features), of RGB pictures in [-1, 1]; computed where these are, and given on the processor."""
+    place = images.device
+    here = images.cpu() if place.type == "mps" else images  # a Mac's GPU need not have the filter
+    pooled: Tensor = load(name, place)(prepared(here, name).to(place))
+    return pooled.cpu()

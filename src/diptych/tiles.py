@@ -90,10 +90,10 @@ class Sums:
         share = 1 / (down.sum() * along.sum())
         mean = torch.einsum("chw,h,w->c", values, down, along) * share
         variance = torch.einsum("chw,h,w->c", (values - mean[:, None, None]).square(), down, along) * share
-        count, centre = float(1 / share), mean.double().cpu()
+        count, centre = float(1 / share), mean.cpu().double()
         self.count += count
         self.total = self.total + centre * count
-        self.squares = self.squares + (variance.double().cpu() + centre.square()) * count
+        self.squares = self.squares + (variance.cpu().double() + centre.square()) * count
 
     def moments(self) -> tuple[Tensor, Tensor]:
         """(mean, biased variance) of each channel."""

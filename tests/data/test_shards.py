@@ -47,10 +47,10 @@ def settings(folder: Path | str, **values: float) -> DataSettings:
 
 
 def taken(
-    data: DataSettings, batches: int, size: int = 2, start: int = 0, workers: int = 0, **place: int
+    data: DataSettings, batches: int, size: int = 2, start: int = 0, workers: int = 0, rank: int = 0, world: int = 1
 ) -> list[Batch]:
     dataset = open_dataset(data, "train", train=True)
-    with closing(stream(dataset, size, 3, start, workers, **place)) as endless:
+    with closing(stream(dataset, size, 3, start, workers, rank, world)) as endless:
         return list(islice(endless, batches))
 
 

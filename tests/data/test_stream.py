@@ -1,8 +1,9 @@
 """Addressing: sample p depends on (dataset, seed, p) only, whatever the workers, the start and the ranks."""
 
 import threading
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as some
 from torch import Tensor
 
 from diptych.data import stream
-from diptych.data.stream import chosen_workers
+from diptych.data.stream import chosen_workers, stacked
 from diptych.errors import DiptychError
 from diptych.images import Batch
 
@@ -155,3 +156,21 @@ def test_the_machine_suggests_the_workers(cores: int, workers: int) -> None:
 
 def test_workers_of_the_machine_change_nothing() -> None:
     assert same(flat(take(7, 9, 2, workers=0)), flat(take(7, 9, 2, workers=-1)))
+
+
+def test_what_goes_to_a_gpu_waits_in_memory_that_it_can_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no such memory here, so what is asked for is seen, and the pictures are."""
+    asked: list[bool] = []
+    plain = torch.empty
+
+    def empty(*given: Any, pin_memory: bool, **more: Any) -> torch.Tensor:
+        asked.append(pin_memory)
+        return plain(*given, **more)
+
+    monkeypatch.setattr(torch, "empty", empty)
+    monkeypatch.setattr(torch.cuda, "device", lambda _: nullcontext())
+    pictures = [torch.arange(6, dtype=torch.int32).view(1, 2, 3) + 10 * number for number in range(3)]
+    found = stacked(pictures, torch.device("cuda", 1))
+    assert asked == [True]
+    assert torch.equal(found, torch.stack(pictures))
+    assert torch.equal(stacked(pictures), found)

@@ -99,7 +99,7 @@ def test_mirroring_off_leaves_the_crops_as_they_were() -> None:
     ],
 )
 def test_how_a_picture_comes_to_its_load_size(fit: Fit, size: tuple[int, int], loaded: tuple[int, int]) -> None:
-    assert Geometry((12, 12), (10, 10), fit).loaded(*size, (12, 12)) == loaded
+    assert Geometry((12, 12), (10, 10), fit).draw(np.random.default_rng(0), *size)[:2] == loaded
 
 
 def test_validation_sees_the_whole_or_the_middle() -> None:

@@ -60,7 +60,7 @@ def test_a_snippet_of_the_page_gives_the_translator_s_picture(number: int, place
     run = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     with Image.open(place / "drawing.png") as drawing, Image.open(place / "photo.png") as photo:
-        expected = np.asarray(Translator.load(place / "translator.onnx")(drawing), np.int16)
+        expected = np.asarray(Translator.load(place / "translator.onnx")(drawing, size="own"), np.int16)
         found = np.asarray(photo.convert("RGB"), np.int16)
     assert found.shape == expected.shape == (20, 27, 3)
     assert abs(found - expected).max() <= 1, "a value may fall to the next grey level where it lies between two"

@@ -3,7 +3,7 @@
 import errno
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import filelock
@@ -14,10 +14,10 @@ from diptych.errors import DiptychError
 from diptych.recipe import Recipe
 from diptych.report import Reporter, Standing, write
 from diptych.report.reporter import plotting
+from diptych.training.entry import Entry, Fault
 from diptych.training.loop import train
 from diptych.training.processes import environment, join
 from diptych.training.run import Run
-from diptych.training.trainer import Fault
 
 Step = Callable[[Teller, int], None]
 
@@ -29,7 +29,7 @@ def trained(recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch, each:
         watch = Teller(run, processes)
         after = watch.after
 
-        def seen(step: int, faults: int, entry: Mapping[str, float]) -> None:
+        def seen(step: int, faults: int, entry: Entry) -> None:
             each(watch, step)
             after(step, faults, entry)
 

@@ -34,21 +34,23 @@ def file_of(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("name", ["pix2pix", "srgan", "inpainting", "inside"])
 def test_it_gives_what_the_translator_gives(name: str, file_of: dict[str, Path]) -> None:
     light, whole = Exported(file_of[name]), Translator.load(file_of[name])
-    shape = (70, 41, light.card.source.stored_channels)
+    shape = (16, 16, light.card.source.stored_channels)
     pictures = [RNG.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)]
-    for seed in (None, 2**40 + 3):
-        for found, expected in zip(light.several(pictures, seed=seed), whole.several(pictures, seed=seed), strict=True):
+    for seed, size in ((None, None), (2**40 + 3, "own")):
+        for found, expected in zip(
+            light.several(pictures, size=size, seed=seed), whole.several(pictures, size=size, seed=seed), strict=True
+        ):
             assert found.dtype == expected.dtype
             np.testing.assert_array_equal(found, expected)
     with pytest.raises(DiptychError, match="5 channels"):
-        light.several([np.zeros((70, 41, 5), np.uint8)])
+        light.several([np.zeros((16, 16, 5), np.uint8)])
 
 
 @pytest.mark.parametrize(("size", "multiple"), [(1, 4), (3, 8), (5, 4), (8, 4), (70, 64)])
 def test_padding_is_the_translator_s(size: int, multiple: int) -> None:
     import torch
 
-    from diptych.translator import reflected as whole
+    from diptych.padding import reflected as whole
 
     assert reflected(size, multiple).tolist() == whole(size, multiple, torch.device("cpu")).tolist()
 
@@ -79,7 +81,7 @@ from diptych.serving.server import Service, create, several
 offers, told = offers_of_files((Path(sys.argv[1]),), "latest", "cpu", "auto", True)
 create(Service(offers))
 print(*told)
-print(several(offers[0].translator, [np.zeros((20, 24, 3), np.uint8)], None)[0].shape, offers[0].browser is not None)
+print(several(offers[0].translator, [np.zeros((20, 24, 3), np.uint8)], None, (16, 16))[0].shape, offers[0].browser is not None)
 assert "torch" not in sys.modules
 sys.exit(cli.call(["translate", "RUN", "drawings", "--out", "made"]))
 """

@@ -22,7 +22,7 @@ from diptych.data import open_dataset, stream
 from diptych.images import Batch
 from diptych.systems import SYSTEMS
 from diptych.training.estimate import noise
-from diptych.training.graph import WARM_UP, Captured, Found
+from diptych.training.graph import WARM_UP, Captured, Found, NotRecorded
 from diptych.training.loop import prepare
 from diptych.training.trainer import Trainer
 
@@ -130,6 +130,32 @@ def test_steps_on_pictures_that_stay_on_the_device(toy_pairs: Path) -> None:
         for step in range(2 * WARM_UP + 2):
             trainer.advance(batches, step, faults=0)
     assert_equal(plain.state.tensors(), graphed.state.tensors())
+
+
+def test_where_recording_fails_steps_stay_plain_and_that_is_said_once() -> None:
+    recipe = tiny_recipe("pix2pix", Path("unused"), "training.discriminator_updates=2")
+    plain, graphed = Trainer(recipe, ALONE, pictures=12), Trainer(recipe, ALONE, pictures=12)
+    tried, said = list[int](), list[str]()
+    rewound = Rewound(graphed)
+
+    def record(function: Callable[[], Found]) -> tuple[Callable[[], object], Found]:
+        tried.append(len(tried))
+        if len(tried) == 1:
+            return rewound(function)
+        for side in graphed.state.sides.values():
+            for parameter in side.trained:
+                parameter.grad = torch.full_like(parameter, torch.nan)  # a graph's memory, which nothing has filled
+        raise NotRecorded("operation not permitted when stream is capturing")
+
+    graphed.graph, graphed.tell = True, said.append
+    graphed.compute = Captured(graphed.update, ALONE.device, record, graphed.forget, graphed.unrecorded)
+    assert steps(plain, 2 * WARM_UP + 2) == steps(graphed, 2 * WARM_UP + 2)
+    assert_equal(plain.state.tensors(), graphed.state.tensors())
+    assert len(tried) == 2  # one kind of step was recorded and given up with the other
+    (sentence,) = said
+    assert sentence.startswith("The step could not be recorded as a CUDA graph, so steps are launched one by one (oper")
+    graphed.begin_anew()  # after a fault
+    assert not isinstance(graphed.compute, Captured)
 
 
 class Elsewhere(TorchDispatchMode):

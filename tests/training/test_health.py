@@ -11,9 +11,10 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 from diptych.errors import DiptychError
 from diptych.images import Batch
 from diptych.systems import Losses, Pix2Pix
-from diptych.training import health
+from diptych.training import entry, health, trainer
 from diptych.training.health import EARLY, STANDSTILL, WON_WINDOWS, Health
 from diptych.training.run import read_lines
+from diptych.training.trainer import Trainer
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, at: set[int], how: str) -> list[int]:
@@ -56,6 +57,67 @@ def test_what_is_not_finite_is_dropped_and_the_checkpoint_restored(
     assert any(f"Fault 1 at step 4: {words}" in line for line in said)
     assert all(torch.isfinite(tensor).all() for tensor in weights(run).values())
     assert read_lines(run.folder / "faults.jsonl") == [{"step": 4, "fault": 1, "what": words}]
+
+
+@pytest.fixture
+def looked_at_late(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Steps are looked at as on a GPU; gives the numbers that had to be waited for, by how many steps had been launched."""
+    plain, fetch = Trainer.__init__, entry.fetched
+    waited: list[int] = []
+
+    def build(self: Trainer, *arguments: Any) -> None:
+        plain(self, *arguments)
+        self.late = True
+
+    def fetched(values: torch.Tensor) -> entry.Fetch:
+        waited.append(len(waited))
+        return fetch(values)
+
+    monkeypatch.setattr(Trainer, "__init__", build)
+    monkeypatch.setattr(trainer, "fetched", fetched)
+    return waited
+
+
+@pytest.mark.parametrize(
+    ("at", "how", "words", "visits"),
+    [
+        (3, "loss", 'step 3: the term "l1" of the generator is nan', [0, 1, 2, 3, 4, 3, 4, 5]),
+        (4, "gradient", "step 4: the gradient of the generator is not finite", [0, 1, 2, 3, 4, 5, 3, 4, 5]),
+        (2, "loss", 'step 2: the term "l1" of the generator is nan', [0, 1, 2, 0, 1, 2, 3, 4, 5]),
+        (5, "loss", 'step 5: the term "l1" of the generator is nan', [0, 1, 2, 3, 4, 5, 3, 4, 5]),
+    ],
+)
+def test_steps_looked_at_late_end_in_the_same_weights(
+    at: int, how: str, words: str, visits: list[int], looked_at_late: list[int], toy_pairs: Path, tmp_path: Path
+) -> None:
+    """The fault is met one step later unless something is due, names its own step, and nothing of it is kept."""
+    late = run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "healthy")[0]
+    assert len(looked_at_late) == 6
+    found = {}
+    for now in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            seen = spoil(patch, {at}, how)
+            if now:
+                patch.setattr(trainer, "fetched", lambda values: values.tolist)
+                patch.setattr(Trainer, "advance", looking(Trainer.advance))
+            run, said = run_to_end(tiny_recipe("pix2pix", toy_pairs, "training.log_every=1000"), tmp_path / f"{now}")
+            found[now] = weights(run)
+            assert now or seen == visits
+            assert any(f"Fault 1 at {words}" in line for line in said)
+            assert [line["step"] for line in read_lines(run.folder / "faults.jsonl")] == [at]
+    assert_equal(found[False], found[True])
+    assert late.saved_steps()[-1] == 6
+
+
+def looking(advance: Any) -> Any:
+    """At once, as a processor does."""
+
+    def at_once(self: Trainer, *arguments: Any) -> Any:
+        found = advance(self, *arguments)
+        found.look()
+        return found
+
+    return at_once
 
 
 def test_a_weight_that_is_not_finite_is_never_saved(

@@ -16,9 +16,10 @@ from diptych.errors import DiptychError, UsageError
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses, Pix2Pix
+from diptych.training.entry import Entry, Fault
 from diptych.training.processes import Processes, fast_precision, trying_kernels
 from diptych.training.side import Side
-from diptych.training.trainer import Fault, Trainer, length
+from diptych.training.trainer import Trainer, length
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 STEADY = ["options.norm=instance", "options.discriminator_norm=instance", "options.dropout=[]"]
@@ -256,20 +257,31 @@ def test_a_recipe_is_a_value() -> None:
     assert Recipe.from_table(recipe.to_table(), recipe.name) == recipe
 
 
-def test_all_processes_meet_a_fault_together() -> None:
+@pytest.mark.parametrize(
+    ("values", "alone", "several"),
+    [
+        ({"discriminator.adversarial": math.nan}, 'the term "adversarial" of the discriminator is nan', ""),
+        ({"generator.l1": 1.0, "generator.gradient": math.inf}, *["the gradient of the generator is not finite"] * 2),
+        ({"discriminator.accuracy": math.nan}, "", ""),
+    ],
+)
+def test_all_processes_meet_a_fault_together(values: dict[str, float], alone: str, several: str) -> None:
     """In the averaged gradient: a term may be bad in one of them alone. What is only logged is no fault."""
-    several, alone = (
-        Trainer(tiny_recipe("pix2pix", Path("unused")), Processes(0, size, torch.device("cpu")), pictures=12)
-        for size in (2, 1)
-    )
-    several.look({"discriminator.adversarial": math.nan})
-    with pytest.raises(Fault, match='the term "adversarial" of the discriminator is nan'):
-        alone.look({"discriminator.adversarial": math.nan})
-    for trainer in (several, alone):
-        with pytest.raises(Fault, match="the gradient of the generator is not finite"):
-            trainer.look({"generator.l1": 1.0, "generator.gradient": math.inf})
-    alone.advance(iter([batch_of(1)]), 0, 0)
-    alone.look({"discriminator.accuracy": math.nan})
+    for words, single in ((alone, True), (several, False)):
+        entry = Entry(7, {}, {"discriminator.accuracy"}, single)
+        entry.await_values(list(values), list(values.values()).copy)
+        if words:
+            with pytest.raises(Fault, match=words) as found:
+                entry.look()
+            assert found.value.step == 7
+        else:
+            assert dict(entry) == pytest.approx(values, nan_ok=True)
+
+
+def test_what_is_logged_and_not_minimised_is_known_by_then() -> None:
+    trainer = trainer_of()
+    trainer.advance(iter([batch_of(1)]), 0, 0)
+    assert trainer.figures == {"discriminator.accuracy"}
 
 
 def test_a_window_of_the_log_in_which_the_system_changes(toy_pairs: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 from commanding import Typed
 from toys import DATA, TINY, assert_equal, draw_labelled, run_to_end, tiny_recipe, weights
 
+from diptych.checkpoints import under
 from diptych.systems import SYSTEMS
 from diptych.training.run import Run
 
@@ -99,11 +100,13 @@ def test_two_processes_equal_one_of_twice_the_batch(toy_pairs: Path, tmp_path: P
 
 @pytest.mark.slow
 def test_both_end_with_the_same_weights_also_after_a_resumption(toy_pairs: Path, tmp_path: Path) -> None:
-    arguments = words(toy_pairs, "training.average=0.9")
+    running = ("options.norm=batch", "options.statistics=running", "training.statistics_pictures=8")
+    arguments = words(toy_pairs, "training.average=0.9", "training.batch_size=2", *running)
     recipe = tiny_recipe("pix2pix", toy_pairs)
     assert torchrun(2, arguments, tmp_path / "run", DUMP).returncode == 0
     first = [(tmp_path / f"run.rank{rank}").read_text() for rank in (0, 1)]
     straight = weights(Run(tmp_path / "run", recipe))
+    assert under("statistics.generator", straight)  # which the leading process computes alone
     Run(tmp_path / "run", recipe).path_of(6).unlink()
     again = torchrun(2, arguments, tmp_path / "run", DUMP)
     assert "Resumed at step 3" in again.stdout
@@ -262,17 +265,89 @@ dist.destroy_process_group()
 """
 
 
-@pytest.mark.slow
-def test_statistics_are_those_of_all_processes_together(tmp_path: Path) -> None:
-    (tmp_path / "script.py").write_text(STATISTICS)
+AVERAGES = """
+import copy, torch, torch.distributed as dist
+from diptych.recipe import TrainingSettings
+from diptych.training import buckets
+from diptych.training.processes import join
+from diptych.training.side import Side
+buckets.BYTES = 500
+processes = join("cpu")
+torch.manual_seed(0)
+
+class Network(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.unreached = torch.nn.Conv2d(5, 5, 3)
+        self.first = torch.nn.Conv2d(3, 5, 3)
+        self.seldom = torch.nn.Conv2d(5, 5, 1)
+        self.last = torch.nn.Conv2d(5, 2, 3)
+
+    def forward(self, maps, fully):
+        maps = self.first(maps).relu()
+        return self.last(self.seldom(maps) if fully else maps)
+
+ours = Network().to(memory_format=torch.channels_last)
+plain = copy.deepcopy(ours)
+side = Side("generator", ours, TrainingSettings(steps=1), processes)
+assert len(side.buckets.buckets) == 5, [len(each.parameters) for each in side.buckets.buckets]
+seen, early, descend = [], [], side.descend
+side.descend = lambda: (seen.append([p.grad if p.grad is None else p.grad.clone() for p in side.trained]), descend())
+for step, fully in enumerate((True, False, True)):
+    torch.manual_seed(10 * step + processes.rank)
+    for part in range(2):
+        pictures = torch.randn(2, 3, 9, 9)
+        side.accumulate({"a": ours(pictures, fully).square().mean()}, 0.5, last=part == 1)
+        (plain(pictures, fully).square().mean() * 0.5).backward(inputs=list(plain.parameters()))
+        if part == 0:
+            assert side.buckets.sent == 5, side.buckets.sent
+    early.append(side.buckets.sent)
+    side.prepare(0.0, step)
+    side.update()
+    for parameter, found in zip(plain.parameters(), seen[-1], strict=True):
+        if parameter.grad is None:
+            assert found is None
+            continue
+        gathered = [torch.empty(parameter.shape) for _ in range(2)]
+        dist.all_gather(gathered, parameter.grad.contiguous())
+        assert torch.equal(found, (gathered[0] + gathered[1]) / 2)
+        assert not torch.equal(gathered[0], gathered[1])
+        parameter.grad = None
+    assert all(p.grad is None for p in ours.parameters())
+assert early == [3, 0, 3], early  # those before the one that is never complete had set off during backward
+print("agreed")
+processes.close()
+"""
+
+
+def both(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A script in two processes."""
+    (folder / "script.py").write_text(script)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     start = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    command = [*start, f"--master-port={port}", str(tmp_path / "script.py")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    command = [*start, f"--master-port={port}", str(folder / "script.py")]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", [STATISTICS, AVERAGES], ids=["statistics", "gradients"])
+def test_what_is_computed_is_that_of_all_processes_together(script: str, tmp_path: Path) -> None:
+    done = both(script, tmp_path)
     assert done.stdout.count("agreed") == 2, done.stderr
+
+
+@pytest.mark.slow
+def test_a_process_that_ends_while_another_works_alone_is_told_of_at_once(tmp_path: Path) -> None:
+    script = "import os\nfrom diptych.errors import DiptychError\nfrom diptych.training.processes import join\n"
+    script += "processes = join('cpu')\nprocesses.wait()\n"
+    script += "if not processes.leads:\n    os._exit(0)\n"
+    script += "try:\n    with processes.explaining(lambda: 'nothing is lost'):\n        processes.wait()\n"
+    script += "except DiptychError as problem:\n    print(problem)\n"
+    done = both(script, tmp_path)
+    assert "another process of this run has ended" in done.stdout, done.stderr
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ def ablate(
     classes: int = 0,
     ignore: int = -1,
     limit: int = 0,
+    device: str = "auto",
 ) -> int:
     """Repeat a table of the pix2pix paper on your data: train every row alike, judge all, print the paper's row beside.
 
@@ -38,6 +39,8 @@ def ablate(
         A class number that is not scored.
     limit
         Judge this many pictures, spread evenly; 0 = all.
+    device
+        Where to judge: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one. Training goes by training.device.
     """
     from diptych.judging import ablate as work
     from diptych.judging.subjects import Request
@@ -45,4 +48,6 @@ def ablate(
 
     chosen = work.read_study(study)
     folder = out or Path("runs") / "ablate" / chosen.key
-    return work.ablate(chosen, overrides, folder, Request(split=split, limit=limit), Labels(labels, classes, ignore))
+    return work.ablate(
+        chosen, overrides, folder, Request(split=split, limit=limit, device=device), Labels(labels, classes, ignore)
+    )

@@ -21,7 +21,7 @@ def serve(
     port: int = 8000,
     checkpoint: str = "latest",
     engine: str = "auto",
-    device: str = "cpu",
+    device: str = "auto",
     batch: int = 8,
     queue: int = 32,
     max_megabytes: float = 20.0,
@@ -47,7 +47,7 @@ def serve(
     engine
         auto takes the fastest exact one that is installed: openvino, onnx or torch. openvino-bfloat16 is faster and rounds.
     device
-        Where to run: cpu, cuda, cuda:1.
+        Where to run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     batch
         Pictures of equal size that are translated at once.
     queue
@@ -97,9 +97,10 @@ def serve(
 def offers_of_runs(
     places: tuple[Path, ...], checkpoint: str, device: str, engine: str, browser: bool
 ) -> "tuple[list[Offer], list[str]]":
+    from diptych.engines import device_for
     from diptych.exporting.offers import offers_of
 
-    return offers_of(places, checkpoint, device, engine, browser)
+    return offers_of(places, checkpoint, device_for(engine, device), engine, browser)
 
 
 def offers_of_files(

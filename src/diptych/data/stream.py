@@ -22,15 +22,17 @@ from diptych.images import Batch
 
 FEWEST_WORKERS, MOST_WORKERS = 2, 8  # where the machine chooses
 AHEAD = 2  # batches in hand for each worker
+CPU = torch.device("cpu")
 PERMUTATION, SAMPLE = 1, 2  # kinds of draw, so that no two share an address
 
 
 class Positions:
     """What stands at each position of the stream."""
 
-    def __init__(self, dataset: Dataset, seed: int) -> None:
+    def __init__(self, dataset: Dataset, seed: int, device: torch.device = CPU) -> None:
         self.dataset = dataset
         self.seed = seed
+        self.device = device
         self.order = lru_cache(maxsize=4)(self.draw_order)
 
     def draw_order(self, epoch: int) -> np.ndarray:
@@ -49,12 +51,21 @@ class Positions:
 
     def batch(self, start: int, size: int) -> Batch:
         sources, targets = zip(*(self.sample(start + offset) for offset in range(size)), strict=True)
-        return Batch(stacked(sources), stacked(targets))
+        return Batch(stacked(sources, self.device), stacked(targets, self.device))
 
 
-def stacked(pictures: Sequence[Tensor]) -> Tensor:
-    """By numpy: torch.stack would start a team of threads in each worker, which take the cores from training."""
-    return torch.from_numpy(np.stack([picture.numpy() for picture in pictures]))
+def stacked(pictures: Sequence[Tensor], device: torch.device = CPU) -> Tensor:
+    """By numpy: torch.stack would start a team of threads in each worker, which take the cores from training.
+
+    What goes to a GPU lies in memory that it can read by itself, without which copying it would hold the trainer up.
+    """
+    arrays = [picture.numpy() for picture in pictures]
+    if device.type != "cuda":
+        return torch.from_numpy(np.stack(arrays))
+    with torch.cuda.device(device):  # each thread has its own, and would otherwise open the first GPU
+        room = torch.empty((len(arrays), *arrays[0].shape), dtype=pictures[0].dtype, pin_memory=True)
+    np.stack(arrays, out=room.numpy())
+    return room
 
 
 def chosen_workers(cores: int = 0) -> int:
@@ -78,6 +89,7 @@ def stream(
     workers: int = -1,
     rank: int = 0,
     world: int = 1,
+    device: torch.device = CPU,
 ) -> Generator[Batch, None, None]:
     """Batches from ``start`` on, without end.
 
@@ -85,10 +97,11 @@ def stream(
         start: batches already taken by each process.
         workers: threads that read ahead; 0 reads when asked, -1 is as many as the machine suggests.
         rank, world: this process among those that share the stream; positions are dealt out batch by batch.
+        device: where the batches will be copied to.
 
     A failure in a worker is raised here when its batch is due. Closing the iterator ends the threads.
     """
-    positions = Positions(dataset, seed)
+    positions = Positions(dataset, seed, device)
     workers = chosen_workers() if workers < 0 else workers
 
     def batch(number: int) -> Batch:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from diptych.devices import multiplying
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap
 from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, PictureMetric, Score
@@ -89,8 +90,8 @@ def evaluate(
     values: dict[str, list[float]] = {name: [] for name in single}
     real: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.of_target is not None}
     plain: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.baseline is not None}
-    with torch.inference_mode():
-        for example in examples:
+    with torch.inference_mode(), multiplying("float32", means.device):
+        for example in (example.on(means.device) for example in examples):
             names.append(example.name)
             for name, metric in single.items():
                 values[name].append(metric.measure(example))

@@ -27,7 +27,7 @@ RANGES = "values in [-1, 1], of SSIM and MS-SSIM in [0, 1]"
 
 
 class Example(NamedTuple):
-    """One output to be judged. All tensors are (1, channels, H, W) in [-1, 1] on the CPU.
+    """One output to be judged. All tensors are (1, channels, H, W) in [-1, 1] on one device.
 
     ``output`` and ``target`` are of the target's Kind; the ``rgb`` ones are as a person sees them.
     """
@@ -44,6 +44,9 @@ class Example(NamedTuple):
     """As the network saw it: the small picture of super-resolution, or the picture with its hole."""
     labels: ClassMap | None = None
     """The true class of each pixel, at the class map's own size."""
+
+    def on(self, device: torch.device) -> "Example":
+        return Example._make(value.to(device) if isinstance(value, Tensor) else value for value in self)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import ClassMap
 from diptych.evaluation.segmentation import Segmenter
-from diptych.pretrained import find
+from diptych.pretrained import CPU, find
 
 NETWORK = "efficientnet-lite0"
 
@@ -28,6 +29,7 @@ class Means:
     classes: int = 0
     factor: int = 1  # how many times larger an output is than its source
     holed: bool = False  # sources have holes
+    device: torch.device = CPU  # where is judged
     direct: Callable[[Tensor], ClassMap] | None = None  # outputs that are label pictures, to their classes
 
 

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from diptych.devices import multiplying
 from diptych.errors import DiptychError
 
 Images = Float[Tensor, "batch channels height width"]
@@ -78,9 +79,10 @@ def likeness(one: Images, other: Images) -> tuple[Tensor, Tensor]:
     lights = [(images.float() + 1) / RANGE for images in (one, other)]
     middles = [light.mean((2, 3), keepdim=True) for light in lights]
     one, other = (light - middle for light, middle in zip(lights, middles, strict=True))
-    first, second = smooth(one), smooth(other)
-    variances = smooth(one * one) - first**2 + smooth(other * other) - second**2
-    covariance = smooth(one * other) - first * second
+    with multiplying("float32", one.device):  # differences of squares, of which a GPU's ten bits would leave nothing
+        first, second = smooth(one), smooth(other)
+        variances = smooth(one * one) - first**2 + smooth(other * other) - second**2
+        covariance = smooth(one * other) - first * second
     first, second = first + middles[0], second + middles[1]
     steady, contrast = 0.01**2, 0.03**2
     structure = (2 * covariance + contrast) / (variances + contrast)

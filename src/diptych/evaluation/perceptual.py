@@ -35,9 +35,9 @@ def lpips(one: Images, other: Images, backbone: str = "alexnet") -> Scores:
     Raises:
         DiptychError: when the weights of the backbone or the heads cannot be had.
     """
-    network, heads = load(backbone), head_weights(backbone)
-    shift, scale = torch.tensor(SHIFT)[:, None, None], torch.tensor(SCALE)[:, None, None]
-    total = torch.zeros(len(one))
+    network, heads = load(backbone, one.device), [head.to(one.device) for head in head_weights(backbone)]
+    shift, scale = (torch.tensor(values, device=one.device)[:, None, None] for values in (SHIFT, SCALE))
+    total = torch.zeros(len(one), device=one.device)
     pairs = zip(network((one - shift) / scale), network((other - shift) / scale), heads, strict=True)
     for first, second, weights in pairs:
         total += (apart(first, second) * weights[:, None, None]).sum(1).mean((1, 2))
@@ -50,7 +50,7 @@ def perceptual(one: Images, other: Images) -> Scores:
 
     Its own yardstick: it orders pictures much as LPIPS does, but is not LPIPS.
     """
-    network = load("efficientnet-lite0")
+    network = load("efficientnet-lite0", one.device)
     assert isinstance(network, EfficientNetLite0)
     factor, summand = spec_of("efficientnet-lite0").values
     first, second = (network.pyramid(images * factor + summand) for images in (one, other))

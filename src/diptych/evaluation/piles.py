@@ -196,5 +196,5 @@ class Segmented:
 
 def as_bytes(picture: Tensor) -> npt.NDArray[np.uint8]:
     """(1, 3, H, W) in [-1, 1] to uint8 (H, W, 3)."""
-    seen: npt.NDArray[np.uint8] = ((picture[0] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    seen: npt.NDArray[np.uint8] = ((picture[0] + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
     return seen

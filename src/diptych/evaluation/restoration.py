@@ -17,7 +17,7 @@ LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 def luma(rgb: Tensor) -> Tensor:
     """(1, 1, H, W) in 8-bit levels, from RGB rounded to 8 bits as a file would hold it."""
     levels = ((rgb + 1) * 127.5).round().clamp(0, 255)
-    weights = torch.tensor(LUMA)[:, None, None]
+    weights = torch.tensor(LUMA, device=rgb.device)[:, None, None]
     return 16 + (levels * weights).sum(1, keepdim=True)
 
 
@@ -38,9 +38,9 @@ def ssim_luma(output: Tensor, target: Tensor, border: int) -> float:
 
 def bicubic(source: Tensor, factor: int) -> Tensor:
     """RGB enlarged by bicubic interpolation in 8 bits, what a method must be better than."""
-    levels = ((source[0] + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    levels = ((source[0] + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
     large = resize(np.ascontiguousarray(levels), levels.shape[0] * factor, levels.shape[1] * factor)
-    return torch.from_numpy(large).permute(2, 0, 1)[None].float() / 127.5 - 1
+    return torch.from_numpy(large).to(source.device).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def hole_of(source: Tensor) -> Tensor:

@@ -18,11 +18,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from diptych import checkpoints
+from diptych.devices import multiplying
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import IGNORED, ClassMap
 from diptych.networks.blocks import channels_last
 from diptych.networks.fcn import FCN
-from diptych.pretrained import find, read_weights
+from diptych.pretrained import CPU, find, read_weights
 
 Say = Callable[[str], None]
 Labelled = Callable[[int], tuple[Tensor, ClassMap]]
@@ -69,29 +70,33 @@ def resized_classes(classes: ClassMap, size: tuple[int, int]) -> ClassMap:
 class Segmenter:
     """Says which class each pixel of a picture seems to be."""
 
-    def __init__(self, network: FCN) -> None:
-        self.network = channels_last(network.eval())
+    def __init__(self, network: FCN, device: torch.device = CPU) -> None:
+        self.network = channels_last(network.eval(), device)
+        self.device = device
 
     def __call__(self, picture: Tensor, size: tuple[int, int]) -> ClassMap:
         """RGB (3, H, W) in [-1, 1] to a class map of ``size``."""
-        found = self.network.classes(resized(picture, seen_size(size))[None])[0]
-        return resized_classes(found.numpy().astype(np.uint16), size)
+        found = self.network.classes(resized(picture.to(self.device), seen_size(size))[None])[0]
+        return resized_classes(found.cpu().numpy().astype(np.uint16), size)
 
 
-def trained(plan: Plan, count: int, read: Labelled, cache: Path, say: Say) -> Segmenter:
-    """The segmenter for these pictures: from the cache, or trained now and kept there."""
+def trained(plan: Plan, count: int, read: Labelled, cache: Path, say: Say, device: torch.device = CPU) -> Segmenter:
+    """The segmenter for these pictures on ``device``: from the cache, or trained now and kept there."""
     place = cache / f"{fingerprint(plan, count, read)}.safetensors"
     network = FCN(plan.classes)
     if place.is_file():
         try:
             network.load_state_dict(checkpoints.load(place).tensors)
-            return Segmenter(network)
+            return Segmenter(network, device)
         except checkpoints.Damaged:
             place.unlink()
     say(f"Training the segmenter on {count} real pictures ({plan.words()}); it is kept for the next time ...")
-    train(network, plan, count, read, say)
+    # GPUs have no cross-entropy of maps that repeats bitwise.
+    place_of_work = CPU if torch.are_deterministic_algorithms_enabled() else device
+    with multiplying("float32", place_of_work):
+        train(network, plan, count, read, say, place_of_work)
     checkpoints.save(place, network.state_dict(), {"steps": plan.steps})
-    return Segmenter(network)
+    return Segmenter(network, device)
 
 
 def fingerprint(plan: Plan, count: int, read: Labelled) -> str:
@@ -103,7 +108,7 @@ def fingerprint(plan: Plan, count: int, read: Labelled) -> str:
     return digest.hexdigest()[:24]
 
 
-def train(network: FCN, plan: Plan, count: int, read: Labelled, say: Say) -> None:
+def train(network: FCN, plan: Plan, count: int, read: Labelled, say: Say, device: torch.device = CPU) -> None:
     """Cross-entropy, Adam with a rate that falls as a cosine, mirroring; the backbone starts from ImageNet."""
     network.backbone.load_state_dict(read_weights("efficientnet-lite0", find("efficientnet-lite0")))
     torch.manual_seed(plan.seed)
@@ -111,7 +116,7 @@ def train(network: FCN, plan: Plan, count: int, read: Labelled, say: Say) -> Non
         for layer in score.modules():
             if isinstance(layer, torch.nn.Conv2d):
                 layer.reset_parameters()
-    channels_last(network.train())
+    channels_last(network.train(), device)
     groups = [
         {"params": network.backbone.parameters(), "lr": RATE / 4},
         {"params": network.scores.parameters(), "lr": RATE},
@@ -125,8 +130,8 @@ def train(network: FCN, plan: Plan, count: int, read: Labelled, say: Say) -> Non
             order = np.concatenate([order, rng.permutation(count)])
         chosen, order = order[:BATCH], order[BATCH:]
         pictures, classes = batch_of(read, chosen, rng, plan.classes)
-        logits = network(pictures.contiguous(memory_format=torch.channels_last))
-        loss = functional.cross_entropy(logits, classes, ignore_index=IGNORED)
+        logits = network(pictures.to(device).contiguous(memory_format=torch.channels_last))
+        loss = functional.cross_entropy(logits, classes.to(device), ignore_index=IGNORED)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -44,7 +44,8 @@ def checkerboard(images: Images) -> Scores:
     if min(height, width) < 32:
         raise DiptychError(f"the checkerboard score needs pictures of 32 pixels or more, not {width}x{height}.")
     grey = luma(images)[:, :height, :width]
-    window = torch.hann_window(height, periodic=True)[:, None] * torch.hann_window(width, periodic=True)
+    down, across = (torch.hann_window(side, periodic=True, device=images.device) for side in (height, width))
+    window = down[:, None] * across
     power = torch.fft.fft2((grey - grey.mean((1, 2), keepdim=True)) * window).abs().square()
     ratios = []
     for row, column in MULTIPLES:

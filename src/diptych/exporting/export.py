@@ -16,8 +16,9 @@ from diptych.exporting import checks, models, onnx_files, programs, web
 from diptych.exporting.samples import Sample, at_hand, samples
 from diptych.exporting.shown import COLUMNS, Seen, Shown, title_of
 from diptych.exporting.traced import Outside, noisy, traceable
+from diptych.padding import pad
 from diptych.serving.listing import Offer, drawing, name_for
-from diptych.translator import Translator, pad
+from diptych.translator import Translator
 
 FORMS = {
     "model": "a folder",

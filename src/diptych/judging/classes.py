@@ -29,7 +29,7 @@ def with_labels(subject: Subject, ground: Ground, labels: Labels, say: Say) -> S
         raise UsageError(
             "fcn of outputs that are label pictures goes by their colours: give data.palette, or --classes N."
         )
-    segmenter = None if direct else segmenter_for(settings, labels, palette, classes, say)
+    segmenter = None if direct else segmenter_for(settings, labels, palette, classes, say, subject.means.device)
 
     def read(place: int) -> Example:
         return subject.read(place)._replace(labels=reader(ground.chosen[place]))

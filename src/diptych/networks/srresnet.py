@@ -120,7 +120,7 @@ class SRDiscriminator(nn.Module):
                 nn.LeakyReLU(0.2),
             ]
             channels = out * width
-        height, wide = (-(-side // 16) for side in size)
+        height, wide = self.places = tuple(-(-side // 16) for side in size)
         self.layers = nn.Sequential(*layers)
         self.pool = nn.AdaptiveAvgPool2d((height, wide)) if pooled else nn.Identity()
         self.dense = nn.Sequential(
@@ -128,5 +128,7 @@ class SRDiscriminator(nn.Module):
         )
 
     def forward(self, pictures: Maps) -> Tensor:
-        logits: Tensor = self.dense(self.pool(self.layers(pictures)))
+        maps = self.layers(pictures)
+        # Means over one place each change nothing, and on GPUs have no backward pass that repeats bitwise.
+        logits: Tensor = self.dense(maps if tuple(maps.shape[2:]) == self.places else self.pool(maps))
         return logits.to(torch.float32)

@@ -12,6 +12,8 @@ from diptych.card import read_card
 from diptych.errors import DiptychError, UsageError
 from diptych.images import Stored
 from diptych.runtimes import CARD, PRECISION, PROCESSING, feed, read_metadata, session_of
+from diptych.scaled import Scaled
+from diptych.sizes import Size
 
 
 @dataclass(frozen=True)
@@ -22,37 +24,43 @@ class Engine:
     name: str = "onnx"
 
 
-class Exported:
-    """An ONNX file that diptych wrote, as a translator of stored pictures; equal to ``Translator.load`` of the file."""
+class Exported(Scaled):
+    """An ONNX file that diptych wrote, as a translator of stored pictures.
+
+    Equal to ``Translator.load`` of the file; resized pictures to one grey level, since torch resizes 8-bit otherwise.
+    """
 
     def __init__(self, place: Path) -> None:
         """Raises: DiptychError, when there is no such file, it is damaged, or another program's."""
         told = read_metadata(place)
         self.card = read_card(told[CARD], place)
+        self.tile = 0
         self.inside = told[PROCESSING] == "inside"
         self.engine = Engine(told[PRECISION])
         self.session = session_of(place)
         self.inputs = [one.name for one in self.session.get_inputs()]
 
-    def several(self, pictures: Sequence[Stored], *, seed: int | None = None) -> list[Stored]:
-        """Translate pictures (H, W, C) of equal height and width in one batch.
+    def seen(self, picture: Stored, size: Size = None) -> tuple[int, int]:
+        return super().seen(picture, size or "training")
+
+    def several(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]:
+        """Translate pictures (H, W, C) that the network sees at one size in one batch.
 
         Raises:
             DiptychError: for another number of channels than the translator takes.
         """
         card = self.card
-        if pictures[0].shape[2] != card.source.stored_channels:
-            raise DiptychError(
-                f"the picture has {pictures[0].shape[2]} channels, and this translator takes {card.source.stored_channels}."
-            )
+        self.check_channels(pictures[0])
         number = card.seed if seed is None else seed
+        sized = [self.sized(picture, *self.seen(picture, size)) for picture in pictures]
         if self.inside:
-            return list(self.run(np.stack(pictures), number))
-        height, width = pictures[0].shape[:2]
-        rows, columns = (reflected(size, card.multiple) for size in (height, width))
-        planes = np.stack([card.source.to_planes(picture) for picture in pictures])
+            arrays = self.run(np.stack(sized), number)
+            return [self.brought_back(*both) for both in zip(arrays, pictures, strict=True)]
+        height, width = sized[0].shape[:2]
+        rows, columns = (reflected(side, card.multiple) for side in (height, width))
+        planes = np.stack([card.source.to_planes(one) for one in sized])
         result = self.run(planes[:, :, rows][..., columns], number)[..., : height * card.scale, : width * card.scale]
-        return [card.target.to_stored(one, source=seen) for one, seen in zip(result, pictures, strict=True)]
+        return [self.finished(*both) for both in zip(result, pictures, strict=True)]
 
     def run(self, source: npt.NDArray[Any], seed: int) -> npt.NDArray[Any]:
         found: npt.NDArray[Any] = self.session.run(None, feed(self.inputs, np.ascontiguousarray(source), seed))[0]

@@ -14,6 +14,7 @@ from diptych.card import Card, data_of
 from diptych.images import Kind, Stored
 from diptych.serving.exported import Exported
 from diptych.serving.parts import Parts, cut
+from diptych.sizes import Size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +31,9 @@ class Translates(Protocol):
     @property
     def engine(self) -> "Named": ...
 
-    def several(self, pictures: Sequence[Stored], *, seed: int | None = None) -> list[Stored]: ...
+    def seen(self, picture: Stored, size: Size = None) -> tuple[int, int]: ...
+
+    def several(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]: ...
 
 
 class Named(Protocol):
@@ -59,7 +62,11 @@ class Offer:
     """The network for the browser."""
 
     def entry(self, examples: Sequence[str], browser: dict[str, Any] | None) -> dict[str, Any]:
-        """As JSON; ``examples`` are addresses, ``browser`` says where the network for the browser is."""
+        """As JSON; ``examples`` are addresses, ``browser`` says where the network for the browser is.
+
+        "fit" says how a picture comes to the scale of training, "size", with "filter": "stretch", "shorter-side", "none"
+        (``sizes.brought_to``), or "own", which leaves it as it is.
+        """
         card = self.translator.card
         return {
             "name": self.name,
@@ -68,6 +75,8 @@ class Offer:
             "source": kind_entry(card.source),
             "target": kind_entry(card.target),
             "size": list(card.size),
+            "fit": card.rule,
+            "filter": card.filter,
             "multiple": card.multiple,
             "scale": card.scale,
             "noise": self.noise,

@@ -93,6 +93,7 @@ def rehearse(
         stack.enter_context(torch.device(processes.device))
         stack.enter_context(spectator)
         trainer = Trainer(recipe, processes, pictures=1000)
+        trainer.late = False  # there is no other memory to copy to
         batches = iter(lambda: batch(recipe), None)
         for step in range(steps):
             trainer.advance(batches, LATE + step, faults=0)

@@ -13,7 +13,6 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from diptych.errors import DiptychError
 from diptych.images import Batch
 from diptych.recipe import TrainingSettings
 from diptych.training.processes import Processes
@@ -48,12 +47,37 @@ def capturing(settings: TrainingSettings, processes: Processes) -> bool:
     return wanted and processes.size == 1 and settings.checkpointing == "none"
 
 
-class Captured:
-    """A step of training that is recorded after a few plain ones, once for each kind of step, and then played."""
+class NotRecorded(Exception):
+    """Why a step could not be recorded, in torch's words; nothing of it was done."""
 
-    def __init__(self, update: Compute, device: torch.device, record: Record | None = None) -> None:
+
+def silent(sentence: str) -> None:
+    pass
+
+
+class Captured:
+    """A step of training that is recorded after a few plain ones, once for each kind of step, and then played.
+
+    Where recording fails, this and all that follow are plain steps.
+
+    Args:
+        dropped: forgets what a step has gathered and not applied.
+        tell: is told that steps stay plain, once.
+    """
+
+    def __init__(
+        self,
+        update: Compute,
+        device: torch.device,
+        record: Record | None = None,
+        dropped: Callable[[], None] = lambda: None,
+        tell: Callable[[str], None] = silent,
+    ) -> None:
         self.update = update
         self.device = device
+        self.dropped = dropped
+        self.tell = tell
+        self.failed = False
         self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self.record = record or self.record_graph
         self.plain: Counter[tuple[bool, int]] = Counter()
@@ -70,6 +94,8 @@ class Captured:
         return found
 
     def run(self, held: list[Batch], step: int, only_discriminators: bool, phase: int) -> Found:
+        if self.failed:
+            return self.update(held, step, only_discriminators, phase)
         kind = (only_discriminators, phase)
         for past in [known for known in self.recorded if known[1] != phase]:
             del self.recorded[past]  # and with it its memory
@@ -78,7 +104,14 @@ class Captured:
             return self.update(held, step, only_discriminators, phase)
         if kind not in self.recorded:
             own = [Batch(*(tensor.clone() for tensor in batch)) for batch in held]
-            replay, found = self.record(lambda: self.update(own, step, only_discriminators, phase))
+            try:
+                replay, found = self.record(lambda: self.update(own, step, only_discriminators, phase))
+            except NotRecorded as why:
+                self.failed = True
+                self.recorded.clear()
+                self.dropped()  # gradients that lie where no graph will ever put them
+                self.tell(f"The step could not be recorded as a CUDA graph, so steps are launched one by one ({why}).")
+                return self.update(held, step, only_discriminators, phase)
             self.recorded[kind] = Recorded([tensor for batch in own for tensor in batch], replay, found)
         recorded = self.recorded[kind]
         for own_tensor, tensor in zip(recorded.inputs, (t for batch in held for t in batch), strict=True):
@@ -87,18 +120,21 @@ class Captured:
         return recorded.found
 
     def record_graph(self, function: Callable[[], Found]) -> tuple[Callable[[], object], Found]:
+        """Raises: NotRecorded."""
         graph = torch.cuda.CUDAGraph()
+        if not self.recorded:  # one pool for all graphs that live at a time; with the last of them it ends
+            self.pool = torch.cuda.graph_pool_handle()
         before = torch.cuda.get_rng_state(self.device)
         try:
             # Other threads may bring pictures meanwhile; what they do is no part of the step.
-            with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
+            with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
                 found = function()
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as problem:
-            what = str(problem).partition("\n")[0]
-            raise DiptychError(
-                f"the step could not be recorded as a CUDA graph ({what}); set training.graph=false."
-            ) from problem
+            # A recording that has failed may leave the generator in its midst; a copy of it is not.
+            generator = torch.cuda.default_generators[torch.empty((), device=self.device).get_device()]
+            generator.graphsafe_set_state(generator.clone_state())
+            torch.cuda.set_rng_state(before, self.device)
+            first = problem.__context__ if isinstance(problem.__context__, RuntimeError) else problem
+            raise NotRecorded(str(first).partition("\n")[0]) from None
         torch.cuda.set_rng_state(before, self.device)  # recording draws nothing
         return graph.replay, found

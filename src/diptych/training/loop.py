@@ -14,10 +14,11 @@ from diptych.data.resident import Resident, resident
 from diptych.devices import free_bytes
 from diptych.errors import DiptychError, UsageError
 from diptych.recipe import Recipe
+from diptych.training.entry import Fault
 from diptych.training.processes import Processes, conditions, join, precision_of
 from diptych.training.run import Run
 from diptych.training.state import start_from, weights_of
-from diptych.training.trainer import Fault, Trainer
+from diptych.training.trainer import Trainer
 from diptych.training.watch import Watch
 
 FAULT_SEED = 1_000_003  # a prime: the stream's seed after a fault is far from every seed that a person would choose
@@ -25,7 +26,7 @@ FAULT_SEED = 1_000_003  # a prime: the stream's seed after a fault is far from e
 
 def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
     """Train until the recipe's end, a request to stop, or an explained failure; resume where the run stands."""
-    dataset = open_dataset(recipe.data, "train", train=True)
+    dataset: Dataset = open_dataset(recipe.data, "train", train=True)
     if recipe.training.batch_size > len(dataset):
         raise UsageError(
             f"training.batch_size is {recipe.training.batch_size}, and there are only {len(dataset)} training pictures; "
@@ -34,7 +35,8 @@ def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
     if recipe.training.init_from and not run.saved_steps():
         weights_of(recipe.training.init_from)  # refused before anything is written
     dataset, trainer = prepare(dataset, recipe, processes)
-    watch.begin(trainer.state, trainer.steps, trainer.words())
+    trainer.tell = lambda sentence: watch.unwell(watch.at, sentence)
+    watch.begin(trainer, dataset)
     if isinstance(dataset, Resident):
         watch.say(f"Pictures stay on the device once they are read ({dataset.bytes / 2**20:.0f} MiB).")
     try:
@@ -61,7 +63,7 @@ def advance_to_end(trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -
     settings = recipe.training
     while not watch.finished(step):
         start, seed = step * trainer.batches_per_step, settings.seed + FAULT_SEED * faults
-        place = (processes.rank, processes.size)
+        place = (processes.rank, processes.size, processes.device)
         with closing(stream(dataset, settings.batch_size, seed, start, recipe.data.workers, *place)) as batches:
             try:
                 while not watch.finished(step):
@@ -70,7 +72,8 @@ def advance_to_end(trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -
                     step += 1
                     watch.after(step, faults, entry)
             except Fault as fault:
-                step, faults = recover(trainer, run, watch, step, faults + 1, str(fault))
+                at = step if fault.step is None else fault.step
+                step, faults = recover(trainer, run, watch, at, faults + 1, str(fault))
 
 
 def restore(trainer: Trainer, run: Run, watch: Watch, faults: int) -> tuple[int, int]:
@@ -122,9 +125,7 @@ def recover(trainer: Trainer, run: Run, watch: Watch, step: int, faults: int, wh
             f"training stopped at step {step}: {what}, fault {faults} of {allowed} allowed. Lower training.learning_rate, "
             f"set training.clip_gradient=1, or training.precision=float32; {run.what_is_kept()}."
         )
-    del watch.state
     trainer.begin_anew()
-    watch.state = trainer.state
     return restore(trainer, run, watch, faults)
 
 

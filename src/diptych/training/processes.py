@@ -3,8 +3,10 @@
 import contextlib
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -15,6 +17,10 @@ from diptych import __version__
 from diptych.devices import choose
 from diptych.errors import DiptychError, UsageError
 from diptych.recipe import TrainingSettings
+
+LONGEST_ALONE = timedelta(hours=12)
+"""For which processes wait for one that works alone: a look at every picture of a large data set, a segmenter's training, metrics over
+a whole split. The libraries' own half hour or ten minutes would end a run that is well. A process that ends is noticed at once."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +42,18 @@ class Processes:
         return self.rank == 0
 
     @torch.no_grad()
-    def average(self, gradients: list[Tensor]) -> None:
-        """Replace each gradient by its mean over the processes, through one flat buffer."""
-        if self.size == 1 or not gradients:
-            return
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        dist.all_reduce(flat)
-        flat /= self.size
-        pieces = torch.split(flat, [gradient.numel() for gradient in gradients])
-        for gradient, piece in zip(gradients, pieces, strict=True):
-            gradient.copy_(piece.view(gradient.shape))
+    def average(self, flat: Tensor) -> Callable[[], None]:
+        """Begin to replace a row of numbers by its mean over the processes; what is returned waits for that.
+
+        All processes call this in the same order, and for rows of the same length.
+        """
+        work = dist.all_reduce(flat, async_op=True)
+
+        def finish() -> None:
+            work.wait()
+            flat.div_(self.size)
+
+        return finish
 
     def ask(self, stop: bool) -> None:
         """Have this process's wish to stop go along with the next gradients."""
@@ -53,23 +61,29 @@ class Processes:
             self.wish.fill_(float(stop))
 
     def agree(self, flag: bool) -> bool:
-        """True in every process when it is true in any; the device is waited for, so this is not for every step."""
+        """True in every process when it is true in any.
+
+        Where a process works alone (validation, metrics, checks of the data) the others wait for it here.
+        """
         return self.largest(int(flag)) == [1]
 
     def largest(self, *numbers: int) -> list[int]:
-        """Of each number the largest that any process gives."""
+        """Of each number the largest that any process gives.
+
+        On the processor: gloo notices at once when a process has ended, NCCL only when its time is up.
+        """
         if self.size == 1:
             return list(numbers)
-        found = torch.tensor(numbers, device=self.device)
+        found = torch.tensor(numbers)
         dist.all_reduce(found, op=dist.ReduceOp.MAX)
         return [int(number) for number in found.tolist()]
 
     def gathered(self, tensor: Tensor) -> list[Tensor]:
         """In the process that leads, what each gives, by rank, on the processor; nothing in the others. All take part."""
-        tensor = tensor.contiguous()
+        tensor = tensor.cpu().contiguous()
         found = [torch.empty_like(tensor) for _ in range(self.size)] if self.leads else None
         dist.gather(tensor, found)
-        return [one.cpu() for one in found or []]
+        return found or []
 
     @contextlib.contextmanager
     def explaining(self, saved: Callable[[], str]) -> Iterator[None]:
@@ -83,11 +97,11 @@ class Processes:
 
     def wait(self) -> None:
         """Until every process has come here."""
-        if self.size > 1:
-            dist.barrier()
+        self.agree(False)
 
     def close(self) -> None:
-        if self.size > 1 and dist.is_initialized():
+        """Leave the others; after an error without a word to them, which those that have ended would not hear."""
+        if self.size > 1 and dist.is_initialized() and sys.exc_info()[0] is None:
             dist.destroy_process_group()
 
 
@@ -104,8 +118,9 @@ def join(device: str) -> Processes:
             chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
             torch.cuda.set_device(chosen)
         if not dist.is_initialized():
+            backends = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
             try:
-                dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+                dist.init_process_group(backends, timeout=LONGEST_ALONE)
             except (RuntimeError, ValueError) as problem:
                 why = str(problem).partition("\n")[0]
                 raise UsageError(
@@ -119,6 +134,25 @@ def make_deterministic() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True)
+
+
+@contextlib.contextmanager
+def repeating_kernels() -> Iterator[None]:
+    """Within, an operation of which ``make_deterministic`` found no kernel is named.
+
+    Raises:
+        DiptychError: in the place of torch's error.
+    """
+    try:
+        yield
+    except RuntimeError as problem:
+        operation, unknown, _ = str(problem).partition(" does not have a deterministic implementation")
+        if not unknown:
+            raise
+        raise DiptychError(
+            f"training.deterministic is true, and {operation} has no kernel on this device that repeats bitwise; "
+            f"set training.deterministic=false, or change the option that brings it in."
+        ) from problem
 
 
 @contextlib.contextmanager

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 
 class Progress:
@@ -48,6 +49,27 @@ class Progress:
             print(f"\r\033[K{line[:200]}", end="" if step < self.steps else "\n", file=sys.stderr, flush=True)
         else:
             self.utter(line)
+
+
+class MetricTime:
+    """Keeps what metrics take within a share of the time since training began."""
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+        self.began = time.perf_counter()
+        self.spent = self.last = 0.0
+
+    def affordable(self) -> bool:
+        """Whether measuring once more, for as long as the last time, would keep within the share; the first time it may."""
+        elapsed = time.perf_counter() - self.began
+        return self.spent + self.last <= self.share * (elapsed + self.last) or not self.spent
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.last = time.perf_counter() - began
+        self.spent += self.last
 
 
 def is_loss(key: str) -> bool:

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 
 from diptych.recipe import TrainingSettings
+from diptych.training.buckets import Buckets
 from diptych.training.processes import Processes
+from diptych.training.rows import in_memory_order, laid_out_as, shaped_as
 
 EPSILON = 1e-8  # Adam's
 
@@ -29,27 +31,6 @@ class Moments(NamedTuple):
     @classmethod
     def at_rest(cls, flat: Tensor) -> "Moments":
         return cls(torch.zeros_like(flat), torch.zeros_like(flat), torch.zeros((), device=flat.device))
-
-
-def in_memory_order(tensor: Tensor) -> Tensor:
-    """The same memory, as one row: (numbers,), in the order in which the numbers lie there.
-
-    So Adam is given parameters and gradients. torch's fused Adam pairs them by their place in memory, whatever their
-    layouts, and on a processor first copies every gradient that is not contiguous, to no use: a third of its time.
-    """
-    return tensor.as_strided((tensor.numel(),), (1,))
-
-
-def laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
-    """``tensor`` in the parameter's memory layout; a copy where it is another's, or another device's."""
-    if tensor.stride() == parameter.stride() and tensor.device == parameter.device:
-        return tensor
-    return torch.empty_like(parameter).copy_(tensor)
-
-
-def shaped_as(parameter: Tensor, flat: Tensor) -> Tensor:
-    """What ``in_memory_order`` made a row of, in the parameter's shape again."""
-    return flat.as_strided(parameter.shape, parameter.stride())
 
 
 class Side:
@@ -67,8 +48,9 @@ class Side:
         self.parameters = {f"{path}.{name}": parameter for name, parameter in module.named_parameters()}
         self.trained = [parameter for parameter in self.parameters.values() if parameter.requires_grad]
         self.flat = [in_memory_order(parameter.detach()) for parameter in self.trained]
+        self.buckets = Buckets(self.trained, processes) if processes.size > 1 else None
         device = processes.device
-        # CUDA's Adam takes the rate in float32; a processor's takes what a Python number would be.
+        # GPUs' Adams take the rate in float32 (a Mac's has nothing longer); a processor's takes what a Python number would be.
         self.rate = torch.zeros((), dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
         self.newest = torch.zeros((), device=device)  # its share in the running average
         self.moments: list[Moments | None] = [None] * len(self.trained)
@@ -76,8 +58,13 @@ class Side:
         if settings.average and self.role == "generator":
             self.average = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
 
-    def accumulate(self, terms: Mapping[str, Tensor], share: float, still: Sequence[str] = ()) -> None:
-        """Add ``share`` of the gradient of the summed terms to what this side has gathered, but for the modules that stay ``still``."""
+    def accumulate(
+        self, terms: Mapping[str, Tensor], share: float, still: Sequence[str] = (), last: bool = True
+    ) -> None:
+        """Add ``share`` of the gradient of the summed terms to what this side has gathered, but for the modules that stay ``still``;
+        ``last`` before an update."""
+        if last and self.buckets is not None:
+            self.buckets.begin()
         resting = tuple(f"{self.path}.{part}." for part in still)
         moving = [parameter for name, parameter, _ in self.trainable() if not name.startswith(resting)]
         (reduce(add, terms.values()) * share).backward(inputs=moving)
@@ -90,13 +77,16 @@ class Side:
 
     @torch.no_grad()
     def update(self) -> Tensor:
-        """Apply what was gathered; returns the gradient's norm, a scalar that is not finite where a gradient was not."""
-        gathered = [parameter.grad for parameter in self.trained if parameter.grad is not None]
-        self.processes.average([*gathered, self.processes.wish])
+        """Apply what was gathered, of several processes the mean; returns the gradient's norm, a scalar that is not finite where
+        a gradient was not."""
+        if self.buckets is not None:
+            self.buckets.receive()
         gradients = [parameter.grad for parameter in self.trained if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
         if self.settings.clip_gradient:
-            torch._foreach_mul_(gradients, (self.settings.clip_gradient / norm.double()).clamp(max=1).float())
+            torch._foreach_mul_(
+                gradients, (self.settings.clip_gradient / norm.to(self.rate.dtype)).clamp(max=1).float()
+            )
         self.descend()
         self.forget()
         self.follow()

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diptych.checkpoints import under
 from diptych.data.settings import as_size
 from diptych.errors import DiptychError
 from diptych.networks.products import use_products
@@ -33,13 +34,15 @@ class State:
         self.sides = {
             path: Side(path, self.system.get_submodule(path), recipe.training, processes) for path in self.system.sides
         }
+        self.statistics: dict[str, Tensor] = {}
+        """Of batch norm, for the weights that translate, by the buffer's name in the system; see ``training/statistics.py``."""
 
     def tensors(self, moments: bool = True) -> dict[str, Tensor]:
-        """Weights and buffers as "system.NAME", averages, and where wanted the optimisers' moments."""
+        """Weights and buffers as "system.NAME", averages, statistics, and where wanted the optimisers' moments."""
         tensors = {f"system.{name}": value for name, value in self.system.state_dict().items()}
         for side in self.sides.values():
             tensors |= {name: value for name, value in side.state().items() if moments or name.startswith("average.")}
-        return tensors
+        return tensors | {f"statistics.{name}": value for name, value in self.statistics.items()}
 
     def apart(self) -> dict[str, Tensor]:
         """In the process that leads, as "process.RANK.system.NAME", what others hold in another state than its own.
@@ -59,11 +62,8 @@ class State:
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what ``tensors`` and ``apart`` gave."""
-        own = f"process.{self.processes.rank}."
-        tensors = {**tensors, **{name.removeprefix(own): t for name, t in tensors.items() if name.startswith(own)}}
-        self.system.load_state_dict(
-            {name.removeprefix("system."): t for name, t in tensors.items() if name[:7] == "system."}
-        )
+        tensors = {**tensors, **under(f"process.{self.processes.rank}", tensors)}
+        self.system.load_state_dict(under("system", tensors))
         for side in self.sides.values():
             side.load(tensors)
 
@@ -77,6 +77,10 @@ class State:
     def averages(self) -> dict[str, Tensor]:
         """The running averages of all sides by the parameter's name in the system."""
         return {name: value for side in self.sides.values() for name, value in side.average.items()}
+
+    def translating_weights(self) -> dict[str, Tensor]:
+        """What translates in place of the system's own weights, by their names there: averages, where the recipe says so."""
+        return self.averages() if self.recipe.training.average_translates else {}
 
 
 def bits(tensor: Tensor) -> Tensor:
@@ -104,8 +108,8 @@ def start_from(state: State, source: str, tensors: Mapping[str, Tensor]) -> str:
         DiptychError: when nothing matches.
     """
     own = state.system.state_dict()
-    given = {name.removeprefix("system."): tensor for name, tensor in tensors.items() if not name.startswith("side.")}
-    given = {name: tensor for name, tensor in given.items() if not name.startswith(("average.", "process."))}
+    others = ("side.", "average.", "statistics.", "process.")
+    given = {name.removeprefix("system."): tensor for name, tensor in tensors.items() if not name.startswith(others)}
     taken = {name: tensor for name, tensor in given.items() if name in own and own[name].shape == tensor.shape}
     if not any(tensor.dim() > 1 for tensor in taken.values()):
         raise DiptychError(f"training.init_from={source}: none of its weights fits this system.")

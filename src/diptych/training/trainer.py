@@ -7,14 +7,14 @@ Rules that live here and nowhere else:
 * Autocast is opened for each pull and closed before the update; it caches cast weights until it closes, and one context
   around a whole step would judge the generator with the discriminator before its update.
 * Every random draw is addressed by (seed, faults, step, rank); nothing of it is stored.
-* Nothing asks the device for a number before an update is over; then all losses and gradient norms are looked at together.
+* Nothing asks the device for a number before an update is over; then all losses and gradient norms are looked at together, on a
+  GPU while it computes the next step (``entry.py``).
 """
 
 import math
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -23,14 +23,17 @@ from diptych.devices import multiplying
 from diptych.images import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses
-from diptych.training.graph import Captured, Compute, capturing
-from diptych.training.processes import Processes, make_deterministic, precision_of, trying_kernels
+from diptych.training.entry import Entry, fetched
+from diptych.training.graph import Captured, Compute, capturing, silent
+from diptych.training.processes import (
+    Processes,
+    make_deterministic,
+    precision_of,
+    repeating_kernels,
+    trying_kernels,
+)
 from diptych.training.schedule import factor
 from diptych.training.state import State, address
-
-
-class Fault(Exception):
-    """A value that is not finite was met; the state that it is in must be dropped."""
 
 
 def as_they_are(batch: Batch) -> Batch:
@@ -61,7 +64,10 @@ class Trainer:
         self.developed = developed
         if settings.deterministic:
             make_deterministic()
-        self.kernel_choice = nullcontext if settings.deterministic else trying_kernels
+        self.kernel_choice = repeating_kernels if settings.deterministic else trying_kernels
+        self.graph = capturing(settings, processes)
+        self.late = processes.device.type == "cuda"  # whether a step is looked at when the next one has been launched
+        self.tell: Callable[[str], None] = silent
         self.figures: set[str] = set()  # names of what is logged and not minimised
         self.batches_per_step = settings.accumulate * settings.discriminator_updates
         self.effective_batch = settings.batch_size * settings.accumulate * processes.size
@@ -76,9 +82,18 @@ class Trainer:
         """The state as the seed makes it; what was captured of another one is forgotten."""
         self.compute: Compute = self.update  # graphs and the old state go first, so that there is room
         vars(self).pop("state", None)
+        self.newest: Entry | None = None
         self.state = State(self.recipe, self.processes)
-        if capturing(self.settings, self.processes):
-            self.compute = Captured(self.update, self.processes.device)
+        if self.graph:
+            self.compute = Captured(self.update, self.processes.device, None, self.forget, self.unrecorded)
+
+    def forget(self) -> None:
+        for side in self.state.sides.values():
+            side.forget()
+
+    def unrecorded(self, sentence: str) -> None:
+        self.graph = False
+        self.tell(sentence)
 
     def words(self) -> str:
         """What this run is, once, in a sentence."""
@@ -91,11 +106,12 @@ class Trainer:
             f"{devices}, {self.precision}."
         )
 
-    def advance(self, batches: Iterator[Batch], step: int, faults: int) -> dict[str, float]:
+    def advance(self, batches: Iterator[Batch], step: int, faults: int) -> Entry:
         """One step: for every update of the generator, the discriminator's, on fresh pictures each.
 
         Returns the log entry: named losses and figures, gradient norms, seconds waited for data; of several processes also
-        "stop", above 0 where one of them was asked to stop.
+        "stop", above 0 where one of them was asked to stop. Where steps are looked at late, it is the entry before it that has been
+        looked at.
 
         Raises:
             Fault: when a loss or a gradient is not finite. The weights may have taken it in by then.
@@ -105,21 +121,25 @@ class Trainer:
         rate = factor(settings, step, self.steps, self.steps_per_epoch)
         for side in self.state.sides.values():
             side.prepare(rate * settings.learning_rate[side.role], step)
-        entry, waited = {"rate": rate}, 0.0
+        entry = Entry(step, {"rate": rate, "waited": 0.0}, self.figures, self.processes.size == 1)
         phase = bisect_right(self.state.system.turns, step)
         for update in range(1, settings.discriminator_updates + 1):
             began = time.perf_counter()
             held = [self.to_device(next(batches)) for _ in range(settings.accumulate)]
-            waited += time.perf_counter() - began
+            entry.known["waited"] += time.perf_counter() - began
             with self.kernel_choice(), multiplying(self.precision, self.processes.device):
                 found = self.compute(held, step, update < settings.discriminator_updates, phase)
             if self.processes.size > 1:
                 found["stop"] = self.processes.wish.clone()
-            values = torch.stack(list(found.values())).tolist() if found else []
-            named = dict(zip(found, values, strict=True))
-            self.look(named)
-            entry |= named
-        return entry | {"waited": waited}
+            if found:
+                values = torch.stack(list(found.values()))
+                entry.await_values(list(found), fetched(values) if self.late else values.tolist)
+            if not self.late:
+                entry.look()
+        before, self.newest = self.newest, entry
+        if before is not None:
+            before.look()
+        return entry
 
     def update(self, held: list[Batch], step: int, only_discriminators: bool, phase: int) -> dict[str, Tensor]:
         """Pull from the system once per batch and side, and apply; batches beyond the first are accumulated.
@@ -136,7 +156,7 @@ class Trainer:
                 side = self.state.sides[losses.trains]
                 if only_discriminators and side.role != "discriminator":
                     continue
-                side.accumulate(losses.terms, 1 / len(held), losses.still)
+                side.accumulate(losses.terms, 1 / len(held), losses.still, last=index + 1 == len(held))
                 self.figures |= {f"{losses.trains}.{name}" for name in losses.figures}
                 for name, value in {**losses.terms, **losses.figures}.items():
                     key, part = f"{losses.trains}.{name}", value.detach().float() / len(held)
@@ -148,20 +168,6 @@ class Trainer:
         device = self.processes.device.type
         with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bfloat16"):
             return next(pull, None)
-
-    def look(self, values: dict[str, float]) -> None:
-        """Raise a Fault that names the first term, or else gradient, that is not finite.
-
-        Of several processes all must meet the fault together: in the averaged gradient, which it reaches.
-        """
-        for key, value in values.items():
-            if math.isfinite(value) or key in self.figures:
-                continue
-            path, _, name = key.rpartition(".")
-            if name == "gradient":
-                raise Fault(f"the gradient of the {path} is not finite")
-            if self.processes.size == 1:
-                raise Fault(f'the term "{name}" of the {path} is {value}')
 
     def to_device(self, batch: Batch) -> Batch:
         source, target = (tensor.to(self.processes.device, non_blocking=True) for tensor in batch)

@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from diptych import __version__
 from diptych.card import Card, write_cards
+from diptych.checkpoints import under
 from diptych.data import open_dataset
 from diptych.data.settings import as_size
 from diptych.devices import multiplying
@@ -115,6 +116,7 @@ class Validation:
             classes=self.classes,
             factor=self.recipe.data.scale,
             holed=self.recipe.data.source.colour == "holed",
+            device=self.device,
         )
         metrics, _ = choose(self.recipe.training.metrics, means)
         verdict = evaluate(chain([first], examples), metrics, means)
@@ -132,7 +134,7 @@ class Validation:
                 'training.metrics has "fcn", which needs the colours of the label pictures: set data.palette.'
             )
         self.classes = data.source.classes if data.task == "labelled" else len(data.palette)
-        self.segmenter = segmenter_for(data, labels, data.palette, self.classes, say)
+        self.segmenter = segmenter_for(data, labels, data.palette, self.classes, say, self.device)
         self.reader = Reader(data, "val", labels, data.palette)
 
     def examples(self, state: State, count: int) -> Iterator[Example]:
@@ -202,7 +204,7 @@ class Spread:
 
 
 class translate_with:
-    """The run's networks as they would translate now: averaged weights where the recipe says so, seeded noise.
+    """The run's networks as they would translate now: with averaged weights and statistics as they leave, and seeded noise.
 
     float32 is multiplied as the recipe's precision says; bfloat16 is for training alone, as for the translators that leave the run.
     """
@@ -212,16 +214,12 @@ class translate_with:
         self.state = state
         self.precision = precision_of(state.recipe.training, state.processes.device)
         self.exits = state.system.translators()
-        self.averages = state.averages() if state.recipe.training.average_translates else {}
+        self.leaving = state.translating_weights() | state.statistics
 
     def __call__(self, way: str, source: Tensor) -> Tensor:
         exit = self.exits[way]
         network = self.state.system.get_submodule(exit.module)
-        own = {
-            name.removeprefix(f"{exit.module}."): value
-            for name, value in self.averages.items()
-            if name.startswith(f"{exit.module}.")
-        }
+        own = under(exit.module, self.leaving)
         with seeded(0), multiplying(self.precision, self.state.processes.device):
             output: Tensor = functional_call(network, own, (source,)) if own else network(source)
         return output.float()
@@ -249,6 +247,9 @@ def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe, facts: Map
         multiple=int(network.multiple),  # type: ignore[arg-type]  # every generator has it
         size=as_size(recipe.data.crop_size),
         scale=recipe.data.scale,
+        fit=recipe.data.fit,
+        load_size=as_size(recipe.data.load_size),
+        filter=recipe.data.filter,
         averaged=bool(recipe.training.average and recipe.training.average_translates),
         provenance={
             "diptych": __version__,

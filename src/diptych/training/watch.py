@@ -2,47 +2,29 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from diptych import formats
+from diptych.data import Dataset
 from diptych.errors import DiptychError
 from diptych.evaluation.metrics import direction
 from diptych.report import Standing
 from diptych.training.board import Board
+from diptych.training.entry import Entry, Fault
 from diptych.training.health import Health
 from diptych.training.interrupts import tell
 from diptych.training.processes import Processes, conditions, environment
-from diptych.training.progress import Progress
+from diptych.training.progress import MetricTime, Progress
 from diptych.training.run import Run
 from diptych.training.state import State
-from diptych.training.trainer import Fault
+from diptych.training.statistics import recomputed
+from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation
-
-
-class MetricTime:
-    """Keeps what metrics take within a share of the time since training began."""
-
-    def __init__(self, share: float) -> None:
-        self.share = share
-        self.began = time.perf_counter()
-        self.spent = self.last = 0.0
-
-    def affordable(self) -> bool:
-        """Whether measuring once more, for as long as the last time, would keep within the share; the first time it may."""
-        elapsed = time.perf_counter() - self.began
-        return self.spent + self.last <= self.share * (elapsed + self.last) or not self.spent
-
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.last = time.perf_counter() - began
-        self.spent += self.last
 
 
 class Watch:
@@ -65,7 +47,8 @@ class Watch:
         self.paused = False  # so that the rest is for another time
         self.interrupted = False  # this process was asked to stop, or has heard that another was
         self.reason = ""
-        self.window: list[Mapping[str, float]] = []
+        self.window: list[Entry] = []
+        self.last: Entry | None = None
         self.saved = -1
         self.words = ""
         self.at = 0
@@ -75,15 +58,20 @@ class Watch:
 
     # What the loop calls
 
-    def begin(self, state: State, steps: int, words: str) -> None:
-        self.state, self.steps = state, steps
-        self.words = words
-        self.say(words)
-        for note in state.system.notes:
+    @property
+    def state(self) -> State:
+        return self.trainer.state
+
+    def begin(self, trainer: Trainer, dataset: Dataset) -> None:
+        self.trainer, self.dataset = trainer, dataset
+        self.steps = trainer.steps
+        self.words = trainer.words()
+        self.say(self.words)
+        for note in self.state.system.notes:
             self.say(note)
         self.validation = Validation(self.run.recipe, self.processes.device) if self.processes.leads else None
         if self.validation is not None:
-            self.validation.describe(self.run, state)
+            self.validation.describe(self.run, self.state)
             self.validation.prepare(self.say)
             self.standing_report = Standing(self.run.folder, self.say) if self.settings.report else None
             self.metrics = MetricTime(self.settings.metrics_share)
@@ -94,7 +82,7 @@ class Watch:
         for message in self.run.messages:
             self.say(message)
         self.run.messages.clear()
-        self.window, self.saved = [], step
+        self.window, self.saved, self.last = [], step, None
         below, most = self.processes.largest(-step, step)
         if -below < most:
             raise DiptychError(
@@ -130,21 +118,28 @@ class Watch:
             self.event("start", step, self.words, steps=self.steps, environment=environment(self.processes))
             self.started = step
 
-    def after(self, step: int, faults: int, entry: Mapping[str, float]) -> None:
-        """After the update that made ``step`` steps: log, look and save where it is time."""
+    def after(self, step: int, faults: int, entry: Entry) -> None:
+        """After the update that made ``step`` steps: log, look and save where it is time.
+
+        Raises:
+            Fault: where it is time and something is not finite.
+        """
         settings, last = self.settings, step == self.steps
         self.at = step
         self.window.append(entry)
-        self.stop = self.interrupted if self.processes.size == 1 else entry.get("stop", 0) > 0
+        heard = self.last if entry.awaited and self.last is not None else entry  # what is awaited is not waited for
+        self.last = entry
+        self.stop = self.interrupted if self.processes.size == 1 else heard.get("stop", 0) > 0
         if self.stop:
             self.interrupt()
+        due = (settings.picture_every, settings.validate_every, settings.checkpoint_every)
+        kept = last or self.stop or any(step % every == 0 for every in due)
+        if kept:
+            entry.look()
         if step % settings.log_every == 0 or last:
             self.log(step)
-        due = (settings.picture_every, settings.validate_every, settings.checkpoint_every)
-        if last or self.stop or any(step % every == 0 for every in due):
-            spoiled = self.state.not_finite()
-            if self.processes.agree(bool(spoiled)):
-                raise Fault(f'the weight "{spoiled}" is not finite' if spoiled else "a weight elsewhere is not finite")
+        if kept:
+            self.make_ready()
         scored = step % settings.validate_every == 0 or last
         if self.validation is not None:
             if step % settings.picture_every == 0 or last:
@@ -156,6 +151,20 @@ class Watch:
             self.save(step, faults)
         self.paused = self.stop and not (last or ended_early)
         self.stop = self.stop or ended_early
+
+    def make_ready(self) -> None:
+        """Have weights that may be drawn, scored and saved: all finite, with statistics of their own.
+
+        Raises:
+            Fault: when one is not finite, in any process.
+        """
+        spoiled = self.state.not_finite()
+        if self.processes.agree(bool(spoiled)):
+            raise Fault(f'the weight "{spoiled}" is not finite' if spoiled else "a weight elsewhere is not finite")
+        if self.processes.leads:
+            began = time.perf_counter()
+            self.state.statistics = recomputed(self.trainer, self.dataset)
+            self.progress.set_aside(time.perf_counter() - began)
 
     def event(self, kind: str, step: int, words: str, **facts: Any) -> None:
         """Keep what happened for those who look later."""

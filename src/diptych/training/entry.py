@@ -1,0 +1,98 @@
+"""What came of a step, whose numbers may still be on their way from the device.
+
+A GPU computes while Python goes on. Numbers are copied to memory that it can write to by itself, and looked at when the next step has
+been launched, so the GPU never waits; or at once where something depends on them (``Watch.after``).
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+Fetch = Callable[[], list[float]]
+"""Waits for numbers and gives them."""
+
+
+class Fault(Exception):
+    """A value that is not finite was met; the state that it is in must be dropped.
+
+    ``step`` is the one in which it came to be, None where that is the last one.
+    """
+
+    def __init__(self, what: str, step: int | None = None) -> None:
+        super().__init__(what)
+        self.step = step
+
+
+def fetched(values: Tensor) -> Fetch:
+    """The numbers of a row on a device, which may not have been computed yet."""
+    if values.device.type != "cuda":
+        return values.tolist
+    room = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    room.copy_(values, non_blocking=True)
+    arrived = torch.cuda.Event()
+    arrived.record(torch.cuda.current_stream(values.device))
+
+    def fetch() -> list[float]:
+        arrived.synchronize()
+        found: list[float] = room.tolist()
+        return found
+
+    return fetch
+
+
+class Entry(Mapping[str, float]):
+    """A line of the log: losses, figures and gradient norms by name; whoever reads it waits for them.
+
+    Args:
+        step: which it is of, counted from 0.
+        known: what the device need not be asked for.
+        figures: names of what need not be finite.
+        alone: whether there is one process. Of several all must meet a fault together: in the averaged gradient, which it reaches.
+    """
+
+    def __init__(self, step: int, known: dict[str, float], figures: set[str], alone: bool = True) -> None:
+        self.step = step
+        self.known = known
+        self.figures = figures
+        self.alone = alone
+        self.awaited: list[tuple[list[str], Fetch]] = []
+
+    def await_values(self, names: list[str], fetch: Fetch) -> None:
+        self.awaited.append((names, fetch))
+
+    def look(self) -> None:
+        """Wait for what is awaited.
+
+        Raises:
+            Fault: naming the first term, or else gradient, that is not finite.
+        """
+        while self.awaited:
+            names, fetch = self.awaited.pop(0)
+            values = dict(zip(names, fetch(), strict=True))
+            self.known |= values
+            for name, value in values.items():
+                self.examine(name, value)
+
+    def examine(self, key: str, value: float) -> None:
+        if math.isfinite(value) or key in self.figures:
+            return
+        path, _, name = key.rpartition(".")
+        if name == "gradient":
+            raise Fault(f"the gradient of the {path} is not finite", self.step)
+        if self.alone:
+            raise Fault(f'the term "{name}" of the {path} is {value}', self.step)
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self.known:
+            self.look()
+        return self.known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self.look()
+        return iter(self.known)
+
+    def __len__(self) -> int:
+        self.look()
+        return len(self.known)

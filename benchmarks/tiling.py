@@ -24,8 +24,9 @@ from diptych.card import Card
 from diptych.engines import Eager
 from diptych.images import Kind
 from diptych.networks import NetworkSpec
+from diptych.padding import pad
 from diptych.training.estimate import held, peak
-from diptych.translator import Translator, pad
+from diptych.translator import Translator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Compared
@@ -113,13 +114,13 @@ def memory(
     """In a process of its own: MiB held with the model, MiB at most, seconds."""
     translator = Translator.load(run) if run else untrained(name, blocks)
     small = np.zeros((translator.card.multiple, translator.card.multiple, 3), np.uint8)
-    translator(small)
+    translator(small, size="own")
     before = held()
     source = picture(place, 2700, 5400)
     translator.tile = tile
     assert isinstance(translator.engine, Eager)
     began = time.perf_counter()
-    translator(source)
+    translator(source, size="own")
     answer.put((before / MIB, peak() / MIB, time.perf_counter() - began))
 
 

@@ -201,6 +201,33 @@ class Evil:
         return print, ("code was run",)
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "fit", "size", "answer"),
+    [
+        ("cyclegan-resnet", [], "stretch", (256, 256), "translated at 256x256, as its project tests"),
+        ("pix2pix-unet", ["--size", "own"], "own", (256, 256), "at their own size; as you say"),
+        ("pix2pix-unet", ["--size", "128x192"], "stretch", (128, 192), "translated at 128x192, as you say"),
+        ("spade-generator", ["size=[64,128]"], "stretch", (64, 128), "translated at 64x128, as its project tests"),
+        ("pix2pixhd-global", [], "own", (256, 256), "own size; its project does not tell another"),
+        ("srresnet", [], "own", (256, 256), "own size; it is made for that"),
+    ],
+)
+def test_the_size_at_which_its_pictures_are_translated(
+    name: str,
+    words: list[str],
+    fit: str,
+    size: tuple[int, int],
+    answer: str,
+    files: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(files[name], *words, "--out", tmp_path / "out") == 0
+    assert answer in capsys.readouterr().out
+    card = Translator.load(tmp_path / "out").card
+    assert (card.fit, card.size) == (fit, size)
+
+
 def test_what_wants_to_run_code_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"weight": Evil()}, tmp_path / "evil.pth")
     (tmp_path / "old.pth").write_bytes(pickle.dumps(Evil()))

@@ -10,7 +10,7 @@ from PIL import Image
 from toys import run_to_end, tiny_recipe
 
 from diptych import DiptychError, Translator, UsageError
-from diptych.translator import pad
+from diptych.padding import pad
 
 RNG = np.random.default_rng(0)
 

@@ -78,6 +78,7 @@ def tiny_recipe(system: str, folder: Path, *overrides: str) -> Recipe:
         "training.checkpoint_every=3",
         "training.precision=float32",
         "training.report=false",
+        "training.statistics_pictures=8",
     ]
     return read(system, [*TINY[system], *common, *DATA.get(system, []), *overrides])
 

@@ -2,15 +2,19 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from diptych.errors import DiptychError
 from diptych.files import as_json
 from diptych.images import Kind
-from diptych.networks import NetworkSpec
+from diptych.resampling import Smooth
+from diptych.sizes import Fit, brought_to
+
+if TYPE_CHECKING:
+    from diptych.networks import NetworkSpec
 
 FORMAT = 1
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, DiptychError)
@@ -30,13 +34,32 @@ class Card:
     multiple: int  # both sides of what the network sees must be divisible by it
     size: tuple[int, int]  # height, width of the training crops
     scale: int = 1  # how many times larger a result is than its source
+    fit: Fit | Literal["own"] = "own"  # how training brought pictures to their size; own: not known
+    load_size: tuple[int, int] | None = None  # height, width before the crop; None = not known
+    filter: Smooth = "bicubic"  # with which they were resized
     averaged: bool = False  # the running average of the weights is meant
     seed: int = 0  # of the noise, so that the same picture gives the same result every time
     provenance: dict[str, Any] = field(default_factory=dict)  # system, data, licence, version
 
     @property
-    def spec(self) -> NetworkSpec:
+    def spec(self) -> "NetworkSpec":
+        from diptych.networks import NetworkSpec  # torch with it, which a reader of cards may do without
+
         return NetworkSpec(self.network, self.arguments)
+
+    @property
+    def rule(self) -> Fit | Literal["own"]:
+        """How a picture comes to the scale of training when it is translated.
+
+        "own", which takes it as it is, where that scale is not known: of cards of earlier versions, and of imported
+        networks whose project does not tell. Also of super-resolution, which is trained on crops of small pictures, and
+        of inpainting, which keeps every known pixel.
+        """
+        return "own" if self.scale > 1 or self.source.colour == "holed" else self.fit
+
+    def seen(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) at which a picture has the scale of training."""
+        return (height, width) if self.rule == "own" else brought_to(self.rule, height, width, self.size, self.size)
 
     @property
     def same_picture(self) -> bool:
@@ -99,12 +122,20 @@ def data_of(card: Card) -> str:
 
 def card_of(entry: Mapping[str, Any]) -> Card:
     kinds = {"source": Kind.from_dict(entry["source"]), "target": Kind.from_dict(entry["target"])}
-    height, width = entry["size"]
-    card = Card(**{**entry, **kinds, "size": (int(height), int(width))})
+    load = entry.get("load_size")
+    sizes = {"size": pair(entry["size"]), "load_size": None if load is None else pair(load)}
+    card = Card(**{**entry, **kinds, **sizes})
     for one in fields(Card):
         wanted = one.type if isinstance(one.type, type) else None
         if wanted in (int, str, bool) and not isinstance(getattr(card, one.name), wanted):
             raise TypeError(f'"{one.name}" is {getattr(card, one.name)!r}')
-    if min(card.multiple, card.scale) < 1:
-        raise ValueError("its multiple and scale must be at least 1")
+    if card.fit not in (*get_args(Fit), "own") or card.filter not in get_args(Smooth):
+        raise ValueError(f"its fit is {card.fit!r} and its filter {card.filter!r}")
+    if min(card.multiple, card.scale, *card.size) < 1:
+        raise ValueError("its multiple, scale and size must be at least 1")
     return card
+
+
+def pair(sides: Sequence[Any]) -> tuple[int, int]:
+    height, width = sides
+    return int(height), int(width)

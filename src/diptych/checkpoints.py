@@ -48,6 +48,11 @@ def still(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
+def under(place: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What stands under ``place``, such as "system" or "average.generator", by the rest of the names."""
+    return {name[len(place) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{place}.")}
+
+
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, int | float | str]) -> None:
     """Write a checkpoint; when this fails, what stood at ``path`` before stands there still.
 

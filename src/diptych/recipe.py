@@ -46,6 +46,7 @@ class TrainingSettings:
     clip_gradient: float = 0.0  # largest norm of a side's gradient; 0 = not clipped
     average: float = 0.0  # decay of the running average of the weights; 0 = none
     average_translates: bool = True  # translation uses the average where there is one
+    statistics_pictures: int = 256  # training pictures that give what leaves its batch-norm statistics; 0 = as they ran
     precision: Literal["auto", "float32", "bfloat16", "tf32"] = "auto"  # tf32 is NVIDIA's float32 with fewer bits
     channels_last: bool = True
     checkpointing: Literal["none", "blocks"] = "none"  # of activations: blocks run again in backward, in less memory
@@ -85,10 +86,9 @@ class TrainingSettings:
         ]:
             if not low <= getattr(self, name) <= high:
                 raise UsageError(f"training.{name} is {getattr(self, name)}; it must lie between {low} and {high}.")
-        if self.step_every <= 0 or self.clip_gradient < 0 or self.max_faults < 0 or self.stop_after < 0:
-            raise UsageError(
-                "training.step_every must be positive; clip_gradient, max_faults, stop_after not negative."
-            )
+        not_negative = ("clip_gradient", "max_faults", "stop_after", "statistics_pictures")
+        if self.step_every <= 0 or min(getattr(self, name) for name in not_negative) < 0:
+            raise UsageError(f"training.step_every must be positive; {', '.join(not_negative)} not negative.")
         if unknown := [side for side in self.learning_rate if side not in LR]:
             known = ", ".join(LR)
             raise UsageError(

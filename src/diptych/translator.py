@@ -12,20 +12,24 @@ from torch import Tensor, nn
 from diptych import checkpoints, tiles
 from diptych.card import Card, read_card, read_cards
 from diptych.devices import choose, multiplying
-from diptych.engines import BFLOAT16, CARD, PRECISION, PROCESSING, Eager, Engine, OnnxRuntime, OpenVino, read_metadata
+from diptych.engines import BFLOAT16, Eager, Engine, OnnxRuntime, OpenVino
 from diptych.errors import DiptychError, UsageError
 from diptych.formats import from_array, from_pillow, to_pillow
-from diptych.images import Images, Stored
+from diptych.images import Stored
 from diptych.networks import NETWORKS
 from diptych.networks.noise import seeded
 from diptych.networks.shapes import shapes_alone
-from diptych.resampling import resize
+from diptych.padding import pad
+from diptych.runtimes import CARD, PRECISION, PROCESSING, read_metadata
+from diptych.scaled import Scaled
+from diptych.sizes import Size
 from diptych.tables import closest
+from diptych.tiles import Images
 
 Style = int | Stored | Mapping[str, int] | None
 
 
-class Translator:
+class Translator(Scaled):
     """A network with its card; load one with ``Translator.load("runs/facades")``.
 
     Threads may share one: each picture comes out as it does alone. ``tile`` and ``tell`` are set before.
@@ -42,8 +46,7 @@ class Translator:
         self.card = card
         self.engine: Engine = Eager(network, torch.device(device)) if isinstance(network, nn.Module) else network
         self.plain = self.engine if isinstance(self.engine, Eager) else plain
-        self.tile: int | None = None
-        """Side of the tiles of large pictures; None chooses by the memory that is free, 0 takes all pictures whole."""
+        self.tile = None
         self.tell: tiles.Tell = tiles.quiet
 
     @classmethod
@@ -96,27 +99,26 @@ class Translator:
 
     @overload
     def __call__(
-        self, picture: Image.Image, *, size: tuple[int, int] | None = ..., seed: int | None = ..., style: Style = ...
+        self, picture: Image.Image, *, size: Size = ..., seed: int | None = ..., style: Style = ...
     ) -> Image.Image: ...
     @overload
     def __call__(
-        self, picture: np.ndarray, *, size: tuple[int, int] | None = ..., seed: int | None = ..., style: Style = ...
+        self, picture: np.ndarray, *, size: Size = ..., seed: int | None = ..., style: Style = ...
     ) -> np.ndarray: ...
     @overload
     def __call__(
-        self, picture: Sequence[Any], *, size: tuple[int, int] | None = ..., seed: int | None = ..., style: Style = ...
+        self, picture: Sequence[Any], *, size: Size = ..., seed: int | None = ..., style: Style = ...
     ) -> list[Any]: ...
 
-    def __call__(
-        self, picture: Any, *, size: tuple[int, int] | None = None, seed: int | None = None, style: Style = None
-    ) -> Any:
+    def __call__(self, picture: Any, *, size: Size = None, seed: int | None = None, style: Style = None) -> Any:
         """Translate one picture, or each of a list.
 
         Args:
             picture: PIL, or numpy of shape (H, W) or (H, W, C); the result is of the same family and size, and of the
                 channels and depth of the target's Kind. A float array must lie in the source Kind's range.
-            size: (height, width) to which the picture is resized for the network and from which the result is resized
-                back; None = its own size, padded to the network's multiple and cropped back.
+            size: at which the network sees the picture; the result is brought back to the picture's own. None or
+                "training" = the scale of training, as the card says it; "own" = as it is; a side, or (height, width).
+                What the network sees is padded to its multiple, and the result cropped back.
             seed: of the noise; None = the card's. The same picture and seed give the same result every time.
             style: of networks that were trained with an encoder: a seed, a picture (H, W, C) as stored whose style is
                 taken, or by the name or number of a class the number of a cluster.
@@ -130,9 +132,7 @@ class Translator:
             return to_pillow(self.stored(stored, size=size, seed=seed, style=style))
         raise UsageError(f"a picture is a PIL image or a numpy array, not {type(picture).__name__}.")
 
-    def stored(
-        self, picture: Stored, *, size: tuple[int, int] | None = None, seed: int | None = None, style: Style = None
-    ) -> Stored:
+    def stored(self, picture: Stored, *, size: Size = None, seed: int | None = None, style: Style = None) -> Stored:
         """Translate a picture as read from a file: H x W x C of the source's Kind to the same of the target's."""
         return self.several([picture], size=size, seed=seed, style=style)[0]
 
@@ -140,41 +140,20 @@ class Translator:
         self,
         pictures: Sequence[Stored],
         *,
-        size: tuple[int, int] | None = None,
+        size: Size = None,
         seed: int | None = None,
         style: Style = None,
     ) -> list[Stored]:
-        """Translate pictures of equal height and width in one batch; each comes out as it would alone."""
+        """Translate pictures that the network sees at one size (``seen``) in one batch; each comes out as it would alone."""
         self.check_channels(pictures[0])
         if seed is not None and not 0 <= seed < 2**63:
             raise UsageError(f"the seed is {seed}; it must lie between 0 and {2**63 - 1}.")
-        height, width = pictures[0].shape[:2]
-        seen = [self.sized(picture, *size) for picture in pictures] if size else list(pictures)
-        stored = self.through(seen, seed, style)
-        scale = self.card.scale
-        return [resize(one, height * scale, width * scale) for one in stored] if size else stored
-
-    def through(self, seen: list[Stored], seed: int | None, style: Style) -> list[Stored]:
-        target = self.card.target
+        sized = [self.sized(picture, *self.seen(picture, size)) for picture in pictures]
         if isinstance(self.engine, OnnxRuntime) and self.engine.processing == "inside":
-            return list(self.engine.arrays(np.stack(seen), self.card.seed if seed is None else seed))
-        tensors = torch.stack([self.card.source.to_tensor(picture) for picture in seen])
-        result = self.batch(tensors, seed=seed, style=style)
-        return [target.to_stored(one, source=picture) for one, picture in zip(result, seen, strict=True)]
-
-    def sized(self, picture: Stored, height: int, width: int) -> Stored:
-        return resize(picture, height, width, "nearest" if self.card.source.colour == "labels" else "bicubic")
-
-    def check_channels(self, picture: Stored) -> None:
-        wanted = self.card.source.stored_channels
-        if picture.shape[2] != wanted:
-            both = self.card.source.instances
-            raise DiptychError(
-                "this translator needs an instance map beside each class map; name their folder with --instances, or give an "
-                "array of two channels."
-                if both
-                else f"the picture has {picture.shape[2]} channels, and this translator takes {wanted}."
-            )
+            arrays = self.engine.arrays(np.stack(sized), self.card.seed if seed is None else seed)
+            return [self.brought_back(*both) for both in zip(arrays, pictures, strict=True)]
+        result = self.batch(torch.stack([self.card.source.to_tensor(one) for one in sized]), seed=seed, style=style)
+        return [self.finished(one.numpy(), picture) for one, picture in zip(result, pictures, strict=True)]
 
     def batch(self, source: Images, *, seed: int | None = None, style: Style = None) -> Images:
         """(batch, channels, height, width) in [-1, 1] to the same of the target; any height and width."""
@@ -252,21 +231,6 @@ class Translator:
         raise UsageError(f'there is no class "{name}"{closest(name, kind.names)}; choose from {known}.')
 
 
-def pad(images: Tensor, multiple: int) -> Tensor:
-    """Grow to the right and below, by reflection as far as the picture reaches, until ``multiple`` divides both sides."""
-    height, width = images.shape[-2:]
-    if height % multiple == 0 and width % multiple == 0:
-        return images
-    rows, columns = (reflected(size, multiple, images.device) for size in (height, width))
-    return images.index_select(-2, rows).index_select(-1, columns)
-
-
-def reflected(size: int, multiple: int, device: torch.device) -> Tensor:
-    """Which of ``size`` rows stands where in a picture that was padded."""
-    places = torch.arange((size + multiple - 1) // multiple * multiple, device=device)
-    return torch.where(places < size, places, (2 * (size - 1) - places).clamp(min=0))
-
-
 def weights_path(folder: Path, checkpoint: str) -> Path:
     """The weights file of a model folder or of a run's checkpoint."""
     if (folder / "weights.safetensors").is_file():
@@ -313,9 +277,8 @@ def shape_of(shapes: Mapping[str, torch.Size], name: str) -> str:
 
 
 def network_weights(tensors: dict[str, Tensor], card: Card) -> dict[str, Tensor]:
-    """The network's own tensors out of a checkpoint's: the running average where meant, buffers from the system."""
+    """The network's own tensors out of a checkpoint's: the running average where meant, its statistics where there are any."""
     weights: dict[str, Tensor] = {}
-    for root in ("system", "average") if card.averaged else ("system",):
-        prefix = f"{root}.{card.module}."
-        weights |= {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    for root in ("system", "average", "statistics") if card.averaged else ("system", "statistics"):
+        weights |= checkpoints.under(f"{root}.{card.module}", tensors)
     return weights

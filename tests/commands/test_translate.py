@@ -1,5 +1,6 @@
 """``diptych translate`` on files and folders."""
 
+import json
 import os
 import re
 import shutil
@@ -235,11 +236,36 @@ def test_a_grid_shows_the_input_beside_the_result(run: Path, typed: Typed, tmp_p
 
 def test_a_size_for_the_network(run: Path, typed: Typed, tmp_path: Path) -> None:
     save(tmp_path / "a.png", 30, 50)
-    assert typed("translate", run, "a.png", "--out", "small", "--size", "16").code == 0
-    assert typed("translate", run, "a.png", "--out", "own").code == 0
-    with Image.open(tmp_path / "small" / "a.png") as small, Image.open(tmp_path / "own" / "a.png") as own:
-        assert small.size == own.size == (50, 30)
-        assert (np.asarray(small) != np.asarray(own)).any()
+    said = {}
+    for name, words in {"16": "--size 16", "default": "", "wide": "--size 16x32", "own": "--size own"}.items():
+        said[name] = typed("translate", run, "a.png", "--out", name, *words.split())
+        assert said[name].code == 0
+    found = {name: np.asarray(Image.open(tmp_path / name / "a.png")) for name in said}
+    assert {picture.shape for picture in found.values()} == {(30, 50, 3)}
+    np.testing.assert_array_equal(found["default"], found["16"])
+    assert (found["own"] != found["16"]).any()
+    assert (found["own"] != found["wide"]).any()
+    line = "Pictures are translated at 16x16, the scale of training, and brought back to their size; --size own takes"
+    assert [line in one.out for one in said.values()] == [False, True, False, False]
+
+
+def test_the_size_is_said_once_and_where_it_matters(run: Path, typed: Typed, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save(tmp_path / "in" / f"{name}.png", 30, 50)
+    save(tmp_path / "as-trained.png", 16, 16)
+    assert typed("translate", run, "in", "--out", "out").out.count("the scale of training") == 1
+    assert "scale of training" not in typed("translate", run, "as-trained.png", "--out", "out").out
+    tiles = typed("translate", run, "in", "--out", "tiles", "--tile", "512")
+    assert "at their own size, in tiles, and not at 16x16, the scale of training; --size training" in tiles.out
+    assert "scale of" not in typed("translate", run, "in", "--out", "both", "--tile", "512", "--size", "16").out
+    card = json.loads((run / "card.json").read_text())
+    older = {name: fact for name, fact in card["translators"][0].items() if name != "fit"}
+    shutil.copytree(run, tmp_path / "older")
+    (tmp_path / "older" / "card.json").write_text(json.dumps({"diptych": 1, "translators": [older]}))
+    said = typed("translate", "older", "in", "--out", "theirs").out
+    assert (
+        "since the card does not say at which scale the network was trained; --size 16x16, for one, brings them" in said
+    )
 
 
 def test_pictures_of_every_sort_come_out(run: Path, typed: Typed, tmp_path: Path) -> None:

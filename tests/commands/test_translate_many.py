@@ -120,9 +120,9 @@ def test_a_picture_too_small_for_the_network_leaves_the_others_done(typed: Typed
     made = run_to_end(tiny_recipe("cyclegan", tmp_path / "pairs"), tmp_path / "run")[0].folder
     save(tmp_path / "in" / "dot.png", 1, 1)
     save(tmp_path / "in" / "whole.png")
-    said = typed("translate", made, "in", "--out", "out", "--engine", "torch")
+    said = typed("translate", made, "in", "--out", "out", "--engine", "torch", "--size", "own")
     assert said.code == 1
-    assert said.err == "not done: in/dot.png: too small for this network; give a --size.\n"
+    assert said.err == "not done: in/dot.png: too small for this network; give another --size.\n"
     assert list(results(tmp_path / "out")) == ["whole.png"]
 
 
@@ -165,7 +165,7 @@ def test_engines_that_cannot_be_had(run: Path, typed: Typed, tmp_path: Path) -> 
 
 def test_tiles_are_as_large_as_asked(run: Path, typed: Typed, tmp_path: Path) -> None:
     save(tmp_path / "a.png", 300, 420)
-    for place, words in (("whole", ["--tile", "0"]), ("tiles", ["--tile", "288"])):
+    for place, words in (("whole", ["--tile", "0", "--size", "own"]), ("tiles", ["--tile", "288"])):
         assert typed("translate", run, "a.png", "--out", place, *words).code == 0
     with Image.open(tmp_path / "whole" / "a.png") as whole, Image.open(tmp_path / "tiles" / "a.png") as tiles:
         assert tiles.size == (420, 300)

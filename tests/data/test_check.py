@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from checking import RNG, blob, check, save
+from checking import RNG, beside, blob, check, save
 from commanding import Typed
 from PIL import Image
 
@@ -60,3 +60,15 @@ def test_an_estimate_for_a_recipe(pairs: Path, checked: Typed) -> None:
     assert said.code == 0
     assert "GiB of memory" in said.out
     assert "minutes for a thousand steps" in said.out
+
+
+def test_pictures_much_larger_than_the_scale_of_training(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / "large" / f"{number}.png", beside(blob(640, 600), blob(640, 600)))
+    line = (
+        "Pictures are 640x600, and training brings them to 286x286 and crops of 256x256, the scale at which the network "
+        "learns; data.fit=none trains on crops at full resolution."
+    )
+    assert line in check(tmp_path / "large").lines
+    assert not any("crops" in words for words in check(tmp_path / "large", "data.fit=none").lines)
+    assert not any("crops" in words for words in check(tmp_path / "large", "data.load_size=320").lines)

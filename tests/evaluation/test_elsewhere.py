@@ -58,7 +58,7 @@ def examples(count: int, factor: int = 1) -> list[Example]:
         hole = torch.zeros(1, 1, 176, 176)
         hole[..., 20:90, 30:60] = 1
         source = torch.cat([one, hole], 1) if factor == 1 else one[..., ::factor, ::factor]
-        labels = np.zeros((176, 176), dtype=np.uint8)
+        labels = np.zeros((176, 176), dtype=np.uint16)
         found.append(Example(str(number), one, one, other, other, source=source, again=other, labels=labels))
     return found
 

@@ -95,7 +95,7 @@ def test_folders_of_any_tool(tmp_path: Path, typed: Typed) -> None:
     code, _, err = typed("evaluate", "--outputs", made, "--targets", real, "--metrics", "l1")
     assert code == 1
     assert "5.png is 9x9" in err
-    assert "is 48x40; resize one side" in err
+    assert "is 48x40; bring both to one size with --size" in err
 
 
 def test_numbers_that_are_none_are_null_with_a_note(tmp_path: Path) -> None:

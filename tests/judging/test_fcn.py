@@ -71,7 +71,7 @@ def test_real_pictures_as_outputs_score_as_the_ground_truth(
     assert "real has no output for 3 (1 of 6 examples" in err
     Image.new("RGB", (8, 9)).save(tmp_path / "real" / "3.png")
     assert (
-        "3.png is 8x9, and the data set's pictures are judged at 32x32"
+        "3.png is 8x9, and the data set's picture is neither as it is nor as it is judged (32x32)"
         in typed("evaluate", "--outputs", "real", "--recipe", recipe, "--metrics", "l1")[2]
     )
 

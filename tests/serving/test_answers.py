@@ -4,10 +4,12 @@ import io
 import json
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from asking import Inverted, Serve, offer, opened, picture, pixels, refused
 from icc import ADOBE
 from PIL import Image, ImageCms
@@ -15,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from diptych import formats
 from diptych.images import Kind
+from diptych.translator import Translator
 
 
 def test_a_raw_body_and_a_form_give_the_same_counterpart(serve: Serve) -> None:
@@ -178,3 +181,32 @@ def test_the_log_is_json_and_says_nothing_of_the_picture(serve: Serve, caplog: p
     assert first["bytes"] == len(answer.content)
     assert "secret" not in json.dumps(lines)
     assert "127.0.0.1" not in json.dumps(lines)
+
+
+def test_the_size_at_which_the_network_sees_a_picture(serve: Serve) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    class Watched(Inverted):
+        def forward(self, source: torch.Tensor) -> torch.Tensor:
+            seen.append(tuple(source.shape[2:]))
+            return super().forward(source)
+
+    made = offer("inverted", Watched())
+    card = replace(made.translator.card, fit="stretch")
+    client = serve({"inverted": replace(made, translator=Translator(Watched(), card))})
+    for query, wanted in {
+        "": (16, 16),
+        "?size=training": (16, 16),
+        "?size=own": (40, 60),
+        "?size=32": (32, 32),
+        "?size=24x48": (24, 48),
+    }.items():
+        answer = client.post(f"/translate/inverted{query}", content=picture(pixels(40, 60)))
+        assert answer.status_code == 200, answer.text
+        assert Image.open(io.BytesIO(answer.content)).size == (60, 40)
+        assert seen.pop() == wanted
+    for wrong in ("big", "0", "1x2x3", "-1", "999999"):
+        refused(client.post(f"/translate/inverted?size={wrong}", content=picture()), 422, "size")
+    refused(client.post("/translate/inverted?size=90000", content=picture()), 413, "ask for a smaller size")
+    entry = client.get("/translators").json()["translators"][0]
+    assert (entry["fit"], entry["size"], entry["filter"]) == ("stretch", [16, 16], "bicubic")

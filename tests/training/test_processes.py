@@ -14,6 +14,7 @@ import torch
 from commanding import Typed
 from toys import DATA, TINY, assert_equal, draw_labelled, run_to_end, tiny_recipe, weights
 
+from diptych.checkpoints import under
 from diptych.systems import SYSTEMS
 from diptych.training.run import Run
 
@@ -110,11 +111,13 @@ def test_two_processes_equal_one_of_twice_the_batch(toy_pairs: Path, tmp_path: P
 
 @pytest.mark.slow
 def test_both_end_with_the_same_weights_also_after_a_resumption(toy_pairs: Path, tmp_path: Path) -> None:
-    arguments = words(toy_pairs, "training.average=0.9")
+    running = ("options.norm=batch", "options.statistics=running", "training.statistics_pictures=8")
+    arguments = words(toy_pairs, "training.average=0.9", "training.batch_size=2", *running)
     recipe = tiny_recipe("pix2pix", toy_pairs)
     assert torchrun(2, arguments, tmp_path / "run", DUMP).returncode == 0
     first = [(tmp_path / f"run.rank{rank}").read_text() for rank in (0, 1)]
     straight = weights(Run(tmp_path / "run", recipe))
+    assert under("statistics.generator", straight)  # which the leading process computes alone
     Run(tmp_path / "run", recipe).path_of(6).unlink()
     again = torchrun(2, arguments, tmp_path / "run", DUMP)
     assert "Resumed at step 3" in again.stdout
@@ -363,7 +366,8 @@ def test_a_process_that_ends_while_another_works_alone_is_told_of_at_once(tmp_pa
     script = "import os\nfrom diptych.errors import DiptychError\nfrom diptych.training.processes import join\n"
     script += "processes = join('cpu')\nprocesses.wait()\n"
     script += "if not processes.leads:\n    os._exit(0)\n"
-    script += "try:\n    with processes.explaining(lambda: 'nothing is lost'):\n        processes.wait()\nexcept DiptychError as problem:\n    print(problem)\n"
+    script += "try:\n    with processes.explaining(lambda: 'nothing is lost'):\n        processes.wait()\n"
+    script += "except DiptychError as problem:\n    print(problem)\n"
     done = both(script, tmp_path)
     assert "another process of this run has ended" in done.stdout, done.stderr
 

@@ -17,6 +17,7 @@ def compare(
     ignore: int = -1,
     network: str = "",
     limit: int = 0,
+    size: str = "",
     out: Path = Path("comparison"),
     device: str = "auto",
 ) -> int:
@@ -48,6 +49,8 @@ def compare(
         Feature network: efficientnet-lite0 or inception-2015.
     limit
         Judge this many pictures, spread evenly; 0 = all.
+    size
+        Judge what diptych translate --size writes, as for diptych evaluate.
     out
         Where compare.json, compare.csv and sheet.png go.
     device
@@ -59,11 +62,12 @@ def compare(
     from diptych.judging.runs import subject_of
     from diptych.judging.subjects import Request, Subject
     from diptych.labelling import Labels
+    from diptych.sizes import exact
 
     if len(runs) < 2:
         raise UsageError("give at least two runs to compare.")
     wanted = chosen(metrics)
-    request = Request(data, split, checkpoint, way, limit, device, again="noise" in wanted)
+    request = Request(data, split, checkpoint, way, limit, device, "noise" in wanted, exact(size or None))
     results, subjects = [], list[Subject]()
     for run in runs:
         if (run / "scores.json").is_file():

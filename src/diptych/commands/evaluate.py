@@ -18,6 +18,7 @@ def evaluate(
     ignore: int = -1,
     network: str = "",
     limit: int = 0,
+    size: str = "",
     outputs: Path | None = None,
     targets: Path | None = None,
     unpaired: bool = False,
@@ -55,6 +56,9 @@ def evaluate(
         Feature network of frechet, kernel and coverage: efficientnet-lite0 or inception-2015.
     limit
         Judge this many pictures, spread evenly over the split; 0 = all.
+    size
+        Of a run: by default judge at the scale of training; with own, training, a side or HEIGHTxWIDTH judge what diptych
+        translate --size writes, on targets at their own size. Of --outputs: bring both sides to it first.
     outputs
         A folder of outputs, instead of a run.
     targets
@@ -73,21 +77,22 @@ def evaluate(
     from diptych.judging.runs import made_elsewhere, place_of, subject_of
     from diptych.judging.subjects import Request
     from diptych.labelling import Labels
+    from diptych.sizes import exact
 
     if (run is None) == (outputs is None):
         raise UsageError("give a run to judge, or --outputs FOLDER, and not both.")
     if limit < 0:
         raise UsageError(f"--limit is {limit}; it may not be negative.")
-    wanted = chosen(metrics)
+    wanted, seen = chosen(metrics), exact(size or None)
     if run is not None:
-        request = Request(data, split, checkpoint, way, limit, device, again="noise" in wanted)
+        request = Request(data, split, checkpoint, way, limit, device, "noise" in wanted, seen)
         subject = subject_of(run, request, Labels(labels, classes, ignore), wanted)
         folder = out or place_of(run, request, subject)
     else:
         assert outputs is not None
         if recipe and (targets is not None or unpaired):
             raise UsageError("--recipe brings the targets along; leave --targets and --unpaired away.")
-        request = Request(data, split, limit=limit, device=device)
+        request = Request(data, split, limit=limit, device=device, size=seen)
         subject = made_elsewhere(outputs, targets, unpaired, request, recipe, Labels(labels, classes, ignore), wanted)
         folder = out or outputs.parent / f"{outputs.name}-evaluation"
     result = judge(subject, wanted, network)

@@ -15,7 +15,7 @@ def import_(
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     layout: Annotated[str, Parameter(name=["--as"])] = "",
     encoder: Path | None = None,
-    size: int = 256,
+    size: str = "",
 ) -> int:
     """Take over weights that another project published, as a model folder that `diptych translate` uses.
 
@@ -34,13 +34,14 @@ def import_(
     encoder
         The encoder that belongs to a generator with styles.
     size
-        Side of the pictures that it was trained on, for the card.
+        At which its pictures are translated: own, a side, or HEIGHTxWIDTH; by default as its project tests, where that is
+        known, else own.
     """
     from diptych.released.models import write_model
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DiptychError(f"{out} exists and is not empty; give another --out.")
-    words = write_model(file, out, layout, values(told), encoder, (size, size))
+    words = write_model(file, out, layout, values(told), encoder, size or None)
     print(words)
     print(
         f"Written: {out} (card.json, weights.safetensors). Translate with: diptych translate {out} PICTURES --out FOLDER"

@@ -28,7 +28,7 @@ def translate(
     way: str = "",
     checkpoint: str = "latest",
     format: Annotated[str, Parameter(name=["--format"])] = "",
-    size: int = 0,
+    size: str = "",
     seed: int | None = None,
     style: str = "",
     style_from: Path | None = None,
@@ -64,7 +64,8 @@ def translate(
     format
         Ending of the results, such as jpg; by default png, of TIFFs and arrays their own, and tif where png cannot hold them.
     size
-        Side to which each picture is resized for the network, and back; 0 = its own size.
+        At which the network sees each picture, before the result is brought back: training, the scale of training and the
+        default; own, the picture's own, the default with --tile; a side such as 256; or HEIGHTxWIDTH.
     seed
         Draw other noise than the run's own.
     style
@@ -78,7 +79,7 @@ def translate(
     stack
         Of runs on several source folders (data.source_folders): the folder of the second pictures, by the names of the first, and so on.
     batch
-        Pictures of equal size translated at once.
+        Pictures translated at once, where the network sees them at one size.
     tile
         Side of the tiles in which larger pictures are translated; 0 = always whole; by default as memory asks for it.
     engine
@@ -93,18 +94,20 @@ def translate(
         Where to run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
     from diptych.engines import device_for
+    from diptych.sizes import exact
     from diptych.training.taken import taken
     from diptych.translating import write_all
     from diptych.translator import Translator
 
-    check(inputs, format, size, seed, batch, tile, ray)
+    check(inputs, format, seed, batch, tile, ray)
+    seen = exact(size or None)
     load = partial(Translator.load, run, way, checkpoint, device_for(engine, device))
     translator = load()
     check_fit(translator, tile, instances, mask)
     check_stack(run, translator, stack)
     pictures = [] if STREAM in (*inputs, out) else found(inputs, Path(out))
     options = {
-        "size": (size, size) if size else None,
+        "size": seen,
         "seed": seed,
         "batch": batch,
         "overwrite": overwrite,
@@ -127,16 +130,12 @@ def translate(
     return write_all(job, pictures, Path(out), ray, partial(remade, load, make, engine and job.translator.engine.name))
 
 
-def check(
-    inputs: tuple[str, ...], format: str, size: int, seed: int | None, batch: int, tile: int | None, ray: int
-) -> None:
+def check(inputs: tuple[str, ...], format: str, seed: int | None, batch: int, tile: int | None, ray: int) -> None:
     """Raises: UsageError for options that nothing can be made of."""
     from diptych.formats import ENDINGS
 
     if not inputs:
         raise UsageError("name at least one picture, folder or pattern to translate, or - for standard input.")
-    if size < 0:
-        raise UsageError(f"--size may not be negative; it is {size}.")
     if batch < 1:
         raise UsageError(f"--batch must be at least 1; it is {batch}.")
     if seed is not None and not 0 <= seed < 2**63:

@@ -18,18 +18,20 @@ from diptych.data.entries import Entry, Layout, files_of
 from diptych.data.layouts import discover
 from diptych.data.members import Member, content, probe, read
 from diptych.data.remarks import colours, eight_bit, remarks
-from diptych.data.settings import OF_TWO, DataSettings, root_of
+from diptych.data.settings import OF_TWO, DataSettings, as_size, root_of
 from diptych.data.shards import damaged
 from diptych.errors import DiptychError
 from diptych.formats import Header, others_in
 from diptych.images import Kind, Stored
 from diptych.resampling import resize
+from diptych.sizes import brought_to, named
 
 THUMB = 16  # side of the thumbnails by which pictures are compared
 FLAT = 8.0  # standard deviation, in 8-bit levels, under which a thumbnail tells nothing apart
 SHOWN = 20  # problems shown of each sort
 MOST_HEADERS = 1000  # examples whose headers are counted
 TOGETHER = 16  # examples between two looks at the clock
+MUCH_LARGER = 2.0  # times the scale of training, in both directions, from which that is said
 BRIEF = 0.05  # share of the time after which a set that cannot be looked over whole is left
 
 
@@ -123,6 +125,7 @@ def look_over(
             "No problems found." if report.looked_at == report.examples else "No problems found so far."
         )
     report.lines += advice(settings, headers, len(layout.splits["train"]))
+    report.lines += scale_advice(settings, headers, layout.kind == "side-by-side")
     return report
 
 
@@ -270,3 +273,21 @@ def advice(settings: DataSettings, headers: list[Header], train: int) -> list[st
             f"{train} training examples are few: expect memorised details; training.init_from another run helps."
         )
     return lines
+
+
+def scale_advice(settings: DataSettings, headers: list[Header], side_by_side: bool) -> list[str]:
+    """That training makes pictures much smaller, which training on crops would not."""
+    if settings.fit == "none" or settings.task == "shrunk" or not headers:
+        return []
+    sizes = Counter((header.height, header.width // (1 + side_by_side)) for header in headers)
+    height, width = sizes.most_common(1)[0][0]
+    load, crop = as_size(settings.load_size), as_size(settings.crop_size)
+    tall, wide = brought_to(settings.fit, height, width, load, crop)
+    if min(height / tall, width / wide) < MUCH_LARGER:
+        return []
+    which = "Pictures" if len(sizes) == 1 else "Most pictures"
+    words = (
+        f"{which} are {height}x{width}, and training brings them to {tall}x{wide} and crops of {named(crop)}, the scale at "
+        "which the network learns; data.fit=none trains on crops at full resolution."
+    )
+    return [words]

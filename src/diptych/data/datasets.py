@@ -13,7 +13,7 @@ from diptych.data.entries import Entry, Layout
 from diptych.data.layouts import discover
 from diptych.data.members import File, probe
 from diptych.data.resident import Place
-from diptych.data.sampler import Dataset, Sampler
+from diptych.data.sampler import Pictures, Sampler
 from diptych.data.settings import DataSettings
 from diptych.data.windows import InWindows
 from diptych.errors import DiptychError
@@ -74,8 +74,11 @@ class Pairs:
         return half_of(self.sampler.cache.read(path, kind), path, side)
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        return self.sampler.tensors(*self.stored(index, rng))
+
+    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         source, target = self.sampler.cut(self.pair(index), (self.settings.source, self.settings.target), rng)
-        return self.sampler.tensors(source, target)
+        return source, target
 
 
 class Unpaired:
@@ -102,13 +105,16 @@ class Unpaired:
         return self.names[index % self.sizes[0]]
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        return self.sampler.tensors(*self.stored(index, rng))
+
+    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         drawn = int(rng.integers(self.sizes[1]))
         if not self.sampler.train:
             drawn = index % self.sizes[1]
         settings = self.sampler.settings
         (source,) = self.sampler.cut([self.whole(0, index % self.sizes[0])], [settings.source], rng)
         (target,) = self.sampler.cut([self.whole(1, drawn)], [settings.target], rng)
-        return self.sampler.tensors(source, target)
+        return source, target
 
     def places(self, index: int, rng: np.random.Generator) -> tuple[Place, Place]:
         """What ``sample`` takes where all pictures are resized alike."""
@@ -171,8 +177,10 @@ def of_split(splits: dict[str, list[Entry]], split: str) -> list[Entry]:
     return [entry for entries in splits.values() for entry in entries] if split == ALL else splits.get(split, [])
 
 
-def open_dataset(settings: DataSettings, split: str, train: bool) -> Dataset:
+def open_dataset(settings: DataSettings, split: str, train: bool, own: bool = False) -> Pictures:
     """The pictures of a split; ``train`` for random crops and mirroring, else whole and the same each time.
+
+    Whole pictures come at the scale of training, or ``own``: at their own size.
 
     Raises:
         DiptychError: when the folder, or the split in it, holds nothing that fits.
@@ -182,12 +190,14 @@ def open_dataset(settings: DataSettings, split: str, train: bool) -> Dataset:
         raise DiptychError(f'{settings.folder} has no split "{split}"; it has {", ".join(layout.splits)}, and {ALL}.')
     entries = of_split(layout.splits, split)
     dataset = open_entries(settings, layout, split, train)
+    if own:
+        dataset.sampler.geometry = replace(dataset.sampler.geometry, own=True)
     if layout.sharded and train and settings.shuffle_window:
         return InWindows(dataset, entries, settings.shuffle_window)
     return dataset
 
 
-def open_entries(settings: DataSettings, layout: Layout, split: str, train: bool) -> Dataset:
+def open_entries(settings: DataSettings, layout: Layout, split: str, train: bool) -> Pairs | Unpaired | Derived:
     """By the task."""
     entries = of_split(layout.splits, split)
     cache = Cache(settings.cache_gib if train else 0.0)  # one budget, for what is read again and again

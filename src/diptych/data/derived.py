@@ -42,10 +42,13 @@ class Derived:
         return self.entries[index].name
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        return self.sampler.tensors(*self.stored(index, rng))
+
+    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         kind = self.sampler.settings.target
         picture = self.sampler.cache.read(self.entries[index].a[0], kind)
         (target,) = self.sampler.cut([picture], [kind], rng)
-        return self.sampler.tensors(self.derive(target, self.sampler.settings), target)
+        return self.derive(target, self.sampler.settings), target
 
 
 Derive = Callable[[Stored, DataSettings], Stored]
@@ -99,12 +102,12 @@ class Holed(Derived):
         white: Mask = resize(mask.copy(), *shape, "nearest")[..., 0] >= 128
         return white
 
-    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         settings = self.sampler.settings
         picture = self.sampler.cache.read(self.entries[index].a[0], settings.target)
         (target,) = self.sampler.cut([picture], [settings.target], rng)
         hole = self.hole(target.shape[:2], index, rng)
-        return self.sampler.tensors(with_hole(target, hole[..., None], settings.source), target)
+        return with_hole(target, hole[..., None], settings.source), target
 
 
 class Shrunk(Derived):
@@ -118,7 +121,7 @@ class Shrunk(Derived):
     ) -> None:
         super().__init__(settings, entries, train, same_source, cache)
 
-    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         settings, entry, factor = self.sampler.settings, self.entries[index], self.sampler.settings.factor
         target = self.sampler.cache.read(entry.b or entry.a[0], settings.target)
         source = None if entry.b is None else self.sampler.cache.read(entry.a[0], settings.source)
@@ -151,7 +154,7 @@ class Shrunk(Derived):
                 slice(left // factor, (left + width) // factor),
             )
             source = turned(source[rows, columns], mirrored)
-        return self.sampler.tensors(source, target)
+        return source, target
 
 
 def turned(picture: Stored, mirrored: bool) -> Stored:

@@ -12,13 +12,11 @@ from diptych.images import Kind
 
 def one_class(counts: list[npt.NDArray[np.int64]], kind: Kind) -> list[Problem]:
     """Maps from which nothing can be learned, as when the foreground was taken for unknown."""
-    present = np.flatnonzero(np.sum(counts, axis=0)[: kind.classes]) if counts else []
+    present = [number for number in range(kind.classes) if sum(int(one[number]) for one in counts)]
     if len(present) != 1:
         return []
     unknown = f", and all else ({kind.unknown}) for no class" if kind.unknown >= 0 else ""
-    words = (
-        f"the class maps hold class {kind.class_name(int(present[0]))} alone{unknown}; correct them, or data.source."
-    )
+    words = f"the class maps hold class {kind.class_name(present[0])} alone{unknown}; correct them, or data.source."
     return [Problem("one class only", words)]
 
 

@@ -26,8 +26,19 @@ class Dataset(Protocol):
         ...
 
 
+class Pictures(Dataset, Protocol):
+    """A dataset that reads pictures from files."""
+
+    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
+        """What ``sample`` gives, as files hold it."""
+        ...
+
+
 class Sampler:
-    """Geometry and kinds, shared by the datasets: ``train`` draws crops and mirrors, else pictures are taken whole."""
+    """Geometry and kinds, shared by the datasets: ``train`` draws crops and mirrors, else pictures are taken whole.
+
+    With ``own`` they keep their size too.
+    """
 
     def __init__(self, settings: DataSettings, train: bool, cache: Cache | None = None) -> None:
         self.settings = settings

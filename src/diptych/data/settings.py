@@ -7,6 +7,8 @@ from typing import Literal
 
 from diptych.errors import DiptychError, UsageError
 from diptych.images import Kind
+from diptych.resampling import Smooth
+from diptych.sizes import Fit
 
 Task = Literal["pairs", "unpaired", "labelled", "edges", "greyscale", "colorization", "holed", "shrunk"]
 OF_TWO = ("pairs", "unpaired", "labelled")
@@ -32,8 +34,8 @@ class DataSettings:
     mask_folder: str = ""  # for hole = "files": pictures, white where the hole is
     load_size: int | tuple[int, int] = 286  # side, or (height, width), to which pictures are resized
     crop_size: int | tuple[int, int] = 256  # of the random crop that networks see
-    fit: Literal["stretch", "shorter-side", "none"] = "stretch"  # how a picture comes to its load size
-    filter: Literal["bicubic", "bilinear", "area"] = "bicubic"
+    fit: Fit = "stretch"  # how a picture comes to its load size
+    filter: Smooth = "bicubic"
     mirror: bool = True  # left and right, with probability 0.5
     validation_share: float = 0.1  # where the folder has no split of its own
     cache_gib: float = 2.0  # memory for decoded pictures

@@ -7,6 +7,7 @@ import numpy as np
 
 from diptych.images import Stored
 from diptych.resampling import Filter, resize
+from diptych.sizes import Fit, brought_to
 
 
 class Window(NamedTuple):
@@ -25,32 +26,30 @@ class Geometry:
 
     load_size: tuple[int, int]
     crop_size: tuple[int, int]
-    fit: Literal["stretch", "shorter-side", "none"] = "stretch"
+    fit: Fit = "stretch"
     mirror: bool = True
     filter: Filter = "bicubic"
-
-    def loaded(self, height: int, width: int, load_size: tuple[int, int]) -> tuple[int, int]:
-        """The size to which a picture of ``height`` x ``width`` is resized before the crop, never under the crop's."""
-        if self.fit == "stretch":
-            return load_size
-        scale = 1.0 if self.fit == "none" else min(load_size) / min(height, width)
-        scale = max(scale, self.crop_size[0] / height, self.crop_size[1] / width)
-        return max(round(height * scale), self.crop_size[0]), max(round(width * scale), self.crop_size[1])
+    own: bool = False
+    """Whole pictures keep their size, to judge what is translated at another."""
 
     def draw(self, rng: np.random.Generator, height: int, width: int) -> Window:
         """A random crop of the resized picture, mirrored with probability 0.5 (pix2pix, section 6.2)."""
-        tall, wide = self.loaded(height, width, self.load_size)
+        tall, wide = brought_to(self.fit, height, width, self.load_size, self.crop_size)
         top = int(rng.integers(tall - self.crop_size[0] + 1))
         left = int(rng.integers(wide - self.crop_size[1] + 1))
         return Window(tall, wide, top, left, bool(rng.random() < 0.5) and self.mirror)
 
     def whole(self, height: int, width: int) -> Window:
-        """For validation: "stretch" resizes straight to the crop's size, the others take the middle; never mirrored."""
-        tall, wide = self.loaded(height, width, self.crop_size)
+        """For validation: the picture at the scale at which it is translated, and the middle of it; never mirrored."""
+        if self.own:
+            return Window(height, width, 0, 0, False)
+        tall, wide = brought_to(self.fit, height, width, self.crop_size, self.crop_size)
         return Window(tall, wide, (tall - self.crop_size[0]) // 2, (wide - self.crop_size[1]) // 2, False)
 
     def apply(self, picture: Stored, window: Window, filter: Filter | Literal[""] = "") -> Stored:
         """The window of ``picture``, which is left as it is and may be read-only: the result shares no memory with it."""
         sized = resize(np.array(picture, order="C"), window.height, window.width, filter or self.filter)
+        if self.own:
+            return sized
         crop = sized[window.top : window.top + self.crop_size[0], window.left : window.left + self.crop_size[1]]
         return crop[:, ::-1] if window.mirrored else crop

@@ -8,13 +8,14 @@ from torch import Tensor
 
 from diptych.data.entries import Entry
 from diptych.data.members import Member, Shard
-from diptych.data.sampler import Dataset
+from diptych.data.sampler import Pictures
+from diptych.images import Stored
 
 
 class InWindows:
     """A dataset whose examples come so that only ``window`` shards are needed at a time, and each once an epoch."""
 
-    def __init__(self, dataset: Dataset, entries: Sequence[Entry], window: int) -> None:
+    def __init__(self, dataset: Pictures, entries: Sequence[Entry], window: int) -> None:
         self.dataset = dataset
         self.entries = entries
         groups: dict[str, list[int]] = {}
@@ -33,6 +34,9 @@ class InWindows:
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         return self.dataset.sample(index, rng)
+
+    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
+        return self.dataset.stored(index, rng)
 
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         """A permutation: the shards in turn, ``window`` at a time, and their examples mixed; plain where all fit in one."""

@@ -15,6 +15,7 @@ from diptych.exporting.traced import noisy
 from diptych.files import write_text
 from diptych.images import Kind
 from diptych.report.curves import number
+from diptych.sizes import named
 from diptych.training.run import read_lines, read_recipe
 from diptych.translator import Translator, weights_path
 
@@ -88,8 +89,7 @@ def readme(card: Card, weights: int) -> str:
     return f"""# {facts.get("recipe") or card.network}: {card.source.colour} to {card.target.colour}
 
 Turns {words_of(card.source)} into {words_of(card.target)}. A {card.network} of {weights:,} weights, trained on crops of
-{height}x{width} pixels; other sizes are padded to multiples of {card.multiple} and cropped back\
-{f", and come out {card.scale} times larger" if card.scale > 1 else ""}.
+{height}x{width} pixels; {words_on_size(card)}.
 
     diptych translate THIS_FOLDER drawing.png --out result.png
 
@@ -112,6 +112,16 @@ Validation at that checkpoint: {measured or "not recorded"} (values in [-1, 1]).
 It has learned from the pictures above and nothing else: what is unlike them comes out wrong, and it does not say so. What it
 paints is invented, never a record of what was there.
 """
+
+
+def words_on_size(card: Card) -> str:
+    """What becomes of pictures of other sizes."""
+    larger = f", and come out {card.scale} times larger" if card.scale > 1 else ""
+    padded = f"padded to multiples of {card.multiple} and cropped back{larger}"
+    if card.rule not in ("stretch", "shorter-side"):
+        return f"other sizes are {padded}"
+    way = f"to {named(card.size)}" if card.rule == "stretch" else f"until their shorter side is {min(card.size)}"
+    return f"others are resized {way} ({card.filter}) and the results back, or with `--size own` {padded}"
 
 
 def words_of(kind: Kind) -> str:

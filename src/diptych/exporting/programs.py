@@ -11,8 +11,9 @@ from diptych.card import write_card
 from diptych.exporting.checks import SEED, Run
 from diptych.exporting.traced import program
 from diptych.files import written_beside
-from diptych.networks.noise import folded
-from diptych.translator import Translator, pad
+from diptych.padding import pad
+from diptych.runtimes import folded
+from diptych.translator import Translator
 
 CARD = "card.json"
 

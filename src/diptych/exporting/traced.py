@@ -13,7 +13,8 @@ from diptych.errors import DiptychError
 from diptych.images import RANGES
 from diptych.networks.blocks import Dropout
 from diptych.networks.noise import seeded
-from diptych.translator import Translator, reflected
+from diptych.padding import reflected
+from diptych.translator import Translator
 
 
 class Outside(nn.Module):

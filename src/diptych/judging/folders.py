@@ -1,26 +1,35 @@
 """Folders of outputs made by anybody's tool: alone, beside a folder of targets, or against a data set."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from torch import Tensor
 
 from diptych import formats
 from diptych.data import DataSettings
-from diptych.errors import DiptychError
+from diptych.data.sampler import Sampler
+from diptych.errors import DiptychError, UsageError
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
 from diptych.evaluation.needs import Means
 from diptych.evaluation.pictures import size_of
 from diptych.images import Kind, Stored
 from diptych.judging.subjects import Ground, Subject, spread
+from diptych.resampling import resize
+from diptych.sizes import Size, exact
 
 
-def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int) -> Subject:
-    """Outputs by themselves or beside their targets, matched by name without the ending.
+def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, size: Size = None) -> Subject:
+    """Outputs by themselves or beside their targets, matched by name without the ending; brought to a size that is given.
 
     Raises:
         DiptychError: when a folder has no pictures, names do not match, or pictures differ in size or kind.
     """
+    if size == "training":
+        raise UsageError("only a recipe says what the scale of training is; give --recipe, or --size HEIGHTxWIDTH.")
+    sides = None if size == "own" else exact(size)
+    assert not isinstance(sides, str)
     made = by_stem(outputs)
     real = by_stem(targets) if targets is not None else {}
     if targets is not None and not unpaired:
@@ -30,14 +39,14 @@ def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int) 
 
     def read(place: int) -> Example:
         name = names[place]
-        output, seen = read_picture(made[name], kind)
+        output, seen = read_picture(made[name], kind, sides)
         if not real:
             return Example(name, output, seen)
         other = real[pile[place % len(pile)] if unpaired else name]
-        target, target_seen = read_picture(other, kind)
+        target, target_seen = read_picture(other, kind, sides)
         if not unpaired and output.shape != target.shape:
             raise DiptychError(
-                f"{made[name]} is {size_of(output)} and {other} is {size_of(target)}; resize one side so that they agree."
+                f"{made[name]} is {size_of(output)} and {other} is {size_of(target)}; bring both to one size with --size."
             )
         return Example(name, output, seen, target, target_seen)
 
@@ -49,7 +58,7 @@ def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int) 
         "split": "",
         "pictures": len(names),
         "size": f"{width}x{height}",
-        "resize": "none",
+        "resize": "stretch, bicubic" if sides else "none",
         "direction": "",
         "task": "unpaired" if unpaired else "pairs",
         "target": kind.as_dict(),
@@ -58,13 +67,25 @@ def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int) 
     return Subject(outputs.name, len(names), read, means, protocol)
 
 
-def of_outputs(outputs: Path, settings: DataSettings, split: str, limit: int) -> tuple[Subject, Ground]:
+def of_outputs(
+    outputs: Path, settings: DataSettings, split: str, limit: int, size: Size = None
+) -> tuple[Subject, Ground]:
     """Outputs for the examples of a data set, matched by the examples' names; class maps are then at hand too.
 
+    They are judged at the scale of training, at their own size, or at one that is given. Those as large as the example's
+    own picture, as ``diptych translate`` writes them, are brought there just as the picture is.
+
     Raises:
-        DiptychError: when an example has no output, or one has another size than a run's would have.
+        DiptychError: when an example has no output, or one has another size than it or a run's would have.
     """
-    ground = Ground.open(settings, split, limit)
+    sides = exact(size)
+    if sides is not None and not isinstance(sides, str):
+        settings = replace(settings, fit="stretch", load_size=sides, crop_size=sides)
+    ground = Ground.open(settings, split, limit, own=sides == "own")
+    whole, sampler = (
+        ground if ground.own else Ground.open(settings, split, limit, own=True),
+        Sampler(settings, train=False),
+    )
     made = by_stem(outputs)
     names = [ground.dataset.name(number) for number in ground.chosen]
     if missing := [name for name in names if name not in made]:
@@ -74,14 +95,17 @@ def of_outputs(outputs: Path, settings: DataSettings, split: str, limit: int) ->
         )
 
     def read(place: int) -> Example:
-        path = made[names[place]]
-        source, target = ground.tensors(ground.chosen[place])
-        output = ground.target.to_tensor(formats.read(path, ground.target))[None]
-        if output.shape != target.shape:
-            raise DiptychError(
-                f"{path} is {size_of(output)}, and the data set's pictures are judged at {size_of(target)}; resize the "
-                f"outputs, or set data.load_size and data.crop_size."
-            )
+        path, number = made[names[place]], ground.chosen[place]
+        source, target = ground.tensors(number)
+        picture = formats.read(path, ground.target)
+        if picture.shape[:2] != target.shape[-2:]:
+            if picture.shape[:2] != whole.stored(number)[1].shape[:2]:
+                raise DiptychError(
+                    f"{path} is {picture.shape[1]}x{picture.shape[0]}, and the data set's picture is neither as it is nor as it "
+                    f"is judged ({size_of(target)}); bring the outputs to one of these sizes."
+                )
+            (picture,) = sampler.cut([picture], [ground.target], np.random.default_rng(0))
+        output = ground.target.to_tensor(picture)[None]
         lightness = ground.lightness(source)
         seen = [as_rgb(ground.target.preview(picture[0], lightness)) for picture in (output, target)]
         return Example(names[place], output, seen[0], target, seen[1], as_rgb(ground.source.preview(source[0])))
@@ -127,8 +151,9 @@ def kind_of(path: Path) -> Kind:
     return Kind(colour="grey" if header.channels in (1, 2) else "rgb", depth=depth)
 
 
-def read_picture(path: Path, kind: Kind) -> tuple[Tensor, Tensor]:
-    """(1, channels, H, W) of the Kind, and as a person sees it."""
+def read_picture(path: Path, kind: Kind, sides: tuple[int, int] | None) -> tuple[Tensor, Tensor]:
+    """(1, channels, H, W) of the Kind, resized where sides are given, and as a person sees it."""
     stored: Stored = formats.read(path, kind)
+    stored = resize(stored, *sides) if sides else stored
     tensor = kind.to_tensor(stored)
     return tensor[None], as_rgb(kind.preview(tensor))

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from diptych.data import Dataset, DataSettings, open_dataset
+from diptych.data import DataSettings, open_dataset
 from diptych.data.layouts import discover
+from diptych.data.sampler import Pictures
 from diptych.errors import UsageError
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
 from diptych.evaluation.needs import Means
 from diptych.images import Kind, Stored
+from diptych.sizes import Size, named
 from diptych.training.run import read_recipe
 from diptych.translator import Translator, weights_path
 
@@ -41,6 +43,7 @@ class Request:
     limit: int = 0
     device: str = "auto"
     again: bool = False  # a second output under other noise
+    size: Size = None  # None: at the scale of training; else of what is translated so, on targets at their own size
 
 
 def spread(count: int, limit: int) -> list[int]:
@@ -56,18 +59,19 @@ class Ground:
 
     settings: DataSettings
     split: str
-    dataset: Dataset
+    dataset: Pictures
     chosen: list[int]
     reverse: bool = False  # b-to-a of two piles
+    own: bool = False  # pictures at their own size, not at the scale of training
 
     @classmethod
-    def open(cls, settings: DataSettings, split: str, limit: int, way: str = "") -> "Ground":
+    def open(cls, settings: DataSettings, split: str, limit: int, way: str = "", own: bool = False) -> "Ground":
         """The split that was asked for, else test, else val; ``limit`` pictures of it."""
         if not split:
             split = "test" if discover(settings).splits.get("test") else "val"
-        dataset = open_dataset(settings, split, train=False)
+        dataset = open_dataset(settings, split, train=False, own=own)
         reverse = settings.task == "unpaired" and way == "b-to-a"
-        return cls(settings, split, dataset, spread(len(dataset), limit), reverse)
+        return cls(settings, split, dataset, spread(len(dataset), limit), reverse, own)
 
     @property
     def paired(self) -> bool:
@@ -81,11 +85,15 @@ class Ground:
     def source(self) -> Kind:
         return self.settings.target if self.reverse else self.settings.source
 
-    def tensors(self, number: int) -> tuple[Tensor, Tensor]:
-        """(1, channels, H, W) of what is translated, and of the target's pile."""
-        found = self.dataset.sample(number, np.random.default_rng(number))
-        source, target = (tensor[None] for tensor in found)
+    def stored(self, number: int) -> tuple[Stored, Stored]:
+        """What is translated, and of the target's pile, as files hold them."""
+        source, target = self.dataset.stored(number, np.random.default_rng(number))
         return (target, source) if self.reverse else (source, target)
+
+    def tensors(self, number: int) -> tuple[Tensor, Tensor]:
+        """The same as networks see them, (1, channels, H, W) each."""
+        source, target = self.stored(number)
+        return self.source.to_tensor(source)[None], self.target.to_tensor(target)[None]
 
     def lightness(self, source: Tensor) -> Stored | None:
         """For colorization, whence the preview takes its lightness."""
@@ -95,7 +103,7 @@ class Ground:
         data = self.settings
         height, width = self.tensors(self.chosen[0])[1].shape[-2:]
         side = min(height, width)
-        if data.task == "shrunk":  # whose pictures are taken whole
+        if self.own or data.task == "shrunk":  # whose pictures are taken whole
             side = min(min(self.tensors(number)[1].shape[-2:]) for number in self.chosen)
         means = Means(
             paired=self.paired,
@@ -110,7 +118,7 @@ class Ground:
             "split": self.split,
             "pictures": len(self.chosen),
             "size": f"{width}x{height}",
-            "resize": f"{data.fit}, {data.filter}",
+            "resize": "none" if self.own else f"{data.fit}, {data.filter}",
             "direction": data.direction if self.paired else "b-to-a" if self.reverse else "a-to-b",
             "task": data.task,
             "target": self.target.as_dict(),
@@ -126,37 +134,65 @@ class Translated:
         self.request = request
         self.translator = Translator.load(place, request.way, request.checkpoint, request.device)
         settings = settings_of(place, request.data, self.translator)
-        self.ground = Ground.open(settings, request.split, request.limit, self.translator.card.way)
+        way, own = self.translator.card.way, request.size is not None
+        self.ground = Ground.open(settings, request.split, request.limit, way, own)
 
     def example(self, place: int) -> Example:
         ground, card = self.ground, self.translator.card
         number = ground.chosen[place]
-        source, target = ground.tensors(number)
-        output, lightness = self.translator.batch(source), ground.lightness(source)
+        stored, target = ground.stored(number)
+        source, wanted = card.source.to_tensor(stored)[None], card.target.to_tensor(target)[None]
+        output, lightness = self.output(stored, source), ground.lightness(source)
         return Example(
             name=ground.dataset.name(number),
             output=output,
             output_rgb=as_rgb(card.target.preview(output[0], lightness)),
-            target=target,
-            target_rgb=as_rgb(card.target.preview(target[0], lightness)),
+            target=wanted,
+            target_rgb=as_rgb(card.target.preview(wanted[0], lightness)),
             source_rgb=as_rgb(card.source.preview(source[0])),
             source=source,
-            again=self.translator.batch(source, seed=card.seed + 1) if self.request.again else None,
+            again=self.output(stored, source, card.seed + 1) if self.request.again else None,
         )
 
+    def output(self, stored: Stored, source: Tensor, seed: int | None = None) -> Tensor:
+        """What the network gives at the scale of training, or what is written where a size is asked for."""
+        if self.request.size is None:
+            return self.translator.batch(source, seed=seed)
+        written = self.translator.stored(stored, size=self.request.size, seed=seed)
+        return self.translator.card.target.to_tensor(written)[None]
+
     def subject(self, name: str) -> Subject:
-        return self.ground.subject(name, self.example, noise=self.request.again)
+        subject = self.ground.subject(name, self.example, noise=self.request.again)
+        if self.request.size is None:
+            return subject
+        return replace(subject, protocol=subject.protocol | {"translated at": self.rule()})
+
+    def rule(self) -> str:
+        """The size at which the network sees a picture, in words that are the same for the same rule."""
+        card, size = self.translator.card, named(self.request.size)
+        return f"training: {card.rule} {named(card.size)}, {card.filter}" if size == "training" else size
 
 
 def settings_of(place: Path, data: str, translator: Translator) -> DataSettings:
-    """The data that a run was trained on, or another folder in the same manner; a model folder needs it named."""
+    """The data that a run was trained on, or another folder in the same manner; a model folder needs it named.
+
+    Where its card does not say how pictures came to the scale of training, they are stretched to the size that it names.
+    """
     if (place / "recipe.toml").is_file():
         settings = read_recipe(place).data
         return replace(settings, folder=data) if data else settings
     if not data:
         raise UsageError(f"{place} is a model without its data; name a folder of examples with --data FOLDER.")
     card = translator.card
-    return DataSettings(folder=data, source=card.source, target=card.target, load_size=card.size, crop_size=card.size)
+    return DataSettings(
+        folder=data,
+        source=card.source,
+        target=card.target,
+        load_size=card.load_size or card.size,
+        crop_size=card.size,
+        fit="stretch" if card.fit == "own" else card.fit,
+        filter=card.filter,
+    )
 
 
 def step_of(place: Path, checkpoint: str) -> str:

@@ -124,6 +124,11 @@ def pixel_modules(arguments: Mapping[str, Any]) -> Modules:
     return {f"layers.{number}": f"net.{number}" for number in (0, 2, 3, 5)}
 
 
+def whole(arguments: Mapping[str, Any]) -> tuple[int, int]:
+    """Its default when it tests: resized to 256 x 256, bicubic, without a crop."""
+    return 256, 256
+
+
 LAYOUTS = (
     Layout(
         "pix2pix-unet",
@@ -132,6 +137,7 @@ LAYOUTS = (
         unet_arguments,
         unet_modules,
         network="unet",
+        tested_at=whole,
         tidy=without_running,
     ),
     Layout(
@@ -141,6 +147,7 @@ LAYOUTS = (
         resnet_arguments,
         resnet_modules,
         network="resnet",
+        tested_at=whole,
         tidy=tidy_resnet,
     ),
     Layout(

@@ -61,6 +61,8 @@ class Layout:
     modules: Callable[[Mapping[str, Any]], Modules]
     network: str = ""
     """The name in NETWORKS of a generator; empty for what translates nothing by itself."""
+    tested_at: Callable[[Mapping[str, Any]], tuple[int, int]] | None = None
+    """To which (height, width) that project stretches a picture before it tests, by our arguments; None: it does not say."""
     encoder: str = ""
     """The layout of the encoder that a generator with styles needs."""
     tidy: Callable[[Tensors], Tensors] = as_they_are

@@ -14,17 +14,22 @@ from diptych.files import write_text
 from diptych.images import Kind
 from diptych.networks import NetworkSpec
 from diptych.released import Imported, chosen, imported, opened, taken
+from diptych.sizes import Exact, Size, exact, named
 
 
 def write_model(
-    file: Path, out: Path, layout: str, given: Mapping[str, Any], encoder: Path | None, size: tuple[int, int]
+    file: Path, out: Path, layout: str, given: Mapping[str, Any], encoder: Path | None, size: Size = None
 ) -> str:
     """Write ``out`` and say in a few sentences what was taken.
+
+    Args:
+        size: at which its pictures are translated: "own", or to what they are stretched; None = as its project tests.
 
     Raises:
         DiptychError: when the file cannot be taken over, or translates nothing by itself.
         UsageError: for an unknown layout or key.
     """
+    sides = exact(size)
     tensors = opened(file)
     kind = chosen(layout, tensors, file)
     if not kind.network:
@@ -43,9 +48,10 @@ def write_model(
     out.mkdir(parents=True, exist_ok=True)
     weights = {f"system.generator.{name}": tensor for name, tensor in network.state_dict().items()}
     checkpoints.save(out / "weights.safetensors", weights, {})
-    write_text(out / "card.json", write_cards([card_of(found, spec, network, file, size)]))
+    card = card_of(found, spec, network, file, sides)
+    write_text(out / "card.json", write_cards([card]))
     count = sum(parameter.numel() for parameter in network.parameters())
-    return f"{file} is {kind.words}, {count:,} weights: {described(spec)}.{assumed(spec, given)}"
+    return f"{file} is {kind.words}, {count:,} weights: {described(spec)}.{assumed(spec, given)} {scale_of(card, size)}"
 
 
 def widths(inner: Imported | None) -> dict[str, Any]:
@@ -86,6 +92,15 @@ def assumed(spec: NetworkSpec, given: Mapping[str, Any]) -> str:
     return f" Assumed, since no file tells it: {' '.join(f'{name}={word(spec.arguments[name])}' for name in names)}."
 
 
+def scale_of(card: Card, size: Size) -> str:
+    """A sentence on the size at which its pictures will be translated."""
+    if card.rule == "stretch":
+        whose = "as its project tests" if size is None else "as you say"
+        return f"Pictures are translated at {named(card.size)}, {whose}, and brought back to their size (--size)."
+    why = "its project does not tell another" if size is None and card.scale == 1 else "it is made for that"
+    return f"Pictures are translated at their own size; {'as you say' if size == 'own' else why} (--size)."
+
+
 def word(value: Any) -> str:
     """As the command takes it."""
     return str(value).lower()
@@ -113,7 +128,7 @@ def kind_of(channels: int) -> Kind:
     return plain.get(channels) or Kind(colour="channels", channels=channels)
 
 
-def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: Path, size: tuple[int, int]) -> Card:
+def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: Path, size: Exact | None) -> Card:
     arguments = spec.arguments
     source, target = kind_of(arguments["channels_in"]), kind_of(arguments["channels_out"])
     if (arguments["channels_in"], arguments["channels_out"]) == (1, 2):  # pix2pix's colourisation
@@ -125,6 +140,8 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         )
     multiple = network.multiple
     assert isinstance(multiple, int)  # of every generator
+    tested_at = found.layout.tested_at(arguments) if found.layout.tested_at is not None else None
+    sides = tested_at if size is None or size == "training" else None if size == "own" else size
     return Card(
         way="a-to-b",
         module="generator",
@@ -133,7 +150,9 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         source=source,
         target=target,
         multiple=multiple,
-        size=size,
+        size=sides or tested_at or (256, 256),
+        fit="stretch" if sides else "own",
+        load_size=sides,
         scale=arguments.get("factor", 1),
         provenance={"diptych": version("diptych"), "imported from": file.name, "layout": found.layout.name},
     )

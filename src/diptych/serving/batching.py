@@ -1,4 +1,4 @@
-"""Requests become batches: pictures of equal size that come close together are translated at once, in a bounded queue."""
+"""Requests become batches: pictures that the network sees at one size and that come close together are translated at once."""
 
 import asyncio
 import time
@@ -12,8 +12,8 @@ from diptych.images import Stored
 from diptych.serving.limits import Limits
 from diptych.serving.problems import Problem, busy
 
-Translate = Callable[[Sequence[Stored], int | None], list[Stored]]
-Key = tuple[tuple[int, ...], int | None]
+Translate = Callable[[Sequence[Stored], int | None, tuple[int, int]], list[Stored]]
+Key = tuple[tuple[int, int], int | None]
 
 
 @dataclass(eq=False)
@@ -22,6 +22,8 @@ class Asked:
 
     picture: Stored
     seed: int | None
+    seen: tuple[int, int]
+    """(height, width) at which the network sees it."""
     result: "asyncio.Future[Done]"
     began: float | None = None
     """When its own computing did, by time.perf_counter()."""
@@ -29,7 +31,12 @@ class Asked:
     @property
     def key(self) -> Key:
         """Pictures of one key may share a batch: each comes out as it would alone."""
-        return self.picture.shape, self.seed
+        return self.seen, self.seed
+
+    @property
+    def pixels(self) -> int:
+        """Of what takes more memory, the picture or what the network sees."""
+        return area(self.picture, self.seen)
 
 
 @dataclass(frozen=True)
@@ -53,15 +60,15 @@ class Batcher:
     mean_seconds: float = 0.1
     """Of one picture, lately."""
 
-    async def ask(self, picture: Stored, seed: int | None) -> Done:
-        """The picture's translation.
+    async def ask(self, picture: Stored, seed: int | None, seen: tuple[int, int]) -> Done:
+        """The translation of a picture that the network is to see at that (height, width).
 
         Raises:
             Problem: 503 when the queue is full, or it waited too long; 413 when its own computing took too long.
         """
-        if self.full(picture):
+        if self.full(area(picture, seen)):
             await self.refuse()
-        asked = Asked(picture, seed, asyncio.get_running_loop().create_future())
+        asked = Asked(picture, seed, seen, asyncio.get_running_loop().create_future())
         self.waiting.append(asked)
         self.came.set()
         try:
@@ -76,12 +83,11 @@ class Batcher:
     def too_slow(self) -> Problem:
         return Problem(413, f"the translation took longer than {self.limits.seconds:g} s; make the picture smaller.")
 
-    def full(self, picture: Stored | None = None) -> bool:
-        """Whether one more, or this one, must come again; an empty queue takes whatever is within the limits."""
-        if picture is None or not self.waiting:
-            return len(self.waiting) >= self.limits.queue
-        pixels = sum(area(asked.picture) for asked in self.waiting) + area(picture)
-        return len(self.waiting) >= self.limits.queue or pixels > self.limits.queue_pixels
+    def full(self, pixels: int = 0) -> bool:
+        """Whether one more, of so many pixels, must come again; an empty queue takes whatever is within the limits."""
+        held = sum(asked.pixels for asked in self.waiting)
+        too_much = bool(self.waiting and pixels) and held + pixels > self.limits.queue_pixels
+        return len(self.waiting) >= self.limits.queue or too_much
 
     async def refuse(self) -> NoReturn:
         """Raises: Problem, 503, after a moment."""
@@ -112,7 +118,7 @@ class Batcher:
 
     def fitting(self, first: Asked | None) -> int:
         """How many pictures like it a batch may have."""
-        return max(1, self.limits.batch_pixels // area(first.picture)) if first else 1
+        return max(1, self.limits.batch_pixels // first.pixels) if first else 1
 
     async def run(self, group: list[Asked]) -> None:
         group = [asked for asked in group if not asked.result.done()]
@@ -139,8 +145,8 @@ class Batcher:
         """On the pool's thread, which other translators may have kept busy until now."""
         for asked in group:
             asked.began = time.perf_counter()
-        return self.translate([asked.picture for asked in group], group[0].seed)
+        return self.translate([asked.picture for asked in group], group[0].seed, group[0].seen)
 
 
-def area(picture: Stored) -> int:
-    return int(picture.shape[0] * picture.shape[1])
+def area(picture: Stored, seen: tuple[int, int]) -> int:
+    return max(int(picture.shape[0] * picture.shape[1]), seen[0] * seen[1])

@@ -17,6 +17,11 @@ BODY = {
         "multipart/form-data": {"schema": FORM, "encoding": {"picture": {"contentType": ", ".join(TYPES)}}},
     },
 }
+SIZE = (
+    "At which the network sees the picture, before the result is brought back to its size: training, the scale of "
+    "training; own, the picture's own; a side; or HEIGHTxWIDTH."
+)
+PATTERN = "^(training|own|[1-9][0-9]{0,4}(x[1-9][0-9]{0,4})?)$"
 ANSWERS = {kind: {"schema": PICTURE} for kind in TYPES}
 COUNTERPART: dict[str, Any] = {
     "description": "The counterpart.",

@@ -66,19 +66,23 @@ def check_size(data: bytes, limits: Limits, name: str) -> None:
         raise Problem(413, f"{name} is {header.width}x{header.height}, {too_large}")
 
 
-def check_counterpart(picture: Stored, card: Card, limits: Limits) -> None:
-    """What the network makes of it.
+def check_counterpart(picture: Stored, seen: tuple[int, int], card: Card, limits: Limits) -> None:
+    """What the network makes of it where it sees it at (height, width) ``seen``.
 
     Raises:
-        Problem: 413 when the counterpart, or the picture filled up to the network's multiple, is far beyond the limit.
+        Problem: 413 when the counterpart, what the network sees, or that filled up to its multiple, is far beyond the limit.
     """
     height, width = picture.shape[:2]
     if height * width * card.scale**2 > limits.pixels:
         words = f"the counterpart would have {card.scale} times its {width}x{height} along each side, and at most"
         raise Problem(413, f"{words} {limits.pixels:,} pixels are made; send a smaller picture.")
-    rows, columns = (math.ceil(side / card.multiple) * card.multiple for side in (height, width))
+    tall, wide = seen
+    if seen != (height, width) and tall * wide * card.scale**2 > limits.pixels:
+        words = f"the picture of {width}x{height} would be translated at {wide}x{tall}"
+        raise Problem(413, f"{words}, and at most {limits.pixels:,} pixels are taken; ask for a smaller size.")
+    rows, columns = (math.ceil(side / card.multiple) * card.multiple for side in seen)
     if rows * columns > 2 * limits.pixels:
-        words = f"the picture is {width}x{height}, and the network needs both sides filled up to {card.multiple}"
+        words = f"the picture is {wide}x{tall}, and the network needs both sides filled up to {card.multiple}"
         raise Problem(413, f"{words}; send one that is less long and narrow.")
 
 

@@ -19,20 +19,18 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from diptych.card import Card
 from diptych.errors import DiptychError, out_of_memory, too_small
 from diptych.images import Stored
 from diptych.serving.batching import Batcher, Done
 from diptych.serving.bodies import Bodies
-from diptych.serving.described import BODY, COUNTERPART, LIVES, METRICS, Health, listed
+from diptych.serving.described import BODY, COUNTERPART, LIVES, METRICS, PATTERN, SIZE, Health, listed
 from diptych.serving.limits import Limits
-from diptych.serving.listing import Offer
+from diptych.serving.listing import Offer, Translates
 from diptych.serving.metrics import Metrics
 from diptych.serving.pages import Pages
 from diptych.serving.pictures import check_counterpart, decoded, encoded, wanted_type, with_instances
 from diptych.serving.problems import Problem, answer, on_problem, responses
 from diptych.serving.requests import Watch
-from diptych.translator import Translator
 
 CODERS = min(4, os.cpu_count() or 1)
 Result = TypeVar("Result")
@@ -78,20 +76,23 @@ class Service:
                 401, "this service needs its token; send Authorization: Bearer TOKEN.", {"WWW-Authenticate": "Bearer"}
             )
 
-    async def translate(self, name: str, request: Request, seed: int | None, accept: str) -> tuple[Done, bytes, str]:
+    async def translate(
+        self, name: str, request: Request, seed: int | None, size: str, accept: str
+    ) -> tuple[Done, bytes, str]:
         """From a request to the bytes of an answer."""
         offer = self.by_name.get(name)
         if offer is None:
             known = ", ".join(self.by_name)
             raise Problem(404, f"there is no translator of that name; there is {known}.")
-        media_type = wanted_type(accept, offer.translator.card.target)
+        translator = offer.translator
+        media_type = wanted_type(accept, translator.card.target)
         batcher = self.batchers[name]
         if batcher.full():
             await batcher.refuse()  # before its body is read
         async with self.bodies.taken(request, self.limits) as files:
-            picture = await self.on_a_thread(picture_of, files, offer.translator.card, self.limits)
+            picture, seen = await self.on_a_thread(picture_of, files, translator, size, self.limits)
         try:
-            done = await batcher.ask(picture, seed)
+            done = await batcher.ask(picture, seed, seen)
         except Problem:
             raise
         except Exception as problem:
@@ -106,16 +107,21 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(self.coders, work, *given)
 
 
-def picture_of(files: dict[str, bytes], card: Card, limits: Limits) -> Stored:
+def picture_of(
+    files: dict[str, bytes], translator: Translates, size: str, limits: Limits
+) -> tuple[Stored, tuple[int, int]]:
+    """The picture, and the (height, width) at which the network is to see it."""
+    card = translator.card
     picture = decoded(files["picture"], card.source, limits)
     if card.source.instances and picture.shape[2] == 1:
         picture = with_instances(picture, files.get("instances"), limits)
-    check_counterpart(picture, card, limits)
-    return picture
+    seen = translator.seen(picture, size)
+    check_counterpart(picture, seen, card, limits)
+    return picture, seen
 
 
-def several(translator: Translator, pictures: Sequence[Any], seed: int | None) -> list[Any]:
-    return translator.several(pictures, seed=seed)
+def several(translator: Translates, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]) -> list[Any]:
+    return translator.several(pictures, size=seen, seed=seed)
 
 
 def explained(problem: Exception) -> Exception:
@@ -160,11 +166,19 @@ def create(service: Service) -> FastAPI:
         seed: Annotated[
             int | None, Query(ge=0, lt=2**63, description="Of the noise; none: the translator's own.", examples=[7])
         ] = None,
+        size: Annotated[
+            str,
+            Query(
+                description=SIZE,
+                pattern=PATTERN,
+                openapi_examples={word: {"value": word} for word in ("training", "own", "256", "256x512")},
+            ),
+        ] = "training",
         accept: Annotated[
             str, Header(description="The type of the answer.", examples=["image/webp, image/png;q=0.5"])
         ] = "image/png",
     ) -> Response:
-        done, data, media_type = await service.translate(name, request, seed, accept)
+        done, data, media_type = await service.translate(name, request, seed, size, accept)
         headers = {
             "Server-Timing": f"translate;dur={done.seconds * 1000:.1f}",
             "Cache-Control": "no-store",

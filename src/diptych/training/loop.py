@@ -26,7 +26,7 @@ FAULT_SEED = 1_000_003  # a prime: the stream's seed after a fault is far from e
 
 def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
     """Train until the recipe's end, a request to stop, or an explained failure; resume where the run stands."""
-    dataset = open_dataset(recipe.data, "train", train=True)
+    dataset: Dataset = open_dataset(recipe.data, "train", train=True)
     if recipe.training.batch_size > len(dataset):
         raise UsageError(
             f"training.batch_size is {recipe.training.batch_size}, and there are only {len(dataset)} training pictures; "
@@ -36,7 +36,7 @@ def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
         weights_of(recipe.training.init_from)  # refused before anything is written
     dataset, trainer = prepare(dataset, recipe, processes)
     trainer.tell = lambda sentence: watch.unwell(watch.at, sentence)
-    watch.begin(trainer.state, trainer.steps, trainer.words())
+    watch.begin(trainer, dataset)
     if isinstance(dataset, Resident):
         watch.say(f"Pictures stay on the device once they are read ({dataset.bytes / 2**20:.0f} MiB).")
     try:
@@ -135,9 +135,7 @@ def recover(trainer: Trainer, run: Run, watch: Watch, step: int, faults: int, wh
             f"training stopped at step {step}: {what}, fault {faults} of {allowed} allowed. Lower training.learning_rate, "
             f"set training.clip_gradient=1, or training.precision=float32; {run.what_is_kept()}."
         )
-    del watch.state
     trainer.begin_anew()
-    watch.state = trainer.state
     return restore(trainer, run, watch, faults)
 
 

@@ -51,23 +51,6 @@ class Progress:
             self.utter(line)
 
 
-def is_loss(key: str) -> bool:
-    return key != "rate" and not key.endswith(".gradient")
-
-
-def short(key: str) -> str:
-    """ "generator.adversarial" -> "G.adversarial"."""
-    return key.replace("generator", "G").replace("discriminator", "D")
-
-
-def duration(seconds: float) -> str:
-    """ "1 h 05 min", "12 min", "40 s"."""
-    minutes = round(seconds / 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{minutes} min" if seconds >= 90 else f"{seconds:.0f} s"
-
-
 class MetricTime:
     """Keeps what metrics take within a share of the time since training began."""
 
@@ -87,3 +70,20 @@ class MetricTime:
         yield
         self.last = time.perf_counter() - began
         self.spent += self.last
+
+
+def is_loss(key: str) -> bool:
+    return key != "rate" and not key.endswith(".gradient")
+
+
+def short(key: str) -> str:
+    """ "generator.adversarial" -> "G.adversarial"."""
+    return key.replace("generator", "G").replace("discriminator", "D")
+
+
+def duration(seconds: float) -> str:
+    """ "1 h 05 min", "12 min", "40 s"."""
+    minutes = round(seconds / 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes} min" if seconds >= 90 else f"{seconds:.0f} s"

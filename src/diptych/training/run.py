@@ -13,9 +13,10 @@ from diptych import checkpoints
 from diptych.card import read_cards
 from diptych.data.inventory import Inventory, compared, from_text, inventory, is_named_set, to_text
 from diptych.errors import DiptychError, UsageError
+from diptych.evaluation.metrics import direction
 from diptych.files import as_json, read_text, remove_parts, write_text
 from diptych.recipe import Recipe, lay_over
-from diptych.report.curves import lines
+from diptych.report.curves import lines, number
 from diptych.training.identity import as_long_as, at_the_places_of, changed, real
 
 RECIPE, DATA, LOCK = "recipe.toml", "data.json", ".lock"
@@ -221,6 +222,15 @@ class Run:
     def entries(self, name: str) -> list[dict[str, Any]]:
         """The whole lines of a log; one that is damaged is passed over."""
         return read_lines(self.folder / name)
+
+    def standing(self, score: str) -> tuple[int, int]:
+        """The step of the best ``score``, and the number of validations since; (-1, 0) where nothing is scored."""
+        history = [entry for entry in self.entries("scores.jsonl") if number(entry.get(score)) is not None]
+        if not history:
+            return -1, 0
+        sign = 1 if direction(score) == "higher" else -1
+        best = max(history, key=lambda entry: sign * float(entry[score]))["step"]
+        return best, sum(entry["step"] > best for entry in history)
 
     def forget_after(self, step: int) -> None:
         """Drop what the logs say of steps after ``step``, which are about to be made again; a fault has happened all the same."""

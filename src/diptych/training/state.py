@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diptych.checkpoints import under
 from diptych.networks.products import use_products
 from diptych.recipe import Recipe
 from diptych.systems import System
@@ -30,13 +31,15 @@ class State:
         self.sides = {
             path: Side(path, self.system.get_submodule(path), recipe.training, processes) for path in self.system.sides
         }
+        self.statistics: dict[str, Tensor] = {}
+        """Of batch norm, for the weights that translate, by the buffer's name in the system; see ``training/statistics.py``."""
 
     def tensors(self, moments: bool = True) -> dict[str, Tensor]:
-        """Weights and buffers as "system.NAME", averages, and where wanted the optimisers' moments."""
+        """Weights and buffers as "system.NAME", averages, statistics, and where wanted the optimisers' moments."""
         tensors = {f"system.{name}": value for name, value in self.system.state_dict().items()}
         for side in self.sides.values():
             tensors |= {name: value for name, value in side.state().items() if moments or name.startswith("average.")}
-        return tensors
+        return tensors | {f"statistics.{name}": value for name, value in self.statistics.items()}
 
     def apart(self) -> dict[str, Tensor]:
         """In the process that leads, as "process.RANK.system.NAME", what others hold in another state than its own.
@@ -75,11 +78,8 @@ class State:
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what ``tensors`` and ``apart`` gave."""
-        own = f"process.{self.processes.rank}."
-        tensors = {**tensors, **{name.removeprefix(own): t for name, t in tensors.items() if name.startswith(own)}}
-        self.system.load_state_dict(
-            {name.removeprefix("system."): t for name, t in tensors.items() if name[:7] == "system."}
-        )
+        tensors = {**tensors, **under(f"process.{self.processes.rank}", tensors)}
+        self.system.load_state_dict(under("system", tensors))
         for side in self.sides.values():
             side.load(tensors)
 
@@ -93,6 +93,10 @@ class State:
     def averages(self) -> dict[str, Tensor]:
         """The running averages of all sides by the parameter's name in the system."""
         return {name: value for side in self.sides.values() for name, value in side.average.items()}
+
+    def translating_weights(self) -> dict[str, Tensor]:
+        """What translates in place of the system's own weights, by their names there: averages, where the recipe says so."""
+        return self.averages() if self.recipe.training.average_translates else {}
 
 
 def bits(tensor: Tensor) -> Tensor:

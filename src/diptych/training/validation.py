@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from diptych import __version__
 from diptych.card import Card, write_cards
+from diptych.checkpoints import under
 from diptych.data import open_dataset
 from diptych.data.settings import as_size
 from diptych.devices import multiplying
@@ -203,7 +204,7 @@ class Spread:
 
 
 class translate_with:
-    """The run's networks as they would translate now: averaged weights where the recipe says so, seeded noise.
+    """The run's networks as they would translate now: with averaged weights and statistics as they leave, and seeded noise.
 
     float32 is multiplied as the recipe's precision says; bfloat16 is for training alone, as for the translators that leave the run.
     """
@@ -213,16 +214,12 @@ class translate_with:
         self.state = state
         self.precision = precision_of(state.recipe.training, state.processes.device)
         self.exits = state.system.translators()
-        self.averages = state.averages() if state.recipe.training.average_translates else {}
+        self.leaving = state.translating_weights() | state.statistics
 
     def __call__(self, way: str, source: Tensor) -> Tensor:
         exit = self.exits[way]
         network = self.state.system.get_submodule(exit.module)
-        own = {
-            name.removeprefix(f"{exit.module}."): value
-            for name, value in self.averages.items()
-            if name.startswith(f"{exit.module}.")
-        }
+        own = under(exit.module, self.leaving)
         with seeded(0), multiplying(self.precision, self.state.processes.device):
             output: Tensor = functional_call(network, own, (source,)) if own else network(source)
         return output.float()
@@ -250,6 +247,9 @@ def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe, facts: Map
         multiple=int(network.multiple),  # type: ignore[arg-type]  # every generator has it
         size=as_size(recipe.data.crop_size),
         scale=recipe.data.scale,
+        fit=recipe.data.fit,
+        load_size=as_size(recipe.data.load_size),
+        filter=recipe.data.filter,
         averaged=bool(recipe.training.average and recipe.training.average_translates),
         provenance={
             "diptych": __version__,

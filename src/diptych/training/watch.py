@@ -11,10 +11,9 @@ from typing import Any
 import torch
 
 from diptych import formats
+from diptych.data import Dataset
 from diptych.errors import DiptychError
-from diptych.evaluation.metrics import direction
 from diptych.report import Standing
-from diptych.report.curves import number
 from diptych.training.board import Board
 from diptych.training.entry import Entry, Fault
 from diptych.training.health import Health
@@ -23,6 +22,8 @@ from diptych.training.processes import Processes, conditions, environment
 from diptych.training.progress import MetricTime, Progress
 from diptych.training.run import Run
 from diptych.training.state import State
+from diptych.training.statistics import recomputed
+from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation
 
 
@@ -57,15 +58,20 @@ class Watch:
 
     # What the loop calls
 
-    def begin(self, state: State, steps: int, words: str) -> None:
-        self.state, self.steps = state, steps
-        self.words = words
-        self.say(words)
-        for note in state.system.notes:
+    @property
+    def state(self) -> State:
+        return self.trainer.state
+
+    def begin(self, trainer: Trainer, dataset: Dataset) -> None:
+        self.trainer, self.dataset = trainer, dataset
+        self.steps = trainer.steps
+        self.words = trainer.words()
+        self.say(self.words)
+        for note in self.state.system.notes:
             self.say(note)
         self.validation = Validation(self.run.recipe, self.processes.device) if self.processes.leads else None
         if self.validation is not None:
-            self.validation.describe(self.run, state)
+            self.validation.describe(self.run, self.state)
             self.validation.prepare(self.say)
             self.standing_report = Standing(self.run.folder, self.say) if self.settings.report else None
             self.metrics = MetricTime(self.settings.metrics_share)
@@ -97,7 +103,7 @@ class Watch:
         self.at = step
         if self.processes.leads:
             self.catch_up(step)
-            self.end_early(step, self.standing()[1])
+            self.end_early(step, self.run.standing(self.settings.best)[1])
             self.started_or_ended(step)
             self.report()
         self.stop = self.processes.agree(bool(self.reason))
@@ -107,6 +113,7 @@ class Watch:
         """Score what was saved when an error had kept it from being scored."""
         due = step > 0 and (step % self.settings.validate_every == 0 or step == self.steps)
         if due and self.validation and all(entry["step"] != step for entry in self.run.entries("scores.jsonl")):
+            self.gather_statistics()
             self.score(step, self.validation)
 
     def started_or_ended(self, step: int) -> None:
@@ -129,9 +136,7 @@ class Watch:
         settings, last = self.settings, step == self.steps
         self.at = step
         self.window.append(entry)
-        heard = (
-            self.last if entry.awaited and self.last is not None else entry
-        )  # what is still awaited is not waited for
+        heard = self.last if entry.awaited and self.last is not None else entry  # what is awaited is not waited for
         self.last = entry
         self.stop = self.interrupted if self.processes.size == 1 else heard.get("stop", 0) > 0
         if self.stop:
@@ -143,9 +148,7 @@ class Watch:
         if step % settings.log_every == 0 or last:
             self.log(step)
         if kept:
-            spoiled = self.state.not_finite()
-            if self.processes.agree(bool(spoiled)):
-                raise Fault(f'the weight "{spoiled}" is not finite' if spoiled else "a weight elsewhere is not finite")
+            self.make_ready()
         scored = step % settings.validate_every == 0 or last
         if self.validation is not None:
             if step % settings.picture_every == 0 or last:
@@ -157,6 +160,23 @@ class Watch:
             self.save(step, faults)
         self.paused = self.stop and not (last or ended_early)
         self.stop = self.stop or ended_early
+
+    def make_ready(self) -> None:
+        """Have weights that may be drawn, scored and saved: all finite, with statistics of their own.
+
+        Raises:
+            Fault: when one is not finite, in any process.
+        """
+        spoiled = self.state.not_finite()
+        if self.processes.agree(bool(spoiled)):
+            raise Fault(f'the weight "{spoiled}" is not finite' if spoiled else "a weight elsewhere is not finite")
+        if self.processes.leads:
+            self.gather_statistics()
+
+    def gather_statistics(self) -> None:
+        began = time.perf_counter()
+        self.state.statistics = recomputed(self.trainer, self.dataset)
+        self.progress.set_aside(time.perf_counter() - began)
 
     def event(self, kind: str, step: int, words: str, **facts: Any) -> None:
         """Keep what happened for those who look later."""
@@ -197,6 +217,9 @@ class Watch:
             if self.last is not None:
                 self.last.look()
             if not self.state.not_finite():
+                self.state.statistics = {}
+                with suppress(DiptychError):  # their pictures may be those that cannot be read
+                    self.gather_statistics()
                 self.keep(step, faults)
                 self.saved = step
                 self.say(f"Saved at step {step}, before the end; the same command goes on from there.")
@@ -255,23 +278,13 @@ class Watch:
         self.say(f"Validation at step {step}:  {shown}")
         for sentence in self.health.scores(step, scores):
             self.unwell(step, sentence)
-        best, since = self.standing()
+        best, since = self.run.standing(self.settings.best)
         if best == step:
             tensors = self.state.tensors(moments=False)
             self.run.save_best(step, tensors, self.settings.best, scores[self.settings.best])
         for sentence in self.health.standstill(step, since, self.settings.best, best):
             self.unwell(step, sentence)
         self.end_early(step, since)
-
-    def standing(self) -> tuple[int, int]:
-        """The step of the best score, and the number of validations since; (-1, 0) where nothing is scored."""
-        name = self.settings.best
-        history = [entry for entry in self.run.entries("scores.jsonl") if number(entry.get(name)) is not None]
-        if not history:
-            return -1, 0
-        sign = 1 if direction(name) == "higher" else -1
-        best = max(history, key=lambda entry: sign * float(entry[name]))["step"]
-        return best, sum(entry["step"] > best for entry in history)
 
     def end_early(self, step: int, since: int) -> None:
         if self.settings.stop_after and since >= self.settings.stop_after:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +20,11 @@ from diptych.errors import DiptychError
 from diptych.fitting import with_hole
 from diptych.images import INSTANCES, MASK, Stored
 from diptych.resampling import squared
+from diptych.sizes import Size, named
 from diptych.tags import NO_TAGS, Tags, holds_place
 from diptych.translator import Style, Translator
 
-FORMAT = 2
+FORMAT = 3
 """Counts up when the same job gives other pictures than before."""
 KEPT = (".tif", ".tiff", ".npy", ".npz")
 """Endings that results have of their sources: they hold every picture without loss, and a TIFF its place on earth."""
@@ -40,7 +42,7 @@ class Job:
     """How pictures are to be translated and written."""
 
     translator: Translator
-    size: tuple[int, int] | None = None
+    size: Size = None
     seed: int | None = None
     batch: int = 1
     overwrite: bool = False
@@ -123,6 +125,35 @@ class Job:
             return results
         return [self.beside(picture, result) for picture, result in zip(pictures, results, strict=True)]
 
+    def seen(self, picture: Stored) -> tuple[int, int]:
+        """(height, width) at which the network sees it; pictures that agree in it may be translated together."""
+        return self.translator.seen(picture, self.size)
+
+    def about(self, picture: Stored) -> str:
+        """What nobody asked for and is to be said of the size at which the network sees it; empty where there is nothing."""
+        card, own = self.translator.card, picture.shape[:2]
+        if self.size is not None or card.scale > 1 or card.source.colour == "holed":
+            return ""
+        if card.rule == "own" and own != card.size:
+            return (
+                "Pictures are translated at their own size, since the card does not say at which scale the network was "
+                f"trained; --size {named(card.size)}, for one, brings them to another, and the results back."
+            )
+        if card.seen(*own) == own:
+            return ""
+        scale = {"stretch": f"at {named(card.size)}", "shorter-side": f"with a shorter side of {min(card.size)}"}.get(
+            card.rule, f"enlarged to {named(card.size)} at least"
+        )
+        if self.translator.tile:
+            return (
+                f"Pictures are translated at their own size, in tiles, and not {scale}, the scale of training; "
+                "--size training brings them there."
+            )
+        return (
+            f"Pictures are translated {scale}, the scale of training, and brought back to their size; "
+            "--size own takes them as they are."
+        )
+
     def beside(self, picture: Stored, result: Stored) -> Stored:
         card = self.translator.card
         left = card.source.preview(card.source.to_tensor(picture))
@@ -135,6 +166,8 @@ class Job:
     def translate_bytes(self, data: bytes, name: str) -> Read:
         """One result, with what goes with it."""
         picture, tags = self.read(data, name)
+        if words := self.about(picture):
+            print(words, file=sys.stderr)
         result = self.translate([picture])[0]
         return Read(result, self.tags_of(tags, result))
 
@@ -146,12 +179,17 @@ class Job:
     def write(self, place: Path | BinaryIO, picture: Stored, tags: Tags = NO_TAGS, ending: str = "") -> None:
         formats.write(place, picture, ending, tags)
 
-    def write_new(self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False) -> None:
-        """Write, unless something else stands there that may not be replaced; an equal command may have been faster."""
+    def write_new(
+        self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False, claimed: bool = False
+    ) -> None:
+        """Write, unless something else stands there that may not be replaced.
+
+        Where the place was ``claimed``, what has come there since may be the same, from an equal command that was faster.
+        """
         if place.exists() and not (replace or self.overwrite):
             ours = io.BytesIO()
             self.write(ours, picture, tags, place.suffix)
-            if not place.is_file() or place.read_bytes() != ours.getvalue():
+            if not claimed or not place.is_file() or place.read_bytes() != ours.getvalue():
                 raise DiptychError(in_the_way(place))
             return
         self.write(place, picture, tags)
@@ -173,7 +211,15 @@ class Job:
         style = hashlib.sha256(self.style.tobytes()).hexdigest() if isinstance(self.style, np.ndarray) else self.style
         beside = [str(place and place.resolve()) for place in (self.instances, self.masks, *self.stack)]
         precision = translator.engine.precision  # engines of one precision give the same pictures
-        told: list[Any] = [FORMAT, identity(translator), precision, translator.tile, self.size, self.seed, self.grid]
+        told: list[Any] = [
+            FORMAT,
+            identity(translator),
+            precision,
+            translator.tile,
+            named(self.size),
+            self.seed,
+            self.grid,
+        ]
         words = json.dumps([*told, style, beside], default=dict)
         return hashlib.sha256(words.encode()).hexdigest()[:16]
 

@@ -60,12 +60,17 @@ def outcomes(
 
 
 def follow(job: Job, coming: Generator[Outcome], tally: Tally) -> None:
-    """Count what is done, and say how far it is."""
+    """Count what is done, and say how far it is, and once at which size the network saw the pictures."""
     progress = Progress(tally)
+    said = False
     job.translator.tell = progress.tiles
     try:
         for outcome in coming:
             tally.add(outcome)
+            if outcome.about and not said:
+                progress.clear()
+                print(outcome.about, flush=True)
+                said = True
             progress.show()
     finally:
         progress.clear()

@@ -43,6 +43,7 @@ class Worker:
             "number": rows["number"],
             "problem": np.array([one.problem for one in done], dtype=object),
             "note": np.array([one.note for one in done], dtype=object),
+            "about": np.array([one.about for one in done], dtype=object),
         } | {name: np.full(len(tasks), spent / len(tasks)) for name, spent in asdict(seconds).items()}
 
 
@@ -82,7 +83,7 @@ def spread(
         )
         for row in results.iter_rows():
             seconds.add(Seconds(float(row["reading"]), float(row["translating"]), float(row["writing"])))
-            yield Outcome(tasks[int(row["number"])], row["problem"], row["note"])
+            yield Outcome(tasks[int(row["number"])], row["problem"], row["note"], row["about"])
     finally:
         ray.shutdown()
 

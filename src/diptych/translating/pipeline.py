@@ -35,6 +35,8 @@ class Outcome(NamedTuple):
     problem: str = ""
     """One sentence; empty when it was done."""
     note: str = ""
+    about: str = ""
+    """``Job.about`` it, which is said once of all pictures."""
 
 
 @dataclass
@@ -173,12 +175,12 @@ class Writers:
     def write(self, task: Task, read: Read, result: Stored, note: str) -> Outcome:
         note = " ".join(filter(None, [note, *lost(self.job, read.tags, task)]))
         try:
-            self.job.write_new(task.place, result, self.job.tags_of(read.tags, result), task.replace)
+            self.job.write_new(task.place, result, self.job.tags_of(read.tags, result), task.replace, task.claimed)
         except NoSpaceError:
             raise
         except DiptychError as problem:
             return Outcome(task, str(problem))
-        return Outcome(task, note=note)
+        return Outcome(task, note=note, about=self.job.about(read.picture))
 
 
 def lost(job: Job, tags: Tags, task: Task) -> Iterator[str]:
@@ -209,13 +211,13 @@ def work(job: Job, tasks: Sequence[Task], seconds: Seconds) -> Generator[Outcome
 
 
 def groups(job: Job, readers: Readers, seconds: Seconds) -> Iterator[list[tuple[Task, Reading]]]:
-    """Neighbours of equal shape together, at most ``job.batch`` of them; what could not be read comes alone."""
+    """Neighbours that the network sees at one size together, at most ``job.batch`` of them; what could not be read comes alone."""
     held: list[tuple[Task, Reading]] = []
     for task, found in readers.walk(seconds):
         if found.read is None:
             yield [(task, found)]
             continue
-        if held and (len(held) == job.batch or shape_of(held[0][1]) != shape_of(found)):
+        if held and (len(held) == job.batch or shape_of(job, held[0][1]) != shape_of(job, found)):
             yield held
             held = []
         held.append((task, found))
@@ -223,9 +225,9 @@ def groups(job: Job, readers: Readers, seconds: Seconds) -> Iterator[list[tuple[
         yield held
 
 
-def shape_of(found: Reading) -> tuple[int, ...]:
+def shape_of(job: Job, found: Reading) -> tuple[int, ...]:
     assert found.read is not None
-    return found.read.picture.shape
+    return *job.seen(found.read.picture), found.read.picture.shape[2]
 
 
 Done = list[tuple[tuple[Task, Reading], Stored]]
@@ -259,7 +261,7 @@ def told(problem: Exception) -> str:
     if isinstance(problem, DiptychError):
         return str(problem)
     if too_small(problem):
-        return "too small for this network; give a --size."
+        return "too small for this network; give another --size."
     if out_of_memory(problem):
         return "out of memory; give a smaller --size, --batch or --tile."
     raise problem

@@ -6,7 +6,10 @@ a file at a place that nobody claimed is somebody else's.
 """
 
 import contextlib
+import hashlib
 import json
+import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +20,7 @@ import filelock
 from diptych.errors import DiptychError
 from diptych.files import read_text, write_text
 
-NAME, LOCK = ".diptych-translate.json", ".diptych-translate.lock"
+NAME = ".diptych-translate.json"
 PATIENCE = 600  # seconds that another command may take to plan
 Stamp = tuple[int, int]
 """Bytes and time of change, by which a file is known again."""
@@ -75,14 +78,11 @@ class Record:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Alone with the record, as it stands now: equal commands may run at once."""
-        lock = filelock.FileLock(self.folder / LOCK, timeout=PATIENCE)
+        lock = filelock.FileLock(lock_of(self.folder), timeout=PATIENCE)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except filelock.Timeout:
-            raise DiptychError(f"another command has held {self.folder / LOCK} for long; stop it.") from None
-        except OSError as problem:
-            raise DiptychError(f"{self.folder} cannot be written: {problem.strerror}; give another --out.") from None
+            raise DiptychError(f"another command has been planning in {self.folder} for long; stop it.") from None
         try:
             now = Record.read(self.folder)
             self.claims, self.unfinished = now.claims, now.unfinished
@@ -92,6 +92,12 @@ class Record:
 
     def name(self, place: Path) -> str:
         return place.relative_to(self.folder).as_posix()
+
+
+def lock_of(folder: Path) -> Path:
+    """A file of this user's, since a lock within ``folder`` would lie there among the results."""
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:24]
+    return Path(tempfile.gettempdir()) / f"diptych-{getattr(os, 'getuid', int)()}-{digest}.lock"
 
 
 def stamp(told: list[int] | None) -> Stamp | None:

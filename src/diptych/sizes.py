@@ -1,0 +1,52 @@
+"""At which size a network sees a picture: the scale of its training, the picture's own, or one that is asked for."""
+
+import re
+from typing import Literal
+
+from diptych.errors import UsageError
+
+Fit = Literal["stretch", "shorter-side", "none"]
+Exact = tuple[int, int] | Literal["own", "training"]
+Size = Exact | int | str | None
+"""As a user says it: "own", "training", the side of a square, (height, width), or "HEIGHTxWIDTH"; None leaves it open."""
+
+
+def brought_to(fit: Fit, height: int, width: int, size: tuple[int, int], least: tuple[int, int]) -> tuple[int, int]:
+    """To which (height, width) a picture of ``height`` x ``width`` is resized, in training and wherever its scale counts.
+
+    Args:
+        fit: "stretch": to ``size``, whatever the proportions; "shorter-side": the shorter side to that of ``size``;
+            "none": not at all. The last two keep the proportions, and are never under ``least`` in either direction.
+        size: in training the load size, elsewhere the crop size.
+        least: the crop size, which a crop must find room in.
+    """
+    if fit == "stretch":
+        return size
+    factor = 1.0 if fit == "none" else min(size) / min(height, width)
+    factor = max(factor, least[0] / height, least[1] / width)
+    return max(round(height * factor), least[0]), max(round(width * factor), least[1])
+
+
+def exact(size: Size) -> Exact | None:
+    """The same in the one form that is worked with.
+
+    Raises:
+        UsageError: for another word, or sides under 1.
+    """
+    if size is None:
+        return None
+    if size == "own" or size == "training":
+        return "own" if size == "own" else "training"
+    if isinstance(size, str) and re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9})?", size):
+        sides = [int(side) for side in size.split("x")]
+    else:
+        sides = [size] if isinstance(size, int) else [] if isinstance(size, str) else list(size)
+    if len(sides) not in (1, 2) or min(sides) < 1:
+        raise UsageError(f"the size is {size!r}; give own, training, a side such as 256, or HEIGHTxWIDTH.")
+    return sides[0], sides[-1]
+
+
+def named(size: Size) -> str:
+    """The same for tables and file names: "own", "training", "256x512"; empty for None."""
+    found = exact(size)
+    return found if isinstance(found, str) else "x".join(map(str, found)) if found else ""

@@ -9,6 +9,7 @@ comma := ,
 # What the page of `diptych serve` needs of the JavaScript world: the runtime that it carries, and a type checker for its sources.
 PAGE := $(VENV)/page
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+RUNTIME = $(shell sed -n 's/^PACKAGE = "\(.*\)"/\1/p' src/diptych/serving/assets.py)
 PIP_FLAGS := $(if $(HAS_GPU),,-c constraints/cpu.txt)
 
 # A second environment, with the lowest versions that pyproject.toml allows.
@@ -42,7 +43,7 @@ $(READY): pyproject.toml constraints/cpu.txt
 	@touch $(READY)
 
 page:
-	@$(NPM) install --silent --no-save --no-package-lock --prefix $(PAGE) onnxruntime-web@1.30.0 typescript@7.0.2 axe-core@4
+	@$(NPM) install --silent --no-save --no-package-lock --prefix $(PAGE) $(RUNTIME) typescript@7.0.2 axe-core@4 pngjs@7
 	@$(BIN)/python -m diptych.serving.assets $(PAGE)/node_modules/onnxruntime-web/dist
 
 demo: $(READY)
@@ -78,6 +79,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pylint --disable=all --enable=duplicate-code src benchmarks
+	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Dockerfile && echo "Dockerfile: fine"; fi
 	@if [ -x $(PAGE)/node_modules/.bin/tsc ]; then PATH="$(CURDIR)/$(BIN):$$PATH" $(PAGE)/node_modules/.bin/tsc -p src/diptych/serving/page && echo "types of the page: fine"; fi
 
 format: $(READY)

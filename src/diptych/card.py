@@ -4,14 +4,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from diptych.errors import DiptychError
 from diptych.files import as_json, from_json
 from diptych.images import Kind
-from diptych.networks import NetworkSpec
 from diptych.resampling import Smooth
 from diptych.sizes import Fit, brought_to
+
+if TYPE_CHECKING:
+    from diptych.networks import NetworkSpec
 
 FORMAT = 1
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, DiptychError)
@@ -39,7 +41,9 @@ class Card:
     provenance: dict[str, Any] = field(default_factory=dict)  # system, data, licence, version
 
     @property
-    def spec(self) -> NetworkSpec:
+    def spec(self) -> "NetworkSpec":
+        from diptych.networks import NetworkSpec  # torch with it, which a reader of cards may do without
+
         return NetworkSpec(self.network, self.arguments)
 
     @property

@@ -76,6 +76,10 @@ def call(words: list[str]) -> int:
         return report(str(problem), 1)
     except KeyboardInterrupt:
         return report("interrupted.", 130)
+    except ModuleNotFoundError as problem:
+        if not problem.name or problem.name.startswith("diptych"):
+            raise
+        return report(f"this needs {problem.name}, which is not installed here: pip install diptych.", 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; nothing more to say
         return 1

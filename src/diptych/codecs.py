@@ -26,6 +26,7 @@ from diptych.raw import (
     Raw,
     UnfitError,
     planes_last,
+    refuse_foreign,
     turned,
     upright,
     valid_orientation,
@@ -48,14 +49,6 @@ JPEG_SIDE = 65_500
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NPY_SIGNATURE = b"\x93NUMPY"
 ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
-OTHERS = {
-    b"ftypavif": "AVIF",
-    b"ftypheic": "HEIC",
-    b"ftypmif1": "HEIC",
-    b"ftypheix": "HEIC",
-    b"JXL \r\n\x87\n": "JPEG XL",
-}
-"""Pictures that are not read, by their bytes 4 to 11."""
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -92,8 +85,7 @@ def sixteen_bit_colour(head: bytes) -> bool:
 def header(file: BinaryIO) -> Header:
     """Read what a file says of itself, without decoding its pixels."""
     head = signature(file)
-    if form := OTHERS.get(head[4:12]):
-        raise UnfitError(f"is {form}, which is not read here; save it as PNG or WebP")
+    refuse_foreign(head)
     if head.startswith((NPY_SIGNATURE, *ZIP_SIGNATURES)):
         with array_file(file, head) as member:
             return array_header(member)

@@ -11,14 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from diptych.errors import DiptychError, UsageError
-from diptych.files import from_json, named_in_utf8
+from diptych.errors import UsageError
+from diptych.files import named_in_utf8
 from diptych.networks.blocks import channels_last
-from diptych.networks.noise import folded, seeded
+from diptych.networks.noise import seeded
+from diptych.runtimes import PRECISION, PROCESSING, explained, feed, missing, needed, session_of
 from diptych.tables import closest
 
-CARD, PROCESSING, PRECISION = "diptych.card", "diptych.processing", "diptych.precision"
-"""Keys of an ONNX file's own metadata."""
 BFLOAT16 = "openvino-bfloat16"
 PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime", "torch": "torch", BFLOAT16: "openvino"}
 """Engines and what each needs, the fastest of those that "auto" may take first (BENCHMARKS.md)."""
@@ -100,71 +99,6 @@ class OpenVino:
         return torch.from_numpy(np.array(found[0]))
 
 
-def feed(inputs: list[str], source: "np.ndarray[Any, Any]", seed: int) -> dict[str, Any]:
-    """What an exported network is given: its picture first, and a seed where it has noise."""
-    return {inputs[0]: source} | ({inputs[1]: np.array(folded(seed), dtype=np.int32)} if len(inputs) > 1 else {})
-
-
-def session_of(place: Path) -> Any:
-    """An ONNX Runtime session on the processor.
-
-    Raises:
-        DiptychError: when there is no such file, it is damaged, or the package is missing.
-    """
-    with needed("onnxruntime", f"{place}, an ONNX file,"):
-        import onnxruntime
-    if not place.is_file():
-        raise DiptychError(f"there is no file {place}; write one with: diptych export RUN --to onnx --out {place}.")
-    onnxruntime.set_default_logger_severity(4)  # what it has to say it also throws
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    with explained(place), named_in_utf8(place) as named:
-        return onnxruntime.InferenceSession(str(named), options, providers=["CPUExecutionProvider"])
-
-
-class explained:
-    """Whatever a runtime throws over a file, as one sentence."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, Exception) and not isinstance(problem, DiptychError):
-            words = " ".join(str(problem).split())[:200]
-            raise DiptychError(f"{self.place} is no ONNX file that can be used ({words}); export it again.") from None
-
-
-class needed:
-    """The import of an extra's package, or a sentence that says how to get it."""
-
-    def __init__(self, package: str, purpose: str) -> None:
-        self.package, self.purpose = package, purpose
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, ImportError):
-            extra = {"openvino": "openvino", "nncf": "quant", "fastapi": "serve"}.get(self.package, "onnx")
-            words = f"{self.purpose} needs {self.package}: pip install 'diptych[{extra}]'."
-            raise DiptychError(words) from None
-
-
-def read_metadata(place: Path) -> dict[str, Any]:
-    """The card, as a dictionary, and the words of an ONNX file that diptych wrote.
-
-    Raises:
-        DiptychError: when it is damaged, or another program's.
-    """
-    told = session_of(place).get_modelmeta().custom_metadata_map
-    try:
-        card = from_json(told[CARD])
-    except (KeyError, ValueError):
-        raise DiptychError(f"{place} carries no card of diptych; write it anew with: diptych export.") from None
-    return {CARD: card, PROCESSING: told.get(PROCESSING, "outside"), PRECISION: told.get(PRECISION, "float32")}
-
-
 def device_for(engine: str, device: str) -> str:
     """The device where it is left open: the processor for engines that have no other."""
     return "cpu" if device == "auto" and engine not in ("auto", "torch") else device
@@ -175,6 +109,7 @@ def chosen_engine(name: str, device: torch.device) -> str:
 
     Raises:
         UsageError: for an unknown name, or one that has no place on the device.
+        DiptychError: when its package is not installed.
     """
     if name == "auto":
         there = [engine for engine, package in PACKAGES.items() if find_spec(package) and engine != BFLOAT16]
@@ -186,4 +121,6 @@ def chosen_engine(name: str, device: torch.device) -> str:
         )
     if name != "torch" and device.type != "cpu":
         raise UsageError(f"the engine {name} runs on the processor; give --device cpu, or take --engine torch.")
+    if find_spec(PACKAGES[name]) is None:
+        raise missing(PACKAGES[name], f"the engine {name}")
     return name

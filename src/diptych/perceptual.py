@@ -6,6 +6,7 @@ they cannot be had, stage by stage, and only where the recipe says so.
 
 import copy
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch.nn import functional
 from diptych.devices import REHEARSING
 from diptych.errors import DiptychError
 from diptych.networks.efficientnet import EfficientNetLite0
+from diptych.networks.shapes import are_shapes_alone
 from diptych.pretrained import load, spec_of, untrained
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -53,6 +55,13 @@ class Sight:
                 f"options.perceptual_network=efficientnet-lite0, or for SRGAN options.content=lite0-fine."
             ) from None
 
+    multiple: ClassVar[int] = 1
+
+    @property
+    def least(self) -> int:
+        """Shortest side of the pictures that it takes: VGG19 halves them four times."""
+        return 16 if self.name == "vgg19" else 1
+
     def maps(self, pictures: Tensor) -> list[Tensor]:
         """RGB (or grey) in [-1, 1] to one map a tap."""
         if pictures.shape[1] == 1:
@@ -70,7 +79,9 @@ class Sight:
 
 
 def own_network(name: str) -> nn.Module:
-    """One that may move to another device; in a rehearsal without its weights."""
+    """One that may move to another device; without its weights in a rehearsal, or of shapes alone."""
+    if are_shapes_alone():
+        return spec_of(name).build()
     return untrained(name) if REHEARSING.get() else copy.deepcopy(load(name))
 
 

@@ -51,12 +51,6 @@ def test_what_a_system_is_made_for_is_said_in_words() -> None:
     with pytest.raises(UsageError, match=r'it needs data\.task = "labelled" or data\.task = "holed", and'):
         plain.only("it", "labels", "holed")
     shrunk.only("it", enlarging=True)
-    plain.divisible("it", 8)
-    for multiple, size in ((16, (16, 24)), (16, (24, 16)), (5, (16, 24))):
-        with pytest.raises(
-            UsageError, match=f"it needs sides divisible by {multiple}, and data.crop_size is {size[0]}x{size[1]}"
-        ):
-            Domains(Kind(), Kind(), size).divisible("it", multiple)
 
 
 def test_arguments_of_what_takes_labels_or_pictures() -> None:

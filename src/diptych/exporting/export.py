@@ -11,10 +11,12 @@ from diptych.engines import Eager
 from diptych.errors import DiptychError, UsageError
 from diptych.exporting import checks, models, onnx_files, programs, web
 from diptych.exporting.samples import Sample, at_hand, samples
+from diptych.exporting.shown import COLUMNS, Seen, Shown, title_of
 from diptych.exporting.traced import Outside, noisy, traceable
 from diptych.files import made_aside, vacant
 from diptych.padding import pad
 from diptych.serving.listing import Offer, drawing, name_for
+from diptych.training.taken import taken
 from diptych.translator import Translator
 
 FORMS = {
@@ -52,6 +54,8 @@ class Order:
     licence: str = ""
     attribution: str = ""
     runtime: Path | None = None
+    title: str = ""
+    address: str = ""
 
     def __post_init__(self) -> None:
         if self.to not in FORMS:
@@ -66,6 +70,10 @@ class Order:
             raise UsageError("--processing inside is for --to onnx; the others leave it outside.")
         if self.precision == "int8" and self.processing == "inside":
             raise UsageError("int8 is calibrated on the network alone; leave --processing inside away.")
+        if self.to != "web" and (self.title or self.address):
+            raise UsageError("--title and --address are for --to web.")
+        if self.address and not self.address.startswith(("https://", "http://")):
+            raise UsageError(f"--address is {self.address}; it must begin with https:// or http://.")
 
 
 def export(order: Order) -> list[str]:
@@ -84,6 +92,7 @@ def export(order: Order) -> list[str]:
         raise UsageError(f"{order.run} is exported already; name the run or the model folder that it came from.")
     real, why = at_hand(order.run, translator, order.data, "held-out", max(COMPARED, EXAMPLES))
     told = [f"Compared with random pictures only: {why}"] if why else []
+    told += filter(None, [taken(order.run, order.checkpoint)])
     make = {"model": model, "onnx": onnx, "pt2": program, "web": page}[order.to]
     try:
         with made_aside(order.out) as place:
@@ -155,17 +164,30 @@ def page(order: Order, place: Path, translator: Translator, real: list[Sample]) 
         terms.attribution,
         [drawing(translator.card.source, sample.source[0]) for sample in real[:EXAMPLES]],
     )
+    shown = Shown(
+        order.title or title_of(translator.card, offer.name),
+        pairs_of(translator, real),
+        terms.attribution,
+        order.address,
+    )
     with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
         file = Path(folder) / "model.onnx"
         inputs = calibration(order, translator) if order.precision == "int8" else []
         onnx_files.write(translator, file, "outside", order.noise, order.precision, inputs)
         words = checked(order, translator, file, real)
-        size = web.write(offer, file, place, order.runtime, order.precision)
+        size = web.write(offer, shown, file, place, order.runtime, order.precision)
         network = file.stat().st_size
     return [
         f"{order.out}: a page of {size / 2**20:.1f} MiB, {network / 2**20:.1f} of them the network ({order.precision}); {words}",
         f"Look at it with: python3 -m http.server --directory {order.out}",
     ]
+
+
+def pairs_of(translator: Translator, real: list[Sample]) -> list[tuple[Seen, Seen]]:
+    """Held-out pictures and what the translator makes of them, to look at."""
+    source, target = translator.card.source, translator.card.target
+    spread = real[:: max(1, len(real) // COLUMNS)][:COLUMNS]
+    return [(source.preview(one.source[0]), target.preview(translator.batch(one.source)[0])) for one in spread]
 
 
 def calibration(order: Order, translator: Translator) -> list[np.ndarray]:

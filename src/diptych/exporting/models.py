@@ -15,9 +15,9 @@ from diptych.errors import DiptychError
 from diptych.exporting.traced import noisy
 from diptych.files import write_text
 from diptych.images import Kind
-from diptych.report.curves import lines, number
+from diptych.report.curves import number
 from diptych.sizes import named
-from diptych.training.run import read_recipe
+from diptych.training.run import read_lines, read_recipe
 from diptych.translator import Translator, weights_path
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -72,14 +72,12 @@ def terms_for(place: Path, licence: str, attribution: str) -> Terms:
 
 def scores_of(place: Path, checkpoint: str) -> dict[str, float]:
     """The validation scores at the checkpoint, or of the best one."""
-    file = place / "scores.jsonl"
-    if not file.is_file():
-        return {}
     try:
-        found = list(lines(file))
+        found = read_lines(place / "scores.jsonl")
     except OSError as problem:
-        raise DiptychError(f"{file} cannot be read ({problem}); remove it to export without scores.") from None
-    at = [line for line in found if checkpoint.isdecimal() and line.get("step") == int(checkpoint)]
+        words = f"{place / 'scores.jsonl'} cannot be read ({problem}); remove it to export without scores."
+        raise DiptychError(words) from None
+    at = [line for line in found if checkpoint.isdecimal() and line["step"] == int(checkpoint)]
     return {name: round(value, 5) for name, value in at[-1].items() if number(value) is not None} if at else {}
 
 

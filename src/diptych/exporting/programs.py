@@ -11,8 +11,8 @@ from diptych.card import write_card
 from diptych.exporting.checks import SEED, Run
 from diptych.exporting.traced import program
 from diptych.files import named_in_utf8, written_beside
-from diptych.networks.noise import folded
 from diptych.padding import pad
+from diptych.runtimes import folded
 from diptych.translator import Translator
 
 CARD = "card.json"

@@ -25,13 +25,12 @@ from diptych.serving.batching import Batcher, Done
 from diptych.serving.bodies import Bodies
 from diptych.serving.described import BODY, COUNTERPART, LIVES, METRICS, PATTERN, SIZE, Health, listed
 from diptych.serving.limits import Limits
-from diptych.serving.listing import Offer
+from diptych.serving.listing import Offer, Translates
 from diptych.serving.metrics import Metrics
 from diptych.serving.pages import Pages
 from diptych.serving.pictures import check_counterpart, decoded, encoded, wanted_type, with_instances
 from diptych.serving.problems import Problem, answer, on_problem, responses
 from diptych.serving.requests import Watch
-from diptych.translator import Translator
 
 CODERS = min(4, os.cpu_count() or 1)
 Result = TypeVar("Result")
@@ -109,7 +108,7 @@ class Service:
 
 
 def picture_of(
-    files: dict[str, bytes], translator: Translator, size: str, limits: Limits
+    files: dict[str, bytes], translator: Translates, size: str, limits: Limits
 ) -> tuple[Stored, tuple[int, int]]:
     """The picture, and the (height, width) at which the network is to see it."""
     card = translator.card
@@ -121,7 +120,7 @@ def picture_of(
     return picture, seen
 
 
-def several(translator: Translator, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]) -> list[Any]:
+def several(translator: Translates, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]) -> list[Any]:
     return translator.several(pictures, size=seen, seed=seed)
 
 

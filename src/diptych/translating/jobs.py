@@ -14,6 +14,7 @@ import numpy as np
 from diptych import formats
 from diptych.card import write_card
 from diptych.checkpoints import checksum, still
+from diptych.data.datasets import stack_kinds
 from diptych.engines import OnnxRuntime, OpenVino
 from diptych.errors import DiptychError
 from diptych.fitting import with_hole
@@ -52,11 +53,13 @@ class Job:
     """Folder of the instance maps of class maps, by the same names."""
     masks: Path | None = None
     """Folder of masks by the same names, or one mask for all: white where the hole is."""
+    stack: tuple[Path, ...] = ()
+    """Folders of the other pictures of a source that is several, by the same names, in the order of ``data.source_folders``."""
 
     def read(self, source: Path | bytes, name: str = "") -> Read:
         kind = self.translator.card.source
-        picture, tags = formats.read_tagged(source, kind, name)
         name = name or str(source)
+        picture, tags = self.read_stack(name) if self.stack else formats.read_tagged(source, kind, name)
         if kind.colour == "labels" and kind.instances and picture.shape[2] == 1:
             beside = formats.read(self.companion("instances", name), INSTANCES)
             picture = np.concatenate([picture, same_size(beside, picture, name)], axis=2)
@@ -72,6 +75,17 @@ class Job:
                 )
         return Read(picture, tags)
 
+    def read_stack(self, name: str) -> Read:
+        """The source that the file ``name`` and its partners are together, as training reads it."""
+        if not Path(name).is_file():
+            raise DiptychError(f"{name} has no name by which --stack finds its partners; give files.")
+        others = [self.partner(folder, name, "picture", "--stack") for folder in self.stack]
+        paths = [Path(name), *others]
+        kinds = stack_kinds(paths, self.translator.card.source)
+        read = [formats.read_tagged(path, kind) for path, kind in zip(paths, kinds, strict=True)]
+        first, tags = read[0]
+        return Read(np.concatenate([first, *(same_size(one, first, name) for one, _ in read[1:])], axis=2), tags)
+
     def companion(self, which: str, name: str) -> Path:
         """The file that belongs to the picture ``name``: the one that was named, or the one of that name in the folder.
 
@@ -82,20 +96,25 @@ class Job:
         place: Path | None = getattr(self, which)
         if place is None:
             raise DiptychError(f"{name} needs its {what}; say where it is with {option}.")
-        if not place.is_dir():
-            return place
+        return self.partner(place, name, what, option) if place.is_dir() else place
+
+    def partner(self, folder: Path, name: str, what: str, option: str) -> Path:
+        """The file in a folder that has the name of the picture ``name``.
+
+        Raises:
+            DiptychError: when there is none.
+        """
         stem = formats.stem(Path(name).name)
-        if stem not in self.companions[which]:
-            raise DiptychError(f"there is no {what} called {stem} in {place}; add it, or correct {option}.")
-        return self.companions[which][stem]
+        if stem not in self.partners[folder]:
+            raise DiptychError(f"there is no {what} called {stem} in {folder}; add it, or correct {option}.")
+        return self.partners[folder][stem]
 
     @cached_property
-    def companions(self) -> dict[str, dict[str, Path]]:
-        """The files in the folders of instance maps and masks by their stems, listed once."""
-        folders = {"instances": self.instances, "masks": self.masks}
+    def partners(self) -> dict[Path, dict[str, Path]]:
+        """The files in the folders of what belongs to the pictures, by their stems, listed once."""
         return {
-            which: {formats.stem(file.name): file for file in reversed(formats.list_pictures(folder))}
-            for which, folder in folders.items()
+            folder: {formats.stem(file.name): file for file in reversed(formats.list_pictures(folder))}
+            for folder in (self.instances, self.masks, *self.stack)
             if folder is not None and folder.is_dir()
         }
 
@@ -190,7 +209,7 @@ class Job:
         """The same for jobs that make the same files of the same pictures."""
         translator = self.translator
         style = hashlib.sha256(self.style.tobytes()).hexdigest() if isinstance(self.style, np.ndarray) else self.style
-        beside = [str(place and place.resolve()) for place in (self.instances, self.masks)]
+        beside = [str(place and place.resolve()) for place in (self.instances, self.masks, *self.stack)]
         precision = translator.engine.precision  # engines of one precision give the same pictures
         told: list[Any] = [
             FORMAT,

@@ -9,14 +9,20 @@ comma := ,
 # What the page of `diptych serve` needs of the JavaScript world: the runtime that it carries, and a type checker for its sources.
 PAGE := $(VENV)/page
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+RUNTIME = $(shell sed -n 's/^PACKAGE = "\(.*\)"/\1/p' src/diptych/serving/assets.py)
 PIP_FLAGS := $(if $(HAS_GPU),,-c constraints/cpu.txt)
 
-.PHONY: help demo test test-fast check format page bench curves bench-gpu clean
+# A second environment, with the lowest versions that pyproject.toml allows.
+LOWEST := .venv-lowest
+
+.PHONY: help demo test test-fast test-lowest mutants check format page bench curves bench-gpu clean
 
 help:
 	@echo "make demo       train on OpenMoji drawings and show what came of it (nine to fifteen minutes on two cores)"
 	@echo "make test       every test"
 	@echo "make test-fast  the tests that take seconds"
+	@echo "make test-lowest  these with the lowest versions that pyproject.toml allows, in $(LOWEST)"
+	@echo "make mutants    how many small changes of the code the tests notice (an hour of a core, and more)"
 	@echo "make check      lint, format, types, layers, repeated code"
 	@echo "make format     put the code into its format"
 	@echo "make page       fetch the browser's ONNX runtime for the page of diptych serve, anew"
@@ -37,7 +43,7 @@ $(READY): pyproject.toml constraints/cpu.txt
 	@touch $(READY)
 
 page:
-	@$(NPM) install --silent --no-save --no-package-lock --prefix $(PAGE) onnxruntime-web@1.30.0 typescript@7.0.2 axe-core@4
+	@$(NPM) install --silent --no-save --no-package-lock --prefix $(PAGE) $(RUNTIME) typescript@7.0.2 axe-core@4 pngjs@7
 	@$(BIN)/python -m diptych.serving.assets $(PAGE)/node_modules/onnxruntime-web/dist
 
 demo: $(READY)
@@ -50,12 +56,30 @@ test: $(READY)
 test-fast: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not gpu"
 
+$(LOWEST)/.ready: pyproject.toml constraints/lowest.txt
+	@$(PYTHON) -m venv $(LOWEST)
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/lowest.txt -e '.[dev,cpu]'
+	@touch $(LOWEST)/.ready
+
+test-lowest: $(LOWEST)/.ready
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n 2 -q -m "not slow and not gpu"
+
+$(VENV)/.mutmut: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -e '.[mutants]'
+	@touch $(VENV)/.mutmut
+
+# One thread: with a team of threads the forks stall. ONLY="diptych.losses*" tries a part; what was tried is not tried again.
+mutants: $(VENV)/.mutmut
+	OMP_NUM_THREADS=1 nice -n 10 $(BIN)/mutmut run --max-children 1 $(if $(ONLY),"$(ONLY)") > mutmut.log || { tail -n 20 mutmut.log; exit 1; }
+	@$(BIN)/python benchmarks/mutants.py
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pylint --disable=all --enable=duplicate-code src benchmarks
+	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Dockerfile && echo "Dockerfile: fine"; fi
 	@if [ -x $(PAGE)/node_modules/.bin/tsc ]; then PATH="$(CURDIR)/$(BIN):$$PATH" $(PAGE)/node_modules/.bin/tsc -p src/diptych/serving/page && echo "types of the page: fine"; fi
 
 format: $(READY)
@@ -72,4 +96,4 @@ bench-gpu: $(READY)
 	@$(BIN)/python benchmarks/gpu.py
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) mutants mutmut.log build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

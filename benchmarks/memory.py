@@ -24,9 +24,10 @@ from rich.table import Table
 
 from diptych import checkpoints, perceptual
 from diptych.images import Batch
+from diptych.pretrained import at_hand
 from diptych.recipe import Recipe, read
 from diptych.training.estimate import footprint, held, noise, peak
-from diptych.training.footprint import LATE, at_hand
+from diptych.training.footprint import LATE
 from diptych.training.graph import WARM_UP
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join

@@ -27,8 +27,9 @@ from torch import Tensor
 from diptych.data import open_dataset
 from diptych.exporting import onnx_files, programs, web
 from diptych.exporting.samples import samples
-from diptych.networks.noise import folded
+from diptych.exporting.shown import Shown
 from diptych.recipe import read
+from diptych.runtimes import folded
 from diptych.serving import assets
 from diptych.serving.listing import Offer
 from diptych.training.state import build
@@ -99,7 +100,7 @@ def in_browser(translator: Translator, network: Path, folder: Path) -> Iterator[
         return
     from playwright.sync_api import sync_playwright
 
-    web.write(Offer("subject", translator), network, folder, None, "float32")
+    web.write(Offer("subject", translator), Shown("subject", []), network, folder, None, "float32")
     handler = functools.partial(Quiet, directory=str(folder))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -30,9 +30,9 @@ from diptych import perceptual
 from diptych.data import open_dataset, stream
 from diptych.errors import DiptychError
 from diptych.images import Batch
+from diptych.pretrained import at_hand
 from diptych.recipe import Recipe, read
 from diptych.training.estimate import noise
-from diptych.training.footprint import at_hand
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
 from diptych.training.trainer import Trainer

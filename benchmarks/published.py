@@ -19,9 +19,10 @@ from rich.table import Table
 
 from diptych import perceptual
 from diptych.devices import choose
+from diptych.pretrained import at_hand
 from diptych.recipe import read
 from diptych.training.estimate import noise, peak
-from diptych.training.footprint import LATE, at_hand
+from diptych.training.footprint import LATE
 from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
 from diptych.training.trainer import Trainer

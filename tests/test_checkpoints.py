@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
 import safetensors
+import safetensors.torch
 import torch
 
 from diptych import checkpoints
@@ -21,3 +23,13 @@ def test_equal_contents_are_equal_files(tmp_path: Path) -> None:
     found = checkpoints.load(tmp_path / "0.safetensors")
     assert found.facts == facts
     assert found.tensors.keys() == tensors.keys()
+
+
+@pytest.mark.parametrize("words", ["[1]", "3", "null", "[" * 100_000, ""])
+def test_facts_that_are_no_table_are_damage(words: str, tmp_path: Path) -> None:
+    """With a right checksum too, as anybody may write one."""
+    tensors = {"a": torch.ones(2)}
+    metadata = {"facts": words, "sha256": checkpoints.checksum(tensors, words)}
+    safetensors.torch.save_file(tensors, tmp_path / "a.safetensors", metadata)
+    with pytest.raises(checkpoints.Damaged, match=r"a\.safetensors is damaged"):
+        checkpoints.load(tmp_path / "a.safetensors")

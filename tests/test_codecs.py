@@ -1,6 +1,7 @@
 """Formats told by their first bytes, orientations, first frames, and damage of every sort."""
 
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -253,10 +254,17 @@ def test_a_real_sixteen_bit_map_keeps_its_numbers(shared_data: Path) -> None:
 
 
 ODD = """
-import io, sys
+import io, struct, sys
+from diptych.commands.terminal import quieten
+from diptych.surroundings import prepare
+prepare([])
+quieten()
+import numpy as np
 from PIL import Image
+from diptych import codecs
+from diptych.tags import Tags
 from diptych.errors import DiptychError
-from diptych.formats import read
+from diptych.formats import read, write
 from diptych.images import Kind
 
 picture, odd = Image.new("RGB", (64, 64), (9, 90, 200)), []
@@ -267,17 +275,87 @@ for compression in ("tiff_lzw", "tiff_adobe_deflate"):
     odd[-1] = odd[-1][:12] + bytes(8) + odd[-1][20:]
 file = io.BytesIO()
 picture.save(file, "JPEG", exif=b"Exif\\0\\0II*\\0\\x08\\0\\0\\0\\xff\\xffabc")
-for data in (*odd, file.getvalue()):
+odd.append(file.getvalue())
+deep = np.full((8, 8, 3), 999, np.uint16)
+odd.append(codecs.encode(deep, ".png", Tags(b"no profile that libpng would like" * 9)))
+for name, at in ((277, 8), (256, 4)):  # samples per pixel, and the count of the width
+    tiff = bytearray(codecs.encode(deep, ".tif"))
+    start = struct.unpack("<I", tiff[4:8])[0] + 2
+    entry = next(place for place in range(start, start + 240, 12) if tiff[place : place + 2] == struct.pack("<H", name))
+    tiff[entry + at : entry + at + 2] = struct.pack("<H", 2048)
+    odd.append(bytes(tiff))
+for data in odd:
     try:
         read(data, Kind())
         print("read")
     except DiptychError as problem:
         print(problem)
+try:
+    write(io.BytesIO(), np.zeros((1, 65501, 3), np.uint8), "jpg")
+except DiptychError as problem:
+    print(problem)
 """
 
 
 def test_nothing_but_our_sentence_reaches_the_terminal() -> None:
-    """Neither Pillow's warnings nor what libtiff writes to standard error by itself."""
+    """Neither warnings and logs of Pillow and tifffile nor what libtiff, libpng and libjpeg write to standard error by themselves."""
     said = subprocess.run([sys.executable, "-c", ODD], capture_output=True, text=True, check=True)
     assert said.stderr == ""
-    assert [line.split()[-1] for line in said.stdout.splitlines()] == ["it.", "it.", "read"]
+    assert [line.split()[-1] for line in said.stdout.splitlines()] == [
+        "it.",
+        "it.",
+        "read",
+        "read",
+        "it.",
+        "it.",
+        "instead.",
+    ]
+
+
+MANNERS = """
+import io, logging, os, sys, warnings
+import numpy as np
+from PIL import Image, _imaging
+import cv2, torch  # which sets filters of its own
+
+def now():
+    os.umask(known := os.umask(0))
+    loggers = {name: logging.getLogger(name).handlers for name in ("", "PIL", "tifffile")}
+    return Image.MAX_IMAGE_PIXELS, list(warnings.filters), loggers, cv2.getNumThreads(), known
+
+before = now()
+from diptych.data.edges import edges
+from diptych.formats import probe, read, write
+from diptych.images import Kind
+from diptych.report.pictures import embedded
+from pathlib import Path
+
+file = io.BytesIO()
+write(file, np.zeros((64, 64, 3), np.uint8), "tif")
+edges(read(file.getvalue(), Kind()))
+Image.new("1", (20000, 10000)).save(sys.argv[1])
+assert embedded(Path(sys.argv[1])).startswith("data:image/webp")
+assert now() == before, (before, now())
+"""
+
+
+def test_a_program_of_others_has_its_libraries_as_it_left_them(tmp_path: Path) -> None:
+    """Pillow's limit, warnings' filters, loggers, OpenCV's threads and the umask, whatever diptych is told to take."""
+    pytest.importorskip("cv2")
+    known = {**os.environ, "DIPTYCH_MAX_PIXELS": "300000000"}
+    subprocess.run([sys.executable, "-W", "error", "-c", MANNERS, str(tmp_path / "large.png")], check=True, env=known)
+
+
+def test_a_deep_png_keeps_its_pixels_whatever_stands_beside_them() -> None:
+    """Text, a damaged profile, and a colour that is seen through, which only imagecodecs' own decoding knows."""
+    whole = bytes(imagecodecs.png_encode(DEEP))
+    odd = whole[:33] + chunk(b"iCCP", b"x\0\0no zlib") + chunk(b"tEXt", b"a\0b") + chunk(b"tRNS", bytes(6)) + whole[33:]
+    np.testing.assert_array_equal(codecs.decode(odd).pixels[..., :3], imagecodecs.png_decode(whole))
+    clear = whole[:33] + chunk(b"tRNS", bytes(6)) + whole[33:]
+    np.testing.assert_array_equal(codecs.decode(clear).pixels, imagecodecs.png_decode(clear))
+
+
+@pytest.mark.parametrize(("head", "form"), [(b"\0\0\0\x1cftypavif", "AVIF"), (b"\0\0\0\x18ftypheic", "HEIC")])
+def test_a_format_that_is_not_read_is_named(head: bytes, form: str) -> None:
+    with pytest.raises(DiptychError, match=f"is {form}, which is not read here; save it as PNG"):
+        read(head + bytes(99), Kind())

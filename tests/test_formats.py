@@ -10,7 +10,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, features
 
 from diptych import codecs, formats
 from diptych.errors import DiptychError
@@ -276,6 +276,30 @@ def test_what_stands_there_is_replaced_whole_or_not_at_all(tmp_path: Path, monke
         write(tmp_path / "a.png", EIGHT[::-1].copy())
     np.testing.assert_array_equal(read(tmp_path / "a.png", Kind()), EIGHT)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"\0\0\0 ftypheic\0\0\0\0", "a HEIC picture"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
+        (b"%PDF-1.7\n", "a PDF"),
+    ],
+)
+def test_other_formats_are_named_with_a_remedy(data: bytes, what: str, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(data)
+    sentence = rf"a\.png is {what}, which diptych does not read; save it as PNG or TIFF, and give that\."
+    for reader in (lambda path: read(path, Kind()), probe):
+        with pytest.raises(DiptychError, match=sentence):
+            reader(tmp_path / "a.png")
+
+
+def test_a_real_avif_file_is_named(tmp_path: Path) -> None:
+    if not features.check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    Image.fromarray(EIGHT).save(tmp_path / "a.avif")
+    with pytest.raises(DiptychError, match="is an AVIF picture, which diptych does not read"):
+        read(tmp_path / "a.avif", Kind())
 
 
 @pytest.mark.parametrize("value", ["", "many", "-5", "0", "1e9"])

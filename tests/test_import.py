@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import pickle
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,12 @@ from foreign import (
 from foreign_spade import spade_discriminators, spade_encoder, spade_state
 from PIL import Image
 from torch import Tensor, nn
+from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych import DiptychError, Translator, UsageError
 from diptych.cli import call
-from diptych.released import LAYOUTS, chosen, imported, opened, recognised, taken
+from diptych.engines import Eager
+from diptych.released import LAYOUTS, chosen, exported, imported, opened, recognised, taken
 
 STATES: dict[str, dict[str, Tensor]] = {
     "pix2pix-unet": their_unet(7, "batch").state_dict(),
@@ -270,6 +273,50 @@ def real_file() -> Path | None:
     places = spec.submodule_search_locations if spec is not None else None
     files = [Path(place) / "resources" / "G_A2B_epoch33.pth" for place in places or []]
     return next((file for file in files if file.is_file()), None)
+
+
+def test_every_example_of_the_documentation(
+    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(files["styled-spade"], "--encoder", files["spade-encoder"], "classes=3", "--out", "runs/spade") == 0
+    files["patchgan"].rename("latest_net_D.pth")
+    text = (Path(__file__).parents[1] / "docs" / "import.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(examples) == 2
+    told: dict[str, Any] = {}
+    for example in examples:
+        exec(example, told)
+    assert told["theirs"].keys() == STATES["patchgan"].keys()
+    assert set(told["encoder"]) == STATES["spade-encoder"].keys()
+
+
+def test_training_goes_on_from_what_was_imported(toy_pairs: Path, tmp_path: Path) -> None:
+    """The same generator as a run's, as another project would have published it."""
+    first, _ = run_to_end(tiny_recipe("cyclegan", toy_pairs), tmp_path / "first")
+    made = Translator.load(first.folder, "b-to-a")
+    assert isinstance(made.engine, Eager)
+    theirs = exported(made.engine.network.state_dict(), made.card.arguments, "cyclegan-resnet")
+    torch.save(theirs, tmp_path / "latest_net_G.pth")
+    assert run(tmp_path / "latest_net_G.pth", "--out", tmp_path / "imported") == 0
+    order = {"--to": "model", "--out": tmp_path / "exported", "--way": "b-to-a"}
+    assert call(["export", str(first.folder), *(str(word) for pair in order.items() for word in pair)]) == 0
+    still = "training.learning_rate={generator=0.0, discriminator=0.0}"
+    wanted = under("system.generator.b_to_a", weights(first))
+    for source, way in (("imported", "a_to_b"), ("exported", "b_to_a"), ("exported/weights.safetensors", "b_to_a")):
+        words = (f"training.init_from={tmp_path / source}", "training.seed=5", "training.steps=1", still)
+        second, said = run_to_end(
+            tiny_recipe("cyclegan", toy_pairs, *words), tmp_path / f"from {source}".replace("/", " ")
+        )
+        assert_equal(wanted, under(f"system.generator.{way}", weights(second)))
+        assert any(f"{len(wanted)} of " in line and "not in it" in line for line in said)
+    foreign = tiny_recipe("cyclegan", toy_pairs, f"training.init_from={tmp_path / 'latest_net_G.pth'}")
+    with pytest.raises(DiptychError, match=r"diptych import .*G\.pth --out FOLDER; then name that folder"):
+        run_to_end(foreign, tmp_path / "refused")
+
+
+def under(place: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{place}."): tensor for name, tensor in tensors.items() if name.startswith(f"{place}.")}
 
 
 @pytest.mark.skipif(real_file() is None, reason="the package vintagify, whose generator this imports, is not installed")

@@ -1,12 +1,14 @@
 """Loss values of SYSTEMS 0.3."""
 
 import math
+from itertools import permutations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from diptych.losses import ADVERSARIES, gradient_penalty, l1
+from diptych.losses import ADVERSARIES, feature_matching, gradient_penalty, l1, total_variation, travel_terms
 
 LOGITS = torch.tensor([[[[1.0, -2.0], [0.0, 3.0]]]])
 NONE = torch.zeros(0)
@@ -86,3 +88,39 @@ def test_gradient_penalty_through_norms(norm: type[nn.Module]) -> None:
     assert isinstance(first, nn.Conv2d)
     assert first.weight.grad is not None
     assert torch.isfinite(first.weight.grad).all()
+
+
+def test_total_variation_of_several_pictures() -> None:
+    pictures = torch.randn(3, 2, 4, 5)
+    values = pictures.double().numpy()
+    expected = (abs(np.diff(values, axis=2)).sum() + abs(np.diff(values, axis=3)).sum()) / 3
+    assert total_variation(pictures).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_feature_matching_is_summed_over_maps_and_averaged_over_scales() -> None:
+    def maps(*values: float) -> list[Tensor]:
+        return [torch.full((1, 2, place + 1, 3), value) for place, value in enumerate(values)]
+
+    fake, real = [maps(1, 2), maps(3, 4)], [maps(0, 0), maps(2, 8)]
+    assert feature_matching(fake, real).item() == pytest.approx(((1 + 2) + (1 + 4)) / 2)
+    for shorter in (real[:1], [real[0], real[1][:1]]):
+        with pytest.raises(ValueError, match="shorter"):
+            feature_matching(fake, shorter)
+
+
+@pytest.mark.parametrize("squared", [True, False])
+def test_travel_terms_over_all_pairs(squared: bool) -> None:
+    torch.manual_seed(0)
+    real, fake, pairs = torch.randn(4, 3), torch.randn(4, 3), list(permutations(range(4), 2))
+    margins, lengths, angles = [], [], []
+    for one, other in pairs:
+        vector, moved = real[one] - real[other], fake[one] - fake[other]
+        length = float(vector @ vector)
+        margins.append(max(0.0, 2.5 - (length if squared else math.sqrt(length))))
+        lengths.append(float((vector - moved) @ (vector - moved)) / 3)
+        angles.append(-float(vector @ moved / (vector.norm() * moved.norm())))
+    found = travel_terms(real, fake, 2.5, squared)
+    assert [float(term) for term in found] == pytest.approx([sum(x) / 12 for x in (margins, lengths, angles)], rel=1e-5)
+    assert 0 < margins.count(0) < 12
+    if squared:
+        assert travel_terms(real, fake, 2.5) == found

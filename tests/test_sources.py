@@ -151,7 +151,7 @@ def test_systems_refuse_what_they_are_not_made_for(labelled: Path, toy_pairs: Pa
         )
     with pytest.raises(UsageError, match=r'SRGAN needs data\.task = "shrunk"'):
         run_to_end(tiny_recipe("srgan", toy_pairs, "data.task=pairs"), tmp_path / "c")
-    with pytest.raises((UsageError, DiptychError), match="SPADE needs sides divisible by 32"):
+    with pytest.raises((UsageError, DiptychError), match="SPADE with these options needs sides divisible by 32"):
         run_to_end(tiny_recipe("spade", labelled, "data.palette=[]", KIND, "data.crop_size=48"), tmp_path / "d")
 
 
@@ -180,8 +180,8 @@ def test_pictures_that_are_too_small_are_said_to_be(
     toy_pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["data.load_size=16", "data.crop_size=16", "training.epochs=0", "training.steps=1", "options.width=4"]
-    assert command(["train", "pix2pix", f"data.folder={toy_pairs}", *words, "--out", str(tmp_path / "run")]) == 1
-    assert "too small for a network of this recipe; choose a larger data.crop_size" in capsys.readouterr().err
+    assert command(["train", "pix2pix", f"data.folder={toy_pairs}", *words, "--out", str(tmp_path / "run")]) == 2
+    assert "pix2pix with these options needs sides of 32 pixels or more" in capsys.readouterr().err
 
 
 def test_a_network_of_another_version_is_named(holed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,13 @@ def without_zeros(place: Any) -> dict[int, Any]:
 KINDS = [Kind(), Kind("grey"), Kind("rgb", "uint16"), Kind("grey", "uint16"), Kind("channels", "uint16", channels=5)]
 
 
+def test_damaged_numbers_of_a_place_are_left_out() -> None:
+    """What a tag's type cannot hold would end the writing of the result."""
+    for keys in ((1.5, 1), (70000, 1), (-1, 1), ("a", 1)):
+        place = tags.cleaned({GEO_KEYS: keys, PIXEL_SCALE: (30, 20.5, 0.0)})
+        assert place == {PIXEL_SCALE: (30, 20.5, 0.0)}
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.colour} {kind.depth}")
 def test_tiffs_keep_place_profile_channels_and_depth(kind: Kind, tmp_path: Path) -> None:
     """Through Pillow or tifffile, whichever the depth takes; read back by both of ours and by tifffile itself."""

@@ -1,18 +1,19 @@
 """The card of a translator: all that is needed to use its weights, as plain JSON that a person can read."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from diptych.errors import DiptychError
-from diptych.files import as_json
+from diptych.files import as_json, from_json
 from diptych.images import Kind
-from diptych.networks import NetworkSpec
 from diptych.resampling import Smooth
 from diptych.sizes import Fit, brought_to
+
+if TYPE_CHECKING:
+    from diptych.networks import NetworkSpec
 
 FORMAT = 1
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, DiptychError)
@@ -40,7 +41,9 @@ class Card:
     provenance: dict[str, Any] = field(default_factory=dict)  # system, data, licence, version
 
     @property
-    def spec(self) -> NetworkSpec:
+    def spec(self) -> "NetworkSpec":
+        from diptych.networks import NetworkSpec  # torch with it, which a reader of cards may do without
+
         return NetworkSpec(self.network, self.arguments)
 
     @property
@@ -75,7 +78,7 @@ def read_cards(path: Path) -> dict[str, Card]:
         DiptychError: when the file is missing, no JSON, or no card.
     """
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = from_json(path.read_text(encoding="utf-8"))
         cards = {entry["way"]: card_of(entry) for entry in table["translators"]}
     except FileNotFoundError:
         raise DiptychError(

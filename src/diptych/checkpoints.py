@@ -16,14 +16,16 @@ import torch
 from torch import Tensor
 
 from diptych.errors import DiptychError
-from diptych.files import as_json, written_beside
+from diptych.files import as_json, from_json, named_in_utf8, written_beside
+
+Facts = dict[str, int | float | str]
 
 
 class Checkpoint(NamedTuple):
     """What a file held."""
 
     tensors: dict[str, Tensor]
-    facts: dict[str, int | float | str]
+    facts: Facts
 
 
 class Damaged(DiptychError):
@@ -75,12 +77,39 @@ def sort_metadata(path: Path) -> None:
     """
     with open(path, "rb+") as file:
         size = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(size))
+        header = from_json(file.read(size))
         header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
         words = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
         assert len(words) <= size
         file.seek(8)
         file.write(words.ljust(size))
+
+
+UNREADABLE = (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError)
+
+
+def damaged(path: Path, problem: BaseException) -> Damaged:
+    return Damaged(f"{path} is damaged ({str(problem) or type(problem).__name__}); take another, or copy it again.")
+
+
+def read_facts(words: str) -> Facts:
+    facts: Facts = from_json(words)
+    if not isinstance(facts, dict):
+        raise ValueError("its facts are no table")
+    return facts
+
+
+def facts_of(path: Path) -> Facts:
+    """What a checkpoint says of itself, without its tensors and unverified.
+
+    Raises:
+        Damaged: when there is no such file, or it cannot be read.
+    """
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            return read_facts((file.metadata() or {})["facts"])
+    except UNREADABLE as problem:
+        raise damaged(path, problem) from None
 
 
 def load(path: Path, verify: bool = True) -> Checkpoint:
@@ -90,16 +119,14 @@ def load(path: Path, verify: bool = True) -> Checkpoint:
         Damaged: when the file cannot be read or its checksum is another.
     """
     try:
-        with safetensors.safe_open(path, "pt") as file:
+        with named_in_utf8(path) as place, safetensors.safe_open(place, "pt") as file:
             metadata = file.metadata() or {}
             names = file.keys()
             tensors = {name: file.get_tensor(name) for name in names}
         words = metadata["facts"]
-        facts = json.loads(words)
-    except (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as problem:
-        raise Damaged(
-            f"{path} is damaged ({str(problem) or type(problem).__name__}); take another, or copy it again."
-        ) from None
+        facts = read_facts(words)
+    except UNREADABLE as problem:
+        raise damaged(path, problem) from None
     if verify and checksum(tensors, words) != metadata.get("sha256"):
         raise Damaged(f"{path} is damaged (its checksum is another); take another, or copy it again.")
     return Checkpoint(tensors, facts)

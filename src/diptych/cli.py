@@ -10,7 +10,7 @@ from cyclopts import App, CycloptsError
 
 from diptych import __version__
 from diptych.commands import STREAM
-from diptych.commands.terminal import printable, protect_output, styled
+from diptych.commands.terminal import printable, protect_output, quieten, styled
 from diptych.errors import DiptychError, UsageError, out_of_memory, too_small
 from diptych.surroundings import prepare
 
@@ -49,6 +49,11 @@ def main() -> None:
     words = sys.argv[1:]
     prepare(words)
     protect_output()
+    quieten()
+    try:
+        os.getcwd()
+    except OSError:  # torch's libraries would end the process
+        sys.exit(report("the folder that you are in was removed; change to another.", 1))
     if HELP.intersection(words) or len(words) < 2:
         app.console = styled()
     sys.exit(call(words))
@@ -71,10 +76,16 @@ def call(words: list[str]) -> int:
         return report(str(problem), 1)
     except KeyboardInterrupt:
         return report("interrupted.", 130)
+    except ModuleNotFoundError as problem:
+        if not problem.name or problem.name.startswith("diptych"):
+            raise
+        return report(f"this needs {problem.name}, which is not installed here: pip install diptych.", 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; nothing more to say
         return 1
     except (MemoryError, RuntimeError) as problem:
+        if "home directory" in str(problem):
+            return report("this user has no home folder; set HOME to a folder.", 1)
         if too_small(problem):
             return report(
                 "the pictures are too small for a network of this recipe; choose a larger data.crop_size, or fewer layers.",

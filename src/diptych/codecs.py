@@ -8,7 +8,6 @@ imagecodecs and tifffile, which are the extra ``diptych[tiff]`` (``deep_tiff``).
 import ctypes
 import io
 import struct
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, _imaging
 
-from diptych import deep_tiff, tags
+from diptych import deep_tiff, surroundings, tags
 from diptych.profiles import to_srgb
 from diptych.raw import (
     ORIENTATION,
@@ -27,6 +26,7 @@ from diptych.raw import (
     Raw,
     UnfitError,
     planes_last,
+    refuse_foreign,
     turned,
     upright,
     valid_orientation,
@@ -44,25 +44,27 @@ PILLOW_ENDINGS = {
     ".tiff": "TIFF",
 }
 ARRAY_ENDINGS = (".npy", ".npz")
+JPEG_SIDE = 65_500
+"""Of libjpeg."""
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NPY_SIGNATURE = b"\x93NUMPY"
 ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def quieten() -> None:
-    """What Pillow and its libtiff remark on odd files, with paths of their own, would stand beside our one sentence on each.
+def take_over() -> None:
+    """What decoders have once for a whole process, set for one that is ours; programs of others have it as they left it.
 
-    By a filter that stays: to set one for each file and to take it back disturbs other threads.
+    What libtiff would write on odd files would stand beside our one sentence on each.
     """
-    warnings.filterwarnings("ignore", module=r"PIL\.")
     with suppress(AttributeError, OSError):  # not on every system are its functions to be found
         library = ctypes.CDLL(_imaging.__file__)
         library.TIFFSetErrorHandler(None)
         library.TIFFSetWarningHandler(None)
 
 
-quieten()
+if surroundings.PROCESS.ours:
+    take_over()
 
 
 # What is it?
@@ -83,6 +85,7 @@ def sixteen_bit_colour(head: bytes) -> bool:
 def header(file: BinaryIO) -> Header:
     """Read what a file says of itself, without decoding its pixels."""
     head = signature(file)
+    refuse_foreign(head)
     if head.startswith((NPY_SIGNATURE, *ZIP_SIGNATURES)):
         with array_file(file, head) as member:
             return array_header(member)
@@ -127,6 +130,17 @@ def png_orientation(file: BinaryIO) -> int:
     return 1
 
 
+def bare_png(data: bytes) -> bytes:
+    """A PNG without what the pixels do not need, on whose damage libpng remarks on standard error by itself."""
+    parts, place = [PNG_SIGNATURE], len(PNG_SIGNATURE)
+    while len(head := data[place : place + 8]) == 8:
+        length, name = struct.unpack(">I4s", head)
+        if name[:1].isupper() or name == b"tRNS":
+            parts.append(data[place : place + length + 12])
+        place += length + 12
+    return b"".join(parts)
+
+
 # In
 
 
@@ -140,7 +154,7 @@ def decode(data: bytes, numbers: bool = False) -> Raw:
         with array_file(file, head) as member:
             return Raw(planes_last(np.lib.format.read_array(member, allow_pickle=False)))
     if sixteen_bit_colour(head):
-        pixels = wants("imagecodecs", "a 16-bit colour PNG").png_decode(data)
+        pixels = wants("imagecodecs", "a 16-bit colour PNG").png_decode(bare_png(data))
         alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
         with Image.open(io.BytesIO(data), formats=READERS) as picture:  # its head alone
             carried = tags.from_pillow(picture)
@@ -233,6 +247,8 @@ def encode(pixels: npt.NDArray[Any], ending: str, beside: Tags = NO_TAGS) -> byt
         # Full colour resolution: what networks paint has sharp colour edges, and JPEG's default would blur them.
         options: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
         form = PILLOW_ENDINGS[ending]
+        if form == "JPEG" and max(pixels.shape) > JPEG_SIDE:  # libjpeg would also say so on standard error
+            raise ValueError(f"JPEG has at most {JPEG_SIDE:,} pixels a side")
         Image.fromarray(plain).save(file, form, **options.get(form, {}), **tags.pillow_options(beside, form))
     elif ending == ".png":
         data = wants("imagecodecs", "a 16-bit colour PNG").png_encode(plain)

@@ -3,7 +3,6 @@
 tifffile decompresses with imagecodecs; the two are the extra ``diptych[tiff]``.
 """
 
-import logging
 import math
 import struct
 from typing import Any, BinaryIO
@@ -34,9 +33,6 @@ MIN_IS_WHITE, MIN_IS_BLACK, RGB, SEPARATED, YCBCR = 0, 1, 2, 5, 6
 UNSIGNED, FLOATING = 1, 3
 PREMULTIPLIED, STRAIGHT = 1, 2
 PURPOSE = "a TIFF of this depth or of these channels"
-
-# Its remarks on damaged files would stand beside our one sentence on them.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 def pillow_reads(file: BinaryIO) -> bool:

@@ -3,12 +3,17 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from diptych.errors import UsageError
+
+REHEARSING = ContextVar("REHEARSING", default=False)
+"""Whether steps are made on tensors without data (``training/footprint.py``): torch cannot convert such weights, so they stay
+as they were made, and pretrained networks are as large without theirs. Of one thread alone."""
 
 
 def choose(device: str, key: str = "training.device") -> torch.device:

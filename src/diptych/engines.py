@@ -3,7 +3,6 @@
 All of them take (source, seed) and give the target, within the tolerance that ``exporting`` checks when it writes a file.
 """
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import UsageError
+from diptych.files import named_in_utf8
 from diptych.interrupts import ended_by
 from diptych.networks.blocks import channels_last
-from diptych.networks.noise import folded, seeded
+from diptych.networks.noise import seeded
+from diptych.runtimes import PRECISION, PROCESSING, explained, feed, missing, needed, run_session, session_of
 from diptych.tables import closest
 
-CARD, PROCESSING, PRECISION = "diptych.card", "diptych.processing", "diptych.precision"
-"""Keys of an ONNX file's own metadata."""
 BFLOAT16 = "openvino-bfloat16"
 PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime", "torch": "torch", BFLOAT16: "openvino"}
 """Engines and what each needs, the fastest of those that "auto" may take first (BENCHMARKS.md)."""
@@ -72,12 +71,7 @@ class OnnxRuntime:
 
     def arrays(self, source: "np.ndarray[Any, Any]", seed: int) -> "np.ndarray[Any, Any]":
         """The same for numpy, and for files that hold their own pre- and post-processing."""
-        import onnxruntime
-
-        options = onnxruntime.RunOptions()
-        with ended_by(lambda: setattr(options, "terminate", True)):
-            found: np.ndarray[Any, Any] = self.session.run(None, feed(self.inputs, source, seed), options)[0]
-        return found
+        return run_session(self.session, feed(self.inputs, source, seed))
 
 
 class OpenVino:
@@ -94,8 +88,8 @@ class OpenVino:
             import openvino
         self.place = place
         core = openvino.Core()
-        with explained(place):
-            self.compiled = core.compile_model(str(place), "CPU", {"INFERENCE_PRECISION_HINT": hint})
+        with explained(place), named_in_utf8(place) as named:
+            self.compiled = core.compile_model(str(named), "CPU", {"INFERENCE_PRECISION_HINT": hint})
         self.precision = precision
         self.inputs = [one.get_any_name() for one in self.compiled.inputs]
 
@@ -105,71 +99,6 @@ class OpenVino:
             request.start_async(feed(self.inputs, source.contiguous().numpy(), seed))
             request.wait()
         return torch.from_numpy(np.array(request.get_output_tensor(0).data))
-
-
-def feed(inputs: list[str], source: "np.ndarray[Any, Any]", seed: int) -> dict[str, Any]:
-    """What an exported network is given: its picture first, and a seed where it has noise."""
-    return {inputs[0]: source} | ({inputs[1]: np.array(folded(seed), dtype=np.int32)} if len(inputs) > 1 else {})
-
-
-def session_of(place: Path) -> Any:
-    """An ONNX Runtime session on the processor.
-
-    Raises:
-        DiptychError: when there is no such file, it is damaged, or the package is missing.
-    """
-    with needed("onnxruntime", f"{place}, an ONNX file,"):
-        import onnxruntime
-    if not place.is_file():
-        raise DiptychError(f"there is no file {place}; write one with: diptych export RUN --to onnx --out {place}.")
-    onnxruntime.set_default_logger_severity(4)  # what it has to say it also throws
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    with explained(place):
-        return onnxruntime.InferenceSession(str(place), options, providers=["CPUExecutionProvider"])
-
-
-class explained:
-    """Whatever a runtime throws over a file, as one sentence."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, Exception) and not isinstance(problem, DiptychError):
-            words = " ".join(str(problem).split())[:200]
-            raise DiptychError(f"{self.place} is no ONNX file that can be used ({words}); export it again.") from None
-
-
-class needed:
-    """The import of an extra's package, or a sentence that says how to get it."""
-
-    def __init__(self, package: str, purpose: str) -> None:
-        self.package, self.purpose = package, purpose
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, ImportError):
-            extra = {"openvino": "openvino", "nncf": "quant", "fastapi": "serve"}.get(self.package, "onnx")
-            words = f"{self.purpose} needs {self.package}: pip install 'diptych[{extra}]'."
-            raise DiptychError(words) from None
-
-
-def read_metadata(place: Path) -> dict[str, Any]:
-    """The card, as a dictionary, and the words of an ONNX file that diptych wrote.
-
-    Raises:
-        DiptychError: when it is damaged, or another program's.
-    """
-    told = session_of(place).get_modelmeta().custom_metadata_map
-    try:
-        card = json.loads(told[CARD])
-    except (KeyError, ValueError):
-        raise DiptychError(f"{place} carries no card of diptych; write it anew with: diptych export.") from None
-    return {CARD: card, PROCESSING: told.get(PROCESSING, "outside"), PRECISION: told.get(PRECISION, "float32")}
 
 
 def device_for(engine: str, device: str) -> str:
@@ -182,6 +111,7 @@ def chosen_engine(name: str, device: torch.device) -> str:
 
     Raises:
         UsageError: for an unknown name, or one that has no place on the device.
+        DiptychError: when its package is not installed.
     """
     if name == "auto":
         there = [engine for engine, package in PACKAGES.items() if find_spec(package) and engine != BFLOAT16]
@@ -193,4 +123,6 @@ def chosen_engine(name: str, device: torch.device) -> str:
         )
     if name != "torch" and device.type != "cpu":
         raise UsageError(f"the engine {name} runs on the processor; give --device cpu, or take --engine torch.")
+    if find_spec(PACKAGES[name]) is None:
+        raise missing(PACKAGES[name], f"the engine {name}")
     return name

@@ -7,7 +7,9 @@ import json
 import math
 import os
 import re
+import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -57,13 +59,58 @@ def mode_of_new(path: Path) -> int:
         return stat.S_IMODE(os.fstat(file.fileno()).st_mode)
 
 
-def part_of(path: Path) -> Path:
-    """Where this process writes ``path`` until it is whole."""
-    name = f".{path.stem}.{os.getpid()}.part{path.suffix}"
+def part_of(path: Path, process: int | str = 0) -> Path:
+    """Where this process, or another, writes ``path`` until it is whole."""
+    process = process or os.getpid()
+    name = f".{path.stem}.{process}.part{path.suffix}"
     if len(os.fsencode(name)) > LONGEST_NAME:
         digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]
-        name = f".{digest}.{os.getpid()}.part{path.suffix}"
+        name = f".{digest}.{process}.part{path.suffix}"
     return path.with_name(name)
+
+
+def vacant(place: Path) -> bool:
+    """Whether there is nothing or an empty folder; what killed processes of this machine left half made of it is removed."""
+    for folder in (place.parent, place):
+        with contextlib.suppress(OSError):
+            for path in list(folder.iterdir()):
+                found = PART.fullmatch(path.name)
+                if not found or path.name != part_of(place, found[1]).name:
+                    continue
+                if int(found[1]) == os.getpid() or left_behind(
+                    path, int(found[1])
+                ):  # containers count from 1 each time
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return not place.exists() or (place.is_dir() and not any(place.iterdir()))
+
+
+@contextlib.contextmanager
+def made_aside(place: Path, last: str = "") -> Iterator[Path]:
+    """Where to make a file or folder that comes to ``place`` when all has gone well, and is gone else.
+
+    It lies in a folder of our own, inside a folder that is there already, since that may be another disk. Of what comes to
+    such a folder, the file ``last`` comes last.
+
+    Raises:
+        DiptychError: when another process has made it meanwhile.
+        OSError: when it cannot be written.
+    """
+    named, place = place, place.absolute()  # "." has no name
+    inside = place.is_dir()
+    folder = (place if inside else place.parent) / part_of(place).name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder / place.name
+        if inside:
+            for file in sorted((folder / place.name).iterdir(), key=lambda file: file.name == last):
+                file.rename(place / file.name)
+        elif place.exists():
+            raise DiptychError(f"{named} was made by another process meanwhile; look at it, or name another.")
+        else:
+            (folder / place.name).rename(place)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_parts(folder: Path) -> None:
@@ -112,6 +159,37 @@ def write_text(path: Path, text: str) -> None:
 def read_text(path: Path) -> str:
     """What ``write_text`` wrote, or another program, with a byte order mark or without."""
     return path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+
+
+def from_json(text: str | bytes) -> Any:
+    """What the JSON says.
+
+    Raises:
+        ValueError: when it is none, also where it is nested deeper than Python can follow.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def at_home(place: str) -> Path:
+    """The path, its ``~`` filled in; as it was typed where the system knows no such user, or no home of this one."""
+    return Path(os.path.expanduser(place))
+
+
+@contextlib.contextmanager
+def named_in_utf8(path: Path) -> Iterator[Path]:
+    """A name of the same file for libraries that take UTF-8 alone: the path itself, or where that is none, a link to it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
+            link = Path(folder) / f"file{path.suffix if path.suffix.isascii() else ''}"
+            link.symlink_to(path.resolve())
+            yield link
+    else:
+        yield path
 
 
 def as_json(value: Any, indent: int | None = None) -> str:

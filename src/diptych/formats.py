@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import struct
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from diptych.files import written_beside
 from diptych.fitting import coloured, fitted, luma
 from diptych.images import RANGES, Kind, Stored
 from diptych.raw import Header, Raw, UnfitError, planes_last
+from diptych.surroundings import PROCESS
 from diptych.tags import NO_TAGS, Tags
 
 ENDINGS = frozenset([*codecs.PILLOW_ENDINGS, *codecs.ARRAY_ENDINGS])
@@ -56,7 +58,7 @@ NUMBERS = ("labels", "instances")
 """Kinds of whole numbers, of which no picture's colours may be made."""
 MAX_PIXELS = pixel_limit()
 """Larger pictures are refused before they are decoded; of more than eight channels, fewer pixels are too many."""
-if Image.MAX_IMAGE_PIXELS is not None and MAX_PIXELS > Image.MAX_IMAGE_PIXELS:
+if PROCESS.ours and Image.MAX_IMAGE_PIXELS is not None and MAX_PIXELS > Image.MAX_IMAGE_PIXELS:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
@@ -131,7 +133,8 @@ def explaining(name: str) -> Iterator[None]:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DiptychError(
-            f"{name} is larger than {MAX_PIXELS:,} pixels; make it smaller, or set DIPTYCH_MAX_PIXELS."
+            f"{name} is larger than {MAX_PIXELS:,} pixels; make it smaller, or set DIPTYCH_MAX_PIXELS (and in a program of "
+            f"your own also PIL.Image.MAX_IMAGE_PIXELS)."
         ) from None
     except UnidentifiedImageError:
         raise DiptychError(
@@ -259,7 +262,13 @@ def write(place: Path | BinaryIO, picture: Stored, ending: str = "", tags: Tags 
         data = codecs.encode(picture, ending, tags)
     except UnfitError as problem:
         raise DiptychError(f"{name} {reason(problem)}.") from None
-    except (ValueError, OSError, RuntimeError, OverflowError) as problem:  # such as JPEG beyond 65,535 pixels a side
+    except (
+        ValueError,
+        OSError,
+        RuntimeError,
+        OverflowError,
+        struct.error,
+    ) as problem:  # such as JPEG beyond 65,535 pixels a side
         size = f"{picture.shape[1]}x{picture.shape[0]}"
         raise DiptychError(f"{name} cannot hold {size} ({reason(problem)}); write .png or .tif instead.") from None
     if not isinstance(place, Path):

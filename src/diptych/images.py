@@ -9,17 +9,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from diptych.errors import DiptychError, UsageError
 
-Images = Float[Tensor, "batch channels height width"]
+if TYPE_CHECKING:  # torch itself is loaded where a tensor is made: what serves exported files does without
+    from torch import Tensor
+
 Stored = npt.NDArray[Any]
 
 RANGES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
@@ -35,8 +34,8 @@ class Batch(NamedTuple):
     That of a holed Kind has a fourth channel, 1 in the hole and -1 outside. A target may be larger than its source.
     """
 
-    source: Tensor
-    target: Tensor
+    source: "Tensor"
+    target: "Tensor"
 
 
 @dataclass(frozen=True)
@@ -127,13 +126,19 @@ class Kind:
         """(lowest, highest) stored value, which become -1 and 1."""
         return (self.low, self.high) if self.low or self.high else (0.0, RANGES[self.depth])
 
-    def to_tensor(self, stored: Stored) -> Tensor:
-        """(H, W, stored_channels) to float32 (network_channels, H, W) in [-1, 1]; values out of range are clipped.
+    def to_tensor(self, stored: Stored) -> "Tensor":
+        """(H, W, stored_channels) to float32 (network_channels, H, W) in [-1, 1]; values out of range are clipped."""
+        import torch
+
+        return torch.from_numpy(self.to_planes(stored))
+
+    def to_planes(self, stored: Stored) -> npt.NDArray[Any]:
+        """The same as an array.
 
         Elementwise numpy only, so that worker threads do not start teams of their own.
         """
         if self.colour == "labels":
-            return torch.from_numpy(np.ascontiguousarray(stored.transpose(2, 0, 1), dtype=np.int32))
+            return np.ascontiguousarray(stored.transpose(2, 0, 1), dtype=np.int32)
         low, high = self.range
         planes = np.array(
             stored.transpose(2, 0, 1), dtype=np.float32, order="C"
@@ -147,10 +152,10 @@ class Kind:
             planes -= 1
             if self.colour == "holed":  # opacity to a mask of the hole
                 planes[3] = np.where(stored[..., 3] == 0, 1, -1)  # stored as 0 whatever the range
-        return torch.from_numpy(np.clip(planes, -1, 1, out=planes))
+        return np.clip(planes, -1, 1, out=planes)
 
-    def to_stored(self, tensor: Tensor, source: Stored | None = None) -> Stored:
-        """Back to (H, W, C) of the Kind's depth, rounded to the nearest value.
+    def to_stored(self, tensor: "Tensor | npt.NDArray[np.float32]", source: Stored | None = None) -> Stored:
+        """Back from a tensor, or its array, to (H, W, C) of the Kind's depth, rounded to the nearest value.
 
         For chroma the result is RGB, its lightness that of ``source`` (a stored RGB picture of the same size; the range
         is this Kind's, or where the depths differ the whole one of the source's depth) or 50 where there is none; for
@@ -160,7 +165,7 @@ class Kind:
             DiptychError: when the tensor holds NaN or infinity.
         """
         low, high = self.range
-        planes = tensor.detach().float().cpu().numpy()
+        planes: Any = tensor if isinstance(tensor, np.ndarray) else tensor.detach().float().cpu().numpy()
         if self.colour == "labels":
             return np.ascontiguousarray(planes.transpose(1, 2, 0)).astype(np.uint16)
         if not np.isfinite(planes).all():
@@ -191,8 +196,10 @@ class Kind:
             lightness = rgb_to_lab(np.clip((rgb - low) / (high - low), 0, 1))[:1]
         return np.concatenate([lightness, planes * 110])
 
-    def preview(self, tensor: Tensor, source: Stored | None = None) -> npt.NDArray[np.uint8]:
+    def preview(self, tensor: "Tensor", source: Stored | None = None) -> npt.NDArray[np.uint8]:
         """uint8 (H, W, 3) for looking at: the first three channels, or the first one as grey; NaN as middle grey."""
+        import torch
+
         if self.colour == "labels":
             shown: npt.NDArray[np.uint8] = self.colours()[tensor[0].detach().cpu().numpy()]
             return shown

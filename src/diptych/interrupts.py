@@ -1,12 +1,11 @@
 """Work that can be stopped from another thread, at the next operation of torch or the next node of a runtime."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from threading import Event, Lock
 from typing import Any
-
-from torch.overrides import TorchFunctionMode
 
 
 class StoppedError(Exception):
@@ -39,22 +38,24 @@ class Stop:
             raise StoppedError
 
 
-class Operations(TorchFunctionMode):
-    """Checks before every operation of torch in this thread, so no network need know."""
+def checking_operations(stop: Stop) -> AbstractContextManager[object]:
+    """Checks before every operation of torch in this thread, so no network need know; nothing where torch is not loaded."""
+    if "torch" not in sys.modules:
+        return nullcontext()
+    from torch.overrides import TorchFunctionMode
 
-    def __init__(self, stop: Stop) -> None:
-        super().__init__()
-        self.stop = stop
+    class Operations(TorchFunctionMode):
+        def __torch_function__(
+            self,
+            func: Callable[..., Any],
+            types: Sequence[type],
+            args: Sequence[Any] = (),
+            kwargs: Mapping[str, Any] | None = None,
+        ) -> Any:
+            stop.check()
+            return func(*args, **(kwargs or {}))
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        self.stop.check()
-        return func(*args, **(kwargs or {}))
+    return Operations()
 
 
 CURRENT: ContextVar[Stop | None] = ContextVar("stop", default=None)
@@ -66,7 +67,7 @@ def stoppable(stop: Stop) -> Iterator[None]:
     token = CURRENT.set(stop)
     try:
         stop.check()
-        with Operations(stop):
+        with checking_operations(stop):
             yield
     finally:
         CURRENT.reset(token)

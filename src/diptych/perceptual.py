@@ -6,14 +6,17 @@ they cannot be had, stage by stage, and only where the recipe says so.
 
 import copy
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diptych.devices import REHEARSING
 from diptych.errors import DiptychError
 from diptych.networks.efficientnet import EfficientNetLite0
-from diptych.pretrained import load, spec_of
+from diptych.networks.shapes import are_shapes_alone
+from diptych.pretrained import load, spec_of, untrained
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
@@ -42,7 +45,7 @@ class Sight:
             DiptychError: when they cannot be had, with where to find them.
         """
         try:
-            self.network: nn.Module = copy.deepcopy(load(self.name))  # which may move to another device
+            self.network = own_network(self.name)
             self.values = torch.tensor([IMAGENET_MEAN, IMAGENET_DEVIATION])[..., None, None]  # and these with it
         except DiptychError as problem:
             if self.name != "vgg19":
@@ -51,6 +54,13 @@ class Sight:
                 f"{problem} Or name another network in the recipe, which is not the published loss: "
                 f"options.perceptual_network=efficientnet-lite0, or for SRGAN options.content=lite0-fine."
             ) from None
+
+    multiple: ClassVar[int] = 1
+
+    @property
+    def least(self) -> int:
+        """Shortest side of the pictures that it takes: VGG19 halves them four times."""
+        return 16 if self.name == "vgg19" else 1
 
     def maps(self, pictures: Tensor) -> list[Tensor]:
         """RGB (or grey) in [-1, 1] to one map a tap."""
@@ -66,6 +76,13 @@ class Sight:
             pictures = ((pictures + 1) / 2 - self.values[0]) / self.values[1]
         maps: list[Tensor] = self.network(pictures)
         return maps
+
+
+def own_network(name: str) -> nn.Module:
+    """One that may move to another device; without its weights in a rehearsal, or of shapes alone."""
+    if are_shapes_alone():
+        return spec_of(name).build()
+    return untrained(name) if REHEARSING.get() else copy.deepcopy(load(name))
 
 
 def perceptual(sight: Sight, fake: Tensor, real: Tensor) -> Tensor:

@@ -148,6 +148,16 @@ def load(name: str, device: torch.device = CPU) -> nn.Module:
     return channels_last(network.eval().requires_grad_(False), device)
 
 
+def untrained(name: str) -> nn.Module:
+    """A feature network without its weights."""
+    return spec_of(name).build().eval().requires_grad_(False)
+
+
+def at_hand(name: str) -> nn.Module:
+    """A feature network with its weights where they can be had; time and memory are the same without."""
+    return load(name) if available(name) else untrained(name)
+
+
 def prepared(images: Tensor, name: str) -> Tensor:
     """Pictures in [-1, 1] at the size and in the values that the network wants."""
     factor, summand = spec_of(name).values

@@ -13,6 +13,45 @@ ORIENTATION = 0x0112
 READERS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """Of Pillow's; the others are left out, since some start programs of their own (EPS) and none is promised."""
 
+FOREIGN: dict[str, tuple[int, tuple[bytes, ...]]] = {
+    "an AVIF picture": (
+        4,
+        (
+            b"ftypavif",
+            b"ftypavis",
+        ),
+    ),
+    "a HEIC picture": (
+        4,
+        (
+            b"ftypheic",
+            b"ftypheix",
+            b"ftypmif1",
+            b"ftypmsf1",
+            b"ftyphevc",
+        ),
+    ),
+    "a JPEG XL picture": (
+        0,
+        (
+            b"\xff\x0a",
+            b"\0\0\0\x0cJXL ",
+        ),
+    ),
+    "a JPEG 2000 picture": (
+        0,
+        (
+            b"\0\0\0\x0cjP  ",
+            b"\xff\x4f\xff\x51",
+        ),
+    ),
+    "an OpenEXR picture": (0, (b"\x76\x2f\x31\x01",)),
+    "a Photoshop file": (0, (b"8BPS",)),
+    "a PDF": (0, (b"%PDF-",)),
+    "an SVG drawing": (0, (b"<svg",)),
+}
+"""What people take for pictures, and is not read: where in a file it begins, and with what."""
+
 
 class UnfitError(ValueError):
     """A whole file of something that is no picture: its text goes on a sentence that begins with the name."""
@@ -35,6 +74,19 @@ class Header:
     channels: int
     depth: str
     frames: int = 1
+
+    def __post_init__(self) -> None:
+        """ValueError for sizes that a damaged directory makes of anything."""
+        sizes: tuple[Any, ...] = (self.height, self.width, self.channels, self.frames)
+        if not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise ValueError("its sizes are no whole numbers above 0")
+
+
+def refuse_foreign(head: bytes) -> None:
+    """Raises UnfitError for a format that is known by its first bytes and not read, with what to do."""
+    for what, (place, beginnings) in FOREIGN.items():
+        if head[place:].startswith(beginnings):
+            raise UnfitError(f"is {what}, which diptych does not read; save it as PNG or TIFF, and give that")
 
 
 def wants(package: str, purpose: str) -> Any:

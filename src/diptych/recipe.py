@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 import tomli_w
 
-from diptych.data.settings import DataSettings
+from diptych.data.settings import DataSettings, as_size
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation.metrics import chosen, direction, scores_of
 from diptych.files import read_text
-from diptych.systems import SYSTEMS
+from diptych.networks.shapes import shapes_alone
+from diptych.systems import SYSTEMS, Domains, System
 from diptych.tables import Spelt, closest, flatten, from_table, to_table
 
 LR = {"generator": 2e-4, "discriminator": 2e-4}
@@ -53,7 +54,7 @@ class TrainingSettings:
     graph: bool = True  # on GPUs: a step is recorded as one CUDA graph and launched as a whole
     deterministic: bool = False  # on GPUs: slower kernels that repeat bitwise
     seed: int = 0
-    init_from: str = ""  # a run or weights file to start from: what matches by name and shape is taken
+    init_from: str = ""  # a run, model folder or weights file to start from: what matches by name and shape is taken
     log_every: int = 50
     picture_every: int = 1000
     pictures: int = 8  # validation pictures in each sample grid
@@ -135,15 +136,15 @@ class Recipe:
             raise UsageError(f'"{unknown[0]}" is not known{closest(unknown[0], parts)}; known here: {known}.')
         parts |= table
         system = parts["system"]
-        if system not in SYSTEMS:
+        if not isinstance(system, str) or system not in SYSTEMS:
             known = ", ".join(SYSTEMS)
             raise UsageError(f'"system" is {system!r}{closest(str(system), SYSTEMS)}; choose from {known}.')
         for key in ("options", "data", "training"):
             if not isinstance(parts[key], Mapping):
                 raise UsageError(f'"{key}" must be a table, not {parts[key]!r}.')
         recipe = cls(
-            system=str(system),
-            options=from_table(SYSTEMS[str(system)].Options, parts["options"], "options"),
+            system=system,
+            options=from_table(SYSTEMS[system].Options, parts["options"], "options"),
             data=from_table(DataSettings, parts["data"], "data"),
             training=from_table(TrainingSettings, parts["training"], "training"),
             name=name,
@@ -161,6 +162,35 @@ class Recipe:
     def to_toml(self) -> str:
         return tomli_w.dumps(self.to_table())
 
+    @property
+    def domains(self) -> Domains:
+        """Between what the system translates."""
+        data = self.data
+        return Domains(data.source, data.target, as_size(data.crop_size), data.scale)
+
+    def build(self) -> System:
+        """The system with fresh weights.
+
+        Raises:
+            UsageError: when its options and the data do not go together.
+            DiptychError: when weights that a loss needs cannot be had.
+        """
+        return SYSTEMS[self.system](self.options, self.domains)
+
+    def examine(self) -> None:
+        """Refuse now what could not be trained; the system is built of shapes alone, without weights.
+
+        Raises:
+            UsageError: when options, data and training do not go together.
+        """
+        with shapes_alone():
+            least = self.build().least_batch
+        if self.training.batch_size < least:
+            raise UsageError(
+                f"{self.system} compares the pictures of a batch; set training.batch_size to {least} or more, "
+                f"not {self.training.batch_size}."
+            )
+
     def replace(self, **training: Any) -> "Recipe":
         """The same recipe with other values in [training]."""
         return dataclasses.replace(self, training=dataclasses.replace(self.training, **training))
@@ -176,18 +206,21 @@ def read(name_or_file: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """A shipped recipe by name, or a TOML file, with ``key.sub=value`` overrides laid over it.
 
     Raises:
-        UsageError: for a name that is neither, a file that is no TOML, an override or a key that is wrong.
+        UsageError: for a name that is neither, a file that is no TOML, an override or a key that is wrong, and for values that
+            do not go together.
     """
     path = find(str(name_or_file))
     try:
         table = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as problem:
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise UsageError(f"{path} is no readable TOML: {problem}.") from None
     except OSError as problem:
         raise DiptychError(f"{path} cannot be read: {problem.strerror}.") from None
     for override in overrides:
         lay_over(table, override)
-    return Recipe.from_table(table, name=path.stem)
+    recipe = Recipe.from_table(table, name=path.stem)
+    recipe.examine()
+    return recipe
 
 
 def find(name_or_file: str) -> Path:

@@ -1,14 +1,14 @@
 """Resizing stored pictures."""
 
+from importlib.util import find_spec
 from typing import Literal
 
 import numpy as np
-import torch
 from PIL import Image
-from torch.nn import functional
 
 from diptych.images import RANGES, Stored
 
+TORCH = find_spec("torch") is not None
 Smooth = Literal["bicubic", "bilinear", "area"]
 Filter = Smooth | Literal["nearest"]
 PILLOW_FILTERS = {
@@ -27,10 +27,14 @@ def squared(picture: Stored, other: Stored) -> Stored:
 
 def resize(picture: Stored, height: int, width: int, how: Filter = "bicubic") -> Stored:
     """Resize with antialiasing. 8-bit goes through torch's uint8 kernel, equal to Pillow's to one grey level and twice
-    as fast; other depths channel by channel through Pillow in float, neither of which starts threads."""
+    as fast; other depths, and all where torch is not installed, channel by channel through Pillow in float. Neither starts
+    threads."""
     if picture.shape[:2] == (height, width):
         return picture
-    if picture.dtype == np.uint8 and how in ("bicubic", "bilinear"):
+    if picture.dtype == np.uint8 and how in ("bicubic", "bilinear") and TORCH:
+        import torch  # here, since what serves exported files does without
+        from torch.nn import functional
+
         planes = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]  # channels last in memory
         sized = functional.interpolate(planes, (height, width), mode=how, antialias=True, align_corners=False)
         return np.ascontiguousarray(sized[0].permute(1, 2, 0).numpy())

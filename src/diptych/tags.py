@@ -121,9 +121,16 @@ def cleaned(place: Mapping[int, Any]) -> dict[int, Value]:
                 found[code] = value
             continue
         numbers = value if isinstance(value, tuple) else (value,)
-        if all(isinstance(number, int | float) for number in numbers):
+        if all(fits(GEOREFERENCE[code], number) for number in numbers):
             found[code] = numbers
     return found
+
+
+def fits(form: int, number: Any) -> bool:
+    """Whether a tag of that type can hold the number, which damage may have made of another."""
+    if form == SHORT:
+        return isinstance(number, int) and 0 <= number < 2**16
+    return isinstance(number, int | float)
 
 
 # Out

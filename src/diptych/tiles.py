@@ -14,15 +14,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from diptych.devices import free_bytes
 from diptych.errors import DiptychError
-from diptych.images import Images
 from diptych.networks.blocks import PICTURE_NORM, BatchNorm, InstanceNorm
 from diptych.networks.noise import seeded
 
+Images = Float[Tensor, "batch channels height width"]
 LEAST_OVERLAP = 128
 WHOLE = 4_000_000
 """Pixels that are not worth cutting."""

@@ -1,6 +1,5 @@
 """A translator turns a picture into its counterpart. It is what leaves a run; whatever uses a model uses this."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -13,22 +12,24 @@ from torch import Tensor, nn
 from diptych import checkpoints, tiles
 from diptych.card import Card, read_card, read_cards
 from diptych.devices import choose, multiplying
-from diptych.engines import BFLOAT16, CARD, PRECISION, PROCESSING, Eager, Engine, OnnxRuntime, OpenVino, read_metadata
+from diptych.engines import BFLOAT16, Eager, Engine, OnnxRuntime, OpenVino
 from diptych.errors import DiptychError, UsageError
 from diptych.formats import from_array, from_pillow, to_pillow
-from diptych.images import Images, Stored
+from diptych.images import Stored
 from diptych.networks import NETWORKS
 from diptych.networks.noise import seeded
 from diptych.padding import pad
-from diptych.resampling import resize
-from diptych.sizes import Size, exact
+from diptych.runtimes import CARD, PRECISION, PROCESSING, read_metadata
+from diptych.scaled import Scaled
+from diptych.sizes import Size
 from diptych.tables import closest
+from diptych.tiles import Images
 from diptych.weights import network_weights, network_with, weights_path
 
 Style = int | Stored | Mapping[str, int] | None
 
 
-class Translator:
+class Translator(Scaled):
     """A network with its card; load one with ``Translator.load("runs/facades")``.
 
     Threads may share one: each picture comes out as it does alone. ``tile``, ``memory`` and ``tell`` are set before.
@@ -45,10 +46,7 @@ class Translator:
         self.card = card
         self.engine: Engine = Eager(network, torch.device(device)) if isinstance(network, nn.Module) else network
         self.plain = self.engine if isinstance(self.engine, Eager) else plain
-        self.tile: int | None = None
-        """Side of the tiles of large pictures; None chooses by the memory that is free, 0 takes all pictures whole."""
-        self.memory = math.inf
-        """Bytes that a picture may take; infinite: half of what is free."""
+        self.tile = None
         self.tell: tiles.Tell = tiles.quiet
 
     @classmethod
@@ -155,51 +153,15 @@ class Translator:
             arrays = self.engine.arrays(np.stack(sized), self.card.seed if seed is None else seed)
             return [self.brought_back(*both) for both in zip(arrays, pictures, strict=True)]
         result = self.batch(torch.stack([self.card.source.to_tensor(one) for one in sized]), seed=seed, style=style)
-        return [self.finished(*both) for both in zip(result, pictures, strict=True)]
+        return [self.finished(one.numpy(), picture) for one, picture in zip(result, pictures, strict=True)]
 
-    def seen(self, shape: Sequence[int], size: Size = None) -> tuple[int, int]:
-        """(height, width) at which the network sees a picture of ``shape``: height, width, and whatever follows.
-
-        Tiles of a chosen side are for pictures at their own size, so they make that what None stands for.
-        """
-        height, width = shape[:2]
-        wanted = exact(size) or ("own" if self.tile else "training")
-        if wanted == "own":
-            return height, width
-        return self.card.seen(height, width) if wanted == "training" else wanted
-
-    def sized(self, picture: Stored, height: int, width: int) -> Stored:
-        return resize(picture, height, width, "nearest" if self.card.source.colour == "labels" else self.card.filter)
-
-    def finished(self, result: Tensor, picture: Stored) -> Stored:
-        """What the network gives, as stored and as large as its picture is; colour is laid on the lightness of that one."""
-        target = self.card.target
-        if target.colour == "chroma":
-            planes = self.brought_back(result.permute(1, 2, 0).numpy(), picture)
-            return target.to_stored(torch.from_numpy(planes).permute(2, 0, 1), source=picture)
-        return self.brought_back(target.to_stored(result), picture)
-
-    def brought_back(self, result: Stored, picture: Stored) -> Stored:
-        """``result`` in the size of ``picture``; within its range, which bicubic leaves at edges."""
-        height, width = (side * self.card.scale for side in picture.shape[:2])
-        if result.shape[:2] == (height, width):
-            return result
-        target = self.card.target
-        smooth = "bicubic" if self.card.filter == "area" else self.card.filter  # an area enlarges to blocks
-        sized = resize(result, height, width, "nearest" if target.colour == "labels" else smooth)
-        low, high = (-1.0, 1.0) if target.colour == "chroma" else target.range
-        return sized if target.colour == "labels" else np.clip(sized, low, high).astype(sized.dtype)
-
-    def check_channels(self, picture: Stored) -> None:
-        wanted = self.card.source.stored_channels
-        if picture.shape[2] != wanted:
-            both = self.card.source.instances
-            raise DiptychError(
-                "this translator needs an instance map beside each class map; name their folder with --instances, or give an "
-                "array of two channels."
-                if both
-                else f"the picture has {picture.shape[2]} channels, and this translator takes {wanted}."
-            )
+    def apart(self) -> "Translator":
+        """The same where a large picture keeps none of a runtime's memory and streams: with torch, if the network is there."""
+        if self.plain is None:
+            return self
+        found = Translator(self.plain, self.card)
+        found.memory = self.memory
+        return found
 
     def batch(self, source: Images, *, seed: int | None = None, style: Style = None) -> Images:
         """(batch, channels, height, width) in [-1, 1] to the same of the target; any height and width."""
@@ -271,7 +233,7 @@ class Translator:
         kind = self.card.source
         if name in kind.names:
             return kind.names.index(name)
-        if name.isdigit() and int(name) < kind.classes:
+        if name.isdecimal() and int(name) < kind.classes:
             return int(name)
         known = ", ".join(kind.names) or f"0 to {kind.classes - 1}"
         raise UsageError(f'there is no class "{name}"{closest(name, kind.names)}; choose from {known}.')

@@ -12,6 +12,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from diptych import checkpoints
 from diptych.card import Card
 from diptych.errors import DiptychError
+from diptych.networks.shapes import shapes_alone
 
 LARGEST = 65_536
 """Of the numbers in a card's arguments: beyond it, layers or channels would take for ever to be counted."""
@@ -22,8 +23,8 @@ def weights_path(folder: Path, checkpoint: str) -> Path:
     if (folder / "weights.safetensors").is_file():
         return folder / "weights.safetensors"
     saved = {path.stem: path for path in (folder / "checkpoints").glob("*.safetensors")}
-    steps = sorted(stem for stem in saved if stem.isdigit())
-    name = checkpoint.zfill(8) if checkpoint.isdigit() else checkpoint
+    steps = sorted(stem for stem in saved if stem.isdecimal())
+    name = checkpoint.zfill(8) if checkpoint.isdecimal() else checkpoint
     if checkpoint == "latest" and steps:
         name = steps[-1]
     if name not in saved:
@@ -42,7 +43,7 @@ def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mod
     try:
         if huge := [name for name, value in card.arguments.items() if isinstance(value, int) and value > LARGEST]:
             raise ValueError(f"{huge[0]} is {card.arguments[huge[0]]}")
-        with torch.device("meta"), parameters_up_to(2 * len(weights)):
+        with shapes_alone(), parameters_up_to(2 * len(weights)):
             shapes = {name: tensor.shape for name, tensor in card.spec.build().state_dict().items()}
     except Exception as problem:  # whatever arguments of another's making lead to
         words = str(problem).splitlines()[0] if str(problem) else type(problem).__name__

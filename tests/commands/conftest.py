@@ -14,7 +14,8 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     """Every test in a folder of its own, without prepared sets; a training leaves no signal handlers behind."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path / "cache"))
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    before = {number: signal.getsignal(number) for number in signal.Signals if number.name in names}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

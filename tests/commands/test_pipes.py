@@ -30,10 +30,12 @@ def test_from_standard_input_to_standard_output(run: Path, piped: Any, tmp_path:
     data = save(tmp_path / "a.png").read_bytes()
     code, out, err = piped(data, "translate", run, "-", "--out", "-")
     assert code == 0
+    assert "Checkpoint of step 6." in err
     assert "at 16x16, the scale of training" in err
     with Image.open(io.BytesIO(out)) as picture:
         assert (picture.format, picture.size) == ("PNG", (24, 20))
-    assert piped(b"", "translate", run, "a.png", "--out", "-", "--size", "training") == (0, out, "")
+    said = "Checkpoint of step 6.\n"
+    assert piped(b"", "translate", run, "a.png", "--out", "-", "--size", "training") == (0, out, said)
     assert piped(data, "translate", run, "-", "--out", "b.png")[0] == 0
     assert (tmp_path / "b.png").read_bytes() == out
     code, again, err = piped(data, "translate", run, "-", "--out", "b.png")

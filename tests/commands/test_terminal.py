@@ -92,3 +92,53 @@ def test_overrides_are_what_was_typed_where_a_text_is_wanted(typed: Typed) -> No
     for name in ("2024_01_15", "2024-01-15", "1.0", "2024#1", "true", "[1]", "0x10"):
         said = typed("train", "pix2pix", *tiny_words(Path(name)), "--out", "run")
         refused(said, 1, name)
+
+
+NOBODY = """
+import os, pwd, sys
+
+def unknown(*_):
+    raise KeyError("uid not found")
+
+pwd.getpwuid = pwd.getpwnam = unknown
+for name in ("HOME", "DIPTYCH_CACHE", "XDG_CACHE_HOME"):
+    os.environ.pop(name, None)
+sys.argv[0] = "diptych"
+from diptych.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows every user's home")
+def test_a_user_whom_the_system_does_not_know(tmp_path: Path) -> None:
+    """As in a container that is started under a number: sets are listed, and a home is named as missing."""
+
+    def called(*words: str) -> "subprocess.CompletedProcess[str]":
+        line = [sys.executable, "-c", NOBODY, *words]
+        return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
+
+    listed = called("data", "list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "facades" in listed.stdout
+    checked = called("data", "check", "~/pictures")
+    assert (checked.returncode, checked.stderr.count("\n")) == (1, 1)
+    assert '"~/pictures"' in checked.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that somebody is in")
+def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = f"import os; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r}); from diptych.cli import main; main()"
+    found = subprocess.run([sys.executable, "-c", code, "recipes"], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (
+        1,
+        "diptych: the folder that you are in was removed; change to another.\n",
+    )
+
+
+def test_help_in_a_column_comes_to_an_end() -> None:
+    narrow = diptych("train", "--help", env={**os.environ, "COLUMNS": "1"})
+    assert narrow.returncode == 0
+    assert b"RECIPE" in narrow.stdout

@@ -1,5 +1,6 @@
 """The catalog: what every entry says, where sets go, and the sentences for names that are not there."""
 
+import hashlib
 import io
 import tarfile
 import threading
@@ -31,11 +32,13 @@ def test_every_entry_is_complete() -> None:
         assert parts.scheme in ("http", "https")
         assert parts.path.endswith((f"/{name}.tar.gz", f"/{name}.zip"))
         assert entry.megabytes > 0
-        assert all((entry.layout, entry.pictures, entry.licence, entry.citation))
+        assert all((entry.a, entry.b, entry.layout, entry.pictures, entry.licence, entry.citation))
         assert entry.sha256 == "" or len(bytes.fromhex(entry.sha256)) == 32
+        assert entry.md5 == "" or len(bytes.fromhex(entry.md5)) == 16
+        assert entry.sha256 or entry.md5 or name == "night2day"
         assert not catalog.EMBEDDED.fullmatch(name)
-    known = [entry.sha256 for entry in entries.values() if entry.sha256]
-    assert len(known) == len(set(known)) >= 8
+    known = [entry.sha256 or entry.md5 for entry in entries.values() if entry.sha256 or entry.md5]
+    assert len(known) == len(set(known)) >= 14
 
 
 def test_every_set_that_a_recipe_names_is_known() -> None:
@@ -115,10 +118,71 @@ def address() -> Iterator[str]:
 
 
 def test_getting_a_set(cache: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = catalog.Entry(address, 1, "layout", "pictures", "licence", "citation")
+    entry = catalog.Entry(address, "left", "right", 1, "layout", "pictures", "licence", "citation")
     monkeypatch.setattr(catalog, "listing", lambda: {"facades": entry})
     told: list[tuple[str, int, int]] = []
     place = catalog.get("facades", progress=lambda *what: told.append(what))
     assert place == cache / "facades" == catalog.resolve("facades")
     assert (place / "train" / "1.jpg").read_bytes() == b"data"
     assert {what for what, _, _ in told} == {"downloading", "unpacking"}
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("no home"), Path("~/.cache/diptych")])
+def test_a_user_without_a_home(answer: Exception | Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a container's number that no file of users knows; of either sort of platformdirs."""
+
+    def asked(_: str) -> Path:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.delenv("DIPTYCH_CACHE", raising=False)
+    monkeypatch.setattr("platformdirs.user_cache_path", asked)
+    assert not (catalog.cache_folder() / "facades").is_dir()
+    with pytest.raises(DiptychError, match="DIPTYCH_CACHE"):
+        catalog.get("openmoji-16")
+    assert not Path("~").exists()
+
+
+def archive_of(folder: Path) -> Path:
+    place = folder / "facades.tar.gz"
+    (folder / "1.jpg").write_bytes(b"data")
+    with tarfile.open(place, "w:gz") as archive:
+        archive.add(folder / "1.jpg", "facades/train/1.jpg")
+    return place
+
+
+def test_an_archive_that_is_here_needs_no_network(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = archive_of(tmp_path)
+    md5 = hashlib.md5(archive.read_bytes()).hexdigest()
+    words = ("http://nowhere.invalid/facades.tar.gz", "left", "right", 1, "layout", "pictures", "licence", "citation")
+    monkeypatch.setattr(catalog, "listing", lambda: {"facades": catalog.Entry(*words, md5=md5)})
+    place = catalog.get("facades", archive=archive)
+    assert (place / "train" / "1.jpg").read_bytes() == b"data"
+    assert archive.is_file()
+    monkeypatch.setattr(catalog, "listing", lambda: {"facades": catalog.Entry(*words, md5="0" * 32)})
+    with pytest.raises(DiptychError, match=f"MD5 sum {md5}, but 0+ is known"):
+        catalog.get("facades", tmp_path / "other", archive=archive)
+    assert archive.is_file()
+    with pytest.raises(DiptychError, match=r"no file .*none\.zip"):
+        catalog.get("facades", tmp_path / "third", archive=tmp_path / "none.zip")
+
+
+def test_a_host_that_is_gone(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Handler, "do_GET", lambda self: self.send_error(404))
+    entry = catalog.Entry(address, "left", "right", 1, "layout", "pictures", "licence", "citation")
+    monkeypatch.setattr(catalog, "listing", lambda: {"facades": entry})
+    with pytest.raises(DiptychError, match=r"404.*data get facades --archive FILE.*data get openmoji"):
+        catalog.get("facades")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("openmoji-143", ("outlines", "coloured drawings")),
+        ("facades", ("photos of facades", "label maps")),
+        ("mine", None),
+    ],
+)
+def test_what_the_domains_are(name: str, expected: tuple[str, str] | None) -> None:
+    assert catalog.domains(name) == expected

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from web import ARCHIVE, Pauses, Server, assert_whole, contents, fetch, packed
@@ -109,3 +110,18 @@ def test_an_interrupt_leaves_a_part_to_go_on_from(server: Server, tmp_path: Path
 def test_only_the_web(tmp_path: Path) -> None:
     with pytest.raises(DiptychError, match="http"):
         download.fetch("file:///etc/hosts", tmp_path / "toy")
+
+
+@pytest.mark.parametrize("address", ["http://a b/x.zip", "http://h/\u65e5.zip", "http://[/x.zip", "https://h/a\nb.zip"])
+def test_an_address_that_is_none(tmp_path: Path, address: str) -> None:
+    pauses = Pauses()
+    with pytest.raises(DiptychError, match="is no web address that can be asked"):
+        download.fetch(address, tmp_path / "toy", sleep=pauses)
+    assert pauses == []
+
+
+@pytest.mark.parametrize(
+    ("stated", "length"), [("12", 12), ("\xb2", -1), ("", -1), ("-1", -1), ("1e3", -1), ("9" * 5000, -1)]
+)
+def test_a_length_that_is_none(stated: str, length: int) -> None:
+    assert download.length_of(SimpleNamespace(headers={"Content-Length": stated})) == length  # type: ignore[arg-type]

@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from diptych.data.transforms import Geometry
+from diptych.data.transforms import Geometry, Window
 from diptych.images import Stored
+from diptych.resampling import Filter
+from diptych.sizes import brought_to
 
 SIDES = some.integers(1, 40)
 SIZES = some.tuples(SIDES, SIDES)
 Fit = Literal["stretch", "shorter-side", "none"]
+AVERAGING: tuple[Filter, ...] = ("bicubic", "bilinear")
 
 
 def picture(height: int, width: int, depth: str = "uint8") -> Stored:
@@ -106,3 +109,39 @@ def test_validation_sees_the_whole_or_the_middle() -> None:
     assert Geometry((12, 12), (10, 10), "stretch").whole(50, 100) == (10, 10, 0, 0, False)
     assert Geometry((12, 12), (10, 10), "shorter-side").whole(50, 100) == (10, 20, 0, 5, False)
     assert Geometry((12, 12), (10, 10), "none").whole(50, 100) == (50, 100, 20, 45, False)
+
+
+def test_a_window_of_a_resized_picture() -> None:
+    """Resized by the geometry's filter, or by one that is given; mirrored left to right."""
+    stored = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    geometry = Geometry((18, 24), (10, 7), "stretch", filter="nearest")
+    window = Window(18, 24, 3, 5, True)
+    twice = stored.repeat(2, 0).repeat(2, 1)
+    assert np.array_equal(geometry.apply(stored, window), twice[3:13, 5:12][:, ::-1])
+    assert np.array_equal(geometry.apply(stored, window._replace(mirrored=False)), twice[3:13, 5:12])
+    for chosen in AVERAGING:
+        other = Geometry((18, 24), (10, 7), "stretch", filter=chosen)
+        assert np.array_equal(other.apply(stored, window), geometry.apply(stored, window, chosen))
+        assert not np.array_equal(other.apply(stored, window), geometry.apply(stored, window))
+
+
+def test_scales_round_to_pixels_and_cover_the_crop() -> None:
+    geometry = Geometry((20, 30), (16, 24), "shorter-side")
+    assert brought_to("shorter-side", 40, 90, (20, 30), (16, 24)) == (
+        20,
+        45,
+    )  # the shorter side to the smaller of the two
+    assert brought_to("shorter-side", 40, 44, (20, 30), (16, 24)) == (22, 24)  # would be 22 wide, under the crop
+    assert brought_to("shorter-side", 41, 60, (20, 30), (16, 24)) == (20, 29)
+    window = geometry.whole(40, 90)  # to the crop's own size, the middle
+    assert window == (16, 36, 0, 6, False)
+    assert Geometry((20, 30), (16, 24), "none").whole(21, 31) == (21, 31, 2, 3, False)
+    assert Geometry((20, 30), (16, 24)).fit == "stretch"
+    assert Geometry((20, 30), (16, 24)).mirror
+    assert Geometry((20, 30), (16, 24)).filter == "bicubic"
+
+
+def test_half_of_the_draws_are_mirrored() -> None:
+    rng = np.random.default_rng(0)
+    mirrored = [Geometry((12, 12), (10, 10)).draw(rng, 20, 20).mirrored for _ in range(2000)]
+    assert np.mean(mirrored) == pytest.approx(0.5, abs=0.04)

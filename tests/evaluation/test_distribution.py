@@ -64,6 +64,22 @@ def test_kernel_distance_by_its_definition(monkeypatch: pytest.MonkeyPatch) -> N
     assert kernel_distance(one, other).value == pytest.approx(float(expected))
 
 
+def test_kernel_distance_of_three_pictures() -> None:
+    """The fewest; left out in turn, two remain."""
+    one, other = normal(3), normal(3, shift=0.5, seed=1)
+
+    def plainly(first: Tensor, second: Tensor) -> float:
+        m, n = len(first), len(second)
+        xx, yy, xy = kernel(first, first), kernel(second, second), kernel(first, second)
+        within = (xx.sum() - xx.trace()) / (m * (m - 1)) + (yy.sum() - yy.trace()) / (n * (n - 1))
+        return float(within - 2 * xy.sum() / (m * n))
+
+    left_out = [torch.tensor([1, 2]), torch.tensor([0, 2]), torch.tensor([0, 1])]
+    parts = [[plainly(one[rest], other) for rest in left_out], [plainly(one, other[rest]) for rest in left_out]]
+    variance = sum(2 / 3 * np.square(np.subtract(part, np.mean(part))).sum() for part in parts)
+    assert kernel_distance(one, other) == pytest.approx((plainly(one, other), variance**0.5))
+
+
 def test_kernel_distance_is_unbiased_and_its_error_is_its_spread() -> None:
     """Of two samples of one distribution it is 0 in the mean, and differs from it by its stated error."""
     found = [kernel_distance(normal(60, seed=2 * i), normal(60, seed=2 * i + 1)) for i in range(60)]
@@ -81,6 +97,25 @@ def test_density_and_coverage() -> None:
     assert density_coverage(targets + 100, targets) == (0.0, 0.0)
     _, collapsed = density_coverage(targets[:1].repeat(200, 1), targets)
     assert collapsed < 0.1
+
+
+def test_density_and_coverage_by_their_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Naeem et al., equations 3 and 4; a point on a ball's surface lies outside."""
+    monkeypatch.setattr(distribution, "ROWS", 4)
+    targets = normal(11, 2)
+    outputs = torch.cat([normal(6, 2, seed=1), targets[:5]])  # copies of targets lie on the surfaces of balls
+    near = [sorted(float((one - other).double().norm()) for other in targets)[3] for one in targets]
+    far = [[float((one - other).double().norm()) for other in outputs] for one in targets]
+    inside = [[distance < radius - 1e-9 for distance in row] for row, radius in zip(far, near, strict=True)]
+    density, coverage = density_coverage(outputs, targets, neighbours=3)
+    assert density == pytest.approx(sum(map(sum, inside)) / (3 * 11))
+    assert coverage == pytest.approx(sum(map(any, inside)) / 11)
+
+
+def test_what_lies_on_a_surface_covers_nothing() -> None:
+    targets = torch.tensor([[0.0], [10.0], [20.0], [30.0]])  # each ball has a radius of 10
+    assert density_coverage(torch.tensor([[-10.0]]), targets, neighbours=1) == (0, 0)
+    assert density_coverage(torch.tensor([[-9.0]]), targets, neighbours=1) == (1, 0.25)
 
 
 def test_too_few_pictures_are_refused() -> None:

@@ -100,6 +100,7 @@ def test_ms_ssim_against_torchmetrics_and_by_its_definition() -> None:
         (one + 1) / 2, (near + 1) / 2, data_range=1.0, sigma=1.5, kernel_size=11, reduction="none"
     )
     torch.testing.assert_close(ms_ssim(one, near), theirs, atol=0.02, rtol=0)
+    one, near = one[..., :176, :192], near[..., :176, :192]  # the definition's windows take much memory
     torch.testing.assert_close(ms_ssim(one, near), by_definition(one, near), atol=1e-4, rtol=0)
     assert ms_ssim(one, one).tolist() == pytest.approx([1, 1, 1], abs=1e-5)
 

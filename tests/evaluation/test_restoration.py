@@ -10,7 +10,7 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 
 from diptych.data import DataSettings, open_dataset
-from diptych.evaluation import restoration
+from diptych.evaluation import paired, restoration
 from diptych.evaluation.evaluate import evaluate
 from diptych.evaluation.metrics import Example
 from diptych.evaluation.needs import Means
@@ -34,6 +34,19 @@ def rgb(*colour: int) -> torch.Tensor:
 )
 def test_luma(colour: tuple[int, int, int], luma: float) -> None:
     assert restoration.luma(rgb(*colour)).item() == pytest.approx(luma, abs=1e-3)
+
+
+def test_luma_keeps_to_the_levels_of_a_file() -> None:
+    assert restoration.luma(rgb(300, 300, 300)).item() == pytest.approx(235)
+    assert restoration.luma(rgb(-40, -40, -40)).item() == 16
+    assert restoration.luma(torch.zeros(1, 3, 4, 5)).shape == (1, 1, 4, 5)
+
+
+def test_bicubic_of_flat_colours_is_their_level() -> None:
+    for value, level in ((-1.0, 0), (-1.2, 0), (0.5, 191), (1.0, 255), (1.3, 255)):
+        large = restoration.bicubic(torch.full((1, 3, 4, 5), value), 3)
+        assert large.shape == (1, 3, 12, 15)
+        torch.testing.assert_close(large, torch.full((1, 3, 12, 15), level / 127.5 - 1))
 
 
 def test_psnr_on_luma_by_its_definition() -> None:
@@ -123,6 +136,27 @@ def test_inside_and_outside_of_the_hole() -> None:
     assert restoration.psnr_in(output, target, hole) == pytest.approx(10 * np.log10(4 / 0.25), rel=1e-5)
     assert restoration.ssim_in(target, target, hole) == pytest.approx(1)
     assert restoration.ssim_in(output, target, hole) < restoration.ssim_in(output, target, ~hole) < 1
+
+
+def test_similarity_in_a_region_is_that_of_the_windows_around_its_places() -> None:
+    torch.manual_seed(0)
+    target = torch.rand(1, 3, 20, 31) * 2 - 1
+    output = (target + 0.5 * torch.randn(target.shape)).clamp(-1, 1)
+    region = torch.zeros(1, 1, 20, 31, dtype=torch.bool)
+    region[..., :8, 20:] = True  # a corner, whose outermost places no window is centred on
+    windows = [(row, column) for row in range(5, 8) for column in range(20, 26)]
+    values = [
+        paired.ssim(*(p[..., row - 5 : row + 6, column - 5 : column + 6] for p in (output, target))).item()
+        for row, column in windows
+    ]
+    assert restoration.ssim_in(output, target, region) == pytest.approx(np.mean(values), abs=1e-5)
+
+
+def test_one_known_pixel_gives_its_colour() -> None:
+    source = torch.ones(1, 4, 6, 7)
+    source[0, :, 2, 3] = torch.tensor([0.5, -0.25, 0.75, -1])
+    filled = restoration.filled_with_mean(source)
+    assert torch.equal(filled, source[:, :3, 2:3, 3:4].expand(1, 3, 6, 7))
 
 
 def test_the_mean_of_what_is_known_fills_the_hole() -> None:

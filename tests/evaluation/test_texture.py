@@ -48,6 +48,37 @@ def test_grids_raise_the_checkerboard_score(period: int) -> None:
     assert checkerboard(grid).mean() > 10 * plain
 
 
+def test_luma_and_sharpness_by_their_formulas() -> None:
+    pictures = photo(9)
+    values = pictures.double().numpy()
+    grey = 0.299 * values[:, 0] + 0.587 * values[:, 1] + 0.114 * values[:, 2]
+    np.testing.assert_allclose(luma(pictures), grey, atol=1e-6)
+    two = pictures[:, :2]
+    np.testing.assert_allclose(luma(two), values[:, :2].mean(1), atol=1e-6)
+    expected = np.hypot(np.diff(grey, axis=2)[:, :-1], np.diff(grey, axis=1)[:, :, :-1]).mean((1, 2))
+    np.testing.assert_allclose(sharpness(pictures), expected, rtol=1e-4)
+
+
+def test_checkerboard_by_its_definition() -> None:
+    """In numpy, frequency by frequency; one side is not whole multiples of 8, and the mean is far from 0."""
+    pictures = torch.cat([photo(48, seed)[..., :33, :40] for seed in range(2)]) + 0.5
+    expected = []
+    for values in luma(pictures).double().numpy()[:, :32]:
+        window = np.outer(*(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(side) / side) for side in (32, 40)))
+        power = abs(np.fft.fft2((values - values.mean()) * window)) ** 2
+        ratios = []
+        for row, column in [(row, column) for row in range(8) for column in range(8) if (row, column) != (0, 0)]:
+            beside = []
+            for down in range(-4, 5):
+                for right in range(-4, 5):
+                    on_axis = (row != 0 or down == 0) and (column != 0 or right == 0)
+                    if on_axis and (abs(down) >= 2 or abs(right) >= 2):
+                        beside.append(power[(4 * row + down) % 32, (5 * column + right) % 40])
+            ratios.append(power[4 * row, 5 * column] / np.mean(beside))
+        expected.append(np.mean(ratios))
+    np.testing.assert_allclose(checkerboard(pictures), expected, rtol=1e-4)
+
+
 def test_checkerboard_of_flat_and_small_pictures() -> None:
     assert checkerboard(torch.zeros(1, 3, 40, 33)).item() == pytest.approx(1)
     with pytest.raises(DiptychError, match="32 pixels or more, not 40x24"):

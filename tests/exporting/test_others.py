@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from commanding import Typed, refused
+from PIL import Image
 from toys import Made
 
 from diptych import Translator
@@ -93,6 +94,20 @@ def test_a_static_page_holds_all_that_it_needs(made: Made, typed: Typed, tmp_pat
     assert all((out / address).is_file() for address in entry["examples"])
     assert len(entry["examples"]) == 4
     assert {file.name for file in assets.sources()} <= {file.name for file in out.iterdir()}
+    assert all(file.stat().st_size <= 25 * 2**20 for file in out.rglob("*")), "some hosts take no larger files"
+    for name, pieces in json.loads((out / "vendor" / "parts.json").read_text()).items():
+        whole = b"".join((out / "vendor" / piece).read_bytes() for piece in pieces)
+        assert whole == (assets.page() / "vendor" / name).read_bytes()
+    manifest = json.loads((out / "manifest.webmanifest").read_text())
+    assert all(f"{size_of(out / one['src'])[0]}x" in one["sizes"] for one in manifest["icons"])
+    index = (out / "index.html").read_text()
+    assert "<title>pix2pix: pictures to pictures</title>" in index
+    assert size_of(out / "card.png") == (1200, 630)
+
+
+def size_of(file: Path) -> tuple[int, int]:
+    with Image.open(file) as picture:
+        return picture.size
 
 
 def test_what_the_browser_cannot_show_is_said(made: Made, typed: Typed, tmp_path: Path) -> None:
@@ -108,6 +123,8 @@ def test_what_the_browser_cannot_show_is_said(made: Made, typed: Typed, tmp_path
         (["--to", "pt2", "--out", "a.pt2", "--precision", "int8"], 2, "pt2 knows the precisions float32"),
         (["--to", "pt2", "--out", "a.pt2", "--processing", "inside"], 2, "--to onnx"),
         (["--to", "onnx", "--out", "a.onnx", "--processing", "around"], 2, "inside or outside"),
+        (["--to", "onnx", "--out", "a.onnx", "--title", "Cats"], 2, "--to web"),
+        (["--to", "web", "--out", "w", "--address", "example.org"], 2, "https://"),
         (["--to", "model", "--out", "full"], 1, "not empty"),
         (["--to", "model", "--out", "m", "--way", "b-to-a"], 2, "b-to-a"),
         (["--to", "model", "--out", "m", "--checkpoint", "99"], 1, '"99"'),

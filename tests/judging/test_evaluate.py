@@ -13,9 +13,11 @@ from judged import SIMPLE, folder_of, strict
 from PIL import Image
 
 from diptych import formats
+from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb
 from diptych.evaluation.needs import Means
+from diptych.files import write_text
 from diptych.judging.folders import of_folders
 from diptych.judging.judge import Result, keep, kept
 from diptych.judging.subjects import spread
@@ -191,3 +193,29 @@ def test_memory_of_an_evaluation_is_a_number_a_picture() -> None:
 
     evaluate(examples(), ["l1", "ssim", "lab", "diversity", "checkerboard"], Means(side=40))
     assert most <= 2
+
+
+@pytest.mark.parametrize("stage", ["scores.csv", "pictures.csv", "scores.json"])
+def test_a_verdict_whose_writing_was_cut_off_is_none(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the numbers of one evaluation would stand beside the pictures of another."""
+
+    def verdict(name: str) -> Result:
+        return Result(name, {"metrics": ["l1"]}, [], [name], {"l1": [0.5]}, [])
+
+    def cut(path: Path, text: str) -> None:
+        if path.name == stage:
+            raise KeyboardInterrupt
+        write_text(path, text)
+
+    keep(verdict("first"), tmp_path)
+    assert kept(tmp_path).names == ["first"]
+    with monkeypatch.context() as cutting:
+        cutting.setattr("diptych.judging.judge.write_text", cut)
+        with pytest.raises(KeyboardInterrupt):
+            keep(verdict("second"), tmp_path)
+    with pytest.raises(DiptychError, match=r"there is no scores\.json"):
+        kept(tmp_path)
+    keep(verdict("second"), tmp_path)
+    assert (kept(tmp_path).name, kept(tmp_path).names) == ("second", ["second"])

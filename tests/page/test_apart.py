@@ -1,5 +1,6 @@
 """The page without a server of ours, with one that refuses, with a keyboard alone, on a phone, and for assistive technology."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from running import running
 
 from diptych.exporting.offers import offers_of
+from diptych.serving import assets
 from diptych.serving.server import Service
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -34,6 +36,21 @@ def test_an_exported_folder_translates_by_itself_and_offline(exported: str, visi
     page.reload()
     begun(page)
     assert "by this browser" in page.inner_text("#status")
+
+
+def test_a_runtime_in_parts_is_joined(exported: str, visit: Any) -> None:
+    page = visit(exported)
+    for offline in (False, True):
+        page.context.set_offline(offline)
+        kind, digest = page.evaluate(
+            """async () => {
+            const answer = await fetch("vendor/ort-wasm-simd-threaded.asyncify.wasm");
+            const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await answer.arrayBuffer()));
+            return [answer.headers.get("Content-Type"), [...digest].map((one) => one.toString(16).padStart(2, "0")).join("")]; }"""
+        )
+        assert kind == "application/wasm", "or it would not be compiled while it comes"
+        whole = (assets.page() / "vendor" / "ort-wasm-simd-threaded.asyncify.wasm").read_bytes()
+        assert digest == hashlib.sha256(whole).hexdigest()
 
 
 def test_an_exported_folder_asks_its_own_folder_alone(exported: str, visit: Any) -> None:

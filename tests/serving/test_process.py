@@ -103,6 +103,20 @@ def test_what_was_accepted_is_answered_after_it_was_asked_to_stop(start: Started
 
 
 @pytest.mark.slow
+def test_it_ends_at_once_when_it_is_asked_to_while_it_prepares(run: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "diptych.cli", "serve", "--port", "0", "--engine", "onnx", str(run)]
+    told = {**os.environ, "DIPTYCH_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=told)
+    assert process.stdout
+    assert "Preparing" in process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    # No signal's default action, which the first process of a container lacks.
+    assert (process.returncode, out, err) == (143, "", "")
+    assert not list(tmp_path.rglob("*.onnx*"))
+
+
+@pytest.mark.slow
 def test_it_serves_this_machine_alone_and_stops_at_a_key(start: Started) -> None:
     process = start(DIPTYCH_TOKEN="opensesame")
     port = process.client.base_url.port

@@ -1,5 +1,7 @@
 """Steps rehearsed without data: bytes that live, operations that are counted."""
 
+import copy
+import threading
 from math import prod
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from toys import tiny_recipe
 
 from benchmarks.limits import ADAM_BYTES, Ceilings, Product, Work, inference_work, training_work
+from diptych.devices import REHEARSING
+from diptych.images import Batch
 from diptych.networks import UNet
 from diptych.networks.products import use_products
 from diptych.recipe import Recipe
@@ -49,6 +53,28 @@ def test_every_system_is_rehearsed(system: str) -> None:
     assert peak > 3.5 * weights
     blocks, _ = live_peak(recipe.replace(checkpointing="blocks"), ALONE, noise)
     assert blocks < peak
+
+
+def test_a_rehearsal_is_seen_by_no_other_thread() -> None:
+    """Where modules go on being converted and copied meanwhile, and nothing stays patched."""
+    seen = []
+
+    def elsewhere() -> None:
+        module = copy.deepcopy(nn.Linear(1, 1)).to(torch.float64)
+        seen.append((module.weight.dtype, float(module.weight.detach()) != 0))
+
+    def batch(recipe: Recipe) -> Batch:
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        return noise(recipe)
+
+    known = (nn.Module.to, copy.deepcopy)
+    live_peak(tiny_recipe("pix2pix", Path("unused")), ALONE, batch)
+    assert seen
+    assert set(seen) == {(torch.float64, True)}
+    assert (nn.Module.to, copy.deepcopy) == known
+    assert not REHEARSING.get()
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -15,7 +15,7 @@ from toys import run_to_end, tiny_recipe
 
 from diptych import Translator, devices, translator
 from diptych.devices import multiplying
-from diptych.training import trainer, validation
+from diptych.training import processes, trainer, validation
 
 PLACES: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
 PRECISIONS = ["float32", "bfloat16", "tf32"]
@@ -44,7 +44,7 @@ def seen() -> Iterator[Seen]:
 def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (trainer, validation, translator):
         monkeypatch.setattr(module, "multiplying", lambda precision, _: multiplying(precision, torch.device("cuda")))
-    for module in (trainer, validation):
+    for module in (processes, trainer, validation):
         monkeypatch.setattr(module, "precision_of", lambda settings, _: settings.precision)
 
 

@@ -43,6 +43,17 @@ def losses(self, batch, step):
     yield from plain(self, batch, step)
 Pix2Pix.losses = losses
 """
+UNREADABLE = """
+import os
+from diptych.data.stream import Positions
+from diptych.errors import DiptychError
+plain = Positions.sample
+def sample(self, position):
+    if position >= 9 and os.environ["RANK"] == "1":
+        raise DiptychError("x.png is not there.")
+    return plain(self, position)
+Positions.sample = sample
+"""
 CALL = """
 import sys
 from diptych.cli import main
@@ -113,6 +124,17 @@ def test_both_end_with_the_same_weights_also_after_a_resumption(toy_pairs: Path,
     second = [(tmp_path / f"run.rank{rank}").read_text() for rank in (0, 1)]
     assert first[0] == first[1] == second[0] == second[1]
     assert_equal(straight, weights(Run(tmp_path / "run", recipe)))
+
+
+@pytest.mark.slow
+def test_a_picture_that_one_process_cannot_read_ends_all_with_what_is_kept(toy_pairs: Path, tmp_path: Path) -> None:
+    result = torchrun(2, words(toy_pairs), tmp_path / "run", UNREADABLE)
+    assert result.returncode != 0
+    kept = "the checkpoint of step 3 is whole, and the same command goes on from it."
+    assert f"diptych: x.png is not there. One process alone saves nothing: {kept}" in result.stderr
+    assert "Traceback" not in result.stdout
+    again = torchrun(2, words(toy_pairs), tmp_path / "run")
+    assert "Resumed at step 3 of 6." in again.stdout, again.stderr
 
 
 @pytest.mark.slow

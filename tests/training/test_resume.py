@@ -1,20 +1,29 @@
 """The same command goes on, and ends bitwise where a run that was never stopped ends."""
 
+import itertools
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
+from diptych import checkpoints
+from diptych.data.datasets import Pairs
 from diptych.errors import DiptychError, UsageError
-from diptych.systems import SYSTEMS
-from diptych.training.run import Run
+from diptych.images import Batch
+from diptych.systems import SYSTEMS, Losses, Pix2Pix
+from diptych.training.interrupts import stop_on_signals
+from diptych.training.run import Run, read_recipe
+from diptych.training.state import State
+from diptych.training.validation import Validation
 
 KILLS = int(os.environ.get("DIPTYCH_KILLS", "4"))
 EVERYTHING = (
@@ -145,7 +154,10 @@ def test_killed_again_and_again(precision: str, toy_pairs: Path, tmp_path: Path)
     assert_equal(weights(Run(straight, recipe)), weights(Run(broken, recipe)))
 
 
-def test_ctrl_c_saves_and_leaves(toy_pairs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_saves_and_leaves(name: str, toy_pairs: Path, tmp_path: Path) -> None:
+    if not hasattr(signal, name):
+        pytest.skip(f"there is no {name} on this system")
     words = [
         *tiny_words(toy_pairs, "training.log_every=1"),
         "training.steps=100000",
@@ -157,9 +169,194 @@ def test_ctrl_c_saves_and_leaves(toy_pairs: Path, tmp_path: Path) -> None:
     for line in process.stdout:
         if line.startswith("step 3/"):
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, name))
     rest, told = process.communicate()
     assert told.strip() == "Stopping after this step, and saving. Once more stops at once and saves nothing."
     assert process.returncode == 130
     assert "Saved. The same command goes on from here" in rest
     assert len(list((tmp_path / "run" / "checkpoints").glob("*.safetensors"))) >= 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP on this system")
+def test_a_terminal_that_closes_is_ignored_under_nohup() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    others = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    told: list[int] = []
+    try:
+        stop_on_signals(lambda: told.append(1))
+        signal.raise_signal(signal.SIGHUP)
+        assert told == []
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        stop_on_signals(lambda: told.append(1))
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)  # a second one is no wish to lose what is being saved
+        assert told == [1]
+    finally:
+        for number, handler in {signal.SIGHUP: before, **others}.items():
+            signal.signal(number, handler)
+
+
+ODD = b'{"step": 2, "l\xff\n[1, 2]\n{"l1": 0.5, "kind": "end"}\n{"step": "2", "kind": 5}\n7\n' + b"[" * 100_000 + b"\n{"
+
+
+def test_damaged_logs_do_not_stop_a_whole_checkpoint(toy_pairs: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe("pix2pix", toy_pairs)
+    straight, _ = run_to_end(recipe, tmp_path / "straight")
+    broken, _ = run_to_end(recipe, tmp_path / "broken")
+    broken.path_of(6).unlink()
+    for name in ("log.jsonl", "scores.jsonl", "events.jsonl", "faults.jsonl"):
+        with open(broken.folder / name, "ab") as file:
+            file.write(ODD)
+    run_to_end(recipe, broken.folder)
+    assert_equal(weights(straight), weights(broken))
+    assert broken.entries("scores.jsonl") == straight.entries("scores.jsonl")
+    assert b"\xff" not in (broken.folder / "log.jsonl").read_bytes()
+
+
+def unreadable_once(sample: Callable[..., Any], at: int) -> Callable[..., Any]:
+    """As a dataset's ``sample``, but the ``at``-th picture cannot be read."""
+    counted = itertools.count()
+
+    def or_not(*words: Any) -> Any:
+        if next(counted) == at:
+            raise DiptychError("x.png is not there; was it moved or removed?")
+        return sample(*words)
+
+    return or_not
+
+
+@pytest.mark.parametrize("at", [1, 9, 10, 11])
+def test_a_picture_that_cannot_be_read_once(
+    at: int, toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two updates of the discriminator of two batches each in a step: pictures 8 to 11 are those of the third."""
+    words = (
+        "training.discriminator_updates=2",
+        "training.accumulate=2",
+        "training.checkpoint_every=100",
+        "data.workers=0",
+    )
+    recipe = tiny_recipe("pix2pix", toy_pairs, *words)
+    straight, _ = run_to_end(recipe, tmp_path / "straight")
+    with monkeypatch.context() as patch:
+        patch.setattr("diptych.data.datasets.Pairs.sample", unreadable_once(Pairs.sample, at))
+        with pytest.raises(DiptychError, match=r"x\.png is not there"):
+            run_to_end(recipe, tmp_path / "broken")
+    broken = Run(tmp_path / "broken", recipe)
+    assert broken.saved_steps() == ([] if at == 1 else [2])
+    assert broken.entries("events.jsonl")[-1]["words"].startswith("Failed: x.png")
+    broken, said = run_to_end(recipe, broken.folder)
+    assert ("Resumed at step 2 of 6." in said) == (at > 1)
+    assert_equal(weights(straight), weights(broken))
+
+
+@pytest.mark.parametrize("step", [3, 6])
+def test_a_validation_that_fails_loses_nothing(
+    step: int, toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was made is saved, and the score made up for when the run goes on."""
+    recipe = tiny_recipe("pix2pix", toy_pairs)
+    straight, _ = run_to_end(recipe, tmp_path / "straight")
+    plain = Validation.scores
+
+    def scores(self: Validation, state: State, count: int) -> dict[str, float]:
+        if watched == [step // 3]:
+            raise DiptychError("y.png is not there.")
+        watched[0] += 1
+        return plain(self, state, count)
+
+    watched = [1]
+    with monkeypatch.context() as patch:
+        patch.setattr(Validation, "scores", scores)
+        with pytest.raises(DiptychError, match=r"y\.png"):
+            run_to_end(recipe, tmp_path / "broken")
+    assert Run(tmp_path / "broken", recipe).saved_steps()[-1] == step
+    broken, _ = run_to_end(recipe, tmp_path / "broken")
+    assert_equal(weights(straight), weights(broken))
+    assert broken.entries("scores.jsonl") == straight.entries("scores.jsonl")
+    assert broken.entries("events.jsonl")[-1]["words"] == "Complete: 6 steps."
+
+
+def test_in_the_middle_of_a_step_nothing_is_saved(
+    toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Pix2Pix.losses
+
+    def losses(self: Pix2Pix, batch: Batch, step: int) -> Iterator[Losses]:
+        for number, found in enumerate(plain(self, batch, step)):
+            if number and step == 4:
+                raise DiptychError("the weights of something are not here.")
+            yield found
+
+    monkeypatch.setattr(Pix2Pix, "losses", losses)
+    recipe = tiny_recipe("pix2pix", toy_pairs)
+    with pytest.raises(DiptychError, match="not here"):
+        run_to_end(recipe, tmp_path / "run")
+    assert Run(tmp_path / "run", recipe).saved_steps() == [3]
+
+
+def rewritten(run: Run, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:
+    """The newest checkpoint with other contents and a right checksum."""
+    found = checkpoints.load(run.path_of(6))
+    tensors = {name: tensor.clone() for name, tensor in found.tensors.items()}
+    facts: dict[str, Any] = dict(found.facts)
+    change(tensors, facts)
+    checkpoints.save(run.path_of(6), tensors, facts)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, facts: facts.pop("step"),
+        lambda tensors, facts: facts.pop("faults"),
+        lambda tensors, facts: facts.update(step=5),
+        lambda tensors, facts: facts.update(faults="none"),
+        lambda tensors, facts: facts.clear(),
+    ],
+)
+def test_a_checkpoint_that_does_not_say_what_it_is(change: Any, toy_pairs: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe("pix2pix", toy_pairs)
+    run, _ = run_to_end(recipe, tmp_path / "run")
+    whole = weights(run)
+    rewritten(run, change)
+    run, said = run_to_end(recipe, run.folder)
+    assert any("does not say what it is" in line and "Falling back" in line for line in said)
+    assert_equal(whole, weights(run))
+
+
+FIRST = "system.generator.down.0.0.weight"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda tensors, facts: tensors.pop(FIRST), f"{FIRST} is missing"),
+        (
+            lambda tensors, facts: tensors.update({FIRST: torch.zeros(1)}),
+            rf"{FIRST} is \(1,\) of torch.float32, and this run's",
+        ),
+        (lambda tensors, facts: tensors.update({FIRST: tensors[FIRST].long()}), "of torch.int64, and this run's"),
+        (lambda tensors, facts: tensors.update({"system.a": torch.zeros(1)}), "system.a is none of this run's tensors"),
+        (lambda tensors, facts: tensors.pop(FIRST.replace("system", "side") + ".exp_avg"), "exp_avg is missing"),
+        (lambda tensors, facts: tensors.pop(FIRST.replace("system", "average")), "average.* is missing"),
+        (lambda tensors, facts: tensors.clear(), "is missing"),
+    ],
+)
+def test_a_checkpoint_of_other_tensors_is_refused(change: Any, words: str, toy_pairs: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe("pix2pix", toy_pairs, "training.average=0.9")
+    run, _ = run_to_end(recipe, tmp_path / "run")
+    rewritten(run, change)
+    with pytest.raises(DiptychError, match=f"00000006.safetensors is no checkpoint of this run: .*{words}"):
+        run_to_end(recipe, run.folder)
+
+
+@pytest.mark.parametrize(
+    "text", ["system = [1]", "= 5", "a = " + "[" * 5000, '[data]\nfolder = 5\nsystem = "pix2pix"', "\x00"]
+)
+def test_a_damaged_recipe_of_a_run(text: str, toy_pairs: Path, tmp_path: Path) -> None:
+    run, _ = run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "run")
+    (run.folder / "recipe.toml").write_text(text)
+    with pytest.raises(DiptychError, match=r"recipe\.toml (cannot be read|is damaged, or of another version): "):
+        read_recipe(run.folder)
+    with pytest.raises(DiptychError, match=r"recipe\.toml"):
+        run_to_end(run.recipe, run.folder)

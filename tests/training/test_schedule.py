@@ -6,6 +6,8 @@ import pytest
 from diptych.recipe import TrainingSettings
 from diptych.training.schedule import by_epoch, factor
 
+WITH_HOLD: tuple[Any, ...] = ("linear", "cosine")
+
 
 @pytest.mark.parametrize(
     ("variant", "values"),
@@ -18,6 +20,20 @@ from diptych.training.schedule import by_epoch, factor
 def test_linear_variants_of_the_public_codes(variant: str, values: dict[int, float]) -> None:
     for epoch, value in values.items():
         assert by_epoch(variant, epoch, held=100, falling=100) == pytest.approx(value, abs=1e-6)
+
+
+def test_what_is_held_to_the_end_never_falls() -> None:
+    for schedule in WITH_HOLD:
+        settings = TrainingSettings(steps=200, schedule=schedule, hold=1.0)
+        assert [factor(settings, step, 200, 7) for step in (0, 1, 199)] == [1, 1, 1]
+    assert [by_epoch("linear-torch", epoch, held=3, falling=0) for epoch in (1, 3, 4)] == [1, 1, 1]
+    assert [by_epoch("linear-torch", epoch, held=1, falling=1) for epoch in (1, 2, 3)] == [1, 1, 0]
+
+
+def test_a_share_of_an_epoch_counts_as_one() -> None:
+    """15 steps of 7 are three epochs, of which two are held (1.5, to the even one) and one falls."""
+    settings = TrainingSettings(steps=15, schedule="linear-pytorch-old")
+    assert [factor(settings, step, 15, 7) for step in (0, 6, 7, 13, 14)] == [1, 1, 1, 1, 0.5]
 
 
 @pytest.mark.parametrize("variant", ["linear-pytorch", "linear-pytorch-old", "linear-torch"])

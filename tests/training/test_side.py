@@ -61,3 +61,89 @@ def test_a_graph_from_before_an_update_is_refused() -> None:
     side.update()
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         after.backward()
+
+
+def test_the_running_average_follows_the_generator() -> None:
+    """Weights w1, w2, ... with shares 1 - min(average, (1 + step) / (10 + step)); other sides have none."""
+    network = nn.Linear(2, 1, bias=False)
+    settings = TrainingSettings(steps=10, average=0.24)
+    side = Side("generator.a_to_b", network, settings, ALONE)
+    assert Side("discriminator", nn.Linear(2, 1), settings, ALONE).average == {}
+    assert Side("generator", nn.Linear(2, 1), SETTINGS, ALONE).average == {}
+    expected = network.weight.detach().clone()
+    for step, kept in enumerate((1 / 10, 2 / 11, 0.24, 0.24)):  # 3/12 and 4/13 are more than 0.24
+        network.weight.grad = torch.ones(1, 2) * (step + 1)
+        side.prepare(0.1, step)
+        side.update()
+        expected = kept * expected + (1 - kept) * network.weight.detach()
+        torch.testing.assert_close(side.average["generator.a_to_b.weight"], expected)
+    assert torch.equal(side.state()["average.generator.a_to_b.weight"], side.average["generator.a_to_b.weight"])
+
+
+@pytest.mark.parametrize("limit", [0.0, 2.5, 100.0])
+def test_a_gradient_is_clipped_to_a_norm(limit: float) -> None:
+    network = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
+    side = Side("generator", network, TrainingSettings(steps=10, clip_gradient=limit), ALONE)
+    for parameter in network.parameters():
+        parameter.grad = torch.randn(parameter.shape) * 3
+    gradients = [parameter.grad.clone() for parameter in network.parameters() if parameter.grad is not None]
+    length = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+    assert 2.5 < length < 100
+    side.prepare(1e-2, 0)
+    torch.testing.assert_close(side.update(), length)
+    scale = 2.5 / length if limit == 2.5 else torch.ones(())
+    for (name, _, _), gradient in zip(side.trainable(), gradients, strict=True):
+        torch.testing.assert_close(side.state()[f"side.{name}.exp_avg"], (1 - 0.5) * scale * gradient)
+
+
+def test_shares_of_summed_terms_are_gathered() -> None:
+    network, frozen = nn.Linear(2, 1, bias=False), nn.Linear(2, 1, bias=False)
+    side = Side("generator", network, SETTINGS, ALONE)
+    ones = torch.ones(1, 2)
+    for share in (0.25, 0.5):
+        side.accumulate({"one": network(ones).sum(), "other": 3 * network(ones).sum() + frozen(ones).sum()}, share)
+    torch.testing.assert_close(network.weight.grad, torch.full((1, 2), 4 * 0.75))
+    assert frozen.weight.grad is None
+
+
+def test_what_is_frozen_has_no_moments() -> None:
+    network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    network[0].requires_grad_(False)
+    side = Side("generator", network, SETTINGS, ALONE)
+    assert [name for name, _, _ in side.trainable()] == ["generator.1.weight", "generator.1.bias"]
+    assert side.role == "generator"
+    assert Side("generator.b_to_a", network, SETTINGS, ALONE).role == "generator"
+
+
+def test_a_side_goes_on_from_what_it_told() -> None:
+    """In another memory layout too; and what it told is a copy to the one that took it."""
+    torch.manual_seed(0)
+    settings = TrainingSettings(steps=10, average=0.9)
+    networks = [nn.Sequential(nn.Conv2d(3, 4, 2), nn.Conv2d(4, 4, 1)) for _ in range(2)]
+    networks[1].to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stub lacks it
+    sides = [Side("generator", network, settings, ALONE) for network in networks]
+
+    def step(side: Side, network: nn.Module, number: int) -> None:
+        generator = torch.Generator().manual_seed(number)
+        for name, parameter in network.named_parameters():
+            if number > 1 or not name.startswith("1."):  # the last layer is not moved at first
+                parameter.grad = torch.randn(parameter.shape, generator=generator)
+        side.prepare(0.1, number)
+        side.update()
+
+    step(sides[1], networks[1], 5)  # has moments of its own, which are to be forgotten
+    for number in range(2):
+        step(sides[0], networks[0], number)
+    told = {name: tensor.clone() for name, tensor in sides[0].state().items()}
+    networks[1].load_state_dict(networks[0].state_dict())
+    sides[1].load(told)
+    assert [moments is None for _, _, moments in sides[1].trainable()] == [False, False, True, True]
+    for number in range(2, 4):
+        for side, network in zip(sides, networks, strict=True):
+            step(side, network, number)
+    for name, tensor in sides[0].state().items():
+        torch.testing.assert_close(sides[1].state()[name], tensor)
+    for one, other in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+    assert {int(tensor) for name, tensor in sides[1].state().items() if name.endswith(".step")} == {2, 4}
+    assert all(int(told[name]) == 2 for name in told if name.endswith(".step"))

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from diptych.card import write_card
-from diptych.engines import CARD
 from diptych.errors import DiptychError
 from diptych.files import remove_parts
+from diptych.runtimes import CARD
 from diptych.translating import Job
 from diptych.translating.plan import Plan, finished, planned
 from diptych.translating.record import NAME, Record

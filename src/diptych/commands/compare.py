@@ -58,6 +58,7 @@ def compare(
     """
     from diptych.evaluation.metrics import chosen
     from diptych.judging import compare as comparing
+    from diptych.judging.captions import numbered
     from diptych.judging.judge import judge, kept
     from diptych.judging.runs import subject_of
     from diptych.judging.subjects import Request, Subject
@@ -81,4 +82,6 @@ def compare(
     comparing.keep(results, out, sheet)
     print(comparing.words(results))
     print(f"Written: {out} (compare.json, compare.csv{', sheet.png' if sheet is not None else ''})")
+    if sheet is not None and (note := numbered([*results[0].names, *names], "compare.json")):
+        print(note)
     return 0

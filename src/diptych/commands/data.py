@@ -150,7 +150,7 @@ def listing() -> None:
 
 
 @app.command
-def get(name: str, folder: Path | None = None) -> None:
+def get(name: str, folder: Path | None = None, archive: Path | None = None) -> None:
     """Get a data set: download, verify and unpack it, or draw the embedded one. An interrupted download goes on.
 
     Parameters
@@ -159,12 +159,14 @@ def get(name: str, folder: Path | None = None) -> None:
         As `diptych data list` shows it.
     folder
         Where to put it; by default the user's cache folder, where recipes find it by name.
+    archive
+        The set's own archive, such as facades.tar.gz, where it is here already: it is verified and unpacked without a network.
     """
     from diptych.data.catalog import get
-    from diptych.data.download import remembered
+    from diptych.data.checksums import remembered
     from diptych.data.progress import show
 
-    place = get(name, folder, show)
+    place = get(name, folder, show, archive)
     print(f"{name} is in {place}")
     if sha256 := remembered(place):
         print(f"SHA-256 of its archive: {sha256}")

@@ -73,6 +73,7 @@ def evaluate(
         Where the translator and the metrics run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
     from diptych.evaluation.metrics import chosen
+    from diptych.judging.captions import numbered
     from diptych.judging.judge import judge, keep, sheet_of, table
     from diptych.judging.runs import made_elsewhere, place_of, subject_of
     from diptych.judging.subjects import Request
@@ -99,4 +100,6 @@ def evaluate(
     keep(result, folder, sheet_of(subject, result))
     print(table(result))
     print(f"Written: {folder} (scores.json, scores.csv, pictures.csv, sheet.png)")
+    if words := numbered(result.names, "pictures.csv"):
+        print(words)
     return 0

@@ -20,6 +20,8 @@ def export(
     licence: str = "",
     attribution: str = "",
     runtime: Path | None = None,
+    title: str = "",
+    address: str = "",
 ) -> int:
     """Hand a run on: as a model folder, an ONNX file, a torch.export program, or a web page that needs no server.
 
@@ -54,11 +56,16 @@ def export(
         Sentences on whose pictures were trained on; by default what the data set says.
     runtime
         Folder of onnxruntime-web, where it did not come with diptych.
+    title
+        Of a web page; by default what is made of what, where the data set is a known one.
+    address
+        Where a web page will be, such as https://example.org/page/: a posted link shows its picture only if that is known.
     """
     from diptych.exporting.export import Order
     from diptych.exporting.export import export as carry_out
 
-    order = Order(run, to, out, way, checkpoint, precision, processing, noise, data, licence, attribution, runtime)
+    words = (way, checkpoint, precision, processing, noise, data, licence, attribution, runtime, title, address)
+    order = Order(run, to, out, *words)
     for sentence in carry_out(order):
         print(sentence)
     return 0

@@ -37,11 +37,13 @@ def import_(
         At which its pictures are translated: own, a side, or HEIGHTxWIDTH; by default as its project tests, where that is
         known, else own.
     """
+    from diptych.files import made_aside, vacant
     from diptych.released.models import write_model
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if not vacant(out):
         raise DiptychError(f"{out} exists and is not empty; give another --out.")
-    words = write_model(file, out, layout, values(told), encoder, size or None)
+    with made_aside(out) as place:
+        words = write_model(file, place, layout, values(told), encoder, size or None)
     print(words)
     print(
         f"Written: {out} (card.json, weights.safetensors). Translate with: diptych translate {out} PICTURES --out FOLDER"

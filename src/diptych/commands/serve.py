@@ -1,13 +1,18 @@
 """``diptych serve``."""
 
 import math
+import os
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from diptych.errors import UsageError
+
+if TYPE_CHECKING:
+    from diptych.serving.listing import Offer
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -70,7 +75,7 @@ def serve(
     browser
         Let the page translate in the browser too. --no-browser keeps the networks here.
     """
-    from diptych.engines import device_for, needed
+    from diptych.runtimes import needed
 
     if not runs:
         raise UsageError("name at least one run or model folder to serve.")
@@ -83,14 +88,12 @@ def serve(
     with needed("fastapi", "diptych serve"):  # to say so before anything is loaded
         for package in ("fastapi", "uvicorn"):
             import_module(package)
-    import torch
-
-    from diptych.exporting.offers import offers_of
     from diptych.serving.limits import Limits
-    from diptych.serving.running import bound
+    from diptych.serving.running import bound, stopped_by_sigterm
     from diptych.serving.running import run as run_server
     from diptych.serving.server import Service, create
 
+    make = offers_of_runs if find_spec("torch") else offers_of_files
     limits = Limits(
         bytes=int(max_megabytes * 2**20),
         pixels=max_pixels,
@@ -100,10 +103,14 @@ def serve(
         memory=memory * 2**30 or math.inf,
     )
     if threads:
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # which runtimes go by where torch is not
+    if threads and find_spec("torch"):
+        import torch
+
         torch.set_num_threads(threads)
-    with bound(host, port) as place:
+    with stopped_by_sigterm(), bound(host, port) as place:
         print("Preparing (the first time a network is exported, which takes some seconds) ...", flush=True)
-        offers, told = offers_of(runs, checkpoint, device_for(engine, device), engine, browser)
+        offers, told = make(runs, checkpoint, device, engine, browser)
         print("\n".join(told))
         shown = f"[{host}]" if ":" in host else host
         print(f"Serving on http://{shown}:{place.getsockname()[1]} (Ctrl-C stops).", flush=True)
@@ -114,3 +121,26 @@ def serve(
             )
         run_server(create(Service(offers, limits, token, cors, browser)), place, limits)
     return 0
+
+
+def offers_of_runs(
+    places: tuple[Path, ...], checkpoint: str, device: str, engine: str, browser: bool
+) -> "tuple[list[Offer], list[str]]":
+    from diptych.engines import device_for
+    from diptych.exporting.offers import offers_of
+
+    return offers_of(places, checkpoint, device_for(engine, device), engine, browser)
+
+
+def offers_of_files(
+    places: tuple[Path, ...], checkpoint: str, device: str, engine: str, browser: bool
+) -> "tuple[list[Offer], list[str]]":
+    """Exported files alone, where torch is not installed."""
+    from diptych.serving.exported import opened
+    from diptych.serving.listing import offer_of_file
+
+    offers: list[Offer] = []
+    for place, translator in zip(places, opened(places, engine), strict=True):
+        offers.append(offer_of_file(place, translator, [offer.name for offer in offers], browser))
+    told = [f"{offer.name}: {place}. Engine: onnx, without torch." for offer, place in zip(offers, places, strict=True)]
+    return offers, told

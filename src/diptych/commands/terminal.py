@@ -2,15 +2,19 @@
 
 import errno
 import io
+import logging
 import os
 import re
 import sys
+import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+NARROWEST = 40
+"""Columns; in a handful tables take for ever."""
 ERASE_LINE = "\r\033[K"
 """What a progress line begins with."""
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -105,8 +109,20 @@ def protect_output() -> None:
         sys.stderr = Terminal(sys.stderr)
 
 
+def quieten() -> None:
+    """What other libraries remark is for their developers: what a user should know of it, a sentence of ours says.
+
+    Of Python's warnings those stay that the user asked for, by -W or PYTHONWARNINGS.
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    logging.getLogger().addHandler(logging.NullHandler())  # else Python prints what has no other place to go
+
+
 def styled() -> "Console":
     """What help is written with, which may have colours; its words are all ours."""
     from rich.console import Console
 
-    return Console(file=sys.stdout.stream if isinstance(sys.stdout, Terminal) else None)
+    console = Console(file=sys.stdout.stream if isinstance(sys.stdout, Terminal) else None)
+    console.width = max(console.width, NARROWEST)
+    return console

@@ -2,38 +2,44 @@
 
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from diptych.errors import UsageError
+
+if TYPE_CHECKING:
+    from diptych.recipe import Recipe
 
 
 def train(
     recipe: str,
     *overrides: str,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    resume: Annotated[bool, Parameter(name=["--resume", "--continue"], negative="", show=False)] = False,
     check: bool = True,
     open_report: Annotated[bool, Parameter(name="--open", negative="")] = False,
 ) -> int:
-    """Train a recipe on a folder of pictures, or go on with a run: the same command resumes.
+    """Train a recipe on a folder of pictures, or go on with a run: the same command resumes, and so does the run's folder.
 
-    Example: diptych train pix2pix data.folder=my_pairs training.steps=20000
+    Examples: diptych train pix2pix data.folder=my_pairs training.steps=20000
+    and to go on, or to train for longer: diptych train runs/pix2pix training.steps=40000
 
     Parameters
     ----------
     recipe
-        Name of a shipped recipe (see `diptych recipes`), or a TOML file.
+        Name of a shipped recipe (see `diptych recipes`), or a TOML file; or the folder of a run to go on with.
     overrides
         Any number of key=value, laid over the recipe, such as data.folder=my_pairs.
     out
         The run folder; by default runs/RECIPE.
+    resume
+        Not needed: a run goes on by itself.
     check
         Look the data over before training.
     open_report
         Show the run's report in the browser; it loads itself anew while training goes on.
     """
-    from diptych.recipe import read
     from diptych.training.interrupts import stop_on_signals
     from diptych.training.loop import taking_part
     from diptych.training.loop import train as work
@@ -43,10 +49,13 @@ def train(
     from diptych.training.watch import Watch
 
     keep_freed_memory()
-    settings = read(recipe, overrides)
+    if resume:
+        raise UsageError(
+            "--resume is not needed: the same command goes on where its run stands, and so does `diptych train RUN_FOLDER`."
+        )
+    settings, folder = meant(recipe, overrides, out)
     if open_report and not settings.training.report:
         raise UsageError("--open shows the report, and training.report is false; leave one of them away.")
-    folder = out or Path("runs") / settings.name
     processes = join(settings.training.device)
     place = Run(folder, settings, processes.leads)
     with taking_part(place, processes):
@@ -59,10 +68,32 @@ def train(
         stop_on_signals(watch.interrupt)
         work(settings, place, processes, watch)
         if watch.paused:
-            watch.say(f"Saved. The same command goes on from here: {folder}")
+            watch.say(f"Saved. The same command goes on from here: {folder}, and so does: diptych train {folder}")
         else:
             watch.say(f"Done: {folder}. Translate with: diptych translate {folder} PICTURES --out FOLDER")
     return 130 if watch.paused else 0
+
+
+def meant(recipe: str, overrides: tuple[str, ...], out: Path | None) -> "tuple[Recipe, Path]":
+    """The recipe and the run folder: those of a run that is to go on, where ``recipe`` is its folder.
+
+    Raises:
+        UsageError: when a run is to go on in another folder.
+        DiptychError: for a folder that holds no run.
+    """
+    from diptych.recipe import read, shipped
+    from diptych.training.run import read_recipe
+
+    folder = Path(recipe)
+    if recipe in shipped() or not folder.is_dir():
+        settings = read(recipe, overrides)
+        return settings, out or Path("runs") / settings.name
+    if out is not None and out.resolve() != folder.resolve():
+        raise UsageError(
+            f"{folder} is a run's folder, in which it goes on; leave --out away, or give its recipe for a new run: "
+            f"diptych train {folder / 'recipe.toml'} --out {out}"
+        )
+    return read_recipe(folder, overrides), folder
 
 
 def show(page: Path) -> None:

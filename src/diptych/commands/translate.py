@@ -34,6 +34,7 @@ def translate(
     style_from: Path | None = None,
     instances: Path | None = None,
     mask: Path | None = None,
+    stack: tuple[Path, ...] = (),
     batch: int = 1,
     tile: int | None = None,
     engine: str = "auto",
@@ -75,6 +76,8 @@ def translate(
         Folder of instance maps, by the names of the class maps.
     mask
         For inpainting: a mask, white where the hole is, or a folder of masks by the pictures' names.
+    stack
+        Of runs on several source folders (data.source_folders): the folder of the second pictures, by the names of the first, and so on.
     batch
         Pictures translated at once, where the network sees them at one size.
     tile
@@ -92,6 +95,7 @@ def translate(
     """
     from diptych.engines import device_for
     from diptych.sizes import exact
+    from diptych.training.taken import taken
     from diptych.translating import write_all
     from diptych.translator import Translator
 
@@ -100,6 +104,7 @@ def translate(
     load = partial(Translator.load, run, way, checkpoint, device_for(engine, device))
     translator = load()
     check_fit(translator, tile, instances, mask)
+    check_stack(run, translator, stack)
     pictures = [] if STREAM in (*inputs, out) else found(inputs, Path(out))
     options = {
         "size": seen,
@@ -110,15 +115,18 @@ def translate(
         "format": format.lstrip("."),
         "instances": instances,
         "masks": mask,
+        "stack": stack,
     }
     if engine == "auto" and (len(pictures) < ENOUGH or style or style_from):
         engine = ""
     make = partial(made, options=options, tile=tile, style=style, style_from=style_from)
     job, words = make(translator, engine=engine)
-    if words:
-        print(words, file=sys.stderr if out == STREAM else sys.stdout, flush=True)
+    told = "\n".join(filter(None, (taken(run, checkpoint), words)))
     if not pictures:
-        return through_pipes(job, list(inputs), out)
+        code = through_pipes(job, list(inputs), out)
+        print(told, end="\n" if told else "", file=sys.stderr)  # a failure is one sentence
+        return code
+    print(told, end="\n" if told else "", flush=True)
     return write_all(job, pictures, Path(out), ray, partial(remade, load, make, engine and job.translator.engine.name))
 
 
@@ -153,6 +161,27 @@ def check_fit(translator: "Translator", tile: int | None, instances: Path | None
         raise UsageError(
             f"--tile is {tile}, too small beside the overlap of tiles; give {least_tile(card.multiple)} or more."
         )
+
+
+def check_stack(run: Path, translator: "Translator", stack: tuple[Path, ...]) -> None:
+    """Raises: UsageError for other folders than the run was trained on, where it tells."""
+    from diptych.training.run import RECIPE, read_recipe
+
+    kind = translator.card.source
+    if stack and kind.colour != "channels":
+        raise UsageError(
+            "--stack is for runs on several source folders, and this translator takes one picture; leave it away."
+        )
+    for folder in stack:
+        if not folder.is_dir():
+            raise UsageError(f"there is no folder {folder}; correct --stack.")
+    trained = read_recipe(run).data.source_folders if (run / RECIPE).is_file() else ()
+    if kind.colour != "channels" or len(trained) < 2 or len(stack) == len(trained) - 1:
+        return
+    wanted = f"{run} was trained on {', '.join(trained)}, stacked"
+    if stack:
+        raise UsageError(f"{wanted}; give --stack once for each after the first.")
+    print(f"{wanted}: give the first as input and the others with --stack, unless a file holds all.", file=sys.stderr)
 
 
 def made(
@@ -211,6 +240,8 @@ def through_pipes(job: "Job", inputs: list[str], out: str) -> int:
         raise UsageError("standard input and output carry one picture; give exactly one input.")
     if out != STREAM and Path(out).is_dir():
         raise UsageError(f"{out} is a folder, and standard input has no name to keep there; give --out a file name.")
+    if inputs[0] == STREAM and sys.stdin is None:
+        raise UsageError("standard input is closed; pipe a picture into it, or name one.")
     data = sys.stdin.buffer.read() if inputs[0] == STREAM else Path(inputs[0]).read_bytes()
     name = "standard input" if inputs[0] == STREAM else inputs[0]
     result = job.translate_bytes(data, name)

@@ -11,12 +11,15 @@ from pathlib import Path
 import platformdirs
 
 from diptych.data import download, openmoji
-from diptych.errors import DiptychError
+from diptych.data.checksums import Checksums
+from diptych.errors import DiptychError, UsageError
 from diptych.tables import closest, from_table
 
 EMBEDDED = re.compile(r"openmoji(?:-(\d+))?")
 EMBEDDED_SIZE = 256
 Progress = Callable[[str, int, int], None]
+NOWHERE = Path(os.devnull) / "diptych"
+"""The cache of a user without a home: nothing is found there, and nothing can be written until DIPTYCH_CACHE names another."""
 
 
 @dataclass(frozen=True)
@@ -24,18 +27,26 @@ class Entry:
     """One public data set."""
 
     address: str
+    a: str  # what the pictures of the first domain are
+    b: str
     megabytes: int  # approximate
     layout: str
     pictures: str
     licence: str
     citation: str
-    sha256: str = ""  # of the archive, where published
+    sha256: str = ""  # of the archive, where known
+    md5: str = ""
 
 
 def cache_folder(part: str = "data") -> Path:
     """Where prepared sets are kept, or another ``part`` of what can be made again: in DIPTYCH_CACHE, or the user's cache folder."""
-    chosen = os.environ.get("DIPTYCH_CACHE")
-    return (Path(chosen) if chosen else platformdirs.user_cache_path("diptych")) / part
+    if chosen := os.environ.get("DIPTYCH_CACHE"):
+        return Path(chosen) / part
+    try:
+        place = platformdirs.user_cache_path("diptych")
+    except RuntimeError:  # for which earlier versions of the package give "~" back
+        return NOWHERE / part
+    return (place if place.is_absolute() else NOWHERE) / part
 
 
 def listing() -> dict[str, Entry]:
@@ -44,11 +55,12 @@ def listing() -> dict[str, Entry]:
     return {name: from_table(Entry, table, name) for name, table in tomllib.loads(text).items()}
 
 
-def get(name: str, folder: Path | None = None, progress: Progress | None = None) -> Path:
+def get(name: str, folder: Path | None = None, progress: Progress | None = None, archive: Path | None = None) -> Path:
     """Prepare a data set under ``folder`` (by default the cache) and return its own folder.
 
     Args:
         name: of the catalogue, or "openmoji" or "openmoji-SIZE".
+        archive: the set's own, where it is here already; nothing is downloaded then.
         progress: called with (what is being done, done, in all); in all is 0 where unknown.
 
     Raises:
@@ -65,7 +77,24 @@ def get(name: str, folder: Path | None = None, progress: Progress | None = None)
         raise DiptychError(
             f'there is no data set "{name}"{closest(name, [*known, "openmoji"])}; see `diptych data list`.'
         )
-    return download.fetch(known[name].address, place, known[name].sha256, progress)
+    entry = known[name]
+    if archive is not None and not archive.is_file():
+        raise UsageError(f"there is no file {archive}; name the archive of {name} with --archive.")
+    try:
+        return download.fetch(entry.address, place, Checksums(entry.sha256, entry.md5), progress, local=archive)
+    except download.Unreachable as problem:
+        raise DiptychError(
+            f"{problem} Offline: `diptych data get {name} --archive FILE` takes its archive from elsewhere, and "
+            f"`diptych data get openmoji` draws a set that comes with diptych[openmoji]."
+        ) from None
+
+
+def domains(name: str) -> tuple[str, str] | None:
+    """What the pictures of the domains a and b of a named data set are; None for other folders."""
+    if EMBEDDED.fullmatch(name):
+        return "outlines", "coloured drawings"
+    entry = listing().get(name)
+    return (entry.a, entry.b) if entry else None
 
 
 def resolve(name: str) -> Path:

@@ -26,14 +26,18 @@ def doubtful_layout(settings: DataSettings, layout: Layout, headers: list[Header
         piles = [[entry.name for entry in pile["train"]] for pile in (layout.splits, layout.others)]
         words = near_partners(*piles)
         return [Problem("names nearly match", words)] if words else []
-    square = sum(header.width == header.height for header in headers)
-    if layout.kind != "side-by-side" or settings.layout == "side-by-side" or 2 * square <= len(headers):
+    if layout.kind != "side-by-side" or settings.layout == "side-by-side":
         return []
-    one = next(header for header in headers if header.width == header.height)
+    high = [header for header in headers if header.width <= header.height]
+    sizes = {(header.width, header.height) for header in headers}
+    cameras = any((height, width) in sizes for width, height in sizes if width != height)  # which are turned for some
+    if not cameras and 2 * len(high) <= len(headers):
+        return []
+    one = high[0]
     return [
         Problem(
             "single pictures?",
-            f"{square} of {len(headers)} pictures are square, and would be cut into a left and a right half of "
+            f"{len(high)} of {len(headers)} pictures are square or upright, and would be cut into a left and a right half of "
             f"{one.width // 2}x{one.height}. If they are single pictures, say how to derive their source (data.task=edges, "
             f"greyscale, colorization, holed or shrunk) or train without pairs; if they are pairs, set data.layout=side-by-side.",
         )

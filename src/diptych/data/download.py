@@ -6,9 +6,7 @@ changed in the meantime sends the new one whole, and the old bytes are dropped. 
 beside its place (:mod:`diptych.data.unpack`) and renamed; only then does the folder exist.
 """
 
-import contextlib
 import errno
-import hashlib
 import http.client
 import json
 import shutil
@@ -22,9 +20,10 @@ from urllib.parse import urlsplit
 
 import filelock
 
+from diptych.data.checksums import UNKNOWN, Checksums, remember, remembered, verify
 from diptych.data.unpack import unpack
 from diptych.errors import DiptychError
-from diptych.files import write_text
+from diptych.files import from_json, write_text
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is in all (0 where that is unknown)."""
@@ -48,6 +47,10 @@ class Origin:
     length: int = -1  # -1 where the server does not say
 
 
+class Unreachable(DiptychError):
+    """The host does not answer, or no longer has the file."""
+
+
 class Interrupted(Exception):
     """A failure that may be over at the next attempt."""
 
@@ -59,23 +62,25 @@ class Interrupted(Exception):
 def fetch(
     address: str,
     place: Path,
-    sha256: str = "",
+    known: Checksums = UNKNOWN,
     progress: Progress | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    local: Path | None = None,
 ) -> Path:
     """Download the archive at ``address`` and unpack it into the folder ``place``; does nothing where that exists.
 
-    Its SHA-256 is compared with ``sha256`` or, where that is empty, with the one remembered from an earlier download; it is
+    Its checksums are compared with the ``known`` ones, or the SHA-256 with the one remembered from an earlier download; it is
     remembered in ``PLACE.sha256`` and, with the address, in ``PLACE/SOURCE.json``.
 
     Args:
         progress: called with (what is being done, bytes or files done, in all or 0).
         sleep: waits the given seconds between attempts.
+        local: the archive, where it is here already; it is verified and unpacked like one that came from the address.
 
     Raises:
         DiptychError: when it cannot be had; bytes that came are kept for the next call, unless they are known to be wrong.
     """
-    if urlsplit(address).scheme not in ("http", "https"):
+    if not address.startswith(("http://", "https://")):
         raise DiptychError(f"{address} is no web address; it must begin with http:// or https://.")
     if place.is_dir():
         return place
@@ -86,11 +91,13 @@ def fetch(
         with filelock.FileLock(place.with_name(f".{place.name}.lock")):
             if place.is_dir():  # another process has fetched it while this one waited
                 return place
+            if local is not None:
+                shutil.copyfile(local, archive)
             download(address, archive, progress, sleep)
-            digest = verify(address, archive, sha256 or remembered(place))
+            digest = verify(address, archive, known if known.sha256 else replace(known, sha256=remembered(place)))
             unpack(archive, unpacked, progress)
             write_text(unpacked / SOURCE_FILE, json.dumps({"address": address, "sha256": digest}, indent=2) + "\n")
-            write_text(place.with_name(f"{place.name}.sha256"), digest + "\n")
+            remember(place, digest)
             unpacked.rename(place)
             archive.unlink()
     except OSError as problem:
@@ -98,26 +105,6 @@ def fetch(
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
     return place
-
-
-def remembered(place: Path) -> str:
-    """The SHA-256 of the archive that ``place`` was made from, now or earlier; empty where there was none."""
-    with contextlib.suppress(OSError):
-        return place.with_name(f"{place.name}.sha256").read_text(encoding="utf-8").strip()
-    return ""
-
-
-def verify(address: str, archive: Path, expected: str) -> str:
-    """The SHA-256 of ``archive``; a file that has another than ``expected`` is removed with a DiptychError."""
-    with open(archive, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if expected and digest != expected:
-        archive.unlink()
-        raise DiptychError(
-            f"what came from {address} has the SHA-256 {digest}, but {expected} is known for it: it was damaged on the way or "
-            f"is another file by now. It was removed; try again, or unpack it by hand and set data.folder to that folder."
-        )
-    return digest
 
 
 def download(address: str, archive: Path, progress: Progress | None, sleep: Callable[[float], None]) -> None:
@@ -149,7 +136,7 @@ def download(address: str, archive: Path, progress: Progress | None, sleep: Call
             part.rename(archive)
             notes.unlink(missing_ok=True)
             return
-    raise DiptychError(
+    raise Unreachable(
         f"{address} could not be fetched: {reason}. {size_of(part):,} bytes have come and are kept; "
         f"the same command goes on from there."
     )
@@ -175,6 +162,8 @@ def attempt(address: str, part: Path, notes: Path, progress: Progress | None) ->
     except urllib.error.HTTPError as problem:
         with problem:
             refuse(problem, address, part, have)
+    except (ValueError, http.client.InvalidURL):  # such as blanks, or letters that must be spelt as percent signs
+        raise DiptychError(f"{address} is no web address that can be asked; correct it.") from None
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as problem:
         raise Interrupted(
             f"the connection failed ({getattr(problem, 'reason', '') or str(problem) or type(problem).__name__})"
@@ -240,13 +229,13 @@ def refuse(problem: urllib.error.HTTPError, address: str, part: Path, have: int)
     if problem.code in TRIED_AGAIN:
         asked = problem.headers.get("Retry-After", "") if problem.headers else ""
         raise Interrupted(
-            f"the server answers {problem.code} {problem.reason}", float(asked) if asked.isdigit() else 0.0
+            f"the server answers {problem.code} {problem.reason}", float(asked) if asked.isdecimal() else 0.0
         )
     if problem.code == 416 and have:  # the part is longer than the file is now: begin anew
         part.unlink()
         raise Interrupted("the file has become shorter than the part that is here")
     hint = "it is no longer there" if problem.code in (404, 410) else "it does not hand the file out"
-    raise DiptychError(f"{address} answers {problem.code} {problem.reason}: {hint}.")
+    raise Unreachable(f"{address} answers {problem.code} {problem.reason}: {hint}.")
 
 
 def check_room(origin: Origin, part: Path) -> None:
@@ -265,13 +254,13 @@ def tag_of(answer: http.client.HTTPResponse) -> str:
 def length_of(answer: http.client.HTTPResponse) -> int:
     """The announced length in bytes, -1 where there is none."""
     announced = answer.headers.get("Content-Length", "")
-    return int(announced) if announced.isdigit() else -1
+    return int(announced) if announced.isdecimal() and len(announced) < 20 else -1
 
 
 def recall(notes: Path) -> Origin:
     """What the part that is here is a part of; an empty Origin where nothing trustworthy says so."""
     try:
-        return Origin(**json.loads(notes.read_text(encoding="utf-8")))
+        return Origin(**from_json(notes.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return Origin("")
 

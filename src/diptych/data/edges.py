@@ -18,7 +18,6 @@ def edges(picture: Stored) -> Stored:
         import cv2  # an extra
     except ImportError:
         raise DiptychError("data.task = \"edges\" needs OpenCV: pip install 'diptych[edges]'.") from None
-    cv2.setNumThreads(1)  # it is called from reading threads, which are enough
     top = RANGES[str(picture.dtype)]
     eight_bit = np.ascontiguousarray(np.rint(picture.astype(np.float32) * (255 / top)).clip(0, 255).astype(np.uint8))
     grey = cv2.cvtColor(eight_bit, cv2.COLOR_RGB2GRAY) if eight_bit.shape[2] == 3 else eight_bit[..., 0]

@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from diptych.data.entries import Entry, files_of
 from diptych.data.layouts import discover
@@ -16,6 +15,7 @@ from diptych.data.members import File, Member
 from diptych.data.settings import DataSettings
 from diptych.data.shards import are_at
 from diptych.errors import DiptychError
+from diptych.files import at_home, from_json
 from diptych.formats import list_pictures
 
 Inventory = dict[str, dict[str, list[int]]]
@@ -57,7 +57,7 @@ def bytes_of(file: File) -> int:
 
 def is_named_set(settings: DataSettings) -> bool:
     """Whether ``data.folder`` is the name of a prepared set, which its name identifies."""
-    return not are_at(settings.folder) and not Path(settings.folder).expanduser().is_dir()
+    return not are_at(settings.folder) and not at_home(settings.folder).is_dir()
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def to_text(found: Inventory) -> str:
 
 def from_text(text: str) -> Inventory:
     """Read what ``to_text`` wrote; ValueError for anything else."""
-    found = json.loads(text)
+    found = from_json(text)
     try:
         return {
             str(pile): {str(name): [int(size) for size in sizes] for name, sizes in entries.items()}

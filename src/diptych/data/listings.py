@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from diptych.data.catalog import cache_folder
 from diptych.errors import DiptychError
-from diptych.files import write_text
+from diptych.files import from_json, remove_parts, write_text
 from diptych.formats import ENDINGS, natural
 
 SETTLED = 2_000_000_000  # nanoseconds after which a folder's clock must have ticked
@@ -115,6 +115,7 @@ def keep(place: str, stamp: Stamp, found: Listing) -> None:
     words = {"pictures": found.pictures, "links": sorted(found.links), "folders": found.folders}
     body = json.dumps(words)
     head = json.dumps({"version": VERSION, "folder": place, "stamp": stamp, "sha256": digest_of(body)})
+    remove_parts(file_of(place).parent)
     with suppress(DiptychError):
         write_text(file_of(place), f"{head}\n{body}\n")
 
@@ -123,11 +124,11 @@ def recalled(place: str, stamp: Stamp) -> Listing | None:
     """The listing that an earlier run has kept, if it is whole and the folder is as it was."""
     try:
         head, body, _ = file_of(place).read_text(encoding="utf-8").split("\n")
-        known = json.loads(head)
+        known = from_json(head)
         wanted = {"version": VERSION, "folder": place, "stamp": list(stamp), "sha256": digest_of(body)}
         if known != wanted:
             return None
-        words = json.loads(body)
+        words = from_json(body)
         return Listing(tuple(words["pictures"]), frozenset(words["links"]), tuple(words["folders"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

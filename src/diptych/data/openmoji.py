@@ -28,7 +28,7 @@ import numpy as np
 
 from diptych.data.openmoji_rendering import Rendered, render_drawings, source
 from diptych.errors import DiptychError
-from diptych.files import write_text
+from diptych.files import from_json, write_text
 
 RULE = 1  # to be raised when what is rendered, left out or how it is split changes
 HELD_OUT = 0.05  # share of the groups in each of val and test
@@ -104,7 +104,7 @@ def is_done(folder: Path, recipe: dict[str, object]) -> bool:
     if not (folder / "ATTRIBUTION.txt").is_file():
         raise DiptychError(f"{folder} exists and is not the openmoji set; remove it, or name another folder.")
     try:
-        found = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        found = from_json((folder / DONE).read_text(encoding="utf-8"))
         return all(found[key] == value for key, value in recipe.items())
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -7,7 +7,6 @@ index keeps their place in the folder's order.
 """
 
 import hashlib
-import secrets
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from diptych.data.settings import DataSettings, root_of
 from diptych.data.shard_index import INDEX, Example, Index, ShardFacts
 from diptych.data.terms import FILES, terms_of
 from diptych.errors import DiptychError, UsageError
-from diptych.files import write_text
+from diptych.files import made_aside, vacant, write_text
 
 MEGABYTE = 10**6
 END = 2 * BLOCK  # zeros that end a tar
@@ -44,48 +43,23 @@ def pack(
     layout = discover(settings)
     if layout.sharded:
         raise UsageError(f"{settings.folder} is packed already.")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if not vacant(out):
         raise DiptychError(f"{out} is there already and is not an empty folder; name another with --out.")
-    place = out.resolve()  # "." has no name
-    beside: Path | None = None
     try:
-        beside = new_folder(place)
-        shards = tuple(written(layout, beside, int(shard_megabytes * MEGABYTE), progress))
-        terms = terms_of(settings.folder)
-        index = Index(layout.kind, layout.words, shards, terms.licence, terms.attribution)
-        for name in FILES:
-            if (root_of(settings) / name).is_file():
-                shutil.copyfile(root_of(settings) / name, beside / name)
-        write_text(beside / INDEX, index.to_text())
-        put(beside, place)
+        with made_aside(out, last=INDEX) as place:
+            place.mkdir()
+            shards = tuple(written(layout, place, int(shard_megabytes * MEGABYTE), progress))
+            terms = terms_of(settings.folder)
+            index = Index(layout.kind, layout.words, shards, terms.licence, terms.attribution)
+            for name in FILES:
+                if (root_of(settings) / name).is_file():
+                    shutil.copyfile(root_of(settings) / name, place / name)
+            write_text(place / INDEX, index.to_text())
     except OSError as problem:
         raise DiptychError(
             f"{out} cannot be written: {problem.strerror or problem}; make room or name another."
         ) from None
-    finally:
-        if beside is not None:
-            shutil.rmtree(beside, ignore_errors=True)
     return index
-
-
-def new_folder(place: Path) -> Path:
-    """A folder of our own to write in, in ``place`` where that exists, since it may be another disk, else beside it."""
-    parent = place if place.is_dir() else place.parent
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = (
-        parent / f".{place.name[:100]}.{secrets.token_hex(6)}"
-    )  # not by mkdtemp, whose folders nobody else may read
-    folder.mkdir()
-    return folder
-
-
-def put(folder: Path, place: Path) -> None:
-    """Let ``folder`` become ``place``; a place that exists is kept, and gets the index last."""
-    if not place.is_dir():
-        folder.rename(place)
-        return
-    for file in sorted(folder.iterdir(), key=lambda file: file.name == INDEX):
-        file.rename(place / file.name)
 
 
 def written(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from diptych.errors import DiptychError, UsageError
+from diptych.files import at_home
 from diptych.images import Kind
 from diptych.resampling import Smooth
 from diptych.sizes import Fit
@@ -139,7 +140,7 @@ class DataSettings:
         Raises:
             DiptychError: when there is none.
         """
-        path = Path(self.mask_folder).expanduser()
+        path = at_home(self.mask_folder)
         if not path.is_dir():
             raise DiptychError(f"there is no folder {path}; correct data.mask_folder.")
         return path
@@ -158,7 +159,7 @@ def root_of(settings: DataSettings) -> Path:
     """
     if not settings.folder:
         raise DiptychError("data.folder is not set; say where the pictures are: data.folder=FOLDER.")
-    path = Path(settings.folder).expanduser()
+    path = at_home(settings.folder)
     if path.is_dir():
         return path
     if path.is_file():

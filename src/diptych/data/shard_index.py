@@ -7,6 +7,7 @@ from typing import Any
 
 from diptych.data.members import BLOCK
 from diptych.errors import DiptychError
+from diptych.files import from_json
 
 INDEX = "shards.json"
 FORMAT, VERSION = "diptych shards", 1
@@ -64,7 +65,7 @@ class Index:
     def from_text(cls, text: str, place: str) -> "Index":
         """Read what ``to_text`` wrote; a DiptychError that names ``place`` for anything else."""
         try:
-            found = json.loads(text)
+            found = from_json(text)
             if found["format"] != FORMAT:
                 raise ValueError("its format is another")
             if found["version"] != VERSION:
@@ -101,6 +102,8 @@ class Index:
                     raise ValueError(f"{example.name} has no files")
                 if len(example.files) != self.files:
                     raise ValueError(f"{example.name} has another number of files than the others")
+                if not all(name.isascii() for name, _, _ in example.files):
+                    raise ValueError(f"{example.name} has a file whose name no shard has")
                 if any(start < 0 or not 0 <= size <= shard.size - start - BLOCK for _, start, size in example.files):
                     raise ValueError(f"{example.name} lies outside {shard.name}")
 

@@ -9,8 +9,8 @@ import shutil
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -25,18 +25,23 @@ ALWAYS_ALLOWED = 64 << 20  # bytes, whatever the archive's size
 NOT_PICTURES = re.compile(r"(^|/)(__MACOSX(/|$)|\._|\.DS_Store$)")  # what a Mac leaves in archives
 
 
-DAMAGED = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    EOFError,
-    zlib.error,
-    gzip.BadGzipFile,
-    NotImplementedError,  # zipfile's word for a way of packing that it does not know
-)
-
-
 class Unsafe(Exception):
     """What is wrong with a member."""
+
+
+class Damaged(Exception):
+    """What reading an archive ended in."""
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Around what reads the archive, so that its failures are told from those of the disk that is written to."""
+    try:
+        yield
+    except (Unsafe, MemoryError):
+        raise
+    except Exception as problem:  # readers of damaged archives throw anything
+        raise Damaged("" if isinstance(problem, UnicodeError | IndexError) else str(problem)) from None
 
 
 def unpack(archive: Path, folder: Path, progress: Progress | None = None) -> Path:
@@ -62,10 +67,11 @@ def unpack(archive: Path, folder: Path, progress: Progress | None = None) -> Pat
     except Unsafe as problem:
         archive.unlink()
         raise DiptychError(f"{archive.name} is refused and was removed, because {problem}.") from None
-    except DAMAGED as problem:
+    except Damaged as problem:
         archive.unlink()
+        words = f" ({problem})" if str(problem) else ""
         raise DiptychError(
-            f"{archive.name} is damaged ({problem}) and was removed; the same command fetches it anew."
+            f"{archive.name} is damaged{words} and was removed; the same command fetches it anew."
         ) from None
     finally:
         shutil.rmtree(inside, ignore_errors=True)
@@ -77,12 +83,14 @@ def write_members(archive: Path, folder: Path, progress: Progress | None) -> Non
     size = archive.stat().st_size
     most = max(MOST_GROWTH * size, ALWAYS_ALLOWED)
     written = files = 0
-    for name, file, position in members(archive, most):
+    found = members(archive, most)
+    while member := following(found):
+        name, file, position = member
         files += 1
         if files > MOST_FILES:
             raise Unsafe(f"it holds more than {MOST_FILES:,} files")
         with create(folder / safe(name), name) as out:
-            while chunk := file.read(CHUNK):
+            while chunk := part_of(file):
                 written += len(chunk)
                 if written > most:
                     raise Unsafe(f"it grows beyond {most:,} bytes")
@@ -91,6 +99,16 @@ def write_members(archive: Path, folder: Path, progress: Progress | None) -> Non
             progress("unpacking", min(position(), size), size)
     if not files:
         raise Unsafe("it is empty")
+
+
+def following(found: "Iterator[Member]") -> "Member | None":
+    with reading():
+        return next(found, None)
+
+
+def part_of(file: IO[bytes]) -> bytes:
+    with reading():
+        return file.read(CHUNK)
 
 
 def create(place: Path, name: str) -> IO[bytes]:

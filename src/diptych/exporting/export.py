@@ -1,9 +1,6 @@
 """A run becomes something to hand on: one order, one artefact, checked against the network that it comes from."""
 
-import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +11,12 @@ from diptych.engines import Eager
 from diptych.errors import DiptychError, UsageError
 from diptych.exporting import checks, models, onnx_files, programs, web
 from diptych.exporting.samples import Sample, at_hand, samples
+from diptych.exporting.shown import COLUMNS, Seen, Shown, title_of
 from diptych.exporting.traced import Outside, noisy, traceable
+from diptych.files import made_aside, vacant
 from diptych.padding import pad
 from diptych.serving.listing import Offer, drawing, name_for
+from diptych.training.taken import taken
 from diptych.translator import Translator
 
 FORMS = {
@@ -54,6 +54,8 @@ class Order:
     licence: str = ""
     attribution: str = ""
     runtime: Path | None = None
+    title: str = ""
+    address: str = ""
 
     def __post_init__(self) -> None:
         if self.to not in FORMS:
@@ -68,6 +70,10 @@ class Order:
             raise UsageError("--processing inside is for --to onnx; the others leave it outside.")
         if self.precision == "int8" and self.processing == "inside":
             raise UsageError("int8 is calibrated on the network alone; leave --processing inside away.")
+        if self.to != "web" and (self.title or self.address):
+            raise UsageError("--title and --address are for --to web.")
+        if self.address and not self.address.startswith(("https://", "http://")):
+            raise UsageError(f"--address is {self.address}; it must begin with https:// or http://.")
 
 
 def export(order: Order) -> list[str]:
@@ -76,7 +82,8 @@ def export(order: Order) -> list[str]:
     Raises:
         DiptychError: when it cannot be made, or does not compute what its network does; nothing is left then.
     """
-    if FORMS[order.to] == "a folder" and order.out.exists() and (not order.out.is_dir() or any(order.out.iterdir())):
+    free = vacant(order.out)
+    if FORMS[order.to] == "a folder" and not free:
         raise DiptychError(f"{order.out} exists and is not empty; give another --out.")
     if FORMS[order.to] != "a folder" and (order.out.exists() or order.out.suffix != f".{order.to}"):
         raise UsageError(f"--out is {order.out}; name {FORMS[order.to]} that is not there yet.")
@@ -85,41 +92,31 @@ def export(order: Order) -> list[str]:
         raise UsageError(f"{order.run} is exported already; name the run or the model folder that it came from.")
     real, why = at_hand(order.run, translator, order.data, "held-out", max(COMPARED, EXAMPLES))
     told = [f"Compared with random pictures only: {why}"] if why else []
+    told += filter(None, [taken(order.run, order.checkpoint)])
     make = {"model": model, "onnx": onnx, "pt2": program, "web": page}[order.to]
-    with gone_when_it_fails(order.out):
-        return make(order, translator, real) + told
-
-
-@contextmanager
-def gone_when_it_fails(out: Path) -> Iterator[None]:
-    """What was not there before, a file or what is in a folder, does not stay when making or checking it ends early."""
-    there = out.exists()
     try:
-        yield
-    except BaseException:
-        if out.is_dir():
-            shutil.rmtree(out, ignore_errors=True)
-            if there:
-                out.mkdir(exist_ok=True)
-        else:
-            out.unlink(missing_ok=True)
-        raise
+        with made_aside(order.out) as place:
+            return make(order, place, translator, real) + told
+    except OSError as problem:
+        raise DiptychError(
+            f"{order.out} cannot be written: {problem.strerror or problem}; make room or name another place."
+        ) from None
 
 
-def model(order: Order, translator: Translator, real: list[Sample]) -> list[str]:
+def model(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
     terms = models.terms_for(order.run, order.licence, order.attribution)
-    models.write_model(translator, order.run, order.out, order.checkpoint, order.precision, terms)
-    found = checks.compare(translator, Translator.load(order.out), real)
+    models.write_model(translator, order.run, place, order.checkpoint, order.precision, terms)
+    found = checks.compare(translator, Translator.load(place), real)
     if order.precision == "float32":
         checks.refuse(found, 0.0, str(order.out))
     return [f"{order.out}: card.json, weights.safetensors ({order.precision}), README.md; {found.words()}"]
 
 
-def onnx(order: Order, translator: Translator, real: list[Sample]) -> list[str]:
+def onnx(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
     inputs = calibration(order, translator) if order.precision == "int8" else []
-    onnx_files.write(translator, order.out, order.processing, order.noise, order.precision, inputs)
-    words = checked(order, translator, order.out, real)
-    size = order.out.stat().st_size / 2**20
+    onnx_files.write(translator, place, order.processing, order.noise, order.precision, inputs)
+    words = checked(order, translator, place, real)
+    size = place.stat().st_size / 2**20
     return [f"{order.out}: {size:.1f} MiB, {order.precision}, processing {order.processing}; {words}"]
 
 
@@ -133,7 +130,7 @@ def checked(order: Order, translator: Translator, place: Path, real: list[Sample
     beside = translator if order.noise or not noisy(network_of(translator)) else noiseless(translator)
     found = checks.compare(beside, exported, real)
     if order.precision == "float32":
-        checks.refuse(found, checks.tolerance(exported), str(place))
+        checks.refuse(found, checks.tolerance(exported), str(order.out))
     return found.words()
 
 
@@ -149,15 +146,15 @@ def noiseless(translator: Translator) -> Translator:
     return Translator(inner, translator.card)
 
 
-def program(order: Order, translator: Translator, real: list[Sample]) -> list[str]:
-    programs.write(translator, order.out, order.noise)
+def program(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
+    programs.write(translator, place, order.noise)
     beside = translator if order.noise or not noisy(network_of(translator)) else noiseless(translator)
-    found = checks.compare(beside, programs.runner(order.out, translator), real)
+    found = checks.compare(beside, programs.runner(place, translator), real)
     checks.refuse(found, checks.TOLERANCE, str(order.out))
-    return [f"{order.out}: a torch.export program, {order.out.stat().st_size / 2**20:.1f} MiB; {found.words()}"]
+    return [f"{order.out}: a torch.export program, {place.stat().st_size / 2**20:.1f} MiB; {found.words()}"]
 
 
-def page(order: Order, translator: Translator, real: list[Sample]) -> list[str]:
+def page(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
     terms = models.terms_for(order.run, order.licence, order.attribution)
     offer = Offer(
         name_for(order.run, order.way, ()),
@@ -167,17 +164,30 @@ def page(order: Order, translator: Translator, real: list[Sample]) -> list[str]:
         terms.attribution,
         [drawing(translator.card.source, sample.source[0]) for sample in real[:EXAMPLES]],
     )
+    shown = Shown(
+        order.title or title_of(translator.card, offer.name),
+        pairs_of(translator, real),
+        terms.attribution,
+        order.address,
+    )
     with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
         file = Path(folder) / "model.onnx"
         inputs = calibration(order, translator) if order.precision == "int8" else []
         onnx_files.write(translator, file, "outside", order.noise, order.precision, inputs)
         words = checked(order, translator, file, real)
-        size = web.write(offer, file, order.out, order.runtime, order.precision)
+        size = web.write(offer, shown, file, place, order.runtime, order.precision)
         network = file.stat().st_size
     return [
         f"{order.out}: a page of {size / 2**20:.1f} MiB, {network / 2**20:.1f} of them the network ({order.precision}); {words}",
         f"Look at it with: python3 -m http.server --directory {order.out}",
     ]
+
+
+def pairs_of(translator: Translator, real: list[Sample]) -> list[tuple[Seen, Seen]]:
+    """Held-out pictures and what the translator makes of them, to look at."""
+    source, target = translator.card.source, translator.card.target
+    spread = real[:: max(1, len(real) // COLUMNS)][:COLUMNS]
+    return [(source.preview(one.source[0]), target.preview(translator.batch(one.source)[0])) for one in spread]
 
 
 def calibration(order: Order, translator: Translator) -> list[np.ndarray]:

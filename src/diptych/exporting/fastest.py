@@ -50,7 +50,7 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
                 return found, f"Engine: {candidate}, within {off:.0e} of torch (values in [-1, 1])."
             reasons.append(f"{candidate} is off by {off:.0e}")
         except DiptychError as problem:
-            reasons.append(str(problem))
+            reasons.append(str(problem).rstrip("."))
     if engine == "auto":
         return translator, f"Engine: torch ({'; '.join(reasons)})."
     raise DiptychError(f"the engine {engine} cannot be used here: {'; '.join(reasons)}; take --engine torch.")

@@ -1,6 +1,5 @@
 """Model folders: a card, weights without their training state, and a README that says what it is."""
 
-import json
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -14,10 +13,11 @@ from diptych.data.terms import Terms, terms_of
 from diptych.engines import Eager
 from diptych.errors import DiptychError
 from diptych.exporting.traced import noisy
-from diptych.files import finite, write_text
+from diptych.files import write_text
 from diptych.images import Kind
+from diptych.report.curves import number
 from diptych.sizes import named
-from diptych.training.run import read_recipe
+from diptych.training.run import read_lines, read_recipe
 from diptych.translator import Translator
 from diptych.weights import weights_path
 
@@ -73,15 +73,13 @@ def terms_for(place: Path, licence: str, attribution: str) -> Terms:
 
 def scores_of(place: Path, checkpoint: str) -> dict[str, float]:
     """The validation scores at the checkpoint, or of the best one."""
-    file = place / "scores.jsonl"
-    if not file.is_file():
-        return {}
     try:
-        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError) as problem:
-        raise DiptychError(f"{file} cannot be read ({problem}); remove it to export without scores.") from None
-    at = [line for line in lines if checkpoint.isdigit() and line.get("step") == int(checkpoint)]
-    return {name: round(value, 5) for name, value in finite(at[-1]).items() if value is not None} if at else {}
+        found = read_lines(place / "scores.jsonl")
+    except OSError as problem:
+        words = f"{place / 'scores.jsonl'} cannot be read ({problem}); remove it to export without scores."
+        raise DiptychError(words) from None
+    at = [line for line in found if checkpoint.isdecimal() and line["step"] == int(checkpoint)]
+    return {name: round(value, 5) for name, value in at[-1].items() if number(value) is not None} if at else {}
 
 
 def readme(card: Card, weights: int) -> str:

@@ -6,16 +6,18 @@ from pathlib import Path
 from diptych.data.catalog import EMBEDDED, cache_folder
 from diptych.data.shards import is_address
 from diptych.data.terms import Terms
-from diptych.engines import Eager, session_of
+from diptych.engines import Eager
 from diptych.errors import DiptychError
 from diptych.exporting.export import EXAMPLES
 from diptych.exporting.fastest import cached, faster
 from diptych.exporting.models import terms_for
 from diptych.exporting.samples import Sample, at_hand
 from diptych.exporting.traced import noisy
+from diptych.runtimes import session_of
 from diptych.serving.listing import Offer, drawing, in_browser, name_for
 from diptych.serving.parts import Parts, cut
 from diptych.training.run import read_recipe
+from diptych.training.taken import taken
 from diptych.translator import Translator
 
 
@@ -48,7 +50,7 @@ def offers_of(
                 parts,
             )
         )
-        told.append(f"{name}: {place}. {words}{why}")
+        told.append(" ".join(filter(None, (f"{name}: {place}.", taken(place, checkpoint), words + why))))
     return offers, told
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from diptych.card import write_card
-from diptych.engines import CARD, PRECISION, PROCESSING, needed
 from diptych.exporting.traced import program
 from diptych.files import written_beside
+from diptych.runtimes import CARD, PRECISION, PROCESSING, needed
 from diptych.translator import Translator
 
 OPSET = 20

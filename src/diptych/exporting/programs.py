@@ -10,9 +10,9 @@ from torch import Tensor
 from diptych.card import write_card
 from diptych.exporting.checks import SEED, Run
 from diptych.exporting.traced import program
-from diptych.files import written_beside
-from diptych.networks.noise import folded
+from diptych.files import named_in_utf8, written_beside
 from diptych.padding import pad
+from diptych.runtimes import folded
 from diptych.translator import Translator
 
 CARD = "card.json"
@@ -37,7 +37,8 @@ def write(translator: Translator, place: Path, noise: bool) -> None:
 
 def runner(place: Path, translator: Translator) -> Run:
     """What the file computes, padded and cropped as the translator does."""
-    file = torch.export.load(place)
+    with named_in_utf8(place) as named:
+        file = torch.export.load(named)
     loaded: Any = file.module()
     card = translator.card
 

@@ -1,30 +1,36 @@
 """A folder that any web host serves: the page, the network, and the browser's runtime."""
 
+import io
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from diptych.errors import DiptychError
+from diptych.exporting.shown import Shown
 from diptych.files import as_json, written_beside
 from diptych.serving import assets
 from diptych.serving.listing import Offer, in_browser
-from diptych.serving.parts import cut
+from diptych.serving.parts import PART, cut
 
+LARGEST = 24 * 2**20
+"""Bytes of a file; some hosts take no more than 25 MiB."""
 NOTE = """\
 A page of diptych: open index.html through any web server (not from the disk: browsers refuse modules there), such as
     python3 -m http.server --directory THIS_FOLDER
 Threads, which make it faster, need two headers that not every host sends:
     Cross-Origin-Opener-Policy: same-origin
     Cross-Origin-Embedder-Policy: require-corp
+A posted link shows card.png where its address in index.html is a whole one: diptych export --address https://... does that.
 vendor/ is onnxruntime-web, MIT licence, https://github.com/microsoft/onnxruntime
 """
 
 
-def write(offer: Offer, network: Path, out: Path, runtime: Path | None, precision: str) -> int:
+def write(offer: Offer, shown: Shown, network: Path, out: Path, runtime: Path | None, precision: str) -> int:
     """Write the folder and return its bytes.
 
     Args:
         offer: its translator, name, terms and examples.
+        shown: what it is called, and what a posted link shows.
         network: an ONNX file, with its processing outside.
         runtime: a folder that holds onnxruntime-web; None = what came with diptych.
 
@@ -37,10 +43,16 @@ def write(offer: Offer, network: Path, out: Path, runtime: Path | None, precisio
             f"the page draws 8-bit RGB, grey and class maps, and this translator takes {card.source.colour} of "
             f"{card.source.depth} and gives {card.target.colour} of {card.target.depth}; serve it with: diptych serve."
         )
-    for file in [*assets.sources(), *assets.runtime(runtime)]:
-        place = out / file.name if file in assets.sources() else out / "vendor" / file.name
-        with written_beside(place) as beside:
-            shutil.copyfile(file, beside)
+    for file in assets.sources():
+        copy(file, out / file.name)
+    write_runtime(assets.runtime(runtime), out)
+    index = (assets.page() / "index.html").read_text(encoding="utf-8")
+    put(out / "index.html", shown.index(index).encode())
+    put(out / "manifest.webmanifest", as_json(shown.manifest(), indent=1).encode())
+    for name, picture in shown.pictures().items():
+        stream = io.BytesIO()
+        picture.save(stream, "PNG", optimize=True)
+        put(out / name, stream.getvalue())
     parts = cut(network, offer.name, precision)
     for name, part in parts.parts.items():
         put(out / "models" / offer.name / name, part.whole())
@@ -49,6 +61,27 @@ def write(offer: Offer, network: Path, out: Path, runtime: Path | None, precisio
     put(out / "translators.json", as_json(listing, indent=1).encode())
     put(out / "README.txt", NOTE.encode())
     return sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
+
+
+def write_runtime(files: Sequence[Path], out: Path) -> None:
+    """Into vendor/; a file that is too large for some hosts in parts, which the page's service worker joins."""
+    joined = {}
+    for file in files:
+        place = out / "vendor" / file.name
+        if file.stat().st_size <= LARGEST:
+            copy(file, place)
+            continue
+        data = file.read_bytes()
+        pieces = {f"{file.name}.{number:03}": start for number, start in enumerate(range(0, len(data), PART))}
+        for name, start in pieces.items():
+            put(out / "vendor" / name, data[start : start + PART])
+        joined[file.name] = list(pieces)
+    put(out / "vendor" / "parts.json", as_json(joined, indent=1).encode())
+
+
+def copy(file: Path, place: Path) -> None:
+    with written_beside(place) as beside:
+        shutil.copyfile(file, beside)
 
 
 def write_examples(examples: Sequence[bytes], out: Path, name: str) -> list[str]:

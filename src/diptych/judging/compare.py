@@ -13,7 +13,8 @@ from diptych.errors import UsageError
 from diptych.evaluation import bootstrap
 from diptych.evaluation.metrics import PICTURE_METRICS, Example
 from diptych.files import as_json, write_text
-from diptych.judging.judge import CAPTION, Result, as_csv, row_of
+from diptych.judging.captions import CAPTION
+from diptych.judging.judge import Result, as_csv, row_of
 from diptych.judging.subjects import Subject, spread
 
 SHOWN = 8  # pictures on the sheet
@@ -135,6 +136,7 @@ def keep(results: Sequence[Result], folder: Path, sheet: npt.NDArray[np.uint8] |
         "scores": {
             name: [asdict(score) for score in result.scores] for name, result in zip(names, results, strict=True)
         },
+        "pictures": results[0].names,
         "against": names[0],
         "differences": paired,
     }
@@ -149,7 +151,12 @@ def sheet_of(subjects: Sequence[Subject], names: Sequence[str]) -> npt.NDArray[n
     rows = []
     for place in spread(subjects[0].count, SHOWN):
         examples = [subject.read(place) for subject in subjects]
-        rows.append(row_of(joined(examples), f"{examples[0].name}: source | {' | '.join(names)} | target"))
+        runs = " | ".join(f"run {number}" for number in range(1, len(names) + 1))
+        captions = (
+            f"{examples[0].name}: source | {' | '.join(names)} | target",
+            f"picture {place + 1}: source | {runs} | target",
+        )
+        rows.append(row_of(joined(examples), *captions))
     return np.concatenate([np.pad(row, ((0, CAPTION // 3), (0, 0), (0, 0)), constant_values=255) for row in rows])
 
 

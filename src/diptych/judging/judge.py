@@ -2,18 +2,17 @@
 
 import csv
 import io
-import json
 import math
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
 
 from diptych import __version__, formats
 from diptych.errors import DiptychError, UsageError
@@ -21,14 +20,14 @@ from diptych.evaluation import needs as need
 from diptych.evaluation.evaluate import INFINITE, Verdict, choose, evaluate
 from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, Score
 from diptych.evaluation.piles import as_bytes
-from diptych.files import as_json, read_text, write_text
+from diptych.files import as_json, from_json, read_text, remove_parts, write_text
+from diptych.judging.captions import line
 from diptych.judging.subjects import Subject
 from diptych.resampling import squared
 
 LEADING = ("perceptual", "l1", "sharpness", "checkerboard")
 """The sheet is ordered by the first of these that was measured."""
 EACH = 4  # best, middle and worst pictures on the sheet
-CAPTION = 14  # pixels
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,9 @@ def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = Non
         "scores": [asdict(score) for score in result.scores],
         "notes": result.notes,
     }
-    write_text(folder / "scores.json", as_json(whole, indent=2) + "\n")
+    remove_parts(folder)
+    with suppress(OSError):  # by it a verdict is known, so it is there with the others of its own alone
+        (folder / "scores.json").unlink(missing_ok=True)
     rows = [["metric", "value", "low", "high", "better", "count", "network", "note"]]
     rows += [[str(value) for value in asdict(score).values()] for score in result.scores]
     write_text(folder / "scores.csv", as_csv(rows))
@@ -124,6 +125,7 @@ def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = Non
     write_text(folder / "pictures.csv", as_csv(per_picture))
     if sheet is not None:
         formats.write(folder / "sheet.png", sheet)
+    write_text(folder / "scores.json", as_json(whole, indent=2) + "\n")
 
 
 def score_from(entry: dict[str, Any]) -> Score:
@@ -146,7 +148,7 @@ def kept(folder: Path) -> Result:
         DiptychError: when the folder holds none, or a damaged one.
     """
     try:
-        whole = json.loads(read_text(folder / "scores.json"))
+        whole = from_json(read_text(folder / "scores.json"))
         with open(folder / "pictures.csv", encoding="utf-8", errors="surrogateescape", newline="") as file:
             head, *rows = csv.reader(file)
         columns = {name: [float(row[place]) for row in rows] for place, name in enumerate(head) if place}
@@ -177,7 +179,7 @@ def sheet_of(subject: Subject, result: Result) -> npt.NDArray[np.uint8]:
     parts = {"best": order[:EACH], "middle": order[middle : middle + EACH], "worst": order[-EACH:]}
     columns = []
     for title, places in parts.items():
-        tiles = [row_of(subject.read(place), caption(title, name, place, result)) for place in places]
+        tiles = [row_of(subject.read(place), *captions(title, name, place, result)) for place in places]
         width = max(tile.shape[1] for tile in tiles)
         columns.append(np.concatenate([padded(tile, width) for tile in tiles]))
     height = max(column.shape[0] for column in columns)
@@ -187,18 +189,17 @@ def sheet_of(subject: Subject, result: Result) -> npt.NDArray[np.uint8]:
     return np.concatenate(filled, axis=1)
 
 
-def caption(title: str, metric: str, place: int, result: Result) -> str:
+def captions(title: str, metric: str, place: int, result: Result) -> tuple[str, str]:
+    """With the picture's name, and with its number in ``pictures.csv``."""
     value = f"  {metric} {result.pictures[metric][place]:.3f}" if metric else ""
-    return f"{title}: {result.names[place]}{value}"
+    return f"{title}: {result.names[place]}{value}", f"{title}: picture {place + 1}{value}"
 
 
-def row_of(example: Example, words: str) -> npt.NDArray[np.uint8]:
-    """Source, output and target beside each other, a line of words above."""
+def row_of(example: Example, words: str, instead: str) -> npt.NDArray[np.uint8]:
+    """Source, output and target beside each other, a line of words above: ``instead`` where no font has their letters."""
     views = [view for view in (example.source_rgb, example.output_rgb, example.target_rgb) if view is not None]
     pictures = np.concatenate([squared(as_bytes(view), as_bytes(views[-1])) for view in views], axis=1)
-    line = Image.new("RGB", (pictures.shape[1], CAPTION), "white")
-    ImageDraw.Draw(line).text((2, 1), words, fill="black")
-    return np.concatenate([np.asarray(line), pictures])
+    return np.concatenate([line(words, instead, pictures.shape[1]), pictures])
 
 
 def padded(tile: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """Networks: plain modules with flat arguments, one paper a file. This table is the only list."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, cast
 
 from torch import nn
 
@@ -46,4 +46,23 @@ class NetworkSpec:
         return NETWORKS[self.name](**self.arguments)
 
 
-__all__ = ["NETWORKS", "NetworkSpec", "PatchGAN", "ResNet", "TravelUNet", "UNet", "initialise"]
+class Sized(Protocol):
+    """What every network says of the pictures that it takes."""
+
+    @property
+    def multiple(self) -> int:
+        """By which both sides must be divisible."""
+        ...
+
+    @property
+    def least(self) -> int:
+        """The shortest side."""
+        ...
+
+
+def sized(network: nn.Module) -> Sized:
+    """The network as what it says of sizes."""
+    return cast("Sized", network)
+
+
+__all__ = ["NETWORKS", "NetworkSpec", "PatchGAN", "ResNet", "Sized", "TravelUNet", "UNet", "initialise", "sized"]

@@ -88,6 +88,7 @@ class CoarseToFine(nn.Module):
     ) -> None:
         super().__init__()
         self.multiple = 2 ** max(downs + enhancers, 4 if features else 0)
+        self.least = max(self.multiple, 2 ** (downs + enhancers + 1))  # the blocks' reflected borders find two pixels
         self.semantics = Semantics(channels_in, classes=classes, unknown=unknown, boundary=boundary)
         seen = self.semantics.channels + features
         self.coarse = hourglass(seen, width, downs, blocks, norm, upsample)

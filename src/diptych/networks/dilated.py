@@ -80,6 +80,7 @@ class DilatedResNet(nn.Module):
     ) -> None:
         super().__init__()
         self.multiple = 2**downs
+        self.least = max(self.multiple, 4)  # so that borders of three pixels can be reflected
         self.sees_mask = sees_mask
         self.composite = composite
         bias = needs_bias(norm, "auto")

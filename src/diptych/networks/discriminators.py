@@ -8,7 +8,7 @@ from diptych.networks.spectral import convolution
 
 
 class PatchGAN(nn.Module):
-    """Pictures to a map of logits, one for each patch.
+    """Pictures, of sides of ``least`` or more, to a map of logits, one for each patch.
 
     ``layers`` strided convolutions set the receptive field: 0 gives 1 (PixelGAN, all convolutions 1x1), then 16, 34, 70
     (the default), 142, 286 (the paper's ImageGAN), 574.
@@ -22,10 +22,15 @@ class PatchGAN(nn.Module):
             one, the last of a PixelGAN follows the rule (PyTorch code).
     """
 
+    multiple = 1
+
     def __init__(
         self, channels_in: int, *, layers: int = 3, width: int = 64, norm: Norm = "batch", bias: Bias = "auto"
     ) -> None:
         super().__init__()
+        self.least = (
+            3 * 2**layers if layers else 1
+        )  # two unstrided convolutions each take one off what the strided leave
         if not 0 <= layers <= 6:
             raise UsageError(f"a PatchGAN has 0 (PixelGAN) to 6 layers, not {layers}.")
         has_bias = needs_bias(norm, bias)

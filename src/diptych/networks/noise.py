@@ -13,11 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-BITS = 15
-"""Of the numbers that are hashed: a product of two of them fits into 31."""
+from diptych.runtimes import BITS, SEEDS, folded
+
 MASK = (1 << BITS) - 1
-SEEDS = 1 << (2 * BITS)
-"""Seeds lie below this; larger ones are folded."""
 ROWS, COLUMNS = 1 << 20, 1 << 21
 """Where their indices begin, so that channels, rows and columns are numbered apart."""
 
@@ -56,11 +54,6 @@ def seeded(
         yield
     finally:
         CURRENT.reset(token)
-
-
-def folded(seed: int) -> int:
-    """A seed of up to 63 bits as exported networks take it: below SEEDS."""
-    return (seed ^ seed >> (2 * BITS) ^ seed >> (4 * BITS)) % SEEDS
 
 
 def current() -> Noise:

@@ -63,6 +63,7 @@ class ResNet(nn.Module):
     """
 
     multiple = 4
+    least = 8  # so that the residual blocks' reflected borders find two pixels
 
     def __init__(
         self,

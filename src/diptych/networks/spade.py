@@ -139,9 +139,9 @@ class SPADE(nn.Module):
         self.semantics = Semantics(channels_in, classes=classes, unknown=unknown, boundary=boundary)
         maps = self.semantics.channels
         self.depth = depth
-        self.multiple = MULTIPLES[depth]
+        self.multiple = self.least = MULTIPLES[depth]
         self.style = style
-        self.start = (size[0] // self.multiple, size[1] // self.multiple)
+        self.start = (max(size[0] // self.multiple, 1), max(size[1] // self.multiple, 1))
         first = 16 * width
         self.first: nn.Module = (
             nn.Linear(style, first * self.start[0] * self.start[1]) if style else nn.Conv2d(maps, first, 3, padding=1)

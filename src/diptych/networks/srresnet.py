@@ -56,7 +56,7 @@ class SRResNet(nn.Module):
         slopes: of the PReLUs; "one" for all channels or one for "each".
     """
 
-    multiple = 1
+    multiple = least = 1
 
     def __init__(
         self,

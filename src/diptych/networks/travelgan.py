@@ -91,6 +91,11 @@ class TravelUNet(nn.Module):
         """Both sides of the input must be divisible by this."""
         return int(2**self.depth)
 
+    @property
+    def least(self) -> int:
+        """Shortest side that it takes."""
+        return self.multiple
+
     def forward(self, source: Maps) -> Maps:
         maps, kept = source, []
         for level in self.down:

@@ -88,6 +88,11 @@ class UNet(nn.Module):
         """Both sides of the input must be divisible by this."""
         return int(2**self.depth)
 
+    @property
+    def least(self) -> int:
+        """Shortest side that it takes."""
+        return self.multiple
+
     def forward(self, source: Maps) -> Maps:
         maps = source
         kept: list[Tensor] = []

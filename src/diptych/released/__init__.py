@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from diptych.errors import DiptychError, UsageError
+from diptych.files import named_in_utf8
 from diptych.networks import NETWORKS
 from diptych.released import junyanz, pix2pixhd, spade, srresnet
 from diptych.released.layout import Layout, Tensors, renamed, told
@@ -59,7 +60,8 @@ def content_of(path: Path) -> Any:
     """What a file holds, read without running anything that is in it."""
     try:
         if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
+            with named_in_utf8(path) as named:
+                return safetensors.torch.load_file(named)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of TorchScript, which is refused
             return torch.load(path, map_location="cpu", weights_only=True)

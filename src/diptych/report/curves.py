@@ -1,12 +1,13 @@
 """Numbers of a log as curves whose size does not grow with the log's length."""
 
-import json
 import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from diptych.files import from_json
 
 POINTS = 500  # of a curve, at least, once there were so many; at most twice as many
 CURVES = 30  # of one log; more are left out
@@ -53,8 +54,8 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
     """The JSON objects of a file that may be absent, or end in half a line; one at a time."""
     with suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
-            with suppress(ValueError, RecursionError):
-                entry = json.loads(line)
+            with suppress(ValueError):
+                entry = from_json(line)
                 if isinstance(entry, dict):
                     yield entry
 

@@ -1,6 +1,5 @@
 """What a run folder tells, whatever its age and state."""
 
-import json
 import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych.errors import DiptychError
-from diptych.files import read_text
+from diptych.files import from_json, read_text
 from diptych.report.curves import Curve, curves, lines, number, whole
 from diptych.report.pictures import SHEETS, spread
 
@@ -119,7 +118,7 @@ def events(folder: Path) -> list[dict[str, Any]]:
 
 def cards_of(path: Path) -> list[dict[str, Any]]:
     with suppress(OSError, ValueError, KeyError, TypeError):
-        return [card for card in json.loads(path.read_text(encoding="utf-8"))["translators"] if isinstance(card, dict)]
+        return [card for card in from_json(path.read_text(encoding="utf-8"))["translators"] if isinstance(card, dict)]
     return []
 
 
@@ -127,8 +126,8 @@ def evaluations_of(folder: Path) -> list[tuple[str, Any, Path]]:
     """Name, kept verdict and sheet of the last evaluations of the run."""
     found = []
     for place in sorted(folder.rglob("scores.json"))[-JUDGED:]:
-        with suppress(OSError, ValueError, RecursionError):
-            verdict = json.loads(place.read_text(encoding="utf-8"))
+        with suppress(OSError, ValueError):
+            verdict = from_json(place.read_text(encoding="utf-8"))
             found.append((str(place.parent.relative_to(folder)), verdict, place.parent / "sheet.png"))
     return found
 

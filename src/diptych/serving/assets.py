@@ -7,12 +7,14 @@ from pathlib import Path
 
 from diptych.errors import DiptychError
 
+PACKAGE = "onnxruntime-web@1.30.0"
+"""Of npm, MIT licence; `make page` and hatch_build.py take this one."""
 RUNTIME = (
     "ort.wasm.min.mjs",
     "ort-wasm-simd-threaded.mjs",
     "ort-wasm-simd-threaded.wasm",
 )
-"""Of onnxruntime-web (MIT): WASM with SIMD, and with threads where the page is isolated."""
+"""WASM with SIMD, and with threads where the page is isolated."""
 WEBGPU = ("ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs", "ort-wasm-simd-threaded.asyncify.wasm")
 SOURCES = (".html", ".css", ".js", ".svg", ".webmanifest")
 TYPES = {
@@ -62,7 +64,7 @@ def runtime(folder: Path | None = None) -> list[Path]:
     if missing:
         raise DiptychError(
             f"the browser's runtime is not in {place} ({missing[0]} is missing): in a clone run `make page`; else unpack "
-            f"the npm package onnxruntime-web and give its folder dist with --runtime."
+            f"the npm package {PACKAGE} and give its folder dist with --runtime."
         )
     return [place / name for name in (*RUNTIME, *WEBGPU) if (place / name).is_file()]
 

@@ -5,19 +5,48 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
 from diptych.card import Card, data_of
-from diptych.images import Kind
-from diptych.serving.parts import Parts
-from diptych.translator import Translator
+from diptych.images import Kind, Stored
+from diptych.serving.exported import Exported
+from diptych.serving.parts import Parts, cut
+from diptych.sizes import Size
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BROWSER_SOURCES = ("rgb", "grey", "labels", "holed")
 BROWSER_TARGETS = ("rgb", "grey")
+
+
+class Translates(Protocol):
+    """What the service wants of a translator."""
+
+    card: Card
+    memory: float
+
+    @property
+    def engine(self) -> "Named": ...
+
+    def seen(self, shape: Sequence[int], size: Size = None) -> tuple[int, int]: ...
+
+    def apart(self) -> "Translates": ...
+
+    def several(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]: ...
+
+
+class Named(Protocol):
+    """What the page is told of an engine."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def precision(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -86,7 +115,7 @@ class Offer:
     """A translator under the name by which it is asked for."""
 
     name: str
-    translator: Translator
+    translator: Translates
     noise: bool = False
     licence: str = ""
     attribution: str = ""
@@ -139,7 +168,7 @@ def kind_entry(kind: Kind) -> KindEntry:
     )
 
 
-def drawing(kind: Kind, tensor: Tensor) -> bytes:
+def drawing(kind: Kind, tensor: "Tensor") -> bytes:
     """What a network takes (channels, height, width), as the page loads it.
 
     8-bit RGB, class maps in the palette's colours, holes transparent.
@@ -168,6 +197,21 @@ def name_for(place: Path, way: str, taken: Sequence[str]) -> str:
     while found in taken:
         found, number = f"{plain}-{number}", number + 1
     return found
+
+
+def offer_of_file(place: Path, translator: Exported, taken: Sequence[str], browser: bool) -> Offer:
+    """An exported file; the page may translate with the very same, where its processing is outside."""
+    name = name_for(place, "", taken)
+    facts = translator.card.provenance
+    within = browser and not translator.inside and in_browser(translator.card)
+    return Offer(
+        name,
+        translator,
+        len(translator.inputs) > 1,
+        str(facts.get("licence of the data", "")),
+        str(facts.get("attribution", "")),
+        browser=cut(place, name, translator.engine.precision) if within else None,
+    )
 
 
 def in_browser(card: Card) -> bool:

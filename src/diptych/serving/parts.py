@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diptych.engines import session_of
+from diptych.runtimes import session_of
 from diptych.serving.pieces import Slice
 
 PART = 8 * 2**20

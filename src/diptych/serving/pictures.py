@@ -16,8 +16,8 @@ from diptych.images import INSTANCES, MASK, Kind, Stored
 from diptych.raw import Header
 from diptych.serving import tiffs
 from diptych.serving.limits import Limits
+from diptych.serving.listing import Translates
 from diptych.serving.problems import Problem
-from diptych.translator import Translator
 
 QUALITY = re.compile(r"[01](\.\d{0,3})?")
 ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/tiff": ".tif"}
@@ -73,7 +73,7 @@ def header_of(data: bytes, limits: Limits, name: str) -> Header:
     return header
 
 
-def weighed(files: Mapping[str, bytes], translator: Translator, size: str, limits: Limits) -> int:
+def weighed(files: Mapping[str, bytes], translator: Translates, size: str, limits: Limits) -> int:
     """Pixels of the work that a request is, by the headers of its files alone: of what has most of them.
 
     Raises:

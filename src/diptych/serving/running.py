@@ -6,9 +6,12 @@ import itertools
 import logging
 import math
 import os
+import signal
 import socket
+import threading
 import time
 import traceback
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -203,6 +206,29 @@ def server(app: FastAPI, limits: Limits) -> Server:
         server_header=False,
     )
     return Server(config)
+
+
+class Terminated(BaseException):
+    """By SIGTERM."""
+
+
+def terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+@contextlib.contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the process at once, with what is half written gone; the first of a container would not see it else."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except Terminated:
+        os._exit(128 + signal.SIGTERM)  # to take down an interpreter that holds torch would take seconds
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def run(app: FastAPI, place: socket.socket, limits: Limits) -> None:

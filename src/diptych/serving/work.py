@@ -18,11 +18,10 @@ from diptych.serving.batching import Batcher, Done
 from diptych.serving.bodies import Bodies
 from diptych.serving.lanes import Budget, Lane
 from diptych.serving.limits import Limits
-from diptych.serving.listing import Offer
+from diptych.serving.listing import Offer, Translates
 from diptych.serving.metrics import Metrics
 from diptych.serving.pictures import encoded, picture_of, wanted_type, weighed
 from diptych.serving.problems import Problem
-from diptych.translator import Translator
 
 CODERS = min(4, os.cpu_count() or 1)
 Result = TypeVar("Result")
@@ -116,7 +115,7 @@ class Work:
 
     async def in_lane(self, offer: Offer, files: dict[str, bytes], asking: Asking) -> tuple[Done, bytes]:
         """A large picture, alone, which lies there decoded only while it is at work."""
-        translator = apart(offer.translator)
+        translator = offer.translator.apart()
 
         def work() -> tuple[Done, bytes]:
             picture = picture_of(files, translator.card.source, self.limits)
@@ -132,17 +131,8 @@ class Work:
         return await asyncio.get_running_loop().run_in_executor(self.coders, work, *given)
 
 
-def several(translator: Translator, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]) -> list[Any]:
+def several(translator: Translates, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]) -> list[Any]:
     return translator.several(pictures, size=seen, seed=seed)
-
-
-def apart(translator: Translator) -> Translator:
-    """The same where a large picture keeps none of a runtime's memory and streams: with torch, if the network is there."""
-    if translator.plain is None:
-        return translator
-    found = Translator(translator.plain, translator.card)
-    found.memory = translator.memory
-    return found
 
 
 async def while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result:

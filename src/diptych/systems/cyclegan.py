@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from diptych.errors import UsageError
 from diptych.images import Batch
 from diptych.losses import ADVERSARIES, l1
-from diptych.networks import NetworkSpec, initialise
+from diptych.networks import NetworkSpec, initialise, sized
 from diptych.systems.image_pool import ImagePool
 from diptych.systems.system import Domains, Exit, Losses, System, accuracy
 
@@ -70,6 +70,7 @@ class CycleGAN(System):
         self.generator = nn.ModuleDict({way: initialise(spec.build()) for way, spec in self.specs.items()})
         channels = {"a": channels_in, "b": channels_out}
         self.discriminator = nn.ModuleDict({name: self.build_discriminator(count) for name, count in channels.items()})
+        domains.fit("CycleGAN", *map(sized, (*self.generator.values(), *self.discriminator.values())))
         self.pool = nn.ModuleDict({name: ImagePool(options.pool, count, *size) for name, count in channels.items()})
         self.sides = ("generator", "discriminator")
         if options.order == "four-step":

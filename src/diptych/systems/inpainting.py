@@ -14,7 +14,7 @@ from torch import Tensor
 from diptych.errors import UsageError
 from diptych.images import Batch
 from diptych.losses import ADVERSARIES, l1
-from diptych.networks import NetworkSpec, initialise
+from diptych.networks import NetworkSpec, initialise, sized
 from diptych.networks.dilated import DilatedResNet, TwoHeadedDiscriminator, composited
 from diptych.systems.system import Domains, Exit, Losses, System, accuracy
 
@@ -78,6 +78,7 @@ class Inpainting(System):
         generator = initialise(self.spec.build())
         assert isinstance(generator, DilatedResNet)
         self.generator = generator
+        domains.fit("inpainting", sized(generator))
         self.discriminator = initialise(
             TwoHeadedDiscriminator(
                 domains.channels_out,

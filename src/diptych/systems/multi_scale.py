@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diptych.losses import ADVERSARIES, Adversary, feature_matching
+from diptych.networks import sized
 from diptych.perceptual import Sight, perceptual, sentence
 from diptych.systems.system import Domains, System, accuracy
 
@@ -64,6 +65,12 @@ class MultiScaleSystem(System):
             self.sight = Sight(options.perceptual_network, normalised=False)
             self.notes = (sentence(self.sight.name),)
             self.facts = {"perceptual loss": self.sight.name}
+
+    def check(self, system: str, domains: Domains, generator: nn.Module) -> None:
+        """Raises UsageError for crops or channels that the generator or the perceptual loss cannot take."""
+        domains.fit(system, sized(generator), *([self.sight] if self.sight else []))
+        if self.sight is not None:
+            domains.seen(system)
 
     def generator_terms(
         self, adversarial: Tensor, fake: Tensor, target: Tensor, judged: Judged, real: Judged

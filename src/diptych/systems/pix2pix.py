@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from diptych.images import Batch
 from diptych.losses import ADVERSARIES, feature_matching, gradient_penalty, l1
-from diptych.networks import NetworkSpec, PatchGAN, initialise
+from diptych.networks import NetworkSpec, PatchGAN, initialise, sized
 from diptych.systems.given_gradient import with_gradient_now
 from diptych.systems.pix2pix_options import Pix2PixOptions, generator_spec
 from diptych.systems.system import Domains, Exit, Losses, System, accuracy
@@ -45,6 +45,8 @@ class Pix2Pix(System):
                 "bias": options.bias,
             }
             self.discriminator = initialise(NetworkSpec("patchgan", arguments).build())
+        judges = [] if self.discriminator is None else [sized(self.discriminator)]
+        domains.fit("pix2pix", sized(self.generator), *judges)
         self.sides = ("generator",) if self.discriminator is None else ("discriminator", "generator")
         if self.discriminator is None and (options.feature_matching or options.order != "alternating"):
             self.notes = (

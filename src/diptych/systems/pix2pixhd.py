@@ -83,7 +83,7 @@ class Pix2PixHD(multi_scale.MultiScaleSystem):
         generator = initialise(self.spec.build(), biases=False)
         assert isinstance(generator, CoarseToFine)
         self.generator = generator
-        domains.divisible("pix2pixHD", generator.multiple)
+        self.check("pix2pixHD", domains, generator)
         self.discriminator = initialise(
             MultiScale(
                 generator.semantics.channels + domains.channels_out,

@@ -18,7 +18,7 @@ from diptych.images import Batch
 from diptych.losses import kl
 from diptych.networks import NetworkSpec
 from diptych.networks.discriminators import MultiScale
-from diptych.networks.spade import MULTIPLES, SPADE, glorot
+from diptych.networks.spade import SPADE, glorot
 from diptych.systems import multi_scale
 from diptych.systems.system import Domains, Exit, Losses
 
@@ -48,6 +48,8 @@ class SPADEOptions:
         counts = (self.width, self.hidden, self.encoder_width, self.scales, self.discriminator_layers)
         if min(*counts, self.discriminator_width) < 1:
             raise UsageError("the widths, layers and scales in options must be at least 1.")
+        if self.depth == "most" and self.width < 2:
+            raise UsageError("options.width must be at least 2 with options.depth=most, which halves it once more.")
         if min(self.feature_matching, self.perceptual, self.style, self.kl) < 0:
             raise UsageError("options.feature_matching, perceptual, style and kl may not be negative.")
 
@@ -63,9 +65,9 @@ class SPADESystem(multi_scale.MultiScaleSystem):
         shape = ("width", "depth", "style", "norm", "kernel", "hidden", "spectral", "encoder_width")
         arguments = {name: getattr(options, name) for name in shape} | {"size": list(domains.size)}
         self.spec = NetworkSpec("spade", domains.semantics() | arguments)
-        domains.divisible("SPADE", MULTIPLES[options.depth])
         generator = self.spec.build()
         assert isinstance(generator, SPADE)
+        self.check("SPADE", domains, generator)
         self.generator = generator
         self.discriminator = MultiScale(
             generator.semantics.channels + domains.channels_out,

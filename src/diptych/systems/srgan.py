@@ -81,6 +81,8 @@ class SRGAN(System):
         if options.content != "mse":
             name = "vgg19" if options.content.startswith("vgg") else "efficientnet-lite0"
             self.sight = Sight(name)
+            domains.fit("SRGAN", self.sight)
+            domains.seen("SRGAN")
             self.notes = (sentence(name),)
             self.facts = {"content loss": f"{options.content} of {name}"}
 

@@ -15,6 +15,7 @@ A system owns networks and knows how they judge each other. It never sees an opt
 ``list(system.losses(batch, 0))`` is a whole test.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 
 from diptych.errors import UsageError
 from diptych.images import Batch, Kind
-from diptych.networks import NetworkSpec
+from diptych.networks import NetworkSpec, Sized
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,35 @@ class Domains:
             arguments |= {"classes": kind.classes, "unknown": kind.unknown >= 0, "boundary": kind.instances}
         return arguments
 
-    def divisible(self, system: str, multiple: int) -> None:
-        """Refuse crops that the generator cannot halve as often as it does."""
-        height, width = self.size
-        if height % multiple or width % multiple:
-            raise UsageError(f"{system} needs sides divisible by {multiple}, and data.crop_size is {height}x{width}.")
+    def fit(self, system: str, *networks: Sized) -> None:
+        """Refuse crops that one of the networks cannot take, by what each says of itself.
+
+        Raises:
+            UsageError: naming the system, what it needs, and the nearest crops that it takes.
+        """
+        multiple = math.lcm(*(network.multiple for network in networks))
+        least = max(-(-network.least // multiple) * multiple for network in networks)
+        needs = [f"divisible by {multiple}"] if any(side % multiple for side in self.size) else []
+        needs += [f"of {least} pixels or more"] if min(self.size) < least else []
+        if needs:
+            height, width = (max(least, round(side / multiple) * multiple) for side in self.size)
+            near = f"[{height}, {width}]" if height != width else str(height)
+            raise UsageError(
+                f"{system} with these options needs sides {' and '.join(needs)}, and data.crop_size is "
+                f"{self.size[0]}x{self.size[1]}; set data.crop_size={near}, or choose smaller networks."
+            )
+
+    def seen(self, system: str) -> None:
+        """Refuse targets that no network which was trained on photographs can look at.
+
+        Raises:
+            UsageError: naming the system.
+        """
+        if self.channels_out not in (1, 3):
+            raise UsageError(
+                f"{system} compares pictures by a network that sees RGB or grey, and the targets here have {self.channels_out} channels; "
+                f"set options.perceptual=0, or for SRGAN options.content=mse."
+            )
 
     def only(self, system: str, *colours: str, enlarging: bool = False) -> None:
         """Refuse a source that the system is not made for; no ``colours`` stand for plain pictures.
@@ -116,6 +141,9 @@ class System(nn.Module, ABC):
 
     turns: tuple[int, ...] = ()
     """Rising steps at which ``losses`` changes what it does; ``step`` may be compared with no others."""
+
+    least_batch: int = 1
+    """Pictures that ``losses`` needs at once."""
 
     notes: tuple[str, ...] = ()
     """Sentences for the user about what the options came to, printed when a run starts."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from diptych.errors import UsageError
 from diptych.images import Batch
 from diptych.losses import ADVERSARIES, travel_terms
-from diptych.networks import NetworkSpec
+from diptych.networks import NetworkSpec, sized
 from diptych.networks.travelgan import Siamese, WholeDiscriminator, halvings
 from diptych.systems.system import Domains, Exit, Losses, System, accuracy
 
@@ -64,7 +64,9 @@ class TraVelGAN(System):
             "b_to_a": NetworkSpec("travel-unet", {"channels_in": channels_out, "channels_out": channels_in, **shape}),
         }
         siamese = Siamese(channels_in, channels_out, size=size, width=options.width, latent=options.latent)
-        self.generator = nn.ModuleDict({way: spec.build() for way, spec in self.specs.items()} | {"siamese": siamese})
+        generators = {way: spec.build() for way, spec in self.specs.items()}
+        domains.fit("TraVelGAN", *map(sized, generators.values()))
+        self.generator = nn.ModuleDict(generators | {"siamese": siamese})
         self.discriminator = nn.ModuleDict(
             {
                 name: WholeDiscriminator(channels, size=size, width=options.width, spectral=options.spectral)
@@ -72,6 +74,7 @@ class TraVelGAN(System):
             }
         )
         self.sides = ("discriminator", "generator")
+        self.least_batch = 4 if options.fresh else 2
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         judged, translated = self.halves(batch)
@@ -90,11 +93,7 @@ class TraVelGAN(System):
     def halves(self, batch: Batch) -> tuple[Batch, Batch]:
         """The pictures of the discriminators' update and of the generators'."""
         count = len(batch.source)
-        least = 4 if self.options.fresh else 2
-        if count < least:
-            raise UsageError(
-                f"TraVelGAN compares the pictures of a batch; set training.batch_size to {least} or more, not {count}."
-            )
+        assert count >= self.least_batch
         if not self.options.fresh:
             return batch, batch
         middle = count // 2

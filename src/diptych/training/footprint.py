@@ -3,21 +3,19 @@
 The loop itself runs, so whatever it does is counted: weights, moments, gradients, what is kept for backward, casts, scratch tensors.
 """
 
-import copy
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
-from unittest.mock import patch
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from diptych import perceptual, pretrained
+from diptych.devices import REHEARSING
 from diptych.images import Batch
 from diptych.recipe import Recipe
 from diptych.training.processes import Processes
@@ -84,11 +82,7 @@ def rehearse(
         DiptychError: where the system cannot be built.
     """
     with ExitStack() as stack:
-        # torch can neither convert such weights nor copy their modules; they are made where they belong, and their
-        # layout is of no account here. Pretrained networks are as large without their weights.
-        stack.enter_context(patch.object(nn.Module, "to", lambda module, *_, **__: module))
-        stack.enter_context(patch.object(copy, "deepcopy", lambda module, *_: module))
-        stack.enter_context(patch.object(perceptual, "load", untrained))
+        stack.callback(REHEARSING.reset, REHEARSING.set(True))
         stack.enter_context(FakeTensorMode())
         stack.enter_context(torch.device(processes.device))
         stack.enter_context(spectator)
@@ -98,16 +92,6 @@ def rehearse(
         for step in range(steps):
             trainer.advance(batches, LATE + step, faults=0)
         return trainer
-
-
-def untrained(name: str) -> nn.Module:
-    """A feature network without its weights."""
-    return pretrained.spec_of(name).build().eval().requires_grad_(False)
-
-
-def at_hand(name: str) -> nn.Module:
-    """A feature network with its weights where they can be had; time and memory are the same without."""
-    return pretrained.load(name) if pretrained.available(name) else untrained(name)
 
 
 def live_peak(recipe: Recipe, processes: Processes, batch: Callable[[Recipe], Batch]) -> tuple[int, int]:

@@ -13,7 +13,8 @@ import torch
 
 from diptych.data.settings import DataSettings, as_size
 from diptych.devices import choose
-from diptych.recipe import Recipe, differences
+from diptych.files import at_home
+from diptych.recipe import Recipe, TrainingSettings, differences
 from diptych.tables import flatten
 from diptych.training.processes import fast_precision
 
@@ -42,6 +43,9 @@ FREE = {
 """Keys that change nothing of what is learned once there is a checkpoint, so they may differ between a run and its
 resumption. Another device rounds in another way, which is said (``compare_conditions``)."""
 
+LENGTH = ("steps", "epochs", "stop_after")
+"""Keys of [training] that say when the run ends, which may be put off (``diptych.training.length``)."""
+
 FOLDERS = ("data.source_folders", "data.target_folder")
 PLACES = ("data.folder", "data.layout", "data.mask_folder", *FOLDERS)
 """Keys that say where the data are and what belongs together there: of these counts what is found."""
@@ -56,7 +60,7 @@ def changed(stored: Recipe, now: Recipe, resumes: bool, known_content: bool) -> 
     """
     device = choose(now.training.device)
     first, second = meaning(stored, device), meaning(now, device)
-    free = FREE if resumes else FREE - {"training.init_from"}
+    free = FREE | {f"training.{key}" for key in LENGTH} if resumes else FREE - {"training.init_from"}
     both = {key: pair for key, pair in differences(stored, now).items() if key not in free}
     found = {key: pair for key, pair in both.items() if first.get(key) != second.get(key)}
     if not known_content:
@@ -88,7 +92,7 @@ def meaning(recipe: Recipe, device: torch.device) -> dict[str, Any]:
 
 def real(folder: str) -> str:
     """The folder itself where there is one, however it is written; else what is written."""
-    place = Path(folder).expanduser()
+    place = at_home(folder)
     return os.path.realpath(place) if folder and place.exists() else folder.rstrip("/")
 
 
@@ -100,3 +104,8 @@ def at_the_places_of(stored: Recipe, data: DataSettings) -> Recipe:
     """The stored recipe with its data where they are now."""
     keys = [key.removeprefix("data.") for key in PLACES]
     return replace(stored, data=replace(stored.data, **{key: getattr(data, key) for key in keys}))
+
+
+def as_long_as(stored: Recipe, now: TrainingSettings) -> Recipe:
+    """The stored recipe with the end that it has now."""
+    return stored.replace(**{key: getattr(now, key) for key in LENGTH})

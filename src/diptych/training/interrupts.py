@@ -6,19 +6,26 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 SAID = "\nStopping after this step, and saving. Once more stops at once and saves nothing.\n"
 
 
 def stop_on_signals(interrupt: Callable[[], None]) -> None:
-    """The first Ctrl-C (or SIGTERM) calls ``interrupt``, which should end the run, saved; a second one ends it at once."""
+    """The first Ctrl-C, SIGTERM, or SIGHUP unless it is ignored (nohup), calls ``interrupt``, which should end the run, saved.
+
+    A second one ends it at once, but for SIGHUP: a terminal that closes may send it twice.
+    """
+    then: dict[str, Any] = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_IGN}
 
     def request(number: int, frame: FrameType | None) -> None:
         interrupt()
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        signal.signal(number, then[signal.Signals(number).name])
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, request)
+    for one in signal.Signals:  # SIGHUP is not on every system
+        ignored = one.name == "SIGHUP" and signal.getsignal(one) == signal.SIG_IGN
+        if one.name in then and not ignored:
+            signal.signal(one, request)
 
 
 def tell() -> None:

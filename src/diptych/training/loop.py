@@ -8,16 +8,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from diptych import checkpoints
 from diptych.data import Dataset, open_dataset, stream
 from diptych.data.resident import Resident, resident
 from diptych.devices import free_bytes
 from diptych.errors import DiptychError, UsageError
 from diptych.recipe import Recipe
 from diptych.training.entry import Fault
+from diptych.training.first_weights import start_from, weights_of
+from diptych.training.length import another_length
 from diptych.training.processes import Processes, conditions, join, precision_of
 from diptych.training.run import Run
-from diptych.training.state import start_from, weights_of
 from diptych.training.trainer import Trainer
 from diptych.training.watch import Watch
 
@@ -74,6 +74,12 @@ def advance_to_end(trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -
             except Fault as fault:
                 at = step if fault.step is None else fault.step
                 step, faults = recover(trainer, run, watch, at, faults + 1, str(fault))
+            except Exception as problem:
+                if trainer.whole:
+                    watch.rescue(step, faults)
+                if processes.size > 1 and isinstance(problem, DiptychError):
+                    raise type(problem)(f"{problem} One process alone saves nothing: {run.what_is_kept()}.") from None
+                raise
 
 
 def restore(trainer: Trainer, run: Run, watch: Watch, faults: int) -> tuple[int, int]:
@@ -83,12 +89,16 @@ def restore(trainer: Trainer, run: Run, watch: Watch, faults: int) -> tuple[int,
     if found is not None:
         for sentence in compare_conditions(run, found.facts, conditions(run.recipe.training, trainer.processes)):
             watch.say(sentence)
-        trainer.state.load(found.tensors)
         step, faults = int(found.facts["step"]), max(faults, int(found.facts["faults"]))
+        before = (run.stored or run.recipe).training
+        run.keep_length(another_length(before, run.recipe.training, step, trainer.steps_per_epoch))
+        if odd := trainer.state.unfit(found.tensors):
+            raise DiptychError(f"{run.path_of(step)} is no checkpoint of this run: {odd}; copy it again, or remove it.")
+        trainer.state.load(found.tensors)
         watch.resumed(step)
         return step, faults
     if source:
-        watch.say(start_from(trainer.state, source, checkpoints.load(weights_of(source)).tensors))
+        watch.say(start_from(trainer.state, source))
     watch.resumed(0)
     return 0, faults
 

@@ -1,4 +1,4 @@
-"""The progress line: rate, share of time waiting for data, time left, losses."""
+"""The progress line: rate, share of time waiting for data, time left, losses; and what metrics may take of that time."""
 
 import sys
 import time

@@ -1,9 +1,8 @@
 """A run is a folder that explains itself: recipe, card, log, scores, pictures, checkpoints. The same command resumes it."""
 
 import contextlib
-import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,14 @@ import filelock
 from torch import Tensor
 
 from diptych import checkpoints
+from diptych.card import read_cards
 from diptych.data.inventory import Inventory, compared, from_text, inventory, is_named_set, to_text
 from diptych.errors import DiptychError, UsageError
+from diptych.evaluation.metrics import direction
 from diptych.files import as_json, read_text, remove_parts, write_text
-from diptych.recipe import Recipe
-from diptych.training.identity import at_the_places_of, changed, real
+from diptych.recipe import Recipe, lay_over
+from diptych.report.curves import lines, number
+from diptych.training.identity import as_long_as, at_the_places_of, changed, real
 
 RECIPE, DATA, LOCK = "recipe.toml", "data.json", ".lock"
 
@@ -28,7 +30,10 @@ class Run:
         self.recipe = recipe
         self.leads = leads
         self.messages: list[str] = []
-        self.remarks: list[str] = []
+        self.remarks: list[tuple[str, str]] = []
+        """Kind of event and sentence."""
+        self.stored: Recipe | None = None
+        """What the folder's recipe says of the run that is gone on with, in the process that leads."""
         self.lock = filelock.FileLock(folder / LOCK, timeout=0)
         self.made: list[Path] = []
         """The folder and files that were not there before this start."""
@@ -99,7 +104,8 @@ class Run:
             )
         held = inventory(self.recipe.data)
         self.compare_data(began, before if before is not None else held, held)
-        self.remember(at_the_places_of(began, self.recipe.data), held)
+        self.stored = at_the_places_of(began, self.recipe.data)
+        self.remember(self.stored, held)
 
     def compare_data(self, began: Recipe, before: Inventory, held: Inventory) -> None:
         """Say what of the data has changed since they were last trained on; refuse data of which nothing is left."""
@@ -112,19 +118,28 @@ class Run:
             )
         if change:
             self.remark(
+                "data",
                 f"The data in {place} have changed since the run was last trained: {change.words()}. "
-                f"It goes on with them as they are now; without that change its result would be another."
+                f"It goes on with them as they are now; without that change its result would be another.",
             )
         if real(began.data.folder) != real(place):
-            self.remark(f"data.folder was {began.data.folder} and is now {place}.")
+            self.remark("data", f"data.folder was {began.data.folder} and is now {place}.")
 
     def or_anew(self) -> str:
         return f"or another --out to begin anew (training.init_from={self.folder} starts from its weights)."
 
-    def remark(self, sentence: str) -> None:
+    def remark(self, kind: str, sentence: str) -> None:
         """To be said, and kept among the events."""
         self.messages.append(sentence)
-        self.remarks.append(sentence)
+        self.remarks.append((kind, sentence))
+
+    def keep_length(self, sentence: str) -> None:
+        """The run ends where this start says from now on; ``sentence`` says what that means, where it ends elsewhere."""
+        if self.stored is not None:
+            self.stored = as_long_as(self.stored, self.recipe.training)
+            write_text(self.folder / RECIPE, self.stored.to_toml())
+        if sentence:
+            self.remark("length", sentence)
 
     def held_before(self) -> Inventory | None:
         """What the data held when the run was last begun; None for runs of earlier versions, which do not tell."""
@@ -152,7 +167,7 @@ class Run:
 
     def saved_steps(self) -> list[int]:
         """Steps of which there is a checkpoint, oldest first."""
-        return sorted(int(path.stem) for path in self.checkpoint_folder.glob("*.safetensors") if path.stem.isdigit())
+        return sorted(int(path.stem) for path in self.checkpoint_folder.glob("*.safetensors") if path.stem.isdecimal())
 
     def what_is_kept(self) -> str:
         """For the end of a sentence on a failure."""
@@ -179,7 +194,7 @@ class Run:
         """The newest whole checkpoint; a damaged one is set aside with a message and the one before it taken."""
         for step in reversed(self.saved_steps()):
             try:
-                return checkpoints.load(self.path_of(step))
+                return whole(checkpoints.load(self.path_of(step)), step, self.path_of(step))
             except checkpoints.Damaged as damage:
                 self.messages.append(f"{damage} Falling back to the checkpoint before it.")
                 if self.leads:
@@ -200,8 +215,17 @@ class Run:
             ) from None
 
     def entries(self, name: str) -> list[dict[str, Any]]:
-        """The whole lines of a log; one that a kill has cut short is passed over."""
+        """The whole lines of a log; one that is damaged is passed over."""
         return read_lines(self.folder / name)
+
+    def standing(self, score: str) -> tuple[int, int]:
+        """The step of the best ``score``, and the number of validations since; (-1, 0) where nothing is scored."""
+        history = [entry for entry in self.entries("scores.jsonl") if number(entry.get(score)) is not None]
+        if not history:
+            return -1, 0
+        sign = 1 if direction(score) == "higher" else -1
+        best = max(history, key=lambda entry: sign * float(entry[score]))["step"]
+        return best, sum(entry["step"] > best for entry in history)
 
     def forget_after(self, step: int) -> None:
         """Drop what the logs say of steps after ``step``, which are about to be made again; a fault has happened all the same."""
@@ -211,26 +235,43 @@ class Run:
                 write_text(self.folder / name, "".join(as_json(entry) + "\n" for entry in kept))
 
 
+def whole(found: checkpoints.Checkpoint, step: int, path: Path) -> checkpoints.Checkpoint:
+    """Raises: Damaged for one that does not say where in a run it stands, whatever its checksum."""
+    faults = found.facts.get("faults")
+    if found.facts.get("step") == step and type(faults) is int and faults >= 0:
+        return found
+    raise checkpoints.Damaged(f"{path} is damaged (its facts are {found.facts}); take another, or copy it again.")
+
+
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON lines of a file that may not exist or may end in half a line."""
-    entries: list[dict[str, Any]] = []
-    with contextlib.suppress(FileNotFoundError):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            with contextlib.suppress(ValueError):
-                entries.append(json.loads(line))
-    return entries
+    """The JSON lines of a log that may not exist; what is no entry with its step, such as half a line, is passed over."""
+    return [entry for entry in lines(path) if type(entry.get("step")) is int]
 
 
-def read_recipe(folder: Path) -> Recipe:
-    """The recipe of a run.
+def read_recipe(folder: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe of a run, with ``key.sub=value`` overrides laid over it.
 
     Raises:
-        DiptychError: when the folder holds none.
+        DiptychError: when the folder holds none that this version can read.
+        UsageError: for an override that is wrong.
     """
     try:
         table = tomllib.loads(read_text(folder / RECIPE))
+        recipe = Recipe.from_table(table, name_of(folder))
     except FileNotFoundError:
         raise DiptychError(f"{folder} is no run: it has no {RECIPE}.") from None
-    except (OSError, ValueError) as problem:
+    except UsageError as problem:
+        raise DiptychError(f"{folder / RECIPE} is damaged, or of another version: {problem}") from None
+    except (OSError, ValueError, RecursionError) as problem:
         raise DiptychError(f"{folder / RECIPE} cannot be read: {problem}.") from None
-    return Recipe.from_table(table)
+    for override in overrides:
+        lay_over(table, override)
+    return Recipe.from_table(table, recipe.name) if overrides else recipe
+
+
+def name_of(folder: Path) -> str:
+    """The name of the recipe that a run began with, which its card knows; empty where it does not."""
+    with contextlib.suppress(DiptychError):
+        for card in read_cards(folder / "card.json").values():
+            return str(card.provenance.get("recipe", ""))
+    return ""

@@ -148,6 +148,19 @@ class Side:
         names = [name for name, parameter in self.parameters.items() if parameter.requires_grad]
         return zip(names, self.trained, self.moments, strict=True)
 
+    def expected(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What ``load`` takes of the tensors, by name: all averages, and all moments of each parameter that has any; values of their
+        shapes and types."""
+        found = {f"average.{name}": value for name, value in self.average.items()}
+        for name, parameter, _ in self.trainable():
+            if any(f"side.{name}.{moment}" in tensors for moment in Moments._fields):
+                found |= {
+                    f"side.{name}.exp_avg": parameter,
+                    f"side.{name}.exp_avg_sq": parameter,
+                    f"side.{name}.step": self.rate,
+                }
+        return found
+
     @torch.no_grad()
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what ``state`` gave; memory layouts follow the parameters, so kernels and roundings repeat."""

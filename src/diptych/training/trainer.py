@@ -7,6 +7,7 @@ Rules that live here and nowhere else:
 * Autocast is opened for each pull and closed before the update; it caches cast weights until it closes, and one context
   around a whole step would judge the generator with the discriminator before its update.
 * Every random draw is addressed by (seed, faults, step, rank); nothing of it is stored.
+* All batches of a step are there before it changes anything, so a picture that cannot be read leaves the state of the step before.
 * Nothing asks the device for a number before an update is over; then all losses and gradient norms are looked at together, on a
   GPU while it computes the next step (``entry.py``).
 """
@@ -83,6 +84,7 @@ class Trainer:
         self.compute: Compute = self.update  # graphs and the old state go first, so that there is room
         vars(self).pop("state", None)
         self.newest: Entry | None = None
+        self.whole = True  # whether the state is that of a step, and no update of the next has begun
         self.state = State(self.recipe, self.processes)
         if self.graph:
             self.compute = Captured(self.update, self.processes.device, None, self.forget, self.unrecorded)
@@ -121,12 +123,14 @@ class Trainer:
         rate = factor(settings, step, self.steps, self.steps_per_epoch)
         for side in self.state.sides.values():
             side.prepare(rate * settings.learning_rate[side.role], step)
-        entry = Entry(step, {"rate": rate, "waited": 0.0}, self.figures, self.processes.size == 1)
+        began = time.perf_counter()
+        taken = [next(batches) for _ in range(self.batches_per_step)]
+        waited = time.perf_counter() - began
+        entry = Entry(step, {"rate": rate, "waited": waited}, self.figures, self.processes.size == 1)
         phase = bisect_right(self.state.system.turns, step)
+        self.whole = False
         for update in range(1, settings.discriminator_updates + 1):
-            began = time.perf_counter()
-            held = [self.to_device(next(batches)) for _ in range(settings.accumulate)]
-            entry.known["waited"] += time.perf_counter() - began
+            held = [self.to_device(taken.pop(0)) for _ in range(settings.accumulate)]
             with self.kernel_choice(), multiplying(self.precision, self.processes.device):
                 found = self.compute(held, step, update < settings.discriminator_updates, phase)
             if self.processes.size > 1:
@@ -136,6 +140,7 @@ class Trainer:
                 entry.await_values(list(found), fetched(values) if self.late else values.tolist)
             if not self.late:
                 entry.look()
+        self.whole = True
         before, self.newest = self.newest, entry
         if before is not None:
             before.look()

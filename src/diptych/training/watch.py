@@ -2,9 +2,10 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -12,7 +13,6 @@ import torch
 from diptych import formats
 from diptych.data import Dataset
 from diptych.errors import DiptychError
-from diptych.evaluation.metrics import direction
 from diptych.report import Standing
 from diptych.training.board import Board
 from diptych.training.entry import Entry, Fault
@@ -91,8 +91,8 @@ class Watch:
             )
         if self.processes.leads:
             self.run.forget_after(step)
-            for sentence in self.run.remarks:
-                self.event("data", step, sentence)
+            for kind, sentence in self.run.remarks:
+                self.event(kind, step, sentence)
             self.run.remarks.clear()
         if step:
             self.say(
@@ -102,18 +102,27 @@ class Watch:
             )
         self.at = step
         if self.processes.leads:
-            self.end_early(step, self.standing()[1])
+            self.catch_up(step)
+            self.end_early(step, self.run.standing(self.settings.best)[1])
             self.started_or_ended(step)
             self.report()
         self.stop = self.processes.agree(bool(self.reason))
         self.progress.start(step, self.steps)
 
+    def catch_up(self, step: int) -> None:
+        """Score what was saved when an error had kept it from being scored."""
+        due = step > 0 and (step % self.settings.validate_every == 0 or step == self.steps)
+        if due and self.validation and all(entry["step"] != step for entry in self.run.entries("scores.jsonl")):
+            self.gather_statistics()
+            self.score(step, self.validation)
+
     def started_or_ended(self, step: int) -> None:
         """Record a start once, and the end of a run that is over where none is recorded yet."""
         if self.reason or step == self.steps:
-            kinds = [entry["kind"] for entry in self.run.entries("events.jsonl") if entry["kind"] in ("start", "end")]
-            if kinds[-1:] != ["end"]:
-                self.event("end", step, self.reason or f"Complete: {step} steps.", steps=self.steps)
+            words = self.reason or f"Complete: {step} steps."
+            told = [entry for entry in self.run.entries("events.jsonl") if entry.get("kind") in ("start", "end")]
+            if [(entry["kind"], entry.get("words")) for entry in told[-1:]] != [("end", words)]:
+                self.event("end", step, words, steps=self.steps)
         elif step < self.started:  # after a fault it is recorded already, unless it lies after the restored step
             self.event("start", step, self.words, steps=self.steps, environment=environment(self.processes))
             self.started = step
@@ -162,9 +171,12 @@ class Watch:
         if self.processes.agree(bool(spoiled)):
             raise Fault(f'the weight "{spoiled}" is not finite' if spoiled else "a weight elsewhere is not finite")
         if self.processes.leads:
-            began = time.perf_counter()
-            self.state.statistics = recomputed(self.trainer, self.dataset)
-            self.progress.set_aside(time.perf_counter() - began)
+            self.gather_statistics()
+
+    def gather_statistics(self) -> None:
+        began = time.perf_counter()
+        self.state.statistics = recomputed(self.trainer, self.dataset)
+        self.progress.set_aside(time.perf_counter() - began)
 
     def event(self, kind: str, step: int, words: str, **facts: Any) -> None:
         """Keep what happened for those who look later."""
@@ -194,8 +206,28 @@ class Watch:
             self.run.append("faults.jsonl", {"step": step, "fault": faults, "what": what})
         self.event("fault", step, sentence, fault=faults)
 
+    def rescue(self, step: int, faults: int) -> None:
+        """Training is about to end with an error: keep the state of ``step``, where it is whole and one process alone can.
+
+        Of several, each has a part of the state, and the others are on their way already; ``Run.what_is_kept`` says what there is.
+        """
+        if self.processes.size > 1 or step in (0, self.saved):
+            return
+        with suppress(Fault, DiptychError, RuntimeError):  # the end has its reason already
+            if self.last is not None:
+                self.last.look()
+            if not self.state.not_finite():
+                self.state.statistics = {}
+                with suppress(DiptychError):  # their pictures may be those that cannot be read
+                    self.gather_statistics()
+                self.keep(step, faults)
+                self.saved = step
+                self.say(f"Saved at step {step}, before the end; the same command goes on from there.")
+
     def failed(self, sentence: str) -> None:
-        """Training ends with a failure: record it as far as the disk still takes it."""
+        """Training ends with a failure: record it as far as the disk still takes it. A start that was refused is no part of the run."""
+        if self.saved < 0:
+            return
         with suppress(DiptychError):
             self.event("end", self.at, f"Failed: {sentence}", steps=self.steps)
             self.report()
@@ -226,12 +258,7 @@ class Watch:
 
     def draw(self, step: int, validation: Validation) -> None:
         picture = validation.grid(self.state, self.settings.pictures)
-        place = self.run.folder / "pictures" / f"{step:08d}.png"
-        try:
-            place.parent.mkdir(exist_ok=True)
-        except OSError as problem:
-            raise DiptychError(f"{place.parent} cannot be made: {problem.strerror}.") from None
-        formats.write(place, picture)
+        formats.write(self.run.folder / "pictures" / f"{step:08d}.png", picture)
         self.board.picture(picture, step)
 
     def score(self, step: int, validation: Validation) -> None:
@@ -251,23 +278,13 @@ class Watch:
         self.say(f"Validation at step {step}:  {shown}")
         for sentence in self.health.scores(step, scores):
             self.unwell(step, sentence)
-        best, since = self.standing()
+        best, since = self.run.standing(self.settings.best)
         if best == step:
             tensors = self.state.tensors(moments=False)
             self.run.save_best(step, tensors, self.settings.best, scores[self.settings.best])
         for sentence in self.health.standstill(step, since, self.settings.best, best):
             self.unwell(step, sentence)
         self.end_early(step, since)
-
-    def standing(self) -> tuple[int, int]:
-        """The step of the best score, and the number of validations since; (-1, 0) where nothing is scored."""
-        name = self.settings.best
-        history = [entry for entry in self.run.entries("scores.jsonl") if entry.get(name) is not None]
-        if not history:
-            return -1, 0
-        sign = 1 if direction(name) == "higher" else -1
-        best = max(history, key=lambda entry: sign * float(entry[name]))["step"]
-        return best, sum(entry["step"] > best for entry in history)
 
     def end_early(self, step: int, since: int) -> None:
         if self.settings.stop_after and since >= self.settings.stop_after:
@@ -279,8 +296,7 @@ class Watch:
             return
         began, apart = time.perf_counter(), self.state.apart()
         if self.processes.leads:
-            made = conditions(self.settings, self.processes)
-            self.run.save(step, self.state.tensors() | apart, {"faults": faults, **made})
+            self.keep(step, faults, apart)
             if step == self.steps or self.reason:
                 self.event("end", step, self.reason or f"Complete: {step} steps.")
             elif self.stop:
@@ -289,3 +305,7 @@ class Watch:
             self.progress.set_aside(time.perf_counter() - began)
         self.saved = step
         self.processes.wait()
+
+    def keep(self, step: int, faults: int, apart: Mapping[str, torch.Tensor] = MappingProxyType({})) -> None:
+        made = conditions(self.settings, self.processes)
+        self.run.save(step, {**self.state.tensors(), **apart}, {"faults": faults, **made})

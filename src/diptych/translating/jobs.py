@@ -14,9 +14,10 @@ import numpy as np
 from diptych import formats
 from diptych.card import write_card
 from diptych.checkpoints import checksum, still
+from diptych.data.datasets import stack_kinds
 from diptych.engines import OnnxRuntime, OpenVino
 from diptych.errors import DiptychError
-from diptych.fitting import completed
+from diptych.fitting import completed, same_size
 from diptych.images import INSTANCES, MASK, Stored
 from diptych.resampling import squared
 from diptych.sizes import Size, named
@@ -54,13 +55,26 @@ class Job:
     """Folder of the instance maps of class maps, by the same names."""
     masks: Path | None = None
     """Folder of masks by the same names, or one mask for all: white where the hole is."""
+    stack: tuple[Path, ...] = ()
+    """Folders of the other pictures of a source that is several, by the same names, in the order of ``data.source_folders``."""
 
     def read(self, source: Path | bytes, name: str = "") -> Read:
         kind = self.translator.card.source
-        picture, tags = formats.read_tagged(source, kind, name)
         name = name or str(source)
+        picture, tags = self.read_stack(name) if self.stack else formats.read_tagged(source, kind, name)
         picture = completed(picture, kind, name, lambda which: self.beside_it(which, name), REMEDIES)
         return Read(picture, tags)
+
+    def read_stack(self, name: str) -> Read:
+        """The source that the file ``name`` and its partners are together, as training reads it."""
+        if not Path(name).is_file():
+            raise DiptychError(f"{name} has no name by which --stack finds its partners; give files.")
+        others = [self.partner(folder, name, "picture", "--stack") for folder in self.stack]
+        paths = [Path(name), *others]
+        kinds = stack_kinds(paths, self.translator.card.source)
+        read = [formats.read_tagged(path, kind) for path, kind in zip(paths, kinds, strict=True)]
+        first, tags = read[0]
+        return Read(np.concatenate([first, *(same_size(one, first, name) for one, _ in read[1:])], axis=2), tags)
 
     def beside_it(self, which: str, name: str) -> tuple[Stored, str] | None:
         """The instance map or mask of the picture ``name``, and its path; None where no place of such is named."""
@@ -77,18 +91,25 @@ class Job:
         what, place = {"instances": ("instance map", self.instances), "mask": ("mask", self.masks)}[which]
         if place is None or not place.is_dir():
             return place
+        return self.partner(place, name, what, f"--{which}")
+
+    def partner(self, folder: Path, name: str, what: str, option: str) -> Path:
+        """The file in a folder that has the name of the picture ``name``.
+
+        Raises:
+            DiptychError: when there is none.
+        """
         stem = formats.stem(Path(name).name)
-        if stem not in self.companions[which]:
-            raise DiptychError(f"there is no {what} called {stem} in {place}; add it, or correct --{which}.")
-        return self.companions[which][stem]
+        if stem not in self.partners[folder]:
+            raise DiptychError(f"there is no {what} called {stem} in {folder}; add it, or correct {option}.")
+        return self.partners[folder][stem]
 
     @cached_property
-    def companions(self) -> dict[str, dict[str, Path]]:
-        """The files in the folders of instance maps and masks by their stems, listed once."""
-        folders = {"instances": self.instances, "mask": self.masks}
+    def partners(self) -> dict[Path, dict[str, Path]]:
+        """The files in the folders of what belongs to the pictures, by their stems, listed once."""
         return {
-            which: {formats.stem(file.name): file for file in reversed(formats.list_pictures(folder))}
-            for which, folder in folders.items()
+            folder: {formats.stem(file.name): file for file in reversed(formats.list_pictures(folder))}
+            for folder in (self.instances, self.masks, *self.stack)
             if folder is not None and folder.is_dir()
         }
 
@@ -153,12 +174,17 @@ class Job:
     def write(self, place: Path | BinaryIO, picture: Stored, tags: Tags = NO_TAGS, ending: str = "") -> None:
         formats.write(place, picture, ending, tags)
 
-    def write_new(self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False) -> None:
-        """Write, unless something else stands there that may not be replaced; an equal command may have been faster."""
+    def write_new(
+        self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False, claimed: bool = False
+    ) -> None:
+        """Write, unless something else stands there that may not be replaced.
+
+        Where the place was ``claimed``, what has come there since may be the same, from an equal command that was faster.
+        """
         if place.exists() and not (replace or self.overwrite):
             ours = io.BytesIO()
             self.write(ours, picture, tags, place.suffix)
-            if not place.is_file() or place.read_bytes() != ours.getvalue():
+            if not claimed or not place.is_file() or place.read_bytes() != ours.getvalue():
                 raise DiptychError(in_the_way(place))
             return
         self.write(place, picture, tags)
@@ -178,7 +204,7 @@ class Job:
         """The same for jobs that make the same files of the same pictures."""
         translator = self.translator
         style = hashlib.sha256(self.style.tobytes()).hexdigest() if isinstance(self.style, np.ndarray) else self.style
-        beside = [str(place and place.resolve()) for place in (self.instances, self.masks)]
+        beside = [str(place and place.resolve()) for place in (self.instances, self.masks, *self.stack)]
         precision = translator.engine.precision  # engines of one precision give the same pictures
         told: list[Any] = [
             FORMAT,

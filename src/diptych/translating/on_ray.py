@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from diptych.codecs import take_over
 from diptych.errors import DiptychError
 from diptych.translating.jobs import Job
 from diptych.translating.pipeline import Outcome, Seconds, work
@@ -31,6 +32,7 @@ class Worker:
     def __init__(self, made: Callable[[], Job], threads: int, folder: str) -> None:
         os.chdir(folder)  # as the command was typed there, so are its paths
         torch.set_num_threads(threads)
+        take_over()
         self.job = made()
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, Any]:
@@ -41,14 +43,15 @@ class Worker:
         done = [found[task.place] for task in tasks]
         return {
             "number": rows["number"],
-            "problem": np.array([one.problem for one in done], dtype=object),
-            "note": np.array([one.note for one in done], dtype=object),
-            "about": np.array([one.about for one in done], dtype=object),
+            "problem": np.array([os.fsencode(one.problem) for one in done], dtype=object),
+            "note": np.array([os.fsencode(one.note) for one in done], dtype=object),
+            "about": np.array([os.fsencode(one.about) for one in done], dtype=object),
         } | {name: np.full(len(tasks), spent / len(tasks)) for name, spent in asdict(seconds).items()}
 
 
 def columns(rows: dict[str, Any]) -> tuple[list[str], list[str]]:
-    return [str(one) for one in rows["source"]], [str(one) for one in rows["place"]]
+    """Names come as bytes, since Ray's texts are Unicode and names of files need not be."""
+    return [os.fsdecode(one) for one in rows["source"]], [os.fsdecode(one) for one in rows["place"]]
 
 
 def spread(
@@ -68,7 +71,7 @@ def spread(
     ray = started(workers)
     try:
         rows = [
-            {"number": number, "source": str(task.source), "place": str(task.place)}
+            {"number": number, "source": os.fsencode(task.source), "place": os.fsencode(task.place)}
             for number, task in enumerate(tasks)
         ]
         share = max(SHARE, batch)
@@ -83,7 +86,8 @@ def spread(
         )
         for row in results.iter_rows():
             seconds.add(Seconds(float(row["reading"]), float(row["translating"]), float(row["writing"])))
-            yield Outcome(tasks[int(row["number"])], row["problem"], row["note"], row["about"])
+            words = (os.fsdecode(row[name]) for name in ("problem", "note", "about"))
+            yield Outcome(tasks[int(row["number"])], *words)
     finally:
         ray.shutdown()
 

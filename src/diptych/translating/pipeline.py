@@ -175,7 +175,7 @@ class Writers:
     def write(self, task: Task, read: Read, result: Stored, note: str) -> Outcome:
         note = " ".join(filter(None, [note, *lost(self.job, read.tags, task)]))
         try:
-            self.job.write_new(task.place, result, self.job.tags_of(read.tags, result), task.replace)
+            self.job.write_new(task.place, result, self.job.tags_of(read.tags, result), task.replace, task.claimed)
         except NoSpaceError:
             raise
         except DiptychError as problem:

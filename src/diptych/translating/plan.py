@@ -13,11 +13,12 @@ from diptych.translating.record import Claim, Record, stamp_of
 
 
 class Task(NamedTuple):
-    """A picture and the place of its result; what stands there goes with ``replace``."""
+    """A picture and the place of its result, which the record may have claimed; what stands there goes with ``replace``."""
 
     source: Path
     place: Path
     replace: bool = False
+    claimed: bool = False
 
 
 @dataclass
@@ -73,7 +74,7 @@ def sort(job: Job, source: Path, place: Path, plan: Plan, record: Record, goes_o
         record.claims[record.name(place)] = Claim(
             job.fingerprint, state, stands, own and stands is not None, source.name
         )
-        plan.tasks.append(Task(source, place, replace=stands is not None))
+        plan.tasks.append(Task(source, place, replace=stands is not None, claimed=True))
     else:
         plan.failures.append(in_the_way(place))
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import filelock
 
 from diptych.errors import DiptychError
-from diptych.files import read_text, write_text
+from diptych.files import from_json, read_text, write_text
 
 NAME = ".diptych-translate.json"
 PATIENCE = 600  # seconds that another command may take to plan
@@ -57,7 +57,7 @@ class Record:
         """
         place = folder / NAME
         try:
-            told = json.loads(read_text(place))
+            told = from_json(read_text(place))
             claims = {
                 name: Claim(job, stamp(source), stamp(before), more[:1] == [True], "".join(more[1:]))
                 for name, (job, source, before, *more) in told["claims"].items()

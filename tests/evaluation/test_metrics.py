@@ -1,0 +1,251 @@
+"""Metrics by name: what each measures of an example, what it needs, and how verdicts are put together."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from diptych.errors import DiptychError, UsageError
+from diptych.evaluation import bootstrap, paired, perceptual, restoration, texture
+from diptych.evaluation import needs as need
+from diptych.evaluation.evaluate import choose, evaluate, lacking
+from diptych.evaluation.metrics import (
+    PICTURE_METRICS,
+    Example,
+    as_rgb,
+    chosen,
+    direction,
+    known,
+    of_enlarging,
+    of_filling,
+    scores_of,
+)
+from diptych.evaluation.needs import Means
+from diptych.networks.efficientnet import EfficientNetLite0
+from diptych.pretrained import load
+
+BETTER = {
+    "l1": "lower", "psnr": "higher", "ssim": "higher", "ms-ssim": "higher", "perceptual": "lower",
+    "lpips-alexnet": "lower", "lpips-vgg16": "lower", "sharpness": "near 1", "checkerboard": "as the targets'",
+    "noise": "higher", "psnr-y": "higher", "ssim-y": "higher", "l1-hole": "lower", "psnr-hole": "higher",
+    "ssim-hole": "higher", "l1-known": "lower", "psnr-known": "higher", "ssim-known": "higher", "frechet": "lower",
+    "kernel": "lower", "coverage share": "higher", "lab L": "higher", "fcn class iou": "higher",
+}  # fmt: skip
+
+
+def picture(seed: int, side: int = 40) -> Tensor:
+    rough = torch.rand(1, 3, 10, 10, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    return torch.nn.functional.interpolate(rough, side, mode="bilinear")
+
+
+def example(seed: int, name: str = "one") -> Example:
+    """Output and target differ from what a person sees of them, so that none passes for another."""
+    output, target = picture(seed), picture(seed + 100)
+    return Example(
+        name, output, -output, target, -0.9 * target, source=picture(seed + 200, 20), again=picture(seed + 300)
+    )
+
+
+def test_as_rgb() -> None:
+    stored = np.arange(12, dtype=np.uint8).reshape(2, 2, 3) * 20
+    expected = torch.from_numpy(stored.astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
+    torch.testing.assert_close(as_rgb(stored), expected)
+
+
+def test_directions() -> None:
+    assert {score: direction(score) for score in BETTER} == BETTER
+    assert {name for name in known() if name not in ("coverage", "lab", "fcn")} >= set(PICTURE_METRICS)
+    assert scores_of("lab") == ("lab L", "lab a", "lab b")
+    assert scores_of("psnr") == ("psnr",)
+
+
+def test_names_are_read_once_each() -> None:
+    assert chosen(" ssim,l1 ,,ssim,lab") == ["ssim", "l1", "lab"]
+    with pytest.raises(UsageError, match=r'there is no metric "sim" \(did you mean "ssim"\?\); choose from l1, psnr'):
+        chosen("l1,sim")
+
+
+def test_what_is_measured_of_an_example() -> None:
+    one = example(0)
+    assert one.target is not None
+    assert one.target_rgb is not None
+    assert one.again is not None
+    assert one.source is not None
+    measure = {name: metric.measure for name, metric in PICTURE_METRICS.items()}
+    for name, score in (("l1", paired.l1), ("psnr", paired.psnr), ("ssim", paired.ssim)):
+        assert measure[name](one) == float(score(one.output, one.target))
+    assert measure["perceptual"](one) == float(perceptual.perceptual(one.output_rgb, one.target_rgb))
+    assert measure["noise"](one) == pytest.approx(float((one.output - one.again).abs().mean()))
+    sharp = [float(texture.sharpness(seen)) for seen in (one.output_rgb, one.target_rgb)]
+    assert measure["sharpness"](one) == pytest.approx(sharp[0] / sharp[1])
+    assert measure["sharpness"](one._replace(target_rgb=None)) == pytest.approx(sharp[0])
+    flat = one._replace(target_rgb=torch.zeros(1, 3, 40, 40))
+    assert measure["sharpness"](flat) == pytest.approx(sharp[0] / 1e-6)
+    assert measure["checkerboard"](one) == float(texture.checkerboard(one.output_rgb))
+    assert PICTURE_METRICS["checkerboard"].of_target is not None
+    for name, enlarging in (("psnr-y", restoration.psnr_luma), ("ssim-y", restoration.ssim_luma)):
+        assert measure[name](one) == enlarging(one.output_rgb, one.target_rgb, 2)
+        plain = PICTURE_METRICS[name].baseline
+        assert plain is not None
+        assert plain(one) == enlarging(restoration.bicubic(one.source, 2), one.target_rgb, 2)
+
+
+def test_what_is_measured_in_and_beside_a_hole() -> None:
+    mask = -torch.ones(1, 1, 40, 40)
+    mask[..., 5:30, 8:28] = 1
+    target = picture(1)
+    source = torch.cat([torch.where(mask > 0, torch.ones(()), target), mask], 1)
+    one = Example("one", picture(2), picture(3), target, picture(4), source=source)
+    hole = mask > 0
+    measures = (("l1", restoration.l1_in), ("psnr", restoration.psnr_in), ("ssim", restoration.ssim_in))
+    for name, measure in measures:
+        inside, outside = PICTURE_METRICS[f"{name}-hole"], PICTURE_METRICS[f"{name}-known"]
+        assert inside.measure(one) == measure(one.output, target, hole)
+        assert outside.measure(one) == measure(one.output, target, ~hole)
+        assert inside.baseline is not None
+        assert inside.baseline(one) == measure(restoration.filled_with_mean(source), target, hole)
+        assert outside.baseline is None
+
+
+def test_how_scores_of_enlarging_and_filling_become_metrics() -> None:
+    one = example(0)
+    assert one.source is not None
+    assert one.target_rgb is not None
+    enlarging = of_enlarging(lambda output, target, factor: float((output * target).sum()) * factor)
+    assert (enlarging.better, enlarging.needs) == ("higher", (need.target, need.enlarging))
+    assert (enlarging.baseline_name, enlarging.network, enlarging.of_target) == ("bicubic", "", None)
+    assert enlarging.measure(one) == float((one.output_rgb * one.target_rgb).sum()) * 2
+    assert enlarging.baseline is not None
+    assert enlarging.baseline(one) == float((restoration.bicubic(one.source, 2) * one.target_rgb).sum()) * 2
+    holed = one._replace(source=picture(7).repeat(1, 2, 1, 1)[:, :4])
+    assert holed.source is not None
+    assert holed.target is not None
+    hole = holed.source[:, 3:] > 0
+    for inside in (True, False):
+        filling = of_filling("lower", lambda output, target, region: float((output * target * region).sum()), inside)
+        assert (filling.better, filling.needs) == ("lower", (need.target, need.holes))
+        region = hole if inside else ~hole
+        assert filling.measure(holed) == float((holed.output * holed.target * region).sum())
+        assert (filling.baseline is None) == (not inside)
+        if filling.baseline is not None:
+            assert filling.baseline_name == "filled with the mean"
+            plain = restoration.filled_with_mean(holed.source)
+            assert filling.baseline(holed) == float((plain * holed.target * hole).sum())
+
+
+def test_the_perceptual_distance_is_of_directions() -> None:
+    """Of unit vectors it is 2 - 2 cos, averaged over places and resolutions; pictures are given as (byte - 127) / 128."""
+    one, other = picture(0, 64), picture(1, 64)
+    network = load("efficientnet-lite0")
+    assert isinstance(network, EfficientNetLite0)
+    maps = [network.pyramid(((seen + 1) * 127.5 - 127) / 128) for seen in (one, other)]
+    apart = [2 - 2 * torch.cosine_similarity(a, b).mean() for a, b in zip(*maps, strict=True)]
+    found = perceptual.perceptual(torch.cat([one, one]), torch.cat([other, one]))
+    torch.testing.assert_close(found, torch.stack([torch.stack(apart).mean(), torch.zeros(())]), rtol=1e-4, atol=1e-5)
+
+
+def test_a_verdict_has_a_value_a_picture_and_an_interval() -> None:
+    examples = [example(seed, f"picture {seed}") for seed in range(5)]
+    done: list[int] = []
+    verdict = evaluate(iter(examples), ["lab", "ssim", "checkerboard", "diversity", "l1"], Means(), done.append)
+    assert done == [1, 2, 3, 4, 5]
+    assert verdict.names == [f"picture {seed}" for seed in range(5)]
+    assert [score.metric for score in verdict.scores] == ["lab L", "lab a", "lab b", "ssim", "checkerboard", "diversity", "l1"]  # fmt: skip
+    values = [float(paired.l1(one.output, one.target)) for one in examples if one.target is not None]
+    assert verdict.pictures["l1"] == values
+    assert list(verdict.pictures) == ["ssim", "checkerboard", "l1"]
+    score = verdict.scores[-1]
+    assert score.value == pytest.approx(np.mean(values))
+    assert (score.low, score.high) == bootstrap.of_mean(np.array(values))
+    assert (score.better, score.count, score.network, score.note) == ("lower", 5, "", "")
+    grids = [float(texture.checkerboard(one.target_rgb)) for one in examples if one.target_rgb is not None]
+    assert verdict.scores[4].note == f"targets: {np.mean(grids):.3f}"
+    (alone,) = evaluate([example(0)._replace(target_rgb=None)], ["checkerboard"], Means()).scores
+    assert alone.note == ""
+    (distance,) = evaluate(examples[:2], ["perceptual"], Means()).scores
+    assert distance.network == "efficientnet-lite0"
+    with pytest.raises(DiptychError, match="there is no picture to judge"):
+        evaluate([], ["l1"], Means())
+
+
+def test_what_needs_no_learning_stands_beside() -> None:
+    examples = [example(seed) for seed in range(3)]
+    (score,) = evaluate(examples, ["psnr-y"], Means(factor=2)).scores
+    plain = PICTURE_METRICS["psnr-y"].baseline
+    assert plain is not None
+    assert score.note == f"bicubic: {np.mean([plain(one) for one in examples]):.4f}"
+
+
+USUAL = [
+    "l1",
+    "psnr",
+    "ssim",
+    "ms-ssim",
+    "perceptual",
+    "frechet",
+    "kernel",
+    "coverage",
+    "lab",
+    "sharpness",
+    "checkerboard",
+    "diversity",
+]
+
+
+def test_the_usual_metrics() -> None:
+    assert choose([], Means()) == (USUAL, [])
+    assert choose([], Means(factor=4))[0] == ["psnr-y", "ssim-y", *USUAL]
+    holes = [f"{name}-{place}" for place in ("hole", "known") for name in ("l1", "psnr", "ssim")]
+    assert choose([], Means(holed=True))[0] == [*holes, *USUAL]
+    assert choose([], Means(labels=True))[0] == [*USUAL, "fcn"]
+    names, notes = choose([], Means(paired=False, targets=False, side=31))
+    assert names == ["sharpness", "diversity"]
+    assert len(notes) == len(USUAL) - 2
+    assert notes[0] == "l1 is left out: it needs a target for each output."
+    assert choose(["ssim", "l1"], Means()) == (["ssim", "l1"], [])
+    with pytest.raises(UsageError, match="noise cannot be computed: it needs a run, whose network is asked twice"):
+        choose(["l1", "noise"], Means())
+
+
+@pytest.mark.parametrize(
+    ("metric", "lacks", "has"),
+    [
+        ("ms-ssim", Means(side=160), Means(side=161)),
+        ("checkerboard", Means(side=31), Means(side=32)),
+        ("l1", Means(paired=False), Means()),
+        ("frechet", Means(targets=False), Means(paired=False)),
+        ("frechet", Means(pictures=1), Means(pictures=2)),
+        ("kernel", Means(pictures=2), Means(pictures=3)),
+        ("coverage", Means(pictures=5), Means(pictures=6)),
+        ("lab", Means(targets=False), Means(paired=False)),
+        ("psnr-y", Means(factor=1), Means(factor=2)),
+        ("l1-hole", Means(), Means(holed=True)),
+        ("l1-known", Means(paired=False, holed=True), Means(holed=True)),
+        ("fcn", Means(), Means(labels=True)),
+        ("noise", Means(), Means(noise=True)),
+    ],
+)
+def test_needs(metric: str, lacks: Means, has: Means) -> None:
+    assert lacking(metric, lacks) != ""
+    assert lacking(metric, has) == ""
+
+
+def test_needs_say_how_much() -> None:
+    assert need.pictures(6)(Means(pictures=5)) == "it needs 6 pictures or more, and there are 5"
+    assert need.side(161)(Means(side=9)) == "it needs pictures with sides of 161 or more"
+    assert need.target(Means(paired=False)) == "it needs a target for each output"
+    assert need.real(Means(targets=False)) == "it needs real pictures to compare with"
+    assert need.noise(Means()) == "it needs a run, whose network is asked twice"
+    assert need.enlarging(Means()) == 'it is of super-resolution, data.task = "shrunk"'
+    assert need.holes(Means()) == 'it is of inpainting, data.task = "holed"'
+    assert need.labels(Means()) == "it needs class maps: data.palette in the recipe, or --labels FOLDER"
+    assert need.weights("efficientnet-lite0")(Means()) == need.network(Means()) == ""
+
+
+def test_weights_that_are_not_here_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.delenv("DIPTYCH_WEIGHTS", raising=False)
+    said = need.weights("vgg16")(Means())
+    assert said.startswith("the weights of vgg16 (vgg16-397923af.pth) are not here: ")
+    assert not said.endswith(".")
+    assert need.network(Means(network="vgg16")) == said

@@ -1,0 +1,235 @@
+"""What validation computes and shows, against the networks asked directly."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from toys import draw_labelled, draw_pairs, tiny_recipe
+
+from diptych import __version__
+from diptych.card import read_cards
+from diptych.evaluation import paired
+from diptych.networks.noise import seeded
+from diptych.training.processes import Processes
+from diptych.training.run import Run
+from diptych.training.state import State
+from diptych.training.validation import Spread, Validation, below, beside, cards_of, translate_with
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_pairs(tmp_path_factory.mktemp("drawn") / "pairs")
+
+
+def made(pairs: Path, system: str = "pix2pix", *overrides: str) -> tuple[Validation, State]:
+    recipe = tiny_recipe(system, pairs, *overrides)
+    return Validation(recipe, CPU), State(recipe, Processes(0, 1, CPU))
+
+
+def asked(state: State, path: str, picture: Tensor) -> Tensor:
+    with torch.inference_mode(), seeded(0):
+        output: Tensor = state.system.get_submodule(path).eval()(picture)
+        return output
+
+
+def mean_step(pictures: list[Tensor]) -> float:
+    return float(np.mean([(b - a).abs().mean().item() for a, b in pairwise(pictures)]))
+
+
+def test_pictures_are_spread_over_the_split_and_the_same_each_time(pairs: Path) -> None:
+    validation, _ = made(pairs)
+    assert [validation.numbers(count) for count in (1, 2, 3, 4, 9)] == [
+        [0],
+        [0, 2],
+        [0, 1, 2],
+        [0, 1, 2, 3],
+        [0, 1, 2, 3],
+    ]
+    seen = list(validation.pictures(2))
+    drawn = [np.asarray(Image.open(pairs / "val" / f"{number}.png")) for number in (0, 2)]
+    for one, again, picture in zip(seen, validation.pictures(2), drawn, strict=True):
+        assert torch.equal(one.source, again.source)
+        assert one.source.shape == one.target.shape == (1, 3, 16, 16)
+        halves = (
+            Image.fromarray(half).resize((16, 16), Image.Resampling.BICUBIC) for half in np.split(picture, 2, axis=1)
+        )
+        for tensor, half in zip(one, halves, strict=True):
+            expected = torch.from_numpy(np.array(half)).permute(2, 0, 1)[None] / 127.5 - 1
+            torch.testing.assert_close(tensor, expected, rtol=0, atol=2.1 / 127.5)
+
+
+def test_scores_of_pairs(pairs: Path) -> None:
+    validation, state = made(pairs)
+    found = validation.scores(state, 3)
+    assert state.system.training
+    seen = list(validation.pictures(3))
+    outputs = [asked(state, "generator", one.source) for one in seen]
+    both = [(output, one.target) for output, one in zip(outputs, seen, strict=True)]
+    expected = {
+        "l1": [(output - target).abs().mean().item() for output, target in both],
+        "psnr": [10 * np.log10(4 / (output - target).square().mean().item()) for output, target in both],
+        "ssim": [paired.ssim(output, target).item() for output, target in both],
+        "l1_inverted": [(output + target).abs().mean().item() for output, target in both],
+    }
+    assert list(found) == [*expected, "diversity"]
+    for name, values in expected.items():
+        assert found[name] == pytest.approx(np.mean(values), rel=1e-5)
+    spread = mean_step(outputs) / mean_step([one.target for one in seen])
+    assert found["diversity"] == pytest.approx(spread, rel=1e-5)
+
+
+def test_scores_of_two_piles(pairs: Path) -> None:
+    validation, state = made(pairs, "cyclegan", "data.task=unpaired")
+    found = validation.scores(state, 3)
+    assert state.system.training
+    seen = list(validation.pictures(3))
+    a_to_b, b_to_a = "generator.a_to_b", "generator.b_to_a"
+    outputs = [asked(state, a_to_b, one.source) for one in seen]
+    cycle_a = [
+        (asked(state, b_to_a, out) - one.source).abs().mean().item() for out, one in zip(outputs, seen, strict=True)
+    ]
+    again = [asked(state, a_to_b, asked(state, b_to_a, one.target)) for one in seen]
+    cycle_b = [(back - one.target).abs().mean().item() for back, one in zip(again, seen, strict=True)]
+    assert list(found) == ["cycle_l1_a", "cycle_l1_b", "diversity"]
+    assert found["cycle_l1_a"] == pytest.approx(np.mean(cycle_a), rel=1e-5)
+    assert found["cycle_l1_b"] == pytest.approx(np.mean(cycle_b), rel=1e-5)
+    spread = mean_step(outputs) / mean_step([one.target for one in seen])
+    assert found["diversity"] == pytest.approx(spread, rel=1e-5)
+
+
+def test_metrics_are_of_the_same_pictures(pairs: Path) -> None:
+    validation, state = made(pairs, "pix2pix", 'training.metrics=["l1", "sharpness", "lab"]')
+    found = validation.measured(state, 3)
+    assert state.system.training
+    assert list(found) == ["l1", "sharpness", "lab L", "lab a", "lab b"]
+    assert found["l1"] == pytest.approx(validation.scores(state, 3)["l1"], rel=1e-5)
+    examples = list(validation.examples(state, 3))
+    assert [example.name for example in examples] == ["0", "1", "2"]
+    for example, seen in zip(examples, validation.pictures(3), strict=True):
+        assert example.target is not None
+        assert example.target_rgb is not None
+        assert example.source is not None
+        assert torch.equal(example.source, seen.source)
+        assert torch.equal(example.target, seen.target)
+        output = asked(state, "generator", seen.source)
+        torch.testing.assert_close(example.output, output)
+        torch.testing.assert_close(example.output_rgb, output, rtol=0, atol=0.51 / 127.5)
+        torch.testing.assert_close(example.target_rgb, seen.target, rtol=0, atol=0.51 / 127.5)
+        assert example.labels is None
+
+
+def test_the_average_translates_where_there_is_one(pairs: Path) -> None:
+    for wanted in ("true", "false"):
+        overrides = ("training.average=0.9", f"training.average_translates={wanted}")
+        validation, state = made(pairs, "cyclegan", "data.task=unpaired", *overrides)
+        picture = next(validation.pictures(1)).source
+        before = asked(state, "generator.b_to_a", picture)
+        with torch.no_grad():
+            for parameter in state.system.parameters():
+                parameter.mul_(1.5)
+        after = asked(state, "generator.b_to_a", picture)
+        state.system.train()
+        with torch.inference_mode():
+            found = translate_with(state)("b-to-a", picture)
+        torch.testing.assert_close(found, before if wanted == "true" else after)
+        assert not torch.allclose(before, after)
+        assert found.dtype == torch.float32
+
+
+def as_tile(picture: Tensor) -> np.ndarray:
+    return ((picture[0] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+
+
+def test_a_grid_has_a_row_a_picture(pairs: Path) -> None:
+    for system, overrides, ways in (("pix2pix", (), 3), ("cyclegan", ("data.task=unpaired",), 4)):
+        validation, state = made(pairs, system, *overrides)
+        grid = validation.grid(state, 2)
+        assert state.system.training
+        assert grid.shape == (32, 16 * ways, 3)
+        path = "generator" if ways == 3 else "generator.a_to_b"
+        for row, seen in enumerate(validation.pictures(2)):
+            tiles = [seen.source, asked(state, path, seen.source), seen.target]
+            tiles += [asked(state, "generator.b_to_a", seen.target)] if ways == 4 else []
+            for place, tile in enumerate(tiles):
+                found = grid[16 * row : 16 * row + 16, 16 * place : 16 * place + 16]
+                assert np.abs(found.astype(int) - as_tile(tile)).max() <= 1
+
+
+def test_tiles_of_several_sizes_are_filled_up_with_white() -> None:
+    low, high = np.zeros((2, 3, 3), np.uint8), np.full((4, 1, 3), 7, np.uint8)
+    row = beside([low, high])
+    assert row.shape == (4, 4, 3)
+    assert row[:2, :3].max() == 0
+    assert row[2:, :3].min() == 255
+    assert (row[:, 3:] == 7).all()
+    column = below([low, high])
+    assert column.shape == (6, 3, 3)
+    assert column[:2].max() == 0
+    assert (column[2:, :1] == 7).all()
+    assert column[2:, 1:].min() == 255
+
+
+def test_spread_is_the_mean_difference_of_neighbours() -> None:
+    spread = Spread()
+    assert spread.mean() == 0
+    for value in (0.0, 1.0, -2.0):
+        spread.add(torch.full((1, 1, 2, 2), value))
+    spread.add(torch.zeros(1, 1, 3, 3))  # of another size: not compared
+    spread.add(torch.full((1, 1, 3, 3), 0.5))
+    assert spread.differences == [1, 3, 0.5]
+    assert spread.mean() == pytest.approx(4.5 / 3)
+
+
+def test_cards_tell_both_ways(pairs: Path, tmp_path: Path) -> None:
+    overrides = ("data.task=unpaired", "training.average=0.9", "data.direction=b-to-a", "data.crop_size=[16,12]")
+    validation, state = made(pairs, "cyclegan", *overrides)
+    with Run(tmp_path / "run", state.recipe) as run:
+        validation.describe(run, state)
+    there, back = cards = cards_of(state)
+    assert [(card.way, card.module) for card in cards] == [
+        ("a-to-b", "generator.a_to_b"),
+        ("b-to-a", "generator.b_to_a"),
+    ]
+    for card in cards:
+        exit = state.system.translators()[card.way]
+        assert (card.network, card.arguments) == (exit.network.name, exit.network.arguments)
+        assert (card.multiple, card.size, card.scale, card.averaged) == (4, (16, 12), 1, True)
+        assert card.provenance == {
+            "diptych": __version__,
+            "system": "cyclegan",
+            "recipe": "cyclegan",
+            "data": str(pairs),
+            "direction": "b-to-a",
+        }
+    assert (there.source, there.target) == (state.recipe.data.source, state.recipe.data.target)
+    assert (back.source, back.target) == (there.target, there.source)
+    kept = read_cards(tmp_path / "run" / "card.json")
+    assert [card.module for card in kept.values()] == [card.module for card in cards]
+    for name in ("training.average=0", "training.average_translates=false"):
+        assert not cards_of(made(pairs, "cyclegan", *overrides, name)[1])[0].averaged
+
+
+def test_cards_of_other_kinds(pairs: Path, tmp_path: Path) -> None:
+    _, state = made(pairs, "srgan", "data.task=shrunk", "options.content=lite0-fine")
+    (card,) = cards_of(state)
+    assert card.scale == 2
+    assert card.provenance["content loss"] == "lite0-fine of efficientnet-lite0"
+    labelled = draw_labelled(tmp_path / "labelled")
+    (card,) = cards_of(made(labelled, "spade")[1])
+    assert (card.source.colour, card.target.colour) == ("labels", "rgb")
+
+
+def test_small_sources_stand_beside_large_targets(pairs: Path) -> None:
+    """Of super-resolution, each pixel a square."""
+    validation, state = made(pairs, "srgan")
+    grid = validation.grid(state, 1)
+    seen = next(validation.pictures(1))
+    assert (seen.source.shape, seen.target.shape) == ((1, 3, 10, 20), (1, 3, 20, 40))
+    assert grid.shape == (20, 3 * 40, 3)
+    assert np.array_equal(grid[:, :40], as_tile(seen.source).repeat(2, 0).repeat(2, 1))

@@ -106,7 +106,7 @@ def facts_of(path: Path) -> Facts:
         Damaged: when there is no such file, or it cannot be read.
     """
     try:
-        with safetensors.safe_open(path, "pt") as file:
+        with named_in_utf8(path) as named, safetensors.safe_open(named, "pt") as file:
             return read_facts((file.metadata() or {})["facts"])
     except UNREADABLE as problem:
         raise damaged(path, problem) from None

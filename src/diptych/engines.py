@@ -16,7 +16,7 @@ from diptych.files import named_in_utf8
 from diptych.interrupts import ended_by
 from diptych.networks.blocks import channels_last
 from diptych.networks.noise import seeded
-from diptych.runtimes import PRECISION, PROCESSING, explained, feed, missing, needed, run_session, session_of
+from diptych.runtimes import PRECISION, PROCESSING, explained, feed, missing, needed, run_session, session_of, threads
 from diptych.tables import closest
 
 BFLOAT16 = "openvino-bfloat16"
@@ -89,7 +89,9 @@ class OpenVino:
         self.place = place
         core = openvino.Core()
         with explained(place), named_in_utf8(place) as named:
-            self.compiled = core.compile_model(str(named), "CPU", {"INFERENCE_PRECISION_HINT": hint})
+            self.compiled = core.compile_model(
+                str(named), "CPU", {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads()}
+            )
         self.precision = precision
         self.inputs = [one.get_any_name() for one in self.compiled.inputs]
 

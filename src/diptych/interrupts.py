@@ -86,6 +86,8 @@ def ended_by(end: Callable[[], object]) -> Iterator[None]:
         return
     stop.check()
     with stop.lock:
+        if stop.asked.is_set():
+            raise StoppedError
         stop.end = end
     try:
         yield

@@ -160,7 +160,7 @@ class Translator(Scaled):
         if self.plain is None:
             return self
         found = Translator(self.plain, self.card)
-        found.memory = self.memory
+        found.memory, found.tile, found.tell = self.memory, self.tile, self.tell
         return found
 
     def batch(self, source: Images, *, seed: int | None = None, style: Style = None) -> Images:

@@ -175,8 +175,10 @@ def check_stack(run: Path, translator: "Translator", stack: tuple[Path, ...]) ->
     for folder in stack:
         if not folder.is_dir():
             raise UsageError(f"there is no folder {folder}; correct --stack.")
+    if kind.colour != "channels":
+        return
     trained = read_recipe(run).data.source_folders if (run / RECIPE).is_file() else ()
-    if kind.colour != "channels" or len(trained) < 2 or len(stack) == len(trained) - 1:
+    if len(trained) < 2 or len(stack) == len(trained) - 1:
         return
     wanted = f"{run} was trained on {', '.join(trained)}, stacked"
     if stack:

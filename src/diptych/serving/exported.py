@@ -40,9 +40,6 @@ class Exported(Scaled):
         self.session = session_of(place)
         self.inputs = [one.name for one in self.session.get_inputs()]
 
-    def seen(self, shape: Sequence[int], size: Size = None) -> tuple[int, int]:
-        return super().seen(shape, size or "training")
-
     def apart(self) -> "Exported":
         """The same for a large picture."""
         return self

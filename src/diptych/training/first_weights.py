@@ -8,6 +8,7 @@ from torch import Tensor
 from diptych import checkpoints
 from diptych.card import Card, read_cards
 from diptych.errors import DiptychError
+from diptych.files import at_home
 from diptych.training.state import State
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
@@ -69,7 +70,7 @@ def weights_of(source: str) -> Path:
     Raises:
         DiptychError: when there is none.
     """
-    path = Path(source).expanduser()
+    path = at_home(source)
     if path.suffix in (".pth", ".pt", ".ckpt", ".bin"):
         raise DiptychError(
             f"training.init_from={source}: another project's weights are taken over first, with "

@@ -76,7 +76,7 @@ def advance_to_end(trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -
                 step, faults = recover(trainer, run, watch, at, faults + 1, str(fault))
             except Exception as problem:
                 if trainer.whole:
-                    watch.rescue(step, faults)
+                    rescue(watch, step, faults)
                 if processes.size > 1 and isinstance(problem, DiptychError):
                     raise type(problem)(f"{problem} One process alone saves nothing: {run.what_is_kept()}.") from None
                 raise
@@ -95,11 +95,11 @@ def restore(trainer: Trainer, run: Run, watch: Watch, faults: int) -> tuple[int,
         if odd := trainer.state.unfit(found.tensors):
             raise DiptychError(f"{run.path_of(step)} is no checkpoint of this run: {odd}; copy it again, or remove it.")
         trainer.state.load(found.tensors)
-        watch.resumed(step)
+        watch.resumed(step, faults)
         return step, faults
     if source:
         watch.say(start_from(trainer.state, source))
-    watch.resumed(0)
+    watch.resumed(0, faults)
     return 0, faults
 
 
@@ -137,6 +137,25 @@ def recover(trainer: Trainer, run: Run, watch: Watch, step: int, faults: int, wh
         )
     trainer.begin_anew()
     return restore(trainer, run, watch, faults)
+
+
+def rescue(watch: Watch, step: int, faults: int) -> None:
+    """Training is about to end with an error: keep the state of ``step``, where it is whole and one process alone can.
+
+    Of several, each has a part of the state, and the others are on their way already; ``Run.what_is_kept`` says what there is.
+    """
+    if watch.processes.size > 1 or step in (0, watch.saved):
+        return
+    with suppress(Fault, DiptychError, RuntimeError):  # the end has its reason already
+        if watch.last is not None:
+            watch.last.look()
+        if not watch.state.not_finite():
+            watch.state.statistics = {}
+            with suppress(Exception):  # whatever keeps them from being had, the weights are whole
+                watch.gather_statistics()
+            watch.keep(step, faults)
+            watch.saved = step
+            watch.say(f"Saved at step {step}, before the end; the same command goes on from there.")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from torch.func import functional_call
 
 from diptych.checkpoints import under
 from diptych.data import Dataset, stream
+from diptych.devices import multiplying
 from diptych.images import Batch
 from diptych.networks.noise import seeded
 from diptych.tiles import uses_picture_statistics
@@ -103,10 +104,13 @@ def recomputed(trainer: Trainer, dataset: Dataset) -> dict[str, Tensor]:
     if not passing or not trainer.settings.statistics_pictures:
         return {}
     state.system.eval()
-    for number, batch in enumerate(first_batches(trainer, dataset)):
-        for module, gathering in passing.items():
-            gathering.add(batch.target if exits[module].reverse else batch.source, number)
-    state.system.train()
+    try:
+        with multiplying(trainer.precision, trainer.processes.device):
+            for number, batch in enumerate(first_batches(trainer, dataset)):
+                for module, gathering in passing.items():
+                    gathering.add(batch.target if exits[module].reverse else batch.source, number)
+    finally:
+        state.system.train()
     return {
         f"{module}.{name}": value
         for module, gathering in passing.items()

@@ -77,7 +77,7 @@ class Watch:
             self.metrics = MetricTime(self.settings.metrics_share)
         self.board = Board(self.run.folder if self.processes.leads and self.settings.tensorboard else None)
 
-    def resumed(self, step: int) -> None:
+    def resumed(self, step: int, faults: int) -> None:
         """The loop stands at ``step``: what the logs say of later steps is void."""
         for message in self.run.messages:
             self.say(message)
@@ -102,19 +102,22 @@ class Watch:
             )
         self.at = step
         if self.processes.leads:
-            self.catch_up(step)
-            self.end_early(step, self.run.standing(self.settings.best)[1])
+            self.catch_up(step, faults)
+            if not self.reason:
+                self.end_early(step, self.run.standing(self.settings.best)[1])
             self.started_or_ended(step)
             self.report()
         self.stop = self.processes.agree(bool(self.reason))
         self.progress.start(step, self.steps)
 
-    def catch_up(self, step: int) -> None:
-        """Score what was saved when an error had kept it from being scored."""
+    def catch_up(self, step: int, faults: int) -> None:
+        """Score what was saved when an error had kept it from being scored, and from having statistics of its own."""
         due = step > 0 and (step % self.settings.validate_every == 0 or step == self.steps)
         if due and self.validation and all(entry["step"] != step for entry in self.run.entries("scores.jsonl")):
             self.gather_statistics()
             self.score(step, self.validation)
+            if self.state.statistics and self.processes.size == 1:
+                self.keep(step, faults)
 
     def started_or_ended(self, step: int) -> None:
         """Record a start once, and the end of a run that is over where none is recorded yet."""
@@ -175,7 +178,9 @@ class Watch:
 
     def gather_statistics(self) -> None:
         began = time.perf_counter()
-        self.state.statistics = recomputed(self.trainer, self.dataset)
+        found = recomputed(self.trainer, self.dataset)
+        finite = all(bool(torch.isfinite(value).all()) for value in found.values())
+        self.state.statistics = found if finite else {}
         self.progress.set_aside(time.perf_counter() - began)
 
     def event(self, kind: str, step: int, words: str, **facts: Any) -> None:
@@ -205,24 +210,6 @@ class Watch:
         if self.processes.leads:
             self.run.append("faults.jsonl", {"step": step, "fault": faults, "what": what})
         self.event("fault", step, sentence, fault=faults)
-
-    def rescue(self, step: int, faults: int) -> None:
-        """Training is about to end with an error: keep the state of ``step``, where it is whole and one process alone can.
-
-        Of several, each has a part of the state, and the others are on their way already; ``Run.what_is_kept`` says what there is.
-        """
-        if self.processes.size > 1 or step in (0, self.saved):
-            return
-        with suppress(Fault, DiptychError, RuntimeError):  # the end has its reason already
-            if self.last is not None:
-                self.last.look()
-            if not self.state.not_finite():
-                self.state.statistics = {}
-                with suppress(DiptychError):  # their pictures may be those that cannot be read
-                    self.gather_statistics()
-                self.keep(step, faults)
-                self.saved = step
-                self.say(f"Saved at step {step}, before the end; the same command goes on from there.")
 
     def failed(self, sentence: str) -> None:
         """Training ends with a failure: record it as far as the disk still takes it. A start that was refused is no part of the run."""

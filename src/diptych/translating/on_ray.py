@@ -37,7 +37,10 @@ class Worker:
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, Any]:
         """A share of the tasks to what became of them, a row each."""
-        tasks = [Task(Path(source), Path(place), True) for source, place in zip(*columns(rows), strict=True)]
+        tasks = [
+            Task(Path(source), Path(place), bool(replace))
+            for source, place, replace in zip(*columns(rows), rows["replace"], strict=True)
+        ]
         seconds = Seconds()
         found = {outcome.task.place: outcome for outcome in work(self.job, tasks, seconds)}
         done = [found[task.place] for task in tasks]
@@ -71,7 +74,12 @@ def spread(
     ray = started(workers)
     try:
         rows = [
-            {"number": number, "source": os.fsencode(task.source), "place": os.fsencode(task.place)}
+            {
+                "number": number,
+                "source": os.fsencode(task.source),
+                "place": os.fsencode(task.place),
+                "replace": task.replace or task.claimed,  # a share may be done again, whose results are there already
+            }
             for number, task in enumerate(tasks)
         ]
         share = max(SHARE, batch)

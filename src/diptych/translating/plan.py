@@ -81,7 +81,7 @@ def sort(job: Job, source: Path, place: Path, plan: Plan, record: Record, goes_o
 
 def finished(job: Job, plan: Plan) -> None:
     """The job has come to its end: the next one like it may replace what this one wrote."""
-    if plan.record is None or not plan.tasks:
+    if plan.record is None:
         return
     with plan.record.held():
         if job.fingerprint in plan.record.unfinished:

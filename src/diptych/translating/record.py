@@ -83,6 +83,10 @@ class Record:
             lock.acquire()
         except filelock.Timeout:
             raise DiptychError(f"another command has been planning in {self.folder} for long; stop it.") from None
+        except OSError as problem:
+            raise DiptychError(
+                f"{lock.lock_file} cannot be locked: {problem.strerror or problem}; set TMPDIR to a folder of yours."
+            ) from None
         try:
             now = Record.read(self.folder)
             self.claims, self.unfinished = now.claims, now.unfinished

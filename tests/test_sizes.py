@@ -217,3 +217,9 @@ def test_training_stays_as_it_was() -> None:
     assert brought_to("stretch", 50, 100, (12, 12), (10, 10)) == (12, 12)
     assert brought_to("shorter-side", 50, 100, (12, 12), (10, 10)) == (12, 24)
     assert brought_to("none", 5, 10, (12, 12), (10, 10)) == (10, 20)
+
+
+def test_sizes_that_are_none_are_refused_in_a_sentence() -> None:
+    for size in (0, -1, 1.5, (1, 2, 3), (0, 4), (1.5, 2), "abc", ""):
+        with pytest.raises(UsageError, match="give own, training"):
+            exact(size)  # type: ignore[arg-type]  # as a user without types may write

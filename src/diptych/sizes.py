@@ -40,8 +40,8 @@ def exact(size: Size) -> Exact | None:
     if isinstance(size, str) and re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9})?", size):
         sides = [int(side) for side in size.split("x")]
     else:
-        sides = [size] if isinstance(size, int) else [] if isinstance(size, str) else list(size)
-    if len(sides) not in (1, 2) or min(sides) < 1:
+        sides = [size] if isinstance(size, int) else list(size) if isinstance(size, list | tuple) else []
+    if len(sides) not in (1, 2) or not all(isinstance(side, int) and side > 0 for side in sides):
         raise UsageError(f"the size is {size!r}; give own, training, a side such as 256, or HEIGHTxWIDTH.")
     return sides[0], sides[-1]
 

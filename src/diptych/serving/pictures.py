@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 from PIL import Image
 
 from diptych import codecs, formats
@@ -25,6 +26,8 @@ KINDS = {"instances": INSTANCES, "mask": MASK}
 NAMES = {"picture": "the picture", "instances": "the instance map", "mask": "the mask"}
 """The files of a request by field, and what sentences call them."""
 REMEDIES = {which: f"send a form with the fields picture and {which}" for which in KINDS}
+PACKED = np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
+"""By which a colour of three bytes is one number."""
 SIGNATURES = (codecs.PNG_SIGNATURE, b"\xff\xd8\xff", b"RIFF", b"BM", *codecs.TIFF_SIGNATURES)
 
 
@@ -35,12 +38,28 @@ def decoded(data: bytes, kind: Kind, limits: Limits, name: str = "the picture") 
         Problem: 413 when it is too large, 415 when it is no picture, 422 when it is not of the Kind or damaged.
     """
     header_of(data, limits, name)
-    if kind.colour == "labels" and not kind.palette:
+    shown = kind.colour == "labels" and not kind.palette
+    if shown:
         kind = replace(kind, palette=tuple(tuple(colour) for colour in kind.colours()[: kind.classes].tolist()))
     try:
-        return formats.read(data, kind, name)
+        picture = formats.read(data, kind, name)
     except DiptychError as problem:
         raise Problem(422, str(problem)) from None
+    if shown:
+        refuse_photo(data, kind, name)
+    return picture
+
+
+def refuse_photo(data: bytes, kind: Kind, name: str) -> None:
+    """Raises: Problem 422 for a colour picture of which most is in none of the colours that the listing names."""
+    pixels = codecs.decode(data, numbers=True).pixels
+    if pixels.shape[2] < 3 or pixels.dtype != np.uint8:
+        return
+    keys, counts = np.unique(pixels[..., :3].astype(np.int32) @ PACKED, return_counts=True)
+    known = np.array(kind.palette, dtype=np.int32) @ PACKED
+    if 2 * counts[np.isin(keys, known)].sum() < counts.sum():
+        words = "is no class map: most of it is in none of the classes' colours (/translators lists them)"
+        raise Problem(422, f"{name} {words}; send an index picture, or these colours.")
 
 
 def header_of(data: bytes, limits: Limits, name: str) -> Header:

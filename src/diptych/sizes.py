@@ -1,7 +1,7 @@
 """At which size a network sees a picture: the scale of its training, the picture's own, or one that is asked for."""
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from diptych.errors import UsageError
 
@@ -37,10 +37,11 @@ def exact(size: Size) -> Exact | None:
         return None
     if size == "own" or size == "training":
         return "own" if size == "own" else "training"
-    if isinstance(size, str) and re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9})?", size):
-        sides = [int(side) for side in size.split("x")]
+    given: Any = size  # whatever a caller without types may write
+    if isinstance(given, str):
+        sides = [int(side) for side in given.split("x")] if re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9})?", given) else []
     else:
-        sides = [size] if isinstance(size, int) else list(size) if isinstance(size, list | tuple) else []
+        sides = list(given) if isinstance(given, list | tuple) else [given]
     if len(sides) not in (1, 2) or not all(isinstance(side, int) and side > 0 for side in sides):
         raise UsageError(f"the size is {size!r}; give own, training, a side such as 256, or HEIGHTxWIDTH.")
     return sides[0], sides[-1]

@@ -38,6 +38,7 @@ def exact(size: Size) -> Exact | None:
     if size == "own" or size == "training":
         return "own" if size == "own" else "training"
     given: Any = size  # whatever a caller without types may write
+    sides: list[Any]
     if isinstance(given, str):
         sides = [int(side) for side in given.split("x")] if re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9})?", given) else []
     else:

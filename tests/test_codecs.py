@@ -357,5 +357,5 @@ def test_a_deep_png_keeps_its_pixels_whatever_stands_beside_them() -> None:
 
 @pytest.mark.parametrize(("head", "form"), [(b"\0\0\0\x1cftypavif", "AVIF"), (b"\0\0\0\x18ftypheic", "HEIC")])
 def test_a_format_that_is_not_read_is_named(head: bytes, form: str) -> None:
-    with pytest.raises(DiptychError, match=f"is {form}, which is not read here; save it as PNG"):
+    with pytest.raises(DiptychError, match=f"is an? {form} picture, which diptych does not read; save it as PNG"):
         read(head + bytes(99), Kind())

@@ -76,7 +76,8 @@ sys.meta_path = [Without if finder is PathFinder else finder for finder in sys.m
 import numpy as np
 from diptych import cli
 from diptych.commands.serve import offers_of_files
-from diptych.serving.server import Service, create, several
+from diptych.serving.server import Service, create
+from diptych.serving.work import several
 
 offers, told = offers_of_files((Path(sys.argv[1]),), "latest", "cpu", "auto", True)
 create(Service(offers))

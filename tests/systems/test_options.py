@@ -99,7 +99,7 @@ def test_generators_are_as_the_options_say(
         assert (back.module, back.reverse, back.network) == ("generator.b_to_a", True, first.network)
 
 
-@pytest.mark.parametrize(("size", "blocks"), [((255, 256), 6), ((256, 256), 9)])
+@pytest.mark.parametrize(("size", "blocks"), [((252, 256), 6), ((256, 256), 9)])
 def test_blocks_follow_the_size_as_published(size: tuple[int, int], blocks: int) -> None:
     with torch.device("meta"):
         system = build("cyclegan", domains=Domains(Kind(), Kind(), size), blocks=0)
@@ -207,7 +207,7 @@ def test_sides_stand_in_the_order_of_their_updates(system: str, words: str) -> N
 
 def test_turns() -> None:
     assert build("srgan", pretrain_steps=7).turns == (7,)
-    assert build("pix2pixhd", fix_coarse_steps=7).turns == (7,)
+    assert build("pix2pixhd", enhancers=1, fix_coarse_steps=7).turns == (7,)
     assert build("srgan", adversarial=0.0).sides == ("generator",)
 
 

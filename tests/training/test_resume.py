@@ -164,7 +164,9 @@ def test_a_signal_saves_and_leaves(name: str, toy_pairs: Path, tmp_path: Path) -
         "training.checkpoint_every=100000",
     ]
     environment, pipe = {**os.environ, "OMP_NUM_THREADS": "1"}, subprocess.PIPE
+    before = signal.signal(getattr(signal, name), signal.SIG_DFL)  # these tests themselves may run under nohup
     process = subprocess.Popen(command(words, tmp_path / "run"), stdout=pipe, stderr=pipe, text=True, env=environment)
+    signal.signal(getattr(signal, name), before)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("step 3/"):

@@ -240,7 +240,9 @@ def whole(found: checkpoints.Checkpoint, step: int, path: Path) -> checkpoints.C
     faults = found.facts.get("faults")
     if found.facts.get("step") == step and type(faults) is int and faults >= 0:
         return found
-    raise checkpoints.Damaged(f"{path} is damaged (its facts are {found.facts}); take another, or copy it again.")
+    raise checkpoints.Damaged(
+        f"{path} is damaged: it does not say what it is (its facts are {found.facts}); take another."
+    )
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -13,9 +13,9 @@ from commanding import Typed, refused, tiny_words
 from diptych.commands.terminal import ERASE_LINE, Terminal, printable
 
 
-def diptych(*words: str | bytes | Path, **options: object) -> "subprocess.CompletedProcess[bytes]":
+def diptych(*words: str | bytes | Path, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[bytes]":
     line = [sys.executable, "-m", "diptych", *words]
-    return subprocess.run(line, capture_output=True, timeout=120, check=False, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(line, capture_output=True, timeout=120, check=False, env=env)
 
 
 @pytest.mark.parametrize(

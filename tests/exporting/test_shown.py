@@ -22,7 +22,7 @@ def card_of(data: str, direction: str = "a-to-b", way: str = "a-to-b", source: K
         (card_of("openmoji-143"), "Outlines to coloured drawings"),
         (card_of("facades", "b-to-a"), "Label maps to photos of facades"),
         (card_of("horse2zebra", way="b-to-a"), "Zebras to horses"),
-        (card_of("/home/me/mine", source=Kind(colour="labels", classes=2)), "cats: class maps to pictures"),
+        (card_of("pictures/mine", source=Kind(colour="labels", classes=2)), "cats: class maps to pictures"),
         (card_of("facades", source=Kind(colour="holed")), "cats: pictures with holes to pictures"),
     ],
 )

@@ -9,7 +9,7 @@ comma := ,
 # What the page of `diptych serve` needs of the JavaScript world: the runtime that it carries, and a type checker for its sources.
 PAGE := $(VENV)/page
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
-RUNTIME = $(shell sed -n 's/^PACKAGE = "\(.*\)"/\1/p' src/diptych/serving/assets.py)
+RUNTIME = $(shell sed -n 's/^PACKAGE = "\(.*\)"/\1/p' src/diptych/serving/page/assets.py)
 PIP_FLAGS := $(if $(HAS_GPU),,-c constraints/cpu.txt)
 
 # A second environment, with the lowest versions that pyproject.toml allows.
@@ -44,7 +44,7 @@ $(READY): pyproject.toml constraints/cpu.txt
 
 page:
 	@$(NPM) install --silent --no-save --no-package-lock --prefix $(PAGE) $(RUNTIME) typescript@7.0.2 axe-core@4 pngjs@7
-	@$(BIN)/python -m diptych.serving.assets $(PAGE)/node_modules/onnxruntime-web/dist
+	@$(BIN)/python -m diptych.serving.page.assets $(PAGE)/node_modules/onnxruntime-web/dist
 
 demo: $(READY)
 	@$(BIN)/diptych demo

@@ -13,7 +13,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).parent / "src"))
 from diptych.errors import DiptychError
-from diptych.serving import assets
+from diptych.serving.page import assets
 
 WITHOUT = "DIPTYCH_WITHOUT_RUNTIME"
 """Set to 1, it builds a wheel whose pages translate on the server alone."""

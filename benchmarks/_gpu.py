@@ -19,17 +19,17 @@ from benchmarks.throughput import recipe_of as recipe_of_files
 from benchmarks.training_step import pictures, plain, recipe_of, timed
 from diptych.data import open_dataset, stream
 from diptych.evaluation.evaluate import TEXTURES, USUAL, evaluate
-from diptych.evaluation.needs import Means
 from diptych.evaluation.paired import ssim
-from diptych.images import Batch
+from diptych.evaluation.requirements import Means
 from diptych.networks.blocks import bordered
+from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.systems import SYSTEMS
-from diptych.training.estimate import noise
-from diptych.training.graph import WARM_UP, Captured, Compute, Found
+from diptych.training.accelerate.cuda_graph import WARM_UP, Captured, Compute, Found
+from diptych.training.accelerate.estimate import noise
 from diptych.training.loop import prepare
 from diptych.training.processes import join
-from diptych.training.trainer import Trainer
+from diptych.training.step import Trainer
 
 CASES = {"pix2pix b1": ("pix2pix", 1), "pix2pix b16": ("pix2pix", 16), "cyclegan b1": ("cyclegan", 1)}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
-from diptych.card import Card
-from diptych.data.terms import Terms
+from diptych.data.public.licences import Terms
 from diptych.exporting.models import write_model
-from diptych.images import Kind
 from diptych.networks import NetworkSpec
-from diptych.translator import Translator
+from diptych.pictures.kinds import Kind
+from diptych.translator.card import Card
+from diptych.translator.translator import Translator
 
 
 def untrained(folder: Path, side: int, **options: Any) -> Path:

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diptych.errors import UsageError
-from diptych.images import Batch
 from diptych.losses import feature_matching, l1
 from diptych.networks import PatchGAN, initialise
 from diptych.networks.blocks import halved
 from diptych.networks.spectral import SpectralConv2d
+from diptych.pictures.kinds import Batch
 from diptych.systems import SYSTEMS, Domains, Losses, Pix2Pix
 from diptych.systems.multi_scale import Judged, against_real, convincing, inner, logits, mean_accuracy, split
 from diptych.systems.pix2pix_options import Pix2PixOptions

@@ -26,11 +26,11 @@ from rich.console import Console
 from rich.table import Table
 
 from diptych.data import DataSettings, listings, open_dataset, stream
-from diptych.data.packing import pack
+from diptych.data.shards.packing import pack
 from diptych.data.stream import chosen_workers
 from diptych.errors import DiptychError
-from diptych.formats import list_pictures, read
-from diptych.images import Kind
+from diptych.pictures.formats import list_pictures, read
+from diptych.pictures.kinds import Kind
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._data import DATA

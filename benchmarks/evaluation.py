@@ -19,10 +19,10 @@ from rich.table import Table
 
 from diptych.evaluation.evaluate import TEXTURES, USUAL, evaluate
 from diptych.evaluation.metrics import Example
-from diptych.evaluation.needs import Means
+from diptych.evaluation.requirements import Means
 from diptych.evaluation.segmentation import Segmenter
-from diptych.networks.fcn import FCN
-from diptych.training.estimate import held
+from diptych.networks.features.fcn import FCN
+from diptych.training.accelerate.estimate import held
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Compared

@@ -23,12 +23,12 @@ from rich.console import Console
 from rich.table import Table
 
 from diptych import checkpoints
-from diptych.card import Card, write_cards
-from diptych.formats import list_pictures
-from diptych.images import Kind
+from diptych.machine.threads import SPINNING
 from diptych.networks import NetworkSpec
-from diptych.surroundings import SPINNING
-from diptych.translator import Translator
+from diptych.pictures.formats import list_pictures
+from diptych.pictures.kinds import Kind
+from diptych.translator.card import Card, write_cards
+from diptych.translator.translator import Translator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._data import DATA

@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from diptych.devices import choose
+from diptych.machine.devices import choose
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._gpu import Told, capture, compiled, data, determinism, judging, steps, tests

@@ -20,13 +20,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from diptych.devices import choose
-from diptych.networks import products
+from diptych.machine.devices import choose
+from diptych.machine.threads import ASLEEP, SPINNING
+from diptych.networks import matrix_products
 from diptych.recipe import Recipe
-from diptych.surroundings import ASLEEP, SPINNING
 from diptych.training import state
-from diptych.training.graph import WARM_UP
-from diptych.training.memory import keep_freed_memory
+from diptych.training.accelerate.allocator import keep_freed_memory
+from diptych.training.accelerate.cuda_graph import WARM_UP
 from diptych.training.processes import fast_precision
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
@@ -56,7 +56,7 @@ def as_library_convolves() -> None:
 
 
 def with_every_gradient() -> None:
-    patch.object(products, "asked_for", lambda node: node is not None).start()
+    patch.object(matrix_products, "asked_for", lambda node: node is not None).start()
 
 
 def in_place(ours: Ours) -> None:

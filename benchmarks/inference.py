@@ -21,13 +21,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from diptych.card import Card
-from diptych.engines import BFLOAT16, Engine
 from diptych.exporting import checks, onnx_files
 from diptych.exporting.samples import samples
-from diptych.images import Kind
 from diptych.networks import NetworkSpec
-from diptych.translator import Translator
+from diptych.pictures.kinds import Kind
+from diptych.translator.card import Card
+from diptych.translator.engines import BFLOAT16, Engine
+from diptych.translator.translator import Translator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Contestant, in_turn

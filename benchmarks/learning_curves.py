@@ -31,17 +31,17 @@ from plotly.subplots import make_subplots
 from rich.console import Console
 from rich.table import Table
 
-from diptych import formats
 from diptych.data import open_dataset
 from diptych.data.stream import stream
-from diptych.images import Kind
+from diptych.pictures import formats
+from diptych.pictures.kinds import Kind
 from diptych.recipe import Recipe, read
 from diptych.systems import Pix2Pix
+from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.loop import prepare
-from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
 from diptych.training.state import build
-from diptych.training.trainer import Trainer
+from diptych.training.step import Trainer
 from diptych.training.validation import Validation, beside
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one

@@ -29,12 +29,12 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 from torch.utils.module_tracker import ModuleTracker
 
-from diptych.devices import choose
+from diptych.machine.devices import choose
 from diptych.networks.blocks import channels_last
 from diptych.recipe import Recipe, read
-from diptych.training.estimate import noise
-from diptych.training.footprint import Spectator, rehearse
-from diptych.training.memory import keep_freed_memory
+from diptych.training.accelerate.allocator import keep_freed_memory
+from diptych.training.accelerate.estimate import noise
+from diptych.training.accelerate.rehearsal import Spectator, rehearse
 from diptych.training.processes import fast_precision, join
 from diptych.training.state import build
 

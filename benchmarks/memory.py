@@ -22,16 +22,17 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from diptych import checkpoints, perceptual
-from diptych.images import Batch
-from diptych.pretrained import at_hand
+from diptych import checkpoints
+from diptych.networks.features import perceptual
+from diptych.networks.features.pretrained import at_hand
+from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
-from diptych.training.estimate import footprint, held, noise, peak
-from diptych.training.footprint import LATE
-from diptych.training.graph import WARM_UP
-from diptych.training.memory import keep_freed_memory
+from diptych.training.accelerate.allocator import keep_freed_memory
+from diptych.training.accelerate.cuda_graph import WARM_UP
+from diptych.training.accelerate.estimate import footprint, held, noise, peak
+from diptych.training.accelerate.rehearsal import LATE
 from diptych.training.processes import join
-from diptych.training.trainer import Trainer
+from diptych.training.step import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Compared

@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from diptych.devices import choose
+from diptych.machine.devices import choose
 from diptych.networks import NetworkSpec
 from diptych.networks.blocks import channels_last
 from diptych.recipe import TrainingSettings
-from diptych.training.memory import keep_freed_memory
+from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.processes import Processes
 from diptych.training.side import Side
 

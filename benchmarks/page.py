@@ -24,15 +24,15 @@ from playwright.sync_api import Page, expect, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
-from diptych.card import Card
-from diptych.data.terms import Terms
+from diptych.data.public.licences import Terms
 from diptych.exporting.models import write_model
 from diptych.exporting.offers import offers_of
-from diptych.images import Kind
 from diptych.networks import NetworkSpec
-from diptych.serving import assets
-from diptych.serving.server import Service, create
-from diptych.translator import Translator
+from diptych.pictures.kinds import Kind
+from diptych.serving.page import assets
+from diptych.serving.service.server import Service, create
+from diptych.translator.card import Card
+from diptych.translator.translator import Translator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Compared

@@ -28,13 +28,13 @@ from diptych.data import open_dataset
 from diptych.exporting import onnx_files, programs, web
 from diptych.exporting.samples import samples
 from diptych.exporting.shown import Shown
+from diptych.machine.runtimes import folded
 from diptych.recipe import read
-from diptych.runtimes import folded
-from diptych.serving import assets
-from diptych.serving.listing import Offer
+from diptych.serving.page import assets
+from diptych.serving.service.listing import Offer
 from diptych.training.state import build
 from diptych.training.validation import card_of
-from diptych.translator import Translator
+from diptych.translator.translator import Translator
 
 RECIPE = "pix2pix-openmoji-small"
 SEED = 5

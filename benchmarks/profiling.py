@@ -26,16 +26,16 @@ from rich.table import Table
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from diptych import perceptual
 from diptych.data import open_dataset, stream
 from diptych.errors import DiptychError
-from diptych.images import Batch
-from diptych.pretrained import at_hand
+from diptych.networks.features import perceptual
+from diptych.networks.features.pretrained import at_hand
+from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
-from diptych.training.estimate import noise
-from diptych.training.memory import keep_freed_memory
+from diptych.training.accelerate.allocator import keep_freed_memory
+from diptych.training.accelerate.estimate import noise
 from diptych.training.processes import join
-from diptych.training.trainer import Trainer
+from diptych.training.step import Trainer
 
 GROUPS = {
     "convolution, backward, by the library": ("convolution_backward", "conv_transpose2d_backward", "linear_backward"),

@@ -17,15 +17,15 @@ from unittest.mock import patch
 from rich.console import Console
 from rich.table import Table
 
-from diptych import perceptual
-from diptych.devices import choose
-from diptych.pretrained import at_hand
+from diptych.machine.devices import choose
+from diptych.networks.features import perceptual
+from diptych.networks.features.pretrained import at_hand
 from diptych.recipe import read
-from diptych.training.estimate import noise, peak
-from diptych.training.footprint import LATE
-from diptych.training.memory import keep_freed_memory
+from diptych.training.accelerate.allocator import keep_freed_memory
+from diptych.training.accelerate.estimate import noise, peak
+from diptych.training.accelerate.rehearsal import LATE
 from diptych.training.processes import join
-from diptych.training.trainer import Trainer
+from diptych.training.step import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks.limits import least, measure, training_work

@@ -28,14 +28,14 @@ from rich.table import Table
 
 from diptych.data import open_dataset
 from diptych.data.stream import stream
-from diptych.devices import choose
-from diptych.images import Batch
+from diptych.machine.devices import choose
+from diptych.machine.threads import SPINNING
 from diptych.networks.blocks import channels_last
+from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
-from diptych.surroundings import SPINNING
-from diptych.training.estimate import noise, peak
+from diptych.training.accelerate.allocator import keep_freed_memory
+from diptych.training.accelerate.estimate import noise, peak
 from diptych.training.loop import prepare
-from diptych.training.memory import keep_freed_memory
 from diptych.training.processes import join
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one

@@ -19,14 +19,14 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from diptych import tiles
-from diptych.card import Card
-from diptych.engines import Eager
-from diptych.images import Kind
 from diptych.networks import NetworkSpec
-from diptych.padding import pad
-from diptych.training.estimate import held, peak
-from diptych.translator import Translator
+from diptych.pictures.kinds import Kind
+from diptych.pictures.padding import pad
+from diptych.training.accelerate.estimate import held, peak
+from diptych.translator import tiling
+from diptych.translator.card import Card
+from diptych.translator.engines import Eager
+from diptych.translator.translator import Translator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Compared
@@ -93,8 +93,8 @@ def compared(name: str, translator: Translator, arguments: argparse.Namespace, t
         rounds.append((first, second))
     times = Compared.of(rounds)
     error = (found - whole) * 127.5
-    overlap = tiles.default_overlap(card.multiple)
-    axis = tiles.Axis.cut(padded.shape[3], arguments.tile // card.multiple * card.multiple, overlap, card.multiple)
+    overlap = tiling.default_overlap(card.multiple)
+    axis = tiling.Axis.cut(padded.shape[3], arguments.tile // card.multiple * card.multiple, overlap, card.multiple)
     ends = tuple(start + axis.tile for start in axis.starts)
     at_borders, everywhere = jumps(error, tuple(one * card.scale for one in (*axis.starts, *ends)))
     table.add_row(

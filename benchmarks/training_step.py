@@ -21,16 +21,16 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diptych.devices import choose
-from diptych.images import Batch
+from diptych.machine.devices import choose
+from diptych.machine.threads import SPINNING
+from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
-from diptych.surroundings import SPINNING
 from diptych.systems import CycleGAN, Pix2Pix
-from diptych.training.graph import WARM_UP
-from diptych.training.memory import keep_freed_memory
+from diptych.training.accelerate.allocator import keep_freed_memory
+from diptych.training.accelerate.cuda_graph import WARM_UP
 from diptych.training.processes import fast_precision, join
 from diptych.training.state import build
-from diptych.training.trainer import Trainer
+from diptych.training.step import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Compared, Contestant, in_turn

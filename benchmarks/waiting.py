@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from diptych.evaluation.evaluate import USUAL, evaluate
-from diptych.evaluation.needs import Means
-from diptych.surroundings import ASLEEP, SPINNING
-from diptych.training.memory import keep_freed_memory
+from diptych.evaluation.requirements import Means
+from diptych.machine.threads import ASLEEP, SPINNING
+from diptych.training.accelerate.allocator import keep_freed_memory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Compared, Contestant, in_turn

@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from diptych.card import Card
-from diptych.images import Kind
-from diptych.serving.listing import Offer
-from diptych.translator import Translator
+from diptych.pictures.kinds import Kind
+from diptych.serving.service.listing import Offer
+from diptych.translator.card import Card
+from diptych.translator.translator import Translator
 
 Serve = Callable[..., httpx.Client]
 RNG = np.random.default_rng(0)

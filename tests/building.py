@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from toys import SMALL
 
-from diptych.images import Batch, Kind
+from diptych.pictures.kinds import Batch, Kind
 from diptych.systems import SYSTEMS, Domains, System
 
 LABELS = Kind(colour="labels", classes=5, instances=True, unknown=255)

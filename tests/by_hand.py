@@ -11,13 +11,13 @@ from torch.optim import Adam
 from toys import tiny_recipe
 from variants import ALONE
 
-from diptych.images import Batch
+from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.systems import System
 from diptych.training import side, state
-from diptych.training.estimate import noise
+from diptych.training.accelerate.estimate import noise
 from diptych.training.state import address, build
-from diptych.training.trainer import Trainer
+from diptych.training.step import Trainer
 
 EPSILON = 1e-2
 """Of Adam, so that a gradient that is nothing but rounding moves no weight: not so 1e-8."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from diptych.data.check import Report, look_over
+from diptych.data.checks.check import Report, look_over
 from diptych.recipe import read
 
 RNG = np.random.default_rng(0)

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from diptych.data import DataSettings
-from diptych.data.packing import pack
-from diptych.data.shard_index import Index
+from diptych.data.shards.index import Index
+from diptych.data.shards.packing import pack
 
 
 def packed(folder: Path, out: Path, megabytes: float = 0.004, **values: Any) -> Index:

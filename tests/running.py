@@ -3,8 +3,8 @@
 import threading
 import time
 
-from diptych.serving.running import bound, server
-from diptych.serving.server import Service, create
+from diptych.serving.service.running import bound, server
+from diptych.serving.service.server import Service, create
 
 
 class running:

@@ -9,9 +9,9 @@ from PIL import Image
 from toys import draw_labelled, run_to_end, tiny_recipe
 
 from diptych import DiptychError, Translator, UsageError
-from diptych.card import read_cards
 from diptych.cli import call as command
 from diptych.systems import SYSTEMS
+from diptych.translator.card import read_cards
 
 KIND = 'data.source={colour="labels",classes=3,instances=true,names=["sky","wall","road"],palette=[]}'
 STYLES = {"pix2pixhd": ("options.features=3", "options.encoder_width=2"), "spade": ("options.style=8",)}

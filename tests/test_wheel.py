@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from drawing import begun, pixels, settled, stroke
 
-from diptych.serving import assets
+from diptych.serving.page import assets
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -14,9 +14,9 @@ from diptych.checkpoints import load
 from diptych.recipe import Recipe, read
 from diptych.systems import SYSTEMS
 from diptych.training.loop import train
+from diptych.training.monitoring.watch import Watch
 from diptych.training.processes import Processes, join
 from diptych.training.run import Run
-from diptych.training.watch import Watch
 
 Made = Callable[[str], Path]
 """Gives the run folder of a system."""

@@ -7,8 +7,8 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from diptych.data import download
-from diptych.data.checksums import Checksums
+from diptych.data.public import download
+from diptych.data.public.checksums import Checksums
 
 
 def packed(files: dict[str, bytes], kind: str = "tar.gz") -> bytes:

@@ -11,17 +11,17 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from diptych.errors import DiptychError, UsageError
     from diptych.evaluation.pictures import judge
-    from diptych.images import Batch, Kind
+    from diptych.pictures.kinds import Batch, Kind
     from diptych.recipe import Recipe
     from diptych.training.loop import train_folder as train
-    from diptych.translator import Translator
+    from diptych.translator.translator import Translator
 
 HOMES = {
-    "Batch": "diptych.images",
+    "Batch": "diptych.pictures.kinds",
     "DiptychError": "diptych.errors",
-    "Kind": "diptych.images",
+    "Kind": "diptych.pictures.kinds",
     "Recipe": "diptych.recipe",
-    "Translator": "diptych.translator",
+    "Translator": "diptych.translator.translator",
     "UsageError": "diptych.errors",
     "judge": "diptych.evaluation.pictures",
     "train": "diptych.training.loop:train_folder",

@@ -12,7 +12,7 @@ from diptych import __version__
 from diptych.commands import STREAM
 from diptych.commands.terminal import printable, protect_output, quieten, styled
 from diptych.errors import DiptychError, UsageError, out_of_memory, too_small
-from diptych.surroundings import prepare
+from diptych.machine.threads import prepare
 
 app = App(
     name="diptych",

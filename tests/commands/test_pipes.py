@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from commanding import save
+from damaged import huge_png
 from PIL import Image
-from test_formats import huge_png
 
 from diptych import cli
 

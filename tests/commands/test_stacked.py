@@ -8,7 +8,7 @@ from commanding import Typed, refused
 from PIL import Image
 from toys import run_to_end, tiny_recipe
 
-from diptych.translator import Translator
+from diptych.translator.translator import Translator
 
 RNG = np.random.default_rng(0)
 

@@ -9,10 +9,10 @@ import pytest
 from commanding import Typed, full, names, refused, tiny_words
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
-from diptych.card import read_cards
 from diptych.data import datasets
 from diptych.recipe import read
 from diptych.training.run import Run, read_recipe
+from diptych.translator.card import read_cards
 
 
 def test_train_resume_and_translate(toy_pairs: Path, typed: Typed, tmp_path: Path) -> None:

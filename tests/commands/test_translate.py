@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from commanding import Typed, full, refused, save
 from commanding import names as all_names
+from damaged import huge_png
 from PIL import Image
-from test_formats import huge_png
 
-from diptych import Kind, Translator, formats
+from diptych import Kind, Translator
+from diptych.pictures import formats
 
 
 def names(folder: Path) -> list[str]:

@@ -15,8 +15,8 @@ from commanding import Typed, refused, save
 from PIL import Image
 from toys import run_to_end, tiny_recipe
 
-from diptych.translating import Job
-from diptych.translating.record import NAME
+from diptych.translator.many import Job
+from diptych.translator.many.record import NAME
 
 
 def results(folder: Path) -> dict[str, bytes]:

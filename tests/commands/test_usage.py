@@ -183,6 +183,6 @@ def test_what_goes_wrong_below_is_one_sentence(
     def fail(*_: Any, **__: Any) -> None:
         raise problem
 
-    monkeypatch.setattr("diptych.data.check.look_over", fail)
+    monkeypatch.setattr("diptych.data.checks.check.look_over", fail)
     monkeypatch.setattr("diptych.commands.data.guess", lambda data: data)
     refused(typed("data", "check", "here"), code)

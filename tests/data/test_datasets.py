@@ -14,7 +14,7 @@ from diptych.data import Dataset, DataSettings, open_dataset, stream
 from diptych.data.cache import Cache
 from diptych.data.derived import converted
 from diptych.errors import DiptychError
-from diptych.images import Kind
+from diptych.pictures.kinds import Kind
 
 Pixels = npt.NDArray[Any]
 

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 
 from diptych.data import DataSettings, open_dataset
-from diptych.data.check import look_over
+from diptych.data.checks.check import look_over
 from diptych.data.holes import HOLES
 from diptych.errors import DiptychError, UsageError
-from diptych.formats import read
-from diptych.images import Kind, Stored
-from diptych.resampling import resize
+from diptych.pictures.formats import read
+from diptych.pictures.kinds import Kind, Stored
+from diptych.pictures.resizing import resize
 
 RNG = np.random.default_rng(0)
 LABELS = Kind(colour="labels", classes=3, unknown=255, names=("sky", "tree", "road"))

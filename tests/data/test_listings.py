@@ -11,7 +11,7 @@ from diptych.data import DataSettings, layouts, listings
 from diptych.data.layouts import discover
 from diptych.data.listings import Listing, file_of, listing
 from diptych.errors import DiptychError
-from diptych.formats import list_pictures
+from diptych.pictures.formats import list_pictures
 
 
 @pytest.fixture

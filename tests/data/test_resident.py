@@ -17,7 +17,7 @@ from diptych.data import DataSettings, open_dataset
 from diptych.data.resident import Resident, resident
 from diptych.data.stream import stream
 from diptych.errors import UsageError
-from diptych.images import Kind, Stored
+from diptych.pictures.kinds import Kind, Stored
 
 CPU = torch.device("cpu")
 PLENTY = 2.0**40

@@ -7,7 +7,7 @@ import pytest
 from diptych.data import DataSettings
 from diptych.data.settings import as_size
 from diptych.errors import UsageError
-from diptych.images import Kind
+from diptych.pictures.kinds import Kind
 
 
 @pytest.mark.parametrize(

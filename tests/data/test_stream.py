@@ -15,7 +15,7 @@ from torch import Tensor
 from diptych.data import stream
 from diptych.data.stream import chosen_workers, stacked
 from diptych.errors import DiptychError
-from diptych.images import Batch
+from diptych.pictures.kinds import Batch
 
 PINNED_ORDER = [4, 2, 0, 6, 5, 3, 1]
 PINNED_DRAWS = [0.5000032, 0.7668465, 0.9394019, 0.7778143]

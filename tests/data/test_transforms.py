@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from diptych.data.transforms import Geometry, Window
-from diptych.images import Stored
-from diptych.resampling import Filter
-from diptych.sizes import brought_to
+from diptych.pictures.kinds import Stored
+from diptych.pictures.resizing import Filter
+from diptych.pictures.sizes import brought_to
 
 SIDES = some.integers(1, 40)
 SIZES = some.tuples(SIDES, SIDES)

@@ -9,14 +9,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from diptych import pretrained
 from diptych.evaluation import perceptual
 from diptych.evaluation.evaluate import FILLING, USUAL, evaluate
 from diptych.evaluation.metrics import Example
-from diptych.evaluation.needs import Means
+from diptych.evaluation.requirements import Means
 from diptych.evaluation.segmentation import Segmenter
-from diptych.networks.efficientnet import EfficientNetLite0
-from diptych.networks.fcn import FCN
+from diptych.networks.features import pretrained
+from diptych.networks.features.efficientnet import EfficientNetLite0
+from diptych.networks.features.fcn import FCN
 
 META = torch.device("meta")
 MOVING = (torch.ops.aten.copy_.default, torch.ops.aten._has_compatible_shallow_copy_type.default)

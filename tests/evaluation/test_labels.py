@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from diptych.classmaps import nearest
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import IGNORED, Tally, agreement, learn_palette
-from diptych.images import Kind
+from diptych.pictures.class_maps import nearest
+from diptych.pictures.kinds import Kind
 
 PALETTE = [(0, 0, 0), (250, 0, 0), (0, 250, 0)]
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap, paired, perceptual, restoration, texture
-from diptych.evaluation import needs as need
+from diptych.evaluation import requirements as need
 from diptych.evaluation.evaluate import choose, evaluate, lacking
 from diptych.evaluation.metrics import (
     PICTURE_METRICS,
@@ -20,9 +20,9 @@ from diptych.evaluation.metrics import (
     of_filling,
     scores_of,
 )
-from diptych.evaluation.needs import Means
-from diptych.networks.efficientnet import EfficientNetLite0
-from diptych.pretrained import load
+from diptych.evaluation.requirements import Means
+from diptych.networks.features.efficientnet import EfficientNetLite0
+from diptych.networks.features.pretrained import load
 
 BETTER = {
     "l1": "lower", "psnr": "higher", "ssim": "higher", "ms-ssim": "higher", "perceptual": "lower",

@@ -8,7 +8,7 @@ from PIL import Image
 
 import diptych
 from diptych import Kind, UsageError, judge
-from diptych.images import Stored
+from diptych.pictures.kinds import Stored
 
 
 def pictures(seed: int, count: int = 4) -> Iterator[Stored]:

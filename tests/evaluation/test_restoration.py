@@ -13,7 +13,7 @@ from diptych.data import DataSettings, open_dataset
 from diptych.evaluation import paired, restoration
 from diptych.evaluation.evaluate import evaluate
 from diptych.evaluation.metrics import Example
-from diptych.evaluation.needs import Means
+from diptych.evaluation.requirements import Means
 
 DATA = Path(os.environ.get("DIPTYCH_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

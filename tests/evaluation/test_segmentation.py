@@ -10,7 +10,7 @@ from diptych.errors import DiptychError
 from diptych.evaluation import segmentation
 from diptych.evaluation.labels import Tally, agreement
 from diptych.evaluation.segmentation import Plan, fingerprint, trained
-from diptych.networks.fcn import FCN
+from diptych.networks.features.fcn import FCN
 
 PLAN = Plan(classes=2, steps=30)
 Example = tuple[torch.Tensor, "np.ndarray[tuple[int, ...], np.dtype[np.uint16]]"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from toys import Made, draw_pairs, run_to_end, tiny_recipe
 
-from diptych.data import catalog
+from diptych.data.public import catalog
 
 
 @pytest.fixture(scope="session")

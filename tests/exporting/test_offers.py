@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from toys import Made, draw_pairs
 
-from diptych.data import catalog, shard_store, shards
+from diptych.data.public import catalog
+from diptych.data.shards import reading, store
 from diptych.exporting.offers import offers_of
-from diptych.serving.pages import Pages
+from diptych.serving.page.routes import Pages
 
 
 @pytest.mark.parametrize("data", ["http://127.0.0.1:9/shards", "https://127.0.0.1:9/shards", "openmoji-32", "nothing"])
@@ -17,9 +18,9 @@ def test_data_that_are_not_here_are_not_fetched(
 ) -> None:
     for module, name in (
         (catalog, "get"),
-        (shards, "index_at"),
-        (shards, "fetched_text"),
-        (shard_store, "fetched_text"),
+        (reading, "index_at"),
+        (reading, "fetched_text"),
+        (store, "fetched_text"),
     ):
         monkeypatch.setattr(module, name, None)
     [offer], _ = offers_of([run_on(made, data, tmp_path)], "latest", "cpu", "torch", False)

@@ -16,7 +16,7 @@ from toys import Made
 from diptych import DiptychError, Translator
 from diptych.exporting import checks, fastest, onnx_files
 from diptych.exporting.traced import example
-from diptych.runtimes import CARD, PRECISION
+from diptych.machine.runtimes import CARD, PRECISION
 from diptych.systems import SYSTEMS
 
 RNG = np.random.default_rng(0)

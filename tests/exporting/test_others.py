@@ -14,8 +14,8 @@ from PIL import Image
 from toys import Made
 
 from diptych import Translator
-from diptych.data.terms import terms_of
-from diptych.serving import assets
+from diptych.data.public.licences import terms_of
+from diptych.serving.page import assets
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 256, (20, 33, 3)).astype(np.uint8)

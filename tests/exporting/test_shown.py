@@ -5,10 +5,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from diptych.card import Card
 from diptych.exporting.shown import CARD, CELL, Shown, title_of
-from diptych.images import Kind
-from diptych.serving import assets
+from diptych.pictures.kinds import Kind
+from diptych.serving.page import assets
+from diptych.translator.card import Card
 
 
 def card_of(data: str, direction: str = "a-to-b", way: str = "a-to-b", source: Kind = Kind()) -> Card:

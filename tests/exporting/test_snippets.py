@@ -13,7 +13,7 @@ from PIL import Image
 from toys import Made
 
 from diptych.exporting.export import Order, export
-from diptych.translator import Translator
+from diptych.translator.translator import Translator
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / ".venv/page/node_modules"

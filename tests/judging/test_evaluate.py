@@ -12,15 +12,15 @@ from commanding import Typed
 from judged import SIMPLE, folder_of, strict
 from PIL import Image
 
-from diptych import formats
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb
-from diptych.evaluation.needs import Means
+from diptych.evaluation.requirements import Means
 from diptych.files import write_text
 from diptych.judging.folders import of_folders
 from diptych.judging.judge import Result, keep, kept
 from diptych.judging.subjects import spread
+from diptych.pictures import formats
 
 
 def test_a_run_is_judged_and_the_verdict_kept(run: Path, typed: Typed) -> None:

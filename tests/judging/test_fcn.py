@@ -11,9 +11,9 @@ from PIL import Image
 from toys import run_to_end, tiny_recipe
 
 from diptych.errors import DiptychError
+from diptych.evaluation.fcn_labels import Labels, read_index
 from diptych.evaluation.labels import IGNORED
 from diptych.judging.judge import kept
-from diptych.labelling import Labels, read_index
 
 
 @pytest.mark.slow

@@ -11,10 +11,10 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from toys import SMALL
 
-from diptych.images import Batch
-from diptych.networks.backbones import vgg19
 from diptych.networks.blocks import ReflectionPad, bordered
+from diptych.networks.features.vgg_alexnet import vgg19
 from diptych.networks.srresnet import SRDiscriminator
+from diptych.pictures.kinds import Batch
 from diptych.systems import SYSTEMS
 
 WITHOUT = (

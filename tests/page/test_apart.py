@@ -13,8 +13,8 @@ from playwright.sync_api import Page, Route, expect
 from running import running
 
 from diptych.exporting.offers import offers_of
-from diptych.serving import assets
-from diptych.serving.server import Service
+from diptych.serving.page import assets
+from diptych.serving.service.server import Service
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -14,10 +14,10 @@ from diptych.errors import DiptychError
 from diptych.recipe import Recipe
 from diptych.report import Reporter, Standing, write
 from diptych.report.reporter import plotting
-from diptych.training.entry import Entry, Fault
 from diptych.training.loop import train
 from diptych.training.processes import environment, join
 from diptych.training.run import Run
+from diptych.training.step_result import Entry, Fault
 
 Step = Callable[[Teller, int], None]
 

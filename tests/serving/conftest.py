@@ -9,8 +9,8 @@ import pytest
 from asking import Held, Inverted, Serve, offer
 from running import running
 
-from diptych.serving.limits import Limits
-from diptych.serving.server import Service
+from diptych.serving.service.limits import Limits
+from diptych.serving.service.server import Service
 
 
 @pytest.fixture(scope="session")

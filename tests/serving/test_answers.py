@@ -15,9 +15,9 @@ from icc import ADOBE
 from PIL import Image, ImageCms
 from prometheus_client.parser import text_string_to_metric_families
 
-from diptych import formats
-from diptych.images import Kind
-from diptych.translator import Translator
+from diptych.pictures import formats
+from diptych.pictures.kinds import Kind
+from diptych.translator.translator import Translator
 
 
 def test_a_raw_body_and_a_form_give_the_same_counterpart(serve: Serve) -> None:
@@ -167,7 +167,7 @@ def test_the_page_and_the_headers_that_keep_it_to_itself(serve: Serve) -> None:
 
 
 def test_the_log_is_json_and_says_nothing_of_the_picture(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    from diptych.serving.running import Lines
+    from diptych.serving.service.running import Lines
 
     caplog.set_level(logging.INFO, "diptych.serving")
     client = serve()

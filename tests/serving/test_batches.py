@@ -100,7 +100,7 @@ def test_pictures_in_hand_are_bounded_by_their_pixels(
     asked = Crowd(serve({"held": held}, pixels_at_once=1000), crowd, held)
     accepted = [asked.begin(pixels()), asked.queue(pixels()), asked.queue(pixels())]
     with monkeypatch.context() as patch:
-        patch.setattr("diptych.codecs.decode", None)  # refused before it is decoded
+        patch.setattr("diptych.pictures.codecs.decode", None)  # refused before it is decoded
         refused(asked.ask(pixels()).result(), 503, "try again")
     held.go.set()
     assert {answer.result().status_code for answer in accepted} == {200}

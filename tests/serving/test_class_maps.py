@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diptych.images import Kind
-from diptych.serving.limits import Limits
-from diptych.serving.pictures import decoded
-from diptych.serving.problems import Problem
+from diptych.pictures.kinds import Kind
+from diptych.serving.service.limits import Limits
+from diptych.serving.service.pictures import decoded
+from diptych.serving.service.problems import Problem
 
 LABELS = Kind(colour="labels", classes=4)
 MAP = np.random.default_rng(0).integers(0, 4, (8, 12), dtype=np.uint8)

@@ -10,8 +10,8 @@ from toys import draw_pairs, run_to_end, tiny_recipe
 
 from diptych.errors import DiptychError, UsageError
 from diptych.exporting.onnx_files import write
-from diptych.serving.exported import Exported, opened, reflected
-from diptych.translator import Translator
+from diptych.serving.service.exported import Exported, opened, reflected
+from diptych.translator.translator import Translator
 
 RNG = np.random.default_rng(0)
 
@@ -50,7 +50,7 @@ def test_it_gives_what_the_translator_gives(name: str, file_of: dict[str, Path])
 def test_padding_is_the_translator_s(size: int, multiple: int) -> None:
     import torch
 
-    from diptych.padding import reflected as whole
+    from diptych.pictures.padding import reflected as whole
 
     assert reflected(size, multiple).tolist() == whole(size, multiple, torch.device("cpu")).tolist()
 
@@ -76,8 +76,8 @@ sys.meta_path = [Without if finder is PathFinder else finder for finder in sys.m
 import numpy as np
 from diptych import cli
 from diptych.commands.serve import offers_of_files
-from diptych.serving.server import Service, create
-from diptych.serving.work import several
+from diptych.serving.service.server import Service, create
+from diptych.serving.service.work import several
 
 offers, told = offers_of_files((Path(sys.argv[1]),), "latest", "cpu", "auto", True)
 create(Service(offers))

@@ -12,11 +12,11 @@ import pytest
 from asking import RNG, Inverted, Serve, Wire, offer, refused
 from fastapi import Request
 
-from diptych.serving.bodies import Bodies
-from diptych.serving.limits import Limits
-from diptych.serving.pages import Pages
-from diptych.serving.parts import Parts
-from diptych.serving.pieces import PIECE, Slice, Whole
+from diptych.serving.page.browser_model import Parts
+from diptych.serving.page.routes import Pages
+from diptych.serving.page.streaming import PIECE, Slice, Whole
+from diptych.serving.service.bodies import Bodies
+from diptych.serving.service.limits import Limits
 
 SIZE = 3 * PIECE + 17
 

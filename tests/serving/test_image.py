@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from diptych.serving.limits import Limits
-from diptych.serving.running import GRACE
+from diptych.serving.service.limits import Limits
+from diptych.serving.service.running import GRACE
 
 ROOT = Path(__file__).parents[2]
 LINES = (ROOT / "Dockerfile").read_text().splitlines()

@@ -11,9 +11,9 @@ import torch
 from asking import Held, Inverted, Serve, Wire, offer, opened, picture, pixels, refused, until
 from prometheus_client.parser import text_string_to_metric_families
 
-from diptych import codecs
-from diptych.images import Kind
-from diptych.interrupts import StoppedError
+from diptych.machine.interrupts import StoppedError
+from diptych.pictures import codecs
+from diptych.pictures.kinds import Kind
 
 LARGE = pixels(40, 40)
 LIMITS: dict[str, Any] = {"large": 1000}
@@ -97,7 +97,7 @@ def test_large_pictures_are_bounded_before_they_are_decoded(serve: Serve, monkey
         decoded.append(given)
         return decode(*given, **more)
 
-    monkeypatch.setattr("diptych.codecs.decode", counted)
+    monkeypatch.setattr("diptych.pictures.codecs.decode", counted)
     endless, body = Endless(), picture(LARGE)
     client = serve({"endless": endless}, pixels_at_once=3000, **LIMITS)
     with Wire(client) as wire:

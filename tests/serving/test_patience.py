@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from asking import Held, Inverted, Serve, Wire, offer, picture, refused
 
-from diptych.serving.limits import Limits
+from diptych.serving.service.limits import Limits
 
 HEAD = b"POST /translate/inverted HTTP/1.1\r\nHost: here\r\nContent-Type: image/png\r\n"
 GET = b"GET /health HTTP/1.1\r\nHost: here\r\n\r\n"

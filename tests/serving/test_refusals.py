@@ -11,11 +11,11 @@ import torch
 from asking import RNG, Inverted, Serve, offer, opened, picture, pixels, refused
 from torch import nn
 
-from diptych.images import Kind
-from diptych.serving import tiffs
-from diptych.serving.limits import Limits
-from diptych.serving.pictures import decoded, wanted_type
-from diptych.serving.problems import Problem
+from diptych.pictures.kinds import Kind
+from diptych.serving.service import tiff_limits
+from diptych.serving.service.limits import Limits
+from diptych.serving.service.pictures import decoded, wanted_type
+from diptych.serving.service.problems import Problem
 
 HUGE = 60_000
 
@@ -46,7 +46,7 @@ def huge_webp() -> bytes:
 def test_a_header_of_too_many_pixels_is_refused_before_decoding(
     serve: Serve, data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("diptych.codecs.decode", None)
+    monkeypatch.setattr("diptych.pictures.codecs.decode", None)
     refused(serve().post("/translate/inverted", content=data), 413, "16,000,000 pixels")
 
 
@@ -79,9 +79,9 @@ def test_directories_of_a_tiff_that_ask_for_far_more_than_its_size(serve: Serve)
     for form in ("<", ">"):
         big = (b"II+\0" if form == "<" else b"MM\0+") + struct.pack(form + "HHQQ", 8, 0, 16, 1)
         big += struct.pack(form + "HHQQQ", 324, 4, 200_000, 0, 0)
-        assert "200,000 pieces" in tiffs.trap(big, 100)
-    assert not tiffs.trap(picture(pixels(), "TIFF"), 16_000_000)
-    assert not tiffs.trap(picture(pixels(), "TIFF", big_tiff=True), 16_000_000)
+        assert "200,000 pieces" in tiff_limits.trap(big, 100)
+    assert not tiff_limits.trap(picture(pixels(), "TIFF"), 16_000_000)
+    assert not tiff_limits.trap(picture(pixels(), "TIFF", big_tiff=True), 16_000_000)
 
 
 def entry(form: str, offset: str, tag: int, kind: int, count: int, value: bytes) -> bytes:
@@ -103,11 +103,11 @@ def test_sides_of_tiles_that_stand_elsewhere_than_they_seem_to(serve: Serve) -> 
     refused(serve().post("/translate/inverted", content=big + bytes(8)), 422, "size of its tiles")
     for order, signature in (("<", b"II*\0"), (">", b"MM\0*")):
         two = signature + struct.pack(order + "IH", 8, 1) + entry(order, "I", 322, 4, 2, b"") + bytes(4)
-        assert "size of its tiles" in tiffs.trap(two, 100)
+        assert "size of its tiles" in tiff_limits.trap(two, 100)
         short = struct.pack(order + "H", 24_000)
         fit = signature + struct.pack(order + "IH", 8, 2)
         fit += entry(order, "I", 322, 3, 1, short) + entry(order, "I", 323, 3, 1, short) + bytes(4)
-        assert "24,000x24,000" in tiffs.trap(fit, 100)
+        assert "24,000x24,000" in tiff_limits.trap(fit, 100)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "TIFF"])

@@ -10,7 +10,7 @@ from building import batch_of, build
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diptych.images import Batch
+from diptych.pictures.kinds import Batch
 from diptych.systems import CycleGAN, Pix2Pix, System
 from diptych.systems.image_pool import ImagePool
 

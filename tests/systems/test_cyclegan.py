@@ -4,7 +4,7 @@ import torch
 from building import apply, batch_of, build
 from torch import nn
 
-from diptych.images import Kind
+from diptych.pictures.kinds import Kind
 from diptych.systems import CycleGAN, Domains
 from diptych.systems.cyclegan import CycleGANOptions
 

@@ -8,13 +8,13 @@ from building import LABELS, build
 from torch import nn
 
 from diptych.errors import UsageError
-from diptych.images import Kind
 from diptych.networks import PatchGAN
 from diptych.networks.dilated import TwoHeadedDiscriminator
 from diptych.networks.discriminators import MultiScale
+from diptych.networks.features.perceptual import sentence
 from diptych.networks.srresnet import SRDiscriminator
 from diptych.networks.travelgan import Siamese, WholeDiscriminator
-from diptych.perceptual import sentence
+from diptych.pictures.kinds import Kind
 from diptych.systems import SYSTEMS, Domains
 from diptych.systems.image_pool import ImagePool
 

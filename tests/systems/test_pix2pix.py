@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from diptych.errors import UsageError
-from diptych.images import Kind
+from diptych.pictures.kinds import Kind
 from diptych.systems import Domains, Pix2Pix
 from diptych.systems.pix2pix_options import Pix2PixOptions, depth_for
 

@@ -6,8 +6,8 @@ from by_hand import ADVERSARIES, Adams, assert_step_by_hand, called_real, descen
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from diptych.images import Batch
-from diptych.perceptual import perceptual
+from diptych.networks.features.perceptual import perceptual
+from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.systems import System
 from diptych.systems.pix2pixhd import Pix2PixHD

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from toys import SMALL
 
 from diptych.errors import UsageError
-from diptych.images import Batch
+from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.systems import SYSTEMS
 from diptych.training.processes import Processes
-from diptych.training.trainer import Trainer
+from diptych.training.step import Trainer
 
 EXAMPLES = int(os.environ.get("DIPTYCH_EXAMPLES", "12"))
 CPU = torch.device("cpu")

@@ -9,8 +9,8 @@ from by_hand import ADVERSARIES, Adams, assert_step_by_hand, called_real, descen
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss, mse_loss
 
-from diptych.images import Batch
-from diptych.perceptual import content
+from diptych.networks.features.perceptual import content
+from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.systems import SRGAN, CycleGAN, Inpainting, Pix2Pix, System, TraVelGAN
 

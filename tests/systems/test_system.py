@@ -6,9 +6,9 @@ from building import LABELS, domains_of
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.images import Kind
+from diptych.pictures.kinds import Kind
 from diptych.systems import Domains
-from diptych.systems.given_gradient import with_gradient_now
+from diptych.systems.detached_loss import with_gradient_now
 from diptych.systems.system import accuracy
 
 IN_OUT = {"channels_in": 3, "channels_out": 3}

@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn import functional
 
 from diptych.errors import UsageError
-from diptych.images import Batch, Kind
 from diptych.losses import travel_terms
 from diptych.networks.travelgan import OffsetNorm, Siamese, TravelUNet, WholeDiscriminator, halvings
+from diptych.pictures.kinds import Batch, Kind
 from diptych.systems import Domains
 from diptych.systems.travelgan import TraVelGAN, TraVelGANOptions
 

@@ -11,10 +11,10 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 from diptych.data import open_dataset, stream
 from diptych.evaluation.evaluate import evaluate
 from diptych.evaluation.metrics import Example
-from diptych.evaluation.needs import Means
-from diptych.pretrained import available
+from diptych.evaluation.requirements import Means
+from diptych.networks.features.pretrained import available
 from diptych.systems import SYSTEMS
-from diptych.training.trainer import Trainer
+from diptych.training.step import Trainer
 
 pytestmark = [
     pytest.mark.gpu,

@@ -13,13 +13,13 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych.checkpoints import load
 from diptych.errors import DiptychError, UsageError
-from diptych.images import Batch
+from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses, Pix2Pix
-from diptych.training.entry import Entry, Fault
 from diptych.training.processes import Processes, fast_precision, trying_kernels
 from diptych.training.side import Side
-from diptych.training.trainer import Trainer, length
+from diptych.training.step import Trainer, length
+from diptych.training.step_result import Entry, Fault
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 STEADY = ["options.norm=instance", "options.discriminator_norm=instance", "options.dropout=[]"]

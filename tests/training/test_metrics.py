@@ -9,7 +9,7 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych import checkpoints
 from diptych.errors import UsageError
-from diptych.training.progress import MetricTime
+from diptych.training.monitoring.progress import MetricTime
 
 
 def test_the_best_checkpoint_follows_any_metric(toy_pairs: Path, tmp_path: Path) -> None:

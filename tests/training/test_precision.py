@@ -13,9 +13,11 @@ import torch
 from torch import nn
 from toys import run_to_end, tiny_recipe
 
-from diptych import Translator, devices, translator
-from diptych.devices import multiplying
-from diptych.training import processes, trainer, validation
+from diptych import Translator
+from diptych.machine import devices
+from diptych.machine.devices import multiplying
+from diptych.training import processes, step, validation
+from diptych.translator import translator
 
 PLACES: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
 PRECISIONS = ["float32", "bfloat16", "tf32"]
@@ -42,9 +44,9 @@ def seen() -> Iterator[Seen]:
 
 @pytest.fixture(autouse=True)
 def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (trainer, validation, translator):
+    for module in (step, validation, translator):
         monkeypatch.setattr(module, "multiplying", lambda precision, _: multiplying(precision, torch.device("cuda")))
-    for module in (processes, trainer, validation):
+    for module in (processes, step, validation):
         monkeypatch.setattr(module, "precision_of", lambda settings, _: settings.precision)
 
 

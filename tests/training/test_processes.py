@@ -150,7 +150,7 @@ def test_a_process_that_dies_ends_the_run_with_a_message_and_a_good_checkpoint(t
 
 KILL = """
 import os
-from diptych.training.watch import Watch
+from diptych.training.monitoring.watch import Watch
 plain = Watch.after
 def after(watch, step, faults, entry):
     plain(watch, step, faults, entry)

@@ -18,10 +18,10 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 from diptych import checkpoints
 from diptych.data.datasets import Pairs
 from diptych.errors import DiptychError, UsageError
-from diptych.images import Batch
+from diptych.pictures.kinds import Batch
 from diptych.systems import SYSTEMS, Losses, Pix2Pix
-from diptych.training.interrupts import stop_on_signals
 from diptych.training.run import Run, read_recipe
+from diptych.training.signals import stop_on_signals
 from diptych.training.state import State
 from diptych.training.validation import Validation
 

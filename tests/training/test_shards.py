@@ -7,7 +7,7 @@ from packed import packed
 from shelves import served
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
-from diptych.data import shards
+from diptych.data.shards import reading
 
 
 @pytest.mark.parametrize("window", [0, 2])
@@ -16,7 +16,7 @@ def test_stopped_and_resumed_on_shards(
     window: int, remote: bool, toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path / "cache"))
-    shards.remote_index.cache_clear()
+    reading.remote_index.cache_clear()
     packed(toy_pairs, tmp_path / "shards")
     more = ("training.steps=14", "training.checkpoint_every=7", f"data.shuffle_window={window}")
     with served(tmp_path / "shards") as shelf:

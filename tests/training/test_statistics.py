@@ -14,14 +14,14 @@ from diptych.data import Dataset, open_dataset
 from diptych.errors import UsageError
 from diptych.networks.noise import seeded
 from diptych.networks.travelgan import OffsetNorm
-from diptych.training import watch
+from diptych.training.monitoring import watch
 from diptych.training.processes import Processes
 from diptych.training.run import Run
 from diptych.training.statistics import Gathering, first_batches, recomputed, running_layers
-from diptych.training.trainer import Trainer
+from diptych.training.step import Trainer
 from diptych.training.validation import Validation
-from diptych.translator import Translator
-from diptych.weights import network_weights
+from diptych.translator.translator import Translator
+from diptych.translator.weights import network_weights
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 RUNNING = ("options.statistics=running", "training.batch_size=2")

@@ -11,13 +11,13 @@ from torch import Tensor
 from toys import draw_labelled, draw_pairs, tiny_recipe
 
 from diptych import __version__
-from diptych.card import read_cards
 from diptych.evaluation import paired
 from diptych.networks.noise import seeded
 from diptych.training.processes import Processes
 from diptych.training.run import Run
 from diptych.training.state import State
 from diptych.training.validation import Spread, Validation, below, beside, cards_of, translate_with
+from diptych.translator.card import read_cards
 
 CPU = torch.device("cpu")
 

@@ -42,9 +42,9 @@ def ablate(
     device
         Where to judge: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one. Training goes by training.device.
     """
+    from diptych.evaluation.fcn_labels import Labels
     from diptych.judging import ablate as work
     from diptych.judging.subjects import Request
-    from diptych.labelling import Labels
 
     chosen = work.read_study(study)
     folder = out or Path("runs") / "ablate" / chosen.key

@@ -56,14 +56,14 @@ def compare(
     device
         Where to run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
+    from diptych.evaluation.fcn_labels import Labels
     from diptych.evaluation.metrics import chosen
     from diptych.judging import compare as comparing
     from diptych.judging.captions import numbered
     from diptych.judging.judge import judge, kept
     from diptych.judging.runs import subject_of
     from diptych.judging.subjects import Request, Subject
-    from diptych.labelling import Labels
-    from diptych.sizes import exact
+    from diptych.pictures.sizes import exact
 
     if len(runs) < 2:
         raise UsageError("give at least two runs to compare.")

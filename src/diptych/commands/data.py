@@ -31,9 +31,9 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
         pairs, unpaired, labelled, edges, greyscale, colorization, holed or shrunk; by default what the recipe says, else what
         the folder looks like.
     """
-    from diptych.data.check import look_over
+    from diptych.data.checks.check import look_over
     from diptych.recipe import read
-    from diptych.training.estimate import estimate
+    from diptych.training.accelerate.estimate import estimate
 
     words = [*overrides, f"data.folder={json.dumps(folder)}", *([f"data.task={task}"] if task else [])]
     settings = read(recipe or "pix2pix", words)
@@ -67,7 +67,7 @@ def pack(
     task
         As of `diptych data check`.
     """
-    from diptych.data.packing import pack
+    from diptych.data.shards.packing import pack
     from diptych.recipe import read
 
     words = [*overrides, f"data.folder={json.dumps(folder)}", *([f"data.task={task}"] if task else [])]
@@ -83,7 +83,7 @@ def guess(data: "DataSettings") -> "DataSettings":
     from dataclasses import replace
 
     from diptych.data.layouts import discover
-    from diptych.data.shards import are_at, index_at
+    from diptych.data.shards.reading import are_at, index_at
     from diptych.errors import DiptychError
 
     if are_at(data.folder):
@@ -115,8 +115,8 @@ def palette(folder: Path, classes: int, half: str = "") -> int:
     """
     from diptych.errors import DiptychError, UsageError
     from diptych.evaluation.labels import learn_palette
-    from diptych.formats import list_pictures, read
-    from diptych.images import Kind
+    from diptych.pictures.formats import list_pictures, read
+    from diptych.pictures.kinds import Kind
 
     if half not in ("", "left", "right"):
         raise UsageError(f'--half is "{half}"; choose left or right.')
@@ -137,7 +137,7 @@ def palette(folder: Path, classes: int, half: str = "") -> int:
 @app.command(name="list")
 def listing() -> None:
     """List the public data sets of the pix2pix and CycleGAN papers, and the embedded one."""
-    from diptych.data.catalog import cache_folder, listing
+    from diptych.data.public.catalog import cache_folder, listing
 
     print(
         "openmoji         embedded, no download: outlines | drawings, CC BY-SA 4.0; openmoji-SIZE for another size than 256"
@@ -162,9 +162,9 @@ def get(name: str, folder: Path | None = None, archive: Path | None = None) -> N
     archive
         The set's own archive, such as facades.tar.gz, where it is here already: it is verified and unpacked without a network.
     """
-    from diptych.data.catalog import get
-    from diptych.data.checksums import remembered
     from diptych.data.progress import show
+    from diptych.data.public.catalog import get
+    from diptych.data.public.checksums import remembered
 
     place = get(name, folder, show, archive)
     print(f"{name} is in {place}")

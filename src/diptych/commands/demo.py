@@ -23,6 +23,6 @@ def demo(
     steps
         Length of each run; 0 = the recipe's.
     """
-    from diptych.demonstration import show
+    from diptych.commands.demonstration import show
 
     return show(folder, steps)

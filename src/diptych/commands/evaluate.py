@@ -72,13 +72,13 @@ def evaluate(
     device
         Where the translator and the metrics run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
+    from diptych.evaluation.fcn_labels import Labels
     from diptych.evaluation.metrics import chosen
     from diptych.judging.captions import numbered
     from diptych.judging.judge import judge, keep, sheet_of, table
     from diptych.judging.runs import made_elsewhere, place_of, subject_of
     from diptych.judging.subjects import Request
-    from diptych.labelling import Labels
-    from diptych.sizes import exact
+    from diptych.pictures.sizes import exact
 
     if (run is None) == (outputs is None):
         raise UsageError("give a run to judge, or --outputs FOLDER, and not both.")

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from diptych.errors import UsageError
 
 if TYPE_CHECKING:
-    from diptych.serving.listing import Offer
+    from diptych.serving.service.listing import Offer
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -75,7 +75,7 @@ def serve(
     browser
         Let the page translate in the browser too. --no-browser keeps the networks here.
     """
-    from diptych.runtimes import needed
+    from diptych.machine.runtimes import needed
 
     if not runs:
         raise UsageError("name at least one run or model folder to serve.")
@@ -88,10 +88,10 @@ def serve(
     with needed("fastapi", "diptych serve"):  # to say so before anything is loaded
         for package in ("fastapi", "uvicorn"):
             import_module(package)
-    from diptych.serving.limits import Limits
-    from diptych.serving.running import bound, stopped_by_sigterm
-    from diptych.serving.running import run as run_server
-    from diptych.serving.server import Service, create
+    from diptych.serving.service.limits import Limits
+    from diptych.serving.service.running import bound, stopped_by_sigterm
+    from diptych.serving.service.running import run as run_server
+    from diptych.serving.service.server import Service, create
 
     make = offers_of_runs if find_spec("torch") else offers_of_files
     limits = Limits(
@@ -129,8 +129,8 @@ def serve(
 def offers_of_runs(
     places: tuple[Path, ...], checkpoint: str, device: str, engine: str, browser: bool
 ) -> "tuple[list[Offer], list[str]]":
-    from diptych.engines import device_for
     from diptych.exporting.offers import offers_of
+    from diptych.translator.engines import device_for
 
     return offers_of(places, checkpoint, device_for(engine, device), engine, browser)
 
@@ -139,8 +139,8 @@ def offers_of_files(
     places: tuple[Path, ...], checkpoint: str, device: str, engine: str, browser: bool
 ) -> "tuple[list[Offer], list[str]]":
     """Exported files alone, where torch is not installed."""
-    from diptych.serving.exported import opened
-    from diptych.serving.listing import offer_of_file
+    from diptych.serving.service.exported import opened
+    from diptych.serving.service.listing import offer_of_file
 
     offers: list[Offer] = []
     for place, translator in zip(places, opened(places, engine), strict=True):

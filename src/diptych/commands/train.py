@@ -40,13 +40,13 @@ def train(
     open_report
         Show the run's report in the browser; it loads itself anew while training goes on.
     """
-    from diptych.training.interrupts import stop_on_signals
+    from diptych.training.accelerate.allocator import keep_freed_memory
     from diptych.training.loop import taking_part
     from diptych.training.loop import train as work
-    from diptych.training.memory import keep_freed_memory
+    from diptych.training.monitoring.watch import Watch
     from diptych.training.processes import join
     from diptych.training.run import Run
-    from diptych.training.watch import Watch
+    from diptych.training.signals import stop_on_signals
 
     keep_freed_memory()
     if resume:
@@ -62,7 +62,7 @@ def train(
         watch = Watch(place, processes, opens=show if open_report else None)
         watch.say(f"Run folder: {folder}")
         if check and processes.leads:
-            from diptych.data.check import before_training
+            from diptych.data.checks.check import before_training
 
             before_training(settings.data, watch.say)
         stop_on_signals(watch.interrupt)

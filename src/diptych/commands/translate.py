@@ -14,8 +14,8 @@ from diptych.errors import DiptychError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from diptych.translating import Job
-    from diptych.translator import Style, Translator
+    from diptych.translator.many import Job
+    from diptych.translator.translator import Style, Translator
 
 ENOUGH = 64
 """Pictures from which exporting to a faster engine, which takes seconds, pays."""
@@ -93,11 +93,11 @@ def translate(
     device
         Where to run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
-    from diptych.engines import device_for
-    from diptych.sizes import exact
-    from diptych.training.taken import taken
-    from diptych.translating import write_all
-    from diptych.translator import Translator
+    from diptych.pictures.sizes import exact
+    from diptych.training.checkpoint_choice import taken
+    from diptych.translator.engines import device_for
+    from diptych.translator.many import write_all
+    from diptych.translator.translator import Translator
 
     check(inputs, format, seed, batch, tile, ray)
     seen = exact(size or None)
@@ -132,7 +132,7 @@ def translate(
 
 def check(inputs: tuple[str, ...], format: str, seed: int | None, batch: int, tile: int | None, ray: int) -> None:
     """Raises: UsageError for options that nothing can be made of."""
-    from diptych.formats import ENDINGS
+    from diptych.pictures.formats import ENDINGS
 
     if not inputs:
         raise UsageError("name at least one picture, folder or pattern to translate, or - for standard input.")
@@ -148,7 +148,7 @@ def check(inputs: tuple[str, ...], format: str, seed: int | None, batch: int, ti
 
 def check_fit(translator: "Translator", tile: int | None, instances: Path | None, mask: Path | None) -> None:
     """Raises: UsageError for options that are not for this translator."""
-    from diptych.tiles import least_tile
+    from diptych.translator.tiling import least_tile
 
     card = translator.card
     if mask is not None and card.source.colour != "holed":
@@ -196,7 +196,7 @@ def made(
     engine: str,
 ) -> "tuple[Job, str]":
     """The job, and a sentence on its engine; without ``engine`` it is the one that the translator was loaded with."""
-    from diptych.translating import Job
+    from diptych.translator.many import Job
 
     words = ""
     if engine:
@@ -220,7 +220,7 @@ def remade(load: "Callable[[], Translator]", make: "Callable[..., tuple[Job, str
 
 def style_of(translator: "Translator", style: str, picture: Path | None) -> "Style":
     """The style that the options name."""
-    from diptych.formats import read
+    from diptych.pictures.formats import read
 
     if style and picture is not None:
         raise UsageError("--style and --style-from both say which style; leave one away.")
@@ -262,7 +262,7 @@ def found(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]:
     Raises:
         DiptychError: for an input that is not there, or a folder without pictures.
     """
-    from diptych.formats import ENDINGS, others_in
+    from diptych.pictures.formats import ENDINGS, others_in
 
     pictures: dict[Path, Path] = {}
     for text in inputs:

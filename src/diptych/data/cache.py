@@ -2,8 +2,8 @@
 
 import threading
 
-from diptych.data.members import File, read
-from diptych.images import Kind, Stored
+from diptych.data.picture_file import File, read
+from diptych.pictures.kinds import Kind, Stored
 
 GIB = 2**30
 

@@ -11,13 +11,13 @@ from diptych.data.cache import Cache
 from diptych.data.derived import DERIVE, Derived, Holed, Shrunk
 from diptych.data.entries import Entry, Layout
 from diptych.data.layouts import discover
-from diptych.data.members import File, probe
+from diptych.data.picture_file import File, probe
 from diptych.data.resident import Place
 from diptych.data.sampler import Pictures, Sampler
 from diptych.data.settings import DataSettings
-from diptych.data.windows import InWindows
+from diptych.data.shards.windows import InWindows
 from diptych.errors import DiptychError
-from diptych.images import INSTANCES, Kind, Stored
+from diptych.pictures.kinds import INSTANCES, Kind, Stored
 
 
 class Pairs:

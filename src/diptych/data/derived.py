@@ -12,10 +12,10 @@ from diptych.data.holes import HOLES, Mask
 from diptych.data.sampler import Sampler
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import DiptychError
-from diptych.fitting import with_hole
-from diptych.formats import list_pictures, luma
-from diptych.images import MASK, Kind, Stored
-from diptych.resampling import resize
+from diptych.pictures.formats import list_pictures, luma
+from diptych.pictures.kinds import MASK, Kind, Stored
+from diptych.pictures.resizing import resize
+from diptych.pictures.to_kind import with_hole
 
 EIGHT_BIT = Kind()
 

@@ -7,7 +7,7 @@ paper's clean-up: components under five pixels are removed and the result is bla
 import numpy as np
 
 from diptych.errors import DiptychError
-from diptych.images import RANGES, Stored
+from diptych.pictures.kinds import RANGES, Stored
 
 SMALLEST = 5  # pixels of a connected edge that is kept
 

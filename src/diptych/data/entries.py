@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from diptych.data.members import File, Member
+from diptych.data.picture_file import File, Member
 
 
 @dataclass(frozen=True, slots=True)

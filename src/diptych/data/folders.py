@@ -6,7 +6,7 @@ from pathlib import Path
 
 from diptych.data.listings import listing
 from diptych.errors import DiptychError
-from diptych.formats import ENDINGS
+from diptych.pictures.formats import ENDINGS
 
 SPLIT_NAMES = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 SHAPES = ("{split}{name}", "{split}_{name}", "{name}_{split}", "{split}/{name}", "{name}/{split}")

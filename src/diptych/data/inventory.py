@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from diptych.data.entries import Entry, files_of
 from diptych.data.layouts import discover
-from diptych.data.members import File, Member
+from diptych.data.picture_file import File, Member
 from diptych.data.settings import DataSettings
-from diptych.data.shards import are_at
+from diptych.data.shards.reading import are_at
 from diptych.errors import DiptychError
 from diptych.files import at_home, from_json
-from diptych.formats import list_pictures
+from diptych.pictures.formats import list_pictures
 
 Inventory = dict[str, dict[str, list[int]]]
 """By split, and for the targets of two piles and for masks by names of their own: of each example the bytes of its files."""

@@ -9,23 +9,14 @@ from functools import lru_cache
 from itertools import product
 from pathlib import Path
 
-from diptych.data import shards
 from diptych.data.entries import Entry, Layout, paths_of
-from diptych.data.folders import (
-    NAME_THEM,
-    SPLIT_NAMES,
-    Folders,
-    Tree,
-    by_split,
-    folders_in,
-    named_folders,
-    pictures_in,
-)
+from diptych.data.folders import NAME_THEM, SPLIT_NAMES, Folders, Tree, by_split, folders_in, named_folders, pictures_in
 from diptych.data.listings import listing, stamps_below
 from diptych.data.settings import OF_TWO, DataSettings, root_of
-from diptych.data.shard_index import INDEX
+from diptych.data.shards import reading
+from diptych.data.shards.index import INDEX
 from diptych.errors import DiptychError
-from diptych.formats import stem
+from diptych.pictures.formats import stem
 
 FAMILIES = (
     ("a", "b"),
@@ -52,8 +43,8 @@ def discover(settings: DataSettings) -> Layout:
         DiptychError: when the folder holds nothing that fits the task, with what was looked for; when it can be
             understood in two ways, or a picture is in two splits.
     """
-    if shards.are_at(settings.folder):
-        return shards.layout_of(settings)
+    if reading.are_at(settings.folder):
+        return reading.layout_of(settings)
     root = root_of(settings)
     stamps = None if settings.target_folder else stamps_below(root)  # named folders may lie anywhere
     if stamps is not None and (settings, stamps) in remembered:
@@ -61,7 +52,7 @@ def discover(settings: DataSettings) -> Layout:
     try:
         layout = recognised(root, settings)
     except DiptychError:
-        if shards.without_index(root):
+        if reading.without_index(root):
             raise DiptychError(f"{root} holds shards without their index {INDEX}; copy that beside them.") from None
         raise
     if may_overlap(layout.folders):

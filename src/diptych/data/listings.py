@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from diptych.data.catalog import cache_folder
+from diptych.data.public.catalog import cache_folder
 from diptych.errors import DiptychError
 from diptych.files import from_json, remove_parts, write_text
-from diptych.formats import ENDINGS, natural
+from diptych.pictures.formats import ENDINGS, natural
 
 SETTLED = 2_000_000_000  # nanoseconds after which a folder's clock must have ticked
 KEPT_FROM = 2000  # pictures from which a listing is worth a file

@@ -15,8 +15,8 @@ from diptych.data.sampler import Dataset
 from diptych.data.settings import DataSettings, as_size
 from diptych.data.transforms import Window
 from diptych.errors import UsageError
-from diptych.images import Batch, Kind, Stored
-from diptych.resampling import resize
+from diptych.pictures.kinds import Batch, Kind, Stored
+from diptych.pictures.resizing import resize
 
 Place = tuple[int, Window]
 """A picture by its number, and what is cut out of it."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from diptych.data.cache import Cache
 from diptych.data.settings import DataSettings, as_size
 from diptych.data.transforms import Geometry, Window
-from diptych.images import Kind, Stored
+from diptych.pictures.kinds import Kind, Stored
 
 
 class Dataset(Protocol):

@@ -7,9 +7,9 @@ from typing import Literal
 
 from diptych.errors import DiptychError, UsageError
 from diptych.files import at_home
-from diptych.images import Kind
-from diptych.resampling import Smooth
-from diptych.sizes import Fit
+from diptych.pictures.kinds import Kind
+from diptych.pictures.resizing import Smooth
+from diptych.pictures.sizes import Fit
 
 Task = Literal["pairs", "unpaired", "labelled", "edges", "greyscale", "colorization", "holed", "shrunk"]
 OF_TWO = ("pairs", "unpaired", "labelled")
@@ -164,6 +164,6 @@ def root_of(settings: DataSettings) -> Path:
         return path
     if path.is_file():
         raise DiptychError(f"data.folder is {path}, which is a file; give the folder that it lies in.")
-    from diptych.data.catalog import resolve  # the catalogue is needed only for names
+    from diptych.data.public.catalog import resolve  # the catalogue is needed only for names
 
     return resolve(settings.folder)

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from diptych.data.sampler import Dataset
-from diptych.data.windows import InWindows
-from diptych.images import Batch
+from diptych.data.shards.windows import InWindows
+from diptych.pictures.kinds import Batch
 
 FEWEST_WORKERS, MOST_WORKERS = 2, 8  # where the machine chooses
 AHEAD = 2  # batches in hand for each worker

@@ -5,9 +5,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from diptych.images import Stored
-from diptych.resampling import Filter, resize
-from diptych.sizes import Fit, brought_to
+from diptych.pictures.kinds import Stored
+from diptych.pictures.resizing import Filter, resize
+from diptych.pictures.sizes import Fit, brought_to
 
 
 class Window(NamedTuple):

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from diptych.images import rgb_to_lab
+from diptych.pictures.kinds import rgb_to_lab
 
 BINS = 101  # an odd number, so that the 0 of greys is the centre of a bin and not an edge, where noise would decide
 RANGES = ((0.0, 100.0), (-110.0, 110.0), (-110.0, 110.0))

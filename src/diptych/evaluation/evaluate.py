@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from diptych.devices import multiplying
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap
 from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, PictureMetric, Score
-from diptych.evaluation.needs import Means
-from diptych.evaluation.piles import Diversity, FeaturePiles, Lab, Pile, Segmented
-from diptych.pretrained import spec_of
+from diptych.evaluation.requirements import Means
+from diptych.evaluation.set_metrics import Diversity, FeaturePiles, Lab, Pile, Segmented
+from diptych.machine.devices import multiplying
+from diptych.networks.features.pretrained import spec_of
 
 USUAL = ("l1", "psnr", "ssim", "ms-ssim", "perceptual", "frechet", "kernel", "coverage", "lab")
 ENLARGING = ("psnr-y", "ssim-y")

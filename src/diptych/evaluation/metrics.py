@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from diptych.errors import UsageError
-from diptych.evaluation import needs as need
 from diptych.evaluation import paired, perceptual, restoration, texture
+from diptych.evaluation import requirements as need
 from diptych.evaluation.labels import ClassMap
 from diptych.tables import closest
 

@@ -5,8 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from diptych.devices import multiplying
 from diptych.errors import DiptychError
+from diptych.machine.devices import multiplying
 
 Images = Float[Tensor, "batch channels height width"]
 Scores = Float[Tensor, "batch"]

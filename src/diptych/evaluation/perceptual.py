@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diptych.errors import DiptychError
-from diptych.networks.efficientnet import EfficientNetLite0
-from diptych.pretrained import load, spec_of
+from diptych.networks.features.efficientnet import EfficientNetLite0
+from diptych.networks.features.pretrained import load, spec_of
 
 Images = Float[Tensor, "batch channels height width"]
 Scores = Float[Tensor, "batch"]

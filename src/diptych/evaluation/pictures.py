@@ -11,9 +11,9 @@ from torch import Tensor
 from diptych.errors import UsageError
 from diptych.evaluation.evaluate import Verdict, choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb, chosen
-from diptych.evaluation.needs import NETWORK, Means
-from diptych.formats import from_array, from_pillow
-from diptych.images import Kind
+from diptych.evaluation.requirements import NETWORK, Means
+from diptych.pictures.formats import from_array, from_pillow
+from diptych.pictures.kinds import Kind
 
 
 def judge(

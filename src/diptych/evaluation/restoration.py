@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from diptych.evaluation import paired
-from diptych.resampling import resize
+from diptych.pictures.resizing import resize
 
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 """Of 8-bit RGB; white is 235 and black 16 (ITU-R BT.601, studio swing)."""

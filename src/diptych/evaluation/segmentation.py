@@ -18,12 +18,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from diptych import checkpoints
-from diptych.devices import multiplying
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import IGNORED, ClassMap
+from diptych.machine.devices import multiplying
 from diptych.networks.blocks import channels_last
-from diptych.networks.fcn import FCN
-from diptych.pretrained import CPU, find, read_weights
+from diptych.networks.features.fcn import FCN
+from diptych.networks.features.pretrained import CPU, find, read_weights
 
 Say = Callable[[str], None]
 Labelled = Callable[[int], tuple[Tensor, ClassMap]]

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diptych.engines import OnnxRuntime
 from diptych.errors import DiptychError
 from diptych.evaluation.paired import l1, psnr
 from diptych.exporting.samples import Sample
 from diptych.exporting.traced import example
-from diptych.translator import Translator
+from diptych.translator.engines import OnnxRuntime
+from diptych.translator.translator import Translator
 
 TOLERANCE = 1e-3
 """Of values in [-1, 1]; a float32 file that is farther off is not kept."""

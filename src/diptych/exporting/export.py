@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from diptych.engines import Eager
 from diptych.errors import DiptychError, UsageError
 from diptych.exporting import checks, models, onnx_files, programs, web
 from diptych.exporting.samples import Sample, at_hand, samples
 from diptych.exporting.shown import COLUMNS, Seen, Shown, title_of
 from diptych.exporting.traced import Outside, noisy, traceable
 from diptych.files import made_aside, vacant
-from diptych.padding import pad
-from diptych.serving.listing import Offer, drawing, name_for
-from diptych.training.taken import taken
-from diptych.translator import Translator
+from diptych.pictures.padding import pad
+from diptych.serving.service.listing import Offer, drawing, name_for
+from diptych.training.checkpoint_choice import taken
+from diptych.translator.engines import Eager
+from diptych.translator.translator import Translator
 
 FORMS = {
     "model": "a folder",

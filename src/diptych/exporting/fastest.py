@@ -7,13 +7,13 @@ from pathlib import Path
 
 import torch
 
-from diptych.card import write_card
 from diptych.checkpoints import checksum, still
-from diptych.data.catalog import cache_folder
-from diptych.engines import BFLOAT16, Eager, OnnxRuntime, chosen_engine
+from diptych.data.public.catalog import cache_folder
 from diptych.errors import DiptychError, UsageError
 from diptych.exporting import checks, onnx_files
-from diptych.translator import Translator
+from diptych.translator.card import write_card
+from diptych.translator.engines import BFLOAT16, Eager, OnnxRuntime, chosen_engine
+from diptych.translator.translator import Translator
 
 FORMAT = 1
 """Counts up when what is exported changes."""

@@ -8,18 +8,18 @@ from typing import Any
 import torch
 
 from diptych import checkpoints
-from diptych.card import Card, write_cards
-from diptych.data.terms import Terms, terms_of
-from diptych.engines import Eager
+from diptych.data.public.licences import Terms, terms_of
 from diptych.errors import DiptychError
 from diptych.exporting.traced import noisy
 from diptych.files import write_text
-from diptych.images import Kind
+from diptych.pictures.kinds import Kind
+from diptych.pictures.sizes import named
 from diptych.report.curves import number
-from diptych.sizes import named
 from diptych.training.run import read_lines, read_recipe
-from diptych.translator import Translator
-from diptych.weights import weights_path
+from diptych.translator.card import Card, write_cards
+from diptych.translator.engines import Eager
+from diptych.translator.translator import Translator
+from diptych.translator.weights import weights_path
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 

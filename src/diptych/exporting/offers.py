@@ -3,22 +3,22 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from diptych.data.catalog import EMBEDDED, cache_folder
-from diptych.data.shards import is_address
-from diptych.data.terms import Terms
-from diptych.engines import Eager
+from diptych.data.public.catalog import EMBEDDED, cache_folder
+from diptych.data.public.licences import Terms
+from diptych.data.shards.reading import is_address
 from diptych.errors import DiptychError
 from diptych.exporting.export import EXAMPLES
 from diptych.exporting.fastest import cached, faster
 from diptych.exporting.models import terms_for
 from diptych.exporting.samples import Sample, at_hand
 from diptych.exporting.traced import noisy
-from diptych.runtimes import session_of
-from diptych.serving.listing import Offer, drawing, in_browser, name_for
-from diptych.serving.parts import Parts, cut
+from diptych.machine.runtimes import session_of
+from diptych.serving.page.browser_model import Parts, cut
+from diptych.serving.service.listing import Offer, drawing, in_browser, name_for
+from diptych.training.checkpoint_choice import taken
 from diptych.training.run import read_recipe
-from diptych.training.taken import taken
-from diptych.translator import Translator
+from diptych.translator.engines import Eager
+from diptych.translator.translator import Translator
 
 
 def offers_of(

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from diptych.card import write_card
 from diptych.exporting.traced import program
 from diptych.files import written_beside
-from diptych.runtimes import CARD, PRECISION, PROCESSING, needed
-from diptych.translator import Translator
+from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, needed
+from diptych.translator.card import write_card
+from diptych.translator.translator import Translator
 
 OPSET = 20
 LEAST = 512

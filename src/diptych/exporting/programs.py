@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diptych.card import write_card
 from diptych.exporting.checks import SEED, Run
 from diptych.exporting.traced import program
 from diptych.files import named_in_utf8, written_beside
-from diptych.padding import pad
-from diptych.runtimes import folded
-from diptych.translator import Translator
+from diptych.machine.runtimes import folded
+from diptych.pictures.padding import pad
+from diptych.translator.card import write_card
+from diptych.translator.translator import Translator
 
 CARD = "card.json"
 

@@ -10,7 +10,7 @@ from diptych.data import DataSettings, open_dataset
 from diptych.data.layouts import discover
 from diptych.errors import DiptychError
 from diptych.judging.subjects import settings_of, spread
-from diptych.translator import Translator
+from diptych.translator.translator import Translator
 
 
 class Sample(NamedTuple):

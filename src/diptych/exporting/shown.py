@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from diptych.card import Card, data_of
-from diptych.data.catalog import domains
-from diptych.serving.listing import title
+from diptych.data.public.catalog import domains
+from diptych.serving.service.listing import title
+from diptych.translator.card import Card, data_of
 
 Seen = npt.NDArray[np.uint8]
 

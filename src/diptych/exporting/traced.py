@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from diptych.card import Card
-from diptych.engines import Eager
 from diptych.errors import DiptychError
-from diptych.images import RANGES
 from diptych.networks.blocks import Dropout
 from diptych.networks.noise import seeded
-from diptych.padding import reflected
-from diptych.translator import Translator
+from diptych.pictures.kinds import RANGES
+from diptych.pictures.padding import reflected
+from diptych.translator.card import Card
+from diptych.translator.engines import Eager
+from diptych.translator.translator import Translator
 
 
 class Outside(nn.Module):

@@ -8,9 +8,9 @@ from pathlib import Path
 from diptych.errors import DiptychError
 from diptych.exporting.shown import Shown
 from diptych.files import as_json, written_beside
-from diptych.serving import assets
-from diptych.serving.listing import Offer, in_browser
-from diptych.serving.parts import PART, cut
+from diptych.serving.page import assets
+from diptych.serving.page.browser_model import PART, cut
+from diptych.serving.service.listing import Offer, in_browser
 
 LARGEST = 24 * 2**20
 """Bytes of a file; some hosts take no more than 25 MiB."""

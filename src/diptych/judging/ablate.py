@@ -11,20 +11,20 @@ from importlib import resources
 from pathlib import Path
 
 from diptych.errors import UsageError
+from diptych.evaluation.fcn_labels import Labels
 from diptych.evaluation.metrics import chosen
 from diptych.judging import compare
 from diptych.judging.judge import Result, judge, keep, real_scores, sheet_of
 from diptych.judging.runs import place_of, subject_of
 from diptych.judging.subjects import Request, Subject
-from diptych.labelling import Labels
 from diptych.recipe import Recipe, read
 from diptych.tables import closest, from_table
-from diptych.training.interrupts import stop_on_signals
+from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.loop import train
-from diptych.training.memory import keep_freed_memory
+from diptych.training.monitoring.watch import Watch
 from diptych.training.processes import join
 from diptych.training.run import Run
-from diptych.training.watch import Watch
+from diptych.training.signals import stop_on_signals
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from typing import Any
 
 from torch import Tensor
 
-from diptych.classmaps import nearest
 from diptych.errors import UsageError
+from diptych.evaluation.fcn_labels import Labels, Reader, count_of, palette_of, resolved, segmenter_for
 from diptych.evaluation.labels import ClassMap
 from diptych.evaluation.metrics import Example
-from diptych.evaluation.piles import as_bytes
 from diptych.evaluation.segmentation import Plan, Say
+from diptych.evaluation.set_metrics import as_bytes
 from diptych.judging.subjects import Ground, Subject
-from diptych.labelling import Labels, Reader, count_of, palette_of, resolved, segmenter_for
+from diptych.pictures.class_maps import nearest
 
 
 def with_labels(subject: Subject, ground: Ground, labels: Labels, say: Say) -> Subject:

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from diptych import formats
 from diptych.errors import UsageError
 from diptych.evaluation import bootstrap
 from diptych.evaluation.metrics import PICTURE_METRICS, Example
@@ -16,6 +15,7 @@ from diptych.files import as_json, write_text
 from diptych.judging.captions import CAPTION
 from diptych.judging.judge import Result, as_csv, row_of
 from diptych.judging.subjects import Subject, spread
+from diptych.pictures import formats
 
 SHOWN = 8  # pictures on the sheet
 

@@ -7,17 +7,17 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from diptych import formats
 from diptych.data import DataSettings
 from diptych.data.sampler import Sampler
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
-from diptych.evaluation.needs import Means
 from diptych.evaluation.pictures import size_of
-from diptych.images import Kind, Stored
+from diptych.evaluation.requirements import Means
 from diptych.judging.subjects import Ground, Subject, spread
-from diptych.resampling import resize
-from diptych.sizes import Size, exact
+from diptych.pictures import formats
+from diptych.pictures.kinds import Kind, Stored
+from diptych.pictures.resizing import resize
+from diptych.pictures.sizes import Size, exact
 
 
 def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, size: Size = None) -> Subject:

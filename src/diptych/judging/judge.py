@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diptych import __version__, formats
+from diptych import __version__
 from diptych.errors import DiptychError, UsageError
-from diptych.evaluation import needs as need
+from diptych.evaluation import requirements as need
 from diptych.evaluation.evaluate import INFINITE, Verdict, choose, evaluate
 from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, Score
-from diptych.evaluation.piles import as_bytes
+from diptych.evaluation.set_metrics import as_bytes
 from diptych.files import as_json, from_json, read_text, remove_parts, write_text
 from diptych.judging.captions import line
 from diptych.judging.subjects import Subject
-from diptych.resampling import squared
+from diptych.pictures import formats
+from diptych.pictures.resizing import squared
 
 LEADING = ("perceptual", "l1", "sharpness", "checkerboard")
 """The sheet is ordered by the first of these that was measured."""

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from diptych.devices import choose
 from diptych.errors import UsageError
+from diptych.evaluation.fcn_labels import Labels
 from diptych.judging.classes import with_labels
 from diptych.judging.folders import of_folders, of_outputs
 from diptych.judging.subjects import Request, Subject, Translated, step_of
-from diptych.labelling import Labels
+from diptych.machine.devices import choose
+from diptych.pictures.sizes import named
 from diptych.recipe import read
-from diptych.sizes import named
 
 
 def subject_of(run: Path, request: Request, labels: Labels, wanted: list[str]) -> Subject:

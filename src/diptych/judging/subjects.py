@@ -13,12 +13,12 @@ from diptych.data.layouts import discover
 from diptych.data.sampler import Pictures
 from diptych.errors import UsageError
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
-from diptych.evaluation.needs import Means
-from diptych.images import Kind, Stored
-from diptych.sizes import Size, named
+from diptych.evaluation.requirements import Means
+from diptych.pictures.kinds import Kind, Stored
+from diptych.pictures.sizes import Size, named
 from diptych.training.run import read_recipe
-from diptych.translator import Translator
-from diptych.weights import weights_path
+from diptych.translator.translator import Translator
+from diptych.translator.weights import weights_path
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diptych.runtimes import BITS, SEEDS, folded
+from diptych.machine.runtimes import BITS, SEEDS, folded
 
 MASK = (1 << BITS) - 1
 ROWS, COLUMNS = 1 << 20, 1 << 21

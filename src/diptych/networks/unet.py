@@ -5,17 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import (
-    Bias,
-    Dropout,
-    Maps,
-    Norm,
-    Statistics,
-    Upsampling,
-    needs_bias,
-    normalise,
-    upsampling,
-)
+from diptych.networks.blocks import Bias, Dropout, Maps, Norm, Statistics, Upsampling, needs_bias, normalise, upsampling
 
 
 class UNet(nn.Module):

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from diptych import checkpoints
-from diptych.card import Card, write_cards
 from diptych.errors import DiptychError
 from diptych.files import write_text
-from diptych.images import Kind
 from diptych.networks import NetworkSpec
+from diptych.pictures.kinds import Kind
+from diptych.pictures.sizes import Exact, Size, exact, named
 from diptych.released import Imported, chosen, imported, opened, taken
-from diptych.sizes import Exact, Size, exact, named
+from diptych.translator.card import Card, write_cards
 
 
 def write_model(

@@ -13,9 +13,9 @@ from typing import Literal
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.images import Batch
 from diptych.losses import ADVERSARIES, l1
 from diptych.networks import NetworkSpec, initialise, sized
+from diptych.pictures.kinds import Batch
 from diptych.systems.image_pool import ImagePool
 from diptych.systems.system import Domains, Exit, Losses, System, accuracy
 

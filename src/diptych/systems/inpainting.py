@@ -12,10 +12,10 @@ from typing import Literal
 from torch import Tensor
 
 from diptych.errors import UsageError
-from diptych.images import Batch
 from diptych.losses import ADVERSARIES, l1
 from diptych.networks import NetworkSpec, initialise, sized
 from diptych.networks.dilated import DilatedResNet, TwoHeadedDiscriminator, composited
+from diptych.pictures.kinds import Batch
 from diptych.systems.system import Domains, Exit, Losses, System, accuracy
 
 

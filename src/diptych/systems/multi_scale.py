@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from diptych.losses import ADVERSARIES, Adversary, feature_matching
 from diptych.networks import sized
-from diptych.perceptual import Sight, perceptual, sentence
+from diptych.networks.features.perceptual import Sight, perceptual, sentence
 from diptych.systems.system import Domains, System, accuracy
 
 Judged = Sequence[Sequence[Tensor]]

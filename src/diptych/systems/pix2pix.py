@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from diptych.images import Batch
 from diptych.losses import ADVERSARIES, feature_matching, gradient_penalty, l1
 from diptych.networks import NetworkSpec, PatchGAN, initialise, sized
-from diptych.systems.given_gradient import with_gradient_now
+from diptych.pictures.kinds import Batch
+from diptych.systems.detached_loss import with_gradient_now
 from diptych.systems.pix2pix_options import Pix2PixOptions, generator_spec
 from diptych.systems.system import Domains, Exit, Losses, System, accuracy
 

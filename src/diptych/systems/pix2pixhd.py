@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from diptych.errors import UsageError
-from diptych.images import Batch
 from diptych.networks import NetworkSpec, initialise
 from diptych.networks.coarse_to_fine import CoarseToFine
 from diptych.networks.discriminators import MultiScale
+from diptych.pictures.kinds import Batch
 from diptych.systems import multi_scale
 from diptych.systems.system import Domains, Exit, Losses
 

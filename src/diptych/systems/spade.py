@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.images import Batch
 from diptych.losses import kl
 from diptych.networks import NetworkSpec
 from diptych.networks.discriminators import MultiScale
 from diptych.networks.spade import SPADE, glorot
+from diptych.pictures.kinds import Batch
 from diptych.systems import multi_scale
 from diptych.systems.system import Domains, Exit, Losses
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from diptych.errors import UsageError
-from diptych.images import Batch
 from diptych.losses import ADVERSARIES, total_variation
 from diptych.networks import NetworkSpec
+from diptych.networks.features.perceptual import Sight, content, sentence
 from diptych.networks.srresnet import SRDiscriminator
-from diptych.perceptual import Sight, content, sentence
+from diptych.pictures.kinds import Batch
 from diptych.systems.system import Domains, Exit, Losses, System, accuracy
 
 

@@ -7,7 +7,7 @@ A system owns networks and knows how they judge each other. It never sees an opt
   differ in their order of updates, the difference is where a line stands.
 * Nothing in ``losses`` may ask a tensor for its value (no ``.item()``, no branch on a tensor), draw or make a tensor elsewhere
   than on the batch's device, or do anything else at some steps than at others but at those in ``turns``: a step may be
-  captured once and played again (``training/graph.py``). Nor may a loss go backward through a
+  captured once and played again (``training/accelerate/cuda_graph.py``). Nor may a loss go backward through a
   graph that was built before its weights were updated. A side is yielded once a step. No ``with`` may span a ``yield``:
   autocast is opened for each pull and closed before the update.
 * Everything that must survive a restart is a parameter or a buffer.
@@ -26,8 +26,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.images import Batch, Kind
 from diptych.networks import NetworkSpec, Sized
+from diptych.pictures.kinds import Batch, Kind
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from typing import Literal
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.images import Batch
 from diptych.losses import ADVERSARIES, travel_terms
 from diptych.networks import NetworkSpec, sized
 from diptych.networks.travelgan import Siamese, WholeDiscriminator, halvings
+from diptych.pictures.kinds import Batch
 from diptych.systems.system import Domains, Exit, Losses, System, accuracy
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from torch import Tensor
 
 from diptych import checkpoints
-from diptych.card import Card, read_cards
 from diptych.errors import DiptychError
 from diptych.files import at_home
 from diptych.training.state import State
+from diptych.translator.card import Card, read_cards
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 """Of a model folder, which `diptych export --to model` and `diptych import` make."""

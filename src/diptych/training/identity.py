@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from diptych.data.settings import DataSettings, as_size
-from diptych.devices import choose
 from diptych.files import at_home
+from diptych.machine.devices import choose
 from diptych.recipe import Recipe, TrainingSettings, differences
 from diptych.tables import flatten
 from diptych.training.processes import fast_precision

@@ -5,7 +5,7 @@ import math
 from diptych.errors import UsageError
 from diptych.recipe import TrainingSettings
 from diptych.training.schedule import factor
-from diptych.training.trainer import length
+from diptych.training.step import length
 
 
 def another_length(before: TrainingSettings, now: TrainingSettings, step: int, steps_per_epoch: int) -> str:

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from diptych.data import Dataset, open_dataset, stream
 from diptych.data.resident import Resident, resident
-from diptych.devices import free_bytes
 from diptych.errors import DiptychError, UsageError
+from diptych.machine.devices import free_bytes
 from diptych.recipe import Recipe
-from diptych.training.entry import Fault
 from diptych.training.first_weights import start_from, weights_of
 from diptych.training.length import another_length
+from diptych.training.monitoring.watch import Watch
 from diptych.training.processes import Processes, conditions, join, precision_of
 from diptych.training.run import Run
-from diptych.training.trainer import Trainer
-from diptych.training.watch import Watch
+from diptych.training.step import Trainer
+from diptych.training.step_result import Fault
 
 FAULT_SEED = 1_000_003  # a prime: the stream's seed after a fault is far from every seed that a person would choose
 

@@ -14,8 +14,8 @@ import torch.distributed as dist
 from torch import Tensor
 
 from diptych import __version__
-from diptych.devices import choose
 from diptych.errors import DiptychError, UsageError
+from diptych.machine.devices import choose
 from diptych.recipe import TrainingSettings
 
 LONGEST_ALONE = timedelta(hours=12)

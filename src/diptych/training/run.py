@@ -10,7 +10,6 @@ import filelock
 from torch import Tensor
 
 from diptych import checkpoints
-from diptych.card import read_cards
 from diptych.data.inventory import Inventory, compared, from_text, inventory, is_named_set, to_text
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation.metrics import direction
@@ -18,6 +17,7 @@ from diptych.files import as_json, read_text, remove_parts, write_text
 from diptych.recipe import Recipe, lay_over
 from diptych.report.curves import lines, number
 from diptych.training.identity import as_long_as, at_the_places_of, changed, real
+from diptych.translator.card import read_cards
 
 RECIPE, DATA, LOCK = "recipe.toml", "data.json", ".lock"
 

@@ -1,7 +1,7 @@
 """A side: the parameters that are trained together, their Adam, and where wanted their running average.
 
 An update asks the device for no number: what changes from step to step is put into tensors by ``prepare``, and whether
-all was finite is looked at when the step is over (``Trainer.look``). So a whole step can be one CUDA graph (``graph.py``).
+all was finite is looked at when the step is over (``step_result.py``). So a whole step can be one CUDA graph (``accelerate/cuda_graph.py``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 
 from diptych.recipe import TrainingSettings
-from diptych.training.buckets import Buckets
+from diptych.training.accelerate.gradient_buckets import Buckets
+from diptych.training.accelerate.memory_order import in_memory_order, laid_out_as, shaped_as
 from diptych.training.processes import Processes
-from diptych.training.rows import in_memory_order, laid_out_as, shaped_as
 
 EPSILON = 1e-8  # Adam's
 

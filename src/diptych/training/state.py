@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from diptych.checkpoints import under
-from diptych.devices import REHEARSING
-from diptych.networks.products import use_products
+from diptych.machine.devices import REHEARSING
+from diptych.networks.matrix_products import use_products
 from diptych.recipe import Recipe
 from diptych.systems import System
+from diptych.training.accelerate.recompute import recompute_blocks
 from diptych.training.processes import Processes
-from diptych.training.recomputing import recompute_blocks
 from diptych.training.side import Side
 
 

@@ -17,11 +17,11 @@ from torch.func import functional_call
 
 from diptych.checkpoints import under
 from diptych.data import Dataset, stream
-from diptych.devices import multiplying
-from diptych.images import Batch
+from diptych.machine.devices import multiplying
 from diptych.networks.noise import seeded
-from diptych.tiles import uses_picture_statistics
-from diptych.training.trainer import Trainer
+from diptych.pictures.kinds import Batch
+from diptych.training.step import Trainer
+from diptych.translator.tiling import uses_picture_statistics
 
 
 def running_layers(network: nn.Module) -> dict[str, nn.BatchNorm2d]:

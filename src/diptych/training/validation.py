@@ -10,27 +10,27 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from diptych import __version__
-from diptych.card import Card, write_cards
 from diptych.checkpoints import under
 from diptych.data import open_dataset
 from diptych.data.settings import as_size
-from diptych.devices import multiplying
 from diptych.errors import UsageError
 from diptych.evaluation import paired
 from diptych.evaluation.evaluate import choose, evaluate
+from diptych.evaluation.fcn_labels import Labels, Reader, resolved, segmenter_for
 from diptych.evaluation.metrics import Example, as_rgb
-from diptych.evaluation.needs import Means
+from diptych.evaluation.requirements import Means
 from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
-from diptych.images import Stored
-from diptych.labelling import Labels, Reader, resolved, segmenter_for
+from diptych.machine.devices import multiplying
 from diptych.networks.noise import seeded
+from diptych.pictures.kinds import Stored
+from diptych.pictures.resizing import squared
 from diptych.recipe import Recipe
-from diptych.resampling import squared
 from diptych.systems import Exit
 from diptych.training.processes import precision_of
 from diptych.training.run import Run
 from diptych.training.state import State, address
+from diptych.translator.card import Card, write_cards
 
 
 class Seen(NamedTuple):

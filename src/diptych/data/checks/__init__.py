@@ -1,0 +1,1 @@
+"""What `diptych data check` looks at before a training begins."""

@@ -1,0 +1,1 @@
+"""The OpenMoji drawings: the set of the demonstration."""

@@ -1,0 +1,1 @@
+"""Public data sets: which there are, their licences, and how they are fetched."""

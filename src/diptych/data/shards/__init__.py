@@ -1,0 +1,1 @@
+"""Sets of examples in tar shards, on the disk or behind an address."""

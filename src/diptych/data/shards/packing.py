@@ -1,0 +1,126 @@
+"""``diptych data pack``: a folder as plain tar shards and an index, for disks and servers that dislike many small files.
+
+The tars are those of WebDataset: the files of an example follow one another under one number, ``00000017.a.jpg`` and
+``00000017.b.png`` (``00000017.jpg`` where there is one file), with their bytes as they were. Examples are dealt into the
+shards of their split in an order that is shuffled once, so that a few shards together are a fair sample of the whole; the
+index keeps their place in the folder's order.
+"""
+
+import hashlib
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from diptych.data.entries import Entry, Layout, files_of
+from diptych.data.layouts import discover
+from diptych.data.picture_file import BLOCK, File, content
+from diptych.data.public.licences import FILES, terms_of
+from diptych.data.settings import DataSettings, root_of
+from diptych.data.shards.index import INDEX, Example, Index, ShardFacts
+from diptych.errors import DiptychError, UsageError
+from diptych.files import made_aside, vacant, write_text
+
+MEGABYTE = 10**6
+END = 2 * BLOCK  # zeros that end a tar
+
+
+def pack(
+    settings: DataSettings,
+    out: Path,
+    shard_megabytes: float = 256,
+    progress: Callable[[int, int], None] | None = None,
+) -> Index:
+    """Write the examples of ``settings.folder`` as shards into the new folder ``out``, which appears only when all is there.
+
+    Raises:
+        DiptychError: when the folder holds nothing that fits, a file cannot be read, or ``out`` holds something.
+    """
+    if not shard_megabytes > 0:
+        raise UsageError(f"--shard-megabytes is {shard_megabytes:g}; give more than 0.")
+    layout = discover(settings)
+    if layout.sharded:
+        raise UsageError(f"{settings.folder} is packed already.")
+    if not vacant(out):
+        raise DiptychError(f"{out} is there already and is not an empty folder; name another with --out.")
+    try:
+        with made_aside(out, last=INDEX) as place:
+            place.mkdir()
+            shards = tuple(written(layout, place, int(shard_megabytes * MEGABYTE), progress))
+            terms = terms_of(settings.folder)
+            index = Index(layout.kind, layout.words, shards, terms.licence, terms.attribution)
+            for name in FILES:
+                if (root_of(settings) / name).is_file():
+                    shutil.copyfile(root_of(settings) / name, place / name)
+            write_text(place / INDEX, index.to_text())
+    except OSError as problem:
+        raise DiptychError(
+            f"{out} cannot be written: {problem.strerror or problem}; make room or name another."
+        ) from None
+    return index
+
+
+def written(
+    layout: Layout, folder: Path, most: int, progress: Callable[[int, int], None] | None
+) -> Iterator[ShardFacts]:
+    """Write the shards one after the other."""
+    piles = [(split, "a", entries) for split, entries in layout.splits.items()]
+    if layout.kind == "unpaired":
+        piles += [(split, "b", entries) for split, entries in layout.others.items()]
+    total, done = sum(len(entries) for _, _, entries in piles), 0
+    for split, pile, entries in piles:
+        order = np.random.default_rng(0).permutation(len(entries))
+        waiting, number = [(int(place), entries[place]) for place in order], 0
+        while waiting:
+            name = f"{split}-{pile}-{number:05d}.tar" if layout.kind == "unpaired" else f"{split}-{number:05d}.tar"
+            examples, size, digest = fill(folder / name, waiting, most)
+            yield ShardFacts(name, split, pile, size, digest, examples)
+            number += 1
+            done += len(examples)
+            if progress is not None:
+                progress(done, total)
+
+
+def fill(path: Path, waiting: list[tuple[int, Entry]], most: int) -> tuple[tuple[Example, ...], int, str]:
+    """Write from the end of ``waiting``, which is shortened, until the next example would not fit; one fits always."""
+    digest, position = hashlib.sha256(), 0
+    examples: list[Example] = []
+    with open(path, "xb") as tar:
+
+        def put(data: bytes) -> None:
+            nonlocal position
+            tar.write(data)
+            digest.update(data)
+            position += len(data)
+
+        while waiting:
+            place, entry = waiting[-1]
+            members = [(name, content(file)) for name, file in named(place, entry)]
+            blocks = [header(name, len(data)) + data + bytes(-len(data) % BLOCK) for name, data in members]
+            if examples and position + sum(map(len, blocks)) + END > most:
+                break
+            waiting.pop()
+            files = []
+            for (name, data), block in zip(members, blocks, strict=True):
+                files.append((name, position, len(data)))
+                put(block)
+            examples.append(Example(entry.name, place, tuple(files)))
+        put(bytes(END))
+    return tuple(examples), position, digest.hexdigest()
+
+
+def named(place: int, entry: Entry) -> list[tuple[str, File]]:
+    """The members of an example: a, further sources a1, a2, ..., and b; one file alone has no letter."""
+    files = files_of([entry])
+    letters = [f"a{number or ''}." for number in range(len(entry.a))] + ["b."]
+    parts = zip(letters if len(files) > 1 else [""], files, strict=False)
+    return [(f"{place:08d}.{letter}{file.suffix.lower().lstrip('.')}", file) for letter, file in parts]
+
+
+def header(name: str, size: int) -> bytes:
+    """Of a plain file that belongs to nobody and is of no time, so that the same pictures give the same shards."""
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return info.tobuf(tarfile.USTAR_FORMAT)

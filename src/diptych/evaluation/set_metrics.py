@@ -1,0 +1,200 @@
+"""Metrics of a whole pile: each gathers from example after example, and gives its scores at the end."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from diptych.errors import DiptychError
+from diptych.evaluation import bootstrap, distribution
+from diptych.evaluation.colour import LabHistograms, intersection
+from diptych.evaluation.labels import ClassMap, Tally, agreement
+from diptych.evaluation.metrics import Example, Score
+from diptych.evaluation.segmentation import Segmenter, resized_classes
+from diptych.networks.features.pretrained import features, spec_of
+
+KEPT = 10_000
+"""Feature vectors (or other small things a picture) kept for resampling; of more pictures, the first ones."""
+RESAMPLED = 600
+"""Pictures up to which Frechet's interval is resampled; with more it would take minutes, and is narrow."""
+
+
+class Pile(Protocol):
+    """Sees every example, then gives scores, remarks, and perhaps a value a picture."""
+
+    def add(self, example: Example) -> None: ...
+    def scores(self) -> list[Score]: ...
+    def notes(self) -> list[str]: ...
+    def pictures(self) -> dict[str, list[float]]: ...
+
+
+class Gathering:
+    """What most piles have no more to say about."""
+
+    def notes(self) -> list[str]:
+        return []
+
+    def pictures(self) -> dict[str, list[float]]:
+        return {}
+
+
+class FeaturePiles(Gathering):
+    """Frechet and kernel distance of outputs from targets, density and coverage."""
+
+    def __init__(self, network: str, wanted: list[str]) -> None:
+        self.network, self.wanted = network, wanted
+        size = spec_of(network).features
+        self.moments = distribution.Moments(size), distribution.Moments(size)
+        self.kept: tuple[list[Tensor], list[Tensor]] = [], []
+
+    def add(self, example: Example) -> None:
+        assert example.target_rgb is not None
+        for picture, moments, kept in zip(
+            (example.output_rgb, example.target_rgb), self.moments, self.kept, strict=True
+        ):
+            found = features(self.network, picture)
+            moments.add(found)
+            if len(kept) < KEPT:
+                kept.append(found)
+
+    def scores(self) -> list[Score]:
+        found = []
+        outputs, targets = (torch.cat(kept) for kept in self.kept)
+        count = self.moments[0].count
+        if "frechet" in self.wanted:
+            value = distribution.frechet(*self.moments)
+            low, high = self.frechet_interval(outputs, targets, value)
+            found.append(Score("frechet", value, low, high, "lower", count, self.network))
+        if "kernel" in self.wanted:
+            value, error = distribution.kernel_distance(outputs, targets)
+            reach = 1.96 * error
+            note = f"standard error {error:.2g}"
+            found.append(Score("kernel", value, value - reach, value + reach, "lower", count, self.network, note))
+        if "coverage" in self.wanted:
+            shares = zip(("density", "share"), distribution.density_coverage(outputs, targets), strict=True)
+            note = "5 neighbours"
+            found += [
+                Score(f"coverage {name}", value, value, value, "higher", count, self.network, note)
+                for name, value in shares
+            ]
+        return found
+
+    def frechet_interval(self, outputs: Tensor, targets: Tensor, value: float) -> tuple[float, float]:
+        """Resampled sets are less varied than the whole and so lie further apart; their spread is moved to the value."""
+        if len(outputs) > RESAMPLED:
+            return value, value
+        again = bootstrap.of_statistic(
+            len(outputs), lambda chosen: distribution.frechet_of(outputs[chosen], targets[chosen]), times=50
+        )
+        low, high = bootstrap.interval(again - again.mean())
+        return max(value + low, 0.0), max(value + high, 0.0)
+
+    def notes(self) -> list[str]:
+        count, size = self.moments[0].count, spec_of(self.network).features
+        if "frechet" in self.wanted and count < 2 * size:
+            few = f"frechet: {count} pictures are few for {size} features, which makes the distance too large; "
+            return [f"{few}compare it only with numbers from as many pictures. kernel has no such bias."]
+        return []
+
+
+class Lab(Gathering):
+    """Histogram intersections of figure 7."""
+
+    def __init__(self) -> None:
+        self.outputs, self.targets = LabHistograms(), LabHistograms()
+        self.count = 0
+
+    def add(self, example: Example) -> None:
+        assert example.target_rgb is not None
+        self.outputs.add(as_bytes(example.output_rgb))
+        self.targets.add(as_bytes(example.target_rgb))
+        self.count += 1
+
+    def scores(self) -> list[Score]:
+        found = zip(("L", "a", "b"), intersection(self.outputs, self.targets), strict=True)
+        return [Score(f"lab {name}", value, value, value, "higher", self.count) for name, value in found]
+
+
+class Diversity(Gathering):
+    """Do outputs of different inputs differ as targets do? Pictures are compared at 64x64, each with the one before."""
+
+    def __init__(self) -> None:
+        self.last: tuple[Tensor, Tensor | None] | None = None
+        self.outputs: list[float] = []
+        self.targets: list[float] = []
+
+    def add(self, example: Example) -> None:
+        output = functional.interpolate(example.output_rgb, (64, 64), mode="area")
+        target = None
+        if example.target_rgb is not None:
+            target = functional.interpolate(example.target_rgb, (64, 64), mode="area")
+        if self.last is not None:
+            self.outputs.append(float((output - self.last[0]).abs().mean()))
+            if target is not None and self.last[1] is not None:
+                self.targets.append(float((target - self.last[1]).abs().mean()))
+        self.last = (output, target)
+
+    def scores(self) -> list[Score]:
+        if not self.outputs:
+            return []
+        base = float(np.mean(self.targets)) if self.targets else 1.0
+        value = float(np.mean(self.outputs)) / max(base, 1e-6)
+        better, note = ("near 1", "over the targets'") if self.targets else ("higher", "no targets to compare with")
+        return [Score("diversity", value, value, value, better, len(self.outputs) + 1, note=note)]
+
+
+class Segmented:
+    """The FCN-score: three numbers of the pixels of all pictures."""
+
+    def __init__(self, classes: int, segmenter: Segmenter | None, direct: Callable[[Tensor], ClassMap] | None) -> None:
+        self.made = Tally(classes)
+        self.real = Tally(classes)
+        self.segmenter, self.direct = segmenter, direct
+        self.own: list[npt.NDArray[np.int64]] = []
+        self.accuracies: list[float] = []
+
+    def add(self, example: Example) -> None:
+        if example.labels is None:
+            raise DiptychError(f"{example.name} has no class map; fcn needs one for every picture.")
+        counts = self.made.add(example.labels, self.classes_of(example.output_rgb[0], example.labels))
+        self.accuracies.append(agreement(counts).pixel_accuracy)
+        if len(self.own) < KEPT:
+            self.own.append(counts)
+        if example.target_rgb is not None and self.direct is None:
+            self.real.add(example.labels, self.classes_of(example.target_rgb[0], example.labels))
+
+    def classes_of(self, picture: Tensor, labels: ClassMap) -> ClassMap:
+        size = (labels.shape[0], labels.shape[1])
+        if self.direct is not None:
+            return resized_classes(self.direct(picture), size)
+        assert self.segmenter is not None
+        return self.segmenter(picture, size)
+
+    def scores(self) -> list[Score]:
+        network = "nearest class colour" if self.direct is not None else "FCN on efficientnet-lite0"
+        own = np.stack(self.own)
+        again = np.array([agreement(own[chosen].sum(0)) for chosen in bootstrap.draws(len(own), 200)])
+        found = []
+        real = agreement(self.real.counts) if self.real.counts.any() else None
+        for place, (name, value) in enumerate(agreement(self.made.counts)._asdict().items()):
+            low, high = bootstrap.interval(again[:, place])
+            note = f"real pictures: {real[place]:.3f}" if real is not None else ""
+            label = f"fcn {name.replace('_', ' ')}"
+            found.append(Score(label, value, low, high, "higher", len(self.accuracies), network, note))
+        return found
+
+    def notes(self) -> list[str]:
+        return []
+
+    def pictures(self) -> dict[str, list[float]]:
+        return {"fcn pixel accuracy": self.accuracies}
+
+
+def as_bytes(picture: Tensor) -> npt.NDArray[np.uint8]:
+    """(1, 3, H, W) in [-1, 1] to uint8 (H, W, 3)."""
+    seen: npt.NDArray[np.uint8] = ((picture[0] + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+    return seen

@@ -1,0 +1,72 @@
+"""Which device work runs on, how products are rounded there, and what memory is free."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from diptych.errors import UsageError
+
+REHEARSING = ContextVar("REHEARSING", default=False)
+"""Whether steps are made on tensors without data (``training/accelerate/rehearsal.py``): torch cannot convert such weights, so they stay
+as they were made, and pretrained networks are as large without theirs. Of one thread alone."""
+
+
+def choose(device: str, key: str = "training.device") -> torch.device:
+    """The device of that name; "auto" is the fastest at hand: an NVIDIA GPU, a Mac's, or the processor.
+
+    Raises:
+        UsageError: for one that is not there; ``key`` is what the sentence calls it.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError):
+        raise UsageError(f'{key} is "{device}", which is not to be had here; write "auto" or "cpu".') from None
+    return chosen
+
+
+@contextmanager
+def multiplying(precision: str, device: torch.device) -> Iterator[None]:
+    """Within, NVIDIA GPUs multiply what is float32 as it is, or for "tf32" with ten bits of its mantissas.
+
+    Left alone, torch takes TF32 for convolutions and not for matrix products, so "float32" would be neither.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    places: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
+    before = [place.allow_tf32 for place in places]
+    try:
+        for place in places:
+            place.allow_tf32 = precision == "tf32"
+        yield
+    finally:
+        for place, known in zip(places, before, strict=True):
+            place.allow_tf32 = known
+
+
+CONTAINER = Path("/sys/fs/cgroup")
+
+
+def free_bytes(device: torch.device) -> float:
+    """Memory that can still be had: the machine's, or what a container leaves of it; infinite where the system does not tell."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    found = [math.inf]
+    with suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        found += [int(line.split()[1]) * 1024.0 for line in lines if line.startswith("MemAvailable")]
+    with suppress(OSError, ValueError, KeyError):  # "max" where there is no bound
+        facts = dict(line.split() for line in (CONTAINER / "memory.stat").read_text().splitlines())
+        bound, used = (int((CONTAINER / f"memory.{name}").read_text()) for name in ("max", "current"))
+        found.append(float(bound - used + int(facts["inactive_file"])))  # what is cached of files makes room when asked
+    return max(0.0, min(found))

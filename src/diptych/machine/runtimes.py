@@ -1,0 +1,114 @@
+"""Exported files and what runs them, without torch: ONNX Runtime's sessions, what a file says of itself, and which extra is missing."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from diptych.errors import DiptychError
+from diptych.files import from_json, named_in_utf8
+from diptych.machine.interrupts import ended_by
+
+CARD, PROCESSING, PRECISION = "diptych.card", "diptych.processing", "diptych.precision"
+"""Keys of an ONNX file's own metadata."""
+BITS = 15
+"""Of the numbers of which noise is made: a product of two of them fits into 31."""
+SEEDS = 1 << (2 * BITS)
+"""Seeds lie below this; larger ones are folded."""
+
+
+def folded(seed: int) -> int:
+    """A seed of up to 63 bits as exported networks take it: below SEEDS."""
+    return (seed ^ seed >> (2 * BITS) ^ seed >> (4 * BITS)) % SEEDS
+
+
+def threads() -> int:
+    """As many as torch takes, where it has been loaded; else as many as this process may use."""
+    if "torch" in sys.modules:
+        count: int = sys.modules["torch"].get_num_threads()
+        return count
+    chosen = os.environ.get("OMP_NUM_THREADS", "")
+    if chosen.isdecimal() and int(chosen):
+        return int(chosen)
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def feed(inputs: list[str], source: "np.ndarray[Any, Any]", seed: int) -> dict[str, Any]:
+    """What an exported network is given: its picture first, and a seed where it has noise."""
+    return {inputs[0]: source} | ({inputs[1]: np.array(folded(seed), dtype=np.int32)} if len(inputs) > 1 else {})
+
+
+def session_of(place: Path) -> Any:
+    """An ONNX Runtime session on the processor.
+
+    Raises:
+        DiptychError: when there is no such file, it is damaged, or the package is missing.
+    """
+    with needed("onnxruntime", f"{place}, an ONNX file,"):
+        import onnxruntime
+    if not place.is_file():
+        raise DiptychError(f"there is no file {place}; write one with: diptych export RUN --to onnx --out {place}.")
+    onnxruntime.set_default_logger_severity(4)  # what it has to say it also throws
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads()
+    with explained(place), named_in_utf8(place) as named:
+        return onnxruntime.InferenceSession(str(named), options, providers=["CPUExecutionProvider"])
+
+
+def run_session(session: Any, given: dict[str, Any]) -> "np.ndarray[Any, Any]":
+    """The first result of an ONNX Runtime session, which another thread may end (``interrupts``)."""
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    with ended_by(lambda: setattr(options, "terminate", True)):
+        found: np.ndarray[Any, Any] = session.run(None, given, options)[0]
+    return found
+
+
+def read_metadata(place: Path) -> dict[str, Any]:
+    """The card, as a dictionary, and the words of an ONNX file that diptych wrote.
+
+    Raises:
+        DiptychError: when it is damaged, or another program's.
+    """
+    told = session_of(place).get_modelmeta().custom_metadata_map
+    try:
+        card = from_json(told[CARD])
+    except (KeyError, ValueError):
+        raise DiptychError(f"{place} carries no card of diptych; write it anew with: diptych export.") from None
+    return {CARD: card, PROCESSING: told.get(PROCESSING, "outside"), PRECISION: told.get(PRECISION, "float32")}
+
+
+class explained:
+    """Whatever a runtime throws over a file, as one sentence."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, Exception) and not isinstance(problem, DiptychError):
+            words = " ".join(str(problem).split())[:200]
+            raise DiptychError(f"{self.place} is no ONNX file that can be used ({words}); export it again.") from None
+
+
+class needed:
+    """The import of an extra's package, or a sentence that says how to get it."""
+
+    def __init__(self, package: str, purpose: str) -> None:
+        self.package, self.purpose = package, purpose
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, ImportError):
+            raise missing(self.package, self.purpose) from None
+
+
+def missing(package: str, purpose: str) -> DiptychError:
+    """What says which extra brings a package."""
+    extra = {"openvino": "openvino", "nncf": "quant", "fastapi": "serve"}.get(package, "onnx")
+    return DiptychError(f"{purpose} needs {package}: pip install 'diptych[{extra}]'.")

@@ -1,0 +1,111 @@
+"""Losses on what a pretrained network sees (Johnson et al. 2016), for training; the network is named wherever it is used.
+
+The published losses use VGG19, whose weights must be at hand; EfficientNet-Lite0, whose weights pip brings, stands in where
+they cannot be had, stage by stage, and only where the recipe says so.
+"""
+
+import copy
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from diptych.errors import DiptychError
+from diptych.machine.devices import REHEARSING
+from diptych.networks.features.efficientnet import EfficientNetLite0
+from diptych.networks.features.pretrained import load, spec_of, untrained
+from diptych.networks.shapes import are_shapes_alone
+
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+"""Of the five scales, finest first (pix2pixHD's code)."""
+SCALES = (0, 1, 3, 4, 5)
+"""Of VGG19's taps: relu1_1, relu2_1, relu3_1, relu4_1, relu5_1."""
+POINTS = {"vgg22": 2, "vgg54": 6, "lite0-fine": 1, "lite0-deep": 3}
+"""Single taps of SRGAN: relu2_2 and relu5_4 of VGG19, and the stages of EfficientNet-Lite0 at strides 4 and 16."""
+
+
+@dataclass
+class Sight:
+    """A frozen network that looks at pictures; it is no part of the system's weights.
+
+    ``normalised`` brings pictures to ImageNet's mean and deviation, as the network was trained; pix2pixHD's code gives
+    VGG19 its pictures in [-1, 1] as they are.
+    """
+
+    name: str
+    normalised: bool = True
+
+    def __post_init__(self) -> None:
+        """Load the weights.
+
+        Raises:
+            DiptychError: when they cannot be had, with where to find them.
+        """
+        try:
+            self.network = own_network(self.name)
+            self.values = torch.tensor([IMAGENET_MEAN, IMAGENET_DEVIATION])[..., None, None]  # and these with it
+        except DiptychError as problem:
+            if self.name != "vgg19":
+                raise
+            raise DiptychError(
+                f"{problem} Or name another network in the recipe, which is not the published loss: "
+                f"options.perceptual_network=efficientnet-lite0, or for SRGAN options.content=lite0-fine."
+            ) from None
+
+    multiple: ClassVar[int] = 1
+
+    @property
+    def least(self) -> int:
+        """Shortest side of the pictures that it takes: VGG19 halves them four times."""
+        return 16 if self.name == "vgg19" else 1
+
+    def maps(self, pictures: Tensor) -> list[Tensor]:
+        """RGB (or grey) in [-1, 1] to one map a tap."""
+        if pictures.shape[1] == 1:
+            pictures = pictures.expand(-1, 3, -1, -1)
+        if next(self.network.parameters()).device != pictures.device:
+            self.network.to(pictures.device)
+            self.values = self.values.to(pictures.device)
+        if isinstance(self.network, EfficientNetLite0):
+            factor, summand = spec_of(self.name).values
+            return self.network.pyramid(pictures * factor + summand)
+        if self.normalised:
+            pictures = ((pictures + 1) / 2 - self.values[0]) / self.values[1]
+        maps: list[Tensor] = self.network(pictures)
+        return maps
+
+
+def own_network(name: str) -> nn.Module:
+    """One that may move to another device; without its weights in a rehearsal, or of shapes alone."""
+    if are_shapes_alone():
+        return spec_of(name).build()
+    return untrained(name) if REHEARSING.get() else copy.deepcopy(load(name))
+
+
+def perceptual(sight: Sight, fake: Tensor, real: Tensor) -> Tensor:
+    """Weighted mean absolute differences of five maps (pix2pixHD's code; used by SPADE as it is). A scalar."""
+    with torch.no_grad():
+        wanted = sight.maps(real)
+    found = sight.maps(fake)
+    if sight.name == "vgg19":
+        wanted, found = [wanted[tap] for tap in SCALES], [found[tap] for tap in SCALES]
+    losses = [functional.l1_loss(one.float(), other.float()) for one, other in zip(found, wanted, strict=True)]
+    total: Tensor = torch.stack([weight * loss for weight, loss in zip(WEIGHTS, losses, strict=True)]).sum()
+    return total
+
+
+def content(sight: Sight, point: str, fake: Tensor, real: Tensor) -> Tensor:
+    """Mean squared difference of one map (SRGAN, equation 5; the map after its activation). A scalar."""
+    with torch.no_grad():
+        wanted = sight.maps(real)[POINTS[point]]
+    return functional.mse_loss(sight.maps(fake)[POINTS[point]].float(), wanted.float())
+
+
+def sentence(name: str) -> str:
+    """What a run says of its perceptual loss."""
+    if name == "vgg19":
+        return "Perceptual loss: VGG19, as published."
+    return "Perceptual loss: EfficientNet-Lite0 in the place of VGG19, so not the published loss."

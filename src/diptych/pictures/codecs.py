@@ -1,0 +1,259 @@
+"""Decoding and encoding, format by format: bytes to an array with its channels as the file has them, and back.
+
+A format is told by its first bytes, never by its ending. Pillow does all that is 8-bit, and one channel of 16 bits or
+float. It opens a 16-bit RGB PNG as 8-bit without a word and knows no TIFF of five channels, so those go through
+imagecodecs and tifffile, which are the extra ``diptych[tiff]`` (``deep_tiff``).
+"""
+
+import ctypes
+import io
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, _imaging
+
+from diptych.machine import threads
+from diptych.pictures import metadata, tiff
+from diptych.pictures.decoded import (
+    ORIENTATION,
+    READERS,
+    Header,
+    Raw,
+    UnfitError,
+    planes_last,
+    refuse_foreign,
+    turned,
+    upright,
+    valid_orientation,
+    wants,
+)
+from diptych.pictures.metadata import NO_TAGS, Tags
+from diptych.pictures.profiles import to_srgb
+
+PILLOW_ENDINGS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+ARRAY_ENDINGS = (".npy", ".npz")
+JPEG_SIDE = 65_500
+"""Of libjpeg."""
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+NPY_SIGNATURE = b"\x93NUMPY"
+ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def take_over() -> None:
+    """What decoders have once for a whole process, set for one that is ours; programs of others have it as they left it.
+
+    What libtiff would write on odd files would stand beside our one sentence on each.
+    """
+    with suppress(AttributeError, OSError):  # not on every system are its functions to be found
+        library = ctypes.CDLL(_imaging.__file__)
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
+
+
+if threads.PROCESS.ours:
+    take_over()
+
+
+# What is it?
+
+
+def signature(file: BinaryIO) -> bytes:
+    file.seek(0)
+    head = file.read(32)
+    file.seek(0)
+    return head
+
+
+def sixteen_bit_colour(head: bytes) -> bool:
+    """A PNG of 16 bits whose colour type is other than plain grey."""
+    return head[:8] == PNG_SIGNATURE and len(head) > 25 and head[24] == 16 and head[25] != 0
+
+
+def header(file: BinaryIO) -> Header:
+    """Read what a file says of itself, without decoding its pixels."""
+    head = signature(file)
+    refuse_foreign(head)
+    if head.startswith((NPY_SIGNATURE, *ZIP_SIGNATURES)):
+        with array_file(file, head) as member:
+            return array_header(member)
+    if sixteen_bit_colour(head):
+        width, height = struct.unpack(">II", head[16:24])
+        return turned(Header(height, width, {2: 3, 4: 2, 6: 4}[head[25]], "uint16"), png_orientation(file))
+    if head.startswith(TIFF_SIGNATURES) and not tiff.pillow_reads(file):
+        return tiff.header(file)
+    with Image.open(file, formats=READERS) as picture:
+        width, height = picture.size
+        depth = "uint16" if picture.mode.startswith("I") else "float32" if picture.mode == "F" else "uint8"
+        channels = 3 if picture.mode in ("P", "CMYK") else len(picture.getbands())
+        found = Header(height, width, channels, depth, getattr(picture, "n_frames", 1))
+        return turned(found, orientation_of(picture, file))
+
+
+def orientation_of(picture: Image.Image, file: BinaryIO) -> int:
+    """The EXIF orientation, 1 to 8, that is left to apply; a damaged EXIF block does not spoil a picture."""
+    if picture.format == "TIFF":  # Pillow turns these itself
+        return 1
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return png_orientation(file)  # getexif would decode the picture in search of a late one
+    try:
+        return valid_orientation(picture.getexif().get(ORIENTATION))
+    except Exception:  # damaged blocks throw anything
+        return 1
+
+
+def png_orientation(file: BinaryIO) -> int:
+    """The orientation in the eXIf chunk, wherever among the chunks of a PNG it stands."""
+    file.seek(len(PNG_SIGNATURE))
+    while len(chunk := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", chunk)
+        if name == b"eXIf":
+            try:
+                exif = Image.Exif()
+                exif.load(file.read(length))
+                return valid_orientation(exif.get(ORIENTATION))
+            except Exception:  # as above
+                return 1
+        file.seek(length + 4, io.SEEK_CUR)
+    return 1
+
+
+def bare_png(data: bytes) -> bytes:
+    """A PNG without what the pixels do not need, on whose damage libpng remarks on standard error by itself."""
+    parts, place = [PNG_SIGNATURE], len(PNG_SIGNATURE)
+    while len(head := data[place : place + 8]) == 8:
+        length, name = struct.unpack(">I4s", head)
+        if name[:1].isupper() or name == b"tRNS":
+            parts.append(data[place : place + length + 12])
+        place += length + 12
+    return b"".join(parts)
+
+
+# In
+
+
+def decode(data: bytes, numbers: bool = False) -> Raw:
+    """Decode the bytes of a file; with ``numbers`` the indices of a palette picture, and integers of 32 bits, as they are."""
+    file = io.BytesIO(data)
+    head = signature(file)
+    if head.startswith((NPY_SIGNATURE, *ZIP_SIGNATURES)):
+        with array_file(file, head) as member:
+            array_header(member)
+        with array_file(file, head) as member:
+            return Raw(planes_last(np.lib.format.read_array(member, allow_pickle=False)))
+    if sixteen_bit_colour(head):
+        pixels = wants("imagecodecs", "a 16-bit colour PNG").png_decode(bare_png(data))
+        alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
+        with Image.open(io.BytesIO(data), formats=READERS) as picture:  # its head alone
+            carried = metadata.from_pillow(picture)
+        return Raw(upright(planes_last(pixels), png_orientation(file)), alpha, carried)
+    if head.startswith(TIFF_SIGNATURES) and not tiff.pillow_reads(file):
+        return tiff.decode(file)
+    with Image.open(file, formats=READERS) as picture:
+        orientation = orientation_of(picture, io.BytesIO(data))
+        carried = metadata.from_pillow(picture)  # before Pillow turns it
+        raw = from_pillow(picture, numbers)
+        return Raw(raw.pixels if orientation == 1 else upright(raw.pixels, orientation), raw.alpha, carried)
+
+
+@contextmanager
+def array_file(file: BinaryIO, head: bytes) -> Iterator[Any]:
+    """The .npy itself, or the first array of a .npz."""
+    file.seek(0)
+    if head.startswith(NPY_SIGNATURE):
+        yield file
+        return
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".npy")]
+        if not names:
+            raise UnfitError("is a zip file that holds no numpy array; save it with numpy.savez")
+        with archive.open(names[0]) as member:
+            yield member
+
+
+def array_header(file: Any) -> Header:
+    """Shape and type of a .npy; refuses what is no picture before its values are read."""
+    version = np.lib.format.read_magic(file)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = reader(file)
+    depth = "float32" if dtype.kind == "f" else dtype.newbyteorder("=").name
+    if depth not in ("uint8", "uint16", "float32"):
+        raise UnfitError(f"holds {depth} values; save it as uint8, uint16 or float32")
+    if len(shape) not in (2, 3) or 0 in shape:
+        raise UnfitError(f"has the shape {shape}, and a picture is (height, width) or (height, width, channels)")
+    return Header(shape[0], shape[1], shape[2] if len(shape) == 3 else 1, depth)
+
+
+def from_pillow(picture: Image.Image, numbers: bool = False) -> Raw:
+    """The first frame of a Pillow picture as it lies there: an EXIF orientation is not applied."""
+    mode, carried = picture.mode, Tags(metadata.profile_of(picture))
+    if numbers and (mode == "P" or mode.startswith("I")):
+        return Raw(np.array(picture)[..., None])
+    if mode == "CMYK" and (transform := to_srgb(carried.profile, mode)):  # while its inks are there
+        picture, mode = transform.apply(picture), "RGB"
+    if mode.startswith("I"):
+        values = np.asarray(picture)
+        if values.min() < 0 or values.max() > 65535:
+            raise UnfitError("holds 32-bit integers beyond 65535; save it as uint16 or float32")
+        return Raw(values.astype(np.uint16)[..., None], tags=carried)
+    if mode == "F":
+        return Raw(np.asarray(picture, dtype=np.float32)[..., None], tags=carried)
+    see_through = picture.has_transparency_data
+    grey = mode in ("1", "L", "LA", "La")
+    wanted = ("LA" if see_through else "L") if grey else ("RGBA" if see_through else "RGB")
+    if mode == "La":
+        picture = picture.convert("LA")  # the one way out of it that there is
+    elif mode != wanted:
+        picture = picture.convert("RGBA").convert(wanted) if see_through else picture.convert(wanted)
+    return Raw(planes_last(np.asarray(picture)), see_through, carried)
+
+
+# Out
+
+
+def holds(ending: str, channels: int, depth: str) -> bool:
+    """Whether files of ``ending`` can hold such pictures without loss of depth or channels."""
+    if ending in (".tif", ".tiff", ".npy", ".npz"):
+        return True
+    if ending == ".png":
+        return channels in (1, 3) and depth in ("uint8", "uint16")
+    return ending in PILLOW_ENDINGS and channels in (1, 3) and depth == "uint8"
+
+
+def encode(pixels: npt.NDArray[Any], ending: str, beside: Tags = NO_TAGS) -> bytes:
+    """The bytes of a file that holds (H, W, C) as what ``ending`` says; ``holds`` must have been asked.
+
+    Of ``beside`` it holds what such files can.
+    """
+    file = io.BytesIO()
+    channels = pixels.shape[2]
+    plain = np.ascontiguousarray(pixels[..., 0] if channels == 1 else pixels)
+    if ending in ARRAY_ENDINGS:
+        saving: Callable[..., None] = np.save if ending == ".npy" else np.savez_compressed
+        saving(file, pixels)
+    elif channels == 1 or (channels == 3 and pixels.dtype == np.uint8):
+        # Full colour resolution: what networks paint has sharp colour edges, and JPEG's default would blur them.
+        options: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
+        form = PILLOW_ENDINGS[ending]
+        if form == "JPEG" and max(pixels.shape) > JPEG_SIDE:  # libjpeg would also say so on standard error
+            raise ValueError(f"JPEG has at most {JPEG_SIDE:,} pixels a side")
+        Image.fromarray(plain).save(file, form, **options.get(form, {}), **metadata.pillow_options(beside, form))
+    elif ending == ".png":
+        data = wants("imagecodecs", "a 16-bit colour PNG").png_encode(plain)
+        file.write(metadata.with_profile(data, beside))
+    else:
+        tiff.encode(file, plain, beside)
+    return file.getvalue()

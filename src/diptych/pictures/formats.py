@@ -1,0 +1,292 @@
+"""Every file format in and out: a path or bytes and a Kind give a picture of that Kind, or one clear sentence."""
+
+import io
+import os
+import re
+import struct
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from diptych.errors import DiptychError
+from diptych.files import written_beside
+from diptych.machine.threads import PROCESS
+from diptych.pictures import codecs
+from diptych.pictures.codecs import holds
+from diptych.pictures.decoded import Header, Raw, UnfitError, planes_last
+from diptych.pictures.kinds import RANGES, Kind, Stored
+from diptych.pictures.metadata import NO_TAGS, Tags
+from diptych.pictures.to_kind import coloured, fitted, luma
+
+ENDINGS = frozenset([*codecs.PILLOW_ENDINGS, *codecs.ARRAY_ENDINGS])
+
+__all__ = [
+    "ENDINGS",
+    "Header",
+    "from_array",
+    "from_pillow",
+    "holds",
+    "list_pictures",
+    "luma",
+    "others_in",
+    "probe",
+    "read",
+    "read_tagged",
+    "to_pillow",
+    "write",
+]
+
+
+def pixel_limit() -> int:
+    """The environment's DIPTYCH_MAX_PIXELS, or the size from which Pillow warns of bombs (89 million)."""
+    stated = os.environ.get("DIPTYCH_MAX_PIXELS", "89478485")
+    if not stated.isdecimal() or int(stated) < 1:
+        raise DiptychError(f'DIPTYCH_MAX_PIXELS is "{stated}"; set it to a number of pixels such as 200000000.')
+    return int(stated)
+
+
+OPACITY = ("holed", "mask", "channels", "labels", "instances")
+"""Kinds for which opacity is no background's affair."""
+NUMBERS = ("labels", "instances")
+"""Kinds of whole numbers, of which no picture's colours may be made."""
+MAX_PIXELS = pixel_limit()
+"""Larger pictures are refused before they are decoded; of more than eight channels, fewer pixels are too many."""
+if PROCESS.ours and Image.MAX_IMAGE_PIXELS is not None and MAX_PIXELS > Image.MAX_IMAGE_PIXELS:
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+
+# In
+
+
+def read(source: Path | bytes, kind: Kind, name: str = "") -> Stored:
+    """Read a picture as (H, W, kind.stored_channels) of kind.depth.
+
+    The format is told by the first bytes. Alpha is composited on the Kind's background, palettes and CMYK become RGB,
+    EXIF orientation is applied, of an animation or a TIFF of several pages the first picture is taken, of a .npz the
+    first array. An integer file of another depth is scaled by the full ranges of both. Colours of another profile than sRGB
+    become sRGB, but for those of more than 8 bits that shall keep their depth.
+
+    Args:
+        source: a path, or the bytes of a file.
+        name: what errors call it; by default the path.
+
+    Raises:
+        DiptychError: when it cannot be read or is not of the Kind; the sentence names the file.
+    """
+    return read_tagged(source, kind, name)[0]
+
+
+def read_tagged(source: Path | bytes, kind: Kind, name: str = "") -> tuple[Stored, Tags]:
+    """The same, and what the file says beside its pixels; no profile where it has been applied."""
+    name = name or (str(source) if isinstance(source, Path) else "the picture")
+    if isinstance(source, Path):
+        with opened(source) as file, explaining(name):
+            source = file.read()
+    if not source:
+        raise DiptychError(f"{name} is empty (0 bytes); remove it or copy it again.")
+    with explaining(name):
+        refuse_huge(codecs.header(io.BytesIO(source)), name)
+        raw = coloured(codecs.decode(source, numbers=kind.colour in NUMBERS), kind)
+    tags = replace(raw.tags, see_through=raw.alpha and kind.colour not in OPACITY and not opaque(raw.pixels))
+    return fitted(raw, kind, name), tags
+
+
+def opaque(pixels: npt.NDArray[Any]) -> bool:
+    """Whether the last channel, opacity, is full everywhere."""
+    return bool((pixels[..., -1] >= RANGES[str(pixels.dtype)]).all())
+
+
+def probe(path: Path) -> Header:
+    """Height, width, channels, depth and frames from the header, without decoding pixels.
+
+    Raises:
+        DiptychError: as ``read``, but for what only pixels tell: a truncated file may still have a whole header.
+    """
+    with opened(path) as file, explaining(str(path)):
+        if not file.read(1):
+            raise DiptychError(f"{path} is empty (0 bytes); remove it or copy it again.")
+        return codecs.header(file)
+
+
+def opened(path: Path) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except FileNotFoundError:
+        raise DiptychError(f"{path} is not there; was it moved or removed?") from None
+    except OSError as problem:
+        raise DiptychError(f"{path} cannot be read: {problem.strerror}.") from None
+
+
+@contextmanager
+def explaining(name: str) -> Iterator[None]:
+    """Turn whatever a decoder throws into one sentence that begins with the file's name."""
+    try:
+        yield
+    except DiptychError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise DiptychError(
+            f"{name} is larger than {MAX_PIXELS:,} pixels; make it smaller, or set DIPTYCH_MAX_PIXELS (and in a program of "
+            f"your own also PIL.Image.MAX_IMAGE_PIXELS)."
+        ) from None
+    except UnidentifiedImageError:
+        raise DiptychError(
+            f"{name} is no picture that can be read, whatever its ending says; remove or replace it."
+        ) from None
+    except UnfitError as problem:
+        raise DiptychError(f"{name} {reason(problem)}.") from None
+    except MemoryError:
+        raise DiptychError(f"{name} does not fit into the memory that is left; make it smaller.") from None
+    except Exception as problem:  # decoders of damaged files throw anything
+        if "imagecodecs" in str(problem):  # tifffile's words for a compression that it leaves to that package
+            raise DiptychError(f"{name} needs imagecodecs: pip install 'diptych[tiff]'.") from None
+        raise DiptychError(f"{name} is truncated or damaged ({reason(problem)}); replace it.") from None
+
+
+def reason(problem: Exception) -> str:
+    """A decoder's words, on one line and without its object addresses."""
+    spoken = "" if isinstance(problem, UnicodeError) else str(problem)  # its words are of codecs, not of pictures
+    words = re.sub(r"<[^>]*>", "the data", " ".join(spoken.split())) or type(problem).__name__
+    return words.rstrip(".")[:200]
+
+
+def refuse_huge(header: Header, name: str) -> None:
+    if header.height * header.width * max(1.0, header.channels / 8) > MAX_PIXELS:
+        channels = f" with {header.channels} channels" if header.channels > 8 else ""
+        raise DiptychError(
+            f"{name} is {header.width}x{header.height}{channels}, larger than {MAX_PIXELS:,} pixels; make it smaller, "
+            f"or set DIPTYCH_MAX_PIXELS."
+        )
+
+
+def from_array(array: npt.NDArray[Any], kind: Kind) -> Stored:
+    """A numpy picture, (H, W) or (H, W, C), as one of this Kind.
+
+    For a Kind of colours, two channels are grey and opacity, four are RGB and opacity.
+
+    Raises:
+        DiptychError: when it is not of the Kind.
+    """
+    with explaining("the array"):
+        pixels = planes_last(array)
+    return fitted(Raw(pixels, alpha=pixels.shape[2] in (2, 4)), kind, "the array")
+
+
+def from_pillow(picture: Image.Image, kind: Kind) -> Stored:
+    """A Pillow picture as one of this Kind, as it lies there: an EXIF orientation is not applied, its colour profile is.
+
+    Raises:
+        DiptychError: when it cannot be decoded or is not of the Kind.
+    """
+    with explaining("the picture"):
+        raw = coloured(codecs.from_pillow(picture, numbers=kind.colour in NUMBERS), kind)
+    return fitted(raw, kind, "the picture")
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """The pictures directly in ``folder`` in natural order (2 before 10), hidden files passed over.
+
+    Raises:
+        DiptychError: when there is no such folder.
+    """
+    try:
+        found = [path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith(".")]
+    except OSError as problem:
+        raise DiptychError(f"{folder} cannot be listed: {problem.strerror}.") from None
+    return sorted((path for path in found if path.is_file()), key=lambda path: natural(path.name))
+
+
+def others_in(folder: Path, most: int = 5) -> str:
+    """The files in ``folder`` and below that are no pictures by their ending, as words for a message; hidden ones aside."""
+    found: list[Path] = []
+    for place, inside, files in os.walk(folder):  # without a look at each of very many pictures
+        inside[:] = [name for name in inside if not name.startswith(".")]
+        odd = (name for name in files if os.path.splitext(name)[1].lower() not in ENDINGS and not name.startswith("."))
+        found += [Path(place, name) for name in odd]
+    names = [path.name for path in sorted(found)]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def stem(name: str) -> str:
+    """A file's name without its last ending, by which partners are found.
+
+    Names that look alike are alike: file systems keep an accent within its letter or after it (Unicode's NFC and NFD).
+    """
+    bare = os.path.splitext(name)[0]
+    return bare if bare.isascii() else unicodedata.normalize("NFC", bare)
+
+
+DIGITS = re.compile(r"(\d+)")
+
+
+def natural(name: str) -> tuple[list[Any], str]:
+    """A sorting key in which numbers count as numbers; the name itself parts "1.png" from "01.png"."""
+    parts: list[Any] = DIGITS.split(name)  # every other one a number, and "" where a name begins or ends with one
+    parts[1::2] = map(int, parts[1::2])
+    return parts, name
+
+
+# Out
+
+
+def write(place: Path | BinaryIO, picture: Stored, ending: str = "", tags: Tags = NO_TAGS) -> None:
+    """Write (H, W, C); a path is written whole or not at all.
+
+    Args:
+        place: a path, or a stream, which need not seek.
+        picture: uint8, uint16 or float32.
+        ending: such as "png"; by default the path's own.
+        tags: what goes with it, as far as the format can hold it.
+
+    Raises:
+        DiptychError: when the format cannot hold it, or the place cannot be written.
+    """
+    if ending:
+        ending = f".{ending.lstrip('.').lower()}"
+    elif isinstance(place, Path):
+        ending = place.suffix.lower()
+    name = str(place) if isinstance(place, Path) else f"a {ending} stream"
+    channels, depth = picture.shape[2], str(picture.dtype)
+    if ending not in ENDINGS:
+        raise DiptychError(f'{name} has no ending that is known ("{ending}"); use one of {" ".join(sorted(ENDINGS))}.')
+    if not holds(ending, channels, depth):
+        raise DiptychError(f"{name} cannot hold {channels} channels of {depth}; write .tif or .npy instead.")
+    try:
+        data = codecs.encode(picture, ending, tags)
+    except UnfitError as problem:
+        raise DiptychError(f"{name} {reason(problem)}.") from None
+    except (
+        ValueError,
+        OSError,
+        RuntimeError,
+        OverflowError,
+        struct.error,
+    ) as problem:  # such as JPEG beyond 65,535 pixels a side
+        size = f"{picture.shape[1]}x{picture.shape[0]}"
+        raise DiptychError(f"{name} cannot hold {size} ({reason(problem)}); write .png or .tif instead.") from None
+    if not isinstance(place, Path):
+        place.write(data)
+        return
+    with written_beside(place) as beside:
+        beside.write_bytes(data)
+
+
+def to_pillow(picture: Stored) -> Image.Image:
+    """(H, W, 1 or 3) of 8 bits, or one channel of 16 bits or float, as a Pillow picture.
+
+    Raises:
+        DiptychError: for what Pillow cannot hold.
+    """
+    channels, depth = picture.shape[2], str(picture.dtype)
+    if channels == 1:
+        return Image.fromarray(np.ascontiguousarray(picture[..., 0]))
+    if channels == 3 and depth == "uint8":
+        return Image.fromarray(picture)
+    raise DiptychError(f"Pillow cannot hold {channels} channels of {depth}; give the picture as a numpy array instead.")

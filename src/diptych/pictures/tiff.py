@@ -1,0 +1,146 @@
+"""TIFF beyond Pillow, through tifffile: 16-bit colour, many channels, 16-bit CMYK, and opacity of either sort.
+
+tifffile decompresses with imagecodecs; the two are the extra ``diptych[tiff]``.
+"""
+
+import math
+import struct
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from diptych.pictures import metadata
+from diptych.pictures.decoded import (
+    ORIENTATION,
+    READERS,
+    Header,
+    Raw,
+    UnfitError,
+    planes_last,
+    turned,
+    upright,
+    valid_orientation,
+    wants,
+)
+from diptych.pictures.metadata import NO_TAGS, Tags
+
+EIGHT_BIT = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"}
+# Tag numbers and values: TIFF 6.0, sections 8 and 16 to 23.
+BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLES_PER_PIXEL, EXTRA_SAMPLES, SAMPLE_FORMAT = 258, 262, 277, 338, 339
+MIN_IS_WHITE, MIN_IS_BLACK, RGB, SEPARATED, YCBCR = 0, 1, 2, 5, 6
+UNSIGNED, FLOATING = 1, 3
+PREMULTIPLIED, STRAIGHT = 1, 2
+PURPOSE = "a TIFF of this depth or of these channels"
+
+
+def pillow_reads(file: BinaryIO) -> bool:
+    """Whether Pillow gives all that the TIFF holds: 8 bits a channel, or one channel of 16 bits or float."""
+    file.seek(0)
+    try:
+        picture = Image.open(file, formats=READERS)
+        metadata: Any = getattr(picture, "tag_v2", {})
+        bits, samples = max(metadata.get(BITS_PER_SAMPLE, (1,))), metadata.get(SAMPLES_PER_PIXEL, 1)
+        forms = set(metadata.get(SAMPLE_FORMAT, (UNSIGNED,)))
+        photometric = metadata.get(PHOTOMETRIC)
+        mode = picture.mode
+    except (UnidentifiedImageError, struct.error, TypeError, ValueError):
+        return False
+    finally:
+        file.seek(0)
+    if mode.startswith("I;16"):
+        return samples == 1 and bits == 16 and forms == {UNSIGNED} and photometric == MIN_IS_BLACK
+    if mode == "F":
+        return samples == 1 and bits == 32 and forms == {FLOATING} and photometric == MIN_IS_BLACK
+    return (
+        mode in EIGHT_BIT and bits <= 8 and forms == {UNSIGNED} and len(Image.new(mode, (1, 1)).getbands()) == samples
+    )
+
+
+def first_page(file: Any) -> Any:
+    """The first picture of a tifffile.TiffFile; refuses what stands for no colours or numbers of ours."""
+    page = file.pages[0]
+    kind, bits = page.dtype, page.bitspersample
+    if kind is None or bits != kind.itemsize * 8 or (kind.kind != "f" and kind not in (np.uint8, np.uint16)):
+        found = f"{bits}-bit" if kind is None or bits != kind.itemsize * 8 else str(kind)
+        raise UnfitError(f"holds {found} values; save it as uint8, uint16 or float32")
+    if page.photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB, SEPARATED, YCBCR):
+        raise UnfitError(f"holds {getattr(page.photometric, 'name', 'unknown')} colours; save it as RGB or grey")
+    return page
+
+
+def orientation_of(page: Any) -> int:
+    tag = page.tags.get(ORIENTATION)
+    return valid_orientation(tag and int(tag.value))
+
+
+def header(file: BinaryIO) -> Header:
+    """What the first page says of itself."""
+    with wants("tifffile", PURPOSE).TiffFile(file) as tiff:
+        page = first_page(tiff)
+        channels = 3 if page.photometric == SEPARATED else page.samplesperpixel
+        depth = "float32" if page.dtype.kind == "f" else page.dtype.name
+        found = Header(page.imagelength, page.imagewidth, channels, depth, len(tiff.pages))
+        return turned(found, orientation_of(page))
+
+
+def decode(file: BinaryIO) -> Raw:
+    """The first page, its channels last, CMYK as RGB, opacity as it would be straight."""
+    with wants("tifffile", PURPOSE).TiffFile(file) as tiff:
+        page = first_page(tiff)
+        refuse_cut(page, file)
+        pixels = page.asarray(maxworkers=1)  # the readers of a stream are threads already
+        pixels = planes_last(np.moveaxis(pixels, 0, -1) if page.axes.startswith("S") else pixels)
+        orientation, extras, photometric = orientation_of(page), tuple(page.extrasamples), page.photometric
+        carried = metadata.from_tifffile(page)
+    top = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
+    if photometric == MIN_IS_WHITE:
+        pixels = (top - pixels.astype(np.float64)).astype(pixels.dtype)
+    if photometric == SEPARATED:
+        pixels = from_cmyk(pixels, top)
+    alpha = len(extras) == 1 and extras[0] in (PREMULTIPLIED, STRAIGHT) and pixels.shape[2] in (2, 4)
+    if alpha and extras[0] == PREMULTIPLIED:
+        pixels = straight(pixels, top)
+    return Raw(upright(pixels, orientation), alpha, carried)
+
+
+def refuse_cut(page: Any, file: BinaryIO) -> None:
+    """tifffile fills what a truncated file lacks with zeros, and a half black picture is no picture."""
+    file.seek(0, 2)
+    size = file.tell()
+    segments = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    if len(segments) < math.prod(page.chunked) or any(start + count > size for start, count in segments):
+        raise ValueError("it ends before its pixels do")
+
+
+def from_cmyk(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
+    """The plain formula, as Pillow has it for 8 bits: (1 - ink) (1 - black)."""
+    if pixels.shape[2] != 4:
+        raise UnfitError(f"holds {pixels.shape[2]} inks; save it as RGB")
+    left = 1 - pixels.astype(np.float64) / top
+    shares = left[..., :3] * left[..., 3:] * top
+    return (shares if pixels.dtype == np.float32 else np.rint(shares)).astype(pixels.dtype)
+
+
+def straight(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
+    """Colours that were multiplied by their opacity, divided by it again; where nothing is seen they are 0."""
+    opacity = pixels[..., -1:].astype(np.float64)
+    colours = pixels[..., :-1] * np.divide(top, opacity, out=np.zeros_like(opacity), where=opacity > 0)
+    if pixels.dtype != np.float32:
+        colours = np.rint(np.minimum(colours, top))
+    return np.concatenate([colours.astype(pixels.dtype), pixels[..., -1:]], axis=2)
+
+
+def encode(file: BinaryIO, pixels: npt.NDArray[Any], beside: Tags = NO_TAGS) -> None:
+    """Write (H, W) or (H, W, C), compressed without loss."""
+    colour = pixels.ndim == 3 and pixels.shape[2] == 3
+    wants("tifffile", PURPOSE).imwrite(
+        file,
+        pixels,
+        photometric="rgb" if colour else "minisblack",
+        compression="zlib",
+        planarconfig="contig",
+        metadata=None,
+        **metadata.tifffile_options(beside),
+    )

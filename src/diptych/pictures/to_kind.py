@@ -1,0 +1,203 @@
+"""From what a file or an array holds to what a Kind says: channels, opacity, depth. Nothing is guessed from values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diptych.errors import DiptychError
+from diptych.pictures.class_maps import class_numbers, instance_numbers
+from diptych.pictures.decoded import Raw
+from diptych.pictures.kinds import RANGES, Kind, Stored
+from diptych.pictures.profiles import in_srgb, to_srgb
+
+EIGHT_BIT = Kind()
+
+
+def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
+    """(H, W, any channels) of any depth to (H, W, kind.stored_channels) of kind.depth.
+
+    Opacity is laid on the Kind's background (a "channels" Kind keeps it as a channel), grey is repeated for colour,
+    colour becomes its luma for grey, and integers of another depth are scaled by the full ranges of both.
+
+    Raises:
+        DiptychError: for another number of channels, a float picture for an integer Kind, or NaN; it names ``name``.
+    """
+    if kind.colour == "instances":
+        return instance_numbers(raw, name)
+    if kind.colour == "labels":
+        return class_numbers(raw, kind, name)
+    if kind.colour == "holed":
+        return holed(raw, kind, name)
+    if kind.colour == "mask":
+        return hole_marked(raw, name)
+    pixels = raw.pixels
+    if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
+        raise DiptychError(f"{name} holds values that are not finite (NaN or infinity); replace them.")
+    if kind.colour == "channels":
+        if pixels.shape[2] != kind.channels:
+            raise DiptychError(
+                f"{name} has {pixels.shape[2]} channels, and the kind says {kind.channels}; "
+                f"correct channels in data.source or data.target, or remove the file.{planes_first(pixels, kind)}"
+            )
+        return as_depth(pixels, kind, name)
+    if raw.alpha:
+        pixels = composited(pixels, kind)
+    if pixels.shape[2] not in (1, 3):
+        raise DiptychError(
+            f"{name} has {pixels.shape[2]} channels, and the kind says {kind.colour}; for such files set "
+            f'colour = "channels" and channels = {pixels.shape[2]}.{planes_first(pixels, kind)}'
+        )
+    pixels = as_depth(pixels, kind, name)
+    if pixels.shape[2] == kind.stored_channels:
+        return pixels
+    return np.repeat(pixels, 3, axis=2) if kind.stored_channels == 3 else luma(pixels)
+
+
+def coloured(raw: Raw, kind: Kind) -> Raw:
+    """In sRGB where a profile says that it is not, and it has 8 bits or shall have; the profile is then left out.
+
+    What a Kind of numbers or channels holds is no colours, and stays.
+    """
+    if not raw.tags.profile or kind.colour in ("labels", "instances", "channels", "mask"):
+        return raw
+    colours, opacity = np.split(raw.pixels, [raw.pixels.shape[2] - raw.alpha], axis=2)
+    mode = {1: "L", 3: "RGB"}.get(colours.shape[2])
+    transform = to_srgb(raw.tags.profile, mode) if mode else None
+    eight_bit = colours.dtype == np.uint8 or (colours.dtype == np.uint16 and kind.depth == "uint8")
+    if transform is None or not eight_bit:
+        return raw
+    colours, opacity = (as_depth(part, EIGHT_BIT, "") for part in (colours, opacity))
+    pixels = np.concatenate([in_srgb(colours, transform), opacity], axis=2)
+    return Raw(pixels, raw.alpha, replace(raw.tags, profile=b""))
+
+
+def holed(raw: Raw, kind: Kind, name: str) -> Stored:
+    """(H, W, 4): RGB with the Kind's background in the hole, and opacity, either full or 0; no opacity is no hole."""
+    plain = Kind(depth=kind.depth, low=kind.low, high=kind.high)
+    colours = fitted(Raw(raw.pixels[..., :-1] if raw.alpha else raw.pixels), plain, name)
+    hole = np.zeros((*colours.shape[:2], 1), dtype=bool)
+    if raw.alpha:
+        hole = raw.pixels[..., -1:] < RANGES[str(raw.pixels.dtype)] / 2
+    return with_hole(colours, hole, kind)
+
+
+def hole_marked(raw: Raw, name: str) -> Stored:
+    """uint8 (H, W, 1), 255 in the hole: what is light, or on a transparent layer what has been drawn there.
+
+    Raises:
+        DiptychError: for a mask that marks nothing because its values are 0 and 1, or in which both readings differ.
+    """
+    depth = str(raw.pixels.dtype)
+    colours = raw.pixels[..., :-1] if raw.alpha else raw.pixels
+    light = (luma(colours) if colours.shape[2] == 3 else colours[..., :1]) >= RANGES[depth] / 2
+    drawn = raw.pixels[..., -1:] >= RANGES[depth] / 2 if raw.alpha else np.ones_like(light)
+    if depth != "float32" and colours.max() == 1:
+        raise DiptychError(
+            f"{name} is a mask of 0 and 1, which is black all over; save it with {RANGES[depth]:.0f} where the hole is."
+        )
+    if not drawn.all():
+        if (light & drawn).any() and (~light & drawn).any():
+            raise DiptychError(
+                f"{name} has light and dark strokes on a transparent layer; save the mask without transparency, white where "
+                f"the hole is."
+            )
+        light = drawn
+    return np.where(light, 255, 0).astype(np.uint8)
+
+
+def with_hole(colours: Stored, hole: npt.NDArray[np.bool_], kind: Kind) -> Stored:
+    """RGB (H, W, 3) and where the hole is, (H, W, 1), as a holed Kind stores them."""
+    low, high = kind.range
+    filling = np.array(kind.background, dtype=np.float32) / 255 * (high - low) + low
+    filling = filling if kind.depth == "float32" else np.rint(filling)
+    opacity = np.where(hole, 0, high)
+    return np.concatenate([np.where(hole, filling, colours), opacity], axis=2).astype(kind.depth)
+
+
+def completed(
+    picture: Stored,
+    kind: Kind,
+    name: str,
+    beside: Callable[[str], tuple[Stored, str] | None],
+    remedies: Mapping[str, str],
+) -> Stored:
+    """A picture with what belongs to it: a class map with its instance map, a photo with the hole that its mask marks.
+
+    Args:
+        beside: for "instances" and "mask" the picture that was given and what errors call it, or None.
+        remedies: for both, how one is given.
+
+    Raises:
+        DiptychError: when the instance map is missing, there is no hole, or the sizes differ.
+    """
+    if kind.colour == "labels" and kind.instances and picture.shape[2] == 1:
+        if (instances := beside("instances")) is None:
+            raise DiptychError(f"{name} needs its instance map; {remedies['instances']}.")
+        return np.concatenate([picture, same_size(instances[0], picture, name)], axis=2)
+    if kind.colour != "holed":
+        return picture
+    if (mask := beside("mask")) is not None:
+        picture = with_hole(picture[..., :3], same_size(mask[0], picture, name) >= 128, kind)
+        if picture[..., 3].all():
+            raise DiptychError(f"{mask[1]} marks no hole for {name}; it must be white where the hole is.")
+    elif picture[..., 3].all():
+        raise DiptychError(f"{name} has no hole to fill; make it transparent there, or {remedies['mask']}.")
+    return picture
+
+
+def same_size(beside: Stored, picture: Stored, name: str) -> Stored:
+    if beside.shape[:2] != picture.shape[:2]:
+        sizes = " and ".join(f"{one.shape[1]}x{one.shape[0]}" for one in (picture, beside))
+        raise DiptychError(f"{name} and what belongs to it differ in size ({sizes}); bring them to one size.")
+    return beside
+
+
+def planes_first(pixels: npt.NDArray[Any], kind: Kind) -> str:
+    """A hint for arrays saved in the order of tensors."""
+    if pixels.shape[0] != kind.stored_channels:
+        return ""
+    return f" Its shape is {pixels.shape}: were it an array with channels first, save array.transpose(1, 2, 0)."
+
+
+def composited(pixels: npt.NDArray[Any], kind: Kind) -> npt.NDArray[Any]:
+    """Lay a picture, whose last channel is opacity from 0 to the full range of its depth, over the Kind's background."""
+    depth = str(pixels.dtype)
+    low, high = kind.range if depth == kind.depth else (0.0, RANGES[depth])
+    colours, opacity = pixels[..., :-1].astype(np.float32), pixels[..., -1:].astype(np.float32) / RANGES[depth]
+    background = np.array(kind.background, dtype=np.float32) / 255 * (high - low) + low
+    if colours.shape[2] == 1:
+        background = luma(background[None, None])[0, 0]
+    mixed = colours * opacity + background * (1 - opacity)
+    return mixed if depth == "float32" else np.rint(mixed).astype(pixels.dtype)
+
+
+def luma(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """RGB (H, W, 3) to grey (H, W, 1) by ITU-R BT.601.
+
+    Written out: a matrix product would go to BLAS, which starts threads and rounds differently from machine to machine.
+    """
+    red, green, blue = (pixels[..., channel].astype(np.float32) for channel in range(3))
+    grey = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+    rounded: npt.NDArray[Any] = grey if pixels.dtype == np.float32 else np.rint(grey).astype(pixels.dtype)
+    return rounded[..., None]
+
+
+def as_depth(pixels: npt.NDArray[Any], kind: Kind, name: str) -> Stored:
+    """Integers to another depth by their full ranges; to float by the Kind's range; a float picture only as float."""
+    found = str(pixels.dtype)
+    if found == kind.depth:
+        return pixels
+    if found == "float32":
+        raise DiptychError(
+            f"{name} holds float values, and {kind.depth} is wanted: save it as {kind.depth}, or have the kind state "
+            f'depth = "float32" with low and high.'
+        )
+    if kind.depth == "uint16":
+        return pixels.astype(np.uint16) * np.uint16(257)
+    if kind.depth == "uint8":
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 / 255 = 257, to the nearest
+    low, high = kind.range
+    return (pixels.astype(np.float64) / RANGES[found] * (high - low) + low).astype(np.float32)

@@ -1,0 +1,52 @@
+"""A network for the browser: an ONNX file in parts, with what the page must know of it."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diptych.machine.runtimes import session_of
+from diptych.serving.page.streaming import Slice
+
+PART = 8 * 2**20
+"""Bytes of a part: small enough for hosts that limit files, large enough not to be many."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """``entry`` is for the page; ``parts`` says where the bytes of each part are, by its name."""
+
+    entry: dict[str, Any]
+    parts: dict[str, Slice]
+
+
+def cut(network: Path, name: str, precision: str) -> Parts:
+    """An ONNX file whose processing is outside, as models/NAME/model.onnx.000 and so on.
+
+    Raises:
+        DiptychError: when it is damaged.
+    """
+    session = session_of(network)
+    inputs = [one.name for one in session.get_inputs()]
+    size = network.stat().st_size
+    with open(network, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    starts = {f"model.onnx.{number:03}": start for number, start in enumerate(range(0, size, PART))}
+    entry = {
+        "parts": [{"url": f"models/{name}/{part}", "bytes": min(PART, size - start)} for part, start in starts.items()],
+        "bytes": size,
+        "sha256": digest,
+        "precision": precision,
+        "input": inputs[0],
+        "output": session.get_outputs()[0].name,
+        "seed": inputs[1] if len(inputs) > 1 else None,
+        "multiple": multiple_of(session),
+    }
+    parts = {part: Slice(network, start, min(PART, size - start)) for part, start in starts.items()}
+    return Parts(entry, parts)
+
+
+def multiple_of(session: Any) -> int:
+    """By which both sides must be divisible, as the input's shape says: "128*rows"."""
+    size = str(session.get_inputs()[0].shape[2])
+    return int(size.split("*")[0]) if "*" in size else 1

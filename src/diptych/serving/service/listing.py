@@ -1,0 +1,221 @@
+"""What the page and the programs that call are told of a translator."""
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from diptych.pictures.kinds import Kind, Stored
+from diptych.pictures.sizes import Size
+from diptych.serving.page.browser_model import Parts, cut
+from diptych.serving.service.exported import Exported
+from diptych.translator.card import Card, data_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BROWSER_SOURCES = ("rgb", "grey", "labels", "holed")
+BROWSER_TARGETS = ("rgb", "grey")
+
+
+class Translates(Protocol):
+    """What the service wants of a translator."""
+
+    card: Card
+    memory: float
+
+    @property
+    def engine(self) -> "Named": ...
+
+    def seen(self, shape: Sequence[int], size: Size = None) -> tuple[int, int]: ...
+
+    def apart(self) -> "Translates": ...
+
+    def several(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]: ...
+
+
+class Named(Protocol):
+    """What the page is told of an engine."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def precision(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class KindEntry:
+    """What the pictures of one side are."""
+
+    colour: str
+    depth: str
+    channels: int
+    """Of a file."""
+    classes: int
+    names: list[str]
+    """Of the classes."""
+    palette: list[list[int]]
+    """RGB of each class, 0 to 255; empty where there are no classes."""
+    background: list[int]
+    """RGB that lies under what is transparent."""
+    instances: bool
+    """Whether an instance map belongs to it."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is said of a translator."""
+
+    name: str
+    way: str
+    title: str
+    source: KindEntry
+    target: KindEntry
+    size: list[int]
+    """Height and width of the crops of training."""
+    fit: str
+    """How a picture comes to that scale: stretch, shorter-side, none, or own, which leaves it as it is."""
+    filter: str
+    multiple: int
+    """By which both sides are made divisible."""
+    scale: int
+    """How many times larger a counterpart is."""
+    noise: bool
+    """Whether the seed matters."""
+    licence: str
+    attribution: str
+    data: str
+    network: str
+    system: str
+    engine: str
+    precision: str
+    examples: list[str]
+    """Addresses of pictures to begin with."""
+    browser: dict[str, Any] | None
+    """Where the network for the browser is; null where it is not to be had."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All translators."""
+
+    translators: list[Entry]
+    served: bool
+    """Whether a service translates, or the browser alone."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A translator under the name by which it is asked for."""
+
+    name: str
+    translator: Translates
+    noise: bool = False
+    licence: str = ""
+    attribution: str = ""
+    examples: Sequence[bytes] = field(default_factory=tuple)
+    """Pictures to begin with, PNG as ``drawing`` makes them."""
+
+    browser: Parts | None = None
+    """The network for the browser."""
+
+    def entry(self, examples: Sequence[str], browser: dict[str, Any] | None) -> dict[str, Any]:
+        """As JSON; ``examples`` are addresses, ``browser`` says where the network for the browser is."""
+        card = self.translator.card
+        return asdict(
+            Entry(
+                name=self.name,
+                way=card.way,
+                title=title(card, self.name),
+                source=kind_entry(card.source),
+                target=kind_entry(card.target),
+                size=list(card.size),
+                fit=card.rule,
+                filter=card.filter,
+                multiple=card.multiple,
+                scale=card.scale,
+                noise=self.noise,
+                licence=self.licence,
+                attribution=self.attribution,
+                data=data_of(card),
+                network=card.network,
+                system=str(card.provenance.get("system", "")),
+                engine=self.translator.engine.name,
+                precision=self.translator.engine.precision,
+                examples=list(examples),
+                browser=browser,
+            )
+        )
+
+
+def kind_entry(kind: Kind) -> KindEntry:
+    """Of labels, colours for the classes whether the Kind states some or not."""
+    return KindEntry(
+        colour=kind.colour,
+        depth=kind.depth,
+        channels=kind.stored_channels,
+        classes=kind.classes,
+        names=[kind.class_name(number) for number in range(kind.classes)],
+        palette=kind.colours()[: kind.classes].tolist() if kind.colour == "labels" else [],
+        background=list(kind.background),
+        instances=kind.instances,
+    )
+
+
+def drawing(kind: Kind, tensor: "Tensor") -> bytes:
+    """What a network takes (channels, height, width), as the page loads it.
+
+    8-bit RGB, class maps in the palette's colours, holes transparent.
+    """
+    seen = kind.preview(tensor)
+    if kind.colour == "holed":
+        seen = np.concatenate(
+            [seen, np.where(tensor[3:].numpy() > 0, 0, 255).astype(np.uint8).transpose(1, 2, 0)], axis=2
+        )
+    file = io.BytesIO()
+    Image.fromarray(seen).save(file, "PNG")
+    return file.getvalue()
+
+
+def title(card: Card, name: str) -> str:
+    words = {"labels": "class maps", "rgb": "pictures", "grey": "grey pictures", "holed": "pictures with holes"}
+    source, target = (words.get(kind.colour, kind.colour) for kind in (card.source, card.target))
+    return f"{name}: {source} to {target}"
+
+
+def name_for(place: Path, way: str, taken: Sequence[str]) -> str:
+    """A name that is fit for an address and unlike the others: of the folder, with the way where it is not the first."""
+    stem = place.stem if place.suffix == ".onnx" else place.resolve().name
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{stem}-{way}" if way else stem).strip("-") or "translator"
+    found, number = plain, 2
+    while found in taken:
+        found, number = f"{plain}-{number}", number + 1
+    return found
+
+
+def offer_of_file(place: Path, translator: Exported, taken: Sequence[str], browser: bool) -> Offer:
+    """An exported file; the page may translate with the very same, where its processing is outside."""
+    name = name_for(place, "", taken)
+    facts = translator.card.provenance
+    within = browser and not translator.inside and in_browser(translator.card)
+    return Offer(
+        name,
+        translator,
+        len(translator.inputs) > 1,
+        str(facts.get("licence of the data", "")),
+        str(facts.get("attribution", "")),
+        browser=cut(place, name, translator.engine.precision) if within else None,
+    )
+
+
+def in_browser(card: Card) -> bool:
+    """Whether the page itself can make what the network takes, and show what it gives."""
+    plain = card.source.depth == "uint8" and card.target.depth == "uint8"
+    whole = all(kind.range == (0.0, 255.0) for kind in (card.source, card.target) if kind.colour != "labels")
+    return plain and whole and card.source.colour in BROWSER_SOURCES and card.target.colour in BROWSER_TARGETS

@@ -1,0 +1,173 @@
+"""From a request to the bytes of its answer: small pictures in batches, large ones in a lane of their own."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from time import perf_counter
+from typing import Any, NamedTuple, TypeVar
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from diptych.errors import DiptychError, out_of_memory, too_small
+from diptych.serving.service.batching import Batcher, Done
+from diptych.serving.service.bodies import Bodies
+from diptych.serving.service.lanes import Budget, Lane
+from diptych.serving.service.limits import Limits
+from diptych.serving.service.listing import Offer, Translates
+from diptych.serving.service.metrics import Metrics
+from diptych.serving.service.pictures import encoded, picture_of, wanted_type, weighed
+from diptych.serving.service.problems import Problem
+
+CODERS = min(4, os.cpu_count() or 1)
+Result = TypeVar("Result")
+Answer = tuple[Done, bytes, str]
+
+
+class Asking(NamedTuple):
+    """What a request says beside its files."""
+
+    seed: int | None
+    size: str
+    media_type: str
+
+
+class Work:
+    """All that translating takes, of one service."""
+
+    def __init__(self, offers: Sequence[Offer], limits: Limits, metrics: Metrics) -> None:
+        self.limits, self.metrics = limits, metrics
+        self.offers = {offer.name: offer for offer in offers}
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="translate")  # torch has its own team of threads
+        self.coders = ThreadPoolExecutor(CODERS, thread_name_prefix="code")
+        self.bodies = Bodies()
+        way = threading.Event()
+        way.set()
+        self.lane = Lane(limits, way)
+        self.small, self.large = Budget(limits.pixels_at_once), Budget(limits.pixels_at_once)
+        for offer in offers:
+            offer.translator.memory = limits.memory
+        self.batchers = {
+            offer.name: Batcher(partial(several, offer.translator), limits, self.pool, way) for offer in offers
+        }
+
+    @asynccontextmanager
+    async def going(self) -> AsyncIterator[None]:
+        """Within, what is asked for is done; before the end all has been answered."""
+        tasks = [asyncio.create_task(batcher.work()) for batcher in self.batchers.values()]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for pool in (self.pool, self.coders, self.lane.pool):
+            pool.shutdown()
+
+    def full(self) -> bool:
+        return any(batcher.full() for batcher in self.batchers.values())
+
+    async def translate(self, name: str, request: Request, seed: int | None, size: str, accept: str) -> Answer:
+        """What a request asks for.
+
+        Raises:
+            ClientDisconnect: when who asked has gone; nothing is then done for it any more.
+            Problem: when it cannot be; who is to come again is told so after a moment.
+        """
+        try:
+            return await self.translated(name, request, seed, size, accept)
+        except Problem as problem:
+            refusal = problem.with_traceback(None)  # which would hold the picture meanwhile
+        if refusal.status == 503:
+            await asyncio.sleep(self.limits.refusal_seconds)
+        raise refusal
+
+    async def translated(self, name: str, request: Request, seed: int | None, size: str, accept: str) -> Answer:
+        offer = self.offers.get(name)
+        if offer is None:
+            raise Problem(404, f"there is no translator of that name; there is {', '.join(self.offers)}.")
+        media_type = wanted_type(accept, offer.translator.card.target)
+        self.batchers[name].check_room()  # before its body is read
+        async with self.bodies.taken(request, self.limits) as files:
+            pixels = await self.on_a_thread(weighed, files, offer.translator, size, self.limits)
+            large = pixels > self.limits.large
+            job, budget = (self.in_lane, self.large) if large else (self.in_batch, self.small)
+            with budget.taken(pixels):
+                done, data = await while_there(request, job(offer, files, Asking(seed, size, media_type)))
+        if large:
+            self.metrics.large.labels(name).inc()
+        else:
+            self.metrics.batches.labels(name).observe(done.batch)
+        self.metrics.translating.labels(name).observe(done.seconds)
+        self.metrics.pixels.labels(name).inc(done.pixels)
+        return done, data, media_type
+
+    async def in_batch(self, offer: Offer, files: dict[str, bytes], asking: Asking) -> tuple[Done, bytes]:
+        """A small picture, with others."""
+        picture = await self.on_a_thread(picture_of, files, offer.translator.card.source, self.limits)
+        seen = offer.translator.seen(picture.shape, asking.size)
+        files.clear()
+        with explaining():
+            done = await self.batchers[offer.name].ask(picture, asking.seed, seen)
+        return done, await self.on_a_thread(encoded, done.picture, asking.media_type)
+
+    async def in_lane(self, offer: Offer, files: dict[str, bytes], asking: Asking) -> tuple[Done, bytes]:
+        """A large picture, alone, which lies there decoded only while it is at work."""
+        translator = offer.translator.apart()
+
+        def work() -> tuple[Done, bytes]:
+            picture = picture_of(files, translator.card.source, self.limits)
+            began = perf_counter()
+            result = translator.several([picture], size=asking.size, seed=asking.seed)[0]
+            return Done(result, perf_counter() - began, 1), encoded(result, asking.media_type)
+
+        with explaining():
+            return await self.lane.ask(work)
+
+    async def on_a_thread(self, work: Callable[..., Result], *given: Any) -> Result:
+        """Decode or encode beside the event loop, a few at once: each holds a picture in full."""
+        return await asyncio.get_running_loop().run_in_executor(self.coders, work, *given)
+
+
+def several(translator: Translates, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]) -> list[Any]:
+    return translator.several(pictures, size=seen, seed=seed)
+
+
+async def while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """What ``work`` comes to, which is cancelled as soon as the client goes.
+
+    Raises:
+        ClientDisconnect: when it has gone.
+    """
+    doing = asyncio.create_task(work)
+    tasks = (doing, asyncio.create_task(gone(request)))
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            raise ClientDisconnect
+        return doing.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+class explaining:
+    """What a network says of its input, as the client's problem where it is one."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, DiptychError):
+            raise Problem(422, str(problem)) from None
+        if problem is not None and out_of_memory(problem):
+            raise Problem(413, "the picture is too large for this machine's memory; make it smaller.") from None
+        if problem is not None and too_small(problem):
+            raise Problem(422, "the picture is too small for this translator; enlarge it.") from None

@@ -1,0 +1,1 @@
+"""What makes a step fast or small; a step can be understood without it."""

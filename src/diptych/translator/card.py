@@ -1,0 +1,146 @@
+"""The card of a translator: all that is needed to use its weights, as plain JSON that a person can read."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from diptych.errors import DiptychError
+from diptych.files import as_json, from_json
+from diptych.pictures.kinds import Kind
+from diptych.pictures.resizing import Smooth
+from diptych.pictures.sizes import Fit, brought_to
+
+if TYPE_CHECKING:
+    from diptych.networks import NetworkSpec
+
+FORMAT = 1
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, DiptychError)
+"""What reading a card of another's making may lead to."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One way of translating, such as "a-to-b"."""
+
+    way: str
+    module: str  # path of the network among the weights of a run
+    network: str
+    arguments: dict[str, Any]
+    source: Kind
+    target: Kind
+    multiple: int  # both sides of what the network sees must be divisible by it
+    size: tuple[int, int]  # height, width of the training crops
+    scale: int = 1  # how many times larger a result is than its source
+    fit: Fit | Literal["own"] = "own"  # how training brought pictures to their size; own: not known
+    load_size: tuple[int, int] | None = None  # height, width before the crop; None = not known
+    filter: Smooth = "bicubic"  # with which they were resized
+    averaged: bool = False  # the running average of the weights is meant
+    seed: int = 0  # of the noise, so that the same picture gives the same result every time
+    provenance: dict[str, Any] = field(default_factory=dict)  # system, data, licence, version
+
+    @property
+    def spec(self) -> "NetworkSpec":
+        from diptych.networks import NetworkSpec  # torch with it, which a reader of cards may do without
+
+        return NetworkSpec(self.network, self.arguments)
+
+    @property
+    def rule(self) -> Fit | Literal["own"]:
+        """How a picture comes to the scale of training when it is translated.
+
+        "own", which takes it as it is, where that scale is not known: of cards of earlier versions, and of imported
+        networks whose project does not tell. Also of super-resolution, which is trained on crops of small pictures, and
+        of inpainting, which keeps every known pixel.
+        """
+        return "own" if self.scale > 1 or self.source.colour == "holed" else self.fit
+
+    def seen(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) at which a picture has the scale of training."""
+        return (height, width) if self.rule == "own" else brought_to(self.rule, height, width, self.size, self.size)
+
+    @property
+    def same_picture(self) -> bool:
+        """Whether a result is its source, enlarged, filled up or coloured, and so in its colours, and no counterpart of it."""
+        return self.scale > 1 or self.source.colour == "holed" or self.target.colour == "chroma"
+
+
+def write_cards(cards: list[Card]) -> str:
+    """The text of ``card.json``."""
+    return as_json({"diptych": FORMAT, "translators": [entry_of(card) for card in cards]}, indent=2) + "\n"
+
+
+def read_cards(path: Path) -> dict[str, Card]:
+    """The cards in a ``card.json`` by their way; the first is the one meant when none is named.
+
+    Raises:
+        DiptychError: when the file is missing, no JSON, or no card.
+    """
+    try:
+        table = from_json(path.read_text(encoding="utf-8"))
+        cards = {entry["way"]: card_of(entry) for entry in table["translators"]}
+    except FileNotFoundError:
+        raise DiptychError(
+            f"{path.parent} holds no translator: there is no {path.name}. Name a run or a model folder."
+        ) from None
+    except (OSError, *UNREADABLE) as problem:
+        raise DiptychError(
+            f"{path} is no card that this version can read ({type(problem).__name__}: {problem}); export or copy the folder again."
+        ) from None
+    if not cards:
+        raise DiptychError(f"{path} names no translator; export or copy the folder again.")
+    return cards
+
+
+def read_card(entry: Mapping[str, Any], place: Path) -> Card:
+    """The card that an exported file carries.
+
+    Raises:
+        DiptychError: when this version cannot read it.
+    """
+    try:
+        return card_of(entry)
+    except UNREADABLE as problem:
+        raise DiptychError(f"the card in {place} is none that this version can read ({problem}).") from None
+
+
+def write_card(card: Card) -> str:
+    """The text that an exported file carries."""
+    return as_json(entry_of(card))
+
+
+def entry_of(card: Card) -> dict[str, Any]:
+    told = {"source": card.source.as_dict(), "target": card.target.as_dict()}
+    if "data" in card.provenance:
+        told["provenance"] = card.provenance | {"data": data_of(card)}
+    return asdict(card) | told
+
+
+def data_of(card: Card) -> str:
+    """Name of the training data; of a folder its last part alone, since cards are handed on and shown on pages."""
+    return re.split(r"[\\/]", str(card.provenance.get("data", "")).rstrip("\\/"))[-1]
+
+
+def card_of(entry: Mapping[str, Any]) -> Card:
+    kinds = {"source": Kind.from_dict(entry["source"]), "target": Kind.from_dict(entry["target"])}
+    load = entry.get("load_size")
+    sizes = {"size": pair(entry["size"]), "load_size": None if load is None else pair(load)}
+    card = Card(**{**entry, **kinds, **sizes})
+    for one in fields(Card):
+        wanted = one.type if isinstance(one.type, type) else None
+        if wanted in (int, str, bool) and not isinstance(getattr(card, one.name), wanted):
+            raise TypeError(f'"{one.name}" is {getattr(card, one.name)!r}')
+    tables: list[object] = [card.provenance, card.arguments]
+    if not all(isinstance(table, dict) for table in tables):
+        raise TypeError("its provenance and arguments must be tables")
+    if card.fit not in (*get_args(Fit), "own") or card.filter not in get_args(Smooth):
+        raise ValueError(f"its fit is {card.fit!r} and its filter {card.filter!r}")
+    if min(card.multiple, card.scale, *card.size) < 1:
+        raise ValueError("its multiple, scale and size must be at least 1")
+    return card
+
+
+def pair(sides: Sequence[Any]) -> tuple[int, int]:
+    height, width = sides
+    return int(height), int(width)

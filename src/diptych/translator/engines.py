@@ -1,0 +1,140 @@
+"""What computes a translation: torch itself, or ONNX Runtime or OpenVINO over an exported file, which are faster on processors.
+
+All of them take (source, seed) and give the target, within the tolerance that ``exporting`` checks when it writes a file.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from diptych.errors import UsageError
+from diptych.files import named_in_utf8
+from diptych.machine.interrupts import ended_by
+from diptych.machine.runtimes import (
+    PRECISION,
+    PROCESSING,
+    explained,
+    feed,
+    missing,
+    needed,
+    run_session,
+    session_of,
+    threads,
+)
+from diptych.networks.blocks import channels_last
+from diptych.networks.noise import seeded
+from diptych.tables import closest
+
+BFLOAT16 = "openvino-bfloat16"
+PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime", "torch": "torch", BFLOAT16: "openvino"}
+"""Engines and what each needs, the fastest of those that "auto" may take first (BENCHMARKS.md)."""
+
+
+class Engine(Protocol):
+    """Computes what a network does."""
+
+    name: str
+    precision: str
+    """float32, float16 (of the weights), bfloat16 or int8."""
+
+    def __call__(self, source: Tensor, seed: int) -> Tensor:
+        """(batch, channels, height, width), sides divisible by the card's ``multiple``; in [-1, 1], or int32 class numbers."""
+        ...
+
+
+class Eager:
+    """The network itself."""
+
+    name = "torch"
+    precision = "float32"
+
+    def __init__(self, network: nn.Module, device: torch.device) -> None:
+        self.network = channels_last(network.eval(), device)
+        self.device = device
+
+    def __call__(self, source: Tensor, seed: int, style: Tensor | None = None) -> Tensor:
+        told = () if style is None else (style,)
+        with torch.inference_mode(), seeded(seed):
+            result: Tensor = self.network(source.to(self.device, memory_format=torch.channels_last), *told)
+        return result.float().cpu()
+
+
+class OnnxRuntime:
+    """An exported file under ONNX Runtime."""
+
+    name = "onnx"
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.session = session_of(place)
+        told = self.session.get_modelmeta().custom_metadata_map
+        self.precision = told.get(PRECISION, "float32")
+        self.processing = told.get(PROCESSING, "outside")
+        self.inputs = [one.name for one in self.session.get_inputs()]
+
+    def __call__(self, source: Tensor, seed: int) -> Tensor:
+        return torch.from_numpy(self.arrays(source.contiguous().numpy(), seed))
+
+    def arrays(self, source: "np.ndarray[Any, Any]", seed: int) -> "np.ndarray[Any, Any]":
+        """The same for numpy, and for files that hold their own pre- and post-processing."""
+        return run_session(self.session, feed(self.inputs, source, seed))
+
+
+class OpenVino:
+    """An exported file under OpenVINO, in float32 unless the file says otherwise.
+
+    Left to itself OpenVINO computes in bfloat16 where the processor has it, which is 1 to 2 grey levels off.
+    """
+
+    name = "openvino"
+
+    def __init__(self, place: Path, precision: str = "float32", hint: str = "f32") -> None:
+        """``precision`` is the file's; ``hint`` that of the arithmetic which the file leaves open, "f32" or "bf16"."""
+        with needed("openvino", "the engine openvino"):
+            import openvino
+        self.place = place
+        core = openvino.Core()
+        with explained(place), named_in_utf8(place) as named:
+            self.compiled = core.compile_model(
+                str(named), "CPU", {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads()}
+            )
+        self.precision = precision
+        self.inputs = [one.get_any_name() for one in self.compiled.inputs]
+
+    def __call__(self, source: Tensor, seed: int) -> Tensor:
+        request = self.compiled.create_infer_request()  # one for each call: threads may share an engine
+        with ended_by(request.cancel):
+            request.start_async(feed(self.inputs, source.contiguous().numpy(), seed))
+            request.wait()
+        return torch.from_numpy(np.array(request.get_output_tensor(0).data))
+
+
+def device_for(engine: str, device: str) -> str:
+    """The device where it is left open: the processor for engines that have no other."""
+    return "cpu" if device == "auto" and engine not in ("auto", "torch") else device
+
+
+def chosen_engine(name: str, device: torch.device) -> str:
+    """The engine that "auto" comes to: the fastest that is installed; on a GPU torch.
+
+    Raises:
+        UsageError: for an unknown name, or one that has no place on the device.
+        DiptychError: when its package is not installed.
+    """
+    if name == "auto":
+        there = [engine for engine, package in PACKAGES.items() if find_spec(package) and engine != BFLOAT16]
+        exportable = find_spec("onnx") is not None and find_spec("onnxscript") is not None
+        return there[0] if device.type == "cpu" and exportable else "torch"
+    if name not in PACKAGES:
+        raise UsageError(
+            f'there is no engine "{name}"{closest(name, PACKAGES)}; choose from auto, {", ".join(PACKAGES)}.'
+        )
+    if name != "torch" and device.type != "cpu":
+        raise UsageError(f"the engine {name} runs on the processor; give --device cpu, or take --engine torch.")
+    if find_spec(PACKAGES[name]) is None:
+        raise missing(PACKAGES[name], f"the engine {name}")
+    return name

@@ -1,0 +1,237 @@
+"""How one picture is read, translated and written."""
+
+import hashlib
+import io
+import json
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from diptych.checkpoints import checksum, still
+from diptych.data.datasets import stack_kinds
+from diptych.errors import DiptychError
+from diptych.pictures import formats
+from diptych.pictures.kinds import INSTANCES, MASK, Stored
+from diptych.pictures.metadata import NO_TAGS, Tags, holds_place
+from diptych.pictures.resizing import squared
+from diptych.pictures.sizes import Size, named
+from diptych.pictures.to_kind import completed, same_size
+from diptych.translator.card import write_card
+from diptych.translator.engines import OnnxRuntime, OpenVino
+from diptych.translator.translator import Style, Translator
+
+FORMAT = 3
+"""Counts up when the same job gives other pictures than before."""
+KEPT = (".tif", ".tiff", ".npy", ".npz")
+"""Endings that results have of their sources: they hold every picture without loss, and a TIFF its place on earth."""
+
+REMEDIES = {"instances": "say where it is with --instances", "mask": "give a mask with --mask"}
+
+
+class Read(NamedTuple):
+    """A picture as the translator takes it, and what its file says beside it."""
+
+    picture: Stored
+    tags: Tags
+
+
+@dataclass(frozen=True)
+class Job:
+    """How pictures are to be translated and written."""
+
+    translator: Translator
+    size: Size = None
+    seed: int | None = None
+    batch: int = 1
+    overwrite: bool = False
+    grid: bool = False
+    format: str = ""
+    style: Style = None
+    instances: Path | None = None
+    """Folder of the instance maps of class maps, by the same names."""
+    masks: Path | None = None
+    """Folder of masks by the same names, or one mask for all: white where the hole is."""
+    stack: tuple[Path, ...] = ()
+    """Folders of the other pictures of a source that is several, by the same names, in the order of ``data.source_folders``."""
+
+    def read(self, source: Path | bytes, name: str = "") -> Read:
+        kind = self.translator.card.source
+        name = name or str(source)
+        picture, tags = self.read_stack(name) if self.stack else formats.read_tagged(source, kind, name)
+        picture = completed(picture, kind, name, lambda which: self.beside_it(which, name), REMEDIES)
+        return Read(picture, tags)
+
+    def read_stack(self, name: str) -> Read:
+        """The source that the file ``name`` and its partners are together, as training reads it."""
+        if not Path(name).is_file():
+            raise DiptychError(f"{name} has no name by which --stack finds its partners; give files.")
+        others = [self.partner(folder, name, "picture", "--stack") for folder in self.stack]
+        paths = [Path(name), *others]
+        kinds = stack_kinds(paths, self.translator.card.source)
+        read = [formats.read_tagged(path, kind) for path, kind in zip(paths, kinds, strict=True)]
+        first, tags = read[0]
+        return Read(np.concatenate([first, *(same_size(one, first, name) for one, _ in read[1:])], axis=2), tags)
+
+    def beside_it(self, which: str, name: str) -> tuple[Stored, str] | None:
+        """The instance map or mask of the picture ``name``, and its path; None where no place of such is named."""
+        if (place := self.companion(which, name)) is None:
+            return None
+        return formats.read(place, {"instances": INSTANCES, "mask": MASK}[which]), str(place)
+
+    def companion(self, which: str, name: str) -> Path | None:
+        """The file that belongs to the picture ``name``: the one that was named, or the one of that name in the folder.
+
+        Raises:
+            DiptychError: when the folder has none.
+        """
+        what, place = {"instances": ("instance map", self.instances), "mask": ("mask", self.masks)}[which]
+        if place is None or not place.is_dir():
+            return place
+        return self.partner(place, name, what, f"--{which}")
+
+    def partner(self, folder: Path, name: str, what: str, option: str) -> Path:
+        """The file in a folder that has the name of the picture ``name``.
+
+        Raises:
+            DiptychError: when there is none.
+        """
+        stem = formats.stem(Path(name).name)
+        if stem not in self.partners[folder]:
+            raise DiptychError(f"there is no {what} called {stem} in {folder}; add it, or correct {option}.")
+        return self.partners[folder][stem]
+
+    @cached_property
+    def partners(self) -> dict[Path, dict[str, Path]]:
+        """The files in the folders of what belongs to the pictures, by their stems, listed once."""
+        return {
+            folder: {formats.stem(file.name): file for file in reversed(formats.list_pictures(folder))}
+            for folder in (self.instances, self.masks, *self.stack)
+            if folder is not None and folder.is_dir()
+        }
+
+    def translate(self, pictures: list[Stored]) -> list[Stored]:
+        """Results, or with ``grid`` inputs and results side by side as 8-bit RGB."""
+        results = self.translator.several(pictures, size=self.size, seed=self.seed, style=self.style)
+        if not self.grid:
+            return results
+        return [self.beside(picture, result) for picture, result in zip(pictures, results, strict=True)]
+
+    def seen(self, picture: Stored) -> tuple[int, int]:
+        """(height, width) at which the network sees it; pictures that agree in it may be translated together."""
+        return self.translator.seen(picture.shape, self.size)
+
+    def about(self, picture: Stored) -> str:
+        """What nobody asked for and is to be said of the size at which the network sees it; empty where there is nothing."""
+        card, own = self.translator.card, picture.shape[:2]
+        if self.size is not None or card.scale > 1 or card.source.colour == "holed":
+            return ""
+        if card.rule == "own" and own != card.size:
+            return (
+                "Pictures are translated at their own size, since the card does not say at which scale the network was "
+                f"trained; --size {named(card.size)}, for one, brings them to another, and the results back."
+            )
+        if card.seen(*own) == own:
+            return ""
+        scale = {"stretch": f"at {named(card.size)}", "shorter-side": f"with a shorter side of {min(card.size)}"}.get(
+            card.rule, f"enlarged to {named(card.size)} at least"
+        )
+        if self.translator.tile:
+            return (
+                f"Pictures are translated at their own size, in tiles, and not {scale}, the scale of training; "
+                "--size training brings them there."
+            )
+        return (
+            f"Pictures are translated {scale}, the scale of training, and brought back to their size; "
+            "--size own takes them as they are."
+        )
+
+    def beside(self, picture: Stored, result: Stored) -> Stored:
+        card = self.translator.card
+        left = card.source.preview(card.source.to_tensor(picture))
+        left = squared(left, result)
+        right = result if result.dtype == np.uint8 and result.shape[2] == 3 else None
+        return np.concatenate(
+            [left, card.target.preview(card.target.to_tensor(result)) if right is None else right], axis=1
+        )
+
+    def translate_bytes(self, data: bytes, name: str) -> Read:
+        """One result, with what goes with it."""
+        picture, tags = self.read(data, name)
+        if words := self.about(picture):
+            print(words, file=sys.stderr)
+        result = self.translate([picture])[0]
+        return Read(result, self.tags_of(tags, result))
+
+    def tags_of(self, tags: Tags, result: Stored) -> Tags:
+        """What goes with a result of what came with its source; a grid is another picture."""
+        card = self.translator.card
+        return NO_TAGS if self.grid else tags.for_result(result.shape[2], card.scale, card.same_picture)
+
+    def write(self, place: Path | BinaryIO, picture: Stored, tags: Tags = NO_TAGS, ending: str = "") -> None:
+        formats.write(place, picture, ending, tags)
+
+    def write_new(
+        self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False, claimed: bool = False
+    ) -> None:
+        """Write, unless something else stands there that may not be replaced.
+
+        Where the place was ``claimed``, what has come there since may be the same, from an equal command that was faster.
+        """
+        if place.exists() and not (replace or self.overwrite):
+            ours = io.BytesIO()
+            self.write(ours, picture, tags, place.suffix)
+            if not claimed or not place.is_file() or place.read_bytes() != ours.getvalue():
+                raise DiptychError(in_the_way(place))
+            return
+        self.write(place, picture, tags)
+
+    def ending(self, source: Path) -> str:
+        """The result's ending: as asked, else a TIFF's or an array's own, else .png, or .tif where that cannot hold it."""
+        if self.format:
+            return f".{self.format}"
+        if (own := source.suffix.lower()) in KEPT:
+            return own
+        kind = self.translator.card.target
+        channels, depth = (3, "uint8") if self.grid else (kind.stored_channels, kind.depth)
+        return ".png" if formats.holds(".png", channels, depth) else ".tif"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for jobs that make the same files of the same pictures."""
+        translator = self.translator
+        style = hashlib.sha256(self.style.tobytes()).hexdigest() if isinstance(self.style, np.ndarray) else self.style
+        beside = [str(place and place.resolve()) for place in (self.instances, self.masks, *self.stack)]
+        precision = translator.engine.precision  # engines of one precision give the same pictures
+        told: list[Any] = [
+            FORMAT,
+            identity(translator),
+            precision,
+            translator.tile,
+            named(self.size),
+            self.seed,
+            self.grid,
+        ]
+        words = json.dumps([*told, style, beside], default=dict)
+        return hashlib.sha256(words.encode()).hexdigest()[:16]
+
+
+def identity(translator: Translator) -> str:
+    """The same for translators with the same card and weights, and for engines over the same exported file."""
+    words = write_card(translator.card)
+    if translator.plain is not None:
+        return checksum(still(translator.plain.network.state_dict()), words)
+    if isinstance(translator.engine, OnnxRuntime | OpenVino):
+        words += hashlib.sha256(translator.engine.place.read_bytes()).hexdigest()
+    return hashlib.sha256(words.encode()).hexdigest()
+
+
+def in_the_way(place: Path) -> str:
+    return f"{place} exists; give --overwrite to replace it, or another --out."
+
+
+def georeference_lost(tags: Tags, ending: str) -> bool:
+    return bool(tags.place) and not holds_place(ending)

@@ -1,0 +1,274 @@
+"""Large pictures in overlapping tiles that are blended, so that no seam shows and memory stays bounded.
+
+Tiles begin at multiples of the network's ``multiple``, so every layer's grid lies as in the whole picture; noise is addressed
+by place; and where a network normalises with the statistics of the picture, all tiles share those of the whole picture. A
+layer's statistics depend on those of all layers before it, so they are gathered in passes over the picture, one for each such
+layer, which go no deeper than that layer. Samples or a smaller copy would be faster; deep networks turn their small errors
+into other colours (docs/decisions.md).
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from diptych.errors import DiptychError
+from diptych.machine.devices import free_bytes
+from diptych.networks.blocks import PICTURE_NORM, BatchNorm, InstanceNorm
+from diptych.networks.noise import seeded
+
+Images = Float[Tensor, "batch channels height width"]
+LEAST_OVERLAP = 128
+WHOLE = 4_000_000
+"""Pixels that are not worth cutting."""
+LARGEST_TILE = 1536
+MOST_FREE = 2**40
+"""Bytes that are reckoned with, where the system does not tell."""
+Tell = Callable[[str, int, int], None]
+"""Told what is being done, how many tiles are done, and of how many."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How one side of a picture is cut."""
+
+    size: int
+    starts: tuple[int, ...]
+    tile: int
+    windows: tuple[Tensor, ...]
+    """Of each tile, (tile,): weights that add up to 1 at every place."""
+
+    @classmethod
+    def cut(cls, size: int, tile: int, overlap: int, multiple: int) -> "Axis":
+        """``size`` and ``tile`` are multiples of ``multiple``; neighbours share at least ``overlap``."""
+        if size <= tile:
+            return cls(size, (0,), size, (torch.ones(size),))
+        count = math.ceil((size - overlap) / (tile - overlap))
+        tile = min(
+            tile, -(-math.ceil((size + (count - 1) * overlap) / count) // multiple) * multiple
+        )  # no wider than needed
+        starts = tuple(round(number * (size - tile) / (count - 1) / multiple) * multiple for number in range(count))
+        rows = torch.arange(tile) + 0.5
+        raw = []
+        for start in starts:
+            before = rows if start else torch.full_like(rows, math.inf)
+            after = tile - rows if start + tile < size else torch.full_like(rows, math.inf)
+            # The outermost quarter of an overlap is padding's, and is left to the neighbour.
+            raw.append(((torch.minimum(before, after) - overlap / 4) / (overlap / 2)).clamp(1e-6, 1))
+        total = torch.zeros(size)
+        for start, window in zip(starts, raw, strict=True):
+            total[start : start + tile] += window
+        windows = tuple(window / total[start : start + tile] for start, window in zip(starts, raw, strict=True))
+        return cls(size, starts, tile, windows)
+
+
+class ReachedError(Exception):
+    """The layer whose statistics a pass gathers; what comes after it is of no use yet."""
+
+
+@dataclass
+class Sums:
+    """What the statistics of a layer are made of, over the tiles, in float64."""
+
+    count: float = 0.0
+    total: Tensor = field(default_factory=lambda: torch.zeros(1, dtype=torch.float64))
+    squares: Tensor = field(default_factory=lambda: torch.zeros(1, dtype=torch.float64))
+
+    def add(self, maps: Tensor, rows: Tensor, columns: Tensor) -> None:
+        """(1, C, h, w), its places weighted by the tile's windows at this layer's resolution."""
+        down, along = (
+            functional.adaptive_avg_pool1d(window[None], size)[0].to(maps.device)
+            for window, size in zip((rows, columns), maps.shape[2:], strict=True)
+        )
+        values = maps[0].float()
+        share = 1 / (down.sum() * along.sum())
+        mean = torch.einsum("chw,h,w->c", values, down, along) * share
+        variance = torch.einsum("chw,h,w->c", (values - mean[:, None, None]).square(), down, along) * share
+        count, centre = float(1 / share), mean.cpu().double()
+        self.count += count
+        self.total = self.total + centre * count
+        self.squares = self.squares + (variance.cpu().double() + centre.square()) * count
+
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """(mean, biased variance) of each channel."""
+        mean = self.total / self.count
+        return mean.float(), (self.squares / self.count - mean.square()).clamp(min=0).float()
+
+
+@dataclass
+class Shared:
+    """The statistics that the tiles of one picture share: (mean, variance) of each layer, (C,) each."""
+
+    layers: list[nn.Module]
+    known: dict[nn.Module, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    sums: dict[nn.Module, Sums] = field(default_factory=dict)
+    rows: Tensor = field(default_factory=lambda: torch.ones(1))
+    columns: Tensor = field(default_factory=lambda: torch.ones(1))
+    """The windows of the tile at hand."""
+
+    def normalise(self, layer: BatchNorm | InstanceNorm, maps: Tensor) -> Tensor:
+        if layer not in self.known:
+            self.sums.setdefault(layer, Sums()).add(maps, self.rows, self.columns)
+            raise ReachedError
+        mean, variance = (values.to(maps) for values in self.known[layer])
+        return functional.batch_norm(maps, mean, variance, layer.weight, layer.bias, False, 0.0, layer.eps)
+
+    def finish(self) -> None:
+        """Take what a pass has gathered."""
+        self.known |= {layer: sums.moments() for layer, sums in self.sums.items()}
+        self.sums = {}
+
+
+def uses_picture_statistics(layer: nn.Module) -> bool:
+    return isinstance(layer, InstanceNorm) or (isinstance(layer, BatchNorm) and layer.statistics == "picture")
+
+
+@contextmanager
+def shared_statistics(network: nn.Module) -> Iterator[Shared]:
+    """Within, layers that normalise with the statistics of the picture take those that are gathered; in this thread alone."""
+    shared = Shared([layer for layer in network.modules() if uses_picture_statistics(layer)])
+    token = PICTURE_NORM.set(shared.normalise)
+    try:
+        yield shared
+    finally:
+        PICTURE_NORM.reset(token)
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """A picture's tiles."""
+
+    down: Axis
+    along: Axis
+    seed: int
+    scale: int
+    tell: Tell
+
+    def walk(self, source: Images, network: nn.Module, shared: Shared, doing: str) -> Iterator[tuple[int, int, Tensor]]:
+        """(which down, which along, its result) of every tile; none in a pass that gathers."""
+        done, count = 0, len(self.down.starts) * len(self.along.starts)
+        for i, top in enumerate(self.down.starts):
+            for j, left in enumerate(self.along.starts):
+                self.tell(doing, done, count)
+                shared.rows, shared.columns = self.down.windows[i], self.along.windows[j]
+                part = source[..., top : top + self.down.tile, left : left + self.along.tile]
+                part = on_device(part, network)
+                with suppress(ReachedError), seeded(self.seed, (top, left), (part.shape[2], part.shape[3])):
+                    yield i, j, network(part)
+                done += 1
+        self.tell(doing, done, count)
+
+    def window(self, axis: Axis, number: int) -> Tensor:
+        return axis.windows[number].repeat_interleave(self.scale)
+
+
+def quiet(doing: str, done: int, count: int) -> None:
+    """Tells nobody."""
+
+
+@torch.inference_mode()
+def translate(
+    network: nn.Module,
+    source: Images,
+    seed: int,
+    tile: int,
+    multiple: int,
+    scale: int = 1,
+    overlap: int = 0,
+    tell: Tell = quiet,
+) -> Images:
+    """One picture, (1, C, H, W), through ``network`` in tiles; float32.
+
+    Args:
+        source: its sides divisible by ``multiple``.
+        tile: the largest side of a tile, in source pixels; rounded to ``multiple``.
+        overlap: of neighbours; 0 = chosen.
+
+    Raises:
+        DiptychError: when tiles cannot be this small.
+    """
+    overlap = -(-max(overlap, 1) // multiple) * multiple if overlap else default_overlap(multiple)
+    side = tile // multiple * multiple
+    if side <= overlap:
+        raise DiptychError(
+            f"tiles of {tile} leave nothing between overlaps of {overlap}; give --tile {2 * overlap} or more."
+        )
+    height, width = source.shape[2:]
+    down, along = (Axis.cut(size, side, overlap, multiple) for size in (height, width))
+    tiling = Tiling(down, along, seed, scale, tell)
+    with shared_statistics(network) as shared:
+        for number in range(1, len(shared.layers) + 1):
+            for _ in tiling.walk(source, network, shared, f"statistics, layer {number} of {len(shared.layers)}"):
+                break  # a layer that is not used: all others are known
+            shared.finish()
+        result: Tensor | None = None
+        for i, j, part in tiling.walk(source, network, shared, "tiles"):
+            if result is None:
+                result = torch.zeros(1, part.shape[1], height * scale, width * scale)
+            top, left = down.starts[i] * scale, along.starts[j] * scale
+            window = tiling.window(down, i)[:, None] * tiling.window(along, j)
+            result[..., top : top + part.shape[2], left : left + part.shape[3]] += part.float().cpu() * window
+    assert result is not None
+    return result
+
+
+def default_overlap(multiple: int) -> int:
+    """Twice the innermost grid, beyond which little of a place is seen; measured in BENCHMARKS.md."""
+    return -(-max(LEAST_OVERLAP, 2 * multiple) // multiple) * multiple
+
+
+def least_tile(multiple: int) -> int:
+    """The smallest side of a tile with the chosen overlap."""
+    return 2 * default_overlap(multiple)
+
+
+def tile_for(network: nn.Module, source: Images, multiple: int, most: float = MOST_FREE) -> int:
+    """The side of the tiles that a picture needs; 0 where it is best taken whole.
+
+    Networks that share no statistics lose nothing by tiles, so large pictures always take them; the others must pass over
+    the picture many times, so they do when memory asks for it. Of what is free, no more than ``most`` bytes are counted on.
+    """
+    height, width = source.shape[2:]
+    if height * width <= WHOLE:
+        return 0
+    share = any(uses_picture_statistics(layer) for layer in network.modules())
+    place = next(network.parameters()).device
+    each, free = bytes_per_pixel(network, source, multiple), min(free_bytes(place), MOST_FREE, most)
+    if share and each * height * width * len(source) < free / 2:
+        return 0
+    side = min(math.isqrt(int(free / 4 / each)), LARGEST_TILE)
+    return max(side, 2 * default_overlap(multiple) + multiple)
+
+
+def on_device(part: Tensor, network: nn.Module) -> Tensor:
+    """A piece of a picture as ``network`` takes it; pictures themselves stay in the processor's memory."""
+    return part.to(next(network.parameters()).device).contiguous(memory_format=torch.channels_last)
+
+
+def bytes_per_pixel(network: nn.Module, source: Images, multiple: int) -> float:
+    """About what translating takes of memory for each pixel of the source: from above, by the sizes of all layers' results."""
+    side = min(max(64, 2 * multiple) // multiple * multiple, source.shape[2], source.shape[3])
+    sizes: list[int] = []
+
+    def note(_: nn.Module, __: object, result: object) -> None:
+        if isinstance(result, Tensor):
+            sizes.append(result.numel() * result.element_size())
+
+    watched = own_layers(network)
+    for layer in watched.modules():
+        if not any(True for _ in layer.children()):
+            layer.register_forward_hook(note)
+    with torch.inference_mode(), seeded(0):
+        watched(on_device(source[:1, :, :side, :side], network))
+    return (4 * max(sizes) + sum(sizes) / 6) / (side * side)
+
+
+def own_layers(network: nn.Module) -> nn.Module:
+    """The same weights in layers of their own, whose hooks no other thread runs into."""
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())})

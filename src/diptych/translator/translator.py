@@ -1,0 +1,241 @@
+"""A translator turns a picture into its counterpart. It is what leaves a run; whatever uses a model uses this."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from diptych import checkpoints
+from diptych.errors import DiptychError, UsageError
+from diptych.machine.devices import choose, multiplying
+from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, read_metadata
+from diptych.networks import NETWORKS
+from diptych.networks.noise import seeded
+from diptych.pictures.formats import from_array, from_pillow, to_pillow
+from diptych.pictures.kinds import Stored
+from diptych.pictures.padding import pad
+from diptych.pictures.sizes import Size
+from diptych.tables import closest
+from diptych.translator import tiling
+from diptych.translator.card import Card, read_card, read_cards
+from diptych.translator.engines import BFLOAT16, Eager, Engine, OnnxRuntime, OpenVino
+from diptych.translator.scaling import Scaled
+from diptych.translator.tiling import Images
+from diptych.translator.weights import network_weights, network_with, weights_path
+
+Style = int | Stored | Mapping[str, int] | None
+
+
+class Translator(Scaled):
+    """A network with its card; load one with ``Translator.load("runs/facades")``.
+
+    Threads may share one: each picture comes out as it does alone. ``tile``, ``memory`` and ``tell`` are set before.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module | Engine,
+        card: Card,
+        device: torch.device | str = "cpu",
+        plain: Eager | None = None,
+    ) -> None:
+        """``plain`` does what a faster engine cannot: styles of choice, and pictures in tiles."""
+        self.card = card
+        self.engine: Engine = Eager(network, torch.device(device)) if isinstance(network, nn.Module) else network
+        self.plain = self.engine if isinstance(self.engine, Eager) else plain
+        self.tile = None
+        self.tell: tiling.Tell = tiling.quiet
+
+    @classmethod
+    def load(cls, place: str | Path, way: str = "", checkpoint: str = "latest", device: str = "cpu") -> "Translator":
+        """Load from a run folder, a model folder, or an ONNX file that diptych wrote.
+
+        Args:
+            place: the folder or the file.
+            way: "a-to-b" or "b-to-a" where the run has both; empty = its first.
+            checkpoint: of a run: "latest", "best" or a step such as "8000".
+            device: where to run: "cpu", "cuda", "cuda:1", or "auto".
+
+        Raises:
+            DiptychError: when there is no such folder, way or checkpoint, or the weights are damaged.
+        """
+        chosen = choose(device, "the device")
+        folder = Path(place)
+        if folder.suffix == ".onnx":
+            if device not in ("auto", "cpu"):
+                raise UsageError(
+                    f"{folder} is computed on the processor, and the device is {device}; name the run that it came from."
+                )
+            return cls.of_onnx(folder)
+        if not folder.is_dir():
+            raise DiptychError(
+                f"{folder} is no folder; name a run (such as runs/facades), a model folder, or an ONNX file."
+            )
+        cards = read_cards(folder / "card.json")
+        if way and way not in cards:
+            raise UsageError(f'{folder} cannot translate "{way}"{closest(way, cards)}; it has {", ".join(cards)}.')
+        card = cards[way] if way else next(iter(cards.values()))
+        if card.network not in NETWORKS:
+            raise DiptychError(
+                f'{folder} needs the network "{card.network}"{closest(card.network, NETWORKS)}, which this version does not know; '
+                f"upgrade diptych, or add it to NETWORKS."
+            )
+        tensors = checkpoints.load(weights_path(folder, checkpoint)).tensors
+        return cls(network_with(network_weights(tensors, card), card, folder), card, chosen)
+
+    @classmethod
+    def of_onnx(cls, place: Path, engine: str = "onnx") -> "Translator":
+        """From an exported file, under one of the engines but torch."""
+        told = read_metadata(place)
+        card = read_card(told[CARD], place)
+        if engine == "onnx" or told[PROCESSING] == "inside":
+            return cls(OnnxRuntime(place), card)
+        if engine == BFLOAT16 and told[PRECISION] != "int8":
+            return cls(OpenVino(place, "bfloat16", "bf16"), card)
+        return cls(OpenVino(place, told[PRECISION]), card)
+
+    @overload
+    def __call__(
+        self, picture: Image.Image, *, size: Size = ..., seed: int | None = ..., style: Style = ...
+    ) -> Image.Image: ...
+    @overload
+    def __call__(
+        self, picture: np.ndarray, *, size: Size = ..., seed: int | None = ..., style: Style = ...
+    ) -> np.ndarray: ...
+    @overload
+    def __call__(
+        self, picture: Sequence[Any], *, size: Size = ..., seed: int | None = ..., style: Style = ...
+    ) -> list[Any]: ...
+
+    def __call__(self, picture: Any, *, size: Size = None, seed: int | None = None, style: Style = None) -> Any:
+        """Translate one picture, or each of a list.
+
+        Args:
+            picture: PIL, or numpy of shape (H, W) or (H, W, C); the result is of the same family and size, and of the
+                channels and depth of the target's Kind. A float array must lie in the source Kind's range.
+            size: at which the network sees the picture; the result is brought back to the picture's own. None or
+                "training" = the scale of training, as the card says it; "own" = as it is; a side, or (height, width).
+                What the network sees is padded to its multiple, and the result cropped back.
+            seed: of the noise; None = the card's. The same picture and seed give the same result every time.
+            style: of networks that were trained with an encoder: a seed, a picture (H, W, C) as stored whose style is
+                taken, or by the name or number of a class the number of a cluster.
+        """
+        if isinstance(picture, list | tuple):
+            return [self(one, size=size, seed=seed, style=style) for one in picture]
+        if isinstance(picture, np.ndarray):
+            return self.stored(from_array(picture, self.card.source), size=size, seed=seed, style=style)
+        if isinstance(picture, Image.Image):
+            stored = from_pillow(picture, self.card.source)
+            return to_pillow(self.stored(stored, size=size, seed=seed, style=style))
+        raise UsageError(f"a picture is a PIL image or a numpy array, not {type(picture).__name__}.")
+
+    def stored(self, picture: Stored, *, size: Size = None, seed: int | None = None, style: Style = None) -> Stored:
+        """Translate a picture as read from a file: H x W x C of the source's Kind to the same of the target's."""
+        return self.several([picture], size=size, seed=seed, style=style)[0]
+
+    def several(
+        self,
+        pictures: Sequence[Stored],
+        *,
+        size: Size = None,
+        seed: int | None = None,
+        style: Style = None,
+    ) -> list[Stored]:
+        """Translate pictures that the network sees at one size (``seen``) in one batch; each comes out as it would alone."""
+        self.check_channels(pictures[0])
+        if seed is not None and not 0 <= seed < 2**63:
+            raise UsageError(f"the seed is {seed}; it must lie between 0 and {2**63 - 1}.")
+        sized = [self.sized(picture, *self.seen(picture.shape, size)) for picture in pictures]
+        if isinstance(self.engine, OnnxRuntime) and self.engine.processing == "inside":
+            arrays = self.engine.arrays(np.stack(sized), self.card.seed if seed is None else seed)
+            return [self.brought_back(*both) for both in zip(arrays, pictures, strict=True)]
+        result = self.batch(torch.stack([self.card.source.to_tensor(one) for one in sized]), seed=seed, style=style)
+        return [self.finished(one.numpy(), picture) for one, picture in zip(result, pictures, strict=True)]
+
+    def apart(self) -> "Translator":
+        """The same where a large picture keeps none of a runtime's memory and streams: with torch, if the network is there."""
+        if self.plain is None:
+            return self
+        found = Translator(self.plain, self.card)
+        found.memory, found.tile, found.tell = self.memory, self.tile, self.tell
+        return found
+
+    def batch(self, source: Images, *, seed: int | None = None, style: Style = None) -> Images:
+        """(batch, channels, height, width) in [-1, 1] to the same of the target; any height and width."""
+        height, width = source.shape[-2:]
+        padded = pad(source, self.card.multiple)
+        drawn = style if isinstance(style, int) else seed
+        number = self.card.seed if drawn is None else drawn
+        with multiplying("float32", self.plain.device if self.plain else padded.device):
+            tile = self.tile_for(padded)
+            if tile:
+                result = self.tiled(padded, number, tile, style)
+            else:
+                result = self.engine(padded, number) if style is None else self.in_style(padded, number, style)
+        scale = self.card.scale
+        return result[..., : height * scale, : width * scale]
+
+    def in_style(self, source: Images, seed: int, style: "int | Stored | Mapping[str, int]") -> Images:
+        """As the engine does it, in a style of choice, which takes the network itself."""
+        if self.plain is None:
+            raise UsageError("an exported file draws its style by the seed; choose one with a run or a model folder.")
+        with torch.inference_mode(), seeded(seed):
+            chosen = self.styled(self.plain.network, source.to(self.plain.device), style)
+        return self.plain(source, seed, chosen)
+
+    def tile_for(self, padded: Images) -> int:
+        """The side of the tiles in which a picture is to be translated; 0 = whole."""
+        if self.plain is None or self.tile == 0:
+            return 0
+        if self.tile is not None:
+            return self.tile if max(padded.shape[2:]) > self.tile else 0
+        if getattr(self.plain.network, "has_style", False):
+            return 0
+        return tiling.tile_for(self.plain.network, padded, self.card.multiple, 2 * self.memory)
+
+    def tiled(self, padded: Images, seed: int, tile: int, style: Style) -> Images:
+        assert self.plain is not None
+        if style is not None or getattr(self.plain.network, "has_style", False):
+            raise UsageError("a style belongs to the whole picture; leave --tile away, or give a smaller --size.")
+        card, network = self.card, self.plain.network
+        parts = [
+            tiling.translate(network, one[None], seed, tile, card.multiple, card.scale, tell=self.tell)
+            for one in padded
+        ]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def styled(self, network: Any, source: Tensor, style: "int | Stored | Mapping[str, int]") -> Tensor | None:
+        """What the network takes for a style; None where it draws one itself, by the seed.
+
+        Raises:
+            UsageError: when the network has no style, or none by class.
+        """
+        if not getattr(network, "has_style", False):
+            raise UsageError(
+                "this translator has no style to choose; train pix2pixHD with options.features=3 or SPADE with options.style=256."
+            )
+        if isinstance(style, int):
+            return None
+        if not isinstance(style, Mapping):
+            picture = self.card.target.to_tensor(style)[None].to(source.device)
+            found: Tensor = network.style_of(source, picture)
+            return found
+        if not hasattr(network, "styles"):
+            raise UsageError(
+                "styles by class are pix2pixHD's; give a whole number as style, or a picture to take it from."
+            )
+        drawn: Tensor = network.drawn(source, {self.class_number(name): cluster for name, cluster in style.items()})
+        return drawn
+
+    def class_number(self, name: str) -> int:
+        kind = self.card.source
+        if name in kind.names:
+            return kind.names.index(name)
+        if name.isdecimal() and int(name) < kind.classes:
+            return int(name)
+        known = ", ".join(kind.names) or f"0 to {kind.classes - 1}"
+        raise UsageError(f'there is no class "{name}"{closest(name, kind.names)}; choose from {known}.')

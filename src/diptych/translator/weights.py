@@ -1,0 +1,95 @@
+"""From a card and the tensors of a file to a network: both may be anybody's, so nothing is built that the tensors do not bear out."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import get_ident
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+
+from diptych import checkpoints
+from diptych.errors import DiptychError
+from diptych.networks.shapes import shapes_alone
+from diptych.translator.card import Card
+
+LARGEST = 65_536
+"""Of the numbers in a card's arguments: beyond it, layers or channels would take for ever to be counted."""
+
+
+def weights_path(folder: Path, checkpoint: str) -> Path:
+    """The weights file of a model folder or of a run's checkpoint."""
+    if (folder / "weights.safetensors").is_file():
+        return folder / "weights.safetensors"
+    saved = {path.stem: path for path in (folder / "checkpoints").glob("*.safetensors")}
+    steps = sorted(stem for stem in saved if stem.isdecimal())
+    name = checkpoint.zfill(8) if checkpoint.isdecimal() else checkpoint
+    if checkpoint == "latest" and steps:
+        name = steps[-1]
+    if name not in saved:
+        there = ", ".join(str(int(step)) for step in steps) + (", best" if "best" in saved else "")
+        known = f"there is {there}" if there else "there is none; train on, or copy its weights here again"
+        raise DiptychError(f'{folder} has no checkpoint "{checkpoint}"; {known}.')
+    return saved[name]
+
+
+def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Module:
+    """The card's network with these weights; shapes are compared first, since a card may be anybody's.
+
+    Raises:
+        DiptychError: when the card's arguments make no network, or one of other weights.
+    """
+    try:
+        if huge := [name for name, value in card.arguments.items() if isinstance(value, int) and value > LARGEST]:
+            raise ValueError(f"{huge[0]} is {card.arguments[huge[0]]}")
+        with shapes_alone(), parameters_up_to(2 * len(weights)):
+            shapes = {name: tensor.shape for name, tensor in card.spec.build().state_dict().items()}
+    except Exception as problem:  # whatever arguments of another's making lead to
+        words = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        raise DiptychError(
+            f"{folder / 'card.json'} describes a network that cannot be built ({words}); export or copy the folder again."
+        ) from None
+    found = {name: tensor.shape for name, tensor in weights.items()}
+    if odd := sorted(name for name in shapes | found if shapes.get(name) != found.get(name)):
+        raise DiptychError(
+            f"the weights in {folder} are not those of its card: {odd[0]} has the shape {shape_of(found, odd[0])}, and the card's "
+            f"network {shape_of(shapes, odd[0])}; export or copy the folder again."
+        )
+    network = card.spec.build()
+    network.load_state_dict(weights)
+    return network
+
+
+@contextmanager
+def parameters_up_to(most: int) -> Iterator[None]:
+    """Within, no more of them are made in this thread: a card may ask for layers without end.
+
+    Raises:
+        ValueError: when there would be more.
+    """
+    thread, count = get_ident(), 0
+
+    def counted(*_: object) -> None:
+        nonlocal count
+        count += get_ident() == thread
+        if count > most:
+            raise ValueError(f"it has more than the {most // 2} tensors of its weights")
+
+    handle = register_module_parameter_registration_hook(counted)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def shape_of(shapes: Mapping[str, torch.Size], name: str) -> str:
+    return "x".join(map(str, shapes[name])) or "of one number" if name in shapes else "none"
+
+
+def network_weights(tensors: dict[str, Tensor], card: Card) -> dict[str, Tensor]:
+    """The network's own tensors out of a checkpoint's: the running average where meant, its statistics where there are any."""
+    weights: dict[str, Tensor] = {}
+    for root in ("system", "average", "statistics") if card.averaged else ("system", "statistics"):
+        weights |= checkpoints.under(f"{root}.{card.module}", tensors)
+    return weights

@@ -4,8 +4,10 @@ A file is written beside its place, flushed to the disk and renamed; it carries 
 damaged one is recognised. Nothing is ever unpickled.
 """
 
+import errno
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +18,7 @@ import torch
 from torch import Tensor
 
 from diptych.errors import DiptychError
-from diptych.files import as_json, from_json, named_in_utf8, written_beside
+from diptych.files import as_json, from_json, named_in_utf8, regular, written_beside
 
 Facts = dict[str, int | float | str]
 
@@ -67,7 +69,8 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, int | fl
             safetensors.torch.save_file(kept, beside, metadata)
             sort_metadata(beside)
         except safetensors.SafetensorError as problem:  # it words the system's error itself
-            raise OSError(str(problem)) from None
+            number = re.search(r"\(os error (\d+)\)", str(problem))
+            raise OSError(int(number[1]) if number else errno.EIO, str(problem)) from None
 
 
 def sort_metadata(path: Path) -> None:
@@ -106,7 +109,7 @@ def facts_of(path: Path) -> Facts:
         Damaged: when there is no such file, or it cannot be read.
     """
     try:
-        with named_in_utf8(path) as named, safetensors.safe_open(named, "pt") as file:
+        with named_in_utf8(regular(path)) as named, safetensors.safe_open(named, "pt") as file:
             return read_facts((file.metadata() or {})["facts"])
     except UNREADABLE as problem:
         raise damaged(path, problem) from None
@@ -119,7 +122,7 @@ def load(path: Path, verify: bool = True) -> Checkpoint:
         Damaged: when the file cannot be read or its checksum is another.
     """
     try:
-        with named_in_utf8(path) as place, safetensors.safe_open(place, "pt") as file:
+        with named_in_utf8(regular(path)) as place, safetensors.safe_open(place, "pt") as file:
             metadata = file.metadata() or {}
             names = file.keys()
             tensors = {name: file.get_tensor(name) for name in names}

@@ -5,6 +5,7 @@ checks every key. Defaults of structure live in the dataclasses, the papers' num
 """
 
 import dataclasses
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from diptych.files import read_text
 from diptych.networks.shapes import shapes_alone
 from diptych.systems import SYSTEMS, Domains, System
 from diptych.tables import Spelt, closest, flatten, from_table, to_table
+from diptych.translator.weights import LARGEST
 
 LR = {"generator": 2e-4, "discriminator": 2e-4}
 
@@ -183,6 +185,9 @@ class Recipe:
         Raises:
             UsageError: when options, data and training do not go together.
         """
+        for key, number in flatten(to_table(self.options), "options").items():
+            if isinstance(number, int) and number > LARGEST:
+                raise UsageError(f"{key} is {number}; no network can be built of numbers beyond {LARGEST}.")
         with shapes_alone():
             least = self.build().least_batch
         if self.training.batch_size < least:
@@ -258,6 +263,11 @@ def lay_over(table: dict[str, Any], override: str) -> None:
         table[last] = table[last] | value
     else:
         table[last] = value
+
+
+def quoted(text: str) -> str:
+    """A text of any letters as an override's value, which TOML reads as that text."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def as_typed(text: str) -> Any:

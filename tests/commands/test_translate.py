@@ -26,9 +26,11 @@ def test_files_folders_and_patterns(run: Path, typed: Typed, tmp_path: Path) -> 
     for name in ("in/a.png", "in/deep/b.jpg", "in/deep/c.BMP", "more/d.webp", "more/e.png", "single.png"):
         save(tmp_path / name)
     (tmp_path / "in" / "notes.txt").write_text("no picture")
+    for name in ("in/.hidden.png", "in/.thumbnails/b.png"):
+        save(tmp_path / name)
     said = typed("translate", run, "in", "more/*.png", "more/d.webp", "single.png", "--out", "out")
     assert said.code == 0, said
-    assert said.err == "passed over in in (no picture by the ending): notes.txt.\n"
+    assert said.err == "Passed over in in: notes.txt (no picture by the ending), and hidden pictures (1).\n"
     assert "6 of 6 pictures translated into out" in said.out
     assert names(tmp_path / "out") == ["a.png", "d.png", "deep/b.png", "deep/c.png", "e.png", "single.png"]
     for name in names(tmp_path / "out"):

@@ -186,3 +186,38 @@ def test_what_goes_wrong_below_is_one_sentence(
     monkeypatch.setattr("diptych.data.checks.check.look_over", fail)
     monkeypatch.setattr("diptych.commands.data.guess", lambda data: data)
     refused(typed("data", "check", "here"), code)
+
+
+def test_a_name_that_begins_with_a_dash_is_told_how_to_be_given(typed: Typed) -> None:
+    refused(typed("translate", "run", "-x.png", "--out", "made"), 2, "is given as ./-x.png.")
+    refused(typed("translate", "run", "x.png", "--out", "-y.png"), 2, "is given as ./-y.png.")
+    assert "./" not in typed("translate", "run", "x.png", "--owt", "made").err
+
+
+def test_an_empty_word_is_no_name_of_this_folder(typed: Typed) -> None:
+    for words in (
+        ["translate", "run", "", "--out", "made"],
+        ["translate", "run", "x.png", "--out", ""],
+        ["evaluate", ""],
+    ):
+        refused(typed(*words), 2, "a word of the command is empty")
+    refused(typed("train", "nothing", "--out", "made", ""), 2, "a word of the command is empty")
+
+
+@pytest.mark.parametrize("name", ["\x7f", 'a"b', "a\\nb"])
+def test_a_folder_may_have_any_name(name: str, toy_pairs: Path, typed: Typed, tmp_path: Path) -> None:
+    toy_pairs.rename(tmp_path / name)
+    assert typed("data", "check", name).code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["options.width=9999999999999999999999"], '"options.width" is a number beyond what can be counted'),
+        (["options.width=65537"], "options.width is 65537; no network can be built of numbers beyond 65536"),
+        (["options.depth=60000"], "options.depth is 60000: a U-Net halves both sides"),
+        (["training=5"], '"training" must be a table, not 5.'),
+    ],
+)
+def test_numbers_beyond_any_network_are_refused(words: list[str], said: str, typed: Typed) -> None:
+    refused(typed("train", "pix2pix", *words), 2, said)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import DiptychError, UsageError, unwritten
 from diptych.exporting import checks, models, onnx_files, programs, web
 from diptych.exporting.samples import Sample, at_hand, samples
 from diptych.exporting.shown import COLUMNS, Seen, Shown, title_of
@@ -98,9 +98,7 @@ def export(order: Order) -> list[str]:
         with made_aside(order.out) as place:
             return make(order, place, translator, real) + told
     except OSError as problem:
-        raise DiptychError(
-            f"{order.out} cannot be written: {problem.strerror or problem}; make room or name another place."
-        ) from None
+        raise unwritten(order.out, problem) from None
 
 
 def model(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:

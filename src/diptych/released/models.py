@@ -10,7 +10,7 @@ import torch
 from diptych import checkpoints
 from diptych.errors import DiptychError
 from diptych.files import write_text
-from diptych.networks import NetworkSpec
+from diptych.networks import NetworkSpec, sized
 from diptych.pictures.kinds import Kind
 from diptych.pictures.sizes import Exact, Size, exact, named
 from diptych.released import Imported, chosen, imported, opened, taken
@@ -138,8 +138,6 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         source = Kind(
             colour="labels", classes=arguments["classes"], unknown=unknown, instances=bool(arguments["boundary"])
         )
-    multiple = network.multiple
-    assert isinstance(multiple, int)  # of every generator
     tested_at = found.layout.tested_at(arguments) if found.layout.tested_at is not None else None
     sides = tested_at if size is None or size == "training" else None if size == "own" else size
     return Card(
@@ -149,7 +147,7 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         arguments=arguments,
         source=source,
         target=target,
-        multiple=multiple,
+        multiple=sized(network).multiple,
         size=sides or tested_at or (256, 256),
         fit="stretch" if sides else "own",
         load_size=sides,

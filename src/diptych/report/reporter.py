@@ -1,6 +1,5 @@
 """Put the page together and write it as one file."""
 
-import errno
 import time
 from collections.abc import Callable
 from functools import cache
@@ -11,7 +10,7 @@ from string import Template
 
 import filelock
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, NoSpaceError
 from diptych.files import write_text
 from diptych.report import plots
 from diptych.report.facts import Facts, gather, sheets
@@ -19,7 +18,6 @@ from diptych.report.pictures import embedded
 from diptych.report.words import Wording
 
 REFRESH = 30  # seconds after which a live page loads itself anew
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class NoPlotting(DiptychError):
@@ -178,19 +176,10 @@ class Standing:
             self.reporter = None
             return None
         except Exception as problem:  # a training of days must not end for its report
-            if disk_full(problem):
+            if isinstance(problem, NoSpaceError):
                 raise
             self.say(f"report.html is not kept up: {problem}")
             return None
         for path in self.reporter.damaged:
             self.say(f"{path} cannot be read; report.html is written without.")
         return place
-
-
-def disk_full(problem: BaseException | None) -> bool:
-    """Whether a full disk is behind it."""
-    while problem is not None:
-        if isinstance(problem, OSError) and problem.errno in FULL:
-            return True
-        problem = problem.__context__
-    return False

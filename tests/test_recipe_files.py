@@ -202,6 +202,7 @@ def test_a_file_of_ones_own_may_have_profiles(tmp_path: Path) -> None:
     [
         ("", "small", 'mine has no profile "small"; it has none'),
         ("profiles = 3", "", "mine: profiles must be tables"),
+        ("about = 3", "", 'mine: "about" must be a text'),
         ("profiles.long = 3", "long", "mine: profiles must be tables"),
         ("profiles.long.training.stepps = 3", "long", '"training.stepps" is not known .did you mean "steps"'),
         ("recipes.other.training.steps = 3", "", '"recipes" is not known'),

@@ -78,6 +78,8 @@ def find(name_or_file: str, profile: str = "") -> Found:
         )
     changes = dict(profile_of(table, profile or spelt, name))
     about = [text for text in (table.get("about"), changes.pop("about", "")) if text]
+    if not all(isinstance(text, str) for text in about):
+        raise UsageError(f'{name}: "about" must be a text in quotes.')
     settings = {key: value for key, value in table.items() if key not in ("about", "profiles")}
     if profile and not spelt:
         called = f"{called}-{profile}"

@@ -15,7 +15,6 @@ COMMANDS = [
     ["train"],
     ["translate"],
     ["recipes"],
-    ["recipes", "show"],
     ["data"],
     ["data", "check"],
     ["data", "list"],
@@ -50,10 +49,10 @@ def test_help_names_what_can_be_given(words: list[str], typed: Typed) -> None:
     assert said.code == 0
     assert "Usage: diptych" in said.out
     wanted = {
-        "train": ["--out", "--no-check", "OVERRIDES"],
+        "train": ["--out", "--no-check", "--profile", "OVERRIDES"],
         "translate": ["--grid", "--size", "--overwrite", "--seed", "--way", "--checkpoint"],
         "data check": ["--recipe", "--task"],
-        "recipes show": ["NAME"],
+        "recipes": ["NAME", "--profile"],
         "": ["train", "translate", "recipes", "data", "demo"],
     }
     assert [word for word in wanted.get(" ".join(words), []) if word not in said.out] == []
@@ -82,15 +81,15 @@ def test_the_module_runs_and_leaves_with_the_code() -> None:
         ("translate run a.png", "--out requires an argument"),
         ("data check", "requires an argument"),
         ("data get", "requires an argument"),
-        ("recipes show", "requires an argument"),
         ("translate run a.png --out o --siez 3", "Did you mean --size?"),
         ("translate run a.png --out o --size big", "the size is 'big'"),
         ("translate run --out o", "name at least one picture"),
         ("translate run a.png --out o --size -1", "give own, training, a side such as 256, or HEIGHTxWIDTH"),
         ("translate run a.png --out o --batch 0", "--batch must be at least 1"),
         ("train pix2pix-facade", 'did you mean "pix2pix-facades"?'),
-        ("recipes show pix2pix-facade", 'did you mean "pix2pix-facades"?'),
+        ("recipes pix2pix-facade", 'did you mean "pix2pix-facades"?'),
         ("data check here --recipe pix2pix-facade", 'did you mean "pix2pix-facades"?'),
+        ("train pix2pix --profile smal", 'no profile "smal" (did you mean "small"?)'),
         ("train no.toml", 'there is no recipe or file "no.toml"'),
         ("train pix2pix data.foldr=here", 'did you mean "folder"?'),
         ("train pix2pix trainig.steps=3", 'did you mean "training"?'),

@@ -25,7 +25,7 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
     overrides
         Any number of key=value for the recipe, such as data.direction=b-to-a.
     recipe
-        Look through this recipe's eyes, and estimate its memory and its time for a thousand steps.
+        Look through this recipe's eyes, such as pix2pix or pix2pix-small, and estimate its memory and its time for a thousand steps.
     task
         pairs, unpaired, labelled, edges, greyscale, colorization, holed or shrunk; by default what the recipe says, else what
         the folder looks like.

@@ -30,7 +30,7 @@ from diptych.exporting.offers import offers_of
 from diptych.networks import NetworkSpec
 from diptych.pictures.kinds import Kind
 from diptych.serving.page import assets
-from diptych.serving.service.server import Service, create
+from diptych.serving.service.app import Service, create
 from diptych.translator.card import Card
 from diptych.translator.translator import Translator
 

@@ -3,17 +3,17 @@
 import threading
 import time
 
-from diptych.serving.service.running import bound, server
-from diptych.serving.service.server import Service, create
+from diptych.serving.service.uvicorn_server import bind_socket, server
+from diptych.serving.service.app import Service, create_app
 
 
 class running:
     """A service under its own server in a thread of its own."""
 
     def __init__(self, service: Service) -> None:
-        self.place = bound("127.0.0.1", 0)
+        self.place = bind_socket("127.0.0.1", 0)
         self.port = self.place.getsockname()[1]
-        self.server = server(create(service), service.limits)
+        self.server = server(create_app(service), service.limits)
         self.thread = threading.Thread(target=self.server.run, args=([self.place],), daemon=True)
 
     def __enter__(self) -> str:

@@ -9,7 +9,7 @@ from toys import Made, draw_pairs
 from diptych.data.public import catalog
 from diptych.data.shards import reading, store
 from diptych.exporting.offers import offers_of
-from diptych.serving.page.routes import Pages
+from diptych.serving.page.routes import PageRoutes
 
 
 @pytest.mark.parametrize("data", ["http://127.0.0.1:9/shards", "https://127.0.0.1:9/shards", "openmoji-32", "nothing"])
@@ -26,7 +26,7 @@ def test_data_that_are_not_here_are_not_fetched(
     [offer], _ = offers_of([run_on(made, data, tmp_path)], "latest", "cpu", "torch", False)
     assert list(offer.examples) == []
     assert offer.licence == ("CC BY-SA 4.0" if data.startswith("openmoji") else "")
-    assert Pages([offer], browser=False).listing()["translators"][0]["examples"] == []
+    assert PageRoutes([offer], browser=False).listing()["translators"][0]["examples"] == []
 
 
 def test_the_embedded_set_gives_examples_where_it_was_drawn_before(

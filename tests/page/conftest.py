@@ -16,7 +16,7 @@ from toys import draw_pairs, run_to_end, tiny_recipe
 from diptych.exporting.export import Order, export
 from diptych.exporting.offers import offers_of
 from diptych.serving.page import assets
-from diptych.serving.service.server import Service
+from diptych.serving.service.app import Service
 
 Open = Callable[..., Page]
 

@@ -14,7 +14,7 @@ from running import running
 
 from diptych.exporting.offers import offers_of
 from diptych.serving.page import assets
-from diptych.serving.service.server import Service
+from diptych.serving.service.app import Service
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

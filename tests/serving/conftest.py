@@ -10,7 +10,7 @@ from asking import Held, Inverted, Serve, offer
 from running import running
 
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.server import Service
+from diptych.serving.service.app import Service
 
 
 @pytest.fixture(scope="session")

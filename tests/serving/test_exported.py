@@ -14,7 +14,7 @@ from diptych.errors import DiptychError, UsageError
 from diptych.exporting.onnx_files import write
 from diptych.machine.runtimes import CARD
 from diptych.pictures.kinds import Kind
-from diptych.serving.service.exported import Exported, opened, reflected
+from diptych.serving.service.onnx_translator import OnnxTranslator, opened, reflected
 from diptych.translator.translator import Translator
 
 RNG = np.random.default_rng(0)
@@ -37,7 +37,7 @@ def file_of(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["pix2pix", "srgan", "inpainting", "inside"])
 def test_it_gives_what_the_translator_gives(name: str, file_of: dict[str, Path]) -> None:
-    light, whole = Exported(file_of[name]), Translator.load(file_of[name])
+    light, whole = OnnxTranslator(file_of[name]), Translator.load(file_of[name])
     shape = (16, 16, light.card.source.stored_channels)
     pictures = [RNG.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)]
     for seed, size in ((None, None), (2**40 + 3, "own")):
@@ -61,7 +61,7 @@ def test_a_card_of_other_channels_than_its_network_is_refused(
     (card,) = (entry for entry in model.metadata_props if entry.key == CARD)
     card.value = json.dumps(json.loads(card.value) | {side: Kind(colour="grey").as_dict()})
     onnx.save(model, tmp_path / "it.onnx")
-    for load in (Exported, Translator.load):
+    for load in (OnnxTranslator, Translator.load):
         with pytest.raises(DiptychError, match=r"channels in and . out, and the network has 3 and 3; export it again"):
             load(tmp_path / "it.onnx")
 
@@ -96,8 +96,8 @@ sys.meta_path = [Without if finder is PathFinder else finder for finder in sys.m
 import numpy as np
 from diptych import cli
 from diptych.commands.serve import offers_of_files
-from diptych.serving.service.server import Service, create
-from diptych.serving.service.work import several
+from diptych.serving.service.app import Service, create
+from diptych.serving.service.dispatcher import several
 
 offers, told = offers_of_files((Path(sys.argv[1]),), "latest", "cpu", "auto", True)
 create(Service(offers))

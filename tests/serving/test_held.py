@@ -13,12 +13,12 @@ from asking import RNG, Inverted, Serve, Wire, offer, refused
 from fastapi import Request
 
 from diptych.serving.page.browser_model import Parts
-from diptych.serving.page.routes import Pages
-from diptych.serving.page.streaming import PIECE, Slice, Whole
-from diptych.serving.service.bodies import Bodies
+from diptych.serving.page.routes import PageRoutes
+from diptych.serving.page.streaming import CHUNK, FileSlice, InMemoryFile
+from diptych.serving.service.request_body import BodyReader
 from diptych.serving.service.limits import Limits
 
-SIZE = 3 * PIECE + 17
+SIZE = 3 * CHUNK + 17
 
 
 def network(folder: Path) -> tuple[bytes, Parts]:
@@ -26,7 +26,7 @@ def network(folder: Path) -> tuple[bytes, Parts]:
     data = RNG.integers(0, 256, SIZE + 5, dtype=np.uint8).tobytes()
     file = folder / "network.onnx"
     file.write_bytes(data)
-    return data, Parts({"parts": []}, {"model.onnx.000": Slice(file, 0, SIZE), "model.onnx.001": Slice(file, SIZE, 5)})
+    return data, Parts({"parts": []}, {"model.onnx.000": FileSlice(file, 0, SIZE), "model.onnx.001": FileSlice(file, SIZE, 5)})
 
 
 def test_a_network_comes_in_pieces_whole(serve: Serve, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_network_that_is_cut_off_meanwhile_is_no_whole_answer(
     client = serve({"drawn": offer("drawn", Inverted(), browser=network(tmp_path)[1])})
     assert client.get("/models/drawn/model.onnx.000").status_code == 200
     with open(tmp_path / "network.onnx", "r+b") as file:
-        file.truncate(2 * PIECE)
+        file.truncate(2 * CHUNK)
     with pytest.raises(httpx.RemoteProtocolError):
         client.get("/models/drawn/model.onnx.000")
     assert client.get("/health").status_code == 200
@@ -72,11 +72,11 @@ def test_files_are_read_and_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None
         return sha256(data)
 
     monkeypatch.setattr(hashlib, "sha256", hashed)
-    whole = Whole(read)
+    whole = InMemoryFile(read)
     found = {(whole.tag, whole.piece(0, 99), whole.size) for _ in range(3)}
     assert (len(found), len(reads), len(hashes)) == (1, 1, 1)
     assert whole.data is whole.data
-    pages = Pages([], browser=True)
+    pages = PageRoutes([], browser=True)
     assert pages.files[""] is pages.files["index.html"]
 
 
@@ -115,7 +115,7 @@ def test_a_body_lies_there_once(form: bool) -> None:
     request = Request({"type": "http", "method": "POST", "headers": [(b"content-type", kind)]}, receive)
 
     async def held() -> int:
-        bodies = Bodies()
+        bodies = BodyReader()
         async with bodies.taken(request, Limits()) as files:
             assert len(files["picture"]) == part * count
             assert bodies.held == part * count + len(head) + len(tail)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.running import GRACE
+from diptych.serving.service.uvicorn_server import GRACE
 
 ROOT = Path(__file__).parents[2]
 LINES = (ROOT / "Dockerfile").read_text().splitlines()

@@ -110,7 +110,7 @@ def test_other_pages_may_read_refusals_too(serve: Serve, monkeypatch: pytest.Mon
     full = serve(options=CORS, connections=0)
     answers.append(full.post("/translate/inverted", content=picture(), headers=ELSEWHERE))
     assert answers[-1].status_code == 503
-    monkeypatch.setattr("diptych.serving.service.work.weighed", None)
+    monkeypatch.setattr("diptych.serving.service.dispatcher.count_pixels", None)
     answers.append(client.post("/translate/inverted", content=picture(), headers=ELSEWHERE | known))
     assert answers[-1].status_code == 500
     for answer in answers:

@@ -89,9 +89,9 @@ def serve(
         for package in ("fastapi", "uvicorn"):
             import_module(package)
     from diptych.serving.service.limits import Limits
-    from diptych.serving.service.running import bound, stopped_by_sigterm
-    from diptych.serving.service.running import run as run_server
-    from diptych.serving.service.server import Service, create
+    from diptych.serving.service.uvicorn_server import bind_socket, stopped_by_sigterm
+    from diptych.serving.service.uvicorn_server import run as run_server
+    from diptych.serving.service.app import Service, create_app
 
     make = offers_of_runs if find_spec("torch") else offers_of_files
     limits = Limits(
@@ -108,7 +108,7 @@ def serve(
         import torch
 
         torch.set_num_threads(threads)
-    with stopped_by_sigterm(), bound(host, port) as place:
+    with stopped_by_sigterm(), bind_socket(host, port) as place:
         print("Preparing (the first time a network is exported, which takes some seconds) ...", flush=True)
         offers, told = make(runs, checkpoint, device, engine, browser)
         print("\n".join(told))
@@ -119,7 +119,7 @@ def serve(
                 "Whoever reaches this address may translate; a token keeps strangers out (DIPTYCH_TOKEN=...).",
                 flush=True,
             )
-        run_server(create(Service(offers, limits, token, cors, browser)), place, limits)
+        run_server(create_app(Service(offers, limits, token, cors, browser)), place, limits)
     return 0
 
 
@@ -136,7 +136,7 @@ def offers_of_files(
     places: tuple[Path, ...], checkpoint: str, device: str, engine: str, browser: bool
 ) -> "tuple[list[Offer], list[str]]":
     """Exported files alone, where torch is not installed."""
-    from diptych.serving.service.exported import opened
+    from diptych.serving.service.onnx_translator import opened
     from diptych.serving.service.listing import offer_of_file
 
     offers: list[Offer] = []

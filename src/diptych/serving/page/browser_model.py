@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych.machine.runtimes import session_of
-from diptych.serving.page.streaming import Slice
+from diptych.serving.page.streaming import FileSlice
 
 PART = 8 * 2**20
 """Bytes of a part: small enough for hosts that limit files, large enough not to be many."""
@@ -17,7 +17,7 @@ class Parts:
     """``entry`` is for the page; ``parts`` says where the bytes of each part are, by its name."""
 
     entry: dict[str, Any]
-    parts: dict[str, Slice]
+    parts: dict[str, FileSlice]
 
 
 def cut(network: Path, name: str, precision: str) -> Parts:
@@ -42,7 +42,7 @@ def cut(network: Path, name: str, precision: str) -> Parts:
         "seed": inputs[1] if len(inputs) > 1 else None,
         "multiple": multiple_of(session),
     }
-    parts = {part: Slice(network, start, min(PART, size - start)) for part, start in starts.items()}
+    parts = {part: FileSlice(network, start, min(PART, size - start)) for part, start in starts.items()}
     return Parts(entry, parts)
 
 

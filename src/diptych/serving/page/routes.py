@@ -10,26 +10,26 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from diptych.serving.page import assets
-from diptych.serving.page.streaming import PIECE, InPieces, Source, Whole
+from diptych.serving.page.streaming import CHUNK, ChunkedResponse, Source, InMemoryFile
 from diptych.serving.service.listing import Offer
 from diptych.serving.service.problems import Problem
 
 
-class Pages:
+class PageRoutes:
     """Static answers by their address; nothing of a request's path is looked up on the disk."""
 
     def __init__(self, offers: Sequence[Offer], browser: bool) -> None:
         self.offers = offers
         self.files: dict[str, Source] = {}
         for file in assets.sources():
-            self.files[file.name] = Whole(file.read_bytes)
-        self.files[""] = self.files.get("index.html", Whole(bytes))
+            self.files[file.name] = InMemoryFile(file.read_bytes)
+        self.files[""] = self.files.get("index.html", InMemoryFile(bytes))
         if assets.has_runtime() and browser:
             for file in assets.runtime():
-                self.files[f"vendor/{file.name}"] = Whole(file.read_bytes)
+                self.files[f"vendor/{file.name}"] = InMemoryFile(file.read_bytes)
         for offer in offers:
             for number, picture in enumerate(offer.examples):
-                self.files[f"examples/{offer.name}/{number}.png"] = Whole(partial(bytes, picture))
+                self.files[f"examples/{offer.name}/{number}.png"] = InMemoryFile(partial(bytes, picture))
         self.browser = {offer.name: offer.browser for offer in offers if browser and offer.browser is not None}
         for name, found in self.browser.items():
             for part, place in found.parts.items():
@@ -57,7 +57,7 @@ class Pages:
                 if request.headers.get("if-none-match") == tag:
                     return Response(status_code=304, headers=headers)
                 kind = assets.TYPES.get(Path(address or "index.html").suffix, "application/octet-stream")
-                return InPieces(self.files[address], first, kind, headers)
+                return ChunkedResponse(self.files[address], first, kind, headers)
 
             return static
 
@@ -70,4 +70,4 @@ class Pages:
 
 def begun(source: Source) -> tuple[str, bytes]:
     """Its tag and its first piece."""
-    return source.tag, source.piece(0, PIECE)
+    return source.tag, source.piece(0, CHUNK)

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-PIECE = 256 * 1024
+CHUNK = 256 * 1024
 """Bytes handed on at once. The server copies what a client has not taken yet, so a whole file would be copied for each."""
 
 
@@ -34,7 +34,7 @@ class Source(Protocol):
 
 
 @dataclass
-class Whole:
+class InMemoryFile:
     """A small file, read at the first asking and then kept: the same bytes for all."""
 
     read: Callable[[], bytes]
@@ -57,7 +57,7 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Slice:
+class FileSlice:
     """A part of a large file, which is never kept."""
 
     file: Path
@@ -67,8 +67,8 @@ class Slice:
     @cached_property
     def tag(self) -> str:
         digest = hashlib.sha256()
-        for start in range(0, self.size, PIECE):
-            digest.update(self.piece(start, start + PIECE))
+        for start in range(0, self.size, CHUNK):
+            digest.update(self.piece(start, start + CHUNK))
         return f'"{digest.hexdigest()[:32]}"'
 
     def piece(self, start: int, stop: int) -> bytes:
@@ -84,7 +84,7 @@ class Slice:
         return self.piece(0, self.size)
 
 
-class InPieces(Response):
+class ChunkedResponse(Response):
     """A source as the body; ``first`` is its first piece, so that what is gone is seen before the answer begins."""
 
     def __init__(self, source: Source, first: bytes, media_type: str, headers: dict[str, str]) -> None:
@@ -96,7 +96,7 @@ class InPieces(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         size = 0 if scope["method"] == "HEAD" else self.source.size
         piece = self.first if size else b""
-        for start in range(PIECE, size, PIECE):
+        for start in range(CHUNK, size, CHUNK):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-            piece = await run_in_threadpool(self.source.piece, start, start + PIECE)
+            piece = await run_in_threadpool(self.source.piece, start, start + CHUNK)
         await send({"type": "http.response.body", "body": piece})

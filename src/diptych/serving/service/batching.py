@@ -10,21 +10,21 @@ from dataclasses import dataclass, field
 
 from diptych.pictures.kinds import Stored
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.problems import busy, ended
+from diptych.serving.service.problems import busy_problem, timeout_problem
 
 Translate = Callable[[Sequence[Stored], int | None, tuple[int, int]], list[Stored]]
 Key = tuple[tuple[int, int], int | None]
 
 
 @dataclass(eq=False)
-class Asked:
+class QueuedPicture:
     """A picture that waits."""
 
     picture: Stored
     seed: int | None
     seen: tuple[int, int]
     """(height, width) at which the network sees it."""
-    result: "asyncio.Future[Done]"
+    result: "asyncio.Future[Translated]"
     began: float | None = None
     """When its own computing did, by time.perf_counter()."""
 
@@ -40,7 +40,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Done:
+class Translated:
     """A result, and what it took."""
 
     picture: Stored
@@ -62,25 +62,25 @@ class Batcher:
     pool: Executor
     way: threading.Event = field(default_factory=threading.Event)
     """Set while nothing is translated, for large pictures that give way."""
-    waiting: deque[Asked] = field(default_factory=deque)
+    waiting: deque[QueuedPicture] = field(default_factory=deque)
     came: asyncio.Event = field(default_factory=asyncio.Event)
     mean_seconds: float = 0.1
     """Of one picture, lately."""
 
-    async def ask(self, picture: Stored, seed: int | None, seen: tuple[int, int]) -> Done:
+    async def ask(self, picture: Stored, seed: int | None, seen: tuple[int, int]) -> Translated:
         """The translation of a picture that the network is to see at that (height, width).
 
         Raises:
             Problem: 503 when the queue is full, or it waited too long; 413 when its own computing took too long.
         """
         self.check_room()
-        asked = Asked(picture, seed, seen, asyncio.get_running_loop().create_future())
+        asked = QueuedPicture(picture, seed, seen, asyncio.get_running_loop().create_future())
         self.waiting.append(asked)
         self.came.set()
         try:
             return await asyncio.wait_for(asked.result, self.limits.seconds)
         except TimeoutError:
-            raise ended(asked.began, self.limits.seconds, len(self.waiting) * self.mean_seconds) from None
+            raise timeout_problem(asked.began, self.limits.seconds, len(self.waiting) * self.mean_seconds) from None
 
     def full(self) -> bool:
         """Whether one more must come again."""
@@ -89,7 +89,7 @@ class Batcher:
     def check_room(self) -> None:
         """Raises: Problem, 503, when one more must come again."""
         if self.full():
-            raise busy(len(self.waiting) * self.mean_seconds)
+            raise busy_problem(len(self.waiting) * self.mean_seconds)
 
     async def work(self) -> None:
         """Translate what comes, for ever."""
@@ -99,7 +99,7 @@ class Batcher:
             if not self.waiting:
                 self.came.clear()
 
-    async def gather(self) -> list[Asked]:
+    async def gather(self) -> list[QueuedPicture]:
         """The first that waits and those like it, after a moment for others to come."""
         if len(self.waiting) < self.limits.batch:
             await asyncio.sleep(self.limits.gather_seconds)
@@ -110,11 +110,11 @@ class Batcher:
         self.waiting = deque(asked for asked in self.waiting if id(asked) not in taken and not asked.result.done())
         return chosen
 
-    def fitting(self, first: Asked | None) -> int:
+    def fitting(self, first: QueuedPicture | None) -> int:
         """How many pictures like it a batch may have."""
         return max(1, self.limits.batch_pixels // first.pixels) if first else 1
 
-    async def run(self, group: list[Asked]) -> None:
+    async def run(self, group: list[QueuedPicture]) -> None:
         group = [asked for asked in group if not asked.result.done()]
         if not group:
             return
@@ -133,9 +133,9 @@ class Batcher:
         self.mean_seconds += 0.2 * (seconds / len(group) - self.mean_seconds)
         for asked, result in zip(group, results, strict=True):
             if not asked.result.done():  # its client may have gone
-                asked.result.set_result(Done(result, seconds, len(group)))
+                asked.result.set_result(Translated(result, seconds, len(group)))
 
-    def translated(self, group: Sequence[Asked]) -> list[Stored]:
+    def translated(self, group: Sequence[QueuedPicture]) -> list[Stored]:
         """On the pool's thread, which other translators may have kept busy until now."""
         for asked in group:
             asked.began = time.perf_counter()

@@ -13,7 +13,7 @@ from PIL import Image
 from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.sizes import Size
 from diptych.serving.page.browser_model import Parts, cut
-from diptych.serving.service.exported import Exported
+from diptych.serving.service.onnx_translator import OnnxTranslator
 from diptych.translator.card import Card, data_of
 
 if TYPE_CHECKING:
@@ -23,23 +23,23 @@ BROWSER_SOURCES = ("rgb", "grey", "labels", "holed")
 BROWSER_TARGETS = ("rgb", "grey")
 
 
-class Translates(Protocol):
+class ServedTranslator(Protocol):
     """What the service wants of a translator."""
 
     card: Card
     memory: float
 
     @property
-    def engine(self) -> "Named": ...
+    def engine(self) -> "EngineInfo": ...
 
     def seen(self, shape: Sequence[int], size: Size = None) -> tuple[int, int]: ...
 
-    def apart(self) -> "Translates": ...
+    def apart(self) -> "ServedTranslator": ...
 
     def several(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]: ...
 
 
-class Named(Protocol):
+class EngineInfo(Protocol):
     """What the page is told of an engine."""
 
     @property
@@ -115,7 +115,7 @@ class Offer:
     """A translator under the name by which it is asked for."""
 
     name: str
-    translator: Translates
+    translator: ServedTranslator
     noise: bool = False
     licence: str = ""
     attribution: str = ""
@@ -189,7 +189,7 @@ def title(card: Card, name: str) -> str:
     return f"{name}: {source} to {target}"
 
 
-def name_for(place: Path, way: str, taken: Sequence[str]) -> str:
+def unique_name(place: Path, way: str, taken: Sequence[str]) -> str:
     """A name that is fit for an address and unlike the others: of the folder, with the way where it is not the first."""
     stem = place.stem if place.suffix == ".onnx" else place.resolve().name
     plain = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{stem}-{way}" if way else stem).strip("-") or "translator"
@@ -199,9 +199,9 @@ def name_for(place: Path, way: str, taken: Sequence[str]) -> str:
     return found
 
 
-def offer_of_file(place: Path, translator: Exported, taken: Sequence[str], browser: bool) -> Offer:
+def offer_of_file(place: Path, translator: OnnxTranslator, taken: Sequence[str], browser: bool) -> Offer:
     """An exported file; the page may translate with the very same, where its processing is outside."""
-    name = name_for(place, "", taken)
+    name = unique_name(place, "", taken)
     facts = translator.card.provenance
     within = browser and not translator.inside and in_browser(translator.card)
     return Offer(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from diptych.serving.service.bodies import FIELDS
+from diptych.serving.service.request_body import FIELDS
 from diptych.serving.service.listing import Listing, Offer
 
 PICTURE: dict[str, Any] = {"type": "string", "format": "binary"}
@@ -55,7 +55,7 @@ class Health:
     waiting: int
 
 
-def listed(offers: "list[Offer]") -> dict[str, Any]:
+def listing_response(offers: "list[Offer]") -> dict[str, Any]:
     """The answer of /translators, with the first one as the example."""
     example = {"translators": [offer.entry([], None) for offer in offers[:1]], "served": True}
     return {

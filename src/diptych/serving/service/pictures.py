@@ -17,7 +17,7 @@ from diptych.pictures.kinds import INSTANCES, MASK, Kind, Stored
 from diptych.pictures.to_kind import completed
 from diptych.serving.service import tiff_limits
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.listing import Translates
+from diptych.serving.service.listing import ServedTranslator
 from diptych.serving.service.problems import Problem
 
 QUALITY = re.compile(r"[01](\.\d{0,3})?")
@@ -37,7 +37,7 @@ def decoded(data: bytes, kind: Kind, limits: Limits, name: str = "the picture") 
     Raises:
         Problem: 413 when it is too large, 415 when it is no picture, 422 when it is not of the Kind or damaged.
     """
-    header_of(data, limits, name)
+    read_header(data, limits, name)
     shown = kind.colour == "labels" and not kind.palette
     if shown:
         kind = replace(kind, palette=tuple(tuple(colour) for colour in kind.colours()[: kind.classes].tolist()))
@@ -62,7 +62,7 @@ def refuse_photo(data: bytes, kind: Kind, name: str) -> None:
         raise Problem(422, f"{name} {words}; send an index picture, or these colours.")
 
 
-def header_of(data: bytes, limits: Limits, name: str) -> Header:
+def read_header(data: bytes, limits: Limits, name: str) -> Header:
     """What the first bytes say.
 
     Raises:
@@ -72,7 +72,7 @@ def header_of(data: bytes, limits: Limits, name: str) -> Header:
         raise Problem(422, f"{name} is empty; send the bytes of a PNG, JPEG, WebP or TIFF.")
     if not data.startswith(SIGNATURES):
         raise Problem(415, f"{name} is no PNG, JPEG, WebP, BMP or TIFF; send one of these.")
-    if data.startswith(codecs.TIFF_SIGNATURES) and (words := tiff_limits.trap(data, limits.pixels)):
+    if data.startswith(codecs.TIFF_SIGNATURES) and (words := tiff_limits.unsafe_tiff(data, limits.pixels)):
         raise Problem(422, f"{name} {words}.")
     too_large = f"and at most {limits.pixels:,} pixels are taken; make it smaller."
     header, pixels = None, 0.0
@@ -92,7 +92,7 @@ def header_of(data: bytes, limits: Limits, name: str) -> Header:
     return header
 
 
-def weighed(files: Mapping[str, bytes], translator: Translates, size: str, limits: Limits) -> int:
+def count_pixels(files: Mapping[str, bytes], translator: ServedTranslator, size: str, limits: Limits) -> int:
     """Pixels of the work that a request is, by the headers of its files alone: of what has most of them.
 
     Raises:
@@ -100,7 +100,7 @@ def weighed(files: Mapping[str, bytes], translator: Translates, size: str, limit
             else as of each header.
     """
     card = translator.card
-    headers = {field: header_of(data, limits, NAMES[field]) for field, data in files.items()}
+    headers = {field: read_header(data, limits, NAMES[field]) for field, data in files.items()}
     height, width = headers["picture"].height, headers["picture"].width
     if height * width * card.scale**2 > limits.pixels:
         words = f"the counterpart would have {card.scale} times its {width}x{height} along each side, and at most"
@@ -116,7 +116,7 @@ def weighed(files: Mapping[str, bytes], translator: Translates, size: str, limit
     return max(rows * columns * card.scale**2, *(header.height * header.width for header in headers.values()))
 
 
-def picture_of(files: Mapping[str, bytes], kind: Kind, limits: Limits) -> Stored:
+def read_picture(files: Mapping[str, bytes], kind: Kind, limits: Limits) -> Stored:
     """A request's files as the translator takes them, by the rules of the command.
 
     Raises:
@@ -135,7 +135,7 @@ def picture_of(files: Mapping[str, bytes], kind: Kind, limits: Limits) -> Stored
         raise Problem(422, str(problem)) from None
 
 
-def wanted_type(accept: str, target: Kind) -> str:
+def negotiate_type(accept: str, target: Kind) -> str:
     """Of the types that can hold the target the one that the client likes best; among equals the one it names first.
 
     Raises:
@@ -157,7 +157,7 @@ def wanted_type(accept: str, target: Kind) -> str:
     return min(ranked)[-1]
 
 
-def encoded(picture: Stored, media_type: str) -> bytes:
+def encode(picture: Stored, media_type: str) -> bytes:
     """The bytes of an answer.
 
     Raises:

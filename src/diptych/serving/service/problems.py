@@ -30,13 +30,13 @@ class Problem(Exception):
         self.status, self.detail, self.headers = status, detail, headers or {}
 
 
-def busy(seconds: float) -> Problem:
+def busy_problem(seconds: float) -> Problem:
     """The bounded queue is full; ``seconds`` until it is likely to have room."""
     wait = max(1, math.ceil(seconds))
     return Problem(503, f"too many pictures are waiting; try again in {wait} s.", {"Retry-After": str(wait)})
 
 
-def ended(began: float | None, limit: float, wait: float = 1.0) -> Problem:
+def timeout_problem(began: float | None, limit: float, wait: float = 1.0) -> Problem:
     """What took longer than ``limit`` seconds.
 
     Args:
@@ -46,7 +46,7 @@ def ended(began: float | None, limit: float, wait: float = 1.0) -> Problem:
     """
     if began is not None and time.perf_counter() - began >= limit / 2:
         return Problem(413, f"the translation took longer than {limit:g} s; make the picture smaller.")
-    return busy(wait)
+    return busy_problem(wait)
 
 
 def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -57,7 +57,7 @@ def content(status: int, detail: str) -> dict[str, Any]:
     return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
 
 
-async def on_problem(request: Request, problem: Exception) -> JSONResponse:
+async def handle_problem(request: Request, problem: Exception) -> JSONResponse:
     assert isinstance(problem, Problem)
     return answer(problem.status, problem.detail, problem.headers)
 

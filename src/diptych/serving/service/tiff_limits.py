@@ -25,7 +25,7 @@ class Form(NamedTuple):
     """Where the first directory's offset stands."""
 
 
-def trap(data: bytes, pixels: int) -> str:
+def unsafe_tiff(data: bytes, pixels: int) -> str:
     """What is wrong with the directories, as words; empty when they are fit to be followed."""
     try:
         return found(data, pixels)

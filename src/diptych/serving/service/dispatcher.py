@@ -14,21 +14,21 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from diptych.errors import DiptychError, out_of_memory, too_small
-from diptych.serving.service.batching import Batcher, Done
-from diptych.serving.service.bodies import Bodies
-from diptych.serving.service.lanes import Budget, Lane
+from diptych.serving.service.batching import Batcher, Translated
+from diptych.serving.service.request_body import BodyReader
+from diptych.serving.service.low_priority import PixelBudget, LowPriorityExecutor
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.listing import Offer, Translates
+from diptych.serving.service.listing import Offer, ServedTranslator
 from diptych.serving.service.metrics import Metrics
-from diptych.serving.service.pictures import encoded, picture_of, wanted_type, weighed
+from diptych.serving.service.pictures import encode, read_picture, negotiate_type, count_pixels
 from diptych.serving.service.problems import Problem
 
-CODERS = min(4, os.cpu_count() or 1)
+CODEC_THREADS = min(4, os.cpu_count() or 1)
 Result = TypeVar("Result")
-Answer = tuple[Done, bytes, str]
+Answer = tuple[Translated, bytes, str]
 
 
-class Asking(NamedTuple):
+class RequestOptions(NamedTuple):
     """What a request says beside its files."""
 
     seed: int | None
@@ -36,19 +36,19 @@ class Asking(NamedTuple):
     media_type: str
 
 
-class Work:
+class Dispatcher:
     """All that translating takes, of one service."""
 
     def __init__(self, offers: Sequence[Offer], limits: Limits, metrics: Metrics) -> None:
         self.limits, self.metrics = limits, metrics
         self.offers = {offer.name: offer for offer in offers}
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="translate")  # torch has its own team of threads
-        self.coders = ThreadPoolExecutor(CODERS, thread_name_prefix="code")
-        self.bodies = Bodies()
+        self.codec_pool = ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="code")
+        self.bodies = BodyReader()
         way = threading.Event()
         way.set()
-        self.lane = Lane(limits, way)
-        self.small, self.large = Budget(limits.pixels_at_once), Budget(limits.pixels_at_once)
+        self.lane = LowPriorityExecutor(limits, way)
+        self.small, self.large = PixelBudget(limits.pixels_at_once), PixelBudget(limits.pixels_at_once)
         for offer in offers:
             offer.translator.memory = limits.memory
         self.batchers = {
@@ -63,7 +63,7 @@ class Work:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for pool in (self.pool, self.coders, self.lane.pool):
+        for pool in (self.pool, self.codec_pool, self.lane.pool):
             pool.shutdown()
 
     def full(self) -> bool:
@@ -88,14 +88,14 @@ class Work:
         offer = self.offers.get(name)
         if offer is None:
             raise Problem(404, f"there is no translator of that name; there is {', '.join(self.offers)}.")
-        media_type = wanted_type(accept, offer.translator.card.target)
+        media_type = negotiate_type(accept, offer.translator.card.target)
         self.batchers[name].check_room()  # before its body is read
         async with self.bodies.taken(request, self.limits) as files:
-            pixels = await self.on_a_thread(weighed, files, offer.translator, size, self.limits)
+            pixels = await self.in_codec_pool(count_pixels, files, offer.translator, size, self.limits)
             large = pixels > self.limits.large
-            job, budget = (self.in_lane, self.large) if large else (self.in_batch, self.small)
+            job, budget = (self.translate_alone, self.large) if large else (self.translate_in_batch, self.small)
             with budget.taken(pixels):
-                done, data = await while_there(request, job(offer, files, Asking(seed, size, media_type)))
+                done, data = await cancel_on_disconnect(request, job(offer, files, RequestOptions(seed, size, media_type)))
         if large:
             self.metrics.large.labels(name).inc()
         else:
@@ -104,45 +104,45 @@ class Work:
         self.metrics.pixels.labels(name).inc(done.pixels)
         return done, data, media_type
 
-    async def in_batch(self, offer: Offer, files: dict[str, bytes], asking: Asking) -> tuple[Done, bytes]:
+    async def translate_in_batch(self, offer: Offer, files: dict[str, bytes], asking: RequestOptions) -> tuple[Translated, bytes]:
         """A small picture, with others."""
-        picture = await self.on_a_thread(picture_of, files, offer.translator.card.source, self.limits)
+        picture = await self.in_codec_pool(read_picture, files, offer.translator.card.source, self.limits)
         seen = offer.translator.seen(picture.shape, asking.size)
         files.clear()
         with explaining():
             done = await self.batchers[offer.name].ask(picture, asking.seed, seen)
-        return done, await self.on_a_thread(encoded, done.picture, asking.media_type)
+        return done, await self.in_codec_pool(encode, done.picture, asking.media_type)
 
-    async def in_lane(self, offer: Offer, files: dict[str, bytes], asking: Asking) -> tuple[Done, bytes]:
+    async def translate_alone(self, offer: Offer, files: dict[str, bytes], asking: RequestOptions) -> tuple[Translated, bytes]:
         """A large picture, alone, which lies there decoded only while it is at work."""
         translator = offer.translator.apart()
 
-        def work() -> tuple[Done, bytes]:
-            picture = picture_of(files, translator.card.source, self.limits)
+        def work() -> tuple[Translated, bytes]:
+            picture = read_picture(files, translator.card.source, self.limits)
             began = perf_counter()
             result = translator.several([picture], size=asking.size, seed=asking.seed)[0]
-            return Done(result, perf_counter() - began, 1), encoded(result, asking.media_type)
+            return Translated(result, perf_counter() - began, 1), encode(result, asking.media_type)
 
         with explaining():
             return await self.lane.ask(work)
 
-    async def on_a_thread(self, work: Callable[..., Result], *given: Any) -> Result:
+    async def in_codec_pool(self, work: Callable[..., Result], *given: Any) -> Result:
         """Decode or encode beside the event loop, a few at once: each holds a picture in full."""
-        return await asyncio.get_running_loop().run_in_executor(self.coders, work, *given)
+        return await asyncio.get_running_loop().run_in_executor(self.codec_pool, work, *given)
 
 
-def several(translator: Translates, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]) -> list[Any]:
+def several(translator: ServedTranslator, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]) -> list[Any]:
     return translator.several(pictures, size=seen, seed=seed)
 
 
-async def while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
     """What ``work`` comes to, which is cancelled as soon as the client goes.
 
     Raises:
         ClientDisconnect: when it has gone.
     """
     doing = asyncio.create_task(work)
-    tasks = (doing, asyncio.create_task(gone(request)))
+    tasks = (doing, asyncio.create_task(wait_for_disconnect(request)))
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if not doing.done():
@@ -154,7 +154,7 @@ async def while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Re
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def gone(request: Request) -> None:
+async def wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 

@@ -27,7 +27,7 @@ DENSE = ("/translate/", "/examples/", "/models/", "/vendor/")
 """Where pictures and networks are, which are small already or too large to be compressed for each client anew."""
 
 
-class Watch:
+class RequestLogMiddleware:
     """ASGI middleware; the log has no picture, no address of a client, and no name that is not served."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, names: Set[str]) -> None:
@@ -79,7 +79,7 @@ class Watch:
         return f"/{first}", rest if first == "translate" and rest in self.names else ""
 
 
-class Bound:
+class ConcurrencyMiddleware:
     """ASGI middleware within what adds headers, so that refusals have them too: how many pictures are in hand, and faults."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
@@ -117,7 +117,7 @@ class Bound:
             self.at_once -= picture
 
 
-class Compressed:
+class TextGZipMiddleware:
     """ASGI middleware: what is text and long goes out by gzip to those who accept it."""
 
     def __init__(self, app: ASGIApp) -> None:

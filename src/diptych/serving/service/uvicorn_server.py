@@ -29,12 +29,12 @@ GRACE = 30
 """Seconds in which what was accepted is answered after the service was asked to stop."""
 
 
-def patient(limits: Limits) -> type[H11Protocol]:
+def protocol_with_timeouts(limits: Limits) -> type[H11Protocol]:
     """The HTTP protocol with an end to its patience, whatever a client leaves unfinished."""
 
     turns = itertools.count()
 
-    class Patient(H11Protocol):
+    class TimeoutProtocol(H11Protocol):
         cycle: Any
         deadline: asyncio.TimerHandle | None = None
         heading = False
@@ -46,8 +46,8 @@ def patient(limits: Limits) -> type[H11Protocol]:
             super().connection_made(transport)
             self.turn = next(turns)
             if len(self.connections) > limits.sockets:
-                protocols = [one for one in self.connections if isinstance(one, Patient)]
-                least = min(protocols, key=Patient.worth)
+                protocols = [one for one in self.connections if isinstance(one, TimeoutProtocol)]
+                least = min(protocols, key=TimeoutProtocol.worth)
                 self.connections.discard(least)  # it leaves by itself only after others have come
                 least.transport.abort()
             if not self.transport.is_closing():
@@ -125,10 +125,10 @@ def patient(limits: Limits) -> type[H11Protocol]:
                     self.transport.write(self.conn.send(event) or b"")
             self.transport.close()
 
-    return Patient
+    return TimeoutProtocol
 
 
-class Lines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """Every record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -146,7 +146,7 @@ class Lines(logging.Formatter):
 def log() -> None:
     """What the service, its server and Python's warnings say goes to standard error, a line of JSON each."""
     handler = logging.StreamHandler()
-    handler.setFormatter(Lines())
+    handler.setFormatter(JsonFormatter())
     logging.captureWarnings(True)
     for name, level in (
         ("diptych.serving", "INFO"),
@@ -160,7 +160,7 @@ def log() -> None:
         logger.handlers, logger.propagate = [handler], False
 
 
-def bound(host: str, port: int) -> socket.socket:
+def bind_socket(host: str, port: int) -> socket.socket:
     """A socket at that address; 0 takes a free port.
 
     Raises:
@@ -196,7 +196,7 @@ def server(app: FastAPI, limits: Limits) -> Server:
     """Which speaks HTTP/1.1 alone."""
     config = uvicorn.Config(
         app,
-        http=patient(limits),
+        http=protocol_with_timeouts(limits),
         ws="none",
         access_log=False,
         log_config=None,

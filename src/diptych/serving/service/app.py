@@ -16,14 +16,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from diptych.serving.page.routes import Pages
+from diptych.serving.page.routes import PageRoutes
 from diptych.serving.service.limits import Limits
 from diptych.serving.service.listing import Offer
 from diptych.serving.service.metrics import Metrics
-from diptych.serving.service.openapi import BODY, COUNTERPART, LIVES, METRICS, PATTERN, SIZE, Health, listed
-from diptych.serving.service.problems import Problem, answer, on_problem, responses
-from diptych.serving.service.requests import Bound, Compressed, Watch
-from diptych.serving.service.work import Work
+from diptych.serving.service.openapi import BODY, COUNTERPART, LIVES, METRICS, PATTERN, SIZE, Health, listing_response
+from diptych.serving.service.problems import Problem, answer, handle_problem, responses
+from diptych.serving.service.middleware import ConcurrencyMiddleware, TextGZipMiddleware, RequestLogMiddleware
+from diptych.serving.service.dispatcher import Dispatcher
 
 BEARER = HTTPBearer(
     auto_error=False, description="The token with which the service was started, where it was with one."
@@ -49,8 +49,8 @@ class Service:
 
     def __post_init__(self) -> None:
         self.metrics = Metrics()
-        self.work = Work(self.offers, self.limits, self.metrics)
-        self.pages = Pages(self.offers, self.browser)
+        self.work = Dispatcher(self.offers, self.limits, self.metrics)
+        self.pages = PageRoutes(self.offers, self.browser)
 
     @contextlib.asynccontextmanager
     async def life(self, _: FastAPI) -> AsyncIterator[None]:
@@ -66,7 +66,7 @@ class Service:
             )
 
 
-def create(service: Service) -> FastAPI:
+def create_app(service: Service) -> FastAPI:
     """The application."""
     app = FastAPI(
         title="diptych",
@@ -76,14 +76,14 @@ def create(service: Service) -> FastAPI:
         docs_url=None,  # its page would come from another host
         redoc_url=None,
         redirect_slashes=False,  # which would send clients to whatever host they name
-        exception_handlers={Problem: on_problem, HTTPException: on_http, RequestValidationError: on_invalid},
+        exception_handlers={Problem: handle_problem, HTTPException: handle_http_exception, RequestValidationError: handle_validation_error},
     )
     guarded = [Depends(service.allowed)] if service.token else []
-    work = service.work
+    work = service.dispatcher
 
     @app.post(
         "/translate/{name}",
-        dependencies=[*guarded, Depends(known_parameters)],
+        dependencies=[*guarded, Depends(reject_unknown_parameters)],
         response_class=Response,
         openapi_extra={"requestBody": BODY},
         responses={
@@ -122,7 +122,7 @@ def create(service: Service) -> FastAPI:
         "/translators",
         dependencies=guarded,
         response_model=None,  # what is handed back has that form already
-        responses={200: listed(list(service.offers)), **responses(401)},
+        responses={200: listing_response(list(service.offers)), **responses(401)},
         summary="What can be asked for",
     )
     @app.get("/translators.json", dependencies=guarded, include_in_schema=False)
@@ -159,8 +159,8 @@ def create(service: Service) -> FastAPI:
         return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     service.pages.mount(app, guarded)
-    app.add_middleware(Bound, limits=service.limits)
-    app.add_middleware(Compressed)
+    app.add_middleware(ConcurrencyMiddleware, limits=service.limits)
+    app.add_middleware(TextGZipMiddleware)
     if service.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -169,7 +169,7 @@ def create(service: Service) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
             expose_headers=["Server-Timing", "Retry-After", "X-Request-Id"],
         )
-    app.add_middleware(Watch, metrics=service.metrics, names=set(work.offers))
+    app.add_middleware(RequestLogMiddleware, metrics=service.metrics, names=set(work.offers))
     return app
 
 
@@ -186,7 +186,7 @@ def named_in_path(service: Service) -> Any:
     )
 
 
-async def on_http(request: Request, problem: Exception) -> JSONResponse:
+async def handle_http_exception(request: Request, problem: Exception) -> JSONResponse:
     """Addresses and methods that are not served."""
     assert isinstance(problem, HTTPException)
     words = {
@@ -198,7 +198,7 @@ async def on_http(request: Request, problem: Exception) -> JSONResponse:
     )
 
 
-async def on_invalid(request: Request, problem: Exception) -> JSONResponse:
+async def handle_validation_error(request: Request, problem: Exception) -> JSONResponse:
     """A parameter of the wrong kind."""
     assert isinstance(problem, RequestValidationError)
     first = problem.errors()[0]
@@ -206,7 +206,7 @@ async def on_invalid(request: Request, problem: Exception) -> JSONResponse:
     return answer(422, f'{name} cannot be "{given}"; {PARAMETERS.get(name, "/openapi.json says what is taken")}.')
 
 
-async def known_parameters(request: Request) -> None:
+async def reject_unknown_parameters(request: Request) -> None:
     """Refuse what would be passed over, such as a misspelt name."""
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:

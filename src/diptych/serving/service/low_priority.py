@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from diptych.machine.interrupts import Stop, StoppedError, stoppable
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.problems import busy, ended
+from diptych.serving.service.problems import busy_problem, timeout_problem
 
 NICE = 10
 """Of the thread that large pictures have, and of those that torch starts for it: about a tenth of what others get."""
@@ -22,7 +22,7 @@ PATIENCE = 0.1
 Result = TypeVar("Result")
 
 
-class Budget:
+class PixelBudget:
     """Pixels in hand, from a picture's header to its answer: bounded before any of them is decoded."""
 
     def __init__(self, most: int) -> None:
@@ -39,7 +39,7 @@ class Budget:
             Problem: 503 when others leave no room.
         """
         if self.held and self.held + pixels > self.most:
-            raise busy(self.held * self.seconds_per_pixel)
+            raise busy_problem(self.held * self.seconds_per_pixel)
         self.held += pixels
         began = time.perf_counter()
         try:
@@ -49,13 +49,13 @@ class Budget:
             self.held -= pixels
 
 
-class Lane:
+class LowPriorityExecutor:
     """A thread for large pictures, on which all that is to be done for one is done."""
 
     def __init__(self, limits: Limits, way: threading.Event) -> None:
         """``way`` is set while no small picture is translated."""
         self.limits, self.way = limits, way
-        self.pool = ThreadPoolExecutor(1, thread_name_prefix="large", initializer=give_way)
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="large", initializer=lower_priority)
 
     async def ask(self, work: Callable[[], Result]) -> Result:
         """What ``work`` comes to; it is stopped when its time is over, or when who asks is cancelled.
@@ -75,20 +75,20 @@ class Lane:
         try:
             return await asyncio.wait_for(future, self.limits.seconds)
         except TimeoutError:
-            raise ended(began[0] if began else None, self.limits.seconds) from None
+            raise timeout_problem(began[0] if began else None, self.limits.seconds) from None
         finally:
             stop.ask()
-            self.pool.submit(hand_back)
+            self.pool.submit(trim_memory)
 
 
-def give_way() -> None:
+def lower_priority() -> None:
     """Of this thread; other systems than Linux have no such rank for single threads."""
     if sys.platform == "linux":
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
-def hand_back() -> None:
+def trim_memory() -> None:
     """Memory that is free goes back to the system, which glibc by itself would keep for the next picture."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library

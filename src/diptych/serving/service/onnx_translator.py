@@ -24,7 +24,7 @@ class Engine:
     name: str = "onnx"
 
 
-class Exported(Scaled):
+class OnnxTranslator(Scaled):
     """An ONNX file that diptych wrote, as a translator of stored pictures.
 
     Equal to ``Translator.load`` of the file; resized pictures to one grey level, since torch resizes 8-bit otherwise.
@@ -40,7 +40,7 @@ class Exported(Scaled):
         self.session = session_of(place)
         self.inputs = [one.name for one in self.session.get_inputs()]
 
-    def apart(self) -> "Exported":
+    def apart(self) -> "OnnxTranslator":
         """The same for a large picture."""
         return self
 
@@ -73,7 +73,7 @@ def reflected(size: int, multiple: int) -> npt.NDArray[np.intp]:
     return np.where(places < size, places, np.maximum(2 * (size - 1) - places, 0))
 
 
-def opened(places: Sequence[Path], engine: str) -> list[Exported]:
+def opened(places: Sequence[Path], engine: str) -> list[OnnxTranslator]:
     """The files, where torch is not installed.
 
     Raises:
@@ -90,4 +90,4 @@ def opened(places: Sequence[Path], engine: str) -> list[Exported]:
                 f"{place} needs torch, which is not installed: where it is, diptych export {place} --to onnx --out it.onnx makes "
                 f"a file that is served without."
             )
-    return [Exported(place) for place in places]
+    return [OnnxTranslator(place) for place in places]

@@ -9,14 +9,14 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.problems import Problem, busy
+from diptych.serving.service.problems import Problem, busy_problem
 
 FIELDS = ("picture", "instances", "mask")
 RAW = ("", "application/octet-stream")
 CURL = "curl --data-binary @FILE -H 'Content-Type: image/png'"
 
 
-class Bodies:
+class BodyReader:
     """All bodies that are held at once, which are bounded together."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Bodies:
             await asyncio.wait_for(self.collect(request, limits, parts), limits.upload_seconds)
             length, data = sum(map(len, parts)), b"".join(parts)
             parts.clear()  # what is held is counted once, and must not lie here twice
-            files = await parsed(request, data, limits) if form else {"picture": data}
+            files = await parse_form(request, data, limits) if form else {"picture": data}
             del data
             yield files
         except TimeoutError:
@@ -63,7 +63,7 @@ class Bodies:
             if length > limits.bytes:
                 raise too_long
             if self.held + len(part) > limits.bytes_at_once:
-                raise busy(1)
+                raise busy_problem(1)
             parts.append(part)
             self.held += len(part)
 
@@ -74,7 +74,7 @@ class InMemory(MultiPartParser):
     spool_max_size = 2**62
 
 
-async def parsed(request: Request, data: bytes, limits: Limits) -> dict[str, bytes]:
+async def parse_form(request: Request, data: bytes, limits: Limits) -> dict[str, bytes]:
     async def once() -> AsyncGenerator[bytes, None]:
         yield data
 

@@ -79,7 +79,7 @@ def create_app(service: Service) -> FastAPI:
         exception_handlers={Problem: handle_problem, HTTPException: handle_http_exception, RequestValidationError: handle_validation_error},
     )
     guarded = [Depends(service.allowed)] if service.token else []
-    work = service.dispatcher
+    work = service.work
 
     @app.post(
         "/translate/{name}",

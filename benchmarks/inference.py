@@ -76,9 +76,9 @@ def engine_of(name: str, folder: Path) -> Engine:
     if name == EAGER:
         return published().engine
     if name == BFLOAT16:
-        return Translator.of_onnx(folder / "float32.onnx", BFLOAT16).engine
+        return Translator.load_onnx(folder / "float32.onnx", BFLOAT16).engine
     engine, precision = name.split()
-    return Translator.of_onnx(folder / f"{precision}.onnx", engine).engine
+    return Translator.load_onnx(folder / f"{precision}.onnx", engine).engine
 
 
 def serve(pipe: Connection, name: str, folder: Path) -> None:

@@ -84,7 +84,7 @@ def files(translator: Translator, folder: Path) -> dict[str, Run]:
         place = folder / f"{precision}.onnx"
         onnx_files.write(translator, place, precision=precision)
         for engine in ("onnx", "openvino"):
-            exported = Translator.of_onnx(place, engine)
+            exported = Translator.load_onnx(place, engine)
             found[f"{engine} {precision}"] = functools.partial(exported.batch, seed=SEED)
     programs.write(translator, folder / "program.pt2", noise=True)
     found["torch.export float32"] = programs.runner(folder / "program.pt2", translator)

@@ -54,7 +54,7 @@ def test_a_style_is_drawn_by_its_seed_or_taken_from_a_picture(
     taken = translator(maps, style=photo)
     np.testing.assert_array_equal(taken, translator(maps, style=photo))
     assert (taken != plain).any()
-    both = translator.several([maps, maps[::-1].copy()])
+    both = translator.translate_many([maps, maps[::-1].copy()])
     off = np.abs(both[0].astype(int) - plain)
     assert off.mean() <= 1  # alone as among others, but for roundings, which a tiny network's instance norms enlarge
     assert off.max() <= 8

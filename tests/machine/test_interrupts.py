@@ -51,7 +51,7 @@ def test_every_engine_is_stopped_and_works_on(engine: str, tmp_path: Path, monke
     plain = translator()
     if engine != "torch":
         pytest.importorskip({"onnx": "onnxruntime"}.get(engine, engine))
-    found = plain if engine == "torch" else Translator.of_onnx(cached(plain, "float32"), engine)
+    found = plain if engine == "torch" else Translator.load_onnx(cached(plain, "float32"), engine)
     assert isinstance(stopped_after(found, 0.05), StoppedError)
     picture = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
     np.testing.assert_allclose(found.stored(picture).astype(int), plain.stored(picture).astype(int), atol=1)

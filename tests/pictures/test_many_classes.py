@@ -19,7 +19,7 @@ from diptych.exporting import onnx_files
 from diptych.networks.semantics import Semantics
 from diptych.pictures.kinds import Kind
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.listing import drawing, kind_entry
+from diptych.serving.service.listing import preview_png, kind_entry
 from diptych.serving.service.pictures import decoded
 
 CASES = [
@@ -93,7 +93,7 @@ def test_the_service_and_its_page_take_every_class(classes: int, form: str) -> N
     file = io.BytesIO()
     Image.fromarray(truth).save(file, "PNG")
     assert (decoded(file.getvalue(), kind, Limits())[..., 0] == truth).all()
-    page = drawing(kind, torch.from_numpy(truth.astype(np.int32))[None])
+    page = preview_png(kind, torch.from_numpy(truth.astype(np.int32))[None])
     assert (decoded(page, kind, Limits())[..., 0] == truth).all()
     assert len({tuple(colour) for colour in kind_entry(kind).palette}) == classes
 

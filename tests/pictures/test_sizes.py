@@ -178,7 +178,7 @@ def test_colour_is_laid_on_the_lightness_of_the_picture_at_its_own_size() -> Non
 def test_pictures_that_the_network_sees_at_one_size_share_a_batch() -> None:
     translator, shapes = translator_of(CARD)
     pictures = [picture_of(*size) for size in ((16, 24), (50, 70), (9, 9))]
-    together = translator.several(pictures)
+    together = translator.translate_many(pictures)
     assert shapes == [(3, 3, 16, 24)]
     for one, alone in zip(together, map(translator.stored, pictures), strict=True):
         np.testing.assert_array_equal(one, alone)

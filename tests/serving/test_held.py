@@ -12,7 +12,7 @@ import pytest
 from asking import RNG, Inverted, Serve, Wire, offer, refused
 from fastapi import Request
 
-from diptych.serving.page.browser_model import Parts
+from diptych.serving.page.browser_model import BrowserModel
 from diptych.serving.page.routes import PageRoutes
 from diptych.serving.page.streaming import CHUNK, FileSlice, InMemoryFile
 from diptych.serving.service.request_body import BodyReader
@@ -21,12 +21,12 @@ from diptych.serving.service.limits import Limits
 SIZE = 3 * CHUNK + 17
 
 
-def network(folder: Path) -> tuple[bytes, Parts]:
+def network(folder: Path) -> tuple[bytes, BrowserModel]:
     """One of two parts, of which the second is small."""
     data = RNG.integers(0, 256, SIZE + 5, dtype=np.uint8).tobytes()
     file = folder / "network.onnx"
     file.write_bytes(data)
-    return data, Parts({"parts": []}, {"model.onnx.000": FileSlice(file, 0, SIZE), "model.onnx.001": FileSlice(file, SIZE, 5)})
+    return data, BrowserModel({"parts": []}, {"model.onnx.000": FileSlice(file, 0, SIZE), "model.onnx.001": FileSlice(file, SIZE, 5)})
 
 
 def test_a_network_comes_in_pieces_whole(serve: Serve, tmp_path: Path) -> None:

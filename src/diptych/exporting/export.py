@@ -14,7 +14,7 @@ from diptych.exporting.shown import COLUMNS, Seen, Shown, title_of
 from diptych.exporting.traced import Outside, noisy, traceable
 from diptych.files import made_aside, vacant
 from diptych.pictures.padding import pad
-from diptych.serving.service.listing import Offer, drawing, name_for
+from diptych.serving.service.listing import Offer, preview_png, unique_name
 from diptych.training.checkpoint_choice import taken
 from diptych.translator.engines import Eager
 from diptych.translator.translator import Translator
@@ -155,12 +155,12 @@ def program(order: Order, place: Path, translator: Translator, real: list[Sample
 def page(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
     terms = models.terms_for(order.run, order.licence, order.attribution)
     offer = Offer(
-        name_for(order.run, order.way, ()),
+        unique_name(order.run, order.way, ()),
         translator,
         order.noise and noisy(network_of(translator)),
         terms.licence,
         terms.attribution,
-        [drawing(translator.card.source, sample.source[0]) for sample in real[:EXAMPLES]],
+        [preview_png(translator.card.source, sample.source[0]) for sample in real[:EXAMPLES]],
     )
     shown = Shown(
         order.title or title_of(translator.card, offer.name),

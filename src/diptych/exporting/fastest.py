@@ -12,7 +12,7 @@ from diptych.data.public.catalog import cache_folder
 from diptych.errors import DiptychError, UsageError
 from diptych.exporting import checks, onnx_files
 from diptych.translator.card import write_card
-from diptych.translator.engines import BFLOAT16, Eager, OnnxRuntime, chosen_engine
+from diptych.translator.engines import BFLOAT16, Eager, OnnxRuntime, choose_engine
 from diptych.translator.translator import Translator
 
 FORMAT = 1
@@ -37,13 +37,13 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
     eager = translator.engine
     if not isinstance(eager, Eager):
         return of_file(translator, engine)
-    name = chosen_engine(engine, eager.device)
+    name = choose_engine(engine, eager.device)
     if name == "torch":
         return translator, "Engine: torch."
     reasons = []
     for candidate in dict.fromkeys((name, "onnx") if engine == "auto" else (name,)):
         try:
-            found = Translator.of_onnx(cached(translator, precision), candidate)
+            found = Translator.load_onnx(cached(translator, precision), candidate)
             off = checks.compare(translator, found, []).worst
             if off <= allowed(candidate):
                 found = Translator(found.engine, found.card, plain=eager)
@@ -66,10 +66,10 @@ def of_file(translator: Translator, engine: str) -> tuple[Translator, str]:
     if engine == "torch":
         raise UsageError("an exported file runs under onnx or openvino; for --engine torch name the run it came from.")
     loaded = translator.engine
-    name = chosen_engine(engine, torch.device("cpu"))
+    name = choose_engine(engine, torch.device("cpu"))
     if name.startswith("openvino") and isinstance(loaded, OnnxRuntime) and loaded.processing == "outside":
         try:
-            found = Translator.of_onnx(loaded.place, name)
+            found = Translator.load_onnx(loaded.place, name)
             if loaded.precision == "int8" or checks.compare(translator, found, []).worst <= allowed(name):
                 return found, f"Engine: {name}, {found.engine.precision}, from the file."
         except DiptychError:

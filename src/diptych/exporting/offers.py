@@ -13,8 +13,8 @@ from diptych.exporting.models import terms_for
 from diptych.exporting.samples import Sample, at_hand
 from diptych.exporting.traced import noisy
 from diptych.machine.runtimes import session_of
-from diptych.serving.page.browser_model import Parts, cut
-from diptych.serving.service.listing import Offer, drawing, in_browser, name_for
+from diptych.serving.page.browser_model import BrowserModel, split_model
+from diptych.serving.service.listing import Offer, preview_png, runs_in_browser, unique_name
 from diptych.training.checkpoint_choice import taken
 from diptych.training.run import read_recipe
 from diptych.translator.engines import Eager
@@ -33,7 +33,7 @@ def offers_of(
     told = []
     for place in places:
         plain = Translator.load(place, checkpoint=checkpoint, device=device)
-        name = name_for(place, "", [offer.name for offer in offers])
+        name = unique_name(place, "", [offer.name for offer in offers])
         found, words = faster(plain, engine)
         examples = examples_of(place, plain)
         parts, why = network_for_browser(plain, name) if browser else (None, "")
@@ -46,7 +46,7 @@ def offers_of(
                 noise_of(plain, place),
                 terms.licence or str(facts.get("licence of the data", "")),
                 terms.attribution or str(facts.get("attribution", "")),
-                [drawing(plain.card.source, one.source[0]) for one in examples],
+                [preview_png(plain.card.source, one.source[0]) for one in examples],
                 parts,
             )
         )
@@ -74,10 +74,10 @@ def trained_on(place: Path) -> str:
     return read_recipe(place).data.folder if (place / "recipe.toml").is_file() else ""
 
 
-def network_for_browser(translator: Translator, name: str) -> tuple[Parts | None, str]:
-    if not isinstance(translator.engine, Eager) or not in_browser(translator.card):
+def network_for_browser(translator: Translator, name: str) -> tuple[BrowserModel | None, str]:
+    if not isinstance(translator.engine, Eager) or not runs_in_browser(translator.card):
         return None, ""
     try:
-        return cut(cached(translator, "float16"), name, "float16"), ""
+        return split_model(cached(translator, "float16"), name, "float16"), ""
     except DiptychError as problem:
         return None, f" Not in the browser: {problem}"

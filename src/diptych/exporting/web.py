@@ -9,8 +9,8 @@ from diptych.errors import DiptychError
 from diptych.exporting.shown import Shown
 from diptych.files import as_json, written_beside
 from diptych.serving.page import assets
-from diptych.serving.page.browser_model import PART, cut
-from diptych.serving.service.listing import Offer, in_browser
+from diptych.serving.page.browser_model import PART, split_model
+from diptych.serving.service.listing import Offer, runs_in_browser
 
 LARGEST = 24 * 2**20
 """Bytes of a file; some hosts take no more than 25 MiB."""
@@ -38,7 +38,7 @@ def write(offer: Offer, shown: Shown, network: Path, out: Path, runtime: Path | 
         DiptychError: when the page cannot show such pictures, the runtime is missing, or the place cannot be written.
     """
     card = offer.translator.card
-    if not in_browser(card):
+    if not runs_in_browser(card):
         raise DiptychError(
             f"the page draws 8-bit RGB, grey and class maps, and this translator takes {card.source.colour} of "
             f"{card.source.depth} and gives {card.target.colour} of {card.target.depth}; serve it with: diptych serve."
@@ -53,7 +53,7 @@ def write(offer: Offer, shown: Shown, network: Path, out: Path, runtime: Path | 
         stream = io.BytesIO()
         picture.save(stream, "PNG", optimize=True)
         put(out / name, stream.getvalue())
-    parts = cut(network, offer.name, precision)
+    parts = split_model(network, offer.name, precision)
     for name, part in parts.parts.items():
         put(out / "models" / offer.name / name, part.whole())
     addresses = write_examples(offer.examples, out, offer.name)

@@ -118,7 +118,7 @@ def device_for(engine: str, device: str) -> str:
     return "cpu" if device == "auto" and engine not in ("auto", "torch") else device
 
 
-def chosen_engine(name: str, device: torch.device) -> str:
+def choose_engine(name: str, device: torch.device) -> str:
     """The engine that "auto" comes to: the fastest that is installed; on a GPU torch.
 
     Raises:

@@ -70,7 +70,7 @@ class Translator(Scaled):
                 raise UsageError(
                     f"{folder} is computed on the processor, and the device is {device}; name the run that it came from."
                 )
-            return cls.of_onnx(folder)
+            return cls.load_onnx(folder)
         if not folder.is_dir():
             raise DiptychError(
                 f"{folder} is no folder; name a run (such as runs/facades), a model folder, or an ONNX file."
@@ -88,7 +88,7 @@ class Translator(Scaled):
         return cls(network_with(network_weights(tensors, card), card, folder), card, chosen)
 
     @classmethod
-    def of_onnx(cls, place: Path, engine: str = "onnx") -> "Translator":
+    def load_onnx(cls, place: Path, engine: str = "onnx") -> "Translator":
         """From an exported file, under one of the engines but torch."""
         told = read_metadata(place)
         card = read_card(told, place)
@@ -135,9 +135,9 @@ class Translator(Scaled):
 
     def stored(self, picture: Stored, *, size: Size = None, seed: int | None = None, style: Style = None) -> Stored:
         """Translate a picture as read from a file: H x W x C of the source's Kind to the same of the target's."""
-        return self.several([picture], size=size, seed=seed, style=style)[0]
+        return self.translate_many([picture], size=size, seed=seed, style=style)[0]
 
-    def several(
+    def translate_many(
         self,
         pictures: Sequence[Stored],
         *,

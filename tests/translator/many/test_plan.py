@@ -185,7 +185,7 @@ def test_exports_of_other_weights_are_other_jobs(translator: Translator, tmp_pat
     pytest.importorskip("onnxruntime")
     pytest.importorskip("openvino")
     prints = {
-        (file, engine): Job(Translator.of_onnx(file, engine)).fingerprint
+        (file, engine): Job(Translator.load_onnx(file, engine)).fingerprint
         for file in (exported(tmp_path / f"{factor}.onnx", translator, factor) for factor in (0.5, 1))
         for engine in ("onnx", "openvino", "openvino-bfloat16")
     }

@@ -13,14 +13,14 @@ PART = 8 * 2**20
 
 
 @dataclass(frozen=True)
-class Parts:
+class BrowserModel:
     """``entry`` is for the page; ``parts`` says where the bytes of each part are, by its name."""
 
     entry: dict[str, Any]
     parts: dict[str, FileSlice]
 
 
-def cut(network: Path, name: str, precision: str) -> Parts:
+def split_model(network: Path, name: str, precision: str) -> BrowserModel:
     """An ONNX file whose processing is outside, as models/NAME/model.onnx.000 and so on.
 
     Raises:
@@ -43,7 +43,7 @@ def cut(network: Path, name: str, precision: str) -> Parts:
         "multiple": multiple_of(session),
     }
     parts = {part: FileSlice(network, start, min(PART, size - start)) for part, start in starts.items()}
-    return Parts(entry, parts)
+    return BrowserModel(entry, parts)
 
 
 def multiple_of(session: Any) -> int:

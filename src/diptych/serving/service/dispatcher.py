@@ -52,7 +52,7 @@ class Dispatcher:
         for offer in offers:
             offer.translator.memory = limits.memory
         self.batchers = {
-            offer.name: Batcher(partial(several, offer.translator), limits, self.pool, way) for offer in offers
+            offer.name: Batcher(partial(translate_many, offer.translator), limits, self.pool, way) for offer in offers
         }
 
     @asynccontextmanager
@@ -120,7 +120,7 @@ class Dispatcher:
         def work() -> tuple[Translated, bytes]:
             picture = read_picture(files, translator.card.source, self.limits)
             began = perf_counter()
-            result = translator.several([picture], size=asking.size, seed=asking.seed)[0]
+            result = translator.translate_many([picture], size=asking.size, seed=asking.seed)[0]
             return Translated(result, perf_counter() - began, 1), encode(result, asking.media_type)
 
         with explaining():
@@ -131,8 +131,8 @@ class Dispatcher:
         return await asyncio.get_running_loop().run_in_executor(self.codec_pool, work, *given)
 
 
-def several(translator: ServedTranslator, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]) -> list[Any]:
-    return translator.several(pictures, size=seen, seed=seed)
+def translate_many(translator: ServedTranslator, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]) -> list[Any]:
+    return translator.translate_many(pictures, size=seen, seed=seed)
 
 
 async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, Result]) -> Result:

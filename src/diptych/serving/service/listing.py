@@ -12,7 +12,7 @@ from PIL import Image
 
 from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.sizes import Size
-from diptych.serving.page.browser_model import Parts, cut
+from diptych.serving.page.browser_model import BrowserModel, split_model
 from diptych.serving.service.onnx_translator import OnnxTranslator
 from diptych.translator.card import Card, data_of
 
@@ -36,7 +36,7 @@ class ServedTranslator(Protocol):
 
     def apart(self) -> "ServedTranslator": ...
 
-    def several(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]: ...
+    def translate_many(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]: ...
 
 
 class EngineInfo(Protocol):
@@ -120,9 +120,9 @@ class Offer:
     licence: str = ""
     attribution: str = ""
     examples: Sequence[bytes] = field(default_factory=tuple)
-    """Pictures to begin with, PNG as ``drawing`` makes them."""
+    """Pictures to begin with, PNG as ``preview_png`` makes them."""
 
-    browser: Parts | None = None
+    browser: BrowserModel | None = None
     """The network for the browser."""
 
     def entry(self, examples: Sequence[str], browser: dict[str, Any] | None) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def kind_entry(kind: Kind) -> KindEntry:
     )
 
 
-def drawing(kind: Kind, tensor: "Tensor") -> bytes:
+def preview_png(kind: Kind, tensor: "Tensor") -> bytes:
     """What a network takes (channels, height, width), as the page loads it.
 
     8-bit RGB, class maps in the palette's colours, holes transparent.
@@ -203,18 +203,18 @@ def offer_of_file(place: Path, translator: OnnxTranslator, taken: Sequence[str],
     """An exported file; the page may translate with the very same, where its processing is outside."""
     name = unique_name(place, "", taken)
     facts = translator.card.provenance
-    within = browser and not translator.inside and in_browser(translator.card)
+    within = browser and not translator.inside and runs_in_browser(translator.card)
     return Offer(
         name,
         translator,
         len(translator.inputs) > 1,
         str(facts.get("licence of the data", "")),
         str(facts.get("attribution", "")),
-        browser=cut(place, name, translator.engine.precision) if within else None,
+        browser=split_model(place, name, translator.engine.precision) if within else None,
     )
 
 
-def in_browser(card: Card) -> bool:
+def runs_in_browser(card: Card) -> bool:
     """Whether the page itself can make what the network takes, and show what it gives."""
     plain = card.source.depth == "uint8" and card.target.depth == "uint8"
     whole = all(kind.range == (0.0, 255.0) for kind in (card.source, card.target) if kind.colour != "labels")

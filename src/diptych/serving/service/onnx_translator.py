@@ -44,7 +44,7 @@ class OnnxTranslator(Scaled):
         """The same for a large picture."""
         return self
 
-    def several(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]:
+    def translate_many(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]:
         """Translate pictures (H, W, C) that the network sees at one size in one batch.
 
         Raises:

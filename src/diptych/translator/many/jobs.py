@@ -115,7 +115,7 @@ class Job:
 
     def translate(self, pictures: list[Stored]) -> list[Stored]:
         """Results, or with ``grid`` inputs and results side by side as 8-bit RGB."""
-        results = self.translator.several(pictures, size=self.size, seed=self.seed, style=self.style)
+        results = self.translator.translate_many(pictures, size=self.size, seed=self.seed, style=self.style)
         if not self.grid:
             return results
         return [self.beside(picture, result) for picture, result in zip(pictures, results, strict=True)]

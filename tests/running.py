@@ -3,8 +3,8 @@
 import threading
 import time
 
-from diptych.serving.service.uvicorn_server import bind_socket, server
 from diptych.serving.service.app import Service, create_app
+from diptych.serving.service.uvicorn_server import bind_socket, server
 
 
 class running:

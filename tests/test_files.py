@@ -15,8 +15,18 @@ import pytest
 from judged import strict
 
 from diptych import checkpoints
-from diptych.errors import DiptychError, NoSpaceError, unwritten
-from diptych.files import as_json, at_home, from_json, made_aside, named_in_utf8, part_of, read_text, vacant, write_text
+from diptych.errors import DiptychError, NoSpaceError, write_error
+from diptych.files import (
+    as_json,
+    atomic_output,
+    expand_user,
+    from_json,
+    is_vacant,
+    named_in_utf8,
+    partial_path,
+    read_text,
+    write_text,
+)
 from diptych.pictures import formats
 from diptych.pictures.kinds import Kind
 from diptych.translator.card import read_cards
@@ -61,9 +71,9 @@ def test_a_name_that_is_no_utf8_is_linked_to(tmp_path: Path) -> None:
 def test_a_home_that_is_not_known_stays_as_it_was_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    assert at_home("~/a") == tmp_path / "a"
-    assert at_home("~no_such_user_9/a") == Path("~no_such_user_9/a")
-    assert at_home("a~/~") == Path("a~/~")
+    assert expand_user("~/a") == tmp_path / "a"
+    assert expand_user("~no_such_user_9/a") == Path("~no_such_user_9/a")
+    assert expand_user("a~/~") == Path("a~/~")
 
 
 @pytest.mark.parametrize("name", ["model", "m.v2", "\u65e5" * 80, "a" * 255])
@@ -73,24 +83,24 @@ def test_what_is_made_aside_comes_whole_or_not_at_all(name: str, there: bool, tm
     place = tmp_path / name
     if there:
         place.mkdir()
-    with suppress(KeyError), made_aside(place) as aside:
+    with suppress(KeyError), atomic_output(place) as aside:
         aside.mkdir()
         (aside / "half").write_text("half")
         raise KeyError
-    assert vacant(place)
+    assert is_vacant(place)
     assert [path.name for path in tmp_path.iterdir()] == ([name] if there else [])
-    with made_aside(place, last="b") as aside:
+    with atomic_output(place, last="b") as aside:
         aside.mkdir()
         (aside / "a").write_text("1")
         (aside / "b").write_text("2")
     assert sorted(path.name for path in place.iterdir()) == ["a", "b"]
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    assert not vacant(place)
+    assert not is_vacant(place)
 
 
 def test_a_second_maker_does_not_replace_the_first_s(tmp_path: Path) -> None:
     def second() -> None:
-        with made_aside(tmp_path / "a.onnx") as aside:
+        with atomic_output(tmp_path / "a.onnx") as aside:
             aside.write_text("second")
             (tmp_path / "a.onnx").write_text("first")
 
@@ -107,13 +117,13 @@ def test_what_a_killed_maker_left_is_removed(tmp_path: Path) -> None:
     place, other = tmp_path / "model", tmp_path / "other"
     place.mkdir()
     for one in (place, other):
-        part_of(one, ended.pid).mkdir()
-        (part_of(one, ended.pid) / "weights").write_text("half")
-    (place / part_of(place, os.getpid()).name).mkdir()  # of a container's process of the same number
-    living = part_of(place, os.getppid())
+        partial_path(one, ended.pid).mkdir()
+        (partial_path(one, ended.pid) / "weights").write_text("half")
+    (place / partial_path(place, os.getpid()).name).mkdir()  # of a container's process of the same number
+    living = partial_path(place, os.getppid())
     living.mkdir()
-    assert vacant(place)
-    assert sorted(tmp_path.iterdir()) == sorted([place, part_of(other, ended.pid), living])
+    assert is_vacant(place)
+    assert sorted(tmp_path.iterdir()) == sorted([place, partial_path(other, ended.pid), living])
     assert list(place.iterdir()) == []
 
 
@@ -138,7 +148,7 @@ def test_pipes_and_devices_are_neither_read_nor_replaced(tmp_path: Path) -> None
 
 
 def test_room_is_asked_for_only_where_there_is_none() -> None:
-    full, refused = (unwritten("a.png", OSError(code, "words")) for code in (errno.ENOSPC, errno.EACCES))
+    full, refused = (write_error("a.png", OSError(code, "words")) for code in (errno.ENOSPC, errno.EACCES))
     assert str(full) == "a.png cannot be written: words; make room, or name another place that can be written to."
     assert str(refused) == "a.png cannot be written: words; name another place that can be written to."
     assert [isinstance(problem, NoSpaceError) for problem in (full, refused)] == [True, False]

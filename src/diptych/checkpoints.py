@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from diptych.errors import DiptychError
-from diptych.files import as_json, from_json, named_in_utf8, regular, written_beside
+from diptych.files import as_json, atomic_write, from_json, named_in_utf8, require_regular_file
 
 Facts = dict[str, int | float | str]
 
@@ -64,7 +64,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, int | fl
     kept = still(tensors)
     words = as_json(dict(sorted(facts.items())))
     metadata = {"facts": words, "sha256": checksum(kept, words)}
-    with written_beside(path) as beside:
+    with atomic_write(path) as beside:
         try:
             safetensors.torch.save_file(kept, beside, metadata)
             sort_metadata(beside)
@@ -109,7 +109,7 @@ def facts_of(path: Path) -> Facts:
         Damaged: when there is no such file, or it cannot be read.
     """
     try:
-        with named_in_utf8(regular(path)) as named, safetensors.safe_open(named, "pt") as file:
+        with named_in_utf8(require_regular_file(path)) as named, safetensors.safe_open(named, "pt") as file:
             return read_facts((file.metadata() or {})["facts"])
     except UNREADABLE as problem:
         raise damaged(path, problem) from None
@@ -122,7 +122,7 @@ def load(path: Path, verify: bool = True) -> Checkpoint:
         Damaged: when the file cannot be read or its checksum is another.
     """
     try:
-        with named_in_utf8(regular(path)) as place, safetensors.safe_open(place, "pt") as file:
+        with named_in_utf8(require_regular_file(path)) as place, safetensors.safe_open(place, "pt") as file:
             metadata = file.metadata() or {}
             names = file.keys()
             tensors = {name: file.get_tensor(name) for name in names}

@@ -23,7 +23,7 @@ def disk_full(problem: BaseException) -> bool:
     return isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def unwritten(
+def write_error(
     place: object, problem: OSError, remedy: str = "name another place that can be written to"
 ) -> DiptychError:
     """Why ``place`` could not be written, and what to do: to make room is said only where there is none."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from diptych.errors import DiptychError, unwritten
+from diptych.errors import DiptychError, write_error
 
 WINDOWS = os.name == "nt"
 LONGEST_NAME = 255  # bytes that a file's name may have on most systems
@@ -25,16 +25,16 @@ LONGEST = 3600.0
 
 
 @contextlib.contextmanager
-def written_beside(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A place beside ``path`` to write to; it is flushed to the disk and renamed when all has gone well, else removed.
 
     Raises:
         DiptychError: when it cannot be written; the sentence says why, and what stood at ``path`` stands there still.
     """
-    beside = part_of(regular(path))
+    beside = partial_path(require_regular_file(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        mode = mode_of_new(beside)
+        mode = default_mode(beside)
         yield beside
         with open(beside, "rb+") as file:
             os.fsync(file.fileno())
@@ -42,13 +42,13 @@ def written_beside(path: Path) -> Iterator[Path]:
         os.replace(beside, path)
         sync_folder(path.parent)
     except OSError as problem:
-        raise unwritten(path, problem) from None
+        raise write_error(path, problem) from None
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
 
 
-def regular(path: Path) -> Path:
+def require_regular_file(path: Path) -> Path:
     """The path itself, unless what lies there is a pipe or a device: reading it may never end, and to replace it would spoil it.
 
     Raises:
@@ -61,13 +61,13 @@ def regular(path: Path) -> Path:
     return path
 
 
-def mode_of_new(path: Path) -> int:
+def default_mode(path: Path) -> int:
     """The permissions that the system gives a new file; ``path`` is made, empty, to see them."""
     with open(path, "wb") as file:
         return stat.S_IMODE(os.fstat(file.fileno()).st_mode)
 
 
-def part_of(path: Path, process: int | str = 0) -> Path:
+def partial_path(path: Path, process: int | str = 0) -> Path:
     """Where this process, or another, writes ``path`` until it is whole."""
     process = process or os.getpid()
     name = f".{path.stem}.{process}.part{path.suffix}"
@@ -77,15 +77,15 @@ def part_of(path: Path, process: int | str = 0) -> Path:
     return path.with_name(name)
 
 
-def vacant(place: Path) -> bool:
+def is_vacant(place: Path) -> bool:
     """Whether there is nothing or an empty folder; what killed processes of this machine left half made of it is removed."""
     for folder in (place.parent, place):
         with contextlib.suppress(OSError):
             for path in list(folder.iterdir()):
                 found = PART.fullmatch(path.name)
-                if not found or path.name != part_of(place, found[1]).name:
+                if not found or path.name != partial_path(place, found[1]).name:
                     continue
-                if int(found[1]) == os.getpid() or left_behind(
+                if int(found[1]) == os.getpid() or is_abandoned(
                     path, int(found[1])
                 ):  # containers count from 1 each time
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -93,7 +93,7 @@ def vacant(place: Path) -> bool:
 
 
 @contextlib.contextmanager
-def made_aside(place: Path, last: str = "") -> Iterator[Path]:
+def atomic_output(place: Path, last: str = "") -> Iterator[Path]:
     """Where to make a file or folder that comes to ``place`` when all has gone well, and is gone else.
 
     It lies in a folder of our own, inside a folder that is there already, since that may be another disk. Of what comes to
@@ -105,7 +105,7 @@ def made_aside(place: Path, last: str = "") -> Iterator[Path]:
     """
     named, place = place, place.absolute()  # "." has no name
     inside = place.is_dir()
-    folder = (place if inside else place.parent) / part_of(place).name
+    folder = (place if inside else place.parent) / partial_path(place).name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
@@ -121,17 +121,17 @@ def made_aside(place: Path, last: str = "") -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_parts(folder: Path) -> None:
+def remove_partial_files(folder: Path) -> None:
     """Remove what killed processes of this machine left half written, at any depth; those of living ones stay."""
     for root, _, names in os.walk(folder):
         for name in names:
             if found := PART.fullmatch(name):
                 with contextlib.suppress(OSError):
-                    if left_behind(Path(root, name), int(found[1])):
+                    if is_abandoned(Path(root, name), int(found[1])):
                         os.unlink(os.path.join(root, name))
 
 
-def left_behind(part: Path, process: int) -> bool:
+def is_abandoned(part: Path, process: int) -> bool:
     """Whether nobody writes the part any more."""
     if WINDOWS:  # where os.kill ends the process that it is to ask after
         return time.time() - part.stat().st_mtime > LONGEST
@@ -160,13 +160,13 @@ def sync_folder(folder: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """A small text file in UTF-8, whole or not there; names of files that are no UTF-8 come through byte by byte."""
-    with written_beside(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def read_text(path: Path) -> str:
     """What ``write_text`` wrote, or another program, with a byte order mark or without."""
-    return regular(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
+    return require_regular_file(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
 
 
 def from_json(text: str | bytes) -> Any:
@@ -181,7 +181,7 @@ def from_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def at_home(place: str) -> Path:
+def expand_user(place: str) -> Path:
     """The path, its ``~`` filled in; as it was typed where the system knows no such user, or no home of this one."""
     return Path(os.path.expanduser(place))
 

@@ -19,7 +19,7 @@ from diptych.exporting import onnx_files
 from diptych.networks.semantics import Semantics
 from diptych.pictures.kinds import Kind
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.listing import preview_png, kind_entry
+from diptych.serving.service.listing import kind_entry, preview_png
 from diptych.serving.service.pictures import decoded
 
 CASES = [

@@ -9,8 +9,8 @@ import pytest
 from asking import Held, Inverted, Serve, offer
 from running import running
 
-from diptych.serving.service.limits import Limits
 from diptych.serving.service.app import Service
+from diptych.serving.service.limits import Limits
 
 
 @pytest.fixture(scope="session")

@@ -174,7 +174,9 @@ def test_the_log_is_json_and_says_nothing_of_the_picture(serve: Serve, caplog: p
     answer = client.post("/translate/inverted?seed=7", files={"picture": ("a-secret-name.png", picture())})
     client.get("/a-secret-address")
     time.sleep(0.05)
-    lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records if record.name == "diptych.serving"]
+    lines = [
+        json.loads(JsonFormatter().format(record)) for record in caplog.records if record.name == "diptych.serving"
+    ]
     first = next(line for line in lines if line["request"] == answer.headers["x-request-id"])
     assert set(first) == {
         "time",

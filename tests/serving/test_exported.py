@@ -42,7 +42,9 @@ def test_it_gives_what_the_translator_gives(name: str, file_of: dict[str, Path])
     pictures = [RNG.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)]
     for seed, size in ((None, None), (2**40 + 3, "own")):
         for found, expected in zip(
-            light.translate_many(pictures, size=size, seed=seed), whole.translate_many(pictures, size=size, seed=seed), strict=True
+            light.translate_many(pictures, size=size, seed=seed),
+            whole.translate_many(pictures, size=size, seed=seed),
+            strict=True,
         ):
             assert found.dtype == expected.dtype
             np.testing.assert_array_equal(found, expected)

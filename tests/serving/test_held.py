@@ -15,8 +15,8 @@ from fastapi import Request
 from diptych.serving.page.browser_model import BrowserModel
 from diptych.serving.page.routes import PageRoutes
 from diptych.serving.page.streaming import CHUNK, FileSlice, InMemoryFile
-from diptych.serving.service.request_body import BodyReader
 from diptych.serving.service.limits import Limits
+from diptych.serving.service.request_body import BodyReader
 
 SIZE = 3 * CHUNK + 17
 
@@ -26,7 +26,9 @@ def network(folder: Path) -> tuple[bytes, BrowserModel]:
     data = RNG.integers(0, 256, SIZE + 5, dtype=np.uint8).tobytes()
     file = folder / "network.onnx"
     file.write_bytes(data)
-    return data, BrowserModel({"parts": []}, {"model.onnx.000": FileSlice(file, 0, SIZE), "model.onnx.001": FileSlice(file, SIZE, 5)})
+    return data, BrowserModel(
+        {"parts": []}, {"model.onnx.000": FileSlice(file, 0, SIZE), "model.onnx.001": FileSlice(file, SIZE, 5)}
+    )
 
 
 def test_a_network_comes_in_pieces_whole(serve: Serve, tmp_path: Path) -> None:

@@ -37,12 +37,12 @@ def import_(
         At which its pictures are translated: own, a side, or HEIGHTxWIDTH; by default as its project tests, where that is
         known, else own.
     """
-    from diptych.files import made_aside, vacant
+    from diptych.files import atomic_output, is_vacant
     from diptych.released.models import write_model
 
-    if not vacant(out):
+    if not is_vacant(out):
         raise DiptychError(f"{out} exists and is not empty; give another --out.")
-    with made_aside(out) as place:
+    with atomic_output(out) as place:
         words = write_model(file, place, layout, values(told), encoder, size or None)
     print(words)
     print(

@@ -88,10 +88,10 @@ def serve(
     with needed("fastapi", "diptych serve"):  # to say so before anything is loaded
         for package in ("fastapi", "uvicorn"):
             import_module(package)
+    from diptych.serving.service.app import Service, create_app
     from diptych.serving.service.limits import Limits
     from diptych.serving.service.uvicorn_server import bind_socket, stopped_by_sigterm
     from diptych.serving.service.uvicorn_server import run as run_server
-    from diptych.serving.service.app import Service, create_app
 
     make = offers_of_runs if find_spec("torch") else offers_of_files
     limits = Limits(
@@ -136,8 +136,8 @@ def offers_of_files(
     places: tuple[Path, ...], checkpoint: str, device: str, engine: str, browser: bool
 ) -> "tuple[list[Offer], list[str]]":
     """Exported files alone, where torch is not installed."""
-    from diptych.serving.service.onnx_translator import opened
     from diptych.serving.service.listing import offer_of_file
+    from diptych.serving.service.onnx_translator import opened
 
     offers: list[Offer] = []
     for place, translator in zip(places, opened(places, engine), strict=True):

@@ -15,7 +15,7 @@ from diptych.data.picture_file import File, Member
 from diptych.data.settings import DataSettings
 from diptych.data.shards.reading import are_at
 from diptych.errors import DiptychError
-from diptych.files import at_home, from_json
+from diptych.files import expand_user, from_json
 from diptych.pictures.formats import list_pictures
 
 Inventory = dict[str, dict[str, list[int]]]
@@ -57,7 +57,7 @@ def bytes_of(file: File) -> int:
 
 def is_named_set(settings: DataSettings) -> bool:
     """Whether ``data.folder`` is the name of a prepared set, which its name identifies."""
-    return not are_at(settings.folder) and not at_home(settings.folder).is_dir()
+    return not are_at(settings.folder) and not expand_user(settings.folder).is_dir()
 
 
 @dataclass(frozen=True)

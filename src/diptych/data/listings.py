@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from diptych.data.public.catalog import cache_folder
 from diptych.errors import DiptychError
-from diptych.files import from_json, remove_parts, write_text
+from diptych.files import from_json, remove_partial_files, write_text
 from diptych.pictures.formats import ENDINGS, natural
 
 SETTLED = 2_000_000_000  # nanoseconds after which a folder's clock must have ticked
@@ -115,7 +115,7 @@ def keep(place: str, stamp: Stamp, found: Listing) -> None:
     words = {"pictures": found.pictures, "links": sorted(found.links), "folders": found.folders}
     body = json.dumps(words)
     head = json.dumps({"version": VERSION, "folder": place, "stamp": stamp, "sha256": digest_of(body)})
-    remove_parts(file_of(place).parent)
+    remove_partial_files(file_of(place).parent)
     with suppress(DiptychError):
         write_text(file_of(place), f"{head}\n{body}\n")
 

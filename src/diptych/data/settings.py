@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from diptych.errors import DiptychError, UsageError
-from diptych.files import at_home
+from diptych.files import expand_user
 from diptych.pictures.kinds import Kind
 from diptych.pictures.resizing import Smooth
 from diptych.pictures.sizes import Fit
@@ -140,7 +140,7 @@ class DataSettings:
         Raises:
             DiptychError: when there is none.
         """
-        path = at_home(self.mask_folder)
+        path = expand_user(self.mask_folder)
         if not path.is_dir():
             raise DiptychError(f"there is no folder {path}; correct data.mask_folder.")
         return path
@@ -159,7 +159,7 @@ def root_of(settings: DataSettings) -> Path:
     """
     if not settings.folder:
         raise DiptychError("data.folder is not set; say where the pictures are: data.folder=FOLDER.")
-    path = at_home(settings.folder)
+    path = expand_user(settings.folder)
     if path.is_dir():
         return path
     if path.is_file():

@@ -95,7 +95,9 @@ def run(translator: Translator, source: Tensor, stored: bool) -> Tensor:
         return translator.batch(source, seed=SEED)
     card = translator.card
     pictures = [card.source.to_stored(one) for one in source]
-    return torch.stack([card.target.to_tensor(one) for one in translator.translate_many(pictures, size="own", seed=SEED)])
+    return torch.stack(
+        [card.target.to_tensor(one) for one in translator.translate_many(pictures, size="own", seed=SEED)]
+    )
 
 
 def holds_processing(exported: Translator) -> bool:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from diptych.errors import DiptychError, UsageError, unwritten
+from diptych.errors import DiptychError, UsageError, write_error
 from diptych.exporting import checks, models, onnx_files, programs, web
 from diptych.exporting.samples import Sample, at_hand, samples
 from diptych.exporting.shown import COLUMNS, Seen, Shown, title_of
 from diptych.exporting.traced import Outside, noisy, traceable
-from diptych.files import made_aside, vacant
+from diptych.files import atomic_output, is_vacant
 from diptych.pictures.padding import pad
 from diptych.serving.service.listing import Offer, preview_png, unique_name
 from diptych.training.checkpoint_choice import taken
@@ -82,7 +82,7 @@ def export(order: Order) -> list[str]:
     Raises:
         DiptychError: when it cannot be made, or does not compute what its network does; nothing is left then.
     """
-    free = vacant(order.out)
+    free = is_vacant(order.out)
     if FORMS[order.to] == "a folder" and not free:
         raise DiptychError(f"{order.out} exists and is not empty; give another --out.")
     if FORMS[order.to] != "a folder" and (order.out.exists() or order.out.suffix != f".{order.to}"):
@@ -95,10 +95,10 @@ def export(order: Order) -> list[str]:
     told += filter(None, [taken(order.run, order.checkpoint)])
     make = {"model": model, "onnx": onnx, "pt2": program, "web": page}[order.to]
     try:
-        with made_aside(order.out) as place:
+        with atomic_output(order.out) as place:
             return make(order, place, translator, real) + told
     except OSError as problem:
-        raise unwritten(order.out, problem) from None
+        raise write_error(order.out, problem) from None
 
 
 def model(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from diptych.exporting.traced import program
-from diptych.files import written_beside
+from diptych.files import atomic_write
 from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, needed
 from diptych.translator.card import write_card
 from diptych.translator.translator import Translator
@@ -58,7 +58,7 @@ def write(
     told = {CARD: write_card(translator.card), PROCESSING: processing, PRECISION: precision}
     onnx.helper.set_model_props(model, told)
     model.producer_name = "diptych"
-    with written_beside(place) as beside:
+    with atomic_write(place) as beside:
         onnx.save(model, str(beside))
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diptych.exporting.checks import SEED, Run
 from diptych.exporting.traced import program
-from diptych.files import named_in_utf8, written_beside
+from diptych.files import atomic_write, named_in_utf8
 from diptych.machine.runtimes import folded
 from diptych.pictures.padding import pad
 from diptych.translator.card import write_card
@@ -31,7 +31,7 @@ def write(translator: Translator, place: Path, noise: bool) -> None:
     exported._guards_code = []
     file = io.BytesIO()  # into a path, it would store the path's name
     torch.export.save(exported, file, extra_files={CARD: write_card(translator.card)})
-    with written_beside(place) as beside:
+    with atomic_write(place) as beside:
         beside.write_bytes(file.getbuffer())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diptych.errors import DiptychError
 from diptych.exporting.shown import Shown
-from diptych.files import as_json, written_beside
+from diptych.files import as_json, atomic_write
 from diptych.serving.page import assets
 from diptych.serving.page.browser_model import PART, split_model
 from diptych.serving.service.listing import Offer, runs_in_browser
@@ -80,7 +80,7 @@ def write_runtime(files: Sequence[Path], out: Path) -> None:
 
 
 def copy(file: Path, place: Path) -> None:
-    with written_beside(place) as beside:
+    with atomic_write(place) as beside:
         shutil.copyfile(file, beside)
 
 
@@ -92,5 +92,5 @@ def write_examples(examples: Sequence[bytes], out: Path, name: str) -> list[str]
 
 
 def put(place: Path, data: bytes) -> None:
-    with written_beside(place) as beside:
+    with atomic_write(place) as beside:
         beside.write_bytes(data)

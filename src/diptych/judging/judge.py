@@ -20,7 +20,7 @@ from diptych.evaluation import requirements as need
 from diptych.evaluation.evaluate import INFINITE, Verdict, choose, evaluate
 from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, Score
 from diptych.evaluation.set_metrics import as_bytes
-from diptych.files import as_json, from_json, read_text, remove_parts, write_text
+from diptych.files import as_json, from_json, read_text, remove_partial_files, write_text
 from diptych.judging.captions import line
 from diptych.judging.subjects import Subject
 from diptych.pictures import formats
@@ -113,7 +113,7 @@ def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = Non
         "scores": [asdict(score) for score in result.scores],
         "notes": result.notes,
     }
-    remove_parts(folder)
+    remove_partial_files(folder)
     with suppress(OSError):  # by it a verdict is known, so it is there with the others of its own alone
         (folder / "scores.json").unlink(missing_ok=True)
     rows = [["metric", "value", "low", "high", "better", "count", "network", "note"]]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from diptych.errors import DiptychError
-from diptych.files import PART, regular, written_beside
+from diptych.files import PART, atomic_write, require_regular_file
 from diptych.machine.threads import PROCESS
 from diptych.pictures import codecs
 from diptych.pictures.codecs import holds
@@ -117,7 +117,7 @@ def probe(path: Path) -> Header:
 
 def opened(path: Path) -> BinaryIO:
     try:
-        return open(regular(path), "rb")
+        return open(require_regular_file(path), "rb")
     except FileNotFoundError:
         raise DiptychError(f"{path} is not there; was it moved or removed?") from None
     except OSError as problem:
@@ -281,7 +281,7 @@ def write(place: Path | BinaryIO, picture: Stored, ending: str = "", tags: Tags 
     if not isinstance(place, Path):
         place.write(data)
         return
-    with written_beside(place) as beside:
+    with atomic_write(place) as beside:
         beside.write_bytes(data)
 
 

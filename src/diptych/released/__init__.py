@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from diptych.errors import DiptychError, UsageError
-from diptych.files import named_in_utf8, regular
+from diptych.files import named_in_utf8, require_regular_file
 from diptych.networks import NETWORKS
 from diptych.released import junyanz, pix2pixhd, spade, srresnet
 from diptych.released.layout import Layout, Tensors, renamed, told
@@ -58,7 +58,7 @@ def plain(value: Any) -> bool:
 
 def content_of(path: Path) -> Any:
     """What a file holds, read without running anything that is in it."""
-    regular(path)
+    require_regular_file(path)
     try:
         if path.suffix == ".safetensors":
             with named_in_utf8(path) as named:

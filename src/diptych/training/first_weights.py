@@ -7,7 +7,7 @@ from torch import Tensor
 
 from diptych import checkpoints
 from diptych.errors import DiptychError
-from diptych.files import at_home
+from diptych.files import expand_user
 from diptych.training.state import State
 from diptych.translator.card import Card, read_cards
 
@@ -70,7 +70,7 @@ def weights_of(source: str) -> Path:
     Raises:
         DiptychError: when there is none.
     """
-    path = at_home(source)
+    path = expand_user(source)
     if path.suffix in (".pth", ".pt", ".ckpt", ".bin"):
         raise DiptychError(
             f"training.init_from={source}: another project's weights are taken over first, with "

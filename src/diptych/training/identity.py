@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from diptych.data.settings import DataSettings, as_size
-from diptych.files import at_home
+from diptych.files import expand_user
 from diptych.machine.devices import choose
 from diptych.recipe import Recipe, TrainingSettings, differences
 from diptych.tables import flatten
@@ -92,7 +92,7 @@ def meaning(recipe: Recipe, device: torch.device) -> dict[str, Any]:
 
 def real(folder: str) -> str:
     """The folder itself where there is one, however it is written; else what is written."""
-    place = at_home(folder)
+    place = expand_user(folder)
     return os.path.realpath(place) if folder and place.exists() else folder.rstrip("/")
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from diptych import checkpoints
 from diptych.data.inventory import Inventory, compared, from_text, inventory, is_named_set, to_text
-from diptych.errors import DiptychError, UsageError, unwritten
+from diptych.errors import DiptychError, UsageError, write_error
 from diptych.evaluation.metrics import direction
-from diptych.files import as_json, read_text, remove_parts, write_text
+from diptych.files import as_json, read_text, remove_partial_files, write_text
 from diptych.machine.locks import take
 from diptych.recipe import Recipe, lay_over
 from diptych.report.curves import lines, number
@@ -78,7 +78,7 @@ class Run:
             "name another with --out",
         )
         try:
-            remove_parts(self.folder)
+            remove_partial_files(self.folder)
             self.compare_recipe()
         except BaseException:
             self.release(keep=False)
@@ -209,7 +209,7 @@ class Run:
             with open(self.folder / name, "a", encoding="utf-8") as file:
                 file.write(as_json(entry) + "\n")
         except OSError as problem:
-            raise unwritten(self.folder / name, problem, "copy the run to another disk and go on there") from None
+            raise write_error(self.folder / name, problem, "copy the run to another disk and go on there") from None
 
     def entries(self, name: str) -> list[dict[str, Any]]:
         """The whole lines of a log; one that is damaged is passed over."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from diptych.errors import DiptychError
-from diptych.files import as_json, from_json, regular
+from diptych.files import as_json, from_json, require_regular_file
 from diptych.machine.runtimes import CARD, CHANNELS, PROCESSING
 from diptych.pictures.kinds import Kind
 from diptych.pictures.resizing import Smooth
@@ -78,7 +78,7 @@ def read_cards(path: Path) -> dict[str, Card]:
     Raises:
         DiptychError: when the file is missing, no JSON, or no card.
     """
-    regular(path)
+    require_regular_file(path)
     try:
         table = from_json(path.read_text(encoding="utf-8"))
         cards = {entry["way"]: card_of(entry) for entry in table["translators"]}

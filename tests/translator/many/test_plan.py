@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from diptych.errors import DiptychError
-from diptych.files import remove_parts
+from diptych.files import remove_partial_files
 from diptych.machine.runtimes import CARD
 from diptych.translator.card import write_card
 from diptych.translator.many import Job
@@ -116,7 +116,7 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     for name in (f".a.{dead.pid}.part.png", f"deep/.a.{dead.pid}.part.tif", *kept):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"half")
-    remove_parts(tmp_path)
+    remove_partial_files(tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
 
 
@@ -163,7 +163,7 @@ def test_where_processes_cannot_be_asked_parts_go_by_their_age(tmp_path: Path, m
     os.utime(old, (1, 1))
     monkeypatch.setattr(os, "kill", ended)
     monkeypatch.setattr("diptych.files.WINDOWS", True)
-    remove_parts(tmp_path)
+    remove_partial_files(tmp_path)
     assert list(tmp_path.iterdir()) == [new]
 
 

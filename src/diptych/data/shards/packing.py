@@ -20,8 +20,8 @@ from diptych.data.picture_file import BLOCK, File, content
 from diptych.data.public.licences import FILES, terms_of
 from diptych.data.settings import DataSettings, root_of
 from diptych.data.shards.index import INDEX, Example, Index, ShardFacts
-from diptych.errors import DiptychError, UsageError, unwritten
-from diptych.files import made_aside, vacant, write_text
+from diptych.errors import DiptychError, UsageError, write_error
+from diptych.files import atomic_output, is_vacant, write_text
 
 MEGABYTE = 10**6
 END = 2 * BLOCK  # zeros that end a tar
@@ -43,10 +43,10 @@ def pack(
     layout = discover(settings)
     if layout.sharded:
         raise UsageError(f"{settings.folder} is packed already.")
-    if not vacant(out):
+    if not is_vacant(out):
         raise DiptychError(f"{out} is there already and is not an empty folder; name another with --out.")
     try:
-        with made_aside(out, last=INDEX) as place:
+        with atomic_output(out, last=INDEX) as place:
             place.mkdir()
             shards = tuple(written(layout, place, int(shard_megabytes * MEGABYTE), progress))
             terms = terms_of(settings.folder)
@@ -56,7 +56,7 @@ def pack(
                     shutil.copyfile(root_of(settings) / name, place / name)
             write_text(place / INDEX, index.to_text())
     except OSError as problem:
-        raise unwritten(out, problem) from None
+        raise write_error(out, problem) from None
     return index
 
 

@@ -13,7 +13,7 @@ from diptych.data.settings import OF_TWO, DataSettings
 from diptych.data.shards.index import INDEX, SPLITS, Index, ShardFacts
 from diptych.data.shards.store import RemoteShard, fetched_text, store_in
 from diptych.errors import DiptychError, UsageError
-from diptych.files import at_home
+from diptych.files import expand_user
 
 GIB = 2**30
 
@@ -24,7 +24,7 @@ def is_address(folder: str) -> bool:
 
 def are_at(folder: str) -> bool:
     """Whether ``folder`` is an address, or a folder with an index of shards."""
-    return is_address(folder) or (bool(folder) and (at_home(folder) / INDEX).is_file())
+    return is_address(folder) or (bool(folder) and (expand_user(folder) / INDEX).is_file())
 
 
 def without_index(root: Path) -> bool:
@@ -64,7 +64,7 @@ def index_at(folder: str) -> Index:
     """
     if is_address(folder):
         return remote_index(folder.rstrip("/"))
-    path = at_home(folder) / INDEX
+    path = expand_user(folder) / INDEX
     try:
         found = os.stat(path)
     except OSError as problem:
@@ -94,7 +94,7 @@ def shards_of(settings: DataSettings) -> dict[str, Shard]:
         return {facts.name: RemoteShard(store, folder.rstrip("/"), facts) for facts in index.shards}
     found: dict[str, Shard] = {}
     for facts in index.shards:
-        shard = LocalShard(at_home(folder) / facts.name, facts)
+        shard = LocalShard(expand_user(folder) / facts.name, facts)
         shard.check()
         found[facts.name] = shard
     return found

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from diptych.serving.page import assets
-from diptych.serving.page.streaming import CHUNK, ChunkedResponse, Source, InMemoryFile
+from diptych.serving.page.streaming import CHUNK, ChunkedResponse, InMemoryFile, Source
 from diptych.serving.service.listing import Offer
 from diptych.serving.service.problems import Problem
 

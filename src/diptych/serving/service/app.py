@@ -17,13 +17,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from diptych.serving.page.routes import PageRoutes
+from diptych.serving.service.dispatcher import Dispatcher
 from diptych.serving.service.limits import Limits
 from diptych.serving.service.listing import Offer
 from diptych.serving.service.metrics import Metrics
+from diptych.serving.service.middleware import ConcurrencyMiddleware, RequestLogMiddleware, TextGZipMiddleware
 from diptych.serving.service.openapi import BODY, COUNTERPART, LIVES, METRICS, PATTERN, SIZE, Health, listing_response
 from diptych.serving.service.problems import Problem, answer, handle_problem, responses
-from diptych.serving.service.middleware import ConcurrencyMiddleware, TextGZipMiddleware, RequestLogMiddleware
-from diptych.serving.service.dispatcher import Dispatcher
 
 BEARER = HTTPBearer(
     auto_error=False, description="The token with which the service was started, where it was with one."
@@ -76,7 +76,11 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,  # its page would come from another host
         redoc_url=None,
         redirect_slashes=False,  # which would send clients to whatever host they name
-        exception_handlers={Problem: handle_problem, HTTPException: handle_http_exception, RequestValidationError: handle_validation_error},
+        exception_handlers={
+            Problem: handle_problem,
+            HTTPException: handle_http_exception,
+            RequestValidationError: handle_validation_error,
+        },
     )
     guarded = [Depends(service.allowed)] if service.token else []
     work = service.work

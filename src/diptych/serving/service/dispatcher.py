@@ -15,13 +15,13 @@ from starlette.requests import ClientDisconnect
 
 from diptych.errors import DiptychError, out_of_memory, too_small
 from diptych.serving.service.batching import Batcher, Translated
-from diptych.serving.service.request_body import BodyReader
-from diptych.serving.service.low_priority import PixelBudget, LowPriorityExecutor
 from diptych.serving.service.limits import Limits
 from diptych.serving.service.listing import Offer, ServedTranslator
+from diptych.serving.service.low_priority import LowPriorityExecutor, PixelBudget
 from diptych.serving.service.metrics import Metrics
-from diptych.serving.service.pictures import encode, read_picture, negotiate_type, count_pixels
+from diptych.serving.service.pictures import count_pixels, encode, negotiate_type, read_picture
 from diptych.serving.service.problems import Problem
+from diptych.serving.service.request_body import BodyReader
 
 CODEC_THREADS = min(4, os.cpu_count() or 1)
 Result = TypeVar("Result")
@@ -95,7 +95,9 @@ class Dispatcher:
             large = pixels > self.limits.large
             job, budget = (self.translate_alone, self.large) if large else (self.translate_in_batch, self.small)
             with budget.taken(pixels):
-                done, data = await cancel_on_disconnect(request, job(offer, files, RequestOptions(seed, size, media_type)))
+                done, data = await cancel_on_disconnect(
+                    request, job(offer, files, RequestOptions(seed, size, media_type))
+                )
         if large:
             self.metrics.large.labels(name).inc()
         else:
@@ -104,7 +106,9 @@ class Dispatcher:
         self.metrics.pixels.labels(name).inc(done.pixels)
         return done, data, media_type
 
-    async def translate_in_batch(self, offer: Offer, files: dict[str, bytes], asking: RequestOptions) -> tuple[Translated, bytes]:
+    async def translate_in_batch(
+        self, offer: Offer, files: dict[str, bytes], asking: RequestOptions
+    ) -> tuple[Translated, bytes]:
         """A small picture, with others."""
         picture = await self.in_codec_pool(read_picture, files, offer.translator.card.source, self.limits)
         seen = offer.translator.seen(picture.shape, asking.size)
@@ -113,7 +117,9 @@ class Dispatcher:
             done = await self.batchers[offer.name].ask(picture, asking.seed, seen)
         return done, await self.in_codec_pool(encode, done.picture, asking.media_type)
 
-    async def translate_alone(self, offer: Offer, files: dict[str, bytes], asking: RequestOptions) -> tuple[Translated, bytes]:
+    async def translate_alone(
+        self, offer: Offer, files: dict[str, bytes], asking: RequestOptions
+    ) -> tuple[Translated, bytes]:
         """A large picture, alone, which lies there decoded only while it is at work."""
         translator = offer.translator.apart()
 
@@ -131,7 +137,9 @@ class Dispatcher:
         return await asyncio.get_running_loop().run_in_executor(self.codec_pool, work, *given)
 
 
-def translate_many(translator: ServedTranslator, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]) -> list[Any]:
+def translate_many(
+    translator: ServedTranslator, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]
+) -> list[Any]:
     return translator.translate_many(pictures, size=seen, seed=seed)
 
 

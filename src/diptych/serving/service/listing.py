@@ -36,7 +36,9 @@ class ServedTranslator(Protocol):
 
     def apart(self) -> "ServedTranslator": ...
 
-    def translate_many(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]: ...
+    def translate_many(
+        self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None
+    ) -> list[Stored]: ...
 
 
 class EngineInfo(Protocol):

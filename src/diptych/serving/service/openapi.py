@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from diptych.serving.service.request_body import FIELDS
 from diptych.serving.service.listing import Listing, Offer
+from diptych.serving.service.request_body import FIELDS
 
 PICTURE: dict[str, Any] = {"type": "string", "format": "binary"}
 TYPES = ("image/png", "image/jpeg", "image/webp", "image/tiff")

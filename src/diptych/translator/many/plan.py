@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diptych.errors import UsageError
-from diptych.files import remove_parts
+from diptych.files import remove_partial_files
 from diptych.pictures import formats
 from diptych.translator.many.jobs import Job, in_the_way
 from diptych.translator.many.record import Claim, Record, stamp_of
@@ -50,7 +50,7 @@ def planned(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> Plan:
     with record.held():
         goes_on = job.fingerprint in record.unfinished
         if goes_on:
-            remove_parts(out)
+            remove_partial_files(out)
         for source, place in places:
             sort(job, source, place, plan, record, goes_on)
         if plan.tasks:

@@ -16,12 +16,16 @@ from PIL import Image
 from toys import run_to_end, tiny_recipe
 
 from diptych.translator.many import Job
-from diptych.translator.many.record import NAME
+from diptych.translator.many.record import RECORD_NAME
 
 
 def results(folder: Path) -> dict[str, bytes]:
     """Every file but the record; halves too."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != NAME} if folder.is_dir() else {}
+    return (
+        {path.name: path.read_bytes() for path in folder.iterdir() if path.name != RECORD_NAME}
+        if folder.is_dir()
+        else {}
+    )
 
 
 def count(folder: Path) -> int:

@@ -80,7 +80,7 @@ def test_validation_takes_the_middle_of_what_translating_sees(
 ) -> None:
     card = replace(CARD, fit=fit, size=crop)
     tall, wide, top, left, mirrored = Geometry((crop[0] + 5, crop[1] + 9), crop, fit).whole(*size)
-    assert (tall, wide) == card.seen(*size)
+    assert (tall, wide) == card.network_size(*size)
     assert (top, left, mirrored) == ((tall - crop[0]) // 2, (wide - crop[1]) // 2, False)
     if fit == "shorter-side" and max(crop) <= 2 * min(crop):  # as is said of it, in other words
         assert tall == crop[0] or wide == crop[1] or min(tall, wide) == min(crop)
@@ -204,7 +204,7 @@ def test_a_card_carries_the_scale_and_an_older_one_means_own_size(tmp_path: Path
     place.write_text(json.dumps(told))
     older = read_cards(place)["a-to-b"]
     assert (older.fit, older.load_size, older.rule) == ("own", None, "own")
-    assert older.seen(50, 100) == (50, 100)
+    assert older.network_size(50, 100) == (50, 100)
     for name, value in (("fit", "squeeze"), ("filter", "nearest"), ("size", [0, 4])):
         told["translators"][0][name] = value
         place.write_text(json.dumps(told))

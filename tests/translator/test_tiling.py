@@ -56,7 +56,9 @@ def test_in_tiles_as_whole(name: str) -> None:
     with torch.inference_mode(), seeded(3):
         whole = network(source)
     told: list[tuple[str, int, int]] = []
-    found = tiling.translate(network, source, 3, 160, multiple, overlap=64, tell=lambda *words: told.append(words))
+    found = tiling.translate(
+        network, source, 3, 160, multiple, overlap=64, on_progress=lambda *words: told.append(words)
+    )
     assert found.shape == whole.shape
     difference = (found - whole).abs() * 127.5
     assert difference.mean() < 0.2  # of 255 levels; the promise is 1
@@ -122,7 +124,7 @@ def test_threads_share_a_translator(name: str, automatic: bool, monkeypatch: pyt
 def test_measuring_is_not_seen_by_those_who_use_the_network() -> None:
     """Its layers are copies, and their weights are none."""
     network, _ = network_of("skips and dropout")
-    own = tiling.own_layers(network)
+    own = tiling.copy_layers(network)
     assert not {*map(id, network.modules())} & {*map(id, own.modules())}
     for told in (nn.Module.parameters, nn.Module.buffers):
         assert [*map(id, told(network))] == [*map(id, told(own))]
@@ -163,9 +165,9 @@ def test_memory_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tiling.tile_for(network, small, multiple) == 0
     monkeypatch.setattr(tiling, "free_bytes", lambda device: 2**50)
     assert tiling.tile_for(network, large, multiple) == 0  # it fits, and statistics cost passes
-    assert tiling.tile_for(running, large, multiple) == tiling.LARGEST_TILE
+    assert tiling.tile_for(running, large, multiple) == tiling.MAX_TILE
     monkeypatch.setattr(tiling, "free_bytes", lambda device: 2**28)
-    assert 256 < tiling.tile_for(network, large, multiple) < tiling.LARGEST_TILE
+    assert 256 < tiling.tile_for(network, large, multiple) < tiling.MAX_TILE
     monkeypatch.setattr(tiling, "free_bytes", lambda device: math.inf)
     assert tiling.tile_for(network, large, multiple) == 0
 
@@ -205,7 +207,7 @@ def test_a_translator_takes_its_tile() -> None:
     whole = translator.batch(source)
     translator.tile = 300
     told: list[str] = []
-    translator.tell = lambda doing, done, count: told.append(doing)
+    translator.on_progress = lambda doing, done, count: told.append(doing)
     found = translator.batch(source)
     assert found.shape == (1, 3, 600, 301)
     assert (found - whole).abs().mean() < 1 / 255

@@ -96,7 +96,7 @@ def translate(
     from diptych.pictures.sizes import exact
     from diptych.training.checkpoint_choice import taken
     from diptych.translator.engines import device_for
-    from diptych.translator.many import write_all
+    from diptych.translator.many import translate_all
     from diptych.translator.translator import Translator
 
     check(inputs, format, seed, batch, tile, ray)
@@ -127,7 +127,9 @@ def translate(
         print(told, end="\n" if told else "", file=sys.stderr)  # a failure is one sentence
         return code
     print(told, end="\n" if told else "", flush=True)
-    return write_all(job, pictures, Path(out), ray, partial(remade, load, make, engine and job.translator.engine.name))
+    return translate_all(
+        job, pictures, Path(out), ray, partial(remade, load, make, engine and job.translator.engine.name)
+    )
 
 
 def check(inputs: tuple[str, ...], format: str, seed: int | None, batch: int, tile: int | None, ray: int) -> None:
@@ -148,7 +150,7 @@ def check(inputs: tuple[str, ...], format: str, seed: int | None, batch: int, ti
 
 def check_fit(translator: "Translator", tile: int | None, instances: Path | None, mask: Path | None) -> None:
     """Raises: UsageError for options that are not for this translator."""
-    from diptych.translator.tiling import least_tile
+    from diptych.translator.tiling import min_tile
 
     card = translator.card
     if mask is not None and card.source.colour != "holed":
@@ -157,9 +159,9 @@ def check_fit(translator: "Translator", tile: int | None, instances: Path | None
         raise UsageError(
             "--instances is for class maps with instances, which this translator does not take; leave it away."
         )
-    if tile and tile < least_tile(card.multiple):
+    if tile and tile < min_tile(card.multiple):
         raise UsageError(
-            f"--tile is {tile}, too small beside the overlap of tiles; give {least_tile(card.multiple)} or more."
+            f"--tile is {tile}, too small beside the overlap of tiles; give {min_tile(card.multiple)} or more."
         )
 
 
@@ -203,11 +205,11 @@ def made(
         from diptych.exporting.fastest import faster
 
         translator, words = faster(translator, engine)
-    if tile and translator.plain is None:
+    if tile and translator.eager is None:
         raise UsageError(
             "tiles take the network itself, which an ONNX file is not; name the run, or leave --tile away."
         )
-    if tile and words and translator.engine is not translator.plain:
+    if tile and words and translator.engine is not translator.eager:
         words += " Pictures in tiles are computed by torch."
     translator.tile = tile
     return Job(translator, **options, style=style_of(translator, style, style_from)), words

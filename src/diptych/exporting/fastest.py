@@ -46,7 +46,7 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
             found = Translator.load_onnx(cached(translator, precision), candidate)
             off = checks.compare(translator, found, []).worst
             if off <= allowed(candidate):
-                found = Translator(found.engine, found.card, plain=eager)
+                found = Translator(found.engine, found.card, eager=eager)
                 return found, f"Engine: {candidate}, within {off:.0e} of torch (values in [-1, 1])."
             reasons.append(f"{candidate} is off by {off:.0e}")
         except DiptychError as problem:

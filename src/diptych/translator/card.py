@@ -57,7 +57,7 @@ class Card:
         """
         return "own" if self.scale > 1 or self.source.colour == "holed" else self.fit
 
-    def seen(self, height: int, width: int) -> tuple[int, int]:
+    def network_size(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) at which a picture has the scale of training."""
         return (height, width) if self.rule == "own" else brought_to(self.rule, height, width, self.size, self.size)
 

@@ -14,7 +14,7 @@ from diptych.pictures.sizes import Size, exact
 from diptych.translator.card import Card
 
 
-class Scaled:
+class TranslatorBase:
     """What every translator does around its network, by its card."""
 
     card: Card
@@ -24,7 +24,7 @@ class Scaled:
     memory: float = math.inf
     """Bytes that a picture may take; infinite: half of what is free."""
 
-    def seen(self, shape: Sequence[int], size: Size = None) -> tuple[int, int]:
+    def network_size(self, shape: Sequence[int], size: Size = None) -> tuple[int, int]:
         """(height, width) at which the network sees a picture of ``shape``: height, width, and whatever follows.
 
         Tiles of a chosen side are for pictures at their own size, so they make that what None stands for.
@@ -33,29 +33,29 @@ class Scaled:
         wanted = exact(size) or ("own" if self.tile else "training")
         if wanted == "own":
             return height, width
-        return self.card.seen(height, width) if wanted == "training" else wanted
+        return self.card.network_size(height, width) if wanted == "training" else wanted
 
-    def sized(self, picture: Stored, height: int, width: int) -> Stored:
+    def resize_source(self, picture: Stored, height: int, width: int) -> Stored:
         return resize(picture, height, width, "nearest" if self.card.source.colour == "labels" else self.card.filter)
 
-    def finished(self, result: npt.NDArray[Any], picture: Stored) -> Stored:
+    def to_stored_size(self, result: npt.NDArray[Any], picture: Stored) -> Stored:
         """What the network gives, as stored and as large as its picture is; colour is laid on the lightness of that one."""
         target = self.card.target
         if target.colour == "chroma":
-            planes = self.brought_back(result.transpose(1, 2, 0), picture)
+            planes = self.resize_back(result.transpose(1, 2, 0), picture)
             return target.to_stored(planes.transpose(2, 0, 1), source=picture)
-        return self.brought_back(target.to_stored(result), picture)
+        return self.resize_back(target.to_stored(result), picture)
 
-    def brought_back(self, result: Stored, picture: Stored) -> Stored:
+    def resize_back(self, result: Stored, picture: Stored) -> Stored:
         """``result`` in the size of ``picture``; within its range, which bicubic leaves at edges."""
         height, width = (side * self.card.scale for side in picture.shape[:2])
         if result.shape[:2] == (height, width):
             return result
         target = self.card.target
         smooth = "bicubic" if self.card.filter == "area" else self.card.filter  # an area enlarges to blocks
-        sized = resize(result, height, width, "nearest" if target.colour == "labels" else smooth)
+        resized = resize(result, height, width, "nearest" if target.colour == "labels" else smooth)
         low, high = (-1.0, 1.0) if target.colour == "chroma" else target.range
-        return sized if target.colour == "labels" else np.clip(sized, low, high).astype(sized.dtype)
+        return resized if target.colour == "labels" else np.clip(resized, low, high).astype(resized.dtype)
 
     def check_channels(self, picture: Stored) -> None:
         wanted = self.card.source.stored_channels

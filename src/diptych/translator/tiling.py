@@ -24,13 +24,13 @@ from diptych.networks.blocks import PICTURE_NORM, BatchNorm, InstanceNorm
 from diptych.networks.noise import seeded
 
 Images = Float[Tensor, "batch channels height width"]
-LEAST_OVERLAP = 128
-WHOLE = 4_000_000
+MIN_OVERLAP = 128
+MAX_WHOLE_PIXELS = 4_000_000
 """Pixels that are not worth cutting."""
-LARGEST_TILE = 1536
-MOST_FREE = 2**40
+MAX_TILE = 1536
+MAX_FREE_BYTES = 2**40
 """Bytes that are reckoned with, where the system does not tell."""
-Tell = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 """Told what is being done, how many tiles are done, and of how many."""
 
 
@@ -68,12 +68,12 @@ class Axis:
         return cls(size, starts, tile, windows)
 
 
-class ReachedError(Exception):
+class LayerReachedError(Exception):
     """The layer whose statistics a pass gathers; what comes after it is of no use yet."""
 
 
 @dataclass
-class Sums:
+class RunningMoments:
     """What the statistics of a layer are made of, over the tiles, in float64."""
 
     count: float = 0.0
@@ -102,20 +102,20 @@ class Sums:
 
 
 @dataclass
-class Shared:
+class SharedStatistics:
     """The statistics that the tiles of one picture share: (mean, variance) of each layer, (C,) each."""
 
     layers: list[nn.Module]
     known: dict[nn.Module, tuple[Tensor, Tensor]] = field(default_factory=dict)
-    sums: dict[nn.Module, Sums] = field(default_factory=dict)
+    sums: dict[nn.Module, RunningMoments] = field(default_factory=dict)
     rows: Tensor = field(default_factory=lambda: torch.ones(1))
     columns: Tensor = field(default_factory=lambda: torch.ones(1))
     """The windows of the tile at hand."""
 
     def normalise(self, layer: BatchNorm | InstanceNorm, maps: Tensor) -> Tensor:
         if layer not in self.known:
-            self.sums.setdefault(layer, Sums()).add(maps, self.rows, self.columns)
-            raise ReachedError
+            self.sums.setdefault(layer, RunningMoments()).add(maps, self.rows, self.columns)
+            raise LayerReachedError
         mean, variance = (values.to(maps) for values in self.known[layer])
         return functional.batch_norm(maps, mean, variance, layer.weight, layer.bias, False, 0.0, layer.eps)
 
@@ -130,9 +130,9 @@ def uses_picture_statistics(layer: nn.Module) -> bool:
 
 
 @contextmanager
-def shared_statistics(network: nn.Module) -> Iterator[Shared]:
+def shared_statistics(network: nn.Module) -> Iterator[SharedStatistics]:
     """Within, layers that normalise with the statistics of the picture take those that are gathered; in this thread alone."""
-    shared = Shared([layer for layer in network.modules() if uses_picture_statistics(layer)])
+    shared = SharedStatistics([layer for layer in network.modules() if uses_picture_statistics(layer)])
     token = PICTURE_NORM.set(shared.normalise)
     try:
         yield shared
@@ -148,27 +148,29 @@ class Tiling:
     along: Axis
     seed: int
     scale: int
-    tell: Tell
+    on_progress: OnProgress
 
-    def walk(self, source: Images, network: nn.Module, shared: Shared, doing: str) -> Iterator[tuple[int, int, Tensor]]:
+    def walk(
+        self, source: Images, network: nn.Module, shared: SharedStatistics, doing: str
+    ) -> Iterator[tuple[int, int, Tensor]]:
         """(which down, which along, its result) of every tile; none in a pass that gathers."""
         done, count = 0, len(self.down.starts) * len(self.along.starts)
         for i, top in enumerate(self.down.starts):
             for j, left in enumerate(self.along.starts):
-                self.tell(doing, done, count)
+                self.on_progress(doing, done, count)
                 shared.rows, shared.columns = self.down.windows[i], self.along.windows[j]
                 part = source[..., top : top + self.down.tile, left : left + self.along.tile]
                 part = on_device(part, network)
-                with suppress(ReachedError), seeded(self.seed, (top, left), (part.shape[2], part.shape[3])):
+                with suppress(LayerReachedError), seeded(self.seed, (top, left), (part.shape[2], part.shape[3])):
                     yield i, j, network(part)
                 done += 1
-        self.tell(doing, done, count)
+        self.on_progress(doing, done, count)
 
     def window(self, axis: Axis, number: int) -> Tensor:
         return axis.windows[number].repeat_interleave(self.scale)
 
 
-def quiet(doing: str, done: int, count: int) -> None:
+def no_progress(doing: str, done: int, count: int) -> None:
     """Tells nobody."""
 
 
@@ -181,7 +183,7 @@ def translate(
     multiple: int,
     scale: int = 1,
     overlap: int = 0,
-    tell: Tell = quiet,
+    on_progress: OnProgress = no_progress,
 ) -> Images:
     """One picture, (1, C, H, W), through ``network`` in tiles; float32.
 
@@ -201,7 +203,7 @@ def translate(
         )
     height, width = source.shape[2:]
     down, along = (Axis.cut(size, side, overlap, multiple) for size in (height, width))
-    tiling = Tiling(down, along, seed, scale, tell)
+    tiling = Tiling(down, along, seed, scale, on_progress)
     with shared_statistics(network) as shared:
         for number in range(1, len(shared.layers) + 1):
             for _ in tiling.walk(source, network, shared, f"statistics, layer {number} of {len(shared.layers)}"):
@@ -220,29 +222,29 @@ def translate(
 
 def default_overlap(multiple: int) -> int:
     """Twice the innermost grid, beyond which little of a place is seen; measured in BENCHMARKS.md."""
-    return -(-max(LEAST_OVERLAP, 2 * multiple) // multiple) * multiple
+    return -(-max(MIN_OVERLAP, 2 * multiple) // multiple) * multiple
 
 
-def least_tile(multiple: int) -> int:
+def min_tile(multiple: int) -> int:
     """The smallest side of a tile with the chosen overlap."""
     return 2 * default_overlap(multiple)
 
 
-def tile_for(network: nn.Module, source: Images, multiple: int, most: float = MOST_FREE) -> int:
+def tile_for(network: nn.Module, source: Images, multiple: int, most: float = MAX_FREE_BYTES) -> int:
     """The side of the tiles that a picture needs; 0 where it is best taken whole.
 
     Networks that share no statistics lose nothing by tiles, so large pictures always take them; the others must pass over
     the picture many times, so they do when memory asks for it. Of what is free, no more than ``most`` bytes are counted on.
     """
     height, width = source.shape[2:]
-    if height * width <= WHOLE:
+    if height * width <= MAX_WHOLE_PIXELS:
         return 0
     share = any(uses_picture_statistics(layer) for layer in network.modules())
     place = next(network.parameters()).device
-    each, free = bytes_per_pixel(network, source, multiple), min(free_bytes(place), MOST_FREE, most)
+    each, free = bytes_per_pixel(network, source, multiple), min(free_bytes(place), MAX_FREE_BYTES, most)
     if share and each * height * width * len(source) < free / 2:
         return 0
-    side = min(math.isqrt(int(free / 4 / each)), LARGEST_TILE)
+    side = min(math.isqrt(int(free / 4 / each)), MAX_TILE)
     return max(side, 2 * default_overlap(multiple) + multiple)
 
 
@@ -260,7 +262,7 @@ def bytes_per_pixel(network: nn.Module, source: Images, multiple: int) -> float:
         if isinstance(result, Tensor):
             sizes.append(result.numel() * result.element_size())
 
-    watched = own_layers(network)
+    watched = copy_layers(network)
     for layer in watched.modules():
         if not any(True for _ in layer.children()):
             layer.register_forward_hook(note)
@@ -269,6 +271,6 @@ def bytes_per_pixel(network: nn.Module, source: Images, multiple: int) -> float:
     return (4 * max(sizes) + sum(sizes) / 6) / (side * side)
 
 
-def own_layers(network: nn.Module) -> nn.Module:
+def copy_layers(network: nn.Module) -> nn.Module:
     """The same weights in layers of their own, whose hooks no other thread runs into."""
     return copy.deepcopy(network, {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())})

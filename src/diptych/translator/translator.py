@@ -23,17 +23,17 @@ from diptych.tables import closest
 from diptych.translator import tiling
 from diptych.translator.card import Card, read_card, read_cards
 from diptych.translator.engines import BFLOAT16, Eager, Engine, OnnxRuntime, OpenVino
-from diptych.translator.scaling import Scaled
+from diptych.translator.scaling import TranslatorBase
 from diptych.translator.tiling import Images
-from diptych.translator.weights import network_weights, network_with, weights_path
+from diptych.translator.weights import build_network, network_weights, weights_path
 
 Style = int | Stored | Mapping[str, int] | None
 
 
-class Translator(Scaled):
+class Translator(TranslatorBase):
     """A network with its card; load one with ``Translator.load("runs/facades")``.
 
-    Threads may share one: each picture comes out as it does alone. ``tile``, ``memory`` and ``tell`` are set before.
+    Threads may share one: each picture comes out as it does alone. ``tile``, ``memory`` and ``on_progress`` are set before.
     """
 
     def __init__(
@@ -41,14 +41,14 @@ class Translator(Scaled):
         network: nn.Module | Engine,
         card: Card,
         device: torch.device | str = "cpu",
-        plain: Eager | None = None,
+        eager: Eager | None = None,
     ) -> None:
-        """``plain`` does what a faster engine cannot: styles of choice, and pictures in tiles."""
+        """``eager`` does what a faster engine cannot: styles of choice, and pictures in tiles."""
         self.card = card
         self.engine: Engine = Eager(network, torch.device(device)) if isinstance(network, nn.Module) else network
-        self.plain = self.engine if isinstance(self.engine, Eager) else plain
+        self.eager = self.engine if isinstance(self.engine, Eager) else eager
         self.tile = None
-        self.tell: tiling.Tell = tiling.quiet
+        self.on_progress: tiling.OnProgress = tiling.no_progress
 
     @classmethod
     def load(cls, place: str | Path, way: str = "", checkpoint: str = "latest", device: str = "cpu") -> "Translator":
@@ -85,7 +85,7 @@ class Translator(Scaled):
                 f"upgrade diptych, or add it to NETWORKS."
             )
         tensors = checkpoints.load(weights_path(folder, checkpoint)).tensors
-        return cls(network_with(network_weights(tensors, card), card, folder), card, chosen)
+        return cls(build_network(network_weights(tensors, card), card, folder), card, chosen)
 
     @classmethod
     def load_onnx(cls, place: Path, engine: str = "onnx") -> "Translator":
@@ -149,19 +149,19 @@ class Translator(Scaled):
         self.check_channels(pictures[0])
         if seed is not None and not 0 <= seed < 2**63:
             raise UsageError(f"the seed is {seed}; it must lie between 0 and {2**63 - 1}.")
-        sized = [self.sized(picture, *self.seen(picture.shape, size)) for picture in pictures]
+        resized = [self.resize_source(picture, *self.network_size(picture.shape, size)) for picture in pictures]
         if isinstance(self.engine, OnnxRuntime) and self.engine.processing == "inside":
-            arrays = self.engine.arrays(np.stack(sized), self.card.seed if seed is None else seed)
-            return [self.brought_back(*both) for both in zip(arrays, pictures, strict=True)]
-        result = self.batch(torch.stack([self.card.source.to_tensor(one) for one in sized]), seed=seed, style=style)
-        return [self.finished(one.numpy(), picture) for one, picture in zip(result, pictures, strict=True)]
+            arrays = self.engine.arrays(np.stack(resized), self.card.seed if seed is None else seed)
+            return [self.resize_back(*both) for both in zip(arrays, pictures, strict=True)]
+        result = self.batch(torch.stack([self.card.source.to_tensor(one) for one in resized]), seed=seed, style=style)
+        return [self.to_stored_size(one.numpy(), picture) for one, picture in zip(result, pictures, strict=True)]
 
-    def apart(self) -> "Translator":
+    def for_large_pictures(self) -> "Translator":
         """The same where a large picture keeps none of a runtime's memory and streams: with torch, if the network is there."""
-        if self.plain is None:
+        if self.eager is None:
             return self
-        found = Translator(self.plain, self.card)
-        found.memory, found.tile, found.tell = self.memory, self.tile, self.tell
+        found = Translator(self.eager, self.card)
+        found.memory, found.tile, found.on_progress = self.memory, self.tile, self.on_progress
         return found
 
     def batch(self, source: Images, *, seed: int | None = None, style: Style = None) -> Images:
@@ -170,45 +170,45 @@ class Translator(Scaled):
         padded = pad(source, self.card.multiple)
         drawn = style if isinstance(style, int) else seed
         number = self.card.seed if drawn is None else drawn
-        with multiplying("float32", self.plain.device if self.plain else padded.device):
+        with multiplying("float32", self.eager.device if self.eager else padded.device):
             tile = self.tile_for(padded)
             if tile:
-                result = self.tiled(padded, number, tile, style)
+                result = self.translate_tiles(padded, number, tile, style)
             else:
-                result = self.engine(padded, number) if style is None else self.in_style(padded, number, style)
+                result = self.engine(padded, number) if style is None else self.with_style(padded, number, style)
         scale = self.card.scale
         return result[..., : height * scale, : width * scale]
 
-    def in_style(self, source: Images, seed: int, style: "int | Stored | Mapping[str, int]") -> Images:
+    def with_style(self, source: Images, seed: int, style: "int | Stored | Mapping[str, int]") -> Images:
         """As the engine does it, in a style of choice, which takes the network itself."""
-        if self.plain is None:
+        if self.eager is None:
             raise UsageError("an exported file draws its style by the seed; choose one with a run or a model folder.")
         with torch.inference_mode(), seeded(seed):
-            chosen = self.styled(self.plain.network, source.to(self.plain.device), style)
-        return self.plain(source, seed, chosen)
+            chosen = self.encode_style(self.eager.network, source.to(self.eager.device), style)
+        return self.eager(source, seed, chosen)
 
     def tile_for(self, padded: Images) -> int:
         """The side of the tiles in which a picture is to be translated; 0 = whole."""
-        if self.plain is None or self.tile == 0:
+        if self.eager is None or self.tile == 0:
             return 0
         if self.tile is not None:
             return self.tile if max(padded.shape[2:]) > self.tile else 0
-        if getattr(self.plain.network, "has_style", False):
+        if getattr(self.eager.network, "has_style", False):
             return 0
-        return tiling.tile_for(self.plain.network, padded, self.card.multiple, 2 * self.memory)
+        return tiling.tile_for(self.eager.network, padded, self.card.multiple, 2 * self.memory)
 
-    def tiled(self, padded: Images, seed: int, tile: int, style: Style) -> Images:
-        assert self.plain is not None
-        if style is not None or getattr(self.plain.network, "has_style", False):
+    def translate_tiles(self, padded: Images, seed: int, tile: int, style: Style) -> Images:
+        assert self.eager is not None
+        if style is not None or getattr(self.eager.network, "has_style", False):
             raise UsageError("a style belongs to the whole picture; leave --tile away, or give a smaller --size.")
-        card, network = self.card, self.plain.network
+        card, network = self.card, self.eager.network
         parts = [
-            tiling.translate(network, one[None], seed, tile, card.multiple, card.scale, tell=self.tell)
+            tiling.translate(network, one[None], seed, tile, card.multiple, card.scale, on_progress=self.on_progress)
             for one in padded
         ]
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
-    def styled(self, network: Any, source: Tensor, style: "int | Stored | Mapping[str, int]") -> Tensor | None:
+    def encode_style(self, network: Any, source: Tensor, style: "int | Stored | Mapping[str, int]") -> Tensor | None:
         """What the network takes for a style; None where it draws one itself, by the seed.
 
         Raises:

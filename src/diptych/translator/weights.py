@@ -36,7 +36,7 @@ def weights_path(folder: Path, checkpoint: str) -> Path:
     return saved[name]
 
 
-def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Module:
+def build_network(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Module:
     """The card's network with these weights; shapes are compared first, since a card may be anybody's.
 
     Raises:
@@ -59,7 +59,7 @@ def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mod
             f"the weights in {folder} are not those of its card: {odd[0]} has the shape {shape_of(found, odd[0])}, and the card's "
             f"network {shape_of(shapes, odd[0])}; export or copy the folder again."
         )
-    if not bears_out(outline, card):
+    if not makes_target(outline, card):
         raise DiptychError(
             f"{folder / 'card.json'} has a network that does not make {card.target.colour} of {card.source.colour}, as its source "
             f"and target say, or not {card.scale} times as large, or of sides "
@@ -70,7 +70,7 @@ def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mod
     return network
 
 
-def bears_out(outline: nn.Module, card: Card) -> bool:
+def makes_target(outline: nn.Module, card: Card) -> bool:
     """Whether a network of shapes alone takes what the card calls its source, and makes of it what that calls the target."""
     if card.multiple % sized(outline).multiple or card.multiple > LARGEST:
         return False

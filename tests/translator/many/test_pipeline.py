@@ -13,7 +13,7 @@ from PIL import Image
 from diptych.errors import DiptychError
 from diptych.pictures import formats
 from diptych.translator.many import Job, pipeline
-from diptych.translator.many.pipeline import Outcome, Room, Seconds, work
+from diptych.translator.many.pipeline import MemoryBudget, Outcome, StageSeconds, run_pipeline
 from diptych.translator.many.plan import Task
 
 Pictures = list[tuple[Path, Path]]
@@ -24,7 +24,7 @@ def tasks_of(pictures: Pictures, out: Path) -> list[Task]:
 
 
 def done(job: Job, tasks: list[Task]) -> list[Outcome]:
-    return list(work(job, tasks, Seconds()))
+    return list(run_pipeline(job, tasks, StageSeconds()))
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -43,23 +43,23 @@ def test_no_more_waits_than_may(job: Job, pictures: Pictures, tmp_path: Path, mo
     """With room for one picture, one at a time is decoded; the order of turns keeps that from a standstill."""
     monkeypatch.setattr(pipeline, "HELD", 1)
     held, most, lock = 0, 0, threading.Lock()
-    take, give = Room.take, Room.give
+    take, give = MemoryBudget.take, MemoryBudget.give
 
-    def taking(self: Room, turn: int, size: int) -> None:
+    def taking(self: MemoryBudget, turn: int, size: int) -> None:
         nonlocal held, most
         take(self, turn, size)
         with lock:
             held += 1
             most = max(most, held)
 
-    def giving(self: Room, size: int) -> None:
+    def giving(self: MemoryBudget, size: int) -> None:
         nonlocal held
         with lock:
             held -= 1
         give(self, size)
 
-    monkeypatch.setattr(Room, "take", taking)
-    monkeypatch.setattr(Room, "give", giving)
+    monkeypatch.setattr(MemoryBudget, "take", taking)
+    monkeypatch.setattr(MemoryBudget, "give", giving)
     for batch in (1, 4):
         found = done(replace(job, batch=batch), tasks_of(pictures, tmp_path / f"out{batch}"))
         assert [outcome.problem for outcome in found] == [""] * 10
@@ -101,7 +101,7 @@ def test_faults_of_ours_are_not_hidden(
 
 def test_what_was_translated_is_written_when_the_caller_stops(job: Job, pictures: Pictures, tmp_path: Path) -> None:
     before = threading.active_count()
-    coming = work(job, tasks_of(pictures, tmp_path / "out"), Seconds())
+    coming = run_pipeline(job, tasks_of(pictures, tmp_path / "out"), StageSeconds())
     next(coming)
     coming.close()
     written = list((tmp_path / "out").iterdir())
@@ -134,7 +134,7 @@ def test_masks_are_listed_once(translator: Any, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(formats, "list_pictures", counting)
     job = Job(translator, masks=tmp_path / "masks")
     for number in range(5):
-        assert job.companion("mask", f"in/{number}.jpg") == tmp_path / "masks" / f"{number}.png"
+        assert job.companion_path("mask", f"in/{number}.jpg") == tmp_path / "masks" / f"{number}.png"
     assert count == 1
     with pytest.raises(DiptychError, match="there is no mask called 7"):
-        job.companion("mask", "in/7.jpg")
+        job.companion_path("mask", "in/7.jpg")

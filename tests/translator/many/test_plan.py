@@ -14,8 +14,8 @@ from diptych.files import remove_partial_files
 from diptych.machine.runtimes import CARD
 from diptych.translator.card import write_card
 from diptych.translator.many import Job
-from diptych.translator.many.plan import Plan, finished, planned
-from diptych.translator.many.record import NAME, Record
+from diptych.translator.many.plan import Plan, finish_plan, make_plan
+from diptych.translator.many.record import RECORD_NAME, Record
 from diptych.translator.translator import Translator
 
 Pictures = list[tuple[Path, Path]]
@@ -30,15 +30,15 @@ def write(plan: Plan, count: int, words: bytes = b"a result") -> None:
 
 def test_the_same_job_goes_on(job: Job, pictures: Pictures, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    first = planned(job, pictures, out)
-    assert (len(first.tasks), first.there, first.failures) == (10, 0, [])
+    first = make_plan(job, pictures, out)
+    assert (len(first.tasks), first.already_done, first.failures) == (10, 0, [])
     write(first, 4)
-    again = planned(job, pictures, out)
-    assert again.there == 4
+    again = make_plan(job, pictures, out)
+    assert again.already_done == 4
     assert [task.source for task in again.tasks] == [source for source, _ in pictures[4:]]
     write(again, 6)
-    finished(job, again)
-    assert planned(job, pictures, out).there == 10
+    finish_plan(job, again)
+    assert make_plan(job, pictures, out).already_done == 10
 
 
 def test_what_stood_there_before_is_never_taken_for_a_result(job: Job, pictures: Pictures, tmp_path: Path) -> None:
@@ -46,30 +46,32 @@ def test_what_stood_there_before_is_never_taken_for_a_result(job: Job, pictures:
     out.mkdir()
     (out / "3.png").write_bytes(b"precious")
     for _ in range(3):
-        plan = planned(job, pictures, out)
+        plan = make_plan(job, pictures, out)
         assert plan.failures == [f"{out / '3.png'} exists; give --overwrite to replace it, or another --out."]
         write(plan, 9)
-    assert plan.there == 9
+    assert plan.already_done == 9
 
 
 def test_another_job_s_results_are_refused(job: Job, pictures: Pictures, tmp_path: Path) -> None:
-    write(planned(job, pictures, tmp_path / "out"), 10)
+    write(make_plan(job, pictures, tmp_path / "out"), 10)
     for other in (replace(job, seed=1), replace(job, size=(8, 8)), replace(job, grid=True)):
-        plan = planned(other, pictures, tmp_path / "out")
-        assert (plan.tasks, plan.there, len(plan.failures)) == ([], 0, 10)
-    assert planned(replace(job, batch=4), pictures, tmp_path / "out").there == 10  # another way to the same files
+        plan = make_plan(other, pictures, tmp_path / "out")
+        assert (plan.tasks, plan.already_done, len(plan.failures)) == ([], 0, 10)
+    assert (
+        make_plan(replace(job, batch=4), pictures, tmp_path / "out").already_done == 10
+    )  # another way to the same files
 
 
 def test_a_source_that_has_changed_is_translated_again(job: Job, pictures: Pictures, tmp_path: Path) -> None:
-    write(planned(job, pictures, tmp_path / "out"), 10)
+    write(make_plan(job, pictures, tmp_path / "out"), 10)
     source = pictures[2][0]
     os.utime(source, ns=(1, 1))
     for _ in range(2):  # also when it is interrupted before it comes to that
-        plan = planned(job, pictures, tmp_path / "out")
-        assert plan.there == 9
+        plan = make_plan(job, pictures, tmp_path / "out")
+        assert plan.already_done == 9
         assert [(task.source, task.replace) for task in plan.tasks] == [(source, True)]
     write(plan, 1, b"another result")
-    assert planned(job, pictures, tmp_path / "out").there == 10
+    assert make_plan(job, pictures, tmp_path / "out").already_done == 10
 
 
 def test_replacing_goes_on_too_and_begins_anew_once_it_has_ended(job: Job, pictures: Pictures, tmp_path: Path) -> None:
@@ -77,34 +79,34 @@ def test_replacing_goes_on_too_and_begins_anew_once_it_has_ended(job: Job, pictu
     out.mkdir()
     for _, inside in pictures:
         (out / inside).write_bytes(b"old")
-    first = planned(job, pictures, out)
+    first = make_plan(job, pictures, out)
     assert len(first.tasks) == 10
     write(first, 4)
-    again = planned(job, pictures, out)
-    assert (again.there, len(again.tasks)) == (4, 6)
+    again = make_plan(job, pictures, out)
+    assert (again.already_done, len(again.tasks)) == (4, 6)
     write(again, 6)
-    finished(job, again)
-    assert len(planned(job, pictures, out).tasks) == 10
+    finish_plan(job, again)
+    assert len(make_plan(job, pictures, out).tasks) == 10
 
 
 def test_jobs_share_a_folder(job: Job, pictures: Pictures, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for part in (pictures[:5], pictures[5:]):
-        write(planned(job, part, out), 5)
-    assert planned(job, pictures, out).there == 10
+        write(make_plan(job, part, out), 5)
+    assert make_plan(job, pictures, out).already_done == 10
 
 
 def test_a_damaged_record_is_told(job: Job, pictures: Pictures, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     for words in ("{", "[]", '{"claims": {"a": 5}, "unfinished": []}', '{"unfinished": []}'):
-        (out / NAME).write_text(words)
+        (out / RECORD_NAME).write_text(words)
         with pytest.raises(DiptychError, match=r"is damaged .*; remove it, and give --overwrite"):
-            planned(job, pictures, out)
+            make_plan(job, pictures, out)
 
 
 def test_one_file_as_result_leaves_no_record(job: Job, pictures: Pictures, tmp_path: Path) -> None:
-    plan = planned(job, pictures[:1], tmp_path / "result.png")
+    plan = make_plan(job, pictures[:1], tmp_path / "result.png")
     assert plan.record is None
     assert list(tmp_path.glob(".*")) == []
 
@@ -112,7 +114,7 @@ def test_one_file_as_result_leaves_no_record(job: Job, pictures: Pictures, tmp_p
 def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    kept = [f".b.{os.getpid()}.part.png", ".c.part.png", "d.png", NAME]
+    kept = [f".b.{os.getpid()}.part.png", ".c.part.png", "d.png", RECORD_NAME]
     for name in (f".a.{dead.pid}.part.png", f"deep/.a.{dead.pid}.part.tif", *kept):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"half")
@@ -122,10 +124,10 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
 
 def test_ten_thousand_claims_are_a_small_file(tmp_path: Path, job: Job) -> None:
     record = Record(tmp_path)
-    planned(job, [(tmp_path / f"in/{number}.png", Path(f"{number}.png")) for number in range(10_000)], tmp_path)
+    make_plan(job, [(tmp_path / f"in/{number}.png", Path(f"{number}.png")) for number in range(10_000)], tmp_path)
     assert len(Record.read(tmp_path).claims) == 10_000
     assert record.claims == {}
-    assert (tmp_path / NAME).stat().st_size < 2_000_000
+    assert (tmp_path / RECORD_NAME).stat().st_size < 2_000_000
 
 
 def test_replacing_foreign_files_goes_on_with_overwrite_alone(job: Job, pictures: Pictures, tmp_path: Path) -> None:
@@ -133,10 +135,10 @@ def test_replacing_foreign_files_goes_on_with_overwrite_alone(job: Job, pictures
     out.mkdir()
     for _, inside in pictures:
         (out / inside).write_bytes(b"old")
-    write(planned(replace(job, overwrite=True), pictures, out), 4)
-    plan = planned(job, pictures, out)
-    assert (plan.there, plan.tasks, len(plan.failures)) == (4, [], 6)
-    assert len(planned(replace(job, overwrite=True), pictures, out).tasks) == 6
+    write(make_plan(replace(job, overwrite=True), pictures, out), 4)
+    plan = make_plan(job, pictures, out)
+    assert (plan.already_done, plan.tasks, len(plan.failures)) == (4, [], 6)
+    assert len(make_plan(replace(job, overwrite=True), pictures, out).tasks) == 6
 
 
 def test_a_record_without_word_of_whose_it_was_counts_as_somebody_else_s(
@@ -145,11 +147,11 @@ def test_a_record_without_word_of_whose_it_was_counts_as_somebody_else_s(
     out = tmp_path / "out"
     out.mkdir()
     (out / "0.png").write_bytes(b"old")
-    planned(replace(job, overwrite=True), pictures[:2], out)
-    told = json.loads((out / NAME).read_text())
+    make_plan(replace(job, overwrite=True), pictures[:2], out)
+    told = json.loads((out / RECORD_NAME).read_text())
     told["claims"] = {name: claim[:3] for name, claim in told["claims"].items()}
-    (out / NAME).write_text(json.dumps(told))
-    plan = planned(job, pictures[:2], out)
+    (out / RECORD_NAME).write_text(json.dumps(told))
+    plan = make_plan(job, pictures[:2], out)
     assert ([task.place.name for task in plan.tasks], len(plan.failures)) == (["1.png"], 1)
 
 

@@ -16,8 +16,8 @@ from diptych.networks import NetworkSpec
 from diptych.pictures.kinds import Kind
 from diptych.translator.card import Card
 from diptych.translator.many import Job
-from diptych.translator.many.pipeline import Seconds, work
-from diptych.translator.many.plan import planned
+from diptych.translator.many.pipeline import StageSeconds, run_pipeline
+from diptych.translator.many.plan import make_plan
 from diptych.translator.translator import Translator
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -31,8 +31,8 @@ RNG = np.random.default_rng(0)
 
 def through(job: Job, source: Path, out: Path) -> Path:
     """The result's place."""
-    plan = planned(job, [(source, Path(source.name))], out)
-    outcomes = list(work(job, plan.tasks, Seconds()))
+    plan = make_plan(job, [(source, Path(source.name))], out)
+    outcomes = list(run_pipeline(job, plan.tasks, StageSeconds()))
     assert [outcome.problem for outcome in outcomes] == [""]
     return outcomes[0].task.place
 

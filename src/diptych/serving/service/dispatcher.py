@@ -111,7 +111,7 @@ class Dispatcher:
     ) -> tuple[Translated, bytes]:
         """A small picture, with others."""
         picture = await self.in_codec_pool(read_picture, files, offer.translator.card.source, self.limits)
-        seen = offer.translator.seen(picture.shape, asking.size)
+        seen = offer.translator.network_size(picture.shape, asking.size)
         files.clear()
         with explaining():
             done = await self.batchers[offer.name].ask(picture, asking.seed, seen)
@@ -121,7 +121,7 @@ class Dispatcher:
         self, offer: Offer, files: dict[str, bytes], asking: RequestOptions
     ) -> tuple[Translated, bytes]:
         """A large picture, alone, which lies there decoded only while it is at work."""
-        translator = offer.translator.apart()
+        translator = offer.translator.for_large_pictures()
 
         def work() -> tuple[Translated, bytes]:
             picture = read_picture(files, translator.card.source, self.limits)

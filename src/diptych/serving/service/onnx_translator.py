@@ -13,7 +13,7 @@ from diptych.machine.runtimes import PRECISION, PROCESSING, feed, read_metadata,
 from diptych.pictures.kinds import Stored
 from diptych.pictures.sizes import Size
 from diptych.translator.card import read_card
-from diptych.translator.scaling import Scaled
+from diptych.translator.scaling import TranslatorBase
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Engine:
     name: str = "onnx"
 
 
-class OnnxTranslator(Scaled):
+class OnnxTranslator(TranslatorBase):
     """An ONNX file that diptych wrote, as a translator of stored pictures.
 
     Equal to ``Translator.load`` of the file; resized pictures to one grey level, since torch resizes 8-bit otherwise.
@@ -40,7 +40,7 @@ class OnnxTranslator(Scaled):
         self.session = session_of(place)
         self.inputs = [one.name for one in self.session.get_inputs()]
 
-    def apart(self) -> "OnnxTranslator":
+    def for_large_pictures(self) -> "OnnxTranslator":
         """The same for a large picture."""
         return self
 
@@ -53,15 +53,15 @@ class OnnxTranslator(Scaled):
         card = self.card
         self.check_channels(pictures[0])
         number = card.seed if seed is None else seed
-        sized = [self.sized(picture, *self.seen(picture.shape, size)) for picture in pictures]
+        resized = [self.resize_source(picture, *self.network_size(picture.shape, size)) for picture in pictures]
         if self.inside:
-            arrays = self.run(np.stack(sized), number)
-            return [self.brought_back(*both) for both in zip(arrays, pictures, strict=True)]
-        height, width = sized[0].shape[:2]
+            arrays = self.run(np.stack(resized), number)
+            return [self.resize_back(*both) for both in zip(arrays, pictures, strict=True)]
+        height, width = resized[0].shape[:2]
         rows, columns = (reflected(side, card.multiple) for side in (height, width))
-        planes = np.stack([card.source.to_planes(one) for one in sized])
+        planes = np.stack([card.source.to_planes(one) for one in resized])
         result = self.run(planes[:, :, rows][..., columns], number)[..., : height * card.scale, : width * card.scale]
-        return [self.finished(*both) for both in zip(result, pictures, strict=True)]
+        return [self.to_stored_size(*both) for both in zip(result, pictures, strict=True)]
 
     def run(self, source: npt.NDArray[Any], seed: int) -> npt.NDArray[Any]:
         return run_session(self.session, feed(self.inputs, np.ascontiguousarray(source), seed))

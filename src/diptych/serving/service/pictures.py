@@ -105,7 +105,7 @@ def count_pixels(files: Mapping[str, bytes], translator: ServedTranslator, size:
     if height * width * card.scale**2 > limits.pixels:
         words = f"the counterpart would have {card.scale} times its {width}x{height} along each side, and at most"
         raise Problem(413, f"{words} {limits.pixels:,} pixels are made; send a smaller picture.")
-    seen = tall, wide = translator.seen((height, width), size)
+    seen = tall, wide = translator.network_size((height, width), size)
     if seen != (height, width) and tall * wide * card.scale**2 > limits.pixels:
         words = f"the picture of {width}x{height} would be translated at {wide}x{tall}"
         raise Problem(413, f"{words}, and at most {limits.pixels:,} pixels are taken; ask for a smaller size.")

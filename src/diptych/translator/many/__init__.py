@@ -1,6 +1,6 @@
 """Many pictures through a translator: a bounded way ahead of one another, gone on with where they stopped, here or on Ray."""
 
-from diptych.translator.many.driver import write_all
+from diptych.translator.many.driver import translate_all
 from diptych.translator.many.jobs import Job
 
 __all__ = ["Job", "write_all"]

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from diptych.errors import NoSpaceError
 from diptych.translator.many.jobs import Job
-from diptych.translator.many.on_ray import spread
-from diptych.translator.many.pipeline import Outcome, Seconds, work
-from diptych.translator.many.plan import Plan, finished, planned
+from diptych.translator.many.on_ray import translate_on_ray
+from diptych.translator.many.pipeline import Outcome, StageSeconds, run_pipeline
+from diptych.translator.many.plan import Plan, finish_plan, make_plan
 from diptych.translator.many.progress import Progress, Tally
 
 
-def write_all(
+def translate_all(
     job: Job,
     pictures: list[tuple[Path, Path]],
     out: Path,
@@ -26,21 +26,21 @@ def write_all(
         made: makes the same job anew, in a worker.
 
     Raises:
-        UsageError: as ``planned`` does.
+        UsageError: as ``make_plan`` does.
         DiptychError: when the folder cannot be written, or Ray is not there.
     """
-    plan = planned(job, pictures, out)
-    tally = Tally(len(pictures), plan.there, list(plan.failures))
-    seconds = Seconds()
+    plan = make_plan(job, pictures, out)
+    tally = Tally(len(pictures), plan.already_done, list(plan.failures))
+    seconds = StageSeconds()
     interrupted, full = False, None
     try:
         follow(job, outcomes(job, plan, seconds, workers, made), tally)
-        finished(job, plan)
+        finish_plan(job, plan)
     except KeyboardInterrupt:
         interrupted = True
     except NoSpaceError as problem:
         full = problem
-    tally.tell(out, seconds, engine_words(job, workers), interrupted)
+    tally.print_summary(out, seconds, engine_name(job, workers), interrupted)
     if full is not None:
         raise full
     if interrupted:
@@ -49,27 +49,27 @@ def write_all(
 
 
 def outcomes(
-    job: Job, plan: Plan, seconds: Seconds, workers: int, made: Callable[[], Job] | None
+    job: Job, plan: Plan, seconds: StageSeconds, workers: int, made: Callable[[], Job] | None
 ) -> Generator[Outcome]:
     if workers and plan.tasks:
         assert made is not None
-        plain = job.translator.plain
+        plain = job.translator.eager
         on_gpu = plain is not None and plain.device.type == "cuda"
-        return spread(made, plan.tasks, workers, job.batch, on_gpu, seconds)
-    return work(job, plan.tasks, seconds)
+        return translate_on_ray(made, plan.tasks, workers, job.batch, on_gpu, seconds)
+    return run_pipeline(job, plan.tasks, seconds)
 
 
 def follow(job: Job, coming: Generator[Outcome], tally: Tally) -> None:
     """Count what is done, and say how far it is, and once at which size the network saw the pictures."""
     progress = Progress(tally)
     said = False
-    job.translator.tell = progress.tiles
+    job.translator.on_progress = progress.tiles
     try:
         for outcome in coming:
             tally.add(outcome)
-            if outcome.about and not said:
+            if outcome.size_note and not said:
                 progress.clear()
-                print(outcome.about, flush=True)
+                print(outcome.size_note, flush=True)
                 said = True
             progress.show()
     finally:
@@ -77,6 +77,6 @@ def follow(job: Job, coming: Generator[Outcome], tally: Tally) -> None:
         coming.close()
 
 
-def engine_words(job: Job, workers: int) -> str:
+def engine_name(job: Job, workers: int) -> str:
     engine = job.translator.engine
     return f"{engine.name}, {engine.precision}" + (f", {workers} workers on Ray" if workers else "")

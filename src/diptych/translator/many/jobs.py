@@ -62,27 +62,27 @@ class Job:
         kind = self.translator.card.source
         name = name or str(source)
         picture, tags = self.read_stack(name) if self.stack else formats.read_tagged(source, kind, name)
-        picture = completed(picture, kind, name, lambda which: self.beside_it(which, name), REMEDIES)
+        picture = completed(picture, kind, name, lambda which: self.companion_picture(which, name), REMEDIES)
         return Read(picture, tags)
 
     def read_stack(self, name: str) -> Read:
         """The source that the file ``name`` and its partners are together, as training reads it."""
         if not Path(name).is_file():
             raise DiptychError(f"{name} has no name by which --stack finds its partners; give files.")
-        others = [self.partner(folder, name, "picture", "--stack") for folder in self.stack]
+        others = [self.partner_path(folder, name, "picture", "--stack") for folder in self.stack]
         paths = [Path(name), *others]
         kinds = stack_kinds(paths, self.translator.card.source)
         read = [formats.read_tagged(path, kind) for path, kind in zip(paths, kinds, strict=True)]
         first, tags = read[0]
         return Read(np.concatenate([first, *(same_size(one, first, name) for one, _ in read[1:])], axis=2), tags)
 
-    def beside_it(self, which: str, name: str) -> tuple[Stored, str] | None:
+    def companion_picture(self, which: str, name: str) -> tuple[Stored, str] | None:
         """The instance map or mask of the picture ``name``, and its path; None where no place of such is named."""
-        if (place := self.companion(which, name)) is None:
+        if (place := self.companion_path(which, name)) is None:
             return None
         return formats.read(place, {"instances": INSTANCES, "mask": MASK}[which]), str(place)
 
-    def companion(self, which: str, name: str) -> Path | None:
+    def companion_path(self, which: str, name: str) -> Path | None:
         """The file that belongs to the picture ``name``: the one that was named, or the one of that name in the folder.
 
         Raises:
@@ -91,9 +91,9 @@ class Job:
         what, place = {"instances": ("instance map", self.instances), "mask": ("mask", self.masks)}[which]
         if place is None or not place.is_dir():
             return place
-        return self.partner(place, name, what, f"--{which}")
+        return self.partner_path(place, name, what, f"--{which}")
 
-    def partner(self, folder: Path, name: str, what: str, option: str) -> Path:
+    def partner_path(self, folder: Path, name: str, what: str, option: str) -> Path:
         """The file in a folder that has the name of the picture ``name``.
 
         Raises:
@@ -120,11 +120,11 @@ class Job:
             return results
         return [self.beside(picture, result) for picture, result in zip(pictures, results, strict=True)]
 
-    def seen(self, picture: Stored) -> tuple[int, int]:
+    def network_size(self, picture: Stored) -> tuple[int, int]:
         """(height, width) at which the network sees it; pictures that agree in it may be translated together."""
-        return self.translator.seen(picture.shape, self.size)
+        return self.translator.network_size(picture.shape, self.size)
 
-    def about(self, picture: Stored) -> str:
+    def size_note(self, picture: Stored) -> str:
         """What nobody asked for and is to be said of the size at which the network sees it; empty where there is nothing."""
         card, own = self.translator.card, picture.shape[:2]
         if self.size is not None or card.scale > 1 or card.source.colour == "holed":
@@ -134,7 +134,7 @@ class Job:
                 "Pictures are translated at their own size, since the card does not say at which scale the network was "
                 f"trained; --size {named(card.size)}, for one, brings them to another, and the results back."
             )
-        if card.seen(*own) == own:
+        if card.network_size(*own) == own:
             return ""
         scale = {"stretch": f"at {named(card.size)}", "shorter-side": f"with a shorter side of {min(card.size)}"}.get(
             card.rule, f"enlarged to {named(card.size)} at least"
@@ -161,7 +161,7 @@ class Job:
     def translate_bytes(self, data: bytes, name: str) -> Read:
         """One result, with what goes with it."""
         picture, tags = self.read(data, name)
-        if words := self.about(picture):
+        if words := self.size_note(picture):
             print(words, file=sys.stderr)
         result = self.translate([picture])[0]
         return Read(result, self.tags_of(tags, result))
@@ -185,7 +185,7 @@ class Job:
             ours = io.BytesIO()
             self.write(ours, picture, tags, place.suffix)
             if not claimed or not place.is_file() or place.read_bytes() != ours.getvalue():
-                raise DiptychError(in_the_way(place))
+                raise DiptychError(exists_message(place))
             return
         self.write(place, picture, tags)
 
@@ -222,14 +222,14 @@ class Job:
 def identity(translator: Translator) -> str:
     """The same for translators with the same card and weights, and for engines over the same exported file."""
     words = write_card(translator.card)
-    if translator.plain is not None:
-        return checksum(still(translator.plain.network.state_dict()), words)
+    if translator.eager is not None:
+        return checksum(still(translator.eager.network.state_dict()), words)
     if isinstance(translator.engine, OnnxRuntime | OpenVino):
         words += hashlib.sha256(translator.engine.place.read_bytes()).hexdigest()
     return hashlib.sha256(words.encode()).hexdigest()
 
 
-def in_the_way(place: Path) -> str:
+def exists_message(place: Path) -> str:
     return f"{place} exists; give --overwrite to replace it, or another --out."
 
 

@@ -19,7 +19,7 @@ import torch
 from diptych.errors import DiptychError
 from diptych.pictures.codecs import take_over
 from diptych.translator.many.jobs import Job
-from diptych.translator.many.pipeline import Outcome, Seconds, work
+from diptych.translator.many.pipeline import Outcome, StageSeconds, run_pipeline
 from diptych.translator.many.plan import Task
 
 SHARE = 32
@@ -41,14 +41,14 @@ class Worker:
             Task(Path(source), Path(place), bool(replace))
             for source, place, replace in zip(*columns(rows), rows["replace"], strict=True)
         ]
-        seconds = Seconds()
-        found = {outcome.task.place: outcome for outcome in work(self.job, tasks, seconds)}
+        seconds = StageSeconds()
+        found = {outcome.task.place: outcome for outcome in run_pipeline(self.job, tasks, seconds)}
         done = [found[task.place] for task in tasks]
         return {
             "number": rows["number"],
             "problem": np.array([os.fsencode(one.problem) for one in done], dtype=object),
             "note": np.array([os.fsencode(one.note) for one in done], dtype=object),
-            "about": np.array([os.fsencode(one.about) for one in done], dtype=object),
+            "size_note": np.array([os.fsencode(one.size_note) for one in done], dtype=object),
         } | {name: np.full(len(tasks), spent / len(tasks)) for name, spent in asdict(seconds).items()}
 
 
@@ -57,8 +57,8 @@ def columns(rows: dict[str, Any]) -> tuple[list[str], list[str]]:
     return [os.fsdecode(one) for one in rows["source"]], [os.fsdecode(one) for one in rows["place"]]
 
 
-def spread(
-    made: Callable[[], Job], tasks: Sequence[Task], workers: int, batch: int, on_gpu: bool, seconds: Seconds
+def translate_on_ray(
+    made: Callable[[], Job], tasks: Sequence[Task], workers: int, batch: int, on_gpu: bool, seconds: StageSeconds
 ) -> Generator[Outcome]:
     """Do all tasks on so many workers; an outcome for each as it is known.
 
@@ -93,8 +93,8 @@ def spread(
             num_gpus=1 if on_gpu else None,
         )
         for row in results.iter_rows():
-            seconds.add(Seconds(float(row["reading"]), float(row["translating"]), float(row["writing"])))
-            words = (os.fsdecode(row[name]) for name in ("problem", "note", "about"))
+            seconds.add(StageSeconds(float(row["reading"]), float(row["translating"]), float(row["writing"])))
+            words = (os.fsdecode(row[name]) for name in ("problem", "note", "size_note"))
             yield Outcome(tasks[int(row["number"])], *words)
     finally:
         ray.shutdown()

@@ -35,12 +35,12 @@ class Outcome(NamedTuple):
     problem: str = ""
     """One sentence; empty when it was done."""
     note: str = ""
-    about: str = ""
-    """``Job.about`` it, which is said once of all pictures."""
+    size_note: str = ""
+    """``Job.size_note`` it, which is said once of all pictures."""
 
 
 @dataclass
-class Seconds:
+class StageSeconds:
     """Where the time of the translating thread went."""
 
     reading: float = 0.0
@@ -49,13 +49,13 @@ class Seconds:
     writing: float = 0.0
     """Waiting for results to be written."""
 
-    def add(self, other: "Seconds") -> None:
+    def add(self, other: "StageSeconds") -> None:
         self.reading += other.reading
         self.translating += other.translating
         self.writing += other.writing
 
 
-class Room:
+class MemoryBudget:
     """Bytes that may wait, given in the order of turns, so that the picture that is needed first never waits for later ones."""
 
     def __init__(self, limit: int) -> None:
@@ -83,7 +83,7 @@ class Room:
             self.changed.notify_all()
 
 
-class Reading(NamedTuple):
+class ReadResult(NamedTuple):
     """A picture that was read, or why it was not."""
 
     read: Read | None
@@ -97,12 +97,12 @@ class Readers:
 
     def __init__(self, job: Job, tasks: Sequence[Task]) -> None:
         self.job, self.tasks = job, tasks
-        self.room = Room(HELD)
+        self.room = MemoryBudget(HELD)
         self.pool = ThreadPoolExecutor(THREADS, "reader")
         self.ahead = max(2 * job.batch, 2 * THREADS)
 
-    def walk(self, seconds: Seconds) -> Iterator[tuple[Task, Reading]]:
-        coming: deque[Future[Reading]] = deque()
+    def walk(self, seconds: StageSeconds) -> Iterator[tuple[Task, ReadResult]]:
+        coming: deque[Future[ReadResult]] = deque()
         submitted = 0
         for task in self.tasks:
             while submitted < len(self.tasks) and len(coming) < self.ahead:
@@ -114,7 +114,7 @@ class Readers:
             self.room.give(found.size)
             yield task, found
 
-    def read(self, number: int) -> Reading:
+    def read(self, number: int) -> ReadResult:
         source = self.tasks[number].source
         size, header, problem = 0, None, ""
         try:
@@ -125,11 +125,11 @@ class Readers:
         finally:
             self.room.take(number, size)
         if header is None or self.room.closed:
-            return Reading(None, size, problem)
+            return ReadResult(None, size, problem)
         try:
-            return Reading(self.job.read(source), size, note=frames_note(source, header))
+            return ReadResult(self.job.read(source), size, note=frames_note(source, header))
         except DiptychError as failure:
-            return Reading(None, size, str(failure))
+            return ReadResult(None, size, str(failure))
 
     def close(self) -> None:
         self.room.close()
@@ -149,41 +149,43 @@ class Writers:
         self.waiting: deque[tuple[Future[Outcome], int]] = deque()
         self.held = 0
 
-    def put(self, task: Task, read: Read, result: Stored, note: str, seconds: Seconds) -> Iterator[Outcome]:
+    def submit_result(
+        self, task: Task, read: Read, result: Stored, note: str, seconds: StageSeconds
+    ) -> Iterator[Outcome]:
         """Hand a result over; gives what has been written meanwhile."""
         began = time.perf_counter()
         while self.waiting and (
             self.waiting[0][0].done() or len(self.waiting) >= 2 * THREADS or self.held + result.nbytes > HELD
         ):
-            yield self.settled()
+            yield self.next_outcome()
         seconds.writing += time.perf_counter() - began
         self.held += result.nbytes
         self.waiting.append((self.pool.submit(self.write, task, read, result, note), result.nbytes))
 
-    def settled(self) -> Outcome:
+    def next_outcome(self) -> Outcome:
         future, size = self.waiting.popleft()
         outcome = future.result()
         self.held -= size
         return outcome
 
-    def rest(self, seconds: Seconds) -> Iterator[Outcome]:
+    def flush(self, seconds: StageSeconds) -> Iterator[Outcome]:
         began = time.perf_counter()
         while self.waiting:
-            yield self.settled()
+            yield self.next_outcome()
         seconds.writing += time.perf_counter() - began
 
     def write(self, task: Task, read: Read, result: Stored, note: str) -> Outcome:
-        note = " ".join(filter(None, [note, *lost(self.job, read.tags, task)]))
+        note = " ".join(filter(None, [note, *metadata_notes(self.job, read.tags, task)]))
         try:
             self.job.write_new(task.place, result, self.job.tags_of(read.tags, result), task.replace, task.claimed)
         except NoSpaceError:
             raise
         except DiptychError as problem:
             return Outcome(task, str(problem))
-        return Outcome(task, note=note, about=self.job.about(read.picture))
+        return Outcome(task, note=note, size_note=self.job.size_note(read.picture))
 
 
-def lost(job: Job, tags: Tags, task: Task) -> Iterator[str]:
+def metadata_notes(job: Job, tags: Tags, task: Task) -> Iterator[str]:
     """What the result no longer says, in sentences."""
     if georeference_lost(tags, task.place.suffix.lower()):
         yield f"{task.place} cannot say where on earth it lies; give --format tif to keep that."
@@ -191,28 +193,28 @@ def lost(job: Job, tags: Tags, task: Task) -> Iterator[str]:
         yield f"{task.source} is partly transparent; it was laid on its background, and {task.place} has no opacity."
 
 
-def work(job: Job, tasks: Sequence[Task], seconds: Seconds) -> Generator[Outcome]:
+def run_pipeline(job: Job, tasks: Sequence[Task], seconds: StageSeconds) -> Generator[Outcome]:
     """Do all tasks; an outcome for each as it is known.
 
     When the caller stops early, what has been translated is still written, and its outcomes are lost to the caller alone.
     """
     readers, writers = Readers(job, tasks), Writers(job)
     try:
-        for group in groups(job, readers, seconds):
-            failed, results = translated(job, group, seconds)
+        for group in batches(job, readers, seconds):
+            failed, results = translate_group(job, group, seconds)
             yield from failed
             for (task, found), result in results:
                 assert found.read is not None
-                yield from writers.put(task, found.read, result, found.note, seconds)
-        yield from writers.rest(seconds)
+                yield from writers.submit_result(task, found.read, result, found.note, seconds)
+        yield from writers.flush(seconds)
     finally:
         readers.close()
         writers.pool.shutdown()
 
 
-def groups(job: Job, readers: Readers, seconds: Seconds) -> Iterator[list[tuple[Task, Reading]]]:
+def batches(job: Job, readers: Readers, seconds: StageSeconds) -> Iterator[list[tuple[Task, ReadResult]]]:
     """Neighbours that the network sees at one size together, at most ``job.batch`` of them; what could not be read comes alone."""
-    held: list[tuple[Task, Reading]] = []
+    held: list[tuple[Task, ReadResult]] = []
     for task, found in readers.walk(seconds):
         if found.read is None:
             yield [(task, found)]
@@ -225,15 +227,17 @@ def groups(job: Job, readers: Readers, seconds: Seconds) -> Iterator[list[tuple[
         yield held
 
 
-def shape_of(job: Job, found: Reading) -> tuple[int, ...]:
+def shape_of(job: Job, found: ReadResult) -> tuple[int, ...]:
     assert found.read is not None
-    return *job.seen(found.read.picture), found.read.picture.shape[2]
+    return *job.network_size(found.read.picture), found.read.picture.shape[2]
 
 
-Done = list[tuple[tuple[Task, Reading], Stored]]
+Done = list[tuple[tuple[Task, ReadResult], Stored]]
 
 
-def translated(job: Job, group: list[tuple[Task, Reading]], seconds: Seconds) -> tuple[list[Outcome], Done]:
+def translate_group(
+    job: Job, group: list[tuple[Task, ReadResult]], seconds: StageSeconds
+) -> tuple[list[Outcome], Done]:
     """(What could not be done, the results of the others). When a batch fails, each of its pictures is tried alone."""
     pictures = [found.read.picture for _, found in group if found.read is not None]
     if len(pictures) < len(group):
@@ -242,7 +246,7 @@ def translated(job: Job, group: list[tuple[Task, Reading]], seconds: Seconds) ->
     try:
         return [], list(zip(group, job.translate(pictures), strict=True))
     except (DiptychError, MemoryError, RuntimeError) as problem:
-        why = told(problem)
+        why = error_message(problem)
     finally:
         seconds.translating += time.perf_counter() - began
     if len(group) == 1:
@@ -251,12 +255,12 @@ def translated(job: Job, group: list[tuple[Task, Reading]], seconds: Seconds) ->
     failed: list[Outcome] = []
     done: Done = []
     for one in group:
-        more_failed, more_done = translated(job, [one], seconds)
+        more_failed, more_done = translate_group(job, [one], seconds)
         failed, done = failed + more_failed, done + more_done
     return failed, done
 
 
-def told(problem: Exception) -> str:
+def error_message(problem: Exception) -> str:
     """A failure that a picture can be blamed for, as words; any other goes on."""
     if isinstance(problem, DiptychError):
         return str(problem)

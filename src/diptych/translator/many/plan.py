@@ -8,8 +8,8 @@ from typing import NamedTuple
 from diptych.errors import UsageError
 from diptych.files import remove_partial_files
 from diptych.pictures import formats
-from diptych.translator.many.jobs import Job, in_the_way
-from diptych.translator.many.record import Claim, Record, stamp_of
+from diptych.translator.many.jobs import Job, exists_message
+from diptych.translator.many.record import Claim, Record, file_stamp
 
 
 class Task(NamedTuple):
@@ -26,42 +26,42 @@ class Plan:
     """A folder's work."""
 
     tasks: list[Task] = field(default_factory=list)
-    there: int = 0
+    already_done: int = 0
     """Results of this very job that an earlier command wrote."""
     failures: list[str] = field(default_factory=list)
     record: Record | None = None
     """None for one result that is a file of its own."""
 
 
-def planned(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> Plan:
+def make_plan(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> Plan:
     """Look at all places, and claim those that will be written before the first is.
 
     Raises:
         UsageError: when two results would share a place, or one would replace its input.
         DiptychError: when the record in ``out`` cannot be read or written.
     """
-    if one_file(pictures, out):
-        check_apart([(pictures[0][0], out)])
+    if is_single_file(pictures, out):
+        check_output_paths([(pictures[0][0], out)])
         return Plan([Task(pictures[0][0], out)])
     places = [(source, (out / inside).with_suffix(job.ending(source))) for source, inside in pictures]
-    check_apart(places)
+    check_output_paths(places)
     record = Record(out)
     plan = Plan(record=record)
-    with record.held():
+    with record.locked():
         goes_on = job.fingerprint in record.unfinished
         if goes_on:
             remove_partial_files(out)
         for source, place in places:
-            sort(job, source, place, plan, record, goes_on)
+            plan_picture(job, source, place, plan, record, goes_on)
         if plan.tasks:
             record.unfinished.add(job.fingerprint)
             record.write()
     return plan
 
 
-def sort(job: Job, source: Path, place: Path, plan: Plan, record: Record, goes_on: bool) -> None:
+def plan_picture(job: Job, source: Path, place: Path, plan: Plan, record: Record, goes_on: bool) -> None:
     """Done, to be done, or refused."""
-    stands, state = stamp_of(place), stamp_of(source)
+    stands, state = file_stamp(place), file_stamp(source)
     claim = record.claims.get(record.name(place))
     same = claim is not None and claim.job == job.fingerprint and claim.file in ("", source.name)
     ours = claim if same else None
@@ -69,32 +69,32 @@ def sort(job: Job, source: Path, place: Path, plan: Plan, record: Record, goes_o
     own = fresh or (ours is not None and ours.own)
     done = ours is not None and fresh and ours.source == state
     if done and (goes_on or not job.overwrite):
-        plan.there += 1
+        plan.already_done += 1
     elif stands is None or own or job.overwrite:
         record.claims[record.name(place)] = Claim(
             job.fingerprint, state, stands, own and stands is not None, source.name
         )
         plan.tasks.append(Task(source, place, replace=stands is not None, claimed=True))
     else:
-        plan.failures.append(in_the_way(place))
+        plan.failures.append(exists_message(place))
 
 
-def finished(job: Job, plan: Plan) -> None:
+def finish_plan(job: Job, plan: Plan) -> None:
     """The job has come to its end: the next one like it may replace what this one wrote."""
     if plan.record is None:
         return
-    with plan.record.held():
+    with plan.record.locked():
         if job.fingerprint in plan.record.unfinished:
             plan.record.unfinished.discard(job.fingerprint)
             plan.record.write()
 
 
-def one_file(pictures: list[tuple[Path, Path]], out: Path) -> bool:
+def is_single_file(pictures: list[tuple[Path, Path]], out: Path) -> bool:
     """Whether ``out`` names the one result itself."""
     return len(pictures) == 1 and out.suffix.lower() in formats.ENDINGS and not out.is_dir()
 
 
-def check_apart(places: Iterable[tuple[Path, Path]]) -> None:
+def check_output_paths(places: Iterable[tuple[Path, Path]]) -> None:
     taken: dict[Path, Path] = {}
     for source, place in places:
         if place in taken:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from diptych.translator.many.pipeline import Outcome, Seconds
+from diptych.translator.many.pipeline import Outcome, StageSeconds
 
 MOST_NOTES = 5
 BETWEEN = 0.1
@@ -17,7 +17,7 @@ class Tally:
     """What became of the pictures."""
 
     total: int
-    there: int = 0
+    already_done: int = 0
     failures: list[str] = field(default_factory=list)
     done: int = 0
     notes: list[str] = field(default_factory=list)
@@ -40,19 +40,19 @@ class Tally:
 
     @property
     def left(self) -> int:
-        return self.total - self.there - self.done - len(self.failures)
+        return self.total - self.already_done - self.done - len(self.failures)
 
     @property
     def rate(self) -> float:
         """Pictures a second, of those that were tried."""
         return (self.done + len(self.failures) - self.refused) / max(self.seconds, 1e-9)
 
-    def tell(self, out: Path, spent: Seconds, engine: str, interrupted: bool) -> None:
+    def print_summary(self, out: Path, spent: StageSeconds, engine: str, interrupted: bool) -> None:
         """The result in a sentence, as a table where there were several pictures, and what was not done."""
         took = self.seconds
         print(f"{self.done} of {self.total} pictures translated into {out} ({took:.1f} s).")
         if self.total > 1:
-            rows = {"translated": self.done, "already there": self.there, "not done": len(self.failures)}
+            rows = {"translated": self.done, "already there": self.already_done, "not done": len(self.failures)}
             if interrupted:
                 rows["left"] = self.left
             print(table({name: str(count) for name, count in rows.items()} | self.speed(spent, engine)))
@@ -64,7 +64,7 @@ class Tally:
         if interrupted:
             print("interrupted; the same command goes on where this one stopped.", file=sys.stderr)
 
-    def speed(self, spent: Seconds, engine: str) -> dict[str, str]:
+    def speed(self, spent: StageSeconds, engine: str) -> dict[str, str]:
         if not self.done:
             return {}
         whole = spent.reading + spent.translating + spent.writing
@@ -98,7 +98,7 @@ class Progress:
         print(f"\r\033[K{words}{more}", end="", file=sys.stderr, flush=True)
 
     def tiles(self, doing: str, done: int, count: int) -> None:
-        """Within a picture, for ``Translator.tell``."""
+        """Within a picture, for ``Translator.on_progress``."""
         self.show(f"  ({doing}: {done}/{count})")
 
     def clear(self) -> None:

@@ -21,7 +21,7 @@ from diptych.errors import DiptychError
 from diptych.files import from_json, read_text, write_text
 from diptych.machine.locks import take
 
-NAME = ".diptych-translate.json"
+RECORD_NAME = ".diptych-translate.json"
 PATIENCE = 600  # seconds that another command may take to plan
 Stamp = tuple[int, int]
 """Bytes and time of change, by which a file is known again."""
@@ -56,11 +56,11 @@ class Record:
         Raises:
             DiptychError: when there is one that cannot be read.
         """
-        place = folder / NAME
+        place = folder / RECORD_NAME
         try:
             told = from_json(read_text(place))
             claims = {
-                name: Claim(job, stamp(source), stamp(before), more[:1] == [True], "".join(more[1:]))
+                name: Claim(job, parse_stamp(source), parse_stamp(before), more[:1] == [True], "".join(more[1:]))
                 for name, (job, source, before, *more) in told["claims"].items()
             }
             return cls(folder, claims, set(told["unfinished"]))
@@ -74,12 +74,12 @@ class Record:
     def write(self) -> None:
         """Raises: DiptychError when the folder cannot be written."""
         told = {"diptych": 1, "unfinished": sorted(self.unfinished), "claims": self.claims}
-        write_text(self.folder / NAME, json.dumps(told, separators=(",", ":")) + "\n")
+        write_text(self.folder / RECORD_NAME, json.dumps(told, separators=(",", ":")) + "\n")
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Alone with the record, as it stands now: equal commands may run at once."""
-        lock = filelock.FileLock(lock_of(self.folder), timeout=PATIENCE)
+        lock = filelock.FileLock(lock_path(self.folder), timeout=PATIENCE)
         take(
             lock,
             f"another command has been planning in {self.folder} for long; stop it",
@@ -97,17 +97,17 @@ class Record:
         return place.relative_to(self.folder).as_posix()
 
 
-def lock_of(folder: Path) -> Path:
+def lock_path(folder: Path) -> Path:
     """A file of this user's, since a lock within ``folder`` would lie there among the results."""
     digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:24]
     return Path(tempfile.gettempdir()) / f"diptych-{getattr(os, 'getuid', int)()}-{digest}.lock"
 
 
-def stamp(told: list[int] | None) -> Stamp | None:
+def parse_stamp(told: list[int] | None) -> Stamp | None:
     return None if told is None else (int(told[0]), int(told[1]))
 
 
-def stamp_of(path: Path) -> Stamp | None:
+def file_stamp(path: Path) -> Stamp | None:
     """None where there is no file."""
     try:
         found = path.stat()

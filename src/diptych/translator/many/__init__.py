@@ -3,4 +3,4 @@
 from diptych.translator.many.driver import translate_all
 from diptych.translator.many.jobs import Job
 
-__all__ = ["Job", "write_all"]
+__all__ = ["Job", "translate_all"]

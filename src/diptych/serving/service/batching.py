@@ -1,19 +1,17 @@
-"""Requests become batches: pictures that the network sees at one size and that come close together are translated at once."""
+"""Requests become batches: pictures of one network size that come close together are translated at once."""
 
 import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from diptych.pictures.kinds import Stored
 from diptych.serving.service.limits import Limits
+from diptych.serving.service.listing import ServedTranslator
 from diptych.serving.service.problems import busy_problem, timeout_problem
-
-Translate = Callable[[Sequence[Stored], int | None, tuple[int, int]], list[Stored]]
-Key = tuple[tuple[int, int], int | None]
 
 
 @dataclass(eq=False)
@@ -22,129 +20,122 @@ class QueuedPicture:
 
     picture: Stored
     seed: int | None
-    seen: tuple[int, int]
+    network_size: tuple[int, int]
     """(height, width) at which the network sees it."""
     result: "asyncio.Future[Translated]"
-    began: float | None = None
+    started: float | None = None
     """When its own computing did, by time.perf_counter()."""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> tuple[tuple[int, int], int | None]:
         """Pictures of one key may share a batch: each comes out as it would alone."""
-        return self.seen, self.seed
+        return self.network_size, self.seed
 
     @property
     def pixels(self) -> int:
-        """Of what takes more memory, the picture or what the network sees."""
-        return area(self.picture, self.seen)
+        """Of the picture or of its network size, whichever is more."""
+        (height, width), (tall, wide) = self.picture.shape[:2], self.network_size
+        return max(int(height * width), tall * wide)
 
 
 @dataclass(frozen=True)
 class Translated:
-    """A result, and what it took."""
+    """A result, its time, and the size of its batch."""
 
     picture: Stored
     seconds: float
     batch: int
 
-    @property
-    def pixels(self) -> int:
-        """Of the result."""
-        return int(self.picture.shape[0] * self.picture.shape[1])
-
 
 @dataclass
 class Batcher:
-    """The queue of one translator; ``work`` must run as a task of the same event loop."""
+    """The queue of one translator; ``run`` must be a task of the same event loop."""
 
-    translate: Translate
+    translator: ServedTranslator
     limits: Limits
     pool: Executor
-    way: threading.Event = field(default_factory=threading.Event)
-    """Set while nothing is translated, for large pictures that give way."""
+    idle: threading.Event
+    """Set while nothing is translated here; large pictures wait for it."""
     waiting: deque[QueuedPicture] = field(default_factory=deque)
-    came: asyncio.Event = field(default_factory=asyncio.Event)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
     mean_seconds: float = 0.1
-    """Of one picture, lately."""
+    """Time of one picture, a running mean."""
 
-    async def ask(self, picture: Stored, seed: int | None, seen: tuple[int, int]) -> Translated:
-        """The translation of a picture that the network is to see at that (height, width).
+    async def submit(self, picture: Stored, seed: int | None, network_size: tuple[int, int]) -> Translated:
+        """Translate a picture that the network is to see at that (height, width).
 
         Raises:
             Problem: 503 when the queue is full, or it waited too long; 413 when its own computing took too long.
         """
         self.check_room()
-        asked = QueuedPicture(picture, seed, seen, asyncio.get_running_loop().create_future())
-        self.waiting.append(asked)
-        self.came.set()
+        queued = QueuedPicture(picture, seed, network_size, asyncio.get_running_loop().create_future())
+        self.waiting.append(queued)
+        self.arrived.set()
         try:
-            return await asyncio.wait_for(asked.result, self.limits.seconds)
+            return await asyncio.wait_for(queued.result, self.limits.seconds)
         except TimeoutError:
-            raise timeout_problem(asked.began, self.limits.seconds, len(self.waiting) * self.mean_seconds) from None
+            raise timeout_problem(queued.started, self.limits.seconds, self.expected_wait) from None
 
-    def full(self) -> bool:
-        """Whether one more must come again."""
-        return len(self.waiting) >= self.limits.queue
+    @property
+    def expected_wait(self) -> float:
+        """Seconds until all that waits is done."""
+        return len(self.waiting) * self.mean_seconds
 
     def check_room(self) -> None:
-        """Raises: Problem, 503, when one more must come again."""
-        if self.full():
-            raise busy_problem(len(self.waiting) * self.mean_seconds)
+        """Raises: Problem, 503, when the queue is full."""
+        if len(self.waiting) >= self.limits.queue:
+            raise busy_problem(self.expected_wait)
 
-    async def work(self) -> None:
-        """Translate what comes, for ever."""
+    async def run(self) -> None:
+        """Translate what arrives, for ever."""
         while True:
-            await self.came.wait()
-            await self.run(await self.gather())
+            await self.arrived.wait()
+            await self.run_batch(await self.next_batch())
             if not self.waiting:
-                self.came.clear()
+                self.arrived.clear()
 
-    async def gather(self) -> list[QueuedPicture]:
-        """The first that waits and those like it, after a moment for others to come."""
+    async def next_batch(self) -> list[QueuedPicture]:
+        """The first that waits and those like it, after a moment in which others may arrive."""
         if len(self.waiting) < self.limits.batch:
-            await asyncio.sleep(self.limits.gather_seconds)
-        first = next((asked for asked in self.waiting if not asked.result.done()), None)
-        chosen = [asked for asked in self.waiting if first and asked.key == first.key and not asked.result.done()]
-        chosen = chosen[: min(self.limits.batch, self.fitting(first))]
-        taken = {id(asked) for asked in chosen}
-        self.waiting = deque(asked for asked in self.waiting if id(asked) not in taken and not asked.result.done())
-        return chosen
+            await asyncio.sleep(self.limits.batch_wait_seconds)
+        waiting = [queued for queued in self.waiting if not queued.result.done()]
+        if not waiting:
+            self.waiting.clear()
+            return []
+        first = waiting[0]
+        size = min(self.limits.batch, max(1, self.limits.batch_pixels // first.pixels))
+        batch = [queued for queued in waiting if queued.key == first.key][:size]
+        taken = {id(queued) for queued in batch}
+        self.waiting = deque(queued for queued in waiting if id(queued) not in taken)
+        return batch
 
-    def fitting(self, first: QueuedPicture | None) -> int:
-        """How many pictures like it a batch may have."""
-        return max(1, self.limits.batch_pixels // first.pixels) if first else 1
-
-    async def run(self, group: list[QueuedPicture]) -> None:
-        group = [asked for asked in group if not asked.result.done()]
-        if not group:
+    async def run_batch(self, batch: list[QueuedPicture]) -> None:
+        batch = [queued for queued in batch if not queued.result.done()]
+        if not batch:
             return
-        began = time.perf_counter()
-        loop = asyncio.get_running_loop()
+        started = time.perf_counter()
         try:
-            results = await loop.run_in_executor(self.pool, self.translated, group)
+            results = await asyncio.get_running_loop().run_in_executor(self.pool, self.translate, batch)
         except Exception as problem:
-            if len(group) > 1:  # one of them may be at fault, or all together too large
-                for asked in group:
-                    await self.run([asked])
-            elif not group[0].result.done():
-                group[0].result.set_exception(problem)
+            if len(batch) > 1:  # one of them may be at fault, or all together too large
+                for queued in batch:
+                    await self.run_batch([queued])
+            elif not batch[0].result.done():
+                batch[0].result.set_exception(problem)
             return
-        seconds = time.perf_counter() - began
-        self.mean_seconds += 0.2 * (seconds / len(group) - self.mean_seconds)
-        for asked, result in zip(group, results, strict=True):
-            if not asked.result.done():  # its client may have gone
-                asked.result.set_result(Translated(result, seconds, len(group)))
+        seconds = time.perf_counter() - started
+        self.mean_seconds += 0.2 * (seconds / len(batch) - self.mean_seconds)
+        for queued, result in zip(batch, results, strict=True):
+            if not queued.result.done():  # its client may have gone
+                queued.result.set_result(Translated(result, seconds, len(batch)))
 
-    def translated(self, group: Sequence[QueuedPicture]) -> list[Stored]:
+    def translate(self, batch: Sequence[QueuedPicture]) -> list[Stored]:
         """On the pool's thread, which other translators may have kept busy until now."""
-        for asked in group:
-            asked.began = time.perf_counter()
-        self.way.clear()
+        for queued in batch:
+            queued.started = time.perf_counter()
+        self.idle.clear()
         try:
-            return self.translate([asked.picture for asked in group], group[0].seed, group[0].seen)
+            pictures = [queued.picture for queued in batch]
+            return self.translator.translate_many(pictures, size=batch[0].network_size, seed=batch[0].seed)
         finally:
-            self.way.set()
-
-
-def area(picture: Stored, seen: tuple[int, int]) -> int:
-    return max(int(picture.shape[0] * picture.shape[1]), seen[0] * seen[1])
+            self.idle.set()

@@ -1,12 +1,11 @@
-"""From a request to the bytes of its answer: small pictures in batches, large ones in a lane of their own."""
+"""From a request to the bytes of its answer: small pictures in batches, large ones one at a time at a low priority."""
 
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import asynccontextmanager, contextmanager
 from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from diptych.errors import DiptychError, out_of_memory, too_small
 from diptych.serving.service.batching import Batcher, Translated
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.listing import Offer, ServedTranslator
+from diptych.serving.service.listing import Offer
 from diptych.serving.service.low_priority import LowPriorityExecutor, PixelBudget
 from diptych.serving.service.metrics import Metrics
 from diptych.serving.service.pictures import count_pixels, encode, negotiate_type, read_picture
@@ -25,7 +24,6 @@ from diptych.serving.service.request_body import BodyReader
 
 CODEC_THREADS = min(4, os.cpu_count() or 1)
 Result = TypeVar("Result")
-Answer = tuple[Translated, bytes, str]
 
 
 class RequestOptions(NamedTuple):
@@ -33,11 +31,19 @@ class RequestOptions(NamedTuple):
 
     seed: int | None
     size: str
+    accept: str
+
+
+class Answer(NamedTuple):
+    """The bytes of a translated picture and the seconds that the network took."""
+
+    data: bytes
     media_type: str
+    seconds: float
 
 
 class Dispatcher:
-    """All that translating takes, of one service."""
+    """The queues, threads and budgets of one service."""
 
     def __init__(self, offers: Sequence[Offer], limits: Limits, metrics: Metrics) -> None:
         self.limits, self.metrics = limits, metrics
@@ -45,117 +51,104 @@ class Dispatcher:
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="translate")  # torch has its own team of threads
         self.codec_pool = ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="code")
         self.bodies = BodyReader()
-        way = threading.Event()
-        way.set()
-        self.lane = LowPriorityExecutor(limits, way)
+        idle = threading.Event()
+        idle.set()
+        self.large_executor = LowPriorityExecutor(limits, idle)
         self.small, self.large = PixelBudget(limits.pixels_at_once), PixelBudget(limits.pixels_at_once)
         for offer in offers:
             offer.translator.memory = limits.memory
-        self.batchers = {
-            offer.name: Batcher(partial(translate_many, offer.translator), limits, self.pool, way) for offer in offers
-        }
+        self.batchers = {offer.name: Batcher(offer.translator, limits, self.pool, idle) for offer in offers}
 
     @asynccontextmanager
-    async def going(self) -> AsyncIterator[None]:
-        """Within, what is asked for is done; before the end all has been answered."""
-        tasks = [asyncio.create_task(batcher.work()) for batcher in self.batchers.values()]
+    async def running(self) -> AsyncIterator[None]:
+        """Requests are translated inside; all have been answered before the end."""
+        tasks = [asyncio.create_task(batcher.run()) for batcher in self.batchers.values()]
         yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for pool in (self.pool, self.codec_pool, self.lane.pool):
+        for pool in (self.pool, self.codec_pool, self.large_executor.pool):
             pool.shutdown()
 
-    def full(self) -> bool:
-        return any(batcher.full() for batcher in self.batchers.values())
-
-    async def translate(self, name: str, request: Request, seed: int | None, size: str, accept: str) -> Answer:
-        """What a request asks for.
+    async def translate(self, name: str, request: Request, options: RequestOptions) -> Answer:
+        """Answer a request.
 
         Raises:
-            ClientDisconnect: when who asked has gone; nothing is then done for it any more.
-            Problem: when it cannot be; who is to come again is told so after a moment.
+            ClientDisconnect: when the client has gone; its work has been stopped.
+            Problem: when the request is refused; a 503 comes after a short delay.
         """
         try:
-            return await self.translated(name, request, seed, size, accept)
+            return await self.dispatch(name, request, options)
         except Problem as problem:
             refusal = problem.with_traceback(None)  # which would hold the picture meanwhile
         if refusal.status == 503:
             await asyncio.sleep(self.limits.refusal_seconds)
         raise refusal
 
-    async def translated(self, name: str, request: Request, seed: int | None, size: str, accept: str) -> Answer:
+    async def dispatch(self, name: str, request: Request, options: RequestOptions) -> Answer:
         offer = self.offers.get(name)
         if offer is None:
             raise Problem(404, f"there is no translator of that name; there is {', '.join(self.offers)}.")
-        media_type = negotiate_type(accept, offer.translator.card.target)
+        media_type = negotiate_type(options.accept, offer.translator.card.target)
         self.batchers[name].check_room()  # before its body is read
-        async with self.bodies.taken(request, self.limits) as files:
-            pixels = await self.in_codec_pool(count_pixels, files, offer.translator, size, self.limits)
-            large = pixels > self.limits.large
-            job, budget = (self.translate_alone, self.large) if large else (self.translate_in_batch, self.small)
-            with budget.taken(pixels):
-                done, data = await cancel_on_disconnect(
-                    request, job(offer, files, RequestOptions(seed, size, media_type))
-                )
+        async with self.bodies.read(request, self.limits) as files:
+            pixels = await self.in_codec_pool(count_pixels, files, offer.translator, options.size, self.limits)
+            large = pixels > self.limits.large_pixels
+            translate, budget = (self.translate_large, self.large) if large else (self.translate_small, self.small)
+            with budget.reserve(pixels):
+                done, data = await cancel_on_disconnect(request, translate(offer, files, options, media_type))
         if large:
             self.metrics.large.labels(name).inc()
         else:
             self.metrics.batches.labels(name).observe(done.batch)
         self.metrics.translating.labels(name).observe(done.seconds)
-        self.metrics.pixels.labels(name).inc(done.pixels)
-        return done, data, media_type
+        self.metrics.pixels.labels(name).inc(done.picture.shape[0] * done.picture.shape[1])
+        return Answer(data, media_type, done.seconds)
 
-    async def translate_in_batch(
-        self, offer: Offer, files: dict[str, bytes], asking: RequestOptions
+    async def translate_small(
+        self, offer: Offer, files: dict[str, bytes], options: RequestOptions, media_type: str
     ) -> tuple[Translated, bytes]:
-        """A small picture, with others."""
+        """In a batch with others."""
         picture = await self.in_codec_pool(read_picture, files, offer.translator.card.source, self.limits)
-        seen = offer.translator.network_size(picture.shape, asking.size)
+        network_size = offer.translator.network_size(picture.shape, options.size)
         files.clear()
-        with explaining():
-            done = await self.batchers[offer.name].ask(picture, asking.seed, seen)
-        return done, await self.in_codec_pool(encode, done.picture, asking.media_type)
+        with input_problems():
+            done = await self.batchers[offer.name].submit(picture, options.seed, network_size)
+        return done, await self.in_codec_pool(encode, done.picture, media_type)
 
-    async def translate_alone(
-        self, offer: Offer, files: dict[str, bytes], asking: RequestOptions
+    async def translate_large(
+        self, offer: Offer, files: dict[str, bytes], options: RequestOptions, media_type: str
     ) -> tuple[Translated, bytes]:
-        """A large picture, alone, which lies there decoded only while it is at work."""
+        """Alone; it is decoded only when its turn comes."""
         translator = offer.translator.for_large_pictures()
 
         def work() -> tuple[Translated, bytes]:
             picture = read_picture(files, translator.card.source, self.limits)
-            began = perf_counter()
-            result = translator.translate_many([picture], size=asking.size, seed=asking.seed)[0]
-            return Translated(result, perf_counter() - began, 1), encode(result, asking.media_type)
+            started = perf_counter()
+            result = translator.translate_many([picture], size=options.size, seed=options.seed)[0]
+            return Translated(result, perf_counter() - started, 1), encode(result, media_type)
 
-        with explaining():
-            return await self.lane.ask(work)
+        with input_problems():
+            return await self.large_executor.submit(work)
 
-    async def in_codec_pool(self, work: Callable[..., Result], *given: Any) -> Result:
-        """Decode or encode beside the event loop, a few at once: each holds a picture in full."""
-        return await asyncio.get_running_loop().run_in_executor(self.codec_pool, work, *given)
-
-
-def translate_many(
-    translator: ServedTranslator, pictures: Sequence[Any], seed: int | None, seen: tuple[int, int]
-) -> list[Any]:
-    return translator.translate_many(pictures, size=seen, seed=seed)
+    async def in_codec_pool(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        """Decode or encode beside the event loop, a few at once: each holds a whole picture."""
+        return await asyncio.get_running_loop().run_in_executor(self.codec_pool, work, *arguments)
 
 
 async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """What ``work`` comes to, which is cancelled as soon as the client goes.
+    """The result of ``work``, which is cancelled as soon as the client goes.
 
     Raises:
         ClientDisconnect: when it has gone.
     """
-    doing = asyncio.create_task(work)
-    tasks = (doing, asyncio.create_task(wait_for_disconnect(request)))
+    working = asyncio.create_task(work)
+    tasks = (working, asyncio.create_task(wait_for_disconnect(request)))
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if not doing.done():
+        if not working.done():
             raise ClientDisconnect
-        return doing.result()
+        return working.result()
     finally:
         for task in tasks:
             task.cancel()
@@ -167,15 +160,16 @@ async def wait_for_disconnect(request: Request) -> None:
         pass
 
 
-class explaining:
-    """What a network says of its input, as the client's problem where it is one."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, DiptychError):
-            raise Problem(422, str(problem)) from None
-        if problem is not None and out_of_memory(problem):
+@contextmanager
+def input_problems() -> Iterator[None]:
+    """Turn what a network says of its input into a Problem, where the client can mend it."""
+    try:
+        yield
+    except DiptychError as problem:
+        raise Problem(422, str(problem)) from None
+    except Exception as problem:
+        if out_of_memory(problem):
             raise Problem(413, "the picture is too large for this machine's memory; make it smaller.") from None
-        if problem is not None and too_small(problem):
+        if too_small(problem):
             raise Problem(422, "the picture is too small for this translator; enlarge it.") from None
+        raise

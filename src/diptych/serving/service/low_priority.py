@@ -1,4 +1,4 @@
-"""Large pictures: one at a time, beside the small ones and behind them, and no longer than somebody waits for them."""
+"""Large pictures: one at a time, at a lower priority than small ones, and stopped when nobody waits for them any more."""
 
 import asyncio
 import ctypes
@@ -16,80 +16,80 @@ from diptych.serving.service.limits import Limits
 from diptych.serving.service.problems import busy_problem, timeout_problem
 
 NICE = 10
-"""Of the thread that large pictures have, and of those that torch starts for it: about a tenth of what others get."""
+"""Of the thread for large pictures and of those that torch starts for it: about a tenth of what others get."""
 PATIENCE = 0.1
-"""Seconds for which one operation on a large picture at most waits for small ones, so that they cannot starve it."""
+"""Seconds that one operation on a large picture waits for small ones at most, so that they cannot starve it."""
 Result = TypeVar("Result")
 
 
 class PixelBudget:
-    """Pixels in hand, from a picture's header to its answer: bounded before any of them is decoded."""
+    """Pixels in progress, from a picture's header to its answer: bounded before any of them is decoded."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self.held = 0
         self.seconds_per_pixel = 1e-6
-        """Lately."""
+        """A running mean."""
 
     @contextmanager
-    def taken(self, pixels: int) -> Iterator[None]:
-        """Within, so many more are held; one picture is always taken.
+    def reserve(self, pixels: int) -> Iterator[None]:
+        """Hold so many more; one picture is always accepted.
 
         Raises:
             Problem: 503 when others leave no room.
         """
-        if self.held and self.held + pixels > self.most:
+        if self.held and self.held + pixels > self.limit:
             raise busy_problem(self.held * self.seconds_per_pixel)
         self.held += pixels
-        began = time.perf_counter()
+        started = time.perf_counter()
         try:
             yield
-            self.seconds_per_pixel += 0.2 * ((time.perf_counter() - began) / pixels - self.seconds_per_pixel)
+            self.seconds_per_pixel += 0.2 * ((time.perf_counter() - started) / pixels - self.seconds_per_pixel)
         finally:
             self.held -= pixels
 
 
 class LowPriorityExecutor:
-    """A thread for large pictures, on which all that is to be done for one is done."""
+    """One thread for large pictures, which decodes, translates and encodes them."""
 
-    def __init__(self, limits: Limits, way: threading.Event) -> None:
-        """``way`` is set while no small picture is translated."""
-        self.limits, self.way = limits, way
+    def __init__(self, limits: Limits, idle: threading.Event) -> None:
+        """``idle`` is set while no small picture is translated."""
+        self.limits, self.idle = limits, idle
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="large", initializer=lower_priority)
 
-    async def ask(self, work: Callable[[], Result]) -> Result:
-        """What ``work`` comes to; it is stopped when its time is over, or when who asks is cancelled.
+    async def submit(self, work: Callable[[], Result]) -> Result:
+        """Run ``work``; it is stopped when its time is over, or when the caller is cancelled.
 
         Raises:
             Problem: 413 when it took too long, 503 when it waited too long.
         """
-        stop, began = Stop(self.way, PATIENCE), []
+        stop, started = Stop(self.idle, PATIENCE), []
 
-        def done() -> Result:
-            began.append(time.perf_counter())
+        def run() -> Result:
+            started.append(time.perf_counter())
             with suppress(StoppedError), stoppable(stop):
                 return work()
-            raise StoppedError  # anew: the trace of the first one would hold all that was at work
+            raise StoppedError  # a new one: the traceback of the first would hold the pictures
 
-        future = asyncio.get_running_loop().run_in_executor(self.pool, done)
+        future = asyncio.get_running_loop().run_in_executor(self.pool, run)
         try:
             return await asyncio.wait_for(future, self.limits.seconds)
         except TimeoutError:
-            raise timeout_problem(began[0] if began else None, self.limits.seconds) from None
+            raise timeout_problem(started[0] if started else None, self.limits.seconds) from None
         finally:
             stop.ask()
             self.pool.submit(trim_memory)
 
 
 def lower_priority() -> None:
-    """Of this thread; other systems than Linux have no such rank for single threads."""
+    """Of this thread alone, which only Linux can."""
     if sys.platform == "linux":
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def trim_memory() -> None:
-    """Memory that is free goes back to the system, which glibc by itself would keep for the next picture."""
+    """Give free memory back to the system; glibc alone would keep it for the next picture."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library
             ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Around every request: a bound on the pictures in hand, a line in the log, counts, and headers."""
+"""ASGI middleware around every request: the log, counters, headers, a limit on concurrent pictures, and compression."""
 
 import logging
 import re
@@ -15,20 +15,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from diptych.serving.page.assets import HEADERS
 from diptych.serving.service.limits import Limits
 from diptych.serving.service.metrics import Metrics
-from diptych.serving.service.problems import answer
+from diptych.serving.service.problems import problem_response
 
 LOG = logging.getLogger("diptych.serving")
 ROUTES = ("/translate", "/translators", "/translators.json", "/health", "/ready", "/metrics", "/openapi.json", "/")
-GONE = 499
-"""What logs say of a client that has gone."""
-NUMBER = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""Of a request, as it may come from outside."""
-DENSE = ("/translate/", "/examples/", "/models/", "/vendor/")
-"""Where pictures and networks are, which are small already or too large to be compressed for each client anew."""
+CLIENT_CLOSED_REQUEST = 499
+"""The status in logs where the client has gone."""
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""As it may come from outside."""
+UNCOMPRESSED = ("/translate/", "/examples/", "/models/", "/vendor/")
+"""Pictures and networks: compressed already, or too large to be compressed for each client anew."""
 
 
 class RequestLogMiddleware:
-    """ASGI middleware; the log has no picture, no address of a client, and no name that is not served."""
+    """Logs and counts requests, and adds headers. No picture, client address or unknown name gets into the log."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, names: Set[str]) -> None:
         self.app, self.metrics, self.names = app, metrics, names
@@ -37,42 +37,40 @@ class RequestLogMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began = time.perf_counter()
-        stated = Headers(scope=scope).get("x-request-id", "")
-        number = scope["number"] = stated if NUMBER.fullmatch(stated) else secrets.token_hex(8)
-        seen: dict[str, Any] = {"status": GONE, "bytes": 0}
+        started = time.perf_counter()
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = scope["request_id"] = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        sent: dict[str, Any] = {"status": CLIENT_CLOSED_REQUEST, "bytes": 0}
 
-        async def watched(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                seen["status"] = message["status"]
+                sent["status"] = message["status"]
                 extra = [(key.lower().encode(), value.encode()) for key, value in HEADERS.items()]
-                message["headers"] = [*message["headers"], *extra, (b"x-request-id", number.encode())]
+                message["headers"] = [*message["headers"], *extra, (b"x-request-id", request_id.encode())]
             else:
-                seen["bytes"] += len(message.get("body", b""))
+                sent["bytes"] += len(message.get("body", b""))
             await send(message)
 
         try:
-            await self.app(scope, receive, watched)
+            await self.app(scope, receive, send_with_headers)
         finally:
-            self.note(scope, seen, number, time.perf_counter() - began)
-
-    def note(self, scope: Scope, seen: dict[str, Any], number: str, seconds: float) -> None:
-        route, translator = self.route_of(scope["path"])
-        self.metrics.requests.labels(route, translator, str(seen["status"])).inc()
-        self.metrics.seconds.labels(route, translator).observe(seconds)
-        line = {
-            "request": number,
-            "method": scope["method"][:10],
-            "route": route,
-            "translator": translator,
-            "status": seen["status"],
-            "milliseconds": round(seconds * 1000, 1),
-            "bytes": seen["bytes"],
-        }
-        LOG.info("request %s", number, extra={"fields": line})
+            seconds = time.perf_counter() - started
+            route, translator = self.route_of(scope["path"])
+            self.metrics.requests.labels(route, translator, str(sent["status"])).inc()
+            self.metrics.seconds.labels(route, translator).observe(seconds)
+            fields = {
+                "request": request_id,
+                "method": scope["method"][:10],
+                "route": route,
+                "translator": translator,
+                "status": sent["status"],
+                "milliseconds": round(seconds * 1000, 1),
+                "bytes": sent["bytes"],
+            }
+            LOG.info("request %s", request_id, extra={"fields": fields})
 
     def route_of(self, path: str) -> tuple[str, str]:
-        """One of a few words, and the translator's name if there is such, so that no client can grow the counters."""
+        """(route, translator) from fixed lists, so that no client can grow the counters."""
         first, _, rest = path.lstrip("/").partition("/")
         if f"/{first}" not in ROUTES:
             return "page", ""
@@ -80,49 +78,46 @@ class RequestLogMiddleware:
 
 
 class ConcurrencyMiddleware:
-    """ASGI middleware within what adds headers, so that refusals have them too: how many pictures are in hand, and faults."""
+    """Limits concurrent pictures and answers for faults; it stands inside of what adds headers, so refusals have them too."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app, self.limits = app, limits
-        self.at_once = 0
+        self.concurrent = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun = False
+        started = False
 
-        async def begins(message: Message) -> None:
-            nonlocal begun
-            begun = True
+        async def note_start(message: Message) -> None:
+            nonlocal started
+            started = True
             await send(message)
 
-        picture = scope["path"].startswith("/translate/")  # what monitors ask is answered however many there are
-        self.at_once += picture
+        picture = scope["path"].startswith("/translate/")  # monitors are answered however many pictures there are
+        self.concurrent += picture
         try:
-            if picture and self.at_once > self.limits.connections:
-                words = "too many requests at once; try again in 1 s."
-                await answer(503, words, {"Retry-After": "1"})(scope, receive, send)
+            if picture and self.concurrent > self.limits.concurrent_pictures:
+                message = "too many requests at once; try again in 1 s."
+                await problem_response(503, message, {"Retry-After": "1"})(scope, receive, send)
             else:
-                await self.app(scope, receive, begins)
+                await self.app(scope, receive, note_start)
         except ClientDisconnect:
             return
         except Exception:
-            number = scope["number"]
-            LOG.exception("request %s failed", number, extra={"fields": {"request": number}})
-            if not begun:
-                words = f"something went wrong here; the log says what, under {number}."
-                await answer(500, words)(scope, receive, send)
+            request_id = scope["request_id"]
+            LOG.exception("request %s failed", request_id, extra={"fields": {"request": request_id}})
+            if not started:
+                message = f"something went wrong here; the log says what, under {request_id}."
+                await problem_response(500, message)(scope, receive, send)
         finally:
-            self.at_once -= picture
+            self.concurrent -= picture
 
 
-class TextGZipMiddleware:
-    """ASGI middleware: what is text and long goes out by gzip to those who accept it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app, self.packed = app, GZipMiddleware(app, minimum_size=500, compresslevel=6)
+class TextGZipMiddleware(GZipMiddleware):
+    """Long texts are compressed for clients that accept gzip."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        dense = scope["type"] != "http" or scope["path"].startswith(DENSE)
-        await (self.app if dense else self.packed)(scope, receive, send)
+        compress = scope["type"] == "http" and not scope["path"].startswith(UNCOMPRESSED)
+        await (super().__call__ if compress else self.app)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Exported files served without torch: numpy and ONNX Runtime alone."""
+"""ONNX files served without torch: numpy and ONNX Runtime alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,54 +27,53 @@ class Engine:
 class OnnxTranslator(TranslatorBase):
     """An ONNX file that diptych wrote, as a translator of stored pictures.
 
-    Equal to ``Translator.load`` of the file; resized pictures to one grey level, since torch resizes 8-bit otherwise.
+    Results equal those of ``Translator.load``. Resized 8-bit pictures may differ by one grey level, since torch resizes
+    them otherwise.
     """
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, path: Path) -> None:
         """Raises: DiptychError, when there is no such file, it is damaged, or another program's."""
-        told = read_metadata(place)
-        self.card = read_card(told, place)
+        metadata = read_metadata(path)
+        self.card = read_card(metadata, path)
         self.tile = 0
-        self.inside = told[PROCESSING] == "inside"
-        self.engine = Engine(told[PRECISION])
-        self.session = session_of(place)
+        self.inside = metadata[PROCESSING] == "inside"
+        self.engine = Engine(metadata[PRECISION])
+        self.session = session_of(path)
         self.inputs = [one.name for one in self.session.get_inputs()]
 
     def for_large_pictures(self) -> "OnnxTranslator":
-        """The same for a large picture."""
+        """The same one."""
         return self
 
     def translate_many(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]:
-        """Translate pictures (H, W, C) that the network sees at one size in one batch.
+        """Translate pictures (H, W, C) of one network size in one batch.
 
         Raises:
             DiptychError: for another number of channels than the translator takes.
         """
         card = self.card
-        self.check_channels(pictures[0])
-        number = card.seed if seed is None else seed
-        resized = [self.resize_source(picture, *self.network_size(picture.shape, size)) for picture in pictures]
+        seed = card.seed if seed is None else seed
+        resized = self.resize_sources(pictures, size)
         if self.inside:
-            arrays = self.run(np.stack(resized), number)
-            return [self.resize_back(*both) for both in zip(arrays, pictures, strict=True)]
+            return self.resize_back(self.run(np.stack(resized), seed), pictures)
         height, width = resized[0].shape[:2]
         rows, columns = (reflected(side, card.multiple) for side in (height, width))
         planes = np.stack([card.source.to_planes(one) for one in resized])
-        result = self.run(planes[:, :, rows][..., columns], number)[..., : height * card.scale, : width * card.scale]
-        return [self.to_stored_size(*both) for both in zip(result, pictures, strict=True)]
+        result = self.run(planes[:, :, rows][..., columns], seed)[..., : height * card.scale, : width * card.scale]
+        return self.to_stored(result, pictures)
 
     def run(self, source: npt.NDArray[Any], seed: int) -> npt.NDArray[Any]:
         return run_session(self.session, feed(self.inputs, np.ascontiguousarray(source), seed))
 
 
 def reflected(size: int, multiple: int) -> npt.NDArray[np.intp]:
-    """Which of ``size`` rows stands where in a picture that is padded by reflection as far as it reaches."""
+    """The source row of each row after padding ``size`` to a multiple: by reflection, then by repeating the last."""
     places = np.arange(-(-size // multiple) * multiple)
     return np.where(places < size, places, np.maximum(2 * (size - 1) - places, 0))
 
 
-def opened(places: Sequence[Path], engine: str) -> list[OnnxTranslator]:
-    """The files, where torch is not installed.
+def load_onnx_files(paths: Sequence[Path], engine: str) -> list[OnnxTranslator]:
+    """Load the files where torch is not installed.
 
     Raises:
         UsageError: for another engine.
@@ -84,10 +83,10 @@ def opened(places: Sequence[Path], engine: str) -> list[OnnxTranslator]:
         raise UsageError(
             f"without torch there is the engine onnx alone, not {engine}; pip install torch brings the others."
         )
-    for place in places:
-        if place.suffix != ".onnx":
+    for path in paths:
+        if path.suffix != ".onnx":
             raise DiptychError(
-                f"{place} needs torch, which is not installed: where it is, diptych export {place} --to onnx --out it.onnx makes "
+                f"{path} needs torch, which is not installed: where it is, diptych export {path} --to onnx --out it.onnx makes "
                 f"a file that is served without."
             )
-    return [OnnxTranslator(place) for place in places]
+    return [OnnxTranslator(path) for path in paths]

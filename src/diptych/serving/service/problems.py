@@ -1,4 +1,4 @@
-"""What went wrong with a request, as problem details (RFC 9457): a status and one sentence."""
+"""Refusals as problem details (RFC 9457): a status and one sentence."""
 
 import math
 import time
@@ -31,35 +31,35 @@ class Problem(Exception):
 
 
 def busy_problem(seconds: float) -> Problem:
-    """The bounded queue is full; ``seconds`` until it is likely to have room."""
+    """503: the queue is full, and has room again in about so many ``seconds``."""
     wait = max(1, math.ceil(seconds))
     return Problem(503, f"too many pictures are waiting; try again in {wait} s.", {"Retry-After": str(wait)})
 
 
-def timeout_problem(began: float | None, limit: float, wait: float = 1.0) -> Problem:
-    """What took longer than ``limit`` seconds.
+def timeout_problem(started: float | None, limit: float, wait: float = 1.0) -> Problem:
+    """413 or 503 for a translation that took longer than ``limit`` seconds.
 
     Args:
-        began: when its own computing did, by time.perf_counter(). Where at least half of the time went into that, coming
+        started: when its own computing began, by time.perf_counter(). Where that took at least half of the time, trying
             again would not help.
         wait: seconds until there is likely to be room, where it would.
     """
-    if began is not None and time.perf_counter() - began >= limit / 2:
+    if started is not None and time.perf_counter() - started >= limit / 2:
         return Problem(413, f"the translation took longer than {limit:g} s; make the picture smaller.")
     return busy_problem(wait)
 
 
-def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(content(status, detail), status, headers, media_type=MEDIA_TYPE)
+def problem_response(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(problem_details(status, detail), status, headers, media_type=MEDIA_TYPE)
 
 
-def content(status: int, detail: str) -> dict[str, Any]:
+def problem_details(status: int, detail: str) -> dict[str, Any]:
     return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
 
 
 async def handle_problem(request: Request, problem: Exception) -> JSONResponse:
     assert isinstance(problem, Problem)
-    return answer(problem.status, problem.detail, problem.headers)
+    return problem_response(problem.status, problem.detail, problem.headers)
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -67,7 +67,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
         status: {
             "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": SCHEMA, "example": content(status, "one sentence.")}},
+            "content": {MEDIA_TYPE: {"schema": SCHEMA, "example": problem_details(status, "one sentence.")}},
             **({"headers": RETRY} if status == 503 else {}),
         }
         for status in statuses

@@ -31,13 +31,13 @@ class RuntimeHook(BuildHookInterface[Any]):
         self.app.display_info(f"fetching {assets.PACKAGE} through npm")
         with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
             try:
-                assets.carry(fetched(Path(folder)))
+                assets.install_runtime(fetched(Path(folder)))
             except (OSError, subprocess.CalledProcessError, tarfile.TarError, DiptychError) as problem:
                 said = getattr(problem, "stderr", "") or str(problem)
                 sys.exit(
                     f"the wheel lacks the browser's runtime, and {assets.PACKAGE} could not be fetched through npm "
                     f"({' '.join(said.split())[-200:]}): unpack that package and copy its dist/ort*.mjs and dist/ort*.wasm to "
-                    f"{assets.page() / 'vendor'}, or build without it on purpose with {WITHOUT}=1."
+                    f"{assets.page_folder() / 'vendor'}, or build without it on purpose with {WITHOUT}=1."
                 )
 
 

@@ -30,7 +30,7 @@ from diptych.exporting.offers import offers_of
 from diptych.networks import NetworkSpec
 from diptych.pictures.kinds import Kind
 from diptych.serving.page import assets
-from diptych.serving.service.app import Service, create
+from diptych.serving.service.app import Service, create_app
 from diptych.translator.card import Card
 from diptych.translator.translator import Translator
 
@@ -110,7 +110,7 @@ def main() -> None:
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         offers, _ = offers_of(arguments.run or untrained(Path(folder)), "latest", "cpu", "auto", True)
-        config = uvicorn.Config(create(Service(offers)), port=0, log_level="error", ws="none")
+        config = uvicorn.Config(create_app(Service(offers)), port=0, log_level="error", ws="none")
         server = uvicorn.Server(config)
         threading.Thread(target=server.run, daemon=True).start()
         while not server.started:

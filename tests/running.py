@@ -4,7 +4,7 @@ import threading
 import time
 
 from diptych.serving.service.app import Service, create_app
-from diptych.serving.service.uvicorn_server import bind_socket, server
+from diptych.serving.service.uvicorn_server import bind_socket, make_server
 
 
 class running:
@@ -13,7 +13,7 @@ class running:
     def __init__(self, service: Service) -> None:
         self.place = bind_socket("127.0.0.1", 0)
         self.port = self.place.getsockname()[1]
-        self.server = server(create_app(service), service.limits)
+        self.server = make_server(create_app(service), service.limits)
         self.thread = threading.Thread(target=self.server.run, args=([self.place],), daemon=True)
 
     def __enter__(self) -> str:

@@ -44,7 +44,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if name and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, folder / name)
-    assert not (folder / assets.page().relative_to(ROOT / "src").parent / "page" / "vendor").exists()
+    assert not (folder / assets.page_folder().relative_to(ROOT / "src").parent / "page" / "vendor").exists()
     return folder
 
 

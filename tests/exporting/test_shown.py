@@ -45,7 +45,7 @@ class Head(HTMLParser):
 
 
 def test_words_are_escaped_and_addresses_whole() -> None:
-    page = (assets.page() / "index.html").read_text(encoding="utf-8")
+    page = (assets.page_folder() / "index.html").read_text(encoding="utf-8")
     index = Shown('Cats "R" <us> \\1', [], "A & B", "https://example.org/cats").index(page)
     assert "<title>Cats &quot;R&quot; &lt;us&gt; \\1</title>" in index
     assert index.count("<title>") == index.count('name="description"') == 1

@@ -49,7 +49,7 @@ def test_a_runtime_in_parts_is_joined(exported: str, visit: Any) -> None:
             return [answer.headers.get("Content-Type"), [...digest].map((one) => one.toString(16).padStart(2, "0")).join("")]; }"""
         )
         assert kind == "application/wasm", "or it would not be compiled while it comes"
-        whole = (assets.page() / "vendor" / "ort-wasm-simd-threaded.asyncify.wasm").read_bytes()
+        whole = (assets.page_folder() / "vendor" / "ort-wasm-simd-threaded.asyncify.wasm").read_bytes()
         assert digest == hashlib.sha256(whole).hexdigest()
 
 

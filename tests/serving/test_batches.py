@@ -124,7 +124,7 @@ def test_who_took_too_long_is_told_so_and_who_waited_comes_again(
 
 
 def test_so_many_requests_are_in_hand_at_once(serve: Serve, held: Held, crowd: ThreadPoolExecutor) -> None:
-    client = serve({"held": held}, connections=1)
+    client = serve({"held": held}, concurrent_pictures=1)
     first = crowd.submit(client.post, "/translate/held", content=picture())
     assert held.began.wait(10)
     refused(client.post("/translate/held", content=picture()), 503, "too many requests")

@@ -14,7 +14,7 @@ from diptych.errors import DiptychError, UsageError
 from diptych.exporting.onnx_files import write
 from diptych.machine.runtimes import CARD
 from diptych.pictures.kinds import Kind
-from diptych.serving.service.onnx_translator import OnnxTranslator, opened, reflected
+from diptych.serving.service.onnx_translator import OnnxTranslator, load_onnx_files, reflected
 from diptych.translator.translator import Translator
 
 RNG = np.random.default_rng(0)
@@ -79,9 +79,9 @@ def test_padding_is_the_translator_s(size: int, multiple: int) -> None:
 
 def test_what_needs_torch_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DiptychError, match=r"runs/demo needs torch.*export runs/demo --to onnx"):
-        opened([Path("runs/demo")], "auto")
+        load_onnx_files([Path("runs/demo")], "auto")
     with pytest.raises(UsageError, match="openvino"):
-        opened([Path("it.onnx")], "openvino")
+        load_onnx_files([Path("it.onnx")], "openvino")
 
 
 ALONE = """
@@ -98,13 +98,12 @@ sys.meta_path = [Without if finder is PathFinder else finder for finder in sys.m
 import numpy as np
 from diptych import cli
 from diptych.commands.serve import offers_of_files
-from diptych.serving.service.app import Service, create
-from diptych.serving.service.dispatcher import several
+from diptych.serving.service.app import Service, create_app
 
 offers, told = offers_of_files((Path(sys.argv[1]),), "latest", "cpu", "auto", True)
-create(Service(offers))
+create_app(Service(offers))
 print(*told)
-print(several(offers[0].translator, [np.zeros((20, 24, 3), np.uint8)], None, (16, 16))[0].shape, offers[0].browser is not None)
+print(offers[0].translator.translate_many([np.zeros((20, 24, 3), np.uint8)], size=(16, 16))[0].shape, offers[0].browser is not None)
 assert "torch" not in sys.modules
 sys.exit(cli.call(["translate", "RUN", "drawings", "--out", "made"]))
 """

@@ -75,7 +75,7 @@ def test_files_are_read_and_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(hashlib, "sha256", hashed)
     whole = InMemoryFile(read)
-    found = {(whole.tag, whole.piece(0, 99), whole.size) for _ in range(3)}
+    found = {(whole.etag, whole.read(0, 99), whole.size) for _ in range(3)}
     assert (len(found), len(reads), len(hashes)) == (1, 1, 1)
     assert whole.data is whole.data
     pages = PageRoutes([], browser=True)
@@ -118,7 +118,7 @@ def test_a_body_lies_there_once(form: bool) -> None:
 
     async def held() -> int:
         bodies = BodyReader()
-        async with bodies.taken(request, Limits()) as files:
+        async with bodies.read(request, Limits()) as files:
             assert len(files["picture"]) == part * count
             assert bodies.held == part * count + len(head) + len(tail)
             lies = tracemalloc.get_traced_memory()[0]

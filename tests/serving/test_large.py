@@ -16,7 +16,7 @@ from diptych.pictures import codecs
 from diptych.pictures.kinds import Kind
 
 LARGE = pixels(40, 40)
-LIMITS: dict[str, Any] = {"large": 1000}
+LIMITS: dict[str, Any] = {"large_pixels": 1000}
 
 
 class Endless(Inverted):

@@ -109,7 +109,7 @@ def test_a_client_that_goes_away_while_it_sends(serve: Serve) -> None:
 
 
 def test_a_further_connection_takes_the_place_of_the_longest_idle(serve: Serve) -> None:
-    client = serve(sockets=2)
+    client = serve(connections=2)
     last = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     with Wire(client) as one, Wire(client) as two:
         for wire in (two, one):  # so that the second is idle for longer
@@ -124,7 +124,7 @@ def test_a_further_connection_takes_the_place_of_the_longest_idle(serve: Serve) 
 
 
 def test_monitors_are_answered_whatever_slow_clients_do(serve: Serve) -> None:
-    client = serve(sockets=40, connections=20)
+    client = serve(connections=40, concurrent_pictures=20)
     slow, idle = [Wire(client) for _ in range(30)], [Wire(client) for _ in range(30)]
     try:
         for wire in slow:
@@ -137,7 +137,7 @@ def test_monitors_are_answered_whatever_slow_clients_do(serve: Serve) -> None:
 
 
 def test_who_waits_for_an_answer_is_not_put_out(serve: Serve, held: Held) -> None:
-    client = serve({"held": held}, sockets=2)
+    client = serve({"held": held}, connections=2)
     body = picture()
     with Wire(client) as asked:
         head = HEAD.replace(b"inverted", b"held") + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)

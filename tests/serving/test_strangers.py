@@ -107,7 +107,7 @@ def test_other_pages_may_read_refusals_too(serve: Serve, monkeypatch: pytest.Mon
         client.delete("/", headers=ELSEWHERE),
     ]
     assert [answer.status_code for answer in answers] == [401, 404, 422, 415, 404, 405]
-    full = serve(options=CORS, connections=0)
+    full = serve(options=CORS, concurrent_pictures=0)
     answers.append(full.post("/translate/inverted", content=picture(), headers=ELSEWHERE))
     assert answers[-1].status_code == 503
     monkeypatch.setattr("diptych.serving.service.dispatcher.count_pixels", None)

@@ -90,7 +90,7 @@ def serve(
             import_module(package)
     from diptych.serving.service.app import Service, create_app
     from diptych.serving.service.limits import Limits
-    from diptych.serving.service.uvicorn_server import bind_socket, stopped_by_sigterm
+    from diptych.serving.service.uvicorn_server import bind_socket, exit_on_sigterm
     from diptych.serving.service.uvicorn_server import run as run_server
 
     make = offers_of_runs if find_spec("torch") else offers_of_files
@@ -108,7 +108,7 @@ def serve(
         import torch
 
         torch.set_num_threads(threads)
-    with stopped_by_sigterm(), bind_socket(host, port) as place:
+    with exit_on_sigterm(), bind_socket(host, port) as place:
         print("Preparing (the first time a network is exported, which takes some seconds) ...", flush=True)
         offers, told = make(runs, checkpoint, device, engine, browser)
         print("\n".join(told))
@@ -137,10 +137,10 @@ def offers_of_files(
 ) -> "tuple[list[Offer], list[str]]":
     """Exported files alone, where torch is not installed."""
     from diptych.serving.service.listing import offer_of_file
-    from diptych.serving.service.onnx_translator import opened
+    from diptych.serving.service.onnx_translator import load_onnx_files
 
     offers: list[Offer] = []
-    for place, translator in zip(places, opened(places, engine), strict=True):
+    for place, translator in zip(places, load_onnx_files(places, engine), strict=True):
         offers.append(offer_of_file(place, translator, [offer.name for offer in offers], browser))
     told = [f"{offer.name}: {place}. Engine: onnx, without torch." for offer, place in zip(offers, places, strict=True)]
     return offers, told

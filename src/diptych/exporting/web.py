@@ -43,10 +43,10 @@ def write(offer: Offer, shown: Shown, network: Path, out: Path, runtime: Path | 
             f"the page draws 8-bit RGB, grey and class maps, and this translator takes {card.source.colour} of "
             f"{card.source.depth} and gives {card.target.colour} of {card.target.depth}; serve it with: diptych serve."
         )
-    for file in assets.sources():
+    for file in assets.page_files():
         copy(file, out / file.name)
-    write_runtime(assets.runtime(runtime), out)
-    index = (assets.page() / "index.html").read_text(encoding="utf-8")
+    write_runtime(assets.runtime_files(runtime), out)
+    index = (assets.page_folder() / "index.html").read_text(encoding="utf-8")
     put(out / "index.html", shown.index(index).encode())
     put(out / "manifest.webmanifest", as_json(shown.manifest(), indent=1).encode())
     for name, picture in shown.pictures().items():
@@ -55,7 +55,7 @@ def write(offer: Offer, shown: Shown, network: Path, out: Path, runtime: Path | 
         put(out / name, stream.getvalue())
     parts = split_model(network, offer.name, precision)
     for name, part in parts.parts.items():
-        put(out / "models" / offer.name / name, part.whole())
+        put(out / "models" / offer.name / name, part.read_all())
     addresses = write_examples(offer.examples, out, offer.name)
     listing = {"translators": [offer.entry(addresses, parts.entry)], "served": False}
     put(out / "translators.json", as_json(listing, indent=1).encode())

@@ -1,7 +1,7 @@
-"""Stored pictures on their way into a network and out of it: at the scale of training, and back in their own size. Without torch."""
+"""Stored pictures on their way into a network and out of it: to the scale of training, and back to their own size. No torch."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from diptych.translator.card import Card
 
 
 class TranslatorBase:
-    """What every translator does around its network, by its card."""
+    """What every translator does before and after its network, by its card."""
 
     card: Card
     tile: int | None
@@ -27,7 +27,7 @@ class TranslatorBase:
     def network_size(self, shape: Sequence[int], size: Size = None) -> tuple[int, int]:
         """(height, width) at which the network sees a picture of ``shape``: height, width, and whatever follows.
 
-        Tiles of a chosen side are for pictures at their own size, so they make that what None stands for.
+        With tiles of a chosen side, None means the picture's own size.
         """
         height, width = shape[:2]
         wanted = exact(size) or ("own" if self.tile else "training")
@@ -35,35 +35,47 @@ class TranslatorBase:
             return height, width
         return self.card.network_size(height, width) if wanted == "training" else wanted
 
-    def resize_source(self, picture: Stored, height: int, width: int) -> Stored:
-        return resize(picture, height, width, "nearest" if self.card.source.colour == "labels" else self.card.filter)
+    def resize_sources(self, pictures: Sequence[Stored], size: Size) -> list[Stored]:
+        """Pictures at their network size.
 
-    def to_stored_size(self, result: npt.NDArray[Any], picture: Stored) -> Stored:
-        """What the network gives, as stored and as large as its picture is; colour is laid on the lightness of that one."""
-        target = self.card.target
-        if target.colour == "chroma":
-            planes = self.resize_back(result.transpose(1, 2, 0), picture)
-            return target.to_stored(planes.transpose(2, 0, 1), source=picture)
-        return self.resize_back(target.to_stored(result), picture)
-
-    def resize_back(self, result: Stored, picture: Stored) -> Stored:
-        """``result`` in the size of ``picture``; within its range, which bicubic leaves at edges."""
-        height, width = (side * self.card.scale for side in picture.shape[:2])
-        if result.shape[:2] == (height, width):
-            return result
-        target = self.card.target
-        smooth = "bicubic" if self.card.filter == "area" else self.card.filter  # an area enlarges to blocks
-        resized = resize(result, height, width, "nearest" if target.colour == "labels" else smooth)
-        low, high = (-1.0, 1.0) if target.colour == "chroma" else target.range
-        return resized if target.colour == "labels" else np.clip(resized, low, high).astype(resized.dtype)
-
-    def check_channels(self, picture: Stored) -> None:
-        wanted = self.card.source.stored_channels
-        if picture.shape[2] != wanted:
-            both = self.card.source.instances
+        Raises:
+            DiptychError: for another number of channels than the translator takes.
+        """
+        source, found = self.card.source, pictures[0].shape[2]
+        if found != source.stored_channels:
             raise DiptychError(
                 "this translator needs an instance map beside each class map; name their folder with --instances, or give an "
                 "array of two channels."
-                if both
-                else f"the picture has {picture.shape[2]} channels, and this translator takes {wanted}."
+                if source.instances
+                else f"the picture has {found} channels, and this translator takes {source.stored_channels}."
             )
+        method = "nearest" if source.colour == "labels" else self.card.filter
+        return [resize(picture, *self.network_size(picture.shape, size), method) for picture in pictures]
+
+    def to_stored(self, results: Iterable[npt.NDArray[Any]], pictures: Sequence[Stored]) -> list[Stored]:
+        """Results of the network (C, H, W) as stored, in the sizes of their pictures.
+
+        Colour without lightness is laid on the lightness of its picture.
+        """
+        target = self.card.target
+        if target.colour != "chroma":
+            return self.resize_back(map(target.to_stored, results), pictures)
+        planes = self.resize_back((result.transpose(1, 2, 0) for result in results), pictures)
+        return [target.to_stored(one.transpose(2, 0, 1), source=it) for one, it in zip(planes, pictures, strict=True)]
+
+    def resize_back(self, results: Iterable[Stored], pictures: Sequence[Stored]) -> list[Stored]:
+        """Results in the sizes of their pictures; within the range of values, which bicubic leaves at edges."""
+        target, smooth = self.card.target, self.card.filter
+        method = (
+            "nearest" if target.colour == "labels" else "bicubic" if smooth == "area" else smooth
+        )  # area gives blocks
+        low, high = (-1.0, 1.0) if target.colour == "chroma" else target.range
+        found = []
+        for result, picture in zip(results, pictures, strict=True):
+            height, width = (side * self.card.scale for side in picture.shape[:2])
+            if result.shape[:2] != (height, width):
+                result = resize(result, height, width, method)
+                if target.colour != "labels":
+                    result = np.clip(result, low, high).astype(result.dtype)
+            found.append(result)
+        return found

@@ -1,4 +1,4 @@
-"""A translator turns a picture into its counterpart. It is what leaves a run; whatever uses a model uses this."""
+"""A translator turns a picture into its counterpart. Everything that uses a trained network uses this."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,7 +43,7 @@ class Translator(TranslatorBase):
         device: torch.device | str = "cpu",
         eager: Eager | None = None,
     ) -> None:
-        """``eager`` does what a faster engine cannot: styles of choice, and pictures in tiles."""
+        """``eager`` does what a faster engine cannot: chosen styles, and pictures in tiles."""
         self.card = card
         self.engine: Engine = Eager(network, torch.device(device)) if isinstance(network, nn.Module) else network
         self.eager = self.engine if isinstance(self.engine, Eager) else eager
@@ -90,13 +90,13 @@ class Translator(TranslatorBase):
     @classmethod
     def load_onnx(cls, place: Path, engine: str = "onnx") -> "Translator":
         """From an exported file, under one of the engines but torch."""
-        told = read_metadata(place)
-        card = read_card(told, place)
-        if engine == "onnx" or told[PROCESSING] == "inside":
+        metadata = read_metadata(place)
+        card = read_card(metadata, place)
+        if engine == "onnx" or metadata[PROCESSING] == "inside":
             return cls(OnnxRuntime(place), card)
-        if engine == BFLOAT16 and told[PRECISION] != "int8":
+        if engine == BFLOAT16 and metadata[PRECISION] != "int8":
             return cls(OpenVino(place, "bfloat16", "bf16"), card)
-        return cls(OpenVino(place, told[PRECISION]), card)
+        return cls(OpenVino(place, metadata[PRECISION]), card)
 
     @overload
     def __call__(
@@ -138,34 +138,28 @@ class Translator(TranslatorBase):
         return self.translate_many([picture], size=size, seed=seed, style=style)[0]
 
     def translate_many(
-        self,
-        pictures: Sequence[Stored],
-        *,
-        size: Size = None,
-        seed: int | None = None,
-        style: Style = None,
+        self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None, style: Style = None
     ) -> list[Stored]:
-        """Translate pictures that the network sees at one size (``seen``) in one batch; each comes out as it would alone."""
-        self.check_channels(pictures[0])
+        """Translate pictures of one network size in one batch; each comes out as it would alone."""
         if seed is not None and not 0 <= seed < 2**63:
             raise UsageError(f"the seed is {seed}; it must lie between 0 and {2**63 - 1}.")
-        resized = [self.resize_source(picture, *self.network_size(picture.shape, size)) for picture in pictures]
+        resized = self.resize_sources(pictures, size)
         if isinstance(self.engine, OnnxRuntime) and self.engine.processing == "inside":
             arrays = self.engine.arrays(np.stack(resized), self.card.seed if seed is None else seed)
-            return [self.resize_back(*both) for both in zip(arrays, pictures, strict=True)]
+            return self.resize_back(arrays, pictures)
         result = self.batch(torch.stack([self.card.source.to_tensor(one) for one in resized]), seed=seed, style=style)
-        return [self.to_stored_size(one.numpy(), picture) for one, picture in zip(result, pictures, strict=True)]
+        return self.to_stored(result.numpy(), pictures)
 
     def for_large_pictures(self) -> "Translator":
-        """The same where a large picture keeps none of a runtime's memory and streams: with torch, if the network is there."""
+        """The same under torch, where the network is there: a runtime would keep the memory of a large picture."""
         if self.eager is None:
             return self
-        found = Translator(self.eager, self.card)
-        found.memory, found.tile, found.on_progress = self.memory, self.tile, self.on_progress
-        return found
+        translator = Translator(self.eager, self.card)
+        translator.memory, translator.tile, translator.on_progress = self.memory, self.tile, self.on_progress
+        return translator
 
     def batch(self, source: Images, *, seed: int | None = None, style: Style = None) -> Images:
-        """(batch, channels, height, width) in [-1, 1] to the same of the target; any height and width."""
+        """(batch, channels, height, width) in [-1, 1] to the same of the target, for any height and width."""
         height, width = source.shape[-2:]
         padded = pad(source, self.card.multiple)
         drawn = style if isinstance(style, int) else seed
@@ -180,7 +174,7 @@ class Translator(TranslatorBase):
         return result[..., : height * scale, : width * scale]
 
     def with_style(self, source: Images, seed: int, style: "int | Stored | Mapping[str, int]") -> Images:
-        """As the engine does it, in a style of choice, which takes the network itself."""
+        """In a chosen style, for which the network itself is needed."""
         if self.eager is None:
             raise UsageError("an exported file draws its style by the seed; choose one with a run or a model folder.")
         with torch.inference_mode(), seeded(seed):
@@ -188,7 +182,7 @@ class Translator(TranslatorBase):
         return self.eager(source, seed, chosen)
 
     def tile_for(self, padded: Images) -> int:
-        """The side of the tiles in which a picture is to be translated; 0 = whole."""
+        """The side of the tiles of a picture; 0 = whole."""
         if self.eager is None or self.tile == 0:
             return 0
         if self.tile is not None:
@@ -209,7 +203,7 @@ class Translator(TranslatorBase):
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
     def encode_style(self, network: Any, source: Tensor, style: "int | Stored | Mapping[str, int]") -> Tensor | None:
-        """What the network takes for a style; None where it draws one itself, by the seed.
+        """The network's code of a style; None where the network draws one by the seed.
 
         Raises:
             UsageError: when the network has no style, or none by class.

@@ -9,14 +9,10 @@ from diptych.errors import DiptychError
 
 PACKAGE = "onnxruntime-web@1.30.0"
 """Of npm, MIT licence; `make page` and hatch_build.py take this one."""
-RUNTIME = (
-    "ort.wasm.min.mjs",
-    "ort-wasm-simd-threaded.mjs",
-    "ort-wasm-simd-threaded.wasm",
-)
+RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 """WASM with SIMD, and with threads where the page is isolated."""
 WEBGPU = ("ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs", "ort-wasm-simd-threaded.asyncify.wasm")
-SOURCES = (".html", ".css", ".js", ".svg", ".webmanifest")
+PAGE_SUFFIXES = (".html", ".css", ".js", ".svg", ".webmanifest")
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -29,12 +25,12 @@ TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json",
 }
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; "
     "worker-src 'self' blob:; style-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",  # with the next line: threads for WASM
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -43,23 +39,23 @@ HEADERS = {
 }
 
 
-def page() -> Path:
+def page_folder() -> Path:
     """The folder of the page."""
     return Path(str(resources.files("diptych.serving") / "page"))
 
 
-def sources() -> list[Path]:
-    """Its files, without the runtime."""
-    return sorted(file for file in page().iterdir() if file.suffix in SOURCES)
+def page_files() -> list[Path]:
+    """The files of the page, without the runtime."""
+    return sorted(file for file in page_folder().iterdir() if file.suffix in PAGE_SUFFIXES)
 
 
-def runtime(folder: Path | None = None) -> list[Path]:
-    """The files of onnxruntime-web, from ``folder`` or as they came with diptych.
+def runtime_files(folder: Path | None = None) -> list[Path]:
+    """The files of onnxruntime-web in ``folder``, or those that came with diptych.
 
     Raises:
-        DiptychError: when they are not there.
+        DiptychError: when they are missing.
     """
-    place = folder or page() / "vendor"
+    place = folder or page_folder() / "vendor"
     missing = [name for name in RUNTIME if not (place / name).is_file()]
     if missing:
         raise DiptychError(
@@ -70,15 +66,15 @@ def runtime(folder: Path | None = None) -> list[Path]:
 
 
 def has_runtime() -> bool:
-    return all((page() / "vendor" / name).is_file() for name in RUNTIME)
+    return all((page_folder() / "vendor" / name).is_file() for name in RUNTIME)
 
 
-def carry(folder: Path) -> None:
-    """Take the runtime from the unpacked npm package's ``dist``, so that it comes with diptych."""
-    (page() / "vendor").mkdir(exist_ok=True)
-    for file in runtime(folder):
-        shutil.copyfile(file, page() / "vendor" / file.name)
+def install_runtime(folder: Path) -> None:
+    """Copy the runtime from the unpacked npm package's ``dist``, so that it is part of diptych."""
+    (page_folder() / "vendor").mkdir(exist_ok=True)
+    for file in runtime_files(folder):
+        shutil.copyfile(file, page_folder() / "vendor" / file.name)
 
 
 if __name__ == "__main__":  # `make page`
-    carry(Path(sys.argv[1]))
+    install_runtime(Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""A network for the browser: an ONNX file in parts, with what the page must know of it."""
+"""A network for the browser: an ONNX file in parts, and its description for the page."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from diptych.machine.runtimes import session_of
 from diptych.serving.page.streaming import FileSlice
 
 PART = 8 * 2**20
-"""Bytes of a part: small enough for hosts that limit files, large enough not to be many."""
+"""Bytes of a part: small enough for hosts that limit the size of files, large enough to keep them few."""
 
 
 @dataclass(frozen=True)
 class BrowserModel:
-    """``entry`` is for the page; ``parts`` says where the bytes of each part are, by its name."""
+    """``entry`` is for the page; ``parts`` are the bytes of each part by its name."""
 
     entry: dict[str, Any]
     parts: dict[str, FileSlice]
 
 
 def split_model(network: Path, name: str, precision: str) -> BrowserModel:
-    """An ONNX file whose processing is outside, as models/NAME/model.onnx.000 and so on.
+    """Split an ONNX file whose processing is outside into models/NAME/model.onnx.000 and so on.
 
     Raises:
         DiptychError: when it is damaged.
@@ -47,6 +47,6 @@ def split_model(network: Path, name: str, precision: str) -> BrowserModel:
 
 
 def multiple_of(session: Any) -> int:
-    """By which both sides must be divisible, as the input's shape says: "128*rows"."""
+    """The multiple that both sides must be, from the input's shape, such as "128*rows"."""
     size = str(session.get_inputs()[0].shape[2])
     return int(size.split("*")[0]) if "*" in size else 1

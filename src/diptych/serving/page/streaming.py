@@ -1,4 +1,4 @@
-"""Files as answers: hashed once, and handed on piece by piece, so that a client that does not read holds one piece and no more."""
+"""Files as answers: hashed once and sent chunk by chunk, so that a client that does not read holds one chunk and no more."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,20 +12,19 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 CHUNK = 256 * 1024
-"""Bytes handed on at once. The server copies what a client has not taken yet, so a whole file would be copied for each."""
+"""Bytes sent at once. The server copies what a client has not read yet, so a whole file would be copied for each."""
 
 
-class Source(Protocol):
-    """Bytes that stay as they are."""
+class ByteSource(Protocol):
+    """Bytes that never change."""
 
     @property
     def size(self) -> int: ...
 
     @property
-    def tag(self) -> str:
-        """Of its content, as an ETag."""
+    def etag(self) -> str: ...
 
-    def piece(self, start: int, stop: int) -> bytes:
+    def read(self, start: int, stop: int) -> bytes:
         """Bytes ``start`` to ``stop``, or to the end.
 
         Raises:
@@ -35,43 +34,43 @@ class Source(Protocol):
 
 @dataclass
 class InMemoryFile:
-    """A small file, read at the first asking and then kept: the same bytes for all."""
+    """A small file, read when it is first asked for and then kept."""
 
-    read: Callable[[], bytes]
+    load: Callable[[], bytes]
 
     @cached_property
     def data(self) -> bytes:
-        return self.read()
+        return self.load()
 
     @property
     def size(self) -> int:
         return len(self.data)
 
     @cached_property
-    def tag(self) -> str:
-        """Weak, since it goes out compressed and as it is."""
+    def etag(self) -> str:
+        """Weak, since the file is sent compressed and as it is."""
         return f'W/"{hashlib.sha256(self.data).hexdigest()[:32]}"'
 
-    def piece(self, start: int, stop: int) -> bytes:
+    def read(self, start: int, stop: int) -> bytes:
         return self.data[start:stop]
 
 
 @dataclass(frozen=True)
 class FileSlice:
-    """A part of a large file, which is never kept."""
+    """A part of a large file, which is never kept in memory."""
 
     file: Path
     begin: int
     size: int
 
     @cached_property
-    def tag(self) -> str:
+    def etag(self) -> str:
         digest = hashlib.sha256()
         for start in range(0, self.size, CHUNK):
-            digest.update(self.piece(start, start + CHUNK))
+            digest.update(self.read(start, start + CHUNK))
         return f'"{digest.hexdigest()[:32]}"'
 
-    def piece(self, start: int, stop: int) -> bytes:
+    def read(self, start: int, stop: int) -> bytes:
         wanted = min(stop, self.size) - start
         with open(self.file, "rb") as opened:
             opened.seek(self.begin + start)
@@ -80,23 +79,23 @@ class FileSlice:
             raise OSError(f"{self.file} has become shorter")
         return found
 
-    def whole(self) -> bytes:
-        return self.piece(0, self.size)
+    def read_all(self) -> bytes:
+        return self.read(0, self.size)
 
 
 class ChunkedResponse(Response):
-    """A source as the body; ``first`` is its first piece, so that what is gone is seen before the answer begins."""
+    """A source as the body. ``first`` is its first chunk, so that a missing file is noticed before the answer begins."""
 
-    def __init__(self, source: Source, first: bytes, media_type: str, headers: dict[str, str]) -> None:
+    def __init__(self, source: ByteSource, first: bytes, media_type: str, headers: dict[str, str]) -> None:
         super().__init__(None, media_type=media_type, headers=headers | {"Content-Length": str(source.size)})
         self.source, self.first = source, first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Each piece is awaited: the server takes the next one when the client has taken the last."""
+        """Each chunk is awaited: the server takes the next one when the client has read the last."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         size = 0 if scope["method"] == "HEAD" else self.source.size
-        piece = self.first if size else b""
+        chunk = self.first if size else b""
         for start in range(CHUNK, size, CHUNK):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            piece = await run_in_threadpool(self.source.piece, start, start + CHUNK)
-        await send({"type": "http.response.body", "body": piece})
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            chunk = await run_in_threadpool(self.source.read, start, start + CHUNK)
+        await send({"type": "http.response.body", "body": chunk})

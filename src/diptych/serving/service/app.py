@@ -1,4 +1,4 @@
-"""The HTTP service: translators by name, a page to draw on, and what monitors ask. No path of a request reaches the disk."""
+"""The HTTP service: translators by name, a page to draw on, and health and metrics. No request names a file on the disk."""
 
 import contextlib
 import hmac
@@ -17,13 +17,22 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from diptych.serving.page.routes import PageRoutes
-from diptych.serving.service.dispatcher import Dispatcher
+from diptych.serving.service.dispatcher import Dispatcher, RequestOptions
 from diptych.serving.service.limits import Limits
 from diptych.serving.service.listing import Offer
 from diptych.serving.service.metrics import Metrics
 from diptych.serving.service.middleware import ConcurrencyMiddleware, RequestLogMiddleware, TextGZipMiddleware
-from diptych.serving.service.openapi import BODY, COUNTERPART, LIVES, METRICS, PATTERN, SIZE, Health, listing_response
-from diptych.serving.service.problems import Problem, answer, handle_problem, responses
+from diptych.serving.service.openapi import (
+    BODY,
+    COUNTERPART,
+    HEALTH_EXAMPLE,
+    METRICS,
+    SIZE,
+    SIZE_PATTERN,
+    Health,
+    listing_response,
+)
+from diptych.serving.service.problems import Problem, handle_problem, problem_response, responses
 
 BEARER = HTTPBearer(
     auto_error=False, description="The token with which the service was started, where it was with one."
@@ -33,37 +42,36 @@ PARAMETERS = {
     "seed": f"give a whole number from 0 to {2**63 - 1}",
     "size": "give training, own, a side such as 256, or HEIGHTxWIDTH such as 256x512",
 }
-"""Of an address that translates, and what each may be."""
+"""Query parameters of /translate, and what each may be."""
 
 
 @dataclass
 class Service:
-    """All that a running service is."""
+    """A service: its translators, limits and access."""
 
     offers: Sequence[Offer]
     limits: Limits = field(default_factory=Limits)
     token: str = ""
     origins: Sequence[str] = ()
     browser: bool = True
-    """Whether the page may fetch the networks, to translate by itself."""
+    """Whether the page may fetch the networks, to translate in the browser."""
 
     def __post_init__(self) -> None:
         self.metrics = Metrics()
-        self.work = Dispatcher(self.offers, self.limits, self.metrics)
+        self.dispatcher = Dispatcher(self.offers, self.limits, self.metrics)
         self.pages = PageRoutes(self.offers, self.browser)
 
     @contextlib.asynccontextmanager
-    async def life(self, _: FastAPI) -> AsyncIterator[None]:
-        """Translate while the service lives; when it is asked to stop, what was accepted has been answered before."""
-        async with self.work.going():
+    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        """Translate; at the end all accepted requests have been answered."""
+        async with self.dispatcher.running():
             yield
 
-    async def allowed(self, told: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]) -> None:
-        """Refuse whoever does not know the token."""
-        if told is None or not hmac.compare_digest(told.credentials.encode(), self.token.encode()):
-            raise Problem(
-                401, "this service needs its token; send Authorization: Bearer TOKEN.", {"WWW-Authenticate": "Bearer"}
-            )
+    async def check_token(self, given: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]) -> None:
+        """Refuse clients without the token."""
+        if given is None or not hmac.compare_digest(given.credentials.encode(), self.token.encode()):
+            message = "this service needs its token; send Authorization: Bearer TOKEN."
+            raise Problem(401, message, {"WWW-Authenticate": "Bearer"})
 
 
 def create_app(service: Service) -> FastAPI:
@@ -72,7 +80,7 @@ def create_app(service: Service) -> FastAPI:
         title="diptych",
         version=version("diptych"),
         description="Turns pictures into their counterparts.",
-        lifespan=service.life,
+        lifespan=service.lifespan,
         docs_url=None,  # its page would come from another host
         redoc_url=None,
         redirect_slashes=False,  # which would send clients to whatever host they name
@@ -82,8 +90,8 @@ def create_app(service: Service) -> FastAPI:
             RequestValidationError: handle_validation_error,
         },
     )
-    guarded = [Depends(service.allowed)] if service.token else []
-    work = service.work
+    guarded = [Depends(service.check_token)] if service.token else []
+    dispatcher = service.dispatcher
 
     @app.post(
         "/translate/{name}",
@@ -106,7 +114,7 @@ def create_app(service: Service) -> FastAPI:
             str,
             Query(
                 description=SIZE,
-                pattern=PATTERN,
+                pattern=SIZE_PATTERN,
                 openapi_examples={word: {"value": word} for word in ("training", "own", "256", "256x512")},
             ),
         ] = "training",
@@ -114,13 +122,10 @@ def create_app(service: Service) -> FastAPI:
             str, Header(description="The type of the answer.", examples=["image/webp, image/png;q=0.5"])
         ] = "image/png",
     ) -> Response:
-        done, data, media_type = await work.translate(name, request, seed, size, accept)
-        headers = {
-            "Server-Timing": f"translate;dur={done.seconds * 1000:.1f}",
-            "Cache-Control": "no-store",
-            "Vary": "Accept",
-        }
-        return Response(data, media_type=media_type, headers=headers)
+        answer = await dispatcher.translate(name, request, RequestOptions(seed, size, accept))
+        timing = f"translate;dur={answer.seconds * 1000:.1f}"
+        headers = {"Server-Timing": timing, "Cache-Control": "no-store", "Vary": "Accept"}
+        return Response(answer.data, media_type=answer.media_type, headers=headers)
 
     @app.get(
         "/translators",
@@ -134,19 +139,19 @@ def create_app(service: Service) -> FastAPI:
         return await run_in_threadpool(service.pages.listing)
 
     def waiting() -> int:
-        return sum(len(batcher.waiting) for batcher in work.batchers.values())
+        return sum(len(batcher.waiting) for batcher in dispatcher.batchers.values())
 
-    @app.get("/health", responses={200: {"content": {"application/json": LIVES}}}, summary="Whether it lives")
+    @app.get("/health", responses={200: {"content": {"application/json": HEALTH_EXAMPLE}}}, summary="Whether it lives")
     async def health() -> Health:
         return Health(status="ok", version=version("diptych"), waiting=waiting())
 
     @app.get(
         "/ready",
-        responses={200: {"content": {"application/json": LIVES}}, **responses(503)},
+        responses={200: {"content": {"application/json": HEALTH_EXAMPLE}}, **responses(503)},
         summary="Whether it takes pictures just now",
     )
     async def ready() -> Health:
-        for batcher in work.batchers.values():
+        for batcher in dispatcher.batchers.values():
             batcher.check_room()
         return Health(status="ready", version=version("diptych"), waiting=waiting())
 
@@ -158,13 +163,13 @@ def create_app(service: Service) -> FastAPI:
         summary="For Prometheus",
     )
     async def metrics() -> Response:
-        for name, batcher in work.batchers.items():
+        for name, batcher in dispatcher.batchers.items():
             service.metrics.waiting.labels(name).set(len(batcher.waiting))
         return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     service.pages.mount(app, guarded)
     app.add_middleware(ConcurrencyMiddleware, limits=service.limits)
-    app.add_middleware(TextGZipMiddleware)
+    app.add_middleware(TextGZipMiddleware, minimum_size=500, compresslevel=6)
     if service.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -173,12 +178,12 @@ def create_app(service: Service) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
             expose_headers=["Server-Timing", "Retry-After", "X-Request-Id"],
         )
-    app.add_middleware(RequestLogMiddleware, metrics=service.metrics, names=set(work.offers))
+    app.add_middleware(RequestLogMiddleware, metrics=service.metrics, names=set(dispatcher.offers))
     return app
 
 
 def named_in_path(service: Service) -> Any:
-    """The name of a translator, with an example."""
+    """The name of a translator in the address, with an example."""
     from fastapi import Path
 
     names = [offer.name for offer in service.offers]
@@ -193,12 +198,12 @@ def named_in_path(service: Service) -> Any:
 async def handle_http_exception(request: Request, problem: Exception) -> JSONResponse:
     """Addresses and methods that are not served."""
     assert isinstance(problem, HTTPException)
-    words = {
+    messages = {
         404: "there is nothing at this address; / is the page, /openapi.json says what there is.",
         405: "this address does not take that method; /openapi.json says which it takes.",
     }
-    return answer(
-        problem.status_code, words.get(problem.status_code, f"{problem.detail}."), dict(problem.headers or {})
+    return problem_response(
+        problem.status_code, messages.get(problem.status_code, f"{problem.detail}."), dict(problem.headers or {})
     )
 
 
@@ -207,11 +212,13 @@ async def handle_validation_error(request: Request, problem: Exception) -> JSONR
     assert isinstance(problem, RequestValidationError)
     first = problem.errors()[0]
     name, given = str(first["loc"][-1]), str(first.get("input"))[:40]
-    return answer(422, f'{name} cannot be "{given}"; {PARAMETERS.get(name, "/openapi.json says what is taken")}.')
+    return problem_response(
+        422, f'{name} cannot be "{given}"; {PARAMETERS.get(name, "/openapi.json says what is taken")}.'
+    )
 
 
 async def reject_unknown_parameters(request: Request) -> None:
-    """Refuse what would be passed over, such as a misspelt name."""
+    """Refuse parameters that would be ignored, such as a misspelt name."""
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if name not in PARAMETERS:

@@ -1,4 +1,4 @@
-"""What the page and the programs that call are told of a translator."""
+"""Translators as the service offers them, and their description for clients."""
 
 import io
 import re
@@ -24,7 +24,7 @@ BROWSER_TARGETS = ("rgb", "grey")
 
 
 class ServedTranslator(Protocol):
-    """What the service wants of a translator."""
+    """What the service needs of a translator."""
 
     card: Card
     memory: float
@@ -42,7 +42,7 @@ class ServedTranslator(Protocol):
 
 
 class EngineInfo(Protocol):
-    """What the page is told of an engine."""
+    """What clients learn of an engine."""
 
     @property
     def name(self) -> str: ...
@@ -53,7 +53,7 @@ class EngineInfo(Protocol):
 
 @dataclass(frozen=True)
 class KindEntry:
-    """What the pictures of one side are."""
+    """The pictures of one domain."""
 
     colour: str
     depth: str
@@ -65,14 +65,14 @@ class KindEntry:
     palette: list[list[int]]
     """RGB of each class, 0 to 255; empty where there are no classes."""
     background: list[int]
-    """RGB that lies under what is transparent."""
+    """RGB under transparent pixels."""
     instances: bool
     """Whether an instance map belongs to it."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is said of a translator."""
+    """The description of a translator."""
 
     name: str
     way: str
@@ -82,12 +82,12 @@ class Entry:
     size: list[int]
     """Height and width of the crops of training."""
     fit: str
-    """How a picture comes to that scale: stretch, shorter-side, none, or own, which leaves it as it is."""
+    """How a picture is brought to that scale: stretch, shorter-side, none, or own, which leaves it as it is."""
     filter: str
     multiple: int
-    """By which both sides are made divisible."""
+    """Both sides are padded to a multiple of it."""
     scale: int
-    """How many times larger a counterpart is."""
+    """How many times larger a result is."""
     noise: bool
     """Whether the seed matters."""
     licence: str
@@ -98,9 +98,9 @@ class Entry:
     engine: str
     precision: str
     examples: list[str]
-    """Addresses of pictures to begin with."""
+    """Addresses of example pictures."""
     browser: dict[str, Any] | None
-    """Where the network for the browser is; null where it is not to be had."""
+    """Where the network for the browser is; null where there is none."""
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,12 @@ class Offer:
     licence: str = ""
     attribution: str = ""
     examples: Sequence[bytes] = field(default_factory=tuple)
-    """Pictures to begin with, PNG as ``preview_png`` makes them."""
-
+    """Example pictures, PNG as ``preview_png`` makes them."""
     browser: BrowserModel | None = None
     """The network for the browser."""
 
     def entry(self, examples: Sequence[str], browser: dict[str, Any] | None) -> dict[str, Any]:
-        """As JSON; ``examples`` are addresses, ``browser`` says where the network for the browser is."""
+        """As JSON; ``examples`` are addresses, ``browser`` describes the network for the browser."""
         card = self.translator.card
         return asdict(
             Entry(
@@ -157,7 +156,7 @@ class Offer:
 
 
 def kind_entry(kind: Kind) -> KindEntry:
-    """Of labels, colours for the classes whether the Kind states some or not."""
+    """Class maps get a palette, also where the Kind states none."""
     return KindEntry(
         colour=kind.colour,
         depth=kind.depth,
@@ -171,53 +170,53 @@ def kind_entry(kind: Kind) -> KindEntry:
 
 
 def preview_png(kind: Kind, tensor: "Tensor") -> bytes:
-    """What a network takes (channels, height, width), as the page loads it.
+    """A network's input (channels, height, width) as a PNG for the page.
 
     8-bit RGB, class maps in the palette's colours, holes transparent.
     """
-    seen = kind.preview(tensor)
+    image = kind.preview(tensor)
     if kind.colour == "holed":
-        seen = np.concatenate(
-            [seen, np.where(tensor[3:].numpy() > 0, 0, 255).astype(np.uint8).transpose(1, 2, 0)], axis=2
-        )
+        opacity = np.where(tensor[3:].numpy() > 0, 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        image = np.concatenate([image, opacity], axis=2)
     file = io.BytesIO()
-    Image.fromarray(seen).save(file, "PNG")
+    Image.fromarray(image).save(file, "PNG")
     return file.getvalue()
 
 
 def title(card: Card, name: str) -> str:
-    words = {"labels": "class maps", "rgb": "pictures", "grey": "grey pictures", "holed": "pictures with holes"}
-    source, target = (words.get(kind.colour, kind.colour) for kind in (card.source, card.target))
+    names = {"labels": "class maps", "rgb": "pictures", "grey": "grey pictures", "holed": "pictures with holes"}
+    source, target = (names.get(kind.colour, kind.colour) for kind in (card.source, card.target))
     return f"{name}: {source} to {target}"
 
 
 def unique_name(place: Path, way: str, taken: Sequence[str]) -> str:
-    """A name that is fit for an address and unlike the others: of the folder, with the way where it is not the first."""
+    """A name for an address: of the folder, with the direction where one is given, and a number where it is taken."""
     stem = place.stem if place.suffix == ".onnx" else place.resolve().name
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{stem}-{way}" if way else stem).strip("-") or "translator"
-    found, number = plain, 2
-    while found in taken:
-        found, number = f"{plain}-{number}", number + 1
-    return found
+    base = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{stem}-{way}" if way else stem).strip("-") or "translator"
+    name, number = base, 2
+    while name in taken:
+        name, number = f"{base}-{number}", number + 1
+    return name
 
 
 def offer_of_file(place: Path, translator: OnnxTranslator, taken: Sequence[str], browser: bool) -> Offer:
-    """An exported file; the page may translate with the very same, where its processing is outside."""
+    """An exported file. The browser may use the same file where its processing is outside."""
     name = unique_name(place, "", taken)
     facts = translator.card.provenance
-    within = browser and not translator.inside and runs_in_browser(translator.card)
+    in_browser = browser and not translator.inside and runs_in_browser(translator.card)
     return Offer(
         name,
         translator,
         len(translator.inputs) > 1,
         str(facts.get("licence of the data", "")),
         str(facts.get("attribution", "")),
-        browser=split_model(place, name, translator.engine.precision) if within else None,
+        browser=split_model(place, name, translator.engine.precision) if in_browser else None,
     )
 
 
 def runs_in_browser(card: Card) -> bool:
-    """Whether the page itself can make what the network takes, and show what it gives."""
-    plain = card.source.depth == "uint8" and card.target.depth == "uint8"
-    whole = all(kind.range == (0.0, 255.0) for kind in (card.source, card.target) if kind.colour != "labels")
-    return plain and whole and card.source.colour in BROWSER_SOURCES and card.target.colour in BROWSER_TARGETS
+    """Whether the page can make the network's input and show its output."""
+    for kind in (card.source, card.target):
+        if kind.depth != "uint8" or (kind.colour != "labels" and kind.range != (0.0, 255.0)):
+            return False
+    return card.source.colour in BROWSER_SOURCES and card.target.colour in BROWSER_TARGETS

@@ -1,4 +1,4 @@
-"""What a monitor may ask of a service, for Prometheus."""
+"""Metrics of a service, for Prometheus."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -6,7 +6,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """Counters of one service; nothing of any picture is among them."""
+    """Counters of one service; they hold nothing of any picture."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

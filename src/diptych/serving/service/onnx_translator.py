@@ -67,7 +67,7 @@ class OnnxTranslator(TranslatorBase):
 
 
 def reflected(size: int, multiple: int) -> npt.NDArray[np.intp]:
-    """The source row of each row after padding ``size`` to a multiple: by reflection, then by repeating the last."""
+    """The source row of each row after padding ``size`` to a multiple: by reflection as far as it reaches, then row 0."""
     places = np.arange(-(-size // multiple) * multiple)
     return np.where(places < size, places, np.maximum(2 * (size - 1) - places, 0))
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of bodies and answers."""
+"""Descriptions of bodies and answers for the OpenAPI document."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ SIZE = (
     "At which the network sees the picture, before the result is brought back to its size: training, the scale of "
     "training; own, the picture's own; a side; or HEIGHTxWIDTH."
 )
-PATTERN = "^(training|own|[1-9][0-9]{0,4}(x[1-9][0-9]{0,4})?)$"
+SIZE_PATTERN = "^(training|own|[1-9][0-9]{0,4}(x[1-9][0-9]{0,4})?)$"
 ANSWERS = {kind: {"schema": PICTURE} for kind in TYPES}
 COUNTERPART: dict[str, Any] = {
     "description": "The counterpart.",
@@ -43,12 +43,12 @@ METRICS: dict[str, Any] = {
         }
     },
 }
-LIVES = {"example": {"status": "ok", "version": "0.1.0", "waiting": 0}}
+HEALTH_EXAMPLE = {"example": {"status": "ok", "version": "0.1.0", "waiting": 0}}
 
 
 @dataclass(frozen=True)
 class Health:
-    """That it lives or is ready, and how many pictures wait."""
+    """Alive or ready, and how many pictures wait."""
 
     status: str
     version: str

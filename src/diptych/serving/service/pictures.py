@@ -1,4 +1,4 @@
-"""Pictures in and out of requests: refused by their headers, decoded by the image law, encoded as was asked."""
+"""Pictures of requests and answers: checked by their headers, decoded as their Kind, encoded in the type asked for."""
 
 import contextlib
 import io
@@ -20,50 +20,50 @@ from diptych.serving.service.limits import Limits
 from diptych.serving.service.listing import ServedTranslator
 from diptych.serving.service.problems import Problem
 
-QUALITY = re.compile(r"[01](\.\d{0,3})?")
+QUALITY_VALUE = re.compile(r"[01](\.\d{0,3})?")
 ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/tiff": ".tif"}
 KINDS = {"instances": INSTANCES, "mask": MASK}
 NAMES = {"picture": "the picture", "instances": "the instance map", "mask": "the mask"}
-"""The files of a request by field, and what sentences call them."""
+"""The files of a request by field, and their names in messages."""
 REMEDIES = {which: f"send a form with the fields picture and {which}" for which in KINDS}
-PACKED = np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
-"""By which a colour of three bytes is one number."""
+RGB_WEIGHTS = np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
+"""These make one number of the three bytes of a colour."""
 SIGNATURES = (codecs.PNG_SIGNATURE, b"\xff\xd8\xff", b"RIFF", b"BM", *codecs.TIFF_SIGNATURES)
 
 
 def decoded(data: bytes, kind: Kind, limits: Limits, name: str = "the picture") -> Stored:
-    """A request's picture as one of ``kind``; class maps may come in the colours that the listing names.
+    """Decode a request's picture as one of ``kind``; class maps may have the colours of the listing.
 
     Raises:
-        Problem: 413 when it is too large, 415 when it is no picture, 422 when it is not of the Kind or damaged.
+        Problem: 413 when it is too large, 415 when it is no picture, 422 when it is damaged or not of the Kind.
     """
     read_header(data, limits, name)
-    shown = kind.colour == "labels" and not kind.palette
-    if shown:
+    coloured = kind.colour == "labels" and not kind.palette
+    if coloured:
         kind = replace(kind, palette=tuple(tuple(colour) for colour in kind.colours()[: kind.classes].tolist()))
     try:
         picture = formats.read(data, kind, name)
     except DiptychError as problem:
         raise Problem(422, str(problem)) from None
-    if shown:
+    if coloured:
         refuse_photo(data, kind, name)
     return picture
 
 
 def refuse_photo(data: bytes, kind: Kind, name: str) -> None:
-    """Raises: Problem 422 for a colour picture of which most is in none of the colours that the listing names."""
+    """Raises: Problem 422 for a colour picture with mostly other colours than those of the listing."""
     pixels = codecs.decode(data, numbers=True).pixels
     if pixels.shape[2] < 3 or pixels.dtype != np.uint8:
         return
-    keys, counts = np.unique(pixels[..., :3].astype(np.int32) @ PACKED, return_counts=True)
-    known = np.array(kind.palette, dtype=np.int32) @ PACKED
+    keys, counts = np.unique(pixels[..., :3].astype(np.int32) @ RGB_WEIGHTS, return_counts=True)
+    known = np.array(kind.palette, dtype=np.int32) @ RGB_WEIGHTS
     if 2 * counts[np.isin(keys, known)].sum() < counts.sum():
-        words = "is no class map: most of it is in none of the classes' colours (/translators lists them)"
-        raise Problem(422, f"{name} {words}; send an index picture, or these colours.")
+        reason = "is no class map: most of it is in none of the classes' colours (/translators lists them)"
+        raise Problem(422, f"{name} {reason}; send an index picture, or these colours.")
 
 
 def read_header(data: bytes, limits: Limits, name: str) -> Header:
-    """What the first bytes say.
+    """Read a picture's header.
 
     Raises:
         Problem: 413 when they state too many pixels, 415 when it is no picture, 422 when they cannot be read.
@@ -72,8 +72,8 @@ def read_header(data: bytes, limits: Limits, name: str) -> Header:
         raise Problem(422, f"{name} is empty; send the bytes of a PNG, JPEG, WebP or TIFF.")
     if not data.startswith(SIGNATURES):
         raise Problem(415, f"{name} is no PNG, JPEG, WebP, BMP or TIFF; send one of these.")
-    if data.startswith(codecs.TIFF_SIGNATURES) and (words := tiff_limits.unsafe_tiff(data, limits.pixels)):
-        raise Problem(422, f"{name} {words}.")
+    if data.startswith(codecs.TIFF_SIGNATURES) and (reason := tiff_limits.unsafe_tiff(data, limits.pixels)):
+        raise Problem(422, f"{name} {reason}.")
     too_large = f"and at most {limits.pixels:,} pixels are taken; make it smaller."
     header, pixels = None, 0.0
     try:
@@ -93,59 +93,58 @@ def read_header(data: bytes, limits: Limits, name: str) -> Header:
 
 
 def count_pixels(files: Mapping[str, bytes], translator: ServedTranslator, size: str, limits: Limits) -> int:
-    """Pixels of the work that a request is, by the headers of its files alone: of what has most of them.
+    """The most pixels that any picture of this request has, by the headers of its files alone.
 
     Raises:
-        Problem: 413 when the counterpart, what the network sees, or that filled up to its multiple, is far beyond the limit;
-            else as of each header.
+        Problem: 413 when the result or the network's padded input is far beyond the limit; else as ``read_header``.
     """
     card = translator.card
     headers = {field: read_header(data, limits, NAMES[field]) for field, data in files.items()}
     height, width = headers["picture"].height, headers["picture"].width
     if height * width * card.scale**2 > limits.pixels:
-        words = f"the counterpart would have {card.scale} times its {width}x{height} along each side, and at most"
-        raise Problem(413, f"{words} {limits.pixels:,} pixels are made; send a smaller picture.")
-    seen = tall, wide = translator.network_size((height, width), size)
-    if seen != (height, width) and tall * wide * card.scale**2 > limits.pixels:
-        words = f"the picture of {width}x{height} would be translated at {wide}x{tall}"
-        raise Problem(413, f"{words}, and at most {limits.pixels:,} pixels are taken; ask for a smaller size.")
-    rows, columns = (math.ceil(side / card.multiple) * card.multiple for side in seen)
+        reason = f"the counterpart would have {card.scale} times its {width}x{height} along each side, and at most"
+        raise Problem(413, f"{reason} {limits.pixels:,} pixels are made; send a smaller picture.")
+    tall, wide = translator.network_size((height, width), size)
+    if (tall, wide) != (height, width) and tall * wide * card.scale**2 > limits.pixels:
+        reason = f"the picture of {width}x{height} would be translated at {wide}x{tall}"
+        raise Problem(413, f"{reason}, and at most {limits.pixels:,} pixels are taken; ask for a smaller size.")
+    rows, columns = (math.ceil(side / card.multiple) * card.multiple for side in (tall, wide))
     if rows * columns > 2 * limits.pixels:
-        words = f"the picture is {wide}x{tall}, and the network needs both sides filled up to {card.multiple}"
-        raise Problem(413, f"{words}; send one that is less long and narrow.")
+        reason = f"the picture is {wide}x{tall}, and the network needs both sides filled up to {card.multiple}"
+        raise Problem(413, f"{reason}; send one that is less long and narrow.")
     return max(rows * columns * card.scale**2, *(header.height * header.width for header in headers.values()))
 
 
 def read_picture(files: Mapping[str, bytes], kind: Kind, limits: Limits) -> Stored:
-    """A request's files as the translator takes them, by the rules of the command.
+    """Decode a request's files to the translator's input, by the same rules as ``diptych translate``.
 
     Raises:
         Problem: when one is missing, unreadable, or of another size.
     """
     picture = decoded(files["picture"], kind, limits)
 
-    def beside(which: str) -> tuple[Stored, str] | None:
+    def companion(which: str) -> tuple[Stored, str] | None:
         if which not in files:
             return None
         return decoded(files[which], KINDS[which], limits, NAMES[which]), NAMES[which]
 
     try:
-        return completed(picture, kind, NAMES["picture"], beside, REMEDIES)
+        return completed(picture, kind, NAMES["picture"], companion, REMEDIES)
     except DiptychError as problem:
         raise Problem(422, str(problem)) from None
 
 
 def negotiate_type(accept: str, target: Kind) -> str:
-    """Of the types that can hold the target the one that the client likes best; among equals the one it names first.
+    """The type that the client prefers among those that can hold the target; of equals the one it names first.
 
     Raises:
-        Problem: 406 when none will do.
+        Problem: 406 when there is none.
     """
     stated: dict[str, tuple[float, int]] = {}
     for place, part in enumerate(accept.split(",")[:50] if accept.strip() else ["*/*"]):
         kind, *parameters = (word.strip().lower() for word in part.split(";"))
         quality = next((word[2:] for word in parameters if word.startswith("q=")), "1")
-        stated.setdefault(kind, (float(quality) if QUALITY.fullmatch(quality) else 0.0, place))
+        stated.setdefault(kind, (float(quality) if QUALITY_VALUE.fullmatch(quality) else 0.0, place))
     ranked = []
     for own, (kind, ending) in enumerate(ENDINGS.items()):
         share, place = next((stated[name] for name in (kind, "image/*", "*/*") if name in stated), (0.0, 0))

@@ -1,4 +1,4 @@
-"""The server under which the service runs, and how it stops."""
+"""The uvicorn server of the service: timeouts for slow clients, logs in JSON, and how it stops."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -23,103 +23,99 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from diptych.errors import DiptychError
 from diptych.files import as_json
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.problems import MEDIA_TYPE, answer
+from diptych.serving.service.problems import MEDIA_TYPE, problem_response
 
 GRACE = 30
-"""Seconds in which what was accepted is answered after the service was asked to stop."""
+"""Seconds in which accepted requests are answered after the service was asked to stop."""
 
 
 def protocol_with_timeouts(limits: Limits) -> type[H11Protocol]:
-    """The HTTP protocol with an end to its patience, whatever a client leaves unfinished."""
+    """uvicorn's HTTP protocol with a timeout for whatever a client leaves unfinished; its own has one between requests alone."""
 
-    turns = itertools.count()
+    clock = itertools.count()  # of requests begun and answered; the system's may be too coarse
 
     class TimeoutProtocol(H11Protocol):
         cycle: Any
-        deadline: asyncio.TimerHandle | None = None
-        heading = False
+        timeout: asyncio.TimerHandle | None = None
+        in_header = False
         """Whether a head has begun and not ended."""
-        turn = 0
-        """Which place it has among all that clients began and were answered; clocks may be too coarse for that."""
+        last_active = 0
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            self.turn = next(turns)
-            if len(self.connections) > limits.sockets:
+            self.last_active = next(clock)
+            if len(self.connections) > limits.connections:
                 protocols = [one for one in self.connections if isinstance(one, TimeoutProtocol)]
-                least = min(protocols, key=TimeoutProtocol.worth)
+                least = min(protocols, key=TimeoutProtocol.eviction_order)
                 self.connections.discard(least)  # it leaves by itself only after others have come
                 least.transport.abort()
             if not self.transport.is_closing():
-                self.wait(limits.keep_alive_seconds, self.without_head)
+                self.set_timeout(limits.keep_alive_seconds, self.on_header_timeout)
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self.rest()
+            self.clear_timeout()
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
             before = self.cycle
             super().data_received(data)
             if self.cycle is not before:
-                self.rest()
-                self.heading, self.turn = False, next(turns)
-            elif self.begun() and not self.heading:
-                self.heading, self.turn = True, next(turns)
-                self.rest()
-                self.wait(limits.header_seconds, self.without_head)
+                self.clear_timeout()
+                self.in_header, self.last_active = False, next(clock)
+            elif not self.in_header and self.header_begun:
+                self.in_header, self.last_active = True, next(clock)
+                self.set_timeout(limits.header_seconds, self.on_header_timeout)
 
-        def worth(self) -> tuple[bool, bool, int]:
-            """The least is closed where there are too many: nothing is owed to those who have not asked in full."""
-            asked = not self.idle()
-            return asked and not self.cycle.more_body, asked, self.turn
+        def eviction_order(self) -> tuple[bool, bool, int]:
+            """The least is closed where there are too many: first idle ones, then those without a whole request."""
+            return not self.idle and not self.cycle.more_body, not self.idle, self.last_active
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            if self.deadline is None:  # in the middle of an answer that goes out in pieces
-                self.wait(limits.answer_seconds, self.without_reader)
+            if self.timeout is None:  # in the middle of an answer in chunks
+                self.set_timeout(limits.answer_seconds, self.on_write_timeout)
 
         def on_response_complete(self) -> None:
-            self.rest()
-            self.turn = next(turns)
+            self.clear_timeout()
+            self.last_active = next(clock)
             if self.conn.their_state is h11.SEND_BODY:  # answered before its body was there
-                self.wait(limits.linger_seconds, self.without_rest)
+                self.set_timeout(limits.linger_seconds, self.transport.close)
             elif self.transport.get_write_buffer_size():
-                self.wait(limits.answer_seconds, self.without_reader)
+                self.set_timeout(limits.answer_seconds, self.on_write_timeout)
             super().on_response_complete()
 
-        def wait(self, seconds: float, end: Any) -> None:
-            self.deadline = self.loop.call_later(seconds, end)
+        def set_timeout(self, seconds: float, callback: Callable[[], None]) -> None:
+            self.clear_timeout()
+            self.timeout = self.loop.call_later(seconds, callback)
 
-        def rest(self) -> None:
-            if self.deadline is not None:
-                self.deadline.cancel()
-                self.deadline = None
+        def clear_timeout(self) -> None:
+            if self.timeout is not None:
+                self.timeout.cancel()
+                self.timeout = None
 
+        @property
         def idle(self) -> bool:
             return self.cycle is None or self.cycle.response_complete
 
-        def begun(self) -> bool:
+        @property
+        def header_begun(self) -> bool:
             """Whether a head is on its way, from a client that has taken its last answer."""
-            taken = not self.transport.get_write_buffer_size()
-            return self.idle() and self.conn.their_state is h11.IDLE and taken
+            return self.idle and self.conn.their_state is h11.IDLE and not self.transport.get_write_buffer_size()
 
-        def without_head(self) -> None:
-            self.deadline = None
-            if self.idle() and self.conn.their_state is not h11.SEND_BODY:
+        def on_header_timeout(self) -> None:
+            self.timeout = None
+            if self.idle and self.conn.their_state is not h11.SEND_BODY:
                 self.transport.close()
 
-        def without_rest(self) -> None:
-            self.transport.close()
-
-        def without_reader(self) -> None:
-            self.deadline = None
+        def on_write_timeout(self) -> None:
+            self.timeout = None
             if self.transport.get_write_buffer_size():
                 self.transport.abort()
 
         def send_400_response(self, msg: str) -> None:
-            told = answer(400, "this is no HTTP request that can be read; send one of HTTP/1.1.")
+            body = problem_response(400, "this is no HTTP request that can be read; send one of HTTP/1.1.").body
             headers = [("content-type", MEDIA_TYPE), ("connection", "close")]
-            events = (h11.Response(status_code=400, headers=headers), h11.Data(bytes(told.body)), h11.EndOfMessage())
+            events = (h11.Response(status_code=400, headers=headers), h11.Data(bytes(body)), h11.EndOfMessage())
             with contextlib.suppress(h11.LocalProtocolError):  # an answer has begun already
                 for event in events:
                     self.transport.write(self.conn.send(event) or b"")
@@ -136,15 +132,14 @@ class JsonFormatter(logging.Formatter):
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
             "level": record.levelname.lower(),
         }
-        told = getattr(record, "fields", None)
-        line |= told if told else {"message": record.getMessage()}
+        line |= getattr(record, "fields", None) or {"message": record.getMessage()}
         if record.exc_info:
             line["trace"] = "".join(traceback.format_exception(*record.exc_info))
         return as_json(line)
 
 
-def log() -> None:
-    """What the service, its server and Python's warnings say goes to standard error, a line of JSON each."""
+def configure_logging() -> None:
+    """Log service, server and Python's warnings to standard error, a line of JSON each."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     logging.captureWarnings(True)
@@ -161,39 +156,38 @@ def log() -> None:
 
 
 def bind_socket(host: str, port: int) -> socket.socket:
-    """A socket at that address; 0 takes a free port.
+    """A listening socket at that address; 0 takes a free port.
 
     Raises:
         DiptychError: when it is taken or may not be used.
     """
-    found = None
+    bound = None
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-            0
-        ]
-        found = socket.socket(family, kind)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, _, _, address = addresses[0]
+        bound = socket.socket(family, kind)
         if os.name == "posix":  # so that a port of a service that has just stopped counts as free
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind(address)
-        found.listen(2048)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(2048)
     except (OSError, UnicodeError) as problem:
-        if found is not None:
-            found.close()
-        why = getattr(problem, "strerror", None) or problem
-        raise DiptychError(f"{host}:{port} cannot be served on ({why}); choose another --port or --host.") from None
-    return found
+        if bound is not None:
+            bound.close()
+        reason = getattr(problem, "strerror", None) or problem
+        raise DiptychError(f"{host}:{port} cannot be served on ({reason}); choose another --port or --host.") from None
+    return bound
 
 
 class Server(uvicorn.Server):
-    """Stops at SIGINT and SIGTERM as a job that is done, which uvicorn's own would pass on to kill the process."""
+    """Stops at SIGINT and SIGTERM with exit code 0; uvicorn's own would raise the signal again, which kills the process."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         self._captured_signals.clear()
 
 
-def server(app: FastAPI, limits: Limits) -> Server:
-    """Which speaks HTTP/1.1 alone."""
+def make_server(app: FastAPI, limits: Limits) -> Server:
+    """A server that speaks HTTP/1.1 alone."""
     config = uvicorn.Config(
         app,
         http=protocol_with_timeouts(limits),
@@ -212,26 +206,26 @@ class Terminated(BaseException):
     """By SIGTERM."""
 
 
-def terminate(number: int, frame: FrameType | None) -> None:
+def raise_terminated(number: int, frame: FrameType | None) -> None:
     raise Terminated
 
 
 @contextlib.contextmanager
-def stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the process at once, with what is half written gone; the first of a container would not see it else."""
+def exit_on_sigterm() -> Iterator[None]:
+    """SIGTERM removes half-written files and ends the process. Without a handler the first process of a container ignores it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = signal.signal(signal.SIGTERM, raise_terminated)
     try:
         yield
     except Terminated:
-        os._exit(128 + signal.SIGTERM)  # to take down an interpreter that holds torch would take seconds
+        os._exit(128 + signal.SIGTERM)  # an interpreter that holds torch takes seconds to end
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def run(app: FastAPI, place: socket.socket, limits: Limits) -> None:
-    """Serve until SIGINT or SIGTERM; then nothing new is accepted, and what was accepted is answered."""
-    log()
-    server(app, limits).run(sockets=[place])
+def run(app: FastAPI, listening: socket.socket, limits: Limits) -> None:
+    """Serve until SIGINT or SIGTERM; then accept nothing new, and answer what was accepted."""
+    configure_logging()
+    make_server(app, limits).run(sockets=[listening])

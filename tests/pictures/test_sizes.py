@@ -135,7 +135,7 @@ def test_classes_and_instances_are_never_mixed() -> None:
         replace(CARD, source=kind, target=Kind(colour="channels", channels=2)), target_channels=2
     )
     maps = RNG.integers(0, 2, (64, 48, 2)).astype(np.uint16) * 7
-    seen = translator.sized(maps, 16, 24)
+    (seen,) = translator.resize_sources([maps], (16, 24))
     assert set(np.unique(seen)) <= {0, 7}
     np.testing.assert_array_equal(seen, maps[2::4, 1::2])  # the pixel in the middle of each
     assert translator.stored(maps).shape == (64, 48, 2)

@@ -142,7 +142,7 @@ def test_none_are_computed_where_none_are_wanted(toy_pairs: Path, tmp_path: Path
         assert not checkpoints.under("statistics", weights(run))
     left = weights(with_)
     assert_equal(weights(without), {name: value for name, value in left.items() if not name.startswith("statistics.")})
-    network = Translator.load(without.folder).plain
+    network = Translator.load(without.folder).eager
     assert network is not None
     for name, buffer in network.network.named_buffers():
         assert torch.equal(buffer, weights(without)[f"system.generator.{name}"])

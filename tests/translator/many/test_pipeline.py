@@ -41,9 +41,9 @@ def test_every_picture_becomes_what_it_becomes_alone(batch: int, job: Job, pictu
 
 def test_no_more_waits_than_may(job: Job, pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With room for one picture, one at a time is decoded; the order of turns keeps that from a standstill."""
-    monkeypatch.setattr(pipeline, "HELD", 1)
+    monkeypatch.setattr(pipeline, "MAX_HELD", 1)
     held, most, lock = 0, 0, threading.Lock()
-    take, give = MemoryBudget.take, MemoryBudget.give
+    take, give = MemoryBudget.acquire, MemoryBudget.release
 
     def taking(self: MemoryBudget, turn: int, size: int) -> None:
         nonlocal held, most
@@ -58,8 +58,8 @@ def test_no_more_waits_than_may(job: Job, pictures: Pictures, tmp_path: Path, mo
             held -= 1
         give(self, size)
 
-    monkeypatch.setattr(MemoryBudget, "take", taking)
-    monkeypatch.setattr(MemoryBudget, "give", giving)
+    monkeypatch.setattr(MemoryBudget, "acquire", taking)
+    monkeypatch.setattr(MemoryBudget, "release", giving)
     for batch in (1, 4):
         found = done(replace(job, batch=batch), tasks_of(pictures, tmp_path / f"out{batch}"))
         assert [outcome.problem for outcome in found] == [""] * 10

@@ -1,4 +1,4 @@
-"""Many pictures through a translator: a bounded way ahead of one another, gone on with where they stopped, here or on Ray."""
+"""Translates many pictures with bounded memory, here or on Ray; an interrupted job resumes where it stopped."""
 
 from diptych.translator.many.driver import translate_all
 from diptych.translator.many.jobs import Job

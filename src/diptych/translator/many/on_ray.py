@@ -1,7 +1,6 @@
-"""The same job on Ray Data, on this machine or a cluster: each worker does its share of pictures as the command itself would.
+"""The same job on Ray Data, on this machine or a cluster: each worker runs the pipeline on its share of pictures.
 
-A worker that dies is started anew and its share is done again; results are written whole or not at all, so nothing is lost and
-nothing is half done.
+A worker that dies is started again and its share is done again. Results are written whole or not at all, so nothing is lost.
 """
 
 import logging
@@ -23,55 +22,48 @@ from diptych.translator.many.pipeline import Outcome, StageSeconds, run_pipeline
 from diptych.translator.many.plan import Task
 
 SHARE = 32
-"""Pictures that a worker is given at once, at least; what is done again when it dies."""
+"""Pictures that a worker is given at once, at least; they are done again when it dies."""
 
 
 class Worker:
-    """A process that holds a translator."""
+    """A Ray actor that holds a translator."""
 
-    def __init__(self, made: Callable[[], Job], threads: int, folder: str) -> None:
+    def __init__(self, make_job: Callable[[], Job], threads: int, folder: str) -> None:
         os.chdir(folder)  # as the command was typed there, so are its paths
         torch.set_num_threads(threads)
         take_over()
-        self.job = made()
+        self.job = make_job()
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, Any]:
-        """A share of the tasks to what became of them, a row each."""
-        tasks = [
-            Task(Path(source), Path(place), bool(replace))
-            for source, place, replace in zip(*columns(rows), rows["replace"], strict=True)
-        ]
+        """Do a share of the tasks; a row of outcomes for each."""
+        names = zip(rows["source"], rows["place"], rows["replace"], strict=True)  # bytes, since they need be no Unicode
+        tasks = [Task(Path(os.fsdecode(one)), Path(os.fsdecode(to)), bool(replace)) for one, to, replace in names]
         seconds = StageSeconds()
         found = {outcome.task.place: outcome for outcome in run_pipeline(self.job, tasks, seconds)}
         done = [found[task.place] for task in tasks]
-        return {
-            "number": rows["number"],
-            "problem": np.array([os.fsencode(one.problem) for one in done], dtype=object),
-            "note": np.array([os.fsencode(one.note) for one in done], dtype=object),
-            "size_note": np.array([os.fsencode(one.size_note) for one in done], dtype=object),
-        } | {name: np.full(len(tasks), spent / len(tasks)) for name, spent in asdict(seconds).items()}
-
-
-def columns(rows: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Names come as bytes, since Ray's texts are Unicode and names of files need not be."""
-    return [os.fsdecode(one) for one in rows["source"]], [os.fsdecode(one) for one in rows["place"]]
+        texts = {
+            name: np.array([os.fsencode(getattr(one, name)) for one in done], dtype=object)
+            for name in ("problem", "note", "size_note")
+        }
+        shares = {name: np.full(len(tasks), spent / len(tasks)) for name, spent in asdict(seconds).items()}
+        return {"number": rows["number"], **texts, **shares}
 
 
 def translate_on_ray(
-    made: Callable[[], Job], tasks: Sequence[Task], workers: int, batch: int, on_gpu: bool, seconds: StageSeconds
+    make_job: Callable[[], Job], tasks: Sequence[Task], workers: int, batch: int, on_gpu: bool, seconds: StageSeconds
 ) -> Generator[Outcome]:
-    """Do all tasks on so many workers; an outcome for each as it is known.
+    """Do all tasks on so many workers; yields an outcome for each as it is known.
 
     Args:
-        made: makes the job; it is sent to the workers, so it must be a function of a module with plain arguments.
+        make_job: makes the job; it is sent to the workers, so it must be a function of a module with plain arguments.
         batch: pictures that are translated at once.
         on_gpu: each worker takes one.
-        seconds: what all workers spent is added to it.
+        seconds: the time of all workers is added to it.
 
     Raises:
         DiptychError: when Ray is not installed, or has fewer processors than workers.
     """
-    ray = started(workers)
+    ray = start_ray(workers)
     try:
         rows = [
             {
@@ -86,7 +78,7 @@ def translate_on_ray(
         shares = max(1, min(-(-len(rows) // share), 4096))
         results = ray.data.from_items(rows, override_num_blocks=shares).map_batches(
             Worker,
-            fn_constructor_args=(made, torch.get_num_threads(), os.getcwd()),
+            fn_constructor_args=(make_job, torch.get_num_threads(), os.getcwd()),
             batch_size=share,
             compute=ray.data.ActorPoolStrategy(size=workers),  # which starts dead workers anew, without end
             num_cpus=1,
@@ -100,8 +92,8 @@ def translate_on_ray(
         ray.shutdown()
 
 
-def started(workers: int) -> Any:
-    """Ray, connected to the cluster that RAY_ADDRESS names, or begun here with a processor for each worker and one to spare."""
+def start_ray(workers: int) -> Any:
+    """Ray, connected to the cluster of RAY_ADDRESS, or started here with a processor for each worker and one more."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns that it will change its mind
     try:
@@ -109,17 +101,19 @@ def started(workers: int) -> Any:
         import_module("ray.data")
     except ImportError:
         raise DiptychError("--ray needs Ray: pip install 'diptych[ray]'.") from None
-    quiet = partial(ray.init, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    init = partial(ray.init, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     if os.environ.get("RAY_ADDRESS"):
-        quiet()
+        init()
     else:
-        # Ray counts processors in words alone; with fewer than it asks for it would wait forever.
-        quiet(address="local", num_cpus=max(os.cpu_count() or 1, workers + 1))
+        # Ray reserves processors by number alone; with fewer than it asks for it would wait forever.
+        init(address="local", num_cpus=max(os.cpu_count() or 1, workers + 1))
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    if (there := int(ray.cluster_resources().get("CPU", 0))) < workers:
+    if (available := int(ray.cluster_resources().get("CPU", 0))) < workers:
         ray.shutdown()
-        raise DiptychError(f"--ray {workers} asks for more than the {there} processors of the cluster; ask for fewer.")
+        raise DiptychError(
+            f"--ray {workers} asks for more than the {available} processors of the cluster; ask for fewer."
+        )
     return ray

@@ -1,7 +1,7 @@
-"""Reading, translating and writing at the same time, each a bounded way ahead of the next.
+"""Reading, translating and writing at the same time, each a bounded number of pictures ahead of the next.
 
-Decoders, networks and encoders all let go of Python's lock, so threads suffice. What waits between them is bounded in number
-and in bytes, so memory does not grow with the folder.
+Decoders, networks and encoders release Python's lock, so threads suffice. What waits between them is bounded in number and in
+bytes, so memory does not grow with the folder.
 """
 
 import os
@@ -21,27 +21,27 @@ from diptych.pictures.metadata import Tags
 from diptych.translator.many.jobs import Job, Read, georeference_lost
 from diptych.translator.many.plan import Task
 
-HELD = 128 * 2**20
-"""Bytes of decoded pictures that may wait to be translated, and as many of results to be written; one may always."""
+MAX_HELD = 128 * 2**20
+"""Bytes of decoded pictures that may wait for translation, and as many of results for writing. One always may."""
 THREADS = max(2, min(8, (os.cpu_count() or 1) // 2))
-"""Readers, and as many writers: a core decodes faster than the other computes, but both wait for disks."""
+"""Of readers, and as many of writers. One core decodes faster than another translates, but both wait for disks."""
 BYTES = {"uint8": 1, "uint16": 2, "float32": 4}
 
 
 class Outcome(NamedTuple):
-    """What became of a picture."""
+    """The end of a picture: done, or a problem."""
 
     task: Task
     problem: str = ""
     """One sentence; empty when it was done."""
     note: str = ""
     size_note: str = ""
-    """``Job.size_note`` it, which is said once of all pictures."""
+    """``Job.size_note`` of it, which is printed once for all pictures."""
 
 
 @dataclass
 class StageSeconds:
-    """Where the time of the translating thread went."""
+    """How the translating thread spent its time."""
 
     reading: float = 0.0
     """Waiting for a picture to be read."""
@@ -56,35 +56,35 @@ class StageSeconds:
 
 
 class MemoryBudget:
-    """Bytes that may wait, given in the order of turns, so that the picture that is needed first never waits for later ones."""
+    """Bytes that may wait, granted in the order of the pictures, so that the first one needed never waits for later ones."""
 
     def __init__(self, limit: int) -> None:
-        self.limit, self.held, self.turn, self.closed = limit, 0, 0, False
+        self.limit, self.held, self.next, self.closed = limit, 0, 0, False
         self.changed = Condition()
 
-    def take(self, turn: int, size: int) -> None:
+    def acquire(self, number: int, size: int) -> None:
         with self.changed:
-            self.changed.wait_for(lambda: self.closed or (turn == self.turn and self.fits(size)))
-            self.turn, self.held = self.turn + 1, self.held + size
+            self.changed.wait_for(lambda: self.closed or (number == self.next and self.fits(size)))
+            self.next, self.held = self.next + 1, self.held + size
             self.changed.notify_all()
 
     def fits(self, size: int) -> bool:
         return self.held == 0 or self.held + size <= self.limit
 
-    def give(self, size: int) -> None:
+    def release(self, size: int) -> None:
         with self.changed:
             self.held -= size
             self.changed.notify_all()
 
     def close(self) -> None:
-        """Nobody will give any more; let everybody through."""
+        """Nothing will be released any more; let all threads through."""
         with self.changed:
             self.closed = True
             self.changed.notify_all()
 
 
 class ReadResult(NamedTuple):
-    """A picture that was read, or why it was not."""
+    """A picture that was read, or the problem."""
 
     read: Read | None
     size: int
@@ -93,11 +93,11 @@ class ReadResult(NamedTuple):
 
 
 class Readers:
-    """Pictures in their order, read ahead."""
+    """Reads pictures ahead, in their order."""
 
     def __init__(self, job: Job, tasks: Sequence[Task]) -> None:
         self.job, self.tasks = job, tasks
-        self.room = MemoryBudget(HELD)
+        self.budget = MemoryBudget(MAX_HELD)
         self.pool = ThreadPoolExecutor(THREADS, "reader")
         self.ahead = max(2 * job.batch, 2 * THREADS)
 
@@ -108,10 +108,10 @@ class Readers:
             while submitted < len(self.tasks) and len(coming) < self.ahead:
                 coming.append(self.pool.submit(self.read, submitted))
                 submitted += 1
-            began = time.perf_counter()
+            started = time.perf_counter()
             found = coming.popleft().result()
-            seconds.reading += time.perf_counter() - began
-            self.room.give(found.size)
+            seconds.reading += time.perf_counter() - started
+            self.budget.release(found.size)
             yield task, found
 
     def read(self, number: int) -> ReadResult:
@@ -123,8 +123,8 @@ class Readers:
         except DiptychError as failure:
             problem = str(failure)
         finally:
-            self.room.take(number, size)
-        if header is None or self.room.closed:
+            self.budget.acquire(number, size)
+        if header is None or self.budget.closed:
             return ReadResult(None, size, problem)
         try:
             return ReadResult(self.job.read(source), size, note=frames_note(source, header))
@@ -132,7 +132,7 @@ class Readers:
             return ReadResult(None, size, str(failure))
 
     def close(self) -> None:
-        self.room.close()
+        self.budget.close()
         self.pool.shutdown(cancel_futures=True)
 
 
@@ -141,7 +141,7 @@ def frames_note(source: os.PathLike[str], header: Header) -> str:
 
 
 class Writers:
-    """Results on their way to the disk."""
+    """Writes results behind the translation."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -152,13 +152,13 @@ class Writers:
     def submit_result(
         self, task: Task, read: Read, result: Stored, note: str, seconds: StageSeconds
     ) -> Iterator[Outcome]:
-        """Hand a result over; gives what has been written meanwhile."""
-        began = time.perf_counter()
+        """Hand over a result; yields the outcomes that have come meanwhile."""
+        started = time.perf_counter()
         while self.waiting and (
-            self.waiting[0][0].done() or len(self.waiting) >= 2 * THREADS or self.held + result.nbytes > HELD
+            self.waiting[0][0].done() or len(self.waiting) >= 2 * THREADS or self.held + result.nbytes > MAX_HELD
         ):
             yield self.next_outcome()
-        seconds.writing += time.perf_counter() - began
+        seconds.writing += time.perf_counter() - started
         self.held += result.nbytes
         self.waiting.append((self.pool.submit(self.write, task, read, result, note), result.nbytes))
 
@@ -169,10 +169,10 @@ class Writers:
         return outcome
 
     def flush(self, seconds: StageSeconds) -> Iterator[Outcome]:
-        began = time.perf_counter()
+        started = time.perf_counter()
         while self.waiting:
             yield self.next_outcome()
-        seconds.writing += time.perf_counter() - began
+        seconds.writing += time.perf_counter() - started
 
     def write(self, task: Task, read: Read, result: Stored, note: str) -> Outcome:
         note = " ".join(filter(None, [note, *metadata_notes(self.job, read.tags, task)]))
@@ -186,7 +186,7 @@ class Writers:
 
 
 def metadata_notes(job: Job, tags: Tags, task: Task) -> Iterator[str]:
-    """What the result no longer says, in sentences."""
+    """Sentences on metadata that the result cannot keep."""
     if georeference_lost(tags, task.place.suffix.lower()):
         yield f"{task.place} cannot say where on earth it lies; give --format tif to keep that."
     if tags.see_through and job.translator.card.same_picture:
@@ -194,9 +194,9 @@ def metadata_notes(job: Job, tags: Tags, task: Task) -> Iterator[str]:
 
 
 def run_pipeline(job: Job, tasks: Sequence[Task], seconds: StageSeconds) -> Generator[Outcome]:
-    """Do all tasks; an outcome for each as it is known.
+    """Do all tasks; yields an outcome for each as it is known.
 
-    When the caller stops early, what has been translated is still written, and its outcomes are lost to the caller alone.
+    When the caller stops early, results that are translated are still written; only their outcomes are lost.
     """
     readers, writers = Readers(job, tasks), Writers(job)
     try:
@@ -213,7 +213,7 @@ def run_pipeline(job: Job, tasks: Sequence[Task], seconds: StageSeconds) -> Gene
 
 
 def batches(job: Job, readers: Readers, seconds: StageSeconds) -> Iterator[list[tuple[Task, ReadResult]]]:
-    """Neighbours that the network sees at one size together, at most ``job.batch`` of them; what could not be read comes alone."""
+    """Neighbours of one network size, at most ``job.batch`` together; a picture that could not be read comes alone."""
     held: list[tuple[Task, ReadResult]] = []
     for task, found in readers.walk(seconds):
         if found.read is None:
@@ -238,20 +238,20 @@ Done = list[tuple[tuple[Task, ReadResult], Stored]]
 def translate_group(
     job: Job, group: list[tuple[Task, ReadResult]], seconds: StageSeconds
 ) -> tuple[list[Outcome], Done]:
-    """(What could not be done, the results of the others). When a batch fails, each of its pictures is tried alone."""
+    """(failures, results of the others). When a batch fails, each of its pictures is tried alone."""
     pictures = [found.read.picture for _, found in group if found.read is not None]
     if len(pictures) < len(group):
         return [Outcome(task, found.problem) for task, found in group], []
-    began = time.perf_counter()
+    started = time.perf_counter()
     try:
         return [], list(zip(group, job.translate(pictures), strict=True))
     except (DiptychError, MemoryError, RuntimeError) as problem:
-        why = error_message(problem)
+        message = error_message(problem)
     finally:
-        seconds.translating += time.perf_counter() - began
+        seconds.translating += time.perf_counter() - started
     if len(group) == 1:
         task = group[0][0]
-        return [Outcome(task, f"{task.source}: {why}")], []
+        return [Outcome(task, f"{task.source}: {message}")], []
     failed: list[Outcome] = []
     done: Done = []
     for one in group:
@@ -261,7 +261,7 @@ def translate_group(
 
 
 def error_message(problem: Exception) -> str:
-    """A failure that a picture can be blamed for, as words; any other goes on."""
+    """The message of a failure that a picture can cause; any other is raised again."""
     if isinstance(problem, DiptychError):
         return str(problem)
     if too_small(problem):

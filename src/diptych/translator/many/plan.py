@@ -1,4 +1,4 @@
-"""What is to be done: every picture's place, and which results are there already."""
+"""The plan of a job: every picture's output file, and which results exist already."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from diptych.translator.many.record import Claim, Record, file_stamp
 
 
 class Task(NamedTuple):
-    """A picture and the place of its result, which the record may have claimed; what stands there goes with ``replace``."""
+    """A picture and its output file, which the record may have claimed; ``replace`` allows to replace a file there."""
 
     source: Path
     place: Path
@@ -23,21 +23,21 @@ class Task(NamedTuple):
 
 @dataclass
 class Plan:
-    """A folder's work."""
+    """The work in an output folder."""
 
     tasks: list[Task] = field(default_factory=list)
     already_done: int = 0
-    """Results of this very job that an earlier command wrote."""
+    """Results of this job that an earlier command wrote."""
     failures: list[str] = field(default_factory=list)
     record: Record | None = None
-    """None for one result that is a file of its own."""
+    """None where ``--out`` names a single file."""
 
 
 def make_plan(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> Plan:
-    """Look at all places, and claim those that will be written before the first is.
+    """Look at all output files, and claim those that are to be written.
 
     Raises:
-        UsageError: when two results would share a place, or one would replace its input.
+        UsageError: when two results would be the same file, or one would replace its input.
         DiptychError: when the record in ``out`` cannot be read or written.
     """
     if is_single_file(pictures, out):
@@ -48,39 +48,37 @@ def make_plan(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> Plan:
     record = Record(out)
     plan = Plan(record=record)
     with record.locked():
-        goes_on = job.fingerprint in record.unfinished
-        if goes_on:
+        resumes = job.fingerprint in record.unfinished
+        if resumes:
             remove_partial_files(out)
         for source, place in places:
-            plan_picture(job, source, place, plan, record, goes_on)
+            plan_picture(job, source, place, plan, record, resumes)
         if plan.tasks:
             record.unfinished.add(job.fingerprint)
             record.write()
     return plan
 
 
-def plan_picture(job: Job, source: Path, place: Path, plan: Plan, record: Record, goes_on: bool) -> None:
-    """Done, to be done, or refused."""
-    stands, state = file_stamp(place), file_stamp(source)
+def plan_picture(job: Job, source: Path, place: Path, plan: Plan, record: Record, resumes: bool) -> None:
+    """Count one picture as done, to be done, or refused."""
+    existing, state = file_stamp(place), file_stamp(source)
     claim = record.claims.get(record.name(place))
-    same = claim is not None and claim.job == job.fingerprint and claim.file in ("", source.name)
-    ours = claim if same else None
-    fresh = ours is not None and stands not in (None, ours.before)  # what this job wrote, of whatever source
-    own = fresh or (ours is not None and ours.own)
-    done = ours is not None and fresh and ours.source == state
-    if done and (goes_on or not job.overwrite):
+    if claim is not None and (claim.job != job.fingerprint or claim.file not in ("", source.name)):
+        claim = None
+    written = claim is not None and existing not in (None, claim.before)  # by this job, of whatever state of the source
+    own = written or (claim is not None and claim.own)
+    if claim is not None and written and claim.source == state and (resumes or not job.overwrite):
         plan.already_done += 1
-    elif stands is None or own or job.overwrite:
-        record.claims[record.name(place)] = Claim(
-            job.fingerprint, state, stands, own and stands is not None, source.name
-        )
-        plan.tasks.append(Task(source, place, replace=stands is not None, claimed=True))
+    elif existing is None or own or job.overwrite:
+        own = own and existing is not None
+        record.claims[record.name(place)] = Claim(job.fingerprint, state, existing, own, source.name)
+        plan.tasks.append(Task(source, place, replace=existing is not None, claimed=True))
     else:
         plan.failures.append(exists_message(place))
 
 
 def finish_plan(job: Job, plan: Plan) -> None:
-    """The job has come to its end: the next one like it may replace what this one wrote."""
+    """Mark the job as finished: the next one like it may replace its results."""
     if plan.record is None:
         return
     with plan.record.locked():
@@ -90,7 +88,7 @@ def finish_plan(job: Job, plan: Plan) -> None:
 
 
 def is_single_file(pictures: list[tuple[Path, Path]], out: Path) -> bool:
-    """Whether ``out`` names the one result itself."""
+    """Whether ``out`` is the file of a single result."""
     return len(pictures) == 1 and out.suffix.lower() in formats.ENDINGS and not out.is_dir()
 
 

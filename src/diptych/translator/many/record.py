@@ -1,8 +1,7 @@
-"""The record that lies beside results, by which an interrupted job goes on and a foreign file is not taken for a result.
+"""The record beside results: with it an interrupted job resumes, and a foreign file is not taken for a result.
 
-Before a job writes anything it claims its places: the record says of each which job's it is, of which state of its source, and
-what stood there. A file at a place that is claimed is therefore whole and this job's, since results are renamed into place;
-a file at a place that nobody claimed is somebody else's.
+Before a job writes anything it claims its output files. A claim names the job, the state of the source, and what stood there.
+Results are renamed into place, so a claimed file is whole and this job's. A file without a claim is somebody else's.
 """
 
 import contextlib
@@ -22,27 +21,27 @@ from diptych.files import from_json, read_text, write_text
 from diptych.machine.locks import take
 
 RECORD_NAME = ".diptych-translate.json"
-PATIENCE = 600  # seconds that another command may take to plan
+LOCK_TIMEOUT = 600  # seconds in which another command may plan
 Stamp = tuple[int, int]
-"""Bytes and time of change, by which a file is known again."""
+"""Size in bytes and time of change, by which a file is recognised."""
 
 
 class Claim(NamedTuple):
-    """A place that a job means to write, or has written."""
+    """An output file that a job will write, or has written."""
 
     job: str
     source: Stamp | None
     before: Stamp | None
-    """What was there when it was claimed, and may be replaced; None where nothing was."""
+    """The file that stood there when it was claimed, and may be replaced; None where there was none."""
     own: bool = False
-    """Whether that was this job's own result, which needs no --overwrite; unknown of older records, and then no."""
+    """Whether that was this job's own result, which needs no --overwrite. False in older records."""
     file: str = ""
-    """The source's name, since a.jpg and a.png have one place; unknown of older records."""
+    """The source's name, since a.jpg and a.png have the same output file. Empty in older records."""
 
 
 @dataclass
 class Record:
-    """The claims in an output folder, by the place's path in it."""
+    """The claims in an output folder, by the file's path in it."""
 
     folder: Path
     claims: dict[str, Claim] = field(default_factory=dict)
@@ -51,19 +50,19 @@ class Record:
 
     @classmethod
     def read(cls, folder: Path) -> "Record":
-        """That of the folder; an empty one where there is none.
+        """Read the folder's record; an empty one where there is none.
 
         Raises:
-            DiptychError: when there is one that cannot be read.
+            DiptychError: when it cannot be read.
         """
         place = folder / RECORD_NAME
         try:
-            told = from_json(read_text(place))
+            table = from_json(read_text(place))
             claims = {
                 name: Claim(job, parse_stamp(source), parse_stamp(before), more[:1] == [True], "".join(more[1:]))
-                for name, (job, source, before, *more) in told["claims"].items()
+                for name, (job, source, before, *more) in table["claims"].items()
             }
-            return cls(folder, claims, set(told["unfinished"]))
+            return cls(folder, claims, set(table["unfinished"]))
         except (FileNotFoundError, NotADirectoryError):
             return cls(folder)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
@@ -73,13 +72,13 @@ class Record:
 
     def write(self) -> None:
         """Raises: DiptychError when the folder cannot be written."""
-        told = {"diptych": 1, "unfinished": sorted(self.unfinished), "claims": self.claims}
-        write_text(self.folder / RECORD_NAME, json.dumps(told, separators=(",", ":")) + "\n")
+        table = {"diptych": 1, "unfinished": sorted(self.unfinished), "claims": self.claims}
+        write_text(self.folder / RECORD_NAME, json.dumps(table, separators=(",", ":")) + "\n")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Alone with the record, as it stands now: equal commands may run at once."""
-        lock = filelock.FileLock(lock_path(self.folder), timeout=PATIENCE)
+        """Hold the record's lock and read it again: equal commands may run at once."""
+        lock = filelock.FileLock(lock_path(self.folder), timeout=LOCK_TIMEOUT)
         take(
             lock,
             f"another command has been planning in {self.folder} for long; stop it",
@@ -98,13 +97,13 @@ class Record:
 
 
 def lock_path(folder: Path) -> Path:
-    """A file of this user's, since a lock within ``folder`` would lie there among the results."""
+    """A lock file outside of ``folder``, where it would lie among the results; each user has his own."""
     digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:24]
     return Path(tempfile.gettempdir()) / f"diptych-{getattr(os, 'getuid', int)()}-{digest}.lock"
 
 
-def parse_stamp(told: list[int] | None) -> Stamp | None:
-    return None if told is None else (int(told[0]), int(told[1]))
+def parse_stamp(pair: list[int] | None) -> Stamp | None:
+    return None if pair is None else (int(pair[0]), int(pair[1]))
 
 
 def file_stamp(path: Path) -> Stamp | None:

@@ -106,7 +106,7 @@ def test_threads_share_a_translator(name: str, automatic: bool, monkeypatch: pyt
     network, multiple = network_of(name)
     translator = Translator(network, card(multiple))
     if automatic:
-        monkeypatch.setattr(tiling, "WHOLE", 64 * 64)
+        monkeypatch.setattr(tiling, "MAX_WHOLE_PIXELS", 64 * 64)
         monkeypatch.setattr(tiling, "free_bytes", lambda device: 2**20)
     else:
         translator.tile = 256

@@ -100,7 +100,7 @@ from diptych import cli
 from diptych.commands.serve import offers_of_files
 from diptych.serving.service.app import Service, create_app
 
-offers, told = offers_of_files((Path(sys.argv[1]),), "latest", "cpu", "auto", True)
+offers, told = offers_of_files((Path(sys.argv[1]),), "auto", True)
 create_app(Service(offers))
 print(*told)
 print(offers[0].translator.translate_many([np.zeros((20, 24, 3), np.uint8)], size=(16, 16))[0].shape, offers[0].browser is not None)

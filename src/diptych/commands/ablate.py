@@ -3,18 +3,18 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from diptych.commands.parameters import OUT, Classes, Ignore, LabelMaps, Limit
 
 
 def ablate(
     study: str,
     *overrides: str,
-    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    out: Annotated[Path | None, OUT] = None,
     split: str = "",
-    labels: str = "",
-    classes: int = 0,
-    ignore: int = -1,
-    limit: int = 0,
+    labels: LabelMaps = "",
+    classes: Classes = 0,
+    ignore: Ignore = -1,
+    limit: Limit = 0,
     device: str = "auto",
 ) -> int:
     """Repeat a table of the pix2pix paper on your data: train every row alike, judge all, print the paper's row beside.
@@ -31,14 +31,6 @@ def ablate(
         The folder of the study's runs; by default runs/ablate/STUDY.
     split
         On which split to judge; by default test where there is one, else val.
-    labels
-        Class maps for the FCN-score, as for diptych evaluate.
-    classes
-        How many classes there are, where nothing says so.
-    ignore
-        A class number that is not scored.
-    limit
-        Judge this many pictures, spread evenly; 0 = all.
     device
         Where to judge: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one. Training goes by training.device.
     """

@@ -2,24 +2,25 @@
 
 from pathlib import Path
 
+from diptych.commands.parameters import Checkpoint, Classes, Device, Ignore, LabelMaps, Limit, Split, Way
 from diptych.errors import UsageError
 
 
 def compare(
     *runs: Path,
     data: str = "",
-    split: str = "",
+    split: Split = "",
     metrics: str = "",
-    checkpoint: str = "latest",
-    way: str = "",
-    labels: str = "",
-    classes: int = 0,
-    ignore: int = -1,
+    checkpoint: Checkpoint = "latest",
+    way: Way = "",
+    labels: LabelMaps = "",
+    classes: Classes = 0,
+    ignore: Ignore = -1,
     network: str = "",
-    limit: int = 0,
+    limit: Limit = 0,
     size: str = "",
     out: Path = Path("comparison"),
-    device: str = "auto",
+    device: Device = "auto",
 ) -> int:
     """Judge runs on the same pictures, side by side: a table, paired differences, and a contact sheet.
 
@@ -31,30 +32,14 @@ def compare(
         Two or more run folders, model folders, or folders of kept evaluations; later ones are compared with the first.
     data
         Another folder of examples than the runs' own.
-    split
-        train, val or test; by default test where there is one, else val.
     metrics
         A list such as l1,ssim,frechet; by default all that can be had.
-    checkpoint
-        latest, best, or a step such as 8000.
-    way
-        a-to-b or b-to-a, for runs that can do both.
-    labels
-        Class maps for the FCN-score, as for diptych evaluate.
-    classes
-        How many classes there are, where nothing says so.
-    ignore
-        A class number that is not scored.
     network
         Feature network: efficientnet-lite0 or inception-2015.
-    limit
-        Judge this many pictures, spread evenly; 0 = all.
     size
         Judge what diptych translate --size writes, as for diptych evaluate.
     out
         Where compare.json, compare.csv and sheet.png go.
-    device
-        Where to run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
     from diptych.evaluation.fcn_labels import Labels
     from diptych.evaluation.metrics import chosen

@@ -37,7 +37,7 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
     words = [*overrides, f"data.folder={quoted(folder)}", *([f"data.task={task}"] if task else [])]
     settings = read(recipe or "pix2pix", words)
     data = settings.data if recipe or task else guess(settings.data)
-    report = look_over(data, progress=shown("checking"))
+    report = look_over(data, progress=progress_line("checking"))
     for line in report.words():
         print(line)
     if recipe:
@@ -71,14 +71,14 @@ def pack(
 
     words = [*overrides, f"data.folder={quoted(folder)}", *([f"data.task={task}"] if task else [])]
     data = read(recipe or "pix2pix", words).data
-    index = pack(data if recipe or task else guess(data), out, shard_megabytes, shown("packing"))
+    index = pack(data if recipe or task else guess(data), out, shard_megabytes, progress_line("packing"))
     examples = sum(len(shard.examples) for shard in index.shards)
     print(f"{examples} examples ({index.words}) in {len(index.shards)} shards of {index.size / 1e6:,.1f} MB: {out}")
     print(f"Train on them with data.folder={out}, or with the address at which you serve that folder.")
 
 
 def guess(data: "DataSettings") -> "DataSettings":
-    """Without a recipe: pairs where there are any, else two piles."""
+    """Settings without a recipe: pairs where there are any, else two unpaired folders."""
     from dataclasses import replace
 
     from diptych.data.layouts import discover
@@ -174,8 +174,8 @@ def get(name: str, folder: Path | None = None, archive: Path | None = None) -> N
         print(notice.read_text(encoding="utf-8"), end="")
 
 
-def shown(what: str) -> Callable[[int, int], None]:
-    """A progress line for (done, in all) on a terminal."""
+def progress_line(what: str) -> Callable[[int, int], None]:
+    """A callback (done, total) that prints a progress line on a terminal."""
     from diptych.data.progress import show
 
     return lambda done, total: show(what, done, total)

@@ -1,15 +1,12 @@
-"""``diptych demo``: the main job in minutes, on pictures that come with a package."""
+"""``diptych demo``: a training in minutes, on pictures that come with a package."""
 
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 
 def demo(
     folder: Path = Path("runs/demo"),
     *,
-    steps: Annotated[int, Parameter(name=["--steps"])] = 0,
+    steps: int = 0,
 ) -> int:
     """Train on OpenMoji drawings, outline -> colour, and show what came of it; about nine minutes on two cores.
 
@@ -23,6 +20,6 @@ def demo(
     steps
         Length of each run; 0 = the recipe's.
     """
-    from diptych.commands.demonstration import show
+    from diptych.commands.demonstration import run_demo
 
-    return show(folder, steps)
+    return run_demo(folder, steps)

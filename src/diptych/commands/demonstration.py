@@ -20,7 +20,7 @@ SHEET_ROWS, SHEET_COLUMNS = 10, 2
 SCORES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"L1": paired.l1, "PSNR": paired.psnr, "SSIM": paired.ssim}
 
 
-def show(folder: Path, steps: int = 0) -> int:
+def run_demo(folder: Path, steps: int = 0) -> int:
     """Train both, print the scores, write the sheet; 130 when interrupted."""
     data = read(RECIPE).data
     print("Drawing OpenMoji outlines and drawings ...")
@@ -36,7 +36,7 @@ def show(folder: Path, steps: int = 0) -> int:
             print("Saved. The same command goes on from here.")
             return 130
     translators = {name: Translator.load(place) for name, (place, _) in runs.items()}
-    table, sheet = judge(translators)
+    table, sheet = score(translators)
     place = folder / "contact-sheet.png"
     formats.write(place, sheet)
     print("\nHeld-out test drawings, pictures in [-1, 1]:      L1   PSNR dB     SSIM")
@@ -53,24 +53,24 @@ A folder that any web host can serve:     diptych export {run} --to web --out {f
     return 0
 
 
-def chosen(names: list[str]) -> set[int]:
-    """Drawings for the sheet, spread evenly; variants in skin tone, which an outline cannot tell, are passed over."""
+def choose_examples(names: list[str]) -> set[int]:
+    """Drawings for the sheet, spread evenly, without variants in skin tone, which an outline cannot show."""
     plain = [index for index, name in enumerate(names) if not any(tone in name for tone in TONES)]
     return {plain[place * len(plain) // (SHEET_ROWS * SHEET_COLUMNS)] for place in range(SHEET_ROWS * SHEET_COLUMNS)}
 
 
-def judge(translators: dict[str, Translator]) -> tuple[dict[str, list[float]], np.ndarray]:
+def score(translators: dict[str, Translator]) -> tuple[dict[str, list[float]], np.ndarray]:
     """Mean scores over the test split by name, "copy the input" included, and the contact sheet."""
     settings = read(RECIPE).data
     dataset = open_dataset(settings, "test", train=False)
     rows: dict[str, list[list[float]]] = {name: [] for name in ("copy the input", *translators)}
-    shown = chosen([dataset.name(index) for index in range(len(dataset))])
+    shown = choose_examples([dataset.name(index) for index in range(len(dataset))])
     strips = []
     for index in range(len(dataset)):
         source, target = (tensor[None] for tensor in dataset.sample(index, np.random.default_rng(0)))
         outputs = {"copy the input": source} | {name: one.batch(source) for name, one in translators.items()}
         for name, output in outputs.items():
-            rows[name].append([score(output, target).item() for score in SCORES.values()])
+            rows[name].append([metric(output, target).item() for metric in SCORES.values()])
         if index in shown:
             views = [*outputs.values(), target]
             strips.append(np.concatenate([settings.target.preview(view[0]) for view in views], axis=1))

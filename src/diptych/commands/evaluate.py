@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from diptych.commands.parameters import Checkpoint, Classes, Ignore, Limit, Split, Way
 from diptych.errors import UsageError
 
 
@@ -9,15 +10,15 @@ def evaluate(
     run: Path | None = None,
     *,
     data: str = "",
-    split: str = "",
+    split: Split = "",
     metrics: str = "",
-    checkpoint: str = "latest",
-    way: str = "",
+    checkpoint: Checkpoint = "latest",
+    way: Way = "",
     labels: str = "",
-    classes: int = 0,
-    ignore: int = -1,
+    classes: Classes = 0,
+    ignore: Ignore = -1,
     network: str = "",
-    limit: int = 0,
+    limit: Limit = 0,
     size: str = "",
     outputs: Path | None = None,
     targets: Path | None = None,
@@ -37,25 +38,13 @@ def evaluate(
         A run folder or a model folder.
     data
         Another folder of examples than the run's own.
-    split
-        train, val or test; by default test where there is one, else val.
     metrics
         A list such as l1,ssim,frechet; by default all that can be had. An unknown name lists them.
-    checkpoint
-        latest, best, or a step such as 8000.
-    way
-        a-to-b or b-to-a, for a run that can do both.
     labels
         Class maps for the FCN-score: source or target for the pairs' own label pictures, or a folder of index pictures
         with {split} in its name. By default the source where the recipe has a palette.
-    classes
-        How many classes there are, where neither palette nor index pictures say so.
-    ignore
-        A class number that is not scored.
     network
         Feature network of frechet, kernel and coverage: efficientnet-lite0 or inception-2015.
-    limit
-        Judge this many pictures, spread evenly over the split; 0 = all.
     size
         Of a run: by default judge at the scale of training; with own, training, a side or HEIGHTxWIDTH judge what diptych
         translate --size writes, on targets at their own size. Of --outputs: bring both sides to it first.
@@ -64,7 +53,7 @@ def evaluate(
     targets
         The folder of their targets, of the same names.
     unpaired
-        Outputs and targets are two piles that do not match by name.
+        Outputs and targets do not match by name.
     recipe
         Judge the outputs against the data set of this recipe, matched by the examples' names; with --data and --split.
     out
@@ -102,6 +91,6 @@ def evaluate(
     keep(result, folder, sheet_of(subject, result))
     print(table(result))
     print(f"Written: {folder} (scores.json, scores.csv, pictures.csv, sheet.png)")
-    if words := numbered(result.names, "pictures.csv"):
-        print(words)
+    if note := numbered(result.names, "pictures.csv"):
+        print(note)
     return 0

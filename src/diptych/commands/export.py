@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from diptych.commands.parameters import OUT, Checkpoint, Way
 
 
 def export(
     run: Path,
     *,
     to: str,
-    out: Annotated[Path, Parameter(name=["--out", "-o"])],
-    way: str = "",
-    checkpoint: str = "latest",
+    out: Annotated[Path, OUT],
+    way: Way = "",
+    checkpoint: Checkpoint = "latest",
     precision: str = "",
     processing: str = "outside",
     noise: bool = True,
@@ -38,10 +38,6 @@ def export(
         needs torch alone. web: a folder for any web host, the page with the network inside.
     out
         The folder or the file to make.
-    way
-        a-to-b or b-to-a, for a run that can do both.
-    checkpoint
-        latest, best, or a step such as 8000.
     precision
         float32, float16 (weights of half the size), bfloat16 (model folders), or int8 (calibrated on the training pictures).
     processing

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from diptych.commands.parameters import OUT
 from diptych.errors import DiptychError, UsageError
 
 
 def import_(
     file: Path,
     *told: str,
-    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    out: Annotated[Path, OUT],
     layout: Annotated[str, Parameter(name=["--as"])] = "",
     encoder: Path | None = None,
     size: str = "",
@@ -43,18 +44,18 @@ def import_(
     if not is_vacant(out):
         raise DiptychError(f"{out} exists and is not empty; give another --out.")
     with atomic_output(out) as place:
-        words = write_model(file, place, layout, values(told), encoder, size or None)
-    print(words)
+        summary = write_model(file, place, layout, parse_values(told), encoder, size or None)
+    print(summary)
     print(
         f"Written: {out} (card.json, weights.safetensors). Translate with: diptych translate {out} PICTURES --out FOLDER"
     )
     return 0
 
 
-def values(told: tuple[str, ...]) -> dict[str, Any]:
+def parse_values(words: tuple[str, ...]) -> dict[str, Any]:
     """key=value words, the values read as TOML, or as text where they are none."""
     found: dict[str, Any] = {}
-    for word in told:
+    for word in words:
         key, equals, text = word.partition("=")
         if not equals or not key:
             raise UsageError(f'"{word}" is no key=value, such as classes=35.')

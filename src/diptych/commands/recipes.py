@@ -11,7 +11,7 @@ from diptych.tables import flatten
 
 app = App(name="recipes", result_action="return_value")
 
-HAVE = {
+YOU_HAVE = {
     "pairs": "pairs",
     "unpaired": "two unpaired sets",
     "labelled": "class maps",
@@ -38,17 +38,17 @@ def recipes(name: str = "", *, profile: str = "") -> None:
     """
     if profile and not name:
         raise UsageError(f"--profile shows a recipe with its profile: diptych recipes RECIPE --profile {profile}.")
-    print(shown(name, profile) if name else listing())
+    print(as_toml(name, profile) if name else listing())
 
 
 @app.command(show=False)
 def show(name: str) -> None:
     """As `diptych recipes NAME`."""
-    print(shown(name))
+    print(as_toml(name))
 
 
-def shown(name: str, profile: str = "") -> str:
-    """What the recipe sets, with the keys of overrides; the rest are defaults."""
+def as_toml(name: str, profile: str = "") -> str:
+    """The settings of a recipe as lines key = value; all others are defaults."""
     found = find(name, profile)
     table = dict(sorted(found.table.items(), key=lambda item: (item[0] != "system", item[0])))
     settings = [f"{key} = {json.dumps(value, default=str)}" for key, value in flatten(table).items()]
@@ -56,11 +56,11 @@ def shown(name: str, profile: str = "") -> str:
 
 
 def listing() -> str:
-    """One screen: a line for each recipe for pictures of one's own, and below it the data sets that have one as well."""
+    """One screen: a line for each recipe, and below it the public data sets with a recipe of their own."""
     known, margin = shipped(), " " * (INDENT + 2)
     tasks = {name: table.get("data", {}).get("task", "pairs") for name, table in known.items()}
     lines = ["diptych train RECIPE data.folder=FOLDER [--profile small, for processors]", ""]
-    for task, have in HAVE.items():
+    for task, have in YOU_HAVE.items():
         group = [name for name in known if tasks[name] == task]
         for first in group:
             if any(first.startswith(f"{other}-") for other in group):

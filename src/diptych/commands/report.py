@@ -5,13 +5,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from diptych.commands.train import show
+from diptych.commands.parameters import OUT
+from diptych.commands.train import open_in_browser
 
 
 def report(
     run: Path,
     *,
-    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    out: Annotated[Path | None, OUT] = None,
     open_it: Annotated[bool, Parameter(name="--open", negative="")] = False,
 ) -> int:
     """Write a run as one HTML file that opens anywhere: curves, samples over the steps, events, scores, settings.
@@ -32,5 +33,5 @@ def report(
     place = write(run, out)
     print(f"Written: {place} ({place.stat().st_size / 1e6:.1f} MB)")
     if open_it:
-        show(place)
+        open_in_browser(place)
     return 0

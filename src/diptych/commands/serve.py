@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from diptych.commands.parameters import Checkpoint, Device
 from diptych.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ def serve(
     *runs: Path,
     host: str = "127.0.0.1",
     port: int = 8000,
-    checkpoint: str = "latest",
+    checkpoint: Checkpoint = "latest",
     engine: str = "auto",
-    device: str = "auto",
+    device: Device = "auto",
     batch: int = 8,
     queue: int = 32,
     max_megabytes: float = 20.0,
@@ -47,12 +48,8 @@ def serve(
         127.0.0.1 serves this machine alone; 0.0.0.0 every machine that can reach it.
     port
         Of the address; 0 takes a free one.
-    checkpoint
-        latest, best, or a step such as 8000.
     engine
         auto takes the fastest exact one that is installed: openvino, onnx or torch. openvino-bfloat16 is faster and rounds.
-    device
-        Where to run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     batch
         Pictures of equal size that are translated at once.
     queue
@@ -85,7 +82,7 @@ def serve(
         raise UsageError(
             "--keep-alive must lie between 0 and 3600 seconds, and --threads and --memory must not be negative."
         )
-    with needed("fastapi", "diptych serve"):  # to say so before anything is loaded
+    with needed("fastapi", "diptych serve"):  # before anything is loaded
         for package in ("fastapi", "uvicorn"):
             import_module(package)
     from diptych.serving.service.app import Service, create_app
@@ -93,7 +90,7 @@ def serve(
     from diptych.serving.service.uvicorn_server import bind_socket, exit_on_sigterm
     from diptych.serving.service.uvicorn_server import run as run_server
 
-    make = offers_of_runs if find_spec("torch") else offers_of_files
+    with_torch = find_spec("torch") is not None
     limits = Limits(
         bytes=int(max_megabytes * 2**20),
         pixels=max_pixels,
@@ -103,44 +100,39 @@ def serve(
         memory=memory * 2**30 or math.inf,
     )
     if threads:
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # which runtimes go by where torch is not
-    if threads and find_spec("torch"):
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # which the runtimes read where torch is missing
+    if threads and with_torch:
         import torch
 
         torch.set_num_threads(threads)
-    with exit_on_sigterm(), bind_socket(host, port) as place:
+    with exit_on_sigterm(), bind_socket(host, port) as listening:
         print("Preparing (the first time a network is exported, which takes some seconds) ...", flush=True)
-        offers, told = make(runs, checkpoint, device, engine, browser)
-        print("\n".join(told))
-        shown = f"[{host}]" if ":" in host else host
-        print(f"Serving on http://{shown}:{place.getsockname()[1]} (Ctrl-C stops).", flush=True)
+        if with_torch:
+            from diptych.exporting.offers import offers_of
+            from diptych.translator.engines import device_for
+
+            offers, notes = offers_of(runs, checkpoint, device_for(engine, device), engine, browser)
+        else:
+            offers, notes = offers_of_files(runs, engine, browser)
+        print("\n".join(notes))
+        address = f"[{host}]" if ":" in host else host
+        print(f"Serving on http://{address}:{listening.getsockname()[1]} (Ctrl-C stops).", flush=True)
         if host not in LOOPBACK and not token:
             print(
                 "Whoever reaches this address may translate; a token keeps strangers out (DIPTYCH_TOKEN=...).",
                 flush=True,
             )
-        run_server(create_app(Service(offers, limits, token, cors, browser)), place, limits)
+        run_server(create_app(Service(offers, limits, token, cors, browser)), listening, limits)
     return 0
 
 
-def offers_of_runs(
-    places: tuple[Path, ...], checkpoint: str, device: str, engine: str, browser: bool
-) -> "tuple[list[Offer], list[str]]":
-    from diptych.exporting.offers import offers_of
-    from diptych.translator.engines import device_for
-
-    return offers_of(places, checkpoint, device_for(engine, device), engine, browser)
-
-
-def offers_of_files(
-    places: tuple[Path, ...], checkpoint: str, device: str, engine: str, browser: bool
-) -> "tuple[list[Offer], list[str]]":
+def offers_of_files(paths: tuple[Path, ...], engine: str, browser: bool) -> "tuple[list[Offer], list[str]]":
     """Exported files alone, where torch is not installed."""
     from diptych.serving.service.listing import offer_of_file
     from diptych.serving.service.onnx_translator import load_onnx_files
 
     offers: list[Offer] = []
-    for place, translator in zip(places, load_onnx_files(places, engine), strict=True):
-        offers.append(offer_of_file(place, translator, [offer.name for offer in offers], browser))
-    told = [f"{offer.name}: {place}. Engine: onnx, without torch." for offer, place in zip(offers, places, strict=True)]
-    return offers, told
+    for path, translator in zip(paths, load_onnx_files(paths, engine), strict=True):
+        offers.append(offer_of_file(path, translator, [offer.name for offer in offers], browser))
+    notes = [f"{offer.name}: {path}. Engine: onnx, without torch." for offer, path in zip(offers, paths, strict=True)]
+    return offers, notes

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from diptych.commands.parameters import OUT
 from diptych.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ def train(
     recipe: str,
     *overrides: str,
     profile: str = "",
-    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    out: Annotated[Path | None, OUT] = None,
     resume: Annotated[bool, Parameter(name=["--resume", "--continue"], negative="", show=False)] = False,
     check: bool = True,
     open_report: Annotated[bool, Parameter(name="--open", negative="")] = False,
@@ -56,13 +57,13 @@ def train(
         raise UsageError(
             "--resume is not needed: the same command goes on where its run stands, and so does `diptych train RUN_FOLDER`."
         )
-    settings, folder = meant(recipe, overrides, profile, out)
+    settings, folder = recipe_and_folder(recipe, overrides, profile, out)
     if open_report and not settings.training.report:
         raise UsageError("--open shows the report, and training.report is false; leave one of them away.")
     processes = join(settings.training.device)
     place = Run(folder, settings, processes.leads)
     with taking_part(place, processes):
-        watch = Watch(place, processes, opens=show if open_report else None)
+        watch = Watch(place, processes, opens=open_in_browser if open_report else None)
         watch.say(f"Run folder: {folder}")
         if check and processes.leads:
             from diptych.data.checks.check import before_training
@@ -77,8 +78,8 @@ def train(
     return 130 if watch.paused else 0
 
 
-def meant(recipe: str, overrides: tuple[str, ...], profile: str, out: Path | None) -> "tuple[Recipe, Path]":
-    """The recipe and the run folder: those of a run that is to go on, where ``recipe`` is its folder.
+def recipe_and_folder(recipe: str, overrides: tuple[str, ...], profile: str, out: Path | None) -> "tuple[Recipe, Path]":
+    """The recipe and the run folder; ``recipe`` may also be the folder of a run to resume.
 
     Raises:
         UsageError: when a run is to go on in another folder, or with a profile.
@@ -102,7 +103,7 @@ def meant(recipe: str, overrides: tuple[str, ...], profile: str, out: Path | Non
     return read_recipe(folder, overrides), folder
 
 
-def show(page: Path) -> None:
-    """In the user's browser."""
+def open_in_browser(page: Path) -> None:
+    """Show a page in the user's browser."""
     if not webbrowser.open(page.resolve().as_uri()):
         print(f"No browser could be opened here; open {page} in one.", flush=True)

@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
-
 from diptych.commands import STREAM
+from diptych.commands.parameters import OUT, Checkpoint, Device, Way
 from diptych.errors import DiptychError, UsageError
 
 if TYPE_CHECKING:
@@ -17,17 +16,17 @@ if TYPE_CHECKING:
     from diptych.translator.many import Job
     from diptych.translator.translator import Style, Translator
 
-ENOUGH = 64
-"""Pictures from which exporting to a faster engine, which takes seconds, pays."""
+MIN_FOR_EXPORT = 64
+"""Pictures for which exporting to a faster engine, which takes seconds, is worth it."""
 
 
 def translate(
     run: Path,
     *inputs: str,
-    out: Annotated[str, Parameter(name=["--out", "-o"])],
-    way: str = "",
-    checkpoint: str = "latest",
-    format: Annotated[str, Parameter(name=["--format"])] = "",
+    out: Annotated[str, OUT],
+    way: Way = "",
+    checkpoint: Checkpoint = "latest",
+    format: str = "",
     size: str = "",
     seed: int | None = None,
     style: str = "",
@@ -41,7 +40,7 @@ def translate(
     ray: int = 0,
     overwrite: bool = False,
     grid: bool = False,
-    device: str = "auto",
+    device: Device = "auto",
 ) -> int:
     """Translate pictures with a run, a model folder or an exported ONNX file.
 
@@ -57,10 +56,6 @@ def translate(
         Pictures, folders of pictures, patterns such as "in/*.png", or - for standard input.
     out
         A folder; a file name when there is one input; - for standard output.
-    way
-        a-to-b or b-to-a, for a run that can do both.
-    checkpoint
-        latest, best, or a step such as 8000.
     format
         Ending of the results, such as jpg; by default png, of TIFFs and arrays their own, and tif where png cannot hold them.
     size
@@ -90,8 +85,6 @@ def translate(
         Replace results that exist.
     grid
         Write each result beside its input, as one picture.
-    device
-        Where to run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
     from diptych.pictures.sizes import exact
     from diptych.training.checkpoint_choice import taken
@@ -99,15 +92,9 @@ def translate(
     from diptych.translator.many import translate_all
     from diptych.translator.translator import Translator
 
-    check(inputs, format, seed, batch, tile, ray)
-    seen = exact(size or None)
-    load = partial(Translator.load, run, way, checkpoint, device_for(engine, device))
-    translator = load()
-    check_fit(translator, tile, instances, mask)
-    check_stack(run, translator, stack)
-    pictures = [] if STREAM in (*inputs, out) else found(inputs, Path(out))
+    check_options(inputs, format, seed, batch, tile, ray)
     options = {
-        "size": seen,
+        "size": exact(size or None),
         "seed": seed,
         "batch": batch,
         "overwrite": overwrite,
@@ -117,23 +104,30 @@ def translate(
         "masks": mask,
         "stack": stack,
     }
-    if engine == "auto" and (len(pictures) < ENOUGH or style or style_from):
+    load = partial(Translator.load, run, way, checkpoint, device_for(engine, device))
+    translator = load()
+    check_translator(translator, tile, instances, mask)
+    check_stack(run, translator, stack)
+    pictures = [] if STREAM in (*inputs, out) else find_pictures(inputs, Path(out))
+    if engine == "auto" and (len(pictures) < MIN_FOR_EXPORT or style or style_from):
         engine = ""
-    make = partial(made, options=options, tile=tile, style=style, style_from=style_from)
-    job, words = make(translator, engine=engine)
-    told = "\n".join(filter(None, (taken(run, checkpoint), words)))
+    make = partial(make_job, options=options, tile=tile, style=style, style_from=style_from)
+    job, engine_note = make(translator, engine=engine)
+    notes = "\n".join(filter(None, (taken(run, checkpoint), engine_note)))
     if not pictures:
-        code = through_pipes(job, list(inputs), out)
-        print(told, end="\n" if told else "", file=sys.stderr)  # a failure is one sentence
+        code = translate_stream(job, list(inputs), out)
+        print(notes, end="\n" if notes else "", file=sys.stderr)  # a failure is one sentence
         return code
-    print(told, end="\n" if told else "", flush=True)
+    print(notes, end="\n" if notes else "", flush=True)
     return translate_all(
-        job, pictures, Path(out), ray, partial(remade, load, make, engine and job.translator.engine.name)
+        job, pictures, Path(out), ray, partial(make_job_again, load, make, engine and job.translator.engine.name)
     )
 
 
-def check(inputs: tuple[str, ...], format: str, seed: int | None, batch: int, tile: int | None, ray: int) -> None:
-    """Raises: UsageError for options that nothing can be made of."""
+def check_options(
+    inputs: tuple[str, ...], format: str, seed: int | None, batch: int, tile: int | None, ray: int
+) -> None:
+    """Raises: UsageError for impossible values."""
     from diptych.pictures.formats import ENDINGS
 
     if not inputs:
@@ -148,7 +142,7 @@ def check(inputs: tuple[str, ...], format: str, seed: int | None, batch: int, ti
         raise UsageError("--tile and --ray may not be negative.")
 
 
-def check_fit(translator: "Translator", tile: int | None, instances: Path | None, mask: Path | None) -> None:
+def check_translator(translator: "Translator", tile: int | None, instances: Path | None, mask: Path | None) -> None:
     """Raises: UsageError for options that are not for this translator."""
     from diptych.translator.tiling import min_tile
 
@@ -166,7 +160,7 @@ def check_fit(translator: "Translator", tile: int | None, instances: Path | None
 
 
 def check_stack(run: Path, translator: "Translator", stack: tuple[Path, ...]) -> None:
-    """Raises: UsageError for other folders than the run was trained on, where it tells."""
+    """Raises: UsageError for other folders than the run was trained on, where its recipe is known."""
     from diptych.training.run import RECIPE, read_recipe
 
     kind = translator.card.source
@@ -188,7 +182,7 @@ def check_stack(run: Path, translator: "Translator", stack: tuple[Path, ...]) ->
     print(f"{wanted}: give the first as input and the others with --stack, unless a file holds all.", file=sys.stderr)
 
 
-def made(
+def make_job(
     translator: "Translator",
     *,
     options: dict[str, Any],
@@ -197,25 +191,25 @@ def made(
     style_from: Path | None,
     engine: str,
 ) -> "tuple[Job, str]":
-    """The job, and a sentence on its engine; without ``engine`` it is the one that the translator was loaded with."""
+    """The job, and a sentence on its engine; without ``engine`` the translator keeps its own."""
     from diptych.translator.many import Job
 
-    words = ""
+    engine_note = ""
     if engine:
         from diptych.exporting.fastest import faster
 
-        translator, words = faster(translator, engine)
+        translator, engine_note = faster(translator, engine)
     if tile and translator.eager is None:
         raise UsageError(
             "tiles take the network itself, which an ONNX file is not; name the run, or leave --tile away."
         )
-    if tile and words and translator.engine is not translator.eager:
-        words += " Pictures in tiles are computed by torch."
+    if tile and engine_note and translator.engine is not translator.eager:
+        engine_note += " Pictures in tiles are computed by torch."
     translator.tile = tile
-    return Job(translator, **options, style=style_of(translator, style, style_from)), words
+    return Job(translator, **options, style=style_of(translator, style, style_from)), engine_note
 
 
-def remade(load: "Callable[[], Translator]", make: "Callable[..., tuple[Job, str]]", engine: str) -> "Job":
+def make_job_again(load: "Callable[[], Translator]", make: "Callable[..., tuple[Job, str]]", engine: str) -> "Job":
     """The same job in another process."""
     return make(load(), engine=engine)[0]
 
@@ -238,7 +232,7 @@ def style_of(translator: "Translator", style: str, picture: Path | None) -> "Sty
     return {name.strip(): int(cluster) for name, _, cluster in pairs}
 
 
-def through_pipes(job: "Job", inputs: list[str], out: str) -> int:
+def translate_stream(job: "Job", inputs: list[str], out: str) -> int:
     """One picture from a file or standard input to a file or standard output."""
     from diptych.pictures.formats import opened
 
@@ -258,10 +252,10 @@ def through_pipes(job: "Job", inputs: list[str], out: str) -> int:
     return 0
 
 
-def found(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]:
+def find_pictures(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]:
     """Every picture that the inputs name, with its place under the output folder.
 
-    Results of an earlier command are no inputs: what lies in ``out`` is passed over where ``out`` is in an input folder.
+    Where ``out`` lies in an input folder, its pictures are results of earlier commands and no inputs.
 
     Raises:
         DiptychError: for an input that is not there, or a folder without pictures.
@@ -273,11 +267,11 @@ def found(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]:
         path = Path(text)
         if path.is_dir():
             files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in ENDINGS)
-            inside = [file for file in files if not any(map(is_hidden, file.relative_to(path).parts))]
+            inside = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
             if path.resolve() in out.resolve().parents:
-                inside = without_results(inside, out)
-            if words := passed_over(path):
-                print(words, file=sys.stderr)
+                inside = skip_results(inside, out)
+            if note := passed_over(path):
+                print(note, file=sys.stderr)
             if not inside:
                 raise DiptychError(f"there is no picture in {path} (endings: {' '.join(sorted(ENDINGS))}).")
             pictures |= {picture: picture.relative_to(path) for picture in inside}
@@ -288,19 +282,14 @@ def found(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]:
             if not matches:
                 raise DiptychError(f"there is no {text}; name pictures, folders, or patterns that match something.")
             if any(out.resolve() not in match.resolve().parents for match in matches):
-                matches = without_results(matches, out)
+                matches = skip_results(matches, out)
             pictures |= {match: Path(match.name) for match in matches}
     return list(pictures.items())
 
 
-def is_hidden(name: str) -> bool:
-    return name.startswith(".")
-
-
-def without_results(pictures: list[Path], out: Path) -> list[Path]:
-    """Those that do not lie in ``out``; how many do is said."""
-    place = out.resolve()
-    kept = [picture for picture in pictures if not picture.resolve().is_relative_to(place)]
-    if passed := len(pictures) - len(kept):
-        print(f"passed over in {out}, where the results go: {passed} of the pictures.", file=sys.stderr)
+def skip_results(pictures: list[Path], out: Path) -> list[Path]:
+    """Those outside of ``out``; prints how many are inside."""
+    kept = [picture for picture in pictures if not picture.resolve().is_relative_to(out.resolve())]
+    if skipped := len(pictures) - len(kept):
+        print(f"passed over in {out}, where the results go: {skipped} of the pictures.", file=sys.stderr)
     return kept

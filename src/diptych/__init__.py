@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from diptych.training.loop import train_folder as train
     from diptych.translator.translator import Translator
 
-HOMES = {
+EXPORTS = {
     "Batch": "diptych.pictures.kinds",
     "DiptychError": "diptych.errors",
     "Kind": "diptych.pictures.kinds",
@@ -31,7 +31,7 @@ __all__ = ["Batch", "DiptychError", "Kind", "Recipe", "Translator", "UsageError"
 
 
 def __getattr__(name: str) -> Any:
-    if name not in HOMES:
+    if name not in EXPORTS:
         raise AttributeError(f"module 'diptych' has no attribute {name!r}")
-    module, _, attribute = HOMES[name].partition(":")
+    module, _, attribute = EXPORTS[name].partition(":")
     return getattr(import_module(module), attribute or name)

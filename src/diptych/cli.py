@@ -1,6 +1,6 @@
 """The command line: a table of commands. Each command's module is imported when it is called, and torch only there.
 
-Exit codes: 0 for success, 1 for a failure that is explained, 2 for wrong usage, 130 when interrupted (what was done is saved).
+Exit codes: 0 for success, 1 for a failure with an explanation, 2 for wrong usage, 130 when interrupted (progress is saved).
 """
 
 import os
@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError
 
 from diptych import __version__
 from diptych.commands import STREAM
-from diptych.commands.terminal import printable, protect_output, quieten, styled
+from diptych.commands.terminal import help_console, printable, protect_output, quieten
 from diptych.errors import DiptychError, UsageError, out_of_memory, too_small
 from diptych.machine.threads import prepare
 
@@ -41,43 +41,43 @@ COMMANDS = {
     ),
     "demo": ("diptych.commands.demo:demo", "Train on OpenMoji drawings and show what came of it."),
 }
-for name, (place, words) in COMMANDS.items():
-    app.command(place, name=name, help=words)
+for name, (place, summary) in COMMANDS.items():
+    app.command(place, name=name, help=summary)
 app.register_install_completion_command()
 
 
 def main() -> None:
     """Run the command that was called and leave with its exit code."""
-    words = sys.argv[1:]
-    prepare(words)
+    arguments = sys.argv[1:]
+    prepare(arguments)
     protect_output()
     quieten()
     try:
         os.getcwd()
     except OSError:  # torch's libraries would end the process
         sys.exit(report("the folder that you are in was removed; change to another.", 1))
-    if HELP.intersection(words) or len(words) < 2:
-        app.console = styled()
-    sys.exit(call(words))
+    if HELP.intersection(arguments) or len(arguments) < 2:
+        app.console = help_console()
+    sys.exit(call(arguments))
 
 
-def call(words: list[str]) -> int:
+def call(arguments: list[str]) -> int:
     """Run one command line; every failure becomes one sentence on standard error and an exit code."""
-    words = [STREAM if word == "-" else word for word in words]
+    arguments = [STREAM if word == "-" else word for word in arguments]
     if any(
         not word and (before in ("--out", "-o") or not before.startswith("-"))
-        for before, word in pairwise(["", *words])
+        for before, word in pairwise(["", *arguments])
     ):
         return report("a word of the command is empty, as of a variable that is not set; name a file or folder.", 2)
     try:
-        result = app(words, exit_on_error=False, print_error=False)
+        result = app(arguments, exit_on_error=False, print_error=False)
         sys.stdout.flush()
         if getattr(sys.stdout, "full", False):
             return report("what was to be printed is cut off: there is no space left where it goes; make room.", 1)
         return result if isinstance(result, int) else 0
     except CycloptsError as problem:
         dashed = [
-            word for word in words if word.startswith("-") and (os.path.lexists(word) or re.match(r"-[^-].*\.", word))
+            one for one in arguments if one.startswith("-") and (os.path.lexists(one) or re.match(r"-[^-].*\.", one))
         ]
         hint = f" A name that begins with - is given as ./{dashed[0]}." if dashed else ""
         return report(f"{problem}{hint}", 2)

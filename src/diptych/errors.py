@@ -4,9 +4,9 @@ import errno
 
 
 class DiptychError(Exception):
-    """A failure that is explained: its text is one clear sentence that names the file or key and the remedy.
+    """A failure with an explanation: one clear sentence that names the file or key and the remedy.
 
-    The command line prints the text and ends with exit code 1; nothing has been lost when it is raised.
+    The command line prints it and ends with exit code 1. Nothing has been lost.
     """
 
 
@@ -15,7 +15,7 @@ class UsageError(DiptychError):
 
 
 class NoSpaceError(DiptychError):
-    """The disk is full, which no other file of the same job will escape."""
+    """The disk is full, so all other files of the job would fail too."""
 
 
 def disk_full(problem: BaseException) -> bool:
@@ -26,22 +26,25 @@ def disk_full(problem: BaseException) -> bool:
 def write_error(
     place: object, problem: OSError, remedy: str = "name another place that can be written to"
 ) -> DiptychError:
-    """Why ``place`` could not be written, and what to do: to make room is said only where there is none."""
-    room = disk_full(problem)
-    words = f"{place} cannot be written: {problem.strerror or problem}; {'make room, or ' if room else ''}{remedy}."
-    return NoSpaceError(words) if room else DiptychError(words)
+    """Why ``place`` could not be written, and a remedy: to make room where the disk is full."""
+    full = disk_full(problem)
+    message = f"{place} cannot be written: {problem.strerror or problem}; {'make room, or ' if full else ''}{remedy}."
+    return NoSpaceError(message) if full else DiptychError(message)
 
 
 def out_of_memory(problem: BaseException) -> bool:
     """Whether an exception says that memory has run out: Python's own, and torch's for processors and GPUs."""
-    words = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
-    return isinstance(problem, MemoryError) or (
-        isinstance(problem, RuntimeError) and any(part in str(problem) for part in words)
-    )
+    messages = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
+    known = isinstance(problem, RuntimeError) and any(message in str(problem) for message in messages)
+    return known or isinstance(problem, MemoryError)
 
 
 def too_small(problem: BaseException) -> bool:
-    """Whether a layer was given a map smaller than its kernel or its reflected border, which every engine says in its own words."""
-    words = str(problem)
-    torchs = "Kernel size can't be greater" in words or "Padding size should be less" in words
-    return torchs or "Pad reflect requires" in words or "REFLECT padding mode requires" in words
+    """Whether a layer got a map smaller than its kernel or its reflection padding, in the words of torch or a runtime."""
+    messages = (
+        "Kernel size can't be greater",
+        "Padding size should be less",
+        "Pad reflect requires",
+        "REFLECT padding mode requires",
+    )
+    return any(message in str(problem) for message in messages)

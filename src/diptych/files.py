@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are whole or do not exist, and JSON that every reader takes."""
 
 import contextlib
 import hashlib
@@ -17,19 +17,19 @@ from typing import Any
 from diptych.errors import DiptychError, write_error
 
 WINDOWS = os.name == "nt"
-LONGEST_NAME = 255  # bytes that a file's name may have on most systems
-PART = re.compile(r"\..*\.(\d+)\.part(\.[^.]+)?", re.DOTALL)
-"""Names of what is half written; the number is that of the process."""
-LONGEST = 3600.0
-"""Seconds after which a half-written file counts as left behind where processes cannot be asked."""
+MAX_NAME_BYTES = 255  # of a file's name, on most systems
+PARTIAL = re.compile(r"\..*\.(\d+)\.part(\.[^.]+)?", re.DOTALL)
+"""Names of half-written files; the number is that of the process."""
+ABANDONED_SECONDS = 3600.0
+"""After which a half-written file counts as abandoned, where processes cannot be checked."""
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A place beside ``path`` to write to; it is flushed to the disk and renamed when all has gone well, else removed.
+    """A temporary file beside ``path``: it is flushed to the disk and renamed when all has gone well, else removed.
 
     Raises:
-        DiptychError: when it cannot be written; the sentence says why, and what stood at ``path`` stands there still.
+        DiptychError: when it cannot be written; a file at ``path`` is then still as it was.
     """
     beside = partial_path(require_regular_file(path))
     try:
@@ -49,7 +49,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def require_regular_file(path: Path) -> Path:
-    """The path itself, unless what lies there is a pipe or a device: reading it may never end, and to replace it would spoil it.
+    """The path itself, unless it is a pipe or a device: reading may never end, and replacing would destroy it.
 
     Raises:
         DiptychError: when it is one.
@@ -68,36 +68,35 @@ def default_mode(path: Path) -> int:
 
 
 def partial_path(path: Path, process: int | str = 0) -> Path:
-    """Where this process, or another, writes ``path`` until it is whole."""
+    """The temporary file of this process, or another, for ``path``."""
     process = process or os.getpid()
     name = f".{path.stem}.{process}.part{path.suffix}"
-    if len(os.fsencode(name)) > LONGEST_NAME:
+    if len(os.fsencode(name)) > MAX_NAME_BYTES:
         digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]
         name = f".{digest}.{process}.part{path.suffix}"
     return path.with_name(name)
 
 
 def is_vacant(place: Path) -> bool:
-    """Whether there is nothing or an empty folder; what killed processes of this machine left half made of it is removed."""
+    """Whether there is nothing or an empty folder; parts that killed processes of this machine left are removed."""
     for folder in (place.parent, place):
         with contextlib.suppress(OSError):
             for path in list(folder.iterdir()):
-                found = PART.fullmatch(path.name)
+                found = PARTIAL.fullmatch(path.name)
                 if not found or path.name != partial_path(place, found[1]).name:
                     continue
-                if int(found[1]) == os.getpid() or is_abandoned(
-                    path, int(found[1])
-                ):  # containers count from 1 each time
+                own = int(found[1]) == os.getpid()  # containers count from 1 each time
+                if own or is_abandoned(path, int(found[1])):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
     return not place.exists() or (place.is_dir() and not any(place.iterdir()))
 
 
 @contextlib.contextmanager
 def atomic_output(place: Path, last: str = "") -> Iterator[Path]:
-    """Where to make a file or folder that comes to ``place`` when all has gone well, and is gone else.
+    """A temporary path for a file or folder: it is moved to ``place`` when all has gone well, else removed.
 
-    It lies in a folder of our own, inside a folder that is there already, since that may be another disk. Of what comes to
-    such a folder, the file ``last`` comes last.
+    Where ``place`` is a folder already, the temporary one lies inside, since that may be another disk; of its files ``last``
+    is moved last.
 
     Raises:
         DiptychError: when another process has made it meanwhile.
@@ -122,19 +121,19 @@ def atomic_output(place: Path, last: str = "") -> Iterator[Path]:
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Remove what killed processes of this machine left half written, at any depth; those of living ones stay."""
+    """Remove half-written files of killed processes of this machine, at any depth; those of living ones stay."""
     for root, _, names in os.walk(folder):
         for name in names:
-            if found := PART.fullmatch(name):
+            if found := PARTIAL.fullmatch(name):
                 with contextlib.suppress(OSError):
                     if is_abandoned(Path(root, name), int(found[1])):
                         os.unlink(os.path.join(root, name))
 
 
 def is_abandoned(part: Path, process: int) -> bool:
-    """Whether nobody writes the part any more."""
-    if WINDOWS:  # where os.kill ends the process that it is to ask after
-        return time.time() - part.stat().st_mtime > LONGEST
+    """Whether no process writes the part any more."""
+    if WINDOWS:  # where os.kill would end the process
+        return time.time() - part.stat().st_mtime > ABANDONED_SECONDS
     return not alive(process)
 
 
@@ -159,21 +158,21 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """A small text file in UTF-8, whole or not there; names of files that are no UTF-8 come through byte by byte."""
+    """Write a small text file in UTF-8, whole or not at all; names of files that are no UTF-8 keep their bytes."""
     with atomic_write(path) as beside:
         beside.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def read_text(path: Path) -> str:
-    """What ``write_text`` wrote, or another program, with a byte order mark or without."""
+    """Read a text file, with a byte order mark or without."""
     return require_regular_file(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
 
 
 def from_json(text: str | bytes) -> Any:
-    """What the JSON says.
+    """Parse JSON.
 
     Raises:
-        ValueError: when it is none, also where it is nested deeper than Python can follow.
+        ValueError: when it is invalid, or nested deeper than Python can follow.
     """
     try:
         return json.loads(text)
@@ -182,13 +181,13 @@ def from_json(text: str | bytes) -> Any:
 
 
 def expand_user(place: str) -> Path:
-    """The path, its ``~`` filled in; as it was typed where the system knows no such user, or no home of this one."""
+    """The path with ``~`` replaced; unchanged where the system knows no such user or home folder."""
     return Path(os.path.expanduser(place))
 
 
 @contextlib.contextmanager
 def named_in_utf8(path: Path) -> Iterator[Path]:
-    """A name of the same file for libraries that take UTF-8 alone: the path itself, or where that is none, a link to it."""
+    """The path itself, or a link to it where the path is no UTF-8, for libraries that take UTF-8 alone."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -201,12 +200,12 @@ def named_in_utf8(path: Path) -> Iterator[Path]:
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
-    """JSON that every reader takes (RFC 8259): it knows no NaN and no infinity, and null stands for them."""
+    """JSON as of RFC 8259: null stands for NaN and infinity."""
     return json.dumps(finite(value), indent=indent, allow_nan=False)
 
 
 def finite(value: Any) -> Any:
-    """The same tables and lists, None in the place of numbers that are not finite."""
+    """The same tables and lists, with None for numbers that are not finite."""
     if isinstance(value, Mapping):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Standard output and error for a command: printing never stops the work, and no file name is obeyed by the terminal."""
+"""Standard output and error of a command: printing never stops the work, and file names cannot control the terminal."""
 
 import io
 import logging
@@ -14,23 +14,23 @@ from diptych.errors import disk_full
 if TYPE_CHECKING:
     from rich.console import Console
 
-NARROWEST = 40
-"""Columns; in a handful tables take for ever."""
+MIN_COLUMNS = 40
+"""Of help; tables in fewer take for ever."""
 ERASE_LINE = "\r\033[K"
-"""What a progress line begins with."""
+"""The beginning of a progress line."""
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, what turns the direction of text, and bytes of file names that are no UTF-8."""
+"""Control characters, those that change the direction of text, and bytes of file names that are no UTF-8."""
 
 
 def printable(text: str) -> str:
-    """``text`` with what no terminal should be given spelt out, such as \\x1b; line ends and tabs stay.
+    """``text`` with control characters escaped, such as \\x1b; line ends and tabs stay.
 
-    A file name may hold an escape sequence, which a terminal would follow.
+    A file name may hold an escape sequence, which a terminal would execute.
     """
-    return UNPRINTABLE.sub(spelt_out, text)
+    return UNPRINTABLE.sub(escape, text)
 
 
-def spelt_out(found: re.Match[str]) -> str:
+def escape(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else ascii(found[0])[1:-1]
 
@@ -38,23 +38,23 @@ def spelt_out(found: re.Match[str]) -> str:
 class Terminal(io.TextIOBase):
     """Wraps a standard stream, of which there may be none.
 
-    What its encoding lacks is spelt out. Once it cannot be written to (the terminal was closed, the reader has gone, the
-    disk is full), everything is dropped. ``buffer`` is the stream's own, for results: writing there fails as ever.
+    Characters outside of its encoding are escaped. Once writing fails (the terminal is closed, the reader has gone, the disk is
+    full), everything is dropped. ``buffer`` is the stream's own, for results: writing there still raises.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
         self.stream = stream
         self.lost = stream is None or stream.closed
         self.full = False
-        self.obeyed = False
-        """Whether what is written may style it, which is for words of ours alone."""
+        self.styled = False
+        """Whether escape sequences pass, which is for our own help alone."""
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)  # progress, also into a pipe
 
     def write(self, text: str) -> int:
         if self.stream is not None and not self.lost:
             try:
-                self.stream.write(text if self.obeyed else ERASE_LINE.join(map(printable, text.split(ERASE_LINE))))
+                self.stream.write(text if self.styled else ERASE_LINE.join(map(printable, text.split(ERASE_LINE))))
             except OSError as problem:
                 self.lose(problem)
         return len(text)
@@ -67,7 +67,7 @@ class Terminal(io.TextIOBase):
                 self.lose(problem)
 
     def lose(self, problem: OSError) -> None:
-        """Nobody reads any more; what the stream still holds must not fail when Python ends."""
+        """Nobody reads any more; the stream's buffer must not fail when Python ends."""
         self.lost, self.full = True, disk_full(problem)
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -93,7 +93,7 @@ class Terminal(io.TextIOBase):
 
     @property
     def buffer(self) -> Any:
-        """Where results go that are bytes.
+        """The stream for results in bytes.
 
         Raises:
             OSError: when the process has no such stream.
@@ -104,7 +104,7 @@ class Terminal(io.TextIOBase):
 
 
 def protect_output() -> None:
-    """Let every ``print`` of this process go through :class:`Terminal`."""
+    """Send every ``print`` of this process through :class:`Terminal`."""
     if not isinstance(sys.stdout, Terminal):
         sys.stdout = Terminal(sys.stdout)
     if not isinstance(sys.stderr, Terminal):
@@ -112,21 +112,21 @@ def protect_output() -> None:
 
 
 def quieten() -> None:
-    """What other libraries remark is for their developers: what a user should know of it, a sentence of ours says.
+    """Hide warnings and logs of other libraries, which are for developers.
 
-    Of Python's warnings those stay that the user asked for, by -W or PYTHONWARNINGS.
+    Python's warnings stay where the user asks for them, by -W or PYTHONWARNINGS.
     """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    logging.getLogger().addHandler(logging.NullHandler())  # else Python prints what has no other place to go
+    logging.getLogger().addHandler(logging.NullHandler())  # else Python prints logs without a handler
 
 
-def styled() -> "Console":
-    """What help is written with, which may have colours; its words are all ours."""
+def help_console() -> "Console":
+    """The console of help, which may have colours: its text is all ours."""
     from rich.console import Console
 
     if isinstance(sys.stdout, Terminal):
-        sys.stdout.obeyed = True
+        sys.stdout.styled = True
     console = Console(file=sys.stdout)
-    console.width = max(console.width, NARROWEST)
+    console.width = max(console.width, MIN_COLUMNS)
     return console

@@ -1,4 +1,4 @@
-"""Locks between processes, which one process holds at a time."""
+"""File locks between processes."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from diptych.errors import DiptychError
 
 
 def take(lock: filelock.BaseFileLock, busy: str, unfit: str, remedy: str) -> None:
-    """Acquire the lock, its folder made first.
+    """Acquire the lock; its folder is made first.
 
     Raises:
         DiptychError: ``busy`` when another process keeps it beyond the lock's timeout; ``unfit``, why, and the ``remedy`` when

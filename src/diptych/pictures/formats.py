@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from diptych.errors import DiptychError
-from diptych.files import PART, atomic_write, require_regular_file
+from diptych.files import PARTIAL, atomic_write, require_regular_file
 from diptych.machine.threads import PROCESS
 from diptych.pictures import codecs
 from diptych.pictures.codecs import holds
@@ -212,7 +212,7 @@ def passed_over(folder: Path, most: int = 5) -> str:
         for name in files:
             picture = os.path.splitext(name)[1].lower() in ENDINGS
             if name.startswith("."):
-                hidden += picture and not PART.fullmatch(name)
+                hidden += picture and not PARTIAL.fullmatch(name)
             elif not picture:
                 found.append(Path(place, name))
     names = [path.name for path in sorted(found)]

@@ -1,1 +1,1 @@
-"""A translator turns a picture into its counterpart; it is what leaves a run."""
+"""A translator turns a picture into its counterpart, with the weights of a run."""

@@ -1,4 +1,4 @@
-"""The card of a translator: all that is needed to use its weights, as plain JSON that a person can read."""
+"""The card of a translator: all that is needed to use its weights, as readable JSON."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, DiptychError)
-"""What reading a card of another's making may lead to."""
+"""Exceptions that a foreign or damaged card may cause."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """One way of translating, such as "a-to-b"."""
+    """One direction of translation, such as "a-to-b"."""
 
     way: str
     module: str  # path of the network among the weights of a run
@@ -49,21 +49,21 @@ class Card:
 
     @property
     def rule(self) -> Fit | Literal["own"]:
-        """How a picture comes to the scale of training when it is translated.
+        """How a picture is brought to the scale of training before it is translated.
 
-        "own", which takes it as it is, where that scale is not known: of cards of earlier versions, and of imported
-        networks whose project does not tell. Also of super-resolution, which is trained on crops of small pictures, and
-        of inpainting, which keeps every known pixel.
+        "own", which leaves it as it is, where that scale is not known: cards of earlier versions, and some imported
+        networks. Also for super-resolution, which is trained on crops of small pictures, and for inpainting, which keeps
+        every known pixel.
         """
         return "own" if self.scale > 1 or self.source.colour == "holed" else self.fit
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
-        """(height, width) at which a picture has the scale of training."""
+        """(height, width) of a picture at the scale of training."""
         return (height, width) if self.rule == "own" else brought_to(self.rule, height, width, self.size, self.size)
 
     @property
     def same_picture(self) -> bool:
-        """Whether a result is its source, enlarged, filled up or coloured, and so in its colours, and no counterpart of it."""
+        """Whether a result shows the source itself, only enlarged, filled in or coloured."""
         return self.scale > 1 or self.source.colour == "holed" or self.target.colour == "chroma"
 
 
@@ -73,10 +73,10 @@ def write_cards(cards: list[Card]) -> str:
 
 
 def read_cards(path: Path) -> dict[str, Card]:
-    """The cards in a ``card.json`` by their way; the first is the one meant when none is named.
+    """The cards in a ``card.json`` by direction; the first is the default.
 
     Raises:
-        DiptychError: when the file is missing, no JSON, or no card.
+        DiptychError: when the file is missing, or holds no card.
     """
     require_regular_file(path)
     try:
@@ -95,40 +95,42 @@ def read_cards(path: Path) -> dict[str, Card]:
     return cards
 
 
-def read_card(told: Mapping[str, Any], place: Path) -> Card:
-    """The card that an exported file carries; ``told`` is what the file says of itself (``read_metadata``).
+def read_card(metadata: Mapping[str, Any], place: Path) -> Card:
+    """The card of an exported file, from its ``read_metadata``.
 
     Raises:
         DiptychError: when this version cannot read it, or its network has other channels.
     """
     try:
-        card = card_of(told[CARD])
+        card = card_of(metadata[CARD])
     except UNREADABLE as problem:
         raise DiptychError(f"the card in {place} is none that this version can read ({problem}).") from None
-    inside = told[PROCESSING] == "inside"
+    inside = metadata[PROCESSING] == "inside"
     stated = [kind.stored_channels if inside else kind.network_channels for kind in (card.source, card.target)]
-    if any(isinstance(found, int) and found != wanted for found, wanted in zip(told[CHANNELS], stated, strict=True)):
+    if any(
+        isinstance(found, int) and found != wanted for found, wanted in zip(metadata[CHANNELS], stated, strict=True)
+    ):
         raise DiptychError(
             f"the card in {place} speaks of {stated[0]} channels in and {stated[1]} out, and the network has "
-            f"{' and '.join(map(str, told[CHANNELS]))}; export it again."
+            f"{' and '.join(map(str, metadata[CHANNELS]))}; export it again."
         )
     return card
 
 
 def write_card(card: Card) -> str:
-    """The text that an exported file carries."""
+    """The text of the card in an exported file."""
     return as_json(entry_of(card))
 
 
 def entry_of(card: Card) -> dict[str, Any]:
-    told = {"source": card.source.as_dict(), "target": card.target.as_dict()}
+    entry = asdict(card) | {"source": card.source.as_dict(), "target": card.target.as_dict()}
     if "data" in card.provenance:
-        told["provenance"] = card.provenance | {"data": data_of(card)}
-    return asdict(card) | told
+        entry["provenance"] = card.provenance | {"data": data_of(card)}
+    return entry
 
 
 def data_of(card: Card) -> str:
-    """Name of the training data; of a folder its last part alone, since cards are handed on and shown on pages."""
+    """Name of the training data; of a folder its last part alone, since cards are published."""
     return re.split(r"[\\/]", str(card.provenance.get("data", "")).rstrip("\\/"))[-1]
 
 

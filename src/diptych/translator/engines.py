@@ -1,6 +1,6 @@
-"""What computes a translation: torch itself, or ONNX Runtime or OpenVINO over an exported file, which are faster on processors.
+"""The engines of a translation: torch, or ONNX Runtime or OpenVINO with an exported file, which are faster on processors.
 
-All of them take (source, seed) and give the target, within the tolerance that ``exporting`` checks when it writes a file.
+All take (source, seed) and give the target, within the tolerance that ``exporting`` checks when it writes a file.
 """
 
 from importlib.util import find_spec
@@ -31,11 +31,11 @@ from diptych.tables import closest
 
 BFLOAT16 = "openvino-bfloat16"
 PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime", "torch": "torch", BFLOAT16: "openvino"}
-"""Engines and what each needs, the fastest of those that "auto" may take first (BENCHMARKS.md)."""
+"""Engines and their packages; of those that "auto" may take, the fastest first (BENCHMARKS.md)."""
 
 
 class Engine(Protocol):
-    """Computes what a network does."""
+    """Computes the output of a network."""
 
     name: str
     precision: str
@@ -47,7 +47,7 @@ class Engine(Protocol):
 
 
 class Eager:
-    """The network itself."""
+    """The network itself, in PyTorch."""
 
     name = "torch"
     precision = "float32"
@@ -57,9 +57,9 @@ class Eager:
         self.device = device
 
     def __call__(self, source: Tensor, seed: int, style: Tensor | None = None) -> Tensor:
-        told = () if style is None else (style,)
+        styles = () if style is None else (style,)
         with torch.inference_mode(), seeded(seed):
-            result: Tensor = self.network(source.to(self.device, memory_format=torch.channels_last), *told)
+            result: Tensor = self.network(source.to(self.device, memory_format=torch.channels_last), *styles)
         return result.float().cpu()
 
 
@@ -71,16 +71,16 @@ class OnnxRuntime:
     def __init__(self, place: Path) -> None:
         self.place = place
         self.session = session_of(place)
-        told = self.session.get_modelmeta().custom_metadata_map
-        self.precision = told.get(PRECISION, "float32")
-        self.processing = told.get(PROCESSING, "outside")
+        metadata = self.session.get_modelmeta().custom_metadata_map
+        self.precision = metadata.get(PRECISION, "float32")
+        self.processing = metadata.get(PROCESSING, "outside")
         self.inputs = [one.name for one in self.session.get_inputs()]
 
     def __call__(self, source: Tensor, seed: int) -> Tensor:
         return torch.from_numpy(self.arrays(source.contiguous().numpy(), seed))
 
     def arrays(self, source: "np.ndarray[Any, Any]", seed: int) -> "np.ndarray[Any, Any]":
-        """The same for numpy, and for files that hold their own pre- and post-processing."""
+        """The same with numpy, also for files with their own pre- and post-processing."""
         return run_session(self.session, feed(self.inputs, source, seed))
 
 
@@ -93,7 +93,7 @@ class OpenVino:
     name = "openvino"
 
     def __init__(self, place: Path, precision: str = "float32", hint: str = "f32") -> None:
-        """``precision`` is the file's; ``hint`` that of the arithmetic which the file leaves open, "f32" or "bf16"."""
+        """``precision`` is the file's; ``hint`` the one of arithmetic where the file leaves it open, "f32" or "bf16"."""
         with needed("openvino", "the engine openvino"):
             import openvino
         self.place = place
@@ -114,21 +114,21 @@ class OpenVino:
 
 
 def device_for(engine: str, device: str) -> str:
-    """The device where it is left open: the processor for engines that have no other."""
+    """The device of "auto": the processor for engines that have no other."""
     return "cpu" if device == "auto" and engine not in ("auto", "torch") else device
 
 
 def choose_engine(name: str, device: torch.device) -> str:
-    """The engine that "auto" comes to: the fastest that is installed; on a GPU torch.
+    """The engine of "auto": the fastest that is installed; on a GPU torch.
 
     Raises:
-        UsageError: for an unknown name, or one that has no place on the device.
+        UsageError: for an unknown name, or an engine that does not run on the device.
         DiptychError: when its package is not installed.
     """
     if name == "auto":
-        there = [engine for engine, package in PACKAGES.items() if find_spec(package) and engine != BFLOAT16]
+        installed = [engine for engine, package in PACKAGES.items() if find_spec(package) and engine != BFLOAT16]
         exportable = find_spec("onnx") is not None and find_spec("onnxscript") is not None
-        return there[0] if device.type == "cpu" and exportable else "torch"
+        return installed[0] if device.type == "cpu" and exportable else "torch"
     if name not in PACKAGES:
         raise UsageError(
             f'there is no engine "{name}"{closest(name, PACKAGES)}; choose from auto, {", ".join(PACKAGES)}.'

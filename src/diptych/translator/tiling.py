@@ -1,10 +1,11 @@
-"""Large pictures in overlapping tiles that are blended, so that no seam shows and memory stays bounded.
+"""Translates large pictures in overlapping, blended tiles, so that no seam shows and memory stays bounded.
 
-Tiles begin at multiples of the network's ``multiple``, so every layer's grid lies as in the whole picture; noise is addressed
-by place; and where a network normalises with the statistics of the picture, all tiles share those of the whole picture. A
-layer's statistics depend on those of all layers before it, so they are gathered in passes over the picture, one for each such
-layer, which go no deeper than that layer. Samples or a smaller copy would be faster; deep networks turn their small errors
-into other colours (docs/decisions.md).
+Tiles begin at multiples of the network's ``multiple``, so every layer's grid lies as in the whole picture. Noise depends on the
+position in the picture. Where a network normalises with a picture's statistics, all tiles share those of the whole picture.
+
+A layer's statistics depend on those of all layers before it. So they are gathered in one pass over the picture for each such
+layer, which ends at that layer. Samples or a smaller copy would be faster, but deep networks turn their small errors into other
+colours (docs/decisions.md).
 """
 
 import copy
@@ -26,17 +27,17 @@ from diptych.networks.noise import seeded
 Images = Float[Tensor, "batch channels height width"]
 MIN_OVERLAP = 128
 MAX_WHOLE_PIXELS = 4_000_000
-"""Pixels that are not worth cutting."""
+"""Pictures up to this size are never cut into tiles."""
 MAX_TILE = 1536
 MAX_FREE_BYTES = 2**40
-"""Bytes that are reckoned with, where the system does not tell."""
+"""Bytes that count as free where the system does not say."""
 OnProgress = Callable[[str, int, int], None]
-"""Told what is being done, how many tiles are done, and of how many."""
+"""Called with the stage, the tiles done, and their number."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """How one side of a picture is cut."""
+    """The tiles along one side of a picture."""
 
     size: int
     starts: tuple[int, ...]
@@ -59,7 +60,7 @@ class Axis:
         for start in starts:
             before = rows if start else torch.full_like(rows, math.inf)
             after = tile - rows if start + tile < size else torch.full_like(rows, math.inf)
-            # The outermost quarter of an overlap is padding's, and is left to the neighbour.
+            # The outermost quarter of an overlap suffers from padding, so the neighbour's is taken.
             raw.append(((torch.minimum(before, after) - overlap / 4) / (overlap / 2)).clamp(1e-6, 1))
         total = torch.zeros(size)
         for start, window in zip(starts, raw, strict=True):
@@ -69,19 +70,19 @@ class Axis:
 
 
 class LayerReachedError(Exception):
-    """The layer whose statistics a pass gathers; what comes after it is of no use yet."""
+    """The pass has reached the layer whose statistics it gathers; later layers are not needed yet."""
 
 
 @dataclass
 class RunningMoments:
-    """What the statistics of a layer are made of, over the tiles, in float64."""
+    """Weighted sums over the tiles for the mean and variance of a layer, in float64."""
 
     count: float = 0.0
     total: Tensor = field(default_factory=lambda: torch.zeros(1, dtype=torch.float64))
     squares: Tensor = field(default_factory=lambda: torch.zeros(1, dtype=torch.float64))
 
     def add(self, maps: Tensor, rows: Tensor, columns: Tensor) -> None:
-        """(1, C, h, w), its places weighted by the tile's windows at this layer's resolution."""
+        """Add (1, C, h, w), weighted by the tile's windows at this layer's resolution."""
         down, along = (
             functional.adaptive_avg_pool1d(window[None], size)[0].to(maps.device)
             for window, size in zip((rows, columns), maps.shape[2:], strict=True)
@@ -110,7 +111,7 @@ class SharedStatistics:
     sums: dict[nn.Module, RunningMoments] = field(default_factory=dict)
     rows: Tensor = field(default_factory=lambda: torch.ones(1))
     columns: Tensor = field(default_factory=lambda: torch.ones(1))
-    """The windows of the tile at hand."""
+    """The windows of the current tile."""
 
     def normalise(self, layer: BatchNorm | InstanceNorm, maps: Tensor) -> Tensor:
         if layer not in self.known:
@@ -120,7 +121,7 @@ class SharedStatistics:
         return functional.batch_norm(maps, mean, variance, layer.weight, layer.bias, False, 0.0, layer.eps)
 
     def finish(self) -> None:
-        """Take what a pass has gathered."""
+        """Keep the statistics that a pass has gathered."""
         self.known |= {layer: sums.moments() for layer, sums in self.sums.items()}
         self.sums = {}
 
@@ -131,7 +132,7 @@ def uses_picture_statistics(layer: nn.Module) -> bool:
 
 @contextmanager
 def shared_statistics(network: nn.Module) -> Iterator[SharedStatistics]:
-    """Within, layers that normalise with the statistics of the picture take those that are gathered; in this thread alone."""
+    """Layers that normalise with a picture's statistics use the gathered ones, in this thread alone."""
     shared = SharedStatistics([layer for layer in network.modules() if uses_picture_statistics(layer)])
     token = PICTURE_NORM.set(shared.normalise)
     try:
@@ -151,27 +152,27 @@ class Tiling:
     on_progress: OnProgress
 
     def walk(
-        self, source: Images, network: nn.Module, shared: SharedStatistics, doing: str
+        self, source: Images, network: nn.Module, shared: SharedStatistics, stage: str
     ) -> Iterator[tuple[int, int, Tensor]]:
-        """(which down, which along, its result) of every tile; none in a pass that gathers."""
+        """Yield (row, column, result) of every tile; none in a pass that gathers statistics."""
         done, count = 0, len(self.down.starts) * len(self.along.starts)
         for i, top in enumerate(self.down.starts):
             for j, left in enumerate(self.along.starts):
-                self.on_progress(doing, done, count)
+                self.on_progress(stage, done, count)
                 shared.rows, shared.columns = self.down.windows[i], self.along.windows[j]
                 part = source[..., top : top + self.down.tile, left : left + self.along.tile]
                 part = on_device(part, network)
                 with suppress(LayerReachedError), seeded(self.seed, (top, left), (part.shape[2], part.shape[3])):
                     yield i, j, network(part)
                 done += 1
-        self.on_progress(doing, done, count)
+        self.on_progress(stage, done, count)
 
     def window(self, axis: Axis, number: int) -> Tensor:
         return axis.windows[number].repeat_interleave(self.scale)
 
 
-def no_progress(doing: str, done: int, count: int) -> None:
-    """Tells nobody."""
+def no_progress(stage: str, done: int, count: int) -> None:
+    """Ignore progress."""
 
 
 @torch.inference_mode()
@@ -221,7 +222,7 @@ def translate(
 
 
 def default_overlap(multiple: int) -> int:
-    """Twice the innermost grid, beyond which little of a place is seen; measured in BENCHMARKS.md."""
+    """Twice the grid of the innermost layer; farther pixels hardly matter (BENCHMARKS.md)."""
     return -(-max(MIN_OVERLAP, 2 * multiple) // multiple) * multiple
 
 
@@ -231,10 +232,10 @@ def min_tile(multiple: int) -> int:
 
 
 def tile_for(network: nn.Module, source: Images, multiple: int, most: float = MAX_FREE_BYTES) -> int:
-    """The side of the tiles that a picture needs; 0 where it is best taken whole.
+    """The side of the tiles for a picture; 0 where it is best translated whole.
 
-    Networks that share no statistics lose nothing by tiles, so large pictures always take them; the others must pass over
-    the picture many times, so they do when memory asks for it. Of what is free, no more than ``most`` bytes are counted on.
+    Networks without shared statistics lose nothing by tiles, so they always get them for large pictures. Others must pass over
+    the picture many times, so they get tiles when memory is short. At most ``most`` bytes of the free memory are used.
     """
     height, width = source.shape[2:]
     if height * width <= MAX_WHOLE_PIXELS:
@@ -249,12 +250,12 @@ def tile_for(network: nn.Module, source: Images, multiple: int, most: float = MA
 
 
 def on_device(part: Tensor, network: nn.Module) -> Tensor:
-    """A piece of a picture as ``network`` takes it; pictures themselves stay in the processor's memory."""
+    """A part of a picture on the network's device; whole pictures stay in main memory."""
     return part.to(next(network.parameters()).device).contiguous(memory_format=torch.channels_last)
 
 
 def bytes_per_pixel(network: nn.Module, source: Images, multiple: int) -> float:
-    """About what translating takes of memory for each pixel of the source: from above, by the sizes of all layers' results."""
+    """An upper estimate of the memory of translation for each pixel, from the sizes of all layers' outputs."""
     side = min(max(64, 2 * multiple) // multiple * multiple, source.shape[2], source.shape[3])
     sizes: list[int] = []
 
@@ -272,5 +273,5 @@ def bytes_per_pixel(network: nn.Module, source: Images, multiple: int) -> float:
 
 
 def copy_layers(network: nn.Module) -> nn.Module:
-    """The same weights in layers of their own, whose hooks no other thread runs into."""
+    """The same weights in new layers, whose hooks no other thread calls."""
     return copy.deepcopy(network, {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())})

@@ -1,4 +1,4 @@
-"""From a card and the tensors of a file to a network: both may be anybody's, so nothing is built that the tensors do not bear out."""
+"""Builds a network from a card and a file's tensors. Both may be foreign, so they are checked against each other first."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +16,8 @@ from diptych.networks.noise import seeded
 from diptych.networks.shapes import shapes_alone
 from diptych.translator.card import Card
 
-LARGEST = 65_536
-"""Of the numbers in a card's arguments: beyond it, layers or channels would take for ever to be counted."""
+MAX_ARGUMENT = 65_536
+"""Of the numbers in a card's arguments: more layers or channels would take for ever to count."""
 
 
 def weights_path(folder: Path, checkpoint: str) -> Path:
@@ -30,28 +30,28 @@ def weights_path(folder: Path, checkpoint: str) -> Path:
     if checkpoint == "latest" and steps:
         name = steps[-1]
     if name not in saved:
-        there = ", ".join(str(int(step)) for step in steps) + (", best" if "best" in saved else "")
-        known = f"there is {there}" if there else "there is none; train on, or copy its weights here again"
+        available = ", ".join(str(int(step)) for step in steps) + (", best" if "best" in saved else "")
+        known = f"there is {available}" if available else "there is none; train on, or copy its weights here again"
         raise DiptychError(f'{folder} has no checkpoint "{checkpoint}"; {known}.')
     return saved[name]
 
 
 def build_network(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Module:
-    """The card's network with these weights; shapes are compared first, since a card may be anybody's.
+    """The card's network with these weights; shapes are compared first, since a card may be foreign.
 
     Raises:
-        DiptychError: when the card's arguments make no network, or one of other weights.
+        DiptychError: when the card's arguments make no network, or one with other weights.
     """
     try:
-        if huge := [name for name, value in card.arguments.items() if isinstance(value, int) and value > LARGEST]:
+        if huge := [name for name, value in card.arguments.items() if isinstance(value, int) and value > MAX_ARGUMENT]:
             raise ValueError(f"{huge[0]} is {card.arguments[huge[0]]}")
         with shapes_alone(), parameters_up_to(2 * len(weights)):
             outline = card.spec.build()
             shapes = {name: tensor.shape for name, tensor in outline.state_dict().items()}
-    except Exception as problem:  # whatever arguments of another's making lead to
-        words = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+    except Exception as problem:  # whatever foreign arguments cause
+        reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise DiptychError(
-            f"{folder / 'card.json'} describes a network that cannot be built ({words}); export or copy the folder again."
+            f"{folder / 'card.json'} describes a network that cannot be built ({reason}); export or copy the folder again."
         ) from None
     found = {name: tensor.shape for name, tensor in weights.items()}
     if odd := sorted(name for name in shapes | found if shapes.get(name) != found.get(name)):
@@ -71,8 +71,8 @@ def build_network(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mo
 
 
 def makes_target(outline: nn.Module, card: Card) -> bool:
-    """Whether a network of shapes alone takes what the card calls its source, and makes of it what that calls the target."""
-    if card.multiple % sized(outline).multiple or card.multiple > LARGEST:
+    """Whether a network of shapes alone takes the card's source and makes the card's target."""
+    if card.multiple % sized(outline).multiple or card.multiple > MAX_ARGUMENT:
         return False
     side = -(-sized(outline).least // card.multiple) * card.multiple
     kind = torch.int32 if card.source.colour == "labels" else torch.float32
@@ -87,7 +87,7 @@ def makes_target(outline: nn.Module, card: Card) -> bool:
 
 @contextmanager
 def parameters_up_to(most: int) -> Iterator[None]:
-    """Within, no more of them are made in this thread: a card may ask for layers without end.
+    """Limits the parameters made in this thread: a card may ask for layers without end.
 
     Raises:
         ValueError: when there would be more.
@@ -112,7 +112,7 @@ def shape_of(shapes: Mapping[str, torch.Size], name: str) -> str:
 
 
 def network_weights(tensors: dict[str, Tensor], card: Card) -> dict[str, Tensor]:
-    """The network's own tensors out of a checkpoint's: the running average where meant, its statistics where there are any."""
+    """The network's tensors of a checkpoint: the running average where the card asks for it, and statistics where there are any."""
     weights: dict[str, Tensor] = {}
     for root in ("system", "average", "statistics") if card.averaged else ("system", "statistics"):
         weights |= checkpoints.under(f"{root}.{card.module}", tensors)

@@ -1,4 +1,4 @@
-"""How one picture is read, translated and written."""
+"""A job: how pictures are read, translated and written."""
 
 import hashlib
 import io
@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -25,15 +25,15 @@ from diptych.translator.engines import OnnxRuntime, OpenVino
 from diptych.translator.translator import Style, Translator
 
 FORMAT = 3
-"""Counts up when the same job gives other pictures than before."""
-KEPT = (".tif", ".tiff", ".npy", ".npz")
-"""Endings that results have of their sources: they hold every picture without loss, and a TIFF its place on earth."""
+"""Counts up when the same job would give other pictures than before."""
+KEPT_ENDINGS = (".tif", ".tiff", ".npy", ".npz")
+"""Results keep these endings of their sources: they hold every picture without loss, and a TIFF its georeference."""
 
 REMEDIES = {"instances": "say where it is with --instances", "mask": "give a mask with --mask"}
 
 
 class Read(NamedTuple):
-    """A picture as the translator takes it, and what its file says beside it."""
+    """A picture as the translator takes it, and the metadata of its file."""
 
     picture: Stored
     tags: Tags
@@ -56,7 +56,7 @@ class Job:
     masks: Path | None = None
     """Folder of masks by the same names, or one mask for all: white where the hole is."""
     stack: tuple[Path, ...] = ()
-    """Folders of the other pictures of a source that is several, by the same names, in the order of ``data.source_folders``."""
+    """Folders of the further pictures of a stacked source, by the same names, in the order of ``data.source_folders``."""
 
     def read(self, source: Path | bytes, name: str = "") -> Read:
         kind = self.translator.card.source
@@ -66,7 +66,7 @@ class Job:
         return Read(picture, tags)
 
     def read_stack(self, name: str) -> Read:
-        """The source that the file ``name`` and its partners are together, as training reads it."""
+        """The stacked source of the file ``name`` and its partners, as training reads it."""
         if not Path(name).is_file():
             raise DiptychError(f"{name} has no name by which --stack finds its partners; give files.")
         others = [self.partner_path(folder, name, "picture", "--stack") for folder in self.stack]
@@ -77,13 +77,13 @@ class Job:
         return Read(np.concatenate([first, *(same_size(one, first, name) for one, _ in read[1:])], axis=2), tags)
 
     def companion_picture(self, which: str, name: str) -> tuple[Stored, str] | None:
-        """The instance map or mask of the picture ``name``, and its path; None where no place of such is named."""
+        """The instance map or mask of the picture ``name``, and its path; None where no option names one."""
         if (place := self.companion_path(which, name)) is None:
             return None
         return formats.read(place, {"instances": INSTANCES, "mask": MASK}[which]), str(place)
 
     def companion_path(self, which: str, name: str) -> Path | None:
-        """The file that belongs to the picture ``name``: the one that was named, or the one of that name in the folder.
+        """The path of the instance map or mask of the picture ``name``: a single file, or the one of that name in the folder.
 
         Raises:
             DiptychError: when the folder has none.
@@ -94,7 +94,7 @@ class Job:
         return self.partner_path(place, name, what, f"--{which}")
 
     def partner_path(self, folder: Path, name: str, what: str, option: str) -> Path:
-        """The file in a folder that has the name of the picture ``name``.
+        """The file in a folder with the same stem as the picture ``name``.
 
         Raises:
             DiptychError: when there is none.
@@ -106,7 +106,7 @@ class Job:
 
     @cached_property
     def partners(self) -> dict[Path, dict[str, Path]]:
-        """The files in the folders of what belongs to the pictures, by their stems, listed once."""
+        """The files in the folders of partners, by their stems; listed once."""
         return {
             folder: {formats.stem(file.name): file for file in reversed(formats.list_pictures(folder))}
             for folder in (self.instances, self.masks, *self.stack)
@@ -114,18 +114,18 @@ class Job:
         }
 
     def translate(self, pictures: list[Stored]) -> list[Stored]:
-        """Results, or with ``grid`` inputs and results side by side as 8-bit RGB."""
+        """Translate in one batch; with ``grid`` inputs and results side by side as 8-bit RGB."""
         results = self.translator.translate_many(pictures, size=self.size, seed=self.seed, style=self.style)
         if not self.grid:
             return results
-        return [self.beside(picture, result) for picture, result in zip(pictures, results, strict=True)]
+        return [self.side_by_side(picture, result) for picture, result in zip(pictures, results, strict=True)]
 
     def network_size(self, picture: Stored) -> tuple[int, int]:
-        """(height, width) at which the network sees it; pictures that agree in it may be translated together."""
+        """(height, width) at which the network sees it; pictures of one such size may share a batch."""
         return self.translator.network_size(picture.shape, self.size)
 
     def size_note(self, picture: Stored) -> str:
-        """What nobody asked for and is to be said of the size at which the network sees it; empty where there is nothing."""
+        """A sentence on the default network size; empty where the user has chosen, or nothing changes."""
         card, own = self.translator.card, picture.shape[:2]
         if self.size is not None or card.scale > 1 or card.source.colour == "holed":
             return ""
@@ -149,25 +149,22 @@ class Job:
             "--size own takes them as they are."
         )
 
-    def beside(self, picture: Stored, result: Stored) -> Stored:
-        card = self.translator.card
-        left = card.source.preview(card.source.to_tensor(picture))
-        left = squared(left, result)
-        right = result if result.dtype == np.uint8 and result.shape[2] == 3 else None
-        return np.concatenate(
-            [left, card.target.preview(card.target.to_tensor(result)) if right is None else right], axis=1
-        )
+    def side_by_side(self, picture: Stored, result: Stored) -> Stored:
+        source, target = self.translator.card.source, self.translator.card.target
+        left = squared(source.preview(source.to_tensor(picture)), result)
+        rgb = result.dtype == np.uint8 and result.shape[2] == 3
+        return np.concatenate([left, result if rgb else target.preview(target.to_tensor(result))], axis=1)
 
     def translate_bytes(self, data: bytes, name: str) -> Read:
-        """One result, with what goes with it."""
+        """One result, with its metadata."""
         picture, tags = self.read(data, name)
-        if words := self.size_note(picture):
-            print(words, file=sys.stderr)
+        if note := self.size_note(picture):
+            print(note, file=sys.stderr)
         result = self.translate([picture])[0]
         return Read(result, self.tags_of(tags, result))
 
     def tags_of(self, tags: Tags, result: Stored) -> Tags:
-        """What goes with a result of what came with its source; a grid is another picture."""
+        """The metadata of a result, from those of its source; a grid gets none."""
         card = self.translator.card
         return NO_TAGS if self.grid else tags.for_result(result.shape[2], card.scale, card.same_picture)
 
@@ -177,9 +174,9 @@ class Job:
     def write_new(
         self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False, claimed: bool = False
     ) -> None:
-        """Write, unless something else stands there that may not be replaced.
+        """Write, unless another file is there that may not be replaced.
 
-        Where the place was ``claimed``, what has come there since may be the same, from an equal command that was faster.
+        A file that has come to a ``claimed`` place may be the same, from an equal command that was faster.
         """
         if place.exists() and not (replace or self.overwrite):
             ours = io.BytesIO()
@@ -190,10 +187,10 @@ class Job:
         self.write(place, picture, tags)
 
     def ending(self, source: Path) -> str:
-        """The result's ending: as asked, else a TIFF's or an array's own, else .png, or .tif where that cannot hold it."""
+        """The result's ending: the chosen one, else that of a TIFF or an array, else .png, or .tif where PNG cannot hold it."""
         if self.format:
             return f".{self.format}"
-        if (own := source.suffix.lower()) in KEPT:
+        if (own := source.suffix.lower()) in KEPT_ENDINGS:
             return own
         kind = self.translator.card.target
         channels, depth = (3, "uint8") if self.grid else (kind.stored_channels, kind.depth)
@@ -201,32 +198,24 @@ class Job:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The same for jobs that make the same files of the same pictures."""
+        """Equal for jobs that make the same files from the same pictures."""
         translator = self.translator
         style = hashlib.sha256(self.style.tobytes()).hexdigest() if isinstance(self.style, np.ndarray) else self.style
-        beside = [str(place and place.resolve()) for place in (self.instances, self.masks, *self.stack)]
+        folders = [str(place and place.resolve()) for place in (self.instances, self.masks, *self.stack)]
         precision = translator.engine.precision  # engines of one precision give the same pictures
-        told: list[Any] = [
-            FORMAT,
-            identity(translator),
-            precision,
-            translator.tile,
-            named(self.size),
-            self.seed,
-            self.grid,
-        ]
-        words = json.dumps([*told, style, beside], default=dict)
-        return hashlib.sha256(words.encode()).hexdigest()[:16]
+        options = [translator.tile, named(self.size), self.seed, self.grid, style, folders]
+        text = json.dumps([FORMAT, identity(translator), precision, *options], default=dict)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def identity(translator: Translator) -> str:
-    """The same for translators with the same card and weights, and for engines over the same exported file."""
-    words = write_card(translator.card)
+    """Equal for translators with the same card and weights, and for engines with the same exported file."""
+    text = write_card(translator.card)
     if translator.eager is not None:
-        return checksum(still(translator.eager.network.state_dict()), words)
+        return checksum(still(translator.eager.network.state_dict()), text)
     if isinstance(translator.engine, OnnxRuntime | OpenVino):
-        words += hashlib.sha256(translator.engine.place.read_bytes()).hexdigest()
-    return hashlib.sha256(words.encode()).hexdigest()
+        text += hashlib.sha256(translator.engine.place.read_bytes()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def exists_message(place: Path) -> str:

@@ -93,9 +93,9 @@ class Progress:
             text += f"  left {format_seconds(tally.left / rate)}"
         print(f"\r\033[K{text}{more}", end="", file=sys.stderr, flush=True)
 
-    def show_tiles(self, doing: str, done: int, count: int) -> None:
+    def show_tiles(self, stage: str, done: int, count: int) -> None:
         """Within a picture, for ``Translator.on_progress``."""
-        self.show(f"  ({doing}: {done}/{count})")
+        self.show(f"  ({stage}: {done}/{count})")
 
     def clear(self) -> None:
         if self.visible:

@@ -22,7 +22,7 @@ from diptych.networks.shapes import shapes_alone
 from diptych.recipe_files import find, spellings
 from diptych.systems import SYSTEMS, Domains, System
 from diptych.tables import Spelt, closest, flatten, from_table, to_table
-from diptych.translator.weights import LARGEST
+from diptych.translator.weights import MAX_ARGUMENT
 
 LR = {"generator": 2e-4, "discriminator": 2e-4}
 
@@ -186,8 +186,8 @@ class Recipe:
             UsageError: when options, data and training do not go together.
         """
         for key, number in flatten(to_table(self.options), "options").items():
-            if isinstance(number, int) and number > LARGEST:
-                raise UsageError(f"{key} is {number}; no network can be built of numbers beyond {LARGEST}.")
+            if isinstance(number, int) and number > MAX_ARGUMENT:
+                raise UsageError(f"{key} is {number}; no network can be built of numbers beyond {MAX_ARGUMENT}.")
         with shapes_alone():
             least = self.build().least_batch
         if self.training.batch_size < least:

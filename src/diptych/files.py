@@ -34,7 +34,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     beside = partial_path(require_regular_file(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        mode = default_mode(beside)
+        with open(beside, "wb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)  # the system's choice for new files
         yield beside
         with open(beside, "rb+") as file:
             os.fsync(file.fileno())
@@ -59,12 +60,6 @@ def require_regular_file(path: Path) -> Path:
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise DiptychError(f"{path} is a pipe or a device; name a file.")
     return path
-
-
-def default_mode(path: Path) -> int:
-    """The permissions that the system gives a new file; ``path`` is made, empty, to see them."""
-    with open(path, "wb") as file:
-        return stat.S_IMODE(os.fstat(file.fileno()).st_mode)
 
 
 def partial_path(path: Path, process: int | str = 0) -> Path:
@@ -134,17 +129,13 @@ def is_abandoned(part: Path, process: int) -> bool:
     """Whether no process writes the part any more."""
     if WINDOWS:  # where os.kill would end the process
         return time.time() - part.stat().st_mtime > ABANDONED_SECONDS
-    return not alive(process)
-
-
-def alive(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
         return True
-    return True
+    except (OSError, OverflowError):  # another user's, or no process number
+        return False
+    return False
 
 
 def sync_folder(folder: Path) -> None:

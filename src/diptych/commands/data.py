@@ -8,6 +8,7 @@ from cyclopts import App
 
 if TYPE_CHECKING:
     from diptych.data.settings import DataSettings
+    from diptych.recipe import Recipe
 
 app = App(
     name="data", result_action="return_value", help="Check or pack a folder of pictures; list and get public sets."
@@ -31,13 +32,10 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
         the folder looks like.
     """
     from diptych.data.checks.check import look_over
-    from diptych.recipe import quoted, read
     from diptych.training.accelerate.estimate import estimate
 
-    words = [*overrides, f"data.folder={quoted(folder)}", *([f"data.task={task}"] if task else [])]
-    settings = read(recipe or "pix2pix", words)
-    data = settings.data if recipe or task else guess(settings.data)
-    report = look_over(data, progress=progress_line("checking"))
+    settings = read_settings(folder, overrides, recipe, task)
+    report = look_over(settings.data, progress=progress_line("checking"))
     for line in report.words():
         print(line)
     if recipe:
@@ -67,14 +65,23 @@ def pack(
         As of `diptych data check`.
     """
     from diptych.data.shards.packing import pack
-    from diptych.recipe import quoted, read
 
-    words = [*overrides, f"data.folder={quoted(folder)}", *([f"data.task={task}"] if task else [])]
-    data = read(recipe or "pix2pix", words).data
-    index = pack(data if recipe or task else guess(data), out, shard_megabytes, progress_line("packing"))
+    settings = read_settings(folder, overrides, recipe, task)
+    index = pack(settings.data, out, shard_megabytes, progress_line("packing"))
     examples = sum(len(shard.examples) for shard in index.shards)
     print(f"{examples} examples ({index.words}) in {len(index.shards)} shards of {index.size / 1e6:,.1f} MB: {out}")
     print(f"Train on them with data.folder={out}, or with the address at which you serve that folder.")
+
+
+def read_settings(folder: str, overrides: tuple[str, ...], recipe: str, task: str) -> "Recipe":
+    """The recipe for the data of a folder; without a recipe or a task, pix2pix with a guessed task."""
+    from dataclasses import replace
+
+    from diptych.recipe import quoted, read
+
+    task_override = [f"data.task={task}"] if task else []
+    settings = read(recipe or "pix2pix", [*overrides, f"data.folder={quoted(folder)}", *task_override])
+    return settings if recipe or task else replace(settings, data=guess(settings.data))
 
 
 def guess(data: "DataSettings") -> "DataSettings":
@@ -85,18 +92,18 @@ def guess(data: "DataSettings") -> "DataSettings":
     from diptych.data.shards.reading import are_at, index_at
     from diptych.errors import DiptychError
 
+    unpaired = replace(data, task="unpaired")
     if are_at(data.folder):
-        return replace(data, task="unpaired") if index_at(data.folder).kind == "unpaired" else data
+        return unpaired if index_at(data.folder).kind == "unpaired" else data
     try:
         discover(data)
-        return data
     except DiptychError as problem:
         try:
-            unpaired = replace(data, task="unpaired")
             discover(unpaired)
-            return unpaired
         except DiptychError:
             raise problem from None
+        return unpaired
+    return data
 
 
 @app.command

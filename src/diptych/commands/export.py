@@ -60,8 +60,7 @@ def export(
     from diptych.exporting.export import Order
     from diptych.exporting.export import export as carry_out
 
-    words = (way, checkpoint, precision, processing, noise, data, licence, attribution, runtime, title, address)
-    order = Order(run, to, out, *words)
-    for sentence in carry_out(order):
+    options = (way, checkpoint, precision, processing, noise, data, licence, attribution, runtime, title, address)
+    for sentence in carry_out(Order(run, to, out, *options)):
         print(sentence)
     return 0

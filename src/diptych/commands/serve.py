@@ -53,18 +53,17 @@ def serve(
     batch
         Pictures of equal size that are translated at once.
     queue
-        Pictures that may wait; past it, clients are told to come again.
+        Pictures that may wait; beyond that, clients get 503 with Retry-After.
     max_megabytes
         Of a request.
     max_pixels
         Of a picture.
     token
-        Whoever asks must know it; better given in the environment as DIPTYCH_TOKEN.
+        Clients must send it; better given in the environment as DIPTYCH_TOKEN.
     cors
-        Origins of other web pages that may ask, such as https://example.org.
+        Origins of other web pages that may send requests, such as https://example.org.
     keep_alive
-        Seconds for which a connection on which nothing is said stays open: longer than the idle time of a load balancer in
-        front, which is often 60.
+        Seconds for which an idle connection stays open: longer than the idle timeout of a load balancer in front, often 60.
     threads
         Of torch and the engines; 0 = one for each core, or as OMP_NUM_THREADS says.
     memory

@@ -42,7 +42,7 @@ def train(
     check
         Look the data over before training.
     open_report
-        Show the run's report in the browser; it loads itself anew while training goes on.
+        Show the run's report in the browser; it reloads itself during training.
     """
     from diptych.training.accelerate.allocator import keep_freed_memory
     from diptych.training.loop import taking_part

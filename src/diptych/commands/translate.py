@@ -62,7 +62,7 @@ def translate(
         At which the network sees each picture, before the result is brought back: training, the scale of training and the
         default; own, the picture's own, the default with --tile; a side such as 256; or HEIGHTxWIDTH.
     seed
-        Draw other noise than the run's own.
+        Seed of the noise; by default the run's own.
     style
         Of SPADE and pix2pixHD with an encoder: a whole number draws another style; "window=3,door=1" chooses styles by class.
     style_from
@@ -74,9 +74,9 @@ def translate(
     stack
         Of runs on several source folders (data.source_folders): the folder of the second pictures, by the names of the first, and so on.
     batch
-        Pictures translated at once, where the network sees them at one size.
+        Pictures translated at once, where they have one size for the network.
     tile
-        Side of the tiles in which larger pictures are translated; 0 = always whole; by default as memory asks for it.
+        Side of the tiles in which larger pictures are translated; 0 = always whole; by default chosen by the free memory.
     engine
         torch, onnx, openvino or openvino-bfloat16; auto takes the fastest exact one for many pictures, and torch for few.
     ray

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Query, Request, Security
+from fastapi import Depends, FastAPI, Header, Path, Query, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response
@@ -92,20 +92,26 @@ def create_app(service: Service) -> FastAPI:
     )
     guarded = [Depends(service.check_token)] if service.token else []
     dispatcher = service.dispatcher
+    names: list[Any] = [offer.name for offer in service.offers]
 
     @app.post(
         "/translate/{name}",
         dependencies=[*guarded, Depends(reject_unknown_parameters)],
         response_class=Response,
         openapi_extra={"requestBody": BODY},
-        responses={
-            200: COUNTERPART,
-            **responses(400, 401, 404, 406, 408, 413, 415, 422, 503),
-        },
+        responses={200: COUNTERPART, **responses(400, 401, 404, 406, 408, 413, 415, 422, 503)},
         summary="Translate a picture",
     )
     async def translate(
-        name: Annotated[str, named_in_path(service)],
+        name: Annotated[
+            str,
+            Path(
+                description="Of a translator, as /translators lists it.",
+                max_length=200,
+                examples=names[:1],
+                json_schema_extra={"enum": names} if names else None,
+            ),
+        ],
         request: Request,
         seed: Annotated[
             int | None, Query(ge=0, lt=2**63, description="Of the noise; none: the translator's own.", examples=[7])
@@ -138,12 +144,13 @@ def create_app(service: Service) -> FastAPI:
     async def translators() -> dict[str, Any]:
         return await run_in_threadpool(service.pages.listing)
 
-    def waiting() -> int:
-        return sum(len(batcher.waiting) for batcher in dispatcher.batchers.values())
+    def health_now(status: str) -> Health:
+        waiting = sum(len(batcher.waiting) for batcher in dispatcher.batchers.values())
+        return Health(status=status, version=version("diptych"), waiting=waiting)
 
     @app.get("/health", responses={200: {"content": {"application/json": HEALTH_EXAMPLE}}}, summary="Whether it lives")
     async def health() -> Health:
-        return Health(status="ok", version=version("diptych"), waiting=waiting())
+        return health_now("ok")
 
     @app.get(
         "/ready",
@@ -153,7 +160,7 @@ def create_app(service: Service) -> FastAPI:
     async def ready() -> Health:
         for batcher in dispatcher.batchers.values():
             batcher.check_room()
-        return Health(status="ready", version=version("diptych"), waiting=waiting())
+        return health_now("ready")
 
     @app.get(
         "/metrics",
@@ -178,21 +185,8 @@ def create_app(service: Service) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
             expose_headers=["Server-Timing", "Retry-After", "X-Request-Id"],
         )
-    app.add_middleware(RequestLogMiddleware, metrics=service.metrics, names=set(dispatcher.offers))
+    app.add_middleware(RequestLogMiddleware, metrics=service.metrics, names=set(names))
     return app
-
-
-def named_in_path(service: Service) -> Any:
-    """The name of a translator in the address, with an example."""
-    from fastapi import Path
-
-    names = [offer.name for offer in service.offers]
-    return Path(
-        description="Of a translator, as /translators lists it.",
-        max_length=200,
-        examples=names[:1],
-        json_schema_extra={"enum": names} if names else None,
-    )
 
 
 async def handle_http_exception(request: Request, problem: Exception) -> JSONResponse:

@@ -33,7 +33,7 @@ def compare(
     data
         Another folder of examples than the runs' own.
     metrics
-        A list such as l1,ssim,frechet; by default all that can be had.
+        A list such as l1,ssim,frechet; by default all that are available.
     network
         Feature network: efficientnet-lite0 or inception-2015.
     size

@@ -17,7 +17,7 @@ app = App(
 
 @app.command
 def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int:
-    """Look a folder over: layout, counts, sizes, depths, and every problem by file. Exit code 1 when training would fail.
+    """Check a folder: layout, counts, sizes, depths, and every problem by file. Exit code 1 when training would fail.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
     overrides
         Any number of key=value for the recipe, such as data.direction=b-to-a.
     recipe
-        Look through this recipe's eyes, such as pix2pix or pix2pix-small, and estimate its memory and its time for a thousand steps.
+        Check for this recipe, such as pix2pix or pix2pix-small, and estimate its memory and its time for a thousand steps.
     task
         pairs, unpaired, labelled, edges, greyscale, colorization, holed or shrunk; by default what the recipe says, else what
         the folder looks like.
@@ -60,7 +60,7 @@ def pack(
     shard_megabytes
         About the size of a shard, in millions of bytes.
     recipe
-        Take what belongs together as this recipe does.
+        Group the files of an example as this recipe does.
     task
         As of `diptych data check`.
     """
@@ -108,7 +108,7 @@ def guess(data: "DataSettings") -> "DataSettings":
 
 @app.command
 def palette(folder: Path, classes: int, half: str = "") -> int:
-    """Find the colours in which label pictures are drawn, as a line for a recipe: the most frequent that lie well apart.
+    """Find the colours of label pictures, as a line for a recipe: the most frequent ones that differ clearly.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def get(name: str, folder: Path | None = None, archive: Path | None = None) -> N
     folder
         Where to put it; by default the user's cache folder, where recipes find it by name.
     archive
-        The set's own archive, such as facades.tar.gz, where it is here already: it is verified and unpacked without a network.
+        The set's archive, such as facades.tar.gz, if you have it: it is verified and unpacked without a network.
     """
     from diptych.data.progress import show
     from diptych.data.public.catalog import get

@@ -39,15 +39,15 @@ def evaluate(
     data
         Another folder of examples than the run's own.
     metrics
-        A list such as l1,ssim,frechet; by default all that can be had. An unknown name lists them.
+        A list such as l1,ssim,frechet; by default all that are available. An unknown name lists them.
     labels
         Class maps for the FCN-score: source or target for the pairs' own label pictures, or a folder of index pictures
         with {split} in its name. By default the source where the recipe has a palette.
     network
         Feature network of frechet, kernel and coverage: efficientnet-lite0 or inception-2015.
     size
-        Of a run: by default judge at the scale of training; with own, training, a side or HEIGHTxWIDTH judge what diptych
-        translate --size writes, on targets at their own size. Of --outputs: bring both sides to it first.
+        For a run: own, training, a side or HEIGHTxWIDTH judges what diptych translate --size writes, on targets at their own
+        size; by default at the scale of training. For --outputs: resize both sides to it first.
     outputs
         A folder of outputs, instead of a run.
     targets

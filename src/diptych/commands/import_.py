@@ -35,8 +35,7 @@ def import_(
     encoder
         The encoder that belongs to a generator with styles.
     size
-        At which its pictures are translated: own, a side, or HEIGHTxWIDTH; by default as its project tests, where that is
-        known, else own.
+        At which it translates pictures: own, a side, or HEIGHTxWIDTH; by default as its project tests, where known, else own.
     """
     from diptych.files import atomic_output, is_vacant
     from diptych.released.models import write_model

@@ -59,12 +59,12 @@ def translate(
     format
         Ending of the results, such as jpg; by default png, of TIFFs and arrays their own, and tif where png cannot hold them.
     size
-        At which the network sees each picture, before the result is brought back: training, the scale of training and the
-        default; own, the picture's own, the default with --tile; a side such as 256; or HEIGHTxWIDTH.
+        Of each picture for the network; the result is resized back. training, the default: the scale of training; own, the
+        default with --tile: the picture's own; a side such as 256; or HEIGHTxWIDTH.
     seed
         Seed of the noise; by default the run's own.
     style
-        Of SPADE and pix2pixHD with an encoder: a whole number draws another style; "window=3,door=1" chooses styles by class.
+        For SPADE and pix2pixHD with an encoder: a whole number draws another style; "window=3,door=1" chooses them by class.
     style_from
         Take the style of this picture.
     instances
@@ -72,7 +72,7 @@ def translate(
     mask
         For inpainting: a mask, white where the hole is, or a folder of masks by the pictures' names.
     stack
-        Of runs on several source folders (data.source_folders): the folder of the second pictures, by the names of the first, and so on.
+        For runs on several source folders (data.source_folders): the folder of the second pictures, of the same names, and so on.
     batch
         Pictures translated at once, where they have one size for the network.
     tile

@@ -20,7 +20,7 @@ from diptych.networks.semantics import Semantics
 from diptych.pictures.kinds import Kind
 from diptych.serving.service.limits import Limits
 from diptych.serving.service.listing import kind_entry, preview_png
-from diptych.serving.service.pictures import decoded
+from diptych.serving.service.pictures import decode
 
 CASES = [
     ("spade", 300, "index"),
@@ -92,9 +92,9 @@ def test_the_service_and_its_page_take_every_class(classes: int, form: str) -> N
     truth = np.arange(classes, dtype=np.uint16).reshape(-1, 20)
     file = io.BytesIO()
     Image.fromarray(truth).save(file, "PNG")
-    assert (decoded(file.getvalue(), kind, Limits())[..., 0] == truth).all()
+    assert (decode(file.getvalue(), kind, Limits())[..., 0] == truth).all()
     page = preview_png(kind, torch.from_numpy(truth.astype(np.int32))[None])
-    assert (decoded(page, kind, Limits())[..., 0] == truth).all()
+    assert (decode(page, kind, Limits())[..., 0] == truth).all()
     assert len({tuple(colour) for colour in kind_entry(kind).palette}) == classes
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from diptych.pictures.kinds import Kind
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.pictures import decoded
+from diptych.serving.service.pictures import decode
 from diptych.serving.service.problems import Problem
 
 LABELS = Kind(colour="labels", classes=4)
@@ -25,12 +25,12 @@ def test_numbers_and_the_listed_colours_are_class_maps() -> None:
     indexed = Image.fromarray(MAP)
     indexed.putpalette(LABELS.colours()[:4].tobytes())
     for picture in (Image.fromarray(MAP), indexed, Image.fromarray(LABELS.colours()[MAP])):
-        assert np.array_equal(decoded(png(picture), LABELS, Limits())[..., 0], MAP)
+        assert np.array_equal(decode(png(picture), LABELS, Limits())[..., 0], MAP)
 
 
 def test_a_photo_is_none() -> None:
     photo = Image.fromarray(np.random.default_rng(1).integers(0, 256, (8, 12, 3), dtype=np.uint8))
     with pytest.raises(Problem) as refused:
-        decoded(png(photo), LABELS, Limits())
+        decode(png(photo), LABELS, Limits())
     assert refused.value.status == 422
     assert "no class map" in refused.value.detail

@@ -14,7 +14,7 @@ from torch import nn
 from diptych.pictures.kinds import Kind
 from diptych.serving.service import tiff_limits
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.pictures import decoded, negotiate_type
+from diptych.serving.service.pictures import decode, negotiate_type
 from diptych.serving.service.problems import Problem
 
 HUGE = 60_000
@@ -294,7 +294,7 @@ def test_other_pages_may_ask_where_they_are_named(serve: Serve) -> None:
 
 def test_units() -> None:
     with pytest.raises(Problem, match="is empty"):
-        decoded(b"", Kind(), Limits())
+        decode(b"", Kind(), Limits())
     assert negotiate_type("image/webp;q=0.9,image/tiff;q=0.95", Kind()) == "image/tiff"
     with pytest.raises(Problem, match="float32; accept image/tiff"):
         negotiate_type("image/png", Kind("rgb", "float32"))

@@ -31,7 +31,7 @@ RGB_WEIGHTS = np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
 SIGNATURES = (codecs.PNG_SIGNATURE, b"\xff\xd8\xff", b"RIFF", b"BM", *codecs.TIFF_SIGNATURES)
 
 
-def decoded(data: bytes, kind: Kind, limits: Limits, name: str = "the picture") -> Stored:
+def decode(data: bytes, kind: Kind, limits: Limits, name: str = "the picture") -> Stored:
     """Decode a request's picture as one of ``kind``; class maps may have the colours of the listing.
 
     Raises:
@@ -121,12 +121,12 @@ def read_picture(files: Mapping[str, bytes], kind: Kind, limits: Limits) -> Stor
     Raises:
         Problem: when one is missing, unreadable, or of another size.
     """
-    picture = decoded(files["picture"], kind, limits)
+    picture = decode(files["picture"], kind, limits)
 
     def companion(which: str) -> tuple[Stored, str] | None:
         if which not in files:
             return None
-        return decoded(files[which], KINDS[which], limits, NAMES[which]), NAMES[which]
+        return decode(files[which], KINDS[which], limits, NAMES[which]), NAMES[which]
 
     try:
         return completed(picture, kind, NAMES["picture"], companion, REMEDIES)

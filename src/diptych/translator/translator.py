@@ -27,7 +27,8 @@ from diptych.translator.scaling import TranslatorBase
 from diptych.translator.tiling import Images
 from diptych.translator.weights import build_network, network_weights, weights_path
 
-Style = int | Stored | Mapping[str, int] | None
+ChosenStyle = int | Stored | Mapping[str, int]
+Style = ChosenStyle | None
 
 
 class Translator(TranslatorBase):
@@ -173,7 +174,7 @@ class Translator(TranslatorBase):
         scale = self.card.scale
         return result[..., : height * scale, : width * scale]
 
-    def with_style(self, source: Images, seed: int, style: "int | Stored | Mapping[str, int]") -> Images:
+    def with_style(self, source: Images, seed: int, style: ChosenStyle) -> Images:
         """In a chosen style, for which the network itself is needed."""
         if self.eager is None:
             raise UsageError("an exported file draws its style by the seed; choose one with a run or a model folder.")
@@ -187,13 +188,13 @@ class Translator(TranslatorBase):
             return 0
         if self.tile is not None:
             return self.tile if max(padded.shape[2:]) > self.tile else 0
-        if getattr(self.eager.network, "has_style", False):
+        if has_style(self.eager.network):
             return 0
         return tiling.tile_for(self.eager.network, padded, self.card.multiple, 2 * self.memory)
 
     def translate_tiles(self, padded: Images, seed: int, tile: int, style: Style) -> Images:
         assert self.eager is not None
-        if style is not None or getattr(self.eager.network, "has_style", False):
+        if style is not None or has_style(self.eager.network):
             raise UsageError("a style belongs to the whole picture; leave --tile away, or give a smaller --size.")
         card, network = self.card, self.eager.network
         parts = [
@@ -202,13 +203,13 @@ class Translator(TranslatorBase):
         ]
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
-    def encode_style(self, network: Any, source: Tensor, style: "int | Stored | Mapping[str, int]") -> Tensor | None:
+    def encode_style(self, network: Any, source: Tensor, style: ChosenStyle) -> Tensor | None:
         """The network's code of a style; None where the network draws one by the seed.
 
         Raises:
             UsageError: when the network has no style, or none by class.
         """
-        if not getattr(network, "has_style", False):
+        if not has_style(network):
             raise UsageError(
                 "this translator has no style to choose; train pix2pixHD with options.features=3 or SPADE with options.style=256."
             )
@@ -233,3 +234,7 @@ class Translator(TranslatorBase):
             return int(name)
         known = ", ".join(kind.names) or f"0 to {kind.classes - 1}"
         raise UsageError(f'there is no class "{name}"{closest(name, kind.names)}; choose from {known}.')
+
+
+def has_style(network: nn.Module) -> bool:
+    return getattr(network, "has_style", False)

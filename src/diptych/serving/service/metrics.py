@@ -1,5 +1,7 @@
 """Metrics of a service, for Prometheus."""
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -11,28 +13,15 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.requests = Counter(
-            "diptych_requests", "Requests.", ["route", "translator", "status"], registry=self.registry
-        )
-        self.seconds = Histogram(
-            "diptych_request_seconds",
-            "From a request's head to its answer.",
-            ["route", "translator"],
-            buckets=SECONDS,
-            registry=self.registry,
-        )
-        self.batches = Histogram(
-            "diptych_batch_pictures",
-            "Pictures in a batch.",
-            ["translator"],
-            buckets=(1, 2, 4, 8, 16, 32),
-            registry=self.registry,
-        )
-        self.translating = Histogram(
-            "diptych_translate_seconds", "Of one batch.", ["translator"], buckets=SECONDS, registry=self.registry
-        )
-        self.pixels = Counter("diptych_pixels", "Pixels that were translated.", ["translator"], registry=self.registry)
-        self.waiting = Gauge("diptych_waiting", "Pictures in the queue.", ["translator"], registry=self.registry)
-        self.large = Counter(
-            "diptych_large", "Pictures that were translated alone.", ["translator"], registry=self.registry
-        )
+        counter = partial(Counter, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        by_request, by_translator = ["route", "translator"], ["translator"]
+        self.requests = counter("diptych_requests", "Requests.", [*by_request, "status"])
+        help_ = "From a request's head to its answer."
+        self.seconds = histogram("diptych_request_seconds", help_, by_request, buckets=SECONDS)
+        batches = (1, 2, 4, 8, 16, 32)
+        self.batches = histogram("diptych_batch_pictures", "Pictures in a batch.", by_translator, buckets=batches)
+        self.translating = histogram("diptych_translate_seconds", "Of one batch.", by_translator, buckets=SECONDS)
+        self.pixels = counter("diptych_pixels", "Pixels that were translated.", by_translator)
+        self.waiting = Gauge("diptych_waiting", "Pictures in the queue.", by_translator, registry=self.registry)
+        self.large = counter("diptych_large", "Pictures that were translated alone.", by_translator)

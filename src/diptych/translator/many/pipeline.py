@@ -63,13 +63,13 @@ class MemoryBudget:
         self.changed = Condition()
 
     def acquire(self, number: int, size: int) -> None:
+        def fits() -> bool:
+            return self.closed or (number == self.next and (self.held == 0 or self.held + size <= self.limit))
+
         with self.changed:
-            self.changed.wait_for(lambda: self.closed or (number == self.next and self.fits(size)))
+            self.changed.wait_for(fits)
             self.next, self.held = self.next + 1, self.held + size
             self.changed.notify_all()
-
-    def fits(self, size: int) -> bool:
-        return self.held == 0 or self.held + size <= self.limit
 
     def release(self, size: int) -> None:
         with self.changed:
@@ -252,12 +252,8 @@ def translate_group(
     if len(group) == 1:
         task = group[0][0]
         return [Outcome(task, f"{task.source}: {message}")], []
-    failed: list[Outcome] = []
-    done: Done = []
-    for one in group:
-        more_failed, more_done = translate_group(job, [one], seconds)
-        failed, done = failed + more_failed, done + more_done
-    return failed, done
+    parts = [translate_group(job, [one], seconds) for one in group]
+    return [one for failed, _ in parts for one in failed], [one for _, done in parts for one in done]
 
 
 def error_message(problem: Exception) -> str:

@@ -118,7 +118,7 @@ class Candidates(Pix2Pix):
         super().__init__(replace(options, discriminator_norm="none") if options.spectral else options, domains)
         self.tried = options
         self.channels = domains.channels_out
-        self.turns = tuple(sorted({options.warm_up, options.half_size} - {0}))
+        self.phase_steps = tuple(sorted({options.warm_up, options.half_size} - {0}))
         if options.lighter:
             self.generator = initialise(lightened(self.generator, options.lighter))
         like = self.discriminator

@@ -206,8 +206,8 @@ def test_sides_stand_in_the_order_of_their_updates(system: str, words: str) -> N
 
 
 def test_turns() -> None:
-    assert build("srgan", pretrain_steps=7).turns == (7,)
-    assert build("pix2pixhd", enhancers=1, fix_coarse_steps=7).turns == (7,)
+    assert build("srgan", pretrain_steps=7).phase_steps == (7,)
+    assert build("pix2pixhd", enhancers=1, fix_coarse_steps=7).phase_steps == (7,)
     assert build("srgan", adversarial=0.0).sides == ("generator",)
 
 

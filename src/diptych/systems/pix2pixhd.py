@@ -94,7 +94,7 @@ class Pix2PixHD(multi_scale.MultiScaleSystem):
             biases=False,
         )
         self.sides = ("generator", "discriminator")
-        self.turns = (options.fix_coarse_steps,)
+        self.phase_steps = (options.fix_coarse_steps,)
         # The authors' code weighs by the number of maps, so that four of them, the default, count fully.
         self.matching *= 4 / (options.discriminator_layers + 1)
 

@@ -67,7 +67,7 @@ class SRGAN(System):
         self.generator = self.spec.build()
         self.discriminator: SRDiscriminator | None = None
         self.sides = ("generator",)
-        self.turns = (options.pretrain_steps,)
+        self.phase_steps = (options.pretrain_steps,)
         if options.adversarial:
             self.discriminator = SRDiscriminator(
                 domains.channels_out,

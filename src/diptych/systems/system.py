@@ -6,7 +6,7 @@ A system owns networks and knows how they judge each other. It never sees an opt
   pulls again; so a line that stands after a ``yield`` runs after that update. Where two published versions of a method
   differ in their order of updates, the difference is where a line stands.
 * Nothing in ``losses`` may ask a tensor for its value (no ``.item()``, no branch on a tensor), draw or make a tensor elsewhere
-  than on the batch's device, or do anything else at some steps than at others but at those in ``turns``: a step may be
+  than on the batch's device, or do anything else at some steps than at others but at those in ``phase_steps``: a step may be
   captured once and played again (``training/accelerate/cuda_graph.py``). Nor may a loss go backward through a
   graph that was built before its weights were updated. A side is yielded once a step. No ``with`` may span a ``yield``:
   autocast is opened for each pull and closed before the update.
@@ -139,7 +139,7 @@ class System(nn.Module, ABC):
     sides: tuple[str, ...]
     """Paths of the submodules that are trained, each with an optimiser of its own, in the order of their updates."""
 
-    turns: tuple[int, ...] = ()
+    phase_steps: tuple[int, ...] = ()
     """Rising steps at which ``losses`` changes what it does; ``step`` may be compared with no others."""
 
     least_batch: int = 1

@@ -121,7 +121,7 @@ class Trainer:
         taken = [next(batches) for _ in range(self.batches_per_step)]
         waited = time.perf_counter() - began
         entry = Entry(step, {"rate": rate, "waited": waited}, self.figures, self.processes.size == 1)
-        phase = bisect_right(self.state.system.turns, step)
+        phase = bisect_right(self.state.system.phase_steps, step)
         self.whole = False
         for update in range(1, settings.discriminator_updates + 1):
             held = [self.to_device(taken.pop(0)) for _ in range(settings.accumulate)]

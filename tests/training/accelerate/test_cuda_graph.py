@@ -113,7 +113,7 @@ def test_played_steps_are_the_plain_ones(system: str, words: list[str]) -> None:
     assert steps(plain, count) == steps(graphed, count)
     assert_equal(plain.state.tensors(), graphed.state.tensors())
     kinds = (recipe.training.discriminator_updates > 1) + 1
-    turning = any(WARM_UP < turn < count for turn in plain.state.system.turns)
+    turning = any(WARM_UP < turn < count for turn in plain.state.system.phase_steps)
     assert rewound.recordings == kinds + turning
     assert len({phase for _, phase in captured.recorded}) == 1  # those of the past are given up with their memory
 

@@ -2,7 +2,7 @@
 
 A graph repeats the same kernels on the same memory. So a step may depend on nothing but the tensors that it is given, the
 state's own, those that ``Side.prepare`` fills, and the generator of random numbers; which holds for every system (no value is
-asked for, ``System.turns`` says at which steps something changes), and is tested on a processor, where a recorder plays
+asked for, ``System.phase_steps`` says at which steps something changes), and is tested on a processor, where a recorder plays
 operations back as a graph does.
 """
 

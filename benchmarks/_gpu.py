@@ -25,11 +25,12 @@ from diptych.networks.blocks import bordered
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.systems import SYSTEMS
-from diptych.training.accelerate.cuda_graph import WARM_UP, Captured, Compute, Found
+from diptych.training.accelerate.cuda_graph import WARM_UP, Captured
 from diptych.training.accelerate.estimate import noise
 from diptych.training.loop import prepare
 from diptych.training.processes import join
-from diptych.training.step import Trainer
+from diptych.training.step import Scalars, Update
+from diptych.training.trainer import Trainer
 
 CASES = {"pix2pix b1": ("pix2pix", 1), "pix2pix b16": ("pix2pix", 16), "cyclegan b1": ("cyclegan", 1)}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -117,12 +118,12 @@ def recorded(system: str, device: torch.device) -> str:
 class Asking:
     """A step that asks the device for a number in its midst, which no graph can hold."""
 
-    def __init__(self, update: Compute) -> None:
+    def __init__(self, update: Update) -> None:
         self.update = update
 
-    def __call__(self, held: list[Batch], step: int, only_discriminators: bool, phase: int) -> Found:
-        found = self.update(held, step, only_discriminators, phase)
-        next(iter(found.values())).item()
+    def __call__(self, held: list[Batch], step: int, only_discriminators: bool) -> Scalars:
+        found = self.update(held, step, only_discriminators)
+        next(iter(found.values.values())).item()
         return found
 
 

@@ -41,7 +41,7 @@ from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.loop import prepare
 from diptych.training.processes import join
 from diptych.training.state import build
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation, beside
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one

@@ -124,7 +124,7 @@ def training_work(recipe: Recipe) -> dict[str, list[Product]]:
     """By network, what one step of training needs; Adam's part stands for itself."""
     work = Work()
     trainer = rehearse(recipe, join(recipe.training.device), noise, work, steps=1)
-    weights = sum(parameter.numel() for side in trainer.state.sides.values() for parameter in side.trained)
+    weights = sum(parameter.numel() for side in trainer.state.sides.values() for parameter in side.trained.values())
     return {**work.networks, "Adam": [Product(0.0, ADAM_BYTES * weights, torch.float32)]}
 
 

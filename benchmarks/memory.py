@@ -32,7 +32,7 @@ from diptych.training.accelerate.cuda_graph import WARM_UP
 from diptych.training.accelerate.estimate import footprint, held, noise, peak
 from diptych.training.accelerate.rehearsal import LATE
 from diptych.training.processes import join
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Compared

@@ -25,7 +25,7 @@ from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.accelerate.estimate import noise, peak
 from diptych.training.accelerate.rehearsal import LATE
 from diptych.training.processes import join
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks.limits import least, measure, training_work

@@ -14,10 +14,11 @@ from variants import ALONE
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.systems import System
-from diptych.training import side, state
+from diptych.training import state
+from diptych.training.accelerate import fused_adam
 from diptych.training.accelerate.estimate import noise
 from diptych.training.state import address, build
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 EPSILON = 1e-2
 """Of Adam, so that a gradient that is nothing but rounding moves no weight: not so 1e-8."""
@@ -70,7 +71,7 @@ def assert_step_by_hand(
 
     Few steps, since a kink (of a leaky ReLU, of a difference's absolute value) that rounding passes turns a gradient over.
     """
-    monkeypatch.setattr(side, "EPSILON", EPSILON)
+    monkeypatch.setattr(fused_adam, "EPSILON", EPSILON)
     monkeypatch.setattr(state, "use_products", lambda _: None)  # which round otherwise
     recipe = tiny_recipe(system, Path("unused"), *SETTINGS, *words)
     trainer, twin = Trainer(recipe, ALONE, pictures=100), build(recipe).train()

@@ -15,6 +15,7 @@ from diptych.networks.discriminators import MultiScale
 from diptych.recipe import TrainingSettings
 from diptych.systems.pix2pixhd import Pix2PixHD
 from diptych.training.side import Side
+from diptych.training.step import backward
 
 ENHANCED: dict[str, Any] = {"enhancers": 2, "enhancer_blocks": 1, "features": 2, "encoder_width": 2}
 
@@ -51,9 +52,9 @@ def test_while_the_outermost_enhancer_is_trained_alone_the_encoder_learns_throug
     gradients = []
     for step in (0, 1):
         losses = next(system.losses(batch, step))
-        side.accumulate(losses.terms, 1.0, losses.still)
+        backward(side, losses.terms, 1.0, losses.still)
         gradients.append({name: parameter.grad for name, parameter in side.parameters.items()})
-        side.forget()
+        side.zero_grad()
     alone, whole = gradients
     trained = {name for name, gradient in alone.items() if gradient is not None}
     parts = {name.removeprefix("generator.").rpartition(".")[0].split(".")[0] for name in trained}

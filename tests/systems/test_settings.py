@@ -17,7 +17,7 @@ from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.systems import SYSTEMS
 from diptych.training.processes import Processes
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 EXAMPLES = int(os.environ.get("DIPTYCH_EXAMPLES", "12"))
 CPU = torch.device("cpu")

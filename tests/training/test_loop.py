@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import repeat
 from pathlib import Path
 
@@ -16,10 +15,12 @@ from diptych.errors import DiptychError, UsageError
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, TrainingSettings
 from diptych.systems import Losses, Pix2Pix
+from diptych.training import step as training_step
+from diptych.training.length import length
 from diptych.training.processes import Processes, fast_precision, trying_kernels
 from diptych.training.side import Side
-from diptych.training.step import Trainer, length
 from diptych.training.step_result import Entry, Fault
+from diptych.training.trainer import Trainer
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 STEADY = ["options.norm=instance", "options.discriminator_norm=instance", "options.dropout=[]"]
@@ -51,23 +52,21 @@ def test_two_accumulated_batches_equal_one_of_both() -> None:
         torch.testing.assert_close(first[name], second[name], rtol=1e-4, atol=1e-6)
 
 
-class Spy:
-    """Stands for a side's ``update`` and keeps what it sees before passing on."""
+def spy(monkeypatch: pytest.MonkeyPatch, note: Callable[[Side], object]) -> None:
+    """Have every side that is updated noted before."""
+    plain = training_step.optimiser_step
 
-    def __init__(self, side: Side, note: Callable[[], None]) -> None:
-        self.plain = side.update
-        self.note = note
+    def noted(side: Side) -> Tensor:
+        note(side)
+        return plain(side)
 
-    def __call__(self) -> Tensor:
-        self.note()
-        return self.plain()
+    monkeypatch.setattr(training_step, "optimiser_step", noted)
 
 
 def test_several_discriminator_updates_for_one_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = trainer_of("training.discriminator_updates=3")
     updates: list[str] = []
-    for path, side in trainer.state.sides.items():
-        monkeypatch.setattr(side, "update", Spy(side, partial(updates.append, path)))
+    spy(monkeypatch, lambda side: updates.append(side.path))
     taken: list[int] = []
 
     def batches() -> Iterator[Batch]:
@@ -238,8 +237,7 @@ def test_losses_are_pulled_under_autocast_and_applied_outside(monkeypatch: pytes
 
     monkeypatch.setattr(Pix2Pix, "losses", losses)
     trainer = trainer_of("training.precision=bfloat16")
-    for side in trainer.state.sides.values():
-        monkeypatch.setattr(side, "update", Spy(side, lambda: seen.append(("apply", torch.is_autocast_enabled("cpu")))))
+    spy(monkeypatch, lambda _: seen.append(("apply", torch.is_autocast_enabled("cpu"))))
     trainer.advance(repeat(batch_of(1)), 0, 0)
     assert seen == [("pull", True), ("apply", False), ("pull", True), ("apply", False)]
 
@@ -268,8 +266,9 @@ def test_a_recipe_is_a_value() -> None:
 def test_all_processes_meet_a_fault_together(values: dict[str, float], alone: str, several: str) -> None:
     """In the averaged gradient: a term may be bad in one of them alone. What is only logged is no fault."""
     for words, single in ((alone, True), (several, False)):
-        entry = Entry(7, {}, {"discriminator.accuracy"}, single)
-        entry.await_values(list(values), list(values.values()).copy)
+        entry = Entry(7, {}, single)
+        tensors = {name: torch.tensor(value) for name, value in values.items()}
+        entry.add(training_step.Scalars(tensors, {"discriminator.accuracy"}), late=False)
         if words:
             with pytest.raises(Fault, match=words) as found:
                 entry.look()
@@ -280,8 +279,8 @@ def test_all_processes_meet_a_fault_together(values: dict[str, float], alone: st
 
 def test_what_is_logged_and_not_minimised_is_known_by_then() -> None:
     trainer = trainer_of()
-    trainer.advance(iter([batch_of(1)]), 0, 0)
-    assert trainer.figures == {"discriminator.accuracy"}
+    entry = trainer.advance(iter([batch_of(1)]), 0, 0)
+    assert entry.figures == {"discriminator.accuracy"}
 
 
 def test_a_window_of_the_log_in_which_the_system_changes(toy_pairs: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from toys import run_to_end, tiny_recipe
 from diptych import Translator
 from diptych.machine import devices
 from diptych.machine.devices import multiplying
-from diptych.training import processes, step, validation
+from diptych.training import processes, state, trainer, validation
 from diptych.translator import translator
 
 PLACES: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
@@ -44,9 +44,9 @@ def seen() -> Iterator[Seen]:
 
 @pytest.fixture(autouse=True)
 def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (step, validation, translator):
+    for module in (trainer, validation, translator):
         monkeypatch.setattr(module, "multiplying", lambda precision, _: multiplying(precision, torch.device("cuda")))
-    for module in (processes, step, validation):
+    for module in (processes, state):
         monkeypatch.setattr(module, "precision_of", lambda settings, _: settings.precision)
 
 

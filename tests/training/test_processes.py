@@ -290,10 +290,11 @@ dist.destroy_process_group()
 AVERAGES = """
 import copy, torch, torch.distributed as dist
 from diptych.recipe import TrainingSettings
-from diptych.training import buckets
+from diptych.training import step as steps
+from diptych.training.accelerate import gradient_buckets
 from diptych.training.processes import join
 from diptych.training.side import Side
-buckets.BYTES = 500
+gradient_buckets.BYTES = 500
 processes = join("cpu")
 torch.manual_seed(0)
 
@@ -312,20 +313,25 @@ class Network(torch.nn.Module):
 ours = Network().to(memory_format=torch.channels_last)
 plain = copy.deepcopy(ours)
 side = Side("generator", ours, TrainingSettings(steps=1), processes)
-assert len(side.buckets.buckets) == 5, [len(each.parameters) for each in side.buckets.buckets]
-seen, early, descend = [], [], side.descend
-side.descend = lambda: (seen.append([p.grad if p.grad is None else p.grad.clone() for p in side.trained]), descend())
+assert len(side.gradient_mean.buckets) == 5, [len(each.parameters) for each in side.gradient_mean.buckets]
+seen, early, adam = [], [], steps.fused_adam
+
+def spy(*given):
+    seen.append([p.grad if p.grad is None else p.grad.clone() for p in side.trained.values()])
+    adam(*given)
+
+steps.fused_adam = spy
 for step, fully in enumerate((True, False, True)):
     torch.manual_seed(10 * step + processes.rank)
     for part in range(2):
         pictures = torch.randn(2, 3, 9, 9)
-        side.accumulate({"a": ours(pictures, fully).square().mean()}, 0.5, last=part == 1)
+        steps.backward(side, {"a": ours(pictures, fully).square().mean()}, 0.5, last=part == 1)
         (plain(pictures, fully).square().mean() * 0.5).backward(inputs=list(plain.parameters()))
         if part == 0:
-            assert side.buckets.sent == 5, side.buckets.sent
-    early.append(side.buckets.sent)
-    side.prepare(0.0, step)
-    side.update()
+            assert side.gradient_mean.sent == 5, side.gradient_mean.sent
+    early.append(side.gradient_mean.sent)
+    side.set_rate(0.0, step)
+    steps.optimiser_step(side)
     for parameter, found in zip(plain.parameters(), seen[-1], strict=True):
         if parameter.grad is None:
             assert found is None

@@ -18,7 +18,7 @@ from diptych.training.monitoring import watch
 from diptych.training.processes import Processes
 from diptych.training.run import Run
 from diptych.training.statistics import Gathering, first_batches, recomputed, running_layers
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation
 from diptych.translator.translator import Translator
 from diptych.translator.weights import network_weights

@@ -5,7 +5,12 @@ import math
 from diptych.errors import UsageError
 from diptych.recipe import TrainingSettings
 from diptych.training.schedule import factor
-from diptych.training.step import length
+
+
+def length(settings: TrainingSettings, steps_per_epoch: int) -> int:
+    """Steps of the run: of steps and epochs, where both are given, whichever ends first."""
+    by_epochs = math.ceil(settings.epochs * steps_per_epoch)
+    return min(steps for steps in (settings.steps, by_epochs) if steps)
 
 
 def another_length(before: TrainingSettings, now: TrainingSettings, step: int, steps_per_epoch: int) -> str:

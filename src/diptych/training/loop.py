@@ -18,8 +18,8 @@ from diptych.training.length import another_length
 from diptych.training.monitoring.watch import Watch
 from diptych.training.processes import Processes, conditions, join, precision_of
 from diptych.training.run import Run
-from diptych.training.step import Trainer
 from diptych.training.step_result import Fault
+from diptych.training.trainer import Trainer
 
 FAULT_SEED = 1_000_003  # a prime: the stream's seed after a fault is far from every seed that a person would choose
 

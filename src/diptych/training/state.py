@@ -12,7 +12,7 @@ from diptych.networks.matrix_products import use_products
 from diptych.recipe import Recipe
 from diptych.systems import System
 from diptych.training.accelerate.recompute import recompute_blocks
-from diptych.training.processes import Processes
+from diptych.training.processes import Processes, precision_of
 from diptych.training.side import Side
 
 
@@ -22,6 +22,7 @@ class State:
     def __init__(self, recipe: Recipe, processes: Processes) -> None:
         self.recipe = recipe
         self.processes = processes
+        self.precision = precision_of(recipe.training, processes.device)
         self.system = build(recipe).train()
         if processes.device.type == "cpu":
             use_products(self.system)

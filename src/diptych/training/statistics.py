@@ -20,7 +20,7 @@ from diptych.data import Dataset, stream
 from diptych.machine.devices import multiplying
 from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Batch
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 from diptych.translator.tiling import uses_picture_statistics
 
 
@@ -105,7 +105,7 @@ def recomputed(trainer: Trainer, dataset: Dataset) -> dict[str, Tensor]:
         return {}
     state.system.eval()
     try:
-        with multiplying(trainer.precision, trainer.processes.device):
+        with multiplying(state.precision, trainer.processes.device):
             for number, batch in enumerate(first_batches(trainer, dataset)):
                 for module, gathering in passing.items():
                     gathering.add(batch.target if exits[module].reverse else batch.source, number)
@@ -124,4 +124,4 @@ def first_batches(trainer: Trainer, dataset: Dataset) -> Iterator[Batch]:
     count = -(-settings.statistics_pictures // settings.batch_size)
     with closing(stream(dataset, settings.batch_size, settings.seed, workers=workers)) as batches:
         for batch in islice(batches, count):
-            yield trainer.laid_out(trainer.developed(trainer.to_device(batch)))
+            yield trainer.prepared(trainer.to_device(batch))

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 import torch
 from torch import Tensor
 
+from diptych.training.step import Scalars
+
 Fetch = Callable[[], list[float]]
 """Waits for numbers and gives them."""
 
@@ -48,19 +50,23 @@ class Entry(Mapping[str, float]):
     Args:
         step: which it is of, counted from 0.
         known: what the device need not be asked for.
-        figures: names of what need not be finite.
         alone: whether there is one process. Of several all must meet a fault together: in the averaged gradient, which it reaches.
     """
 
-    def __init__(self, step: int, known: dict[str, float], figures: set[str], alone: bool = True) -> None:
+    def __init__(self, step: int, known: dict[str, float], alone: bool = True) -> None:
         self.step = step
         self.known = known
-        self.figures = figures
         self.alone = alone
         self.awaited: list[tuple[list[str], Fetch]] = []
+        self.figures: set[str] = set()
+        """Names of what need not be finite."""
 
-    def await_values(self, names: list[str], fetch: Fetch) -> None:
-        self.awaited.append((names, fetch))
+    def add(self, scalars: Scalars, late: bool) -> None:
+        """Await what an update tells; ``late``: it is on its way from now on, else it is asked for when it is looked at."""
+        if scalars.values:
+            values = torch.stack(list(scalars.values.values()))
+            self.awaited.append((list(scalars.values), fetched(values) if late else values.tolist))
+            self.figures |= scalars.figures
 
     def look(self) -> None:
         """Wait for what is awaited.

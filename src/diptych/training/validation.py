@@ -27,7 +27,6 @@ from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import squared
 from diptych.recipe import Recipe
 from diptych.systems import Exit
-from diptych.training.processes import precision_of
 from diptych.training.run import Run
 from diptych.training.state import State, address
 from diptych.translator.card import Card, write_cards
@@ -212,7 +211,6 @@ class translate_with:
     def __init__(self, state: State) -> None:
         state.system.eval()
         self.state = state
-        self.precision = precision_of(state.recipe.training, state.processes.device)
         self.exits = state.system.translators()
         self.leaving = state.translating_weights() | state.statistics
 
@@ -220,7 +218,7 @@ class translate_with:
         exit = self.exits[way]
         network = self.state.system.get_submodule(exit.module)
         own = under(exit.module, self.leaving)
-        with seeded(0), multiplying(self.precision, self.state.processes.device):
+        with seeded(0), multiplying(self.state.precision, self.state.processes.device):
             output: Tensor = functional_call(network, own, (source,)) if own else network(source)
         return output.float()
 

@@ -13,7 +13,7 @@ from diptych.systems import SYSTEMS
 from diptych.training.accelerate.estimate import noise
 from diptych.training.accelerate.recompute import recompute_blocks, segments
 from diptych.training.state import build
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 
 @pytest.mark.parametrize(("system", "words"), VARIANTS, ids=str)

@@ -18,7 +18,7 @@ from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.accelerate.cuda_graph import WARM_UP
 from diptych.training.accelerate.rehearsal import live_peak
 from diptych.training.processes import Processes, join
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 STEPS = {"cpu": 4, "mps": 4, "cuda": WARM_UP + 4}  # a GPU records its graph in them
 GIB = 2**30

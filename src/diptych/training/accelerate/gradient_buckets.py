@@ -50,12 +50,15 @@ class Bucket:
                 parameter.grad = shaped_as(parameter, piece)
 
 
-class Buckets:
-    """The buckets of a side. Between ``begin`` and ``receive`` lies the backward pass after which the gradients are complete."""
+class GradientMean:
+    """The buckets of a side; of one process alone there are none, and nothing is done.
+
+    Between ``begin`` and ``finish`` lies the backward pass after which the gradients are complete.
+    """
 
     def __init__(self, parameters: Sequence[nn.Parameter], processes: Processes) -> None:
         self.processes = processes
-        self.buckets = [Bucket(group) for group in grouped(parameters, BYTES)]
+        self.buckets = [Bucket(group) for group in grouped(parameters, BYTES)] if processes.size > 1 else []
         self.sent = len(self.buckets)
         for bucket in self.buckets:
             for parameter in bucket.parameters:
@@ -80,13 +83,14 @@ class Buckets:
         self.sent += 1
 
     @torch.no_grad()
-    def receive(self) -> None:
+    def finish(self) -> None:
         """Send what has not set off yet, wait for all, and leave the means in the place of the gradients."""
         while self.sent < len(self.buckets):
             self.send_next()
         for bucket in self.buckets:
             bucket.receive()
-        self.processes.wish.copy_(self.buckets[-1].flat[-1])
+        if self.buckets:
+            self.processes.wish.copy_(self.buckets[-1].flat[-1])
 
 
 def grouped(parameters: Sequence[nn.Parameter], size: int) -> list[list[nn.Parameter]]:

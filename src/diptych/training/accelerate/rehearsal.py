@@ -19,7 +19,7 @@ from diptych.machine.devices import REHEARSING
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.training.processes import Processes
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 LATE = 1_000_000
 """A step past those in which only a part is trained."""

@@ -22,8 +22,8 @@ from diptych.training.run import Run
 from diptych.training.signals import tell
 from diptych.training.state import State
 from diptych.training.statistics import recomputed
-from diptych.training.step import Trainer
 from diptych.training.step_result import Entry, Fault
+from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation
 
 

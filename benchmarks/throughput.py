@@ -29,7 +29,7 @@ from rich.table import Table
 from diptych.data import open_dataset
 from diptych.data.stream import stream
 from diptych.machine.devices import choose
-from diptych.machine.threads import SPINNING
+from diptych.machine.threads import SPINS
 from diptych.networks.blocks import channels_last
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
@@ -135,7 +135,7 @@ def serve(pipe: Connection, contestant: str, recipe: Recipe) -> None:
 def compete(recipes: dict[str, Recipe], rounds: int, kind: str) -> dict[str, list[Round]]:
     """What each contestant did, round by round."""
     contestants = [
-        Contestant(serve, (name, recipe), SPINNING if name == "ours" else {}) for name, recipe in recipes.items()
+        Contestant(serve, (name, recipe), SPINS if name == "ours" else {}) for name, recipe in recipes.items()
     ]
     columns = zip(*in_turn(contestants, rounds, STEPS[kind], WARM_UP[kind]), strict=True)
     return {name: list(column) for name, column in zip(recipes, columns, strict=True)}

@@ -22,8 +22,7 @@ from diptych.networks.features import perceptual
 from diptych.networks.features.pretrained import at_hand
 from diptych.recipe import read
 from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.accelerate.estimate import noise, peak
-from diptych.training.accelerate.rehearsal import LATE
+from diptych.training.accelerate.estimate import full_step, noise, peak
 from diptych.training.processes import join
 from diptych.training.trainer import Trainer
 
@@ -61,10 +60,10 @@ def one(name: str, steps: int, batch: int, device: str) -> dict[str, float]:
     with patch.object(perceptual, "load", at_hand):  # the time does not depend on the weights
         trainer = Trainer(recipe, join(recipe.training.device), pictures=100_000)
     batches = iter(lambda: noise(recipe), None)
-    times = []
+    times, first = [], full_step(trainer)
     for step in range(steps + 1):
         began = time.perf_counter()
-        trainer.advance(batches, LATE + step, faults=0)
+        trainer.advance(batches, first + step, faults=0)
         times.append(time.perf_counter() - began)
     most = peak()  # before the yardsticks take memory
     weights = sum(parameter.numel() for parameter in trainer.state.system.parameters())

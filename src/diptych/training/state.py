@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from diptych.checkpoints import under
-from diptych.machine.devices import REHEARSING
 from diptych.networks.matrix_products import use_products
 from diptych.recipe import Recipe
 from diptych.systems import System
@@ -29,8 +28,7 @@ class State:
         if recipe.training.checkpointing == "blocks":
             recompute_blocks(self.system)
         layout = torch.channels_last if recipe.training.channels_last else torch.contiguous_format
-        if not REHEARSING.get():
-            self.system.to(processes.device, memory_format=layout)  # type: ignore[call-overload]  # the stub lacks it
+        self.system.to(processes.device, memory_format=layout)  # type: ignore[call-overload]  # the stub lacks it
         self.sides = {
             path: Side(path, self.system.get_submodule(path), recipe.training, processes) for path in self.system.sides
         }

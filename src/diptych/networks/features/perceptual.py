@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diptych.errors import DiptychError
-from diptych.machine.devices import REHEARSING
 from diptych.networks.features.efficientnet import EfficientNetLite0
-from diptych.networks.features.pretrained import load, spec_of, untrained
+from diptych.networks.features.pretrained import load, spec_of
 from diptych.networks.shapes import are_shapes_alone
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -79,10 +78,8 @@ class Sight:
 
 
 def own_network(name: str) -> nn.Module:
-    """One that may move to another device; without its weights in a rehearsal, or of shapes alone."""
-    if are_shapes_alone():
-        return spec_of(name).build()
-    return untrained(name) if REHEARSING.get() else copy.deepcopy(load(name))
+    """One that may move to another device; of shapes alone, without its weights."""
+    return spec_of(name).build() if are_shapes_alone() else copy.deepcopy(load(name))
 
 
 def perceptual(sight: Sight, fake: Tensor, real: Tensor) -> Tensor:

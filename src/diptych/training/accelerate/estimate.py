@@ -1,52 +1,72 @@
-"""What a recipe will take on this machine: memory computed on rehearsed steps, time measured on a few real ones."""
+"""What a recipe will take on this machine: memory and time, measured on a few real steps on noise.
+
+The steps are made in a process of their own that may take no more memory than is free, so a recipe that does not fit ends that
+process, and nothing else on the machine.
+"""
 
 import os
 import re
+import signal
 import sys
+import tempfile
 import time
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
+from diptych import checkpoints
 from diptych.data import open_dataset, resident
 from diptych.data.settings import as_size
 from diptych.errors import DiptychError
-from diptych.machine.devices import free_bytes
+from diptych.machine.devices import choose, free_bytes, limit_memory
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.accelerate.cuda_graph import WARM_UP
-from diptych.training.accelerate.rehearsal import live_peak
-from diptych.training.processes import Processes, join
+from diptych.training.processes import join
 from diptych.training.trainer import Trainer
 
 STEPS = {"cpu": 4, "mps": 4, "cuda": WARM_UP + 4}  # a GPU records its graph in them
 GIB = 2**30
-BESIDE = {"cpu": 1.22, "cuda": 1.05}
-"""What a process holds for each byte of live tensors: kernels take room of their own, and an allocator has gaps. Measured
-(benchmarks/memory.py)."""
 
-SAVING = 1.11
-"""The same while a checkpoint is written, when there are no gradients and nothing is kept for backward."""
+
+class Measured(NamedTuple):
+    """What a process that trained held at the highest, saving included, and its fastest step."""
+
+    bytes: float
+    seconds: float
 
 
 def estimate(recipe: Recipe) -> str:
-    """A sentence with the peak memory, and where that is at hand the time for a thousand steps, from a few on noise."""
-    processes = join(recipe.training.device)
-    needed, free = footprint(recipe, processes), free_bytes(processes.device)
-    staying = resident_bytes(recipe, processes.device, free)
-    memory = (
-        f"{recipe.name} on this machine ({processes.device}): about {needed / GIB:.1f} GiB of memory, "
-        f"up to {recipe.data.cache_gib:g} GiB more for decoded pictures (data.cache_gib)"
-        + (f" and {staying / GIB:.2g} GiB for pictures that stay on the device (data.resident)" if staying else "")
-    )
-    if needed + staying > free:
-        less = " or data.resident=off" if staying else ""
+    """A sentence with the peak memory and the time for a thousand steps, or what to change where the recipe does not fit.
+
+    Raises:
+        DiptychError: where the recipe cannot be trained for another reason.
+    """
+    device = choose(recipe.training.device)
+    free = free_bytes(device)
+    staying = resident_bytes(recipe, device, free)
+    where = f"{recipe.name} on this machine ({device})"
+    pictures = f"{staying / GIB:.2g} GiB for pictures that stay on the device (data.resident)" if staying else ""
+    found = measured(recipe, free - staying)
+    if isinstance(found, str):
         return (
-            f"{memory}; only {free / GIB:.1f} GiB are free, so no step was timed. Lower training.batch_size or data.crop_size, "
-            f"or set training.checkpointing=blocks{less}."
+            f"{where}: only {free / GIB:.1f} GiB are free, and no step could be made in them"
+            + (f" beside {pictures}" if staying else "")
+            + (f" ({found})" if found else "")
+            + ". Lower training.batch_size or data.crop_size, or set training.checkpointing=blocks"
+            + (" or data.resident=off." if staying else ".")
         )
-    return f"{memory}, and, as busy as it is now, {1000 * seconds_a_step(recipe, processes) / 60:.0f} minutes for a thousand steps."
+    return (
+        f"{where}: {found.bytes / GIB:.1f} GiB of memory at the highest, "
+        f"up to {recipe.data.cache_gib:g} GiB more for decoded pictures (data.cache_gib)"
+        + (f" and {pictures}" if staying else "")
+        + f", and, as busy as it is now, {1000 * found.seconds / 60:.0f} minutes for a thousand steps."
+    )
 
 
 def resident_bytes(recipe: Recipe, device: torch.device, free: float) -> int:
@@ -66,27 +86,60 @@ def resident_bytes(recipe: Recipe, device: torch.device, free: float) -> int:
     return resident.needed(dataset, recipe.data)
 
 
-def footprint(recipe: Recipe, processes: Processes) -> float:
-    """Bytes that training holds at the highest, without decoded pictures; nothing of that size is allocated to find out."""
-    live, stays = live_peak(recipe, processes, noise)
-    kind = processes.device.type
-    if kind != "cpu":
-        return live * BESIDE.get(kind, 1.0)
-    saved = stays if recipe.training.channels_last else 0  # a checkpoint is written from copies in the files' layout
-    return held() + max(live * BESIDE[kind], (stays + saved) * SAVING)
+def measured(recipe: Recipe, room: float) -> Measured | str:
+    """In a process that takes at most ``room`` bytes, what training takes; or why it ended, "" where that was for memory alone.
+
+    Raises:
+        DiptychError: as training would.
+    """
+    processes = get_context("spawn")  # a fork would inherit threads of torch's that are not there
+    receiving, sending = processes.Pipe(duplex=False)
+    process = processes.Process(target=measure, args=(sending, recipe, room), daemon=True)
+    process.start()
+    sending.close()
+    found: Measured | DiptychError | str = ""
+    with suppress(EOFError):
+        found = receiving.recv()
+    process.join()
+    if isinstance(found, DiptychError):
+        raise found
+    return found
 
 
-def seconds_a_step(recipe: Recipe, processes: Processes) -> float:
-    """The fastest of a few real steps on noise."""
+def measure(answer: Connection, recipe: Recipe, room: float) -> None:
+    """The whole of that process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the one that waits for it
     keep_freed_memory()
-    trainer = Trainer(recipe, processes, pictures=1000)
+    try:
+        if choose(recipe.training.device).type == "cpu":
+            limit_memory(room)
+        answer.send(train_a_little(recipe))
+    except DiptychError as problem:
+        answer.send(problem)
+    except (MemoryError, RuntimeError) as problem:
+        words = str(problem).partition("\n")[0]
+        answer.send("" if "memory" in words.lower() else words)
+
+
+def train_a_little(recipe: Recipe) -> Measured:
+    """A few steps from where all of the system is trained, and a checkpoint."""
+    processes = join(recipe.training.device)
+    trainer = Trainer(recipe.replace(schedule="constant"), processes, pictures=1000)  # others may have ended by then
+    first = full_step(trainer)
     batches = iter(lambda: noise(recipe), None)
     times = []
-    for step in range(STEPS[processes.device.type]):
+    for step in range(first, first + STEPS[processes.device.type]):
         began = time.perf_counter()
         trainer.advance(batches, step, faults=0).look()
         times.append(time.perf_counter() - began)
-    return min(times)
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints.save(Path(folder) / "checkpoint.safetensors", trainer.state.tensors(), {"step": 0})
+    return Measured(peak(), min(times))
+
+
+def full_step(trainer: Trainer) -> int:
+    """The first step in which all of the system is trained."""
+    return max(trainer.state.system.phase_steps, default=0)
 
 
 def noise(recipe: Recipe) -> Batch:

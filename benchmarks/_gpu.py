@@ -121,8 +121,8 @@ class Asking:
     def __init__(self, update: Update) -> None:
         self.update = update
 
-    def __call__(self, held: list[Batch], step: int, only_discriminators: bool) -> Scalars:
-        found = self.update(held, step, only_discriminators)
+    def __call__(self, batches: list[Batch], step: int, only_discriminators: bool) -> Scalars:
+        found = self.update(batches, step, only_discriminators)
         next(iter(found.values.values())).item()
         return found
 

@@ -94,7 +94,12 @@ def test_they_are_what_training_keeps(toy_pairs: Path) -> None:
 
 def test_a_device_that_holds_the_network_but_not_the_pictures(toy_pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rooms: list[float] = []
-    monkeypatch.setattr(estimate, "measured", lambda _, room: rooms.append(room) or "")
+
+    def measured(_: Recipe, room: float) -> str:
+        rooms.append(room)
+        return ""
+
+    monkeypatch.setattr(estimate, "measured", measured)
     monkeypatch.setattr(estimate, "free_bytes", lambda _: 2 * estimate.GIB)
     said = estimate.estimate(kept(toy_pairs, "on"))
     assert rooms == [2 * estimate.GIB - STAYING]

@@ -35,7 +35,7 @@ from diptych.training.trainer import Trainer
 CASES = {"pix2pix b1": ("pix2pix", 1), "pix2pix b16": ("pix2pix", 16), "cyclegan b1": ("cyclegan", 1)}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "bfloat16, graph": ("bfloat16", {}),
-    "bfloat16, graph, looked at in each step": ("bfloat16", {"late": False}),
+    "bfloat16, graph, looked at in each step": ("bfloat16", {"reads_late": False}),
     "bfloat16, no graph": ("bfloat16", {"graph": False}),
     "tf32, graph": ("tf32", {}),
     "float32, graph": ("float32", {}),

@@ -15,7 +15,7 @@ from toys import run_to_end, tiny_recipe
 
 from diptych import Translator
 from diptych.machine import devices
-from diptych.machine.devices import multiplying
+from diptych.machine.devices import matmul_precision
 from diptych.training import processes, state, trainer, validation
 from diptych.translator import translator
 
@@ -45,7 +45,9 @@ def seen() -> Iterator[Seen]:
 @pytest.fixture(autouse=True)
 def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (trainer, validation, translator):
-        monkeypatch.setattr(module, "multiplying", lambda precision, _: multiplying(precision, torch.device("cuda")))
+        monkeypatch.setattr(
+            module, "matmul_precision", lambda precision, _: matmul_precision(precision, torch.device("cuda"))
+        )
     for module in (processes, state):
         monkeypatch.setattr(module, "precision_of", lambda settings, _: settings.precision)
 
@@ -53,10 +55,10 @@ def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_flags_are_set_within_and_as_before_afterwards(precision: str) -> None:
     before = flags()
-    with devices.multiplying(precision, torch.device("cuda")):
+    with devices.matmul_precision(precision, torch.device("cuda")):
         assert flags() == [precision == "tf32"] * 2
     assert flags() == before
-    with devices.multiplying(precision, torch.device("cpu")):
+    with devices.matmul_precision(precision, torch.device("cpu")):
         assert flags() == before
 
 

@@ -17,7 +17,7 @@ from diptych.networks.travelgan import OffsetNorm
 from diptych.training.monitoring import watch
 from diptych.training.processes import Processes
 from diptych.training.run import Run
-from diptych.training.statistics import Gathering, first_batches, recomputed, running_layers
+from diptych.training.statistics import StatisticsGatherer, first_batches, precise_statistics, running_layers
 from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation
 from diptych.translator.translator import Translator
@@ -74,7 +74,7 @@ def plainly(network: nn.Module, sources: list[Tensor]) -> dict[str, Tensor]:
 def test_they_equal_a_plainly_written_second_version(system: str, averaged: bool, folder: Path) -> None:
     words = ("training.average=0.5", f"training.average_translates={averaged}".lower())
     trainer, dataset = trained(system, folder, *words)
-    found = recomputed(trainer, dataset)
+    found = precise_statistics(trainer, dataset)
     compared = 0
     for exit in trainer.state.system.translators().values():
         network = copy.deepcopy(trainer.state.system.get_submodule(exit.module))
@@ -95,7 +95,7 @@ def test_training_sees_nothing_of_it(system: str, folder: Path) -> None:
     trainer, dataset = trained(system, folder)
     before = {name: tensor.clone() for name, tensor in trainer.state.tensors().items()}
     drawn, modes = torch.get_rng_state(), [module.training for module in trainer.state.system.modules()]
-    first, second = recomputed(trainer, dataset), recomputed(trainer, dataset)
+    first, second = precise_statistics(trainer, dataset), precise_statistics(trainer, dataset)
     assert_equal(first, second)
     assert_equal(before, trainer.state.tensors())
     assert torch.equal(drawn, torch.get_rng_state())
@@ -106,7 +106,7 @@ def test_a_layer_that_no_picture_reaches_keeps_its_own() -> None:
     network = nn.Sequential(OffsetNorm(3))
     network.add_module("idle", nn.Sequential())
     network[0].register_module("idle", nn.BatchNorm2d(2))
-    gathering = Gathering(network.eval(), {})
+    gathering = StatisticsGatherer(network.eval(), {})
     gathering.add(torch.ones(1, 3, 1, 1), 0)
     found = gathering.statistics()
     assert set(found) == {"0.running_mean", "0.running_var"}
@@ -163,8 +163,8 @@ def test_resuming_repeats_them_bitwise(toy_pairs: Path, tmp_path: Path) -> None:
 
 
 def test_once_for_all_that_is_done_at_a_step(toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    counted = Mock(wraps=recomputed)
-    monkeypatch.setattr(watch, "recomputed", counted)
+    counted = Mock(wraps=precise_statistics)
+    monkeypatch.setattr(watch, "precise_statistics", counted)
     words = ("training.picture_every=3", "training.validate_every=3", "training.checkpoint_every=3")
     run_to_end(tiny_recipe("pix2pix", toy_pairs, *RUNNING, *words), tmp_path / "run")
     assert counted.call_count == 2  # at steps 3 and 6

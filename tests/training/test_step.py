@@ -14,7 +14,7 @@ from diptych.errors import UsageError
 from diptych.pictures.kinds import Batch
 from diptych.systems import Losses, Pix2Pix
 from diptych.training import step as training_step
-from diptych.training.processes import Processes, trying_kernels
+from diptych.training.processes import Processes, benchmarked_kernels
 from diptych.training.side import Side
 from diptych.training.step_result import Entry, Fault
 from diptych.training.trainer import Trainer
@@ -138,7 +138,7 @@ def test_bfloat16_and_layout_train_alike(channels_last: str) -> None:
 
 
 def test_the_batch_is_stated_in_words() -> None:
-    words = trainer_of("training.batch_size=2", "training.accumulate=3").words()
+    words = trainer_of("training.batch_size=2", "training.accumulate=3").summary()
     assert "batch 2 per process x 3 accumulated, effective batch 6, cpu, float32" in words
 
 
@@ -196,7 +196,7 @@ def test_what_is_logged_and_not_minimised_is_known_by_then() -> None:
 
 def test_kernels_are_tried_in_steps_alone() -> None:
     before = torch.backends.cudnn.benchmark
-    with trying_kernels():
+    with benchmarked_kernels():
         assert torch.backends.cudnn.benchmark
     assert torch.backends.cudnn.benchmark == before
 

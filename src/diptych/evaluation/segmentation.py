@@ -20,7 +20,7 @@ from torch.nn import functional
 from diptych import checkpoints
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import IGNORED, ClassMap
-from diptych.machine.devices import multiplying
+from diptych.machine.devices import matmul_precision
 from diptych.networks.blocks import channels_last
 from diptych.networks.features.fcn import FCN
 from diptych.networks.features.pretrained import CPU, find, read_weights
@@ -93,7 +93,7 @@ def trained(plan: Plan, count: int, read: Labelled, cache: Path, say: Say, devic
     say(f"Training the segmenter on {count} real pictures ({plan.words()}); it is kept for the next time ...")
     # GPUs have no cross-entropy of maps that repeats bitwise.
     place_of_work = CPU if torch.are_deterministic_algorithms_enabled() else device
-    with multiplying("float32", place_of_work):
+    with matmul_precision("float32", place_of_work):
         train(network, plan, count, read, say, place_of_work)
     checkpoints.save(place, network.state_dict(), {"steps": plan.steps})
     return Segmenter(network, device)

@@ -15,7 +15,7 @@ from diptych.exporting.traced import Outside, noisy, traceable
 from diptych.files import made_aside, vacant
 from diptych.pictures.padding import pad
 from diptych.serving.service.listing import Offer, drawing, name_for
-from diptych.training.checkpoint_choice import taken
+from diptych.training.checkpoint_choice import checkpoint_note
 from diptych.translator.engines import Eager
 from diptych.translator.translator import Translator
 
@@ -92,7 +92,7 @@ def export(order: Order) -> list[str]:
         raise UsageError(f"{order.run} is exported already; name the run or the model folder that it came from.")
     real, why = at_hand(order.run, translator, order.data, "held-out", max(COMPARED, EXAMPLES))
     told = [f"Compared with random pictures only: {why}"] if why else []
-    told += filter(None, [taken(order.run, order.checkpoint)])
+    told += filter(None, [checkpoint_note(order.run, order.checkpoint)])
     make = {"model": model, "onnx": onnx, "pt2": program, "web": page}[order.to]
     try:
         with made_aside(order.out) as place:

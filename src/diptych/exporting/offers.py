@@ -15,7 +15,7 @@ from diptych.exporting.traced import noisy
 from diptych.machine.runtimes import session_of
 from diptych.serving.page.browser_model import Parts, cut
 from diptych.serving.service.listing import Offer, drawing, in_browser, name_for
-from diptych.training.checkpoint_choice import taken
+from diptych.training.checkpoint_choice import checkpoint_note
 from diptych.training.run import read_recipe
 from diptych.translator.engines import Eager
 from diptych.translator.translator import Translator
@@ -50,7 +50,7 @@ def offers_of(
                 parts,
             )
         )
-        told.append(" ".join(filter(None, (f"{name}: {place}.", taken(place, checkpoint), words + why))))
+        told.append(" ".join(filter(None, (f"{name}: {place}.", checkpoint_note(place, checkpoint), words + why))))
     return offers, told
 
 

@@ -15,7 +15,7 @@ import torch
 
 from diptych.exporting.traced import program
 from diptych.files import written_beside
-from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, needed
+from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, RequiredPackage
 from diptych.translator.card import write_card
 from diptych.translator.translator import Translator
 
@@ -46,7 +46,7 @@ def write(
     Raises:
         DiptychError: when a package is missing, the network cannot be traced, or the place cannot be written.
     """
-    with needed("onnx", "writing ONNX files"):
+    with RequiredPackage("onnx", "writing ONNX files"):
         import onnx
 
         import_module("onnxscript")  # torch needs it, and would say so at length
@@ -129,7 +129,7 @@ def halve(model: Any) -> None:
 
 def quantised(model: Any, calibration: Sequence[np.ndarray[Any, Any]]) -> Any:
     """8-bit weights and activations, their ranges those that ``calibration`` shows (nncf, post-training)."""
-    with needed("nncf", "int8"):
+    with RequiredPackage("nncf", "int8"):
         import nncf
     inputs = [one.name for one in model.graph.input]
     shown = [feed_of(inputs, picture, number) for number, picture in enumerate(calibration)]

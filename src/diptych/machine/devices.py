@@ -31,7 +31,7 @@ def choose(device: str, key: str = "training.device") -> torch.device:
 
 
 @contextmanager
-def multiplying(precision: str, device: torch.device) -> Iterator[None]:
+def matmul_precision(precision: str, device: torch.device) -> Iterator[None]:
     """Within, NVIDIA GPUs multiply what is float32 as it is, or for "tf32" with ten bits of its mantissas.
 
     Left alone, torch takes TF32 for convolutions and not for matrix products, so "float32" would be neither.

@@ -46,14 +46,14 @@ def session_of(place: Path) -> Any:
     Raises:
         DiptychError: when there is no such file, it is damaged, or the package is missing.
     """
-    with needed("onnxruntime", f"{place}, an ONNX file,"):
+    with RequiredPackage("onnxruntime", f"{place}, an ONNX file,"):
         import onnxruntime
     if not place.is_file():
         raise DiptychError(f"there is no file {place}; write one with: diptych export RUN --to onnx --out {place}.")
     onnxruntime.set_default_logger_severity(4)  # what it has to say it also throws
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads()
-    with explained(place), named_in_utf8(place) as named:
+    with FileErrors(place), named_in_utf8(place) as named:
         return onnxruntime.InferenceSession(str(named), options, providers=["CPUExecutionProvider"])
 
 
@@ -81,7 +81,7 @@ def read_metadata(place: Path) -> dict[str, Any]:
     return {CARD: card, PROCESSING: told.get(PROCESSING, "outside"), PRECISION: told.get(PRECISION, "float32")}
 
 
-class explained:
+class FileErrors:
     """Whatever a runtime throws over a file, as one sentence."""
 
     def __init__(self, place: Path) -> None:
@@ -95,7 +95,7 @@ class explained:
             raise DiptychError(f"{self.place} is no ONNX file that can be used ({words}); export it again.") from None
 
 
-class needed:
+class RequiredPackage:
     """The import of an extra's package, or a sentence that says how to get it."""
 
     def __init__(self, package: str, purpose: str) -> None:

@@ -10,7 +10,7 @@ from diptych.training.run import RECIPE, read_lines
 from diptych.translator.weights import weights_path
 
 
-def taken(place: Path, checkpoint: str) -> str:
+def checkpoint_note(place: Path, checkpoint: str) -> str:
     """A line on the checkpoint of a run that ``checkpoint`` names, and on the best one where that is better.
 
     Empty for what is no run: a model folder or a file has no choice.

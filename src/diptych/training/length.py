@@ -25,7 +25,7 @@ def another_length(before: TrainingSettings, now: TrainingSettings, step: int, s
             f"the run stands at step {step}, and training.steps and training.epochs end it at {second}; give {step} steps or more."
         )
     if first == second:
-        refuse_in_vain(before, now, second, steps_per_epoch)
+        refuse_without_effect(before, now, second, steps_per_epoch)
         return ""
     words = f"The run had {first} steps and has {second} now"
     made = range(step)
@@ -39,7 +39,7 @@ def another_length(before: TrainingSettings, now: TrainingSettings, step: int, s
     )
 
 
-def refuse_in_vain(before: TrainingSettings, now: TrainingSettings, steps: int, steps_per_epoch: int) -> None:
+def refuse_without_effect(before: TrainingSettings, now: TrainingSettings, steps: int, steps_per_epoch: int) -> None:
     """Of steps and epochs the one that ends first counts, so to raise the other alone does nothing."""
     if now.steps > max(before.steps, steps) and now.epochs:
         raise UsageError(

@@ -16,7 +16,7 @@ from diptych.evaluation.metrics import direction
 from diptych.files import as_json, read_text, remove_parts, write_text
 from diptych.recipe import Recipe, lay_over
 from diptych.report.curves import lines, number
-from diptych.training.identity import as_long_as, at_the_places_of, changed, real
+from diptych.training.identity import changed, real, with_data_at, with_length_of
 from diptych.translator.card import read_cards
 
 RECIPE, DATA, LOCK = "recipe.toml", "data.json", ".lock"
@@ -104,7 +104,7 @@ class Run:
             )
         held = inventory(self.recipe.data)
         self.compare_data(began, before if before is not None else held, held)
-        self.stored = at_the_places_of(began, self.recipe.data)
+        self.stored = with_data_at(began, self.recipe.data)
         self.remember(self.stored, held)
 
     def compare_data(self, began: Recipe, before: Inventory, held: Inventory) -> None:
@@ -136,7 +136,7 @@ class Run:
     def keep_length(self, sentence: str) -> None:
         """The run ends where this start says from now on; ``sentence`` says what that means, where it ends elsewhere."""
         if self.stored is not None:
-            self.stored = as_long_as(self.stored, self.recipe.training)
+            self.stored = with_length_of(self.stored, self.recipe.training)
             write_text(self.folder / RECIPE, self.stored.to_toml())
         if sentence:
             self.remark("length", sentence)

@@ -16,7 +16,7 @@ from diptych.training.side import Side
 
 
 class State:
-    """The system and its sides on the device; a checkpoint is ``tensors()`` and ``apart()`` with a step and a count of faults."""
+    """The system and its sides on the device; a checkpoint is ``tensors()`` and ``differing_buffers()`` with a step and a count of faults."""
 
     def __init__(self, recipe: Recipe, processes: Processes) -> None:
         self.recipe = recipe
@@ -42,7 +42,7 @@ class State:
             tensors |= {name: value for name, value in side.state().items() if moments or name.startswith("average.")}
         return tensors | {f"statistics.{name}": value for name, value in self.statistics.items()}
 
-    def apart(self) -> dict[str, Tensor]:
+    def differing_buffers(self) -> dict[str, Tensor]:
         """In the process that leads, as "process.RANK.system.NAME", what others hold in another state than its own.
 
         Weights are the same everywhere; remembered pictures and running statistics are not. All processes take part.
@@ -53,12 +53,12 @@ class State:
         saved = self.system.state_dict()
         for name, buffer in self.system.named_buffers():
             if name in saved:
-                pile = self.processes.gathered(buffer)
+                pile = self.processes.gather(buffer)
                 others = {f"process.{rank}.system.{name}": one for rank, one in enumerate(pile)}
                 found |= {key: one for key, one in others.items() if not torch.equal(bits(one), bits(pile[0]))}
         return found
 
-    def unfit(self, tensors: Mapping[str, Tensor]) -> str:
+    def mismatch(self, tensors: Mapping[str, Tensor]) -> str:
         """What is wrong with the first of the tensors that ``load`` could not take, in words; empty where all fit."""
         wanted = {f"system.{name}": value for name, value in self.system.state_dict().items()}
         for side in self.sides.values():
@@ -78,13 +78,13 @@ class State:
         return ""
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take back what ``tensors`` and ``apart`` gave."""
+        """Take back what ``tensors`` and ``differing_buffers`` gave."""
         tensors = {**tensors, **under(f"process.{self.processes.rank}", tensors)}
         self.system.load_state_dict(under("system", tensors))
         for side in self.sides.values():
             side.load(tensors)
 
-    def not_finite(self) -> str:
+    def first_not_finite(self) -> str:
         """The name of a weight or buffer that is not finite, or nothing."""
         for name, tensor in self.system.state_dict().items():
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():

@@ -17,7 +17,7 @@ from torch.func import functional_call
 
 from diptych.checkpoints import under
 from diptych.data import Dataset, stream
-from diptych.machine.devices import multiplying
+from diptych.machine.devices import matmul_precision
 from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Batch
 from diptych.training.trainer import Trainer
@@ -33,7 +33,7 @@ def running_layers(network: nn.Module) -> dict[str, nn.BatchNorm2d]:
     }
 
 
-class Gathering:
+class StatisticsGatherer:
     """Lets batches pass through a network in which each is normalised by its own statistics, and keeps these.
 
     Args:
@@ -86,7 +86,7 @@ def pair(layer: nn.Module) -> list[tuple[str, Tensor]]:
     return [(kind, getattr(layer, kind)) for kind in ("running_mean", "running_var")]
 
 
-def recomputed(trainer: Trainer, dataset: Dataset) -> dict[str, Tensor]:
+def precise_statistics(trainer: Trainer, dataset: Dataset) -> dict[str, Tensor]:
     """Statistics for the weights that would leave now, by the buffer's name in the system; always of the same pictures.
 
     Args:
@@ -97,7 +97,7 @@ def recomputed(trainer: Trainer, dataset: Dataset) -> dict[str, Tensor]:
     exits = {exit.module: exit for exit in state.system.translators().values()}
     weights = state.translating_weights()
     passing = {
-        module: Gathering(state.system.get_submodule(module), under(module, weights))
+        module: StatisticsGatherer(state.system.get_submodule(module), under(module, weights))
         for module in exits
         if running_layers(state.system.get_submodule(module))
     }
@@ -105,7 +105,7 @@ def recomputed(trainer: Trainer, dataset: Dataset) -> dict[str, Tensor]:
         return {}
     state.system.eval()
     try:
-        with multiplying(state.precision, trainer.processes.device):
+        with matmul_precision(state.precision, trainer.processes.device):
             for number, batch in enumerate(first_batches(trainer, dataset)):
                 for module, gathering in passing.items():
                     gathering.add(batch.target if exits[module].reverse else batch.source, number)

@@ -5,19 +5,19 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from diptych.machine.devices import multiplying
+from diptych.machine.devices import matmul_precision
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.training.accelerate.cuda_graph import Captured, capturing
 from diptych.training.length import length
-from diptych.training.processes import Processes, make_deterministic, repeating_kernels, trying_kernels
+from diptych.training.processes import Processes, benchmarked_kernels, deterministic_kernels, make_deterministic
 from diptych.training.schedule import factor
 from diptych.training.state import State
 from diptych.training.step import Scalars, Update, train_step, update
 from diptych.training.step_result import Entry
 
 
-def as_they_are(batch: Batch) -> Batch:
+def unchanged(batch: Batch) -> Batch:
     return batch
 
 
@@ -28,7 +28,7 @@ class Trainer:
         recipe: what is trained.
         processes: where.
         pictures: how many there are to train on.
-        developed: what makes pictures, on the device, of what the stream gives; see ``diptych.data.resident``.
+        to_pictures: what makes pictures, on the device, of what the stream gives; see ``diptych.data.resident``.
     """
 
     def __init__(
@@ -36,18 +36,19 @@ class Trainer:
         recipe: Recipe,
         processes: Processes,
         pictures: int,
-        developed: Callable[[Batch], Batch] = as_they_are,
+        to_pictures: Callable[[Batch], Batch] = unchanged,
     ) -> None:
         settings = recipe.training
         self.recipe = recipe
         self.settings = settings
         self.processes = processes
-        self.developed = developed
+        self.to_pictures = to_pictures
         if settings.deterministic:
             make_deterministic()
-        self.kernel_choice = repeating_kernels if settings.deterministic else trying_kernels
+        self.kernel_choice = deterministic_kernels if settings.deterministic else benchmarked_kernels
         self.graph = capturing(settings, processes)
-        self.late = processes.device.type == "cuda"  # whether a step is looked at when the next one has been launched
+        self.reads_late = processes.device.type == "cuda"
+        """Whether a step's numbers are looked at when the next step has been launched."""
         self.tell: Callable[[str], None] = lambda sentence: None
         self.batches_per_step = settings.accumulate * settings.discriminator_updates
         self.effective_batch = settings.batch_size * settings.accumulate * processes.size
@@ -61,8 +62,8 @@ class Trainer:
         """The state as the seed makes it; what was captured of another one is forgotten."""
         self.compute: Update = self.update  # graphs and the old state go first, so that there is room
         vars(self).pop("state", None)
-        self.newest: Entry | None = None
-        self.whole = True  # whether the state is that of a step, and no update of the next has begun
+        self.previous: Entry | None = None
+        self.between_steps = True  # whether the state is that of a step, and no update of the next has begun
         self.state = State(self.recipe, self.processes)
         if self.graph:
             self.compute = Captured(self.update, self.state, self.unrecorded)
@@ -86,22 +87,22 @@ class Trainer:
         waited = time.perf_counter() - began
         rate = factor(self.settings, step, self.steps, self.steps_per_epoch)
         entry = Entry(step, {"rate": rate, "waited": waited}, self.processes.size == 1)
-        self.whole = False
+        self.between_steps = False
         for scalars in train_step(self.state, taken, step, faults, rate, self.launch):
             if self.processes.size > 1:
-                scalars.values["stop"] = self.processes.wish.clone()
-            entry.add(scalars, self.late)
-            if not self.late:
+                scalars.values["stop"] = self.processes.stop_request.clone()
+            entry.add(scalars, self.reads_late)
+            if not self.reads_late:
                 entry.look()
-        self.whole = True
-        before, self.newest = self.newest, entry
+        self.between_steps = True
+        before, self.previous = self.previous, entry
         if before is not None:
             before.look()
         return entry
 
     def launch(self, batches: list[Batch], step: int, only_discriminators: bool) -> Scalars:
         held = [self.to_device(batch) for batch in batches]
-        with self.kernel_choice(), multiplying(self.state.precision, self.processes.device):
+        with self.kernel_choice(), matmul_precision(self.state.precision, self.processes.device):
             return self.compute(held, step, only_discriminators)
 
     def update(self, batches: list[Batch], step: int, only_discriminators: bool) -> Scalars:
@@ -115,10 +116,10 @@ class Trainer:
     def prepared(self, batch: Batch) -> Batch:
         """Pictures as networks take them, of a batch on the device."""
         layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
-        source, target = (tensor.contiguous(memory_format=layout) for tensor in self.developed(batch))
+        source, target = (tensor.contiguous(memory_format=layout) for tensor in self.to_pictures(batch))
         return Batch(source, target)
 
-    def words(self) -> str:
+    def summary(self) -> str:
         """What this run is, once, in a sentence."""
         settings, count = self.settings, self.processes.size
         together = f" x {settings.accumulate} accumulated" if settings.accumulate > 1 else ""

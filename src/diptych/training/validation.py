@@ -21,7 +21,7 @@ from diptych.evaluation.metrics import Example, as_rgb
 from diptych.evaluation.requirements import Means
 from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
-from diptych.machine.devices import multiplying
+from diptych.machine.devices import matmul_precision
 from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import squared
@@ -73,7 +73,7 @@ class Validation:
         Paired data: "l1" in [0, 2], "psnr" in dB, "ssim", the health figure "l1_inverted", and "diversity": the mean
         difference of successive outputs as a share of the targets'. Unpaired: "cycle_l1_..." and "diversity".
         """
-        translate = translate_with(state)
+        translate = CurrentTranslator(state)
         rows: list[dict[str, float]] = []
         outputs, targets = Spread(), Spread()
         for seen in self.pictures(count):
@@ -138,7 +138,7 @@ class Validation:
 
     def examples(self, state: State, count: int) -> Iterator[Example]:
         """The same pictures as ``scores``, to be judged."""
-        data, translate = self.recipe.data, translate_with(state)
+        data, translate = self.recipe.data, CurrentTranslator(state)
         numbers = self.numbers(count)
         for number, seen in zip(numbers, self.pictures(count), strict=True):
             with torch.inference_mode():
@@ -158,7 +158,7 @@ class Validation:
     @torch.inference_mode()
     def grid(self, state: State, count: int) -> np.ndarray:
         """uint8 H x W x 3: a row a picture. Paired: source, output, target; two ways: source, output, target, output."""
-        translate, data = translate_with(state), self.recipe.data
+        translate, data = CurrentTranslator(state), self.recipe.data
         rows = []
         for seen in self.pictures(count):
             seen_source = data.source.to_stored(seen.source[0].cpu()) if data.source.colour == "lightness" else None
@@ -202,7 +202,7 @@ class Spread:
         return float(np.mean(self.differences)) if self.differences else 0.0
 
 
-class translate_with:
+class CurrentTranslator:
     """The run's networks as they would translate now: with averaged weights and statistics as they leave, and seeded noise.
 
     float32 is multiplied as the recipe's precision says; bfloat16 is for training alone, as for the translators that leave the run.
@@ -218,7 +218,7 @@ class translate_with:
         exit = self.exits[way]
         network = self.state.system.get_submodule(exit.module)
         own = under(exit.module, self.leaving)
-        with seeded(0), multiplying(self.state.precision, self.state.processes.device):
+        with seeded(0), matmul_precision(self.state.precision, self.state.processes.device):
             output: Tensor = functional_call(network, own, (source,)) if own else network(source)
         return output.float()
 

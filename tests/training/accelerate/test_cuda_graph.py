@@ -124,7 +124,7 @@ def test_steps_on_pictures_that_stay_on_the_device(toy_pairs: Path) -> None:
     recipe = tiny_recipe("pix2pix", toy_pairs, "data.resident=on", "training.batch_size=2")
     dataset, plain = prepare(open_dataset(recipe.data, "train", train=True), recipe, ALONE)
     _, graphed = prepare(open_dataset(recipe.data, "train", train=True), recipe, ALONE)
-    graphed.developed = plain.developed  # of one pile, which the stream below fills
+    graphed.to_pictures = plain.to_pictures  # of one pile, which the stream below fills
     graphed.compute = Captured(graphed.update, graphed.state, print, Rewound(graphed))
     for trainer in (plain, graphed):
         batches = stream(dataset, 2, seed=0, workers=0)

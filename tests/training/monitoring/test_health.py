@@ -68,7 +68,7 @@ def looked_at_late(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def build(self: Trainer, *arguments: Any) -> None:
         plain(self, *arguments)
-        self.late = True
+        self.reads_late = True
 
     def fetched(values: torch.Tensor) -> step_result.Fetch:
         waited.append(len(waited))

@@ -79,7 +79,7 @@ class GradientMean:
 
     def send_next(self) -> None:
         last = self.sent + 1 == len(self.buckets)
-        self.buckets[self.sent].send(self.processes, [self.processes.wish.reshape(1)] if last else [])
+        self.buckets[self.sent].send(self.processes, [self.processes.stop_request.reshape(1)] if last else [])
         self.sent += 1
 
     @torch.no_grad()
@@ -90,7 +90,7 @@ class GradientMean:
         for bucket in self.buckets:
             bucket.receive()
         if self.buckets:
-            self.processes.wish.copy_(self.buckets[-1].flat[-1])
+            self.processes.stop_request.copy_(self.buckets[-1].flat[-1])
 
 
 def grouped(parameters: Sequence[nn.Parameter], size: int) -> list[list[nn.Parameter]]:

@@ -80,12 +80,12 @@ def recomputed(forward: Callable[..., Any], places: Places, *inputs: Any) -> Any
     return checkpoint(forward, *inputs, use_reentrant=False, context_fn=partial(contexts, places))
 
 
-def contexts(places: Places) -> tuple[nullcontext[None], "as_before"]:
+def contexts(places: Places) -> tuple[nullcontext[None], "BuffersAsBefore"]:
     """Around the first run, and around the one in backward."""
-    return nullcontext(), as_before(places, [getattr(owner, name).clone() for owner, name in places])
+    return nullcontext(), BuffersAsBefore(places, [getattr(owner, name).clone() for owner, name in places])
 
 
-class as_before:
+class BuffersAsBefore:
     """Within, the buffers are copies of what they were; afterwards the same tensors as outside. May be entered repeatedly."""
 
     def __init__(self, places: Places, values: list[Tensor]) -> None:

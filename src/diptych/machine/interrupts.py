@@ -13,7 +13,7 @@ class StoppedError(Exception):
 
 
 class Stop:
-    """What one piece of work listens to."""
+    """A request to stop one piece of work, which checks it."""
 
     def __init__(self, may_run: Event | None = None, patience: float = 0.0) -> None:
         """``may_run`` is set while nothing more urgent is at work; each operation waits for it for at most ``patience`` seconds."""

@@ -1,4 +1,4 @@
-"""Exported files and what runs them, without torch: ONNX Runtime's sessions, what a file says of itself, and which extra is missing."""
+"""Exported files and the runtimes that run them, without torch: ONNX sessions, a file's metadata, and missing extras."""
 
 import os
 import sys
@@ -82,7 +82,7 @@ def read_metadata(place: Path) -> dict[str, Any]:
 
 
 class FileErrors:
-    """Whatever a runtime throws over a file, as one sentence."""
+    """Turns whatever a runtime raises about a file into one sentence."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -91,12 +91,12 @@ class FileErrors:
 
     def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
         if isinstance(problem, Exception) and not isinstance(problem, DiptychError):
-            words = " ".join(str(problem).split())[:200]
-            raise DiptychError(f"{self.place} is no ONNX file that can be used ({words}); export it again.") from None
+            message = " ".join(str(problem).split())[:200]
+            raise DiptychError(f"{self.place} is no ONNX file that can be used ({message}); export it again.") from None
 
 
 class RequiredPackage:
-    """The import of an extra's package, or a sentence that says how to get it."""
+    """Around the import of an extra's package: where it is missing, a sentence says how to get it."""
 
     def __init__(self, package: str, purpose: str) -> None:
         self.package, self.purpose = package, purpose
@@ -109,6 +109,6 @@ class RequiredPackage:
 
 
 def missing(package: str, purpose: str) -> DiptychError:
-    """What says which extra brings a package."""
+    """An error that names the extra which brings a package."""
     extra = {"openvino": "openvino", "nncf": "quant", "fastapi": "serve"}.get(package, "onnx")
     return DiptychError(f"{purpose} needs {package}: pip install 'diptych[{extra}]'.")

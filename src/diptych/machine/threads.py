@@ -1,9 +1,9 @@
-"""What a library reads in the process's environment when it is loaded, chosen before torch is. What the user has set stands.
+"""Environment variables that libraries read when they are loaded; set before torch is imported. What the user has set stands.
 
-How threads that wait for each other do so is decided by the command alone. They spin for some microseconds and then block, which makes
-a training step 1.1 to 1.3 times as fast as blocking at once, and judging 1.5 times, where nothing else runs. They block at once in
-commands that share the cores by their nature: `serve` with its clients, `--ray` with its workers. Who trains beside other programs that
-compute gains as much by setting OMP_WAIT_POLICY=passive (docs/decisions.md, 44 and 59; `benchmarks/waiting.py`).
+The command alone decides how OpenMP threads wait for each other. They spin for some microseconds, then block. Where nothing else
+runs, a training step is 1.1 to 1.3 times as fast as with blocking at once, and judging 1.5 times. `serve` shares the cores with its
+clients and `--ray` with its workers, so there threads block at once. Beside other programs that compute, set
+OMP_WAIT_POLICY=passive, which gains as much (`benchmarks/waiting.py`).
 """
 
 import os

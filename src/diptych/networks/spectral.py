@@ -12,7 +12,8 @@ from diptych.networks.blocks import Maps, of_batch
 class SpectralConv2d(nn.Conv2d):
     """A convolution whose weight is divided by its largest singular value, by one power iteration a training step.
 
-    The two vectors are buffers; at test time they stay as they are. ``weight`` is what is trained.
+    The two vectors are buffers, which stay as they are at test time. ``weight`` is trained under its own name, so a network has the
+    same checkpoint keys with and without it; torch's own renames it. It is computed in float32 under autocast.
     """
 
     weight_u: Tensor
@@ -60,7 +61,7 @@ def convolution(
 class SyncBatchNorm(nn.BatchNorm2d):
     """Batch norm without weight and bias whose training statistics are those of the batches of all processes together.
 
-    torch's own works on GPUs only; this one does wherever processes can add tensors up.
+    torch's own refuses tensors on a processor.
     """
 
     running_mean: Tensor

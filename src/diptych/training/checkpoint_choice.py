@@ -27,15 +27,15 @@ def checkpoint_note(place: Path, checkpoint: str) -> str:
     if not chosen.stem.isdecimal():
         return ""
     step = int(chosen.stem)
-    words = f"Checkpoint of step {step}."
+    message = f"Checkpoint of step {step}."
     if not score or best == step:
-        return words
+        return message
     own = [number(line.get(score)) for line in read_lines(place / "scores.jsonl") if line["step"] == step]
     sign = 1 if direction(score) == "higher" else -1
     if own and own[-1] is not None and sign * own[-1] >= sign * value:
-        return words
+        return message
     against = f", here {own[-1]:.4f}" if own and own[-1] is not None else ""
-    return f"{words} That of step {best} is better by {score} ({value:.4f}{against}): --checkpoint best takes it."
+    return f"{message} That of step {best} is better by {score} ({value:.4f}{against}): --checkpoint best takes it."
 
 
 def best_of(path: Path) -> tuple[int, str, float]:

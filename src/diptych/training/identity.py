@@ -1,7 +1,7 @@
-"""Whether two recipes are of one run: keys are compared by what they mean, and the data by what they hold.
+"""Whether a run may go on with another recipe: keys are compared by what they mean, and data by what they hold.
 
-A run may go on where nothing that decides what is learned is another, however it is spelled. Where the data lie is no
-part of it: ``Run`` compares what they hold (``diptych.data.inventory``).
+It may where no key that decides what is learned has another meaning, however it is spelled. Where the data lie does not
+count: ``Run`` compares what they hold (``diptych.data.inventory``).
 """
 
 import os

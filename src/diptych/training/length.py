@@ -1,4 +1,4 @@
-"""A run that is given another length goes on from where it stands, with Adam's moments and at its place in the schedule."""
+"""Steps of a run, and what changing them means for a run that has begun: it goes on with Adam's moments and the new schedule."""
 
 import math
 
@@ -14,7 +14,7 @@ def length(settings: TrainingSettings, steps_per_epoch: int) -> int:
 
 
 def another_length(before: TrainingSettings, now: TrainingSettings, step: int, steps_per_epoch: int) -> str:
-    """What is to be said of it, where the run stands at ``step``; empty for the same length.
+    """A sentence on the new length of a run that has made ``step`` steps; empty for the same length.
 
     Raises:
         UsageError: when the run has gone further already, or when it still ends where it did.

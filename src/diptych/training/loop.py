@@ -1,7 +1,7 @@
-"""The one loop: a step, a look, and on; after a fault, back to the last good state.
+"""The training loop: make a step, log and save what is due, and go on; after a fault, restore the last good state.
 
-Nothing that is not finite reaches a checkpoint: the step is dropped, the last checkpoint restored, and the draws
-re-addressed, so that the same bad luck does not come again.
+Nothing that is not finite reaches a checkpoint. The step is dropped and the last checkpoint restored, and from then on the random
+draws are others, so the same fault need not come again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ from diptych.training.run import Run
 from diptych.training.step_result import Fault
 from diptych.training.trainer import Trainer
 
-FAULT_SEED = 1_000_003  # a prime: the stream's seed after a fault is far from every seed that a person would choose
+FAULT_SEED = 1_000_003  # a prime, so that the stream's seed after a fault is far from those that a person would choose
 
 
 def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:

@@ -1,4 +1,4 @@
-"""Several processes of one run, as torchrun starts them. Alone, everything here does nothing."""
+"""Several processes of one run, as torchrun starts them. With one process everything here does nothing."""
 
 import contextlib
 import os
@@ -19,8 +19,8 @@ from diptych.machine.devices import choose
 from diptych.recipe import TrainingSettings
 
 TIMEOUT = timedelta(hours=12)
-"""For which processes wait for one that works alone: a look at every picture of a large data set, a segmenter's training, metrics over
-a whole split. The libraries' own half hour or ten minutes would end a run that is well. A process that ends is noticed at once."""
+"""How long processes wait for one that works alone: checking a large data set, training a segmenter, metrics over a whole split.
+The libraries' own half hour or ten minutes would end a healthy run. A process that has ended is noticed at once."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Processes:
     size: int
     device: torch.device
     stop_request: Tensor = field(init=False, repr=False, compare=False)
-    """Whether this process was asked to stop, 0 or 1; averaged along with gradients, so that no step waits for an answer."""
+    """Whether this process was asked to stop, 0 or 1. It is averaged along with the gradients, so no step waits for it."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stop_request", torch.zeros((), device=self.device))
@@ -56,7 +56,7 @@ class Processes:
         return finish
 
     def request_stop(self, stop: bool) -> None:
-        """Have this process's wish to stop go along with the next gradients."""
+        """Send along with the next gradients whether this process was asked to stop."""
         if self.size > 1:
             self.stop_request.fill_(float(stop))
 
@@ -100,7 +100,7 @@ class Processes:
         self.any_process(False)
 
     def close(self) -> None:
-        """Leave the others; after an error without a word to them, which those that have ended would not hear."""
+        """Leave the group; not after an error, when other processes may have ended and would not answer."""
         if self.size > 1 and dist.is_initialized() and sys.exc_info()[0] is None:
             dist.destroy_process_group()
 

@@ -1,4 +1,4 @@
-"""Asking a run to end from outside."""
+"""Signals that end a run: Ctrl-C, SIGTERM, SIGHUP."""
 
 import os
 import signal
@@ -29,6 +29,6 @@ def stop_on_signals(interrupt: Callable[[], None]) -> None:
 
 
 def announce() -> None:
-    """Past Python's buffers, which what was interrupted may hold."""
+    """Print the message past Python's buffers, which the interrupted code may hold."""
     with suppress(OSError, ValueError):
         os.write(sys.stderr.fileno(), MESSAGE.encode())

@@ -1,4 +1,4 @@
-"""Everything that a run is at a step: the system, its sides, and the numbers that address its randomness."""
+"""The state of a run at a step: the system, its sides, and the seeds of its random draws."""
 
 from collections.abc import Mapping
 
@@ -43,7 +43,7 @@ class State:
         return tensors | {f"statistics.{name}": value for name, value in self.statistics.items()}
 
     def differing_buffers(self) -> dict[str, Tensor]:
-        """In the process that leads, as "process.RANK.system.NAME", what others hold in another state than its own.
+        """In the process that leads: buffers of other processes that differ from its own, as "process.RANK.system.NAME".
 
         Weights are the same everywhere; remembered pictures and running statistics are not. All processes take part.
         """
@@ -59,7 +59,7 @@ class State:
         return found
 
     def mismatch(self, tensors: Mapping[str, Tensor]) -> str:
-        """What is wrong with the first of the tensors that ``load`` could not take, in words; empty where all fit."""
+        """A sentence on the first of the tensors that ``load`` could not take; empty where all fit."""
         wanted = {f"system.{name}": value for name, value in self.system.state_dict().items()}
         for side in self.sides.values():
             wanted |= side.expected(tensors)
@@ -96,12 +96,12 @@ class State:
         return {name: value for side in self.sides.values() for name, value in side.average.items()}
 
     def translating_weights(self) -> dict[str, Tensor]:
-        """What translates in place of the system's own weights, by their names there: averages, where the recipe says so."""
+        """Averages that translate in place of the system's own weights, by their names there; empty where the recipe does not want them."""
         return self.averages() if self.recipe.training.average_translates else {}
 
 
 def bits(tensor: Tensor) -> Tensor:
-    """(bytes,): no number equals itself less than another, as those that are none do."""
+    """(bytes,), so that NaN equals NaN."""
     return tensor.reshape(-1).view(torch.uint8)
 
 

@@ -1,8 +1,8 @@
 """Statistics of batch norm for the weights that leave a run ("precise batch norm", Wu and Johnson 2021, arXiv 2105.07576).
 
-Running averages follow the last ten or so batches, each seen by other weights. What translates is one set of weights, often
-an average that no batch has seen. So before it is looked at or saved, its statistics are computed anew: training pictures
-pass once, each batch is normalised by its own statistics, and those of all batches together are kept. Training sees nothing of it.
+Running averages follow the last ten or so batches, each of which other weights have seen. What translates is one set of weights,
+often an average that has seen no batch. So its statistics are computed anew before it is validated or saved. Training pictures
+pass once, each batch normalised by its own statistics, and those of all batches together are kept. Training is not affected.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
-"""What came of a step, whose numbers may still be on their way from the device.
+"""The numbers of a step, which may still be on their way from the device.
 
-A GPU computes while Python goes on. Numbers are copied to memory that it can write to by itself, and looked at when the next step has
-been launched, so the GPU never waits; or at once where something depends on them (``Watch.after``).
+A GPU computes while Python goes on. Its numbers are copied to pinned memory and looked at when the next step has been launched,
+so the GPU never waits. Where something depends on them (``Watch.after``), they are looked at at once.
 """
 
 import math
@@ -45,12 +45,12 @@ def fetched(values: Tensor) -> Fetch:
 
 
 class Entry(Mapping[str, float]):
-    """A line of the log: losses, figures and gradient norms by name; whoever reads it waits for them.
+    """A line of the log: losses, figures and gradient norms by name. Reading it waits for them.
 
     Args:
         step: which it is of, counted from 0.
-        known: what the device need not be asked for.
-        alone: whether there is one process. Of several all must meet a fault together: in the averaged gradient, which it reaches.
+        known: values that are on the processor already.
+        alone: whether there is one process. Several must all meet a fault in the same step, so they look at the averaged gradient only.
     """
 
     def __init__(self, step: int, known: dict[str, float], alone: bool = True) -> None:
@@ -62,7 +62,7 @@ class Entry(Mapping[str, float]):
         """Names of what need not be finite."""
 
     def add(self, scalars: Scalars, late: bool) -> None:
-        """Await what an update tells; ``late``: it is on its way from now on, else it is asked for when it is looked at."""
+        """Await the scalars of an update; ``late`` starts their copy to the processor now."""
         if scalars.values:
             values = torch.stack(list(scalars.values.values()))
             self.awaited.append((list(scalars.values), fetched(values) if late else values.tolist))

@@ -59,7 +59,7 @@ class Trainer:
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """The state as the seed makes it; what was captured of another one is forgotten."""
+        """Make the state anew from the seed, and forget what was captured of an older one."""
         self.compute: Update = self.update  # graphs and the old state go first, so that there is room
         vars(self).pop("state", None)
         self.previous: Entry | None = None
@@ -75,9 +75,8 @@ class Trainer:
     def advance(self, batches: Iterator[Batch], step: int, faults: int) -> Entry:
         """Take the batches of a step and make it.
 
-        Returns the log entry: named losses and figures, gradient norms, seconds waited for data; of several processes also
-        "stop", above 0 where one of them was asked to stop. Where steps are looked at late, it is the entry before it that has been
-        looked at.
+        Returns the log entry: named losses and figures, gradient norms, and seconds waited for data. Of several processes it also has
+        "stop", above 0 where one of them was asked to stop. On a GPU only the entry of the step before has been looked at.
 
         Raises:
             Fault: when a loss or a gradient is not finite. The weights may have taken it in by then.
@@ -106,7 +105,7 @@ class Trainer:
             return self.compute(held, step, only_discriminators)
 
     def update(self, batches: list[Batch], step: int, only_discriminators: bool) -> Scalars:
-        """What a graph captures: all that is computed from batches on the device."""
+        """``step.update`` on batches on the device; what a graph captures."""
         return update(self.state, [self.prepared(batch) for batch in batches], step, only_discriminators)
 
     def to_device(self, batch: Batch) -> Batch:
@@ -120,7 +119,7 @@ class Trainer:
         return Batch(source, target)
 
     def summary(self) -> str:
-        """What this run is, once, in a sentence."""
+        """Length, batch, device and precision of the run, in a sentence."""
         settings, count = self.settings, self.processes.size
         together = f" x {settings.accumulate} accumulated" if settings.accumulate > 1 else ""
         devices = f"{count} processes on {self.processes.device.type}" if count > 1 else f"{self.processes.device}"

@@ -1,4 +1,4 @@
-"""Looking at a run: the same validation pictures each time, as numbers and as a sample grid."""
+"""Validation during a run: scores and a sample grid of the same pictures each time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -70,8 +70,8 @@ class Validation:
     def scores(self, state: State, count: int) -> dict[str, float]:
         """Means over the first ``count`` validation pictures.
 
-        Paired data: "l1" in [0, 2], "psnr" in dB, "ssim", the health figure "l1_inverted", and "diversity": the mean
-        difference of successive outputs as a share of the targets'. Unpaired: "cycle_l1_..." and "diversity".
+        Paired data: "l1" in [0, 2], "psnr" in dB, "ssim", and the health figure "l1_inverted". Unpaired: "cycle_l1_...". Both:
+        "diversity", the mean difference of successive outputs as a share of the targets'.
         """
         translate = CurrentTranslator(state)
         rows: list[dict[str, float]] = []
@@ -203,7 +203,7 @@ class Spread:
 
 
 class CurrentTranslator:
-    """The run's networks as they would translate now: with averaged weights and statistics as they leave, and seeded noise.
+    """The run's networks as they would leave it now: with averaged weights, their statistics, and seeded noise.
 
     float32 is multiplied as the recipe's precision says; bfloat16 is for training alone, as for the translators that leave the run.
     """

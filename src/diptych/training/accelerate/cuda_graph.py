@@ -1,9 +1,8 @@
-"""A step as one CUDA graph: recorded once, then launched as a whole, without a word from Python in between.
+"""A step as one CUDA graph: recorded once, then launched as a whole, without Python in between.
 
-A graph repeats the same kernels on the same memory. So a step may depend on nothing but the tensors that it is given, the
-state's own, those that ``Side.set_rate`` fills, and the generator of random numbers; which holds for every system (no value is
-asked for, ``System.phase_steps`` says at which steps something changes), and is tested on a processor, where a recorder plays
-operations back as a graph does.
+A graph repeats the same kernels on the same memory. So a step may depend on tensors only: the batches, the state's own, those that
+``Side.set_rate`` fills, and the random generator's. This holds for every system, since none asks a tensor for its value, and
+``System.phase_steps`` says at which steps something changes. A test plays recorded operations back on a processor as a graph would.
 """
 
 from bisect import bisect_right
@@ -23,7 +22,7 @@ from diptych.training.step import Scalars, Update
 WARM_UP = 3  # real steps before recording: libraries choose their kernels in them, and Adam makes its moments
 
 Record = Callable[[Callable[[], Scalars]], tuple[Callable[[], object], Scalars]]
-"""Takes note of what a function does on the device; returns what does it again, and where the results will lie."""
+"""Records what a function does on the device; returns a function that repeats it, and the tensors that will hold the results."""
 
 
 class Recorded(NamedTuple):
@@ -35,14 +34,17 @@ class Recorded(NamedTuple):
 
 
 def capturing(settings: TrainingSettings, processes: Processes) -> bool:
-    """Whether steps are captured. Gradients of several processes travel outside of graphs, and recomputed blocks look up
-    the state of the random generator, which a graph has not got."""
+    """Whether steps are captured.
+
+    Not with several processes, whose gradients travel outside of graphs. Not with recomputed blocks, which read the state of the
+    random generator.
+    """
     wanted = settings.graph and processes.device.type == "cuda"
     return wanted and processes.size == 1 and settings.checkpointing == "none"
 
 
 class NotRecorded(Exception):
-    """Why a step could not be recorded, in torch's words; nothing of it was done."""
+    """A step could not be recorded, for torch's reason; nothing of it was computed."""
 
 
 class Captured:

@@ -1,6 +1,6 @@
-"""What a recipe will take on this machine: memory and time, measured on a few real steps on noise.
+"""Memory and time that a recipe takes on this machine, measured on a few real steps on noise.
 
-The steps are made in a process of their own that may take no more memory than is free, so a recipe that does not fit ends that
+The steps are made in a process of their own, which may take no more memory than is free. A recipe that does not fit ends that
 process, and nothing else on the machine.
 """
 

@@ -1,4 +1,4 @@
-"""Is this run still alive? Figures in, plain sentences out; each is said once until the trouble has passed."""
+"""Warnings about a run's health, from its losses and scores; each is given once until the trouble has passed."""
 
 from collections.abc import Iterator, Mapping
 

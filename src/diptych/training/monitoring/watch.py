@@ -1,4 +1,4 @@
-"""What one sees and keeps of a run: progress, logs, scores, sample grids, checkpoints, health, and when it ends."""
+"""Progress, logs, scores, sample grids, checkpoints, health and early end of a run."""
 
 import sys
 import time

@@ -37,7 +37,7 @@ from diptych.networks.features import perceptual
 from diptych.networks.features.pretrained import at_hand
 from diptych.recipe import Recipe, read
 from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.accelerate.estimate import full_step, noise
+from diptych.training.estimate import full_step, noise
 from diptych.training.processes import fast_precision, join
 from diptych.training.state import build
 from diptych.training.trainer import Trainer

@@ -9,6 +9,7 @@ Usage: python benchmarks/memory.py [--steps 500] [--only pix2pix] [--device cuda
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.accelerate.cuda_graph import WARM_UP
-from diptych.training.accelerate.estimate import full_step, held, noise, peak
+from diptych.training.estimate import full_step, noise, peak
 from diptych.training.processes import join
 from diptych.training.trainer import Trainer
 
@@ -70,6 +71,16 @@ MORE = [
 ]
 
 
+def held() -> float:
+    """Bytes that this process holds now; where the system does not tell, its peak."""
+    status = Path("/proc/self/statm")
+    return (
+        float(int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+        if status.exists()
+        else peak(torch.device("cpu"))
+    )
+
+
 def one(name: str, words: list[str], device: str) -> dict[str, float]:
     """In a process of its own: the peak of real steps, and with the checkpoint."""
     usual = ["data.folder=none", f"training.device={device}", "training.schedule=constant"]  # others have ended by then
@@ -82,10 +93,10 @@ def one(name: str, words: list[str], device: str) -> dict[str, float]:
     steps, first = REAL_STEPS[processes.device.type], full_step(trainer)
     for step in range(steps):
         trainer.advance(batches, first + step, faults=0)
-    stepping = peak()
+    stepping = peak(processes.device)
     with tempfile.TemporaryDirectory() as folder:
         checkpoints.save(Path(folder) / "checkpoint.safetensors", trainer.state.tensors(), {"step": steps})
-    return {"stepping": stepping / MIB, "peak": peak() / MIB}
+    return {"stepping": stepping / MIB, "peak": peak(processes.device) / MIB}
 
 
 def answers(words: list[str], times: int) -> tuple[list[Any], str]:
@@ -127,7 +138,7 @@ def grown(steps: int, device: str) -> dict[str, list[float]]:
     for step in range(steps):
         trainer.advance(batches, step, faults=0)
         if step + 1 in marks:
-            found[str(step + 1)] = [held() / MIB, peak() / MIB]
+            found[str(step + 1)] = [held() / MIB, peak(torch.device(device)) / MIB]
     return found
 
 

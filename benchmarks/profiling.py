@@ -36,7 +36,7 @@ from diptych.recipe import Recipe, read
 from diptych.systems import Losses
 from diptych.training import step as training_step
 from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.accelerate.estimate import noise
+from diptych.training.estimate import noise
 from diptych.training.processes import join
 from diptych.training.step_result import Entry
 from diptych.training.trainer import Trainer

@@ -22,7 +22,7 @@ from diptych.networks.features import perceptual
 from diptych.networks.features.pretrained import at_hand
 from diptych.recipe import read
 from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.accelerate.estimate import full_step, noise, peak
+from diptych.training.estimate import full_step, noise, peak
 from diptych.training.processes import join
 from diptych.training.trainer import Trainer
 
@@ -55,7 +55,6 @@ def one(name: str, steps: int, batch: int, device: str) -> dict[str, float]:
     words += [] if name in OWN_BATCH else [f"training.batch_size={batch}"]
     recipe = read(name, words)
     place = choose(device)
-    products = [product for found in training_work(recipe).values() for product in found]
     keep_freed_memory()
     with patch.object(perceptual, "load", at_hand):  # the time does not depend on the weights
         trainer = Trainer(recipe, join(recipe.training.device), pictures=100_000)
@@ -65,7 +64,8 @@ def one(name: str, steps: int, batch: int, device: str) -> dict[str, float]:
         began = time.perf_counter()
         trainer.advance(batches, first + step, faults=0)
         times.append(time.perf_counter() - began)
-    most = peak()  # before the yardsticks take memory
+    most = peak(place)  # before the yardsticks take memory
+    products = [product for found in training_work(recipe).values() for product in found]
     weights = sum(parameter.numel() for parameter in trainer.state.system.parameters())
     return {
         "seconds": min(times[1:]),

@@ -34,7 +34,7 @@ from diptych.networks.blocks import channels_last
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.accelerate.estimate import noise, peak
+from diptych.training.estimate import noise, peak
 from diptych.training.loop import prepare
 from diptych.training.processes import join
 
@@ -129,7 +129,7 @@ def serve(pipe: Connection, contestant: str, recipe: Recipe) -> None:
     while repeats := pipe.recv():
         before = runner.waited
         milliseconds = timed(runner.step, device, repeats)
-        pipe.send(Round(milliseconds, (runner.waited - before) * 1000 / repeats, peak()))
+        pipe.send(Round(milliseconds, (runner.waited - before) * 1000 / repeats, peak(device)))
 
 
 def compete(recipes: dict[str, Recipe], rounds: int, kind: str) -> dict[str, list[Round]]:

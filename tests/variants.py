@@ -7,7 +7,7 @@ from torch import Tensor
 from toys import tiny_recipe
 
 from diptych.systems import SYSTEMS
-from diptych.training.accelerate.estimate import noise
+from diptych.training.estimate import noise
 from diptych.training.processes import Processes
 from diptych.training.trainer import Trainer
 

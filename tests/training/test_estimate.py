@@ -12,7 +12,7 @@ from diptych.data import open_dataset
 from diptych.data.resident import resident
 from diptych.errors import UsageError
 from diptych.recipe import Recipe
-from diptych.training.accelerate import estimate
+from diptych.training import estimate
 from diptych.training.processes import Processes
 
 ALONE = Processes(0, 1, torch.device("cpu"))

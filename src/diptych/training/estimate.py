@@ -4,7 +4,6 @@ The steps are made in a process of their own, which may take no more memory than
 process, and nothing else on the machine.
 """
 
-import os
 import re
 import signal
 import sys
@@ -134,7 +133,7 @@ def train_a_little(recipe: Recipe) -> Measured:
         times.append(time.perf_counter() - began)
     with tempfile.TemporaryDirectory() as folder:
         checkpoints.save(Path(folder) / "checkpoint.safetensors", trainer.state.tensors(), {"step": 0})
-    return Measured(peak(), min(times))
+    return Measured(peak(processes.device), min(times))
 
 
 def full_step(trainer: Trainer) -> int:
@@ -153,10 +152,10 @@ def noise(recipe: Recipe) -> Batch:
     return Batch(torch.rand(shape) * 2 - 1, target)
 
 
-def peak() -> float:
-    """Bytes at the highest, on the GPU where one is used, else of this process."""
-    if torch.cuda.is_available():
-        return float(torch.cuda.max_memory_allocated())
+def peak(device: torch.device) -> float:
+    """Bytes at the highest: of tensors on an NVIDIA GPU, else of this process."""
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
     status = Path("/proc/self/status")  # Linux; what getrusage says there may be the parent process's
     if status.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text(errors="replace"))):
         return float(found[1]) * 1024
@@ -166,9 +165,3 @@ def peak() -> float:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
-
-
-def held() -> float:
-    """Bytes that this process holds now; where the system does not tell, its peak."""
-    status = Path("/proc/self/statm")
-    return float(int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")) if status.exists() else peak()

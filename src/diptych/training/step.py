@@ -106,19 +106,25 @@ def optimiser_step(side: Side) -> Tensor:
 
     Parameters that no backward pass has reached have no gradient and are left alone, which is all that freezing needs.
     """
-    side.gradient_mean.finish()
+    side.gradient_mean.finish()  # over the processes
+
+    # Clip.
     reached = {name: parameter for name, parameter in side.trained.items() if parameter.grad is not None}
     gradients = [parameter.grad for parameter in reached.values() if parameter.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
     settings = side.settings
     if settings.clip_gradient:
         torch._foreach_mul_(gradients, (settings.clip_gradient / norm.to(side.rate.dtype)).clamp(max=1).float())
+
+    # Adam.
     for name, parameter in reached.items():
         if name not in side.moments:
             side.moments[name] = Moments.zeros(parameter)
     moments = [side.moments[name] for name in reached]
     fused_adam(list(reached.values()), moments, side.rate, settings.beta1, settings.beta2)
     side.zero_grad()
+
+    # Running average.
     for name, average in side.average.items():
         average.lerp_(side.parameters[name], side.newest_share)
     return norm

@@ -54,12 +54,12 @@ def called_real(kind: str, fake: Tensor) -> Tensor:
     return ((fake - 1) ** 2).mean() if kind == "least-squares" else -fake.mean()
 
 
-def descend(adam: Adam, terms: dict[str, Tensor], still: nn.Module | None = None) -> None:
-    """Minimise the sum; ``still`` is not moved."""
+def descend(adam: Adam, terms: dict[str, Tensor], frozen: nn.Module | None = None) -> None:
+    """Minimise the sum; ``frozen`` is not moved."""
     adam.zero_grad()
     torch.stack(list(terms.values())).sum().backward()
-    if still is not None:
-        still.zero_grad()
+    if frozen is not None:
+        frozen.zero_grad()
     adam.step()
 
 

@@ -28,7 +28,7 @@ class Checkpoint(NamedTuple):
     facts: Facts
 
 
-class Damaged(DiptychError):
+class DamagedCheckpoint(DiptychError):
     """A checkpoint that cannot be trusted."""
 
 
@@ -43,12 +43,12 @@ def checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
     return digest.hexdigest()
 
 
-def still(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def contiguous_on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors as a file holds them: on the processor, in the order of their shape; the same memory where they are so already."""
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def under(place: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def with_prefix(place: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What stands under ``place``, such as "system" or "average.generator", by the rest of the names."""
     return {name[len(place) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{place}.")}
 
@@ -59,7 +59,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, int | fl
     Raises:
         DiptychError: when the disk is full or read-only.
     """
-    kept = still(tensors)
+    kept = contiguous_on_cpu(tensors)
     words = as_json(dict(sorted(facts.items())))
     metadata = {"facts": words, "sha256": checksum(kept, words)}
     with written_beside(path) as beside:
@@ -88,26 +88,28 @@ def sort_metadata(path: Path) -> None:
 UNREADABLE = (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError)
 
 
-def damaged(path: Path, problem: BaseException) -> Damaged:
-    return Damaged(f"{path} is damaged ({str(problem) or type(problem).__name__}); take another, or copy it again.")
+def damaged(path: Path, problem: BaseException) -> DamagedCheckpoint:
+    return DamagedCheckpoint(
+        f"{path} is damaged ({str(problem) or type(problem).__name__}); take another, or copy it again."
+    )
 
 
-def read_facts(words: str) -> Facts:
+def parse_facts(words: str) -> Facts:
     facts: Facts = from_json(words)
     if not isinstance(facts, dict):
         raise ValueError("its facts are no table")
     return facts
 
 
-def facts_of(path: Path) -> Facts:
+def read_facts(path: Path) -> Facts:
     """What a checkpoint says of itself, without its tensors and unverified.
 
     Raises:
-        Damaged: when there is no such file, or it cannot be read.
+        DamagedCheckpoint: when there is no such file, or it cannot be read.
     """
     try:
         with named_in_utf8(path) as named, safetensors.safe_open(named, "pt") as file:
-            return read_facts((file.metadata() or {})["facts"])
+            return parse_facts((file.metadata() or {})["facts"])
     except UNREADABLE as problem:
         raise damaged(path, problem) from None
 
@@ -116,7 +118,7 @@ def load(path: Path, verify: bool = True) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        Damaged: when the file cannot be read or its checksum is another.
+        DamagedCheckpoint: when the file cannot be read or its checksum is another.
     """
     try:
         with named_in_utf8(path) as place, safetensors.safe_open(place, "pt") as file:
@@ -124,9 +126,9 @@ def load(path: Path, verify: bool = True) -> Checkpoint:
             names = file.keys()
             tensors = {name: file.get_tensor(name) for name in names}
         words = metadata["facts"]
-        facts = read_facts(words)
+        facts = parse_facts(words)
     except UNREADABLE as problem:
         raise damaged(path, problem) from None
     if verify and checksum(tensors, words) != metadata.get("sha256"):
-        raise Damaged(f"{path} is damaged (its checksum is another); take another, or copy it again.")
+        raise DamagedCheckpoint(f"{path} is damaged (its checksum is another); take another, or copy it again.")
     return Checkpoint(tensors, facts)

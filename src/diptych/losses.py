@@ -41,13 +41,13 @@ def feature_matching(fake: Sequence[Sequence[Tensor]], real: Sequence[Sequence[T
     return torch.stack(differences).sum() / len(fake)
 
 
-def kl(mean: Tensor, log_variance: Tensor) -> Scalar:
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Scalar:
     """Kullback-Leibler divergence from N(0, 1), summed over batch and dimensions (SPADE's code)."""
     mean, log_variance = mean.float(), log_variance.float()
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum()
 
 
-class Travel(NamedTuple):
+class TravelLosses(NamedTuple):
     """The three terms of one direction, each a scalar."""
 
     margin: Tensor
@@ -55,7 +55,7 @@ class Travel(NamedTuple):
     angle: Tensor
 
 
-def travel_terms(real: Tensor, fake: Tensor, margin: float, squared: bool = True) -> Travel:
+def travel_losses(real: Tensor, fake: Tensor, margin: float, squared: bool = True) -> TravelLosses:
     """Means over all ordered pairs of a batch, as cyclic shifts.
 
     Args:
@@ -67,7 +67,7 @@ def travel_terms(real: Tensor, fake: Tensor, margin: float, squared: bool = True
     vectors = torch.cat([real - real.roll(shift, 0) for shift in shifts])
     moved = torch.cat([fake - fake.roll(shift, 0) for shift in shifts])
     far = vectors.square().sum(1) if squared else vectors.norm(dim=1)
-    return Travel(
+    return TravelLosses(
         functional.relu(margin - far).mean(),
         (vectors - moved).square().mean(),
         -functional.cosine_similarity(vectors, moved, dim=1).mean(),

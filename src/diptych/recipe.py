@@ -18,9 +18,9 @@ from diptych.data.settings import DataSettings, as_size
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation.metrics import chosen, direction, scores_of
 from diptych.files import read_text
-from diptych.networks.shapes import shapes_alone
+from diptych.networks.meta_device import on_meta_device
 from diptych.systems import SYSTEMS, Domains, System
-from diptych.tables import Spelt, closest, flatten, from_table, to_table
+from diptych.tables import CommandLineValue, closest, flatten, from_table, to_table
 
 LR = {"generator": 2e-4, "discriminator": 2e-4}
 
@@ -183,8 +183,8 @@ class Recipe:
         Raises:
             UsageError: when options, data and training do not go together.
         """
-        with shapes_alone():
-            least = self.build().least_batch
+        with on_meta_device():
+            least = self.build().min_batch_size
         if self.training.batch_size < least:
             raise UsageError(
                 f"{self.system} compares the pictures of a batch; set training.batch_size to {least} or more, "
@@ -266,7 +266,7 @@ def as_typed(text: str) -> Any:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-    return value if isinstance(value, str | dict) else Spelt(text, value)
+    return value if isinstance(value, str | dict) else CommandLineValue(text, value)
 
 
 def differences(one: Recipe, other: Recipe) -> dict[str, tuple[Any, Any]]:

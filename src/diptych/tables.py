@@ -26,7 +26,7 @@ def closest(word: str, known: typing.Iterable[str]) -> str:
 T = TypeVar("T", bound="DataclassInstance")
 
 
-class Spelt(typing.NamedTuple):
+class CommandLineValue(typing.NamedTuple):
     """A value as it was typed, beside what TOML makes of it: a folder called 2024_01_15 is no number."""
 
     text: str
@@ -54,7 +54,7 @@ def from_table(cls: type[T], table: Mapping[str, Any], place: str = "") -> T:
 def convert(kind: Any, value: Any, place: str) -> Any:
     """``value`` as the annotated type ``kind``, or a UsageError that names ``place``."""
     origin = get_origin(kind)
-    if isinstance(value, Spelt):
+    if isinstance(value, CommandLineValue):
         as_text = kind is str or (origin is Literal and all(isinstance(choice, str) for choice in get_args(kind)))
         value = value.text if as_text else value.value
     if origin is Literal:

@@ -30,7 +30,7 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych import DiptychError, Translator, UsageError
 from diptych.cli import call
-from diptych.released import LAYOUTS, chosen, exported, imported, opened, recognised, taken
+from diptych.released import LAYOUTS, choose_layout, convert, export_weights, import_weights, read_tensors, recognise
 from diptych.translator.engines import Eager
 
 STATES: dict[str, dict[str, Tensor]] = {
@@ -66,7 +66,7 @@ def refusal(state: dict[str, Tensor], layout: str) -> str:
     """The sentence with which a table of tensors is refused; empty where it is not."""
     path = Path("file.pth")
     try:
-        taken(chosen(layout, state, path), state, {}, path)
+        convert(choose_layout(layout, state, path), state, {}, path)
     except DiptychError as problem:
         return str(problem)
     return ""
@@ -75,8 +75,8 @@ def refusal(state: dict[str, Tensor], layout: str) -> str:
 def test_every_layout_is_recognised(files: dict[str, Path]) -> None:
     assert STATES.keys() == LAYOUTS.keys()
     for name, state in STATES.items():
-        assert recognised(state).name == name
-        assert imported(files[name]).layout.name == name
+        assert recognise(state).name == name
+        assert import_weights(files[name]).layout.name == name
 
 
 def test_what_is_not_of_a_layout_is_refused_in_words() -> None:
@@ -95,7 +95,7 @@ def test_what_is_not_of_a_layout_is_refused_in_words() -> None:
 def test_tensors_that_are_not_plain_are_refused(tmp_path: Path) -> None:
     torch.save({"conv3.bias": torch.eye(3).to_sparse()}, tmp_path / "sparse.pth")
     with pytest.raises(DiptychError, match="no table of tensors"):
-        opened(tmp_path / "sparse.pth")
+        read_tensors(tmp_path / "sparse.pth")
 
 
 def test_the_command_makes_a_model_that_translates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -234,7 +234,7 @@ def test_what_wants_to_run_code_is_refused(tmp_path: Path, capsys: pytest.Captur
     torch.save(nn.Conv2d(1, 1, 1), tmp_path / "whole.pth")
     for name in ("evil.pth", "old.pth", "whole.pth"):
         with pytest.raises(DiptychError, match=r"would have to run code to be read, and that is refused"):
-            opened(tmp_path / name)
+            read_tensors(tmp_path / name)
     assert "code was run" not in capsys.readouterr().out
 
 
@@ -250,21 +250,21 @@ def test_other_files_are_refused_in_words(tmp_path: Path) -> None:
         archive.writestr("a.txt", "b")
     for name in ("half.pth", "half.safetensors", "text.pth", "empty.pth", "zip.pth", "folder.pth"):
         with pytest.raises(DiptychError, match=f"{name} is no checkpoint, or a damaged one"):
-            opened(tmp_path / name)
+            read_tensors(tmp_path / name)
     with zipfile.ZipFile(tmp_path / "script.pth", "w") as archive:
         archive.writestr("script/constants.pkl", "b")
     with pytest.raises(DiptychError, match=r"script\.pth is (TorchScript|no checkpoint)"):
-        opened(tmp_path / "script.pth")
+        read_tensors(tmp_path / "script.pth")
     with pytest.raises(DiptychError, match="is not there"):
-        opened(tmp_path / "none.pth")
+        read_tensors(tmp_path / "none.pth")
     torch.save({"a": 1}, tmp_path / "odd.pth")
     with pytest.raises(DiptychError, match="no table of tensors"):
-        opened(tmp_path / "odd.pth")
+        read_tensors(tmp_path / "odd.pth")
     torch.save({"a.weight": torch.zeros(1)}, tmp_path / "strange.pth")
     with pytest.raises(DiptychError, match="say which with --as"):
-        imported(tmp_path / "strange.pth")
+        import_weights(tmp_path / "strange.pth")
     with pytest.raises(UsageError, match=r'did you mean "patchgan"'):
-        imported(tmp_path / "strange.pth", "patchgam")
+        import_weights(tmp_path / "strange.pth", "patchgam")
 
 
 def real_file() -> Path | None:
@@ -296,7 +296,7 @@ def test_training_goes_on_from_what_was_imported(toy_pairs: Path, tmp_path: Path
     first, _ = run_to_end(tiny_recipe("cyclegan", toy_pairs), tmp_path / "first")
     made = Translator.load(first.folder, "b-to-a")
     assert isinstance(made.engine, Eager)
-    theirs = exported(made.engine.network.state_dict(), made.card.arguments, "cyclegan-resnet")
+    theirs = export_weights(made.engine.network.state_dict(), made.card.arguments, "cyclegan-resnet")
     torch.save(theirs, tmp_path / "latest_net_G.pth")
     assert run(tmp_path / "latest_net_G.pth", "--out", tmp_path / "imported") == 0
     order = {"--to": "model", "--out": tmp_path / "exported", "--way": "b-to-a"}

@@ -12,7 +12,7 @@ from toys import Teller, run_to_end, tiny_recipe
 
 from diptych.errors import DiptychError
 from diptych.recipe import Recipe
-from diptych.report import Reporter, Standing, write
+from diptych.report import LiveReport, Reporter, write
 from diptych.report.reporter import plotting
 from diptych.training.loop import train
 from diptych.training.processes import environment, join
@@ -155,7 +155,7 @@ def test_without_plotly_it_says_so_once(run: Path, monkeypatch: pytest.MonkeyPat
     plotting.cache_clear()
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
     said: list[str] = []
-    standing = Standing(run, said.append)
+    standing = LiveReport(run, said.append)
     assert standing.write() is standing.write() is None
     assert said == ["report.html is not written: pip install 'diptych[report]'"]
 
@@ -168,7 +168,7 @@ def test_what_else_prevents_it_is_told_once_and_tried_again(
         raise problem
 
     said: list[str] = []
-    standing = Standing(run, said.append)
+    standing = LiveReport(run, said.append)
     with monkeypatch.context() as patch:
         patch.setattr("diptych.report.reporter.write_text", fail)
         assert standing.write() is standing.write() is None
@@ -182,7 +182,7 @@ def test_a_full_disk_ends_the_training(run: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("os.replace", full)
     with pytest.raises(DiptychError, match="No space left"):
-        Standing(run, print).write()
+        LiveReport(run, print).write()
 
 
 def test_pictures_are_encoded_once_and_again_when_they_change(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

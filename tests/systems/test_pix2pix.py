@@ -46,7 +46,7 @@ def test_features_are_the_discriminator_s_maps() -> None:
     system.discriminator.eval()
     logits = system.discriminator(torch.cat([source, target], 1))
     torch.testing.assert_close(system.judge(source, target)[-1], logits, rtol=0, atol=0)
-    assert system.convincing(real, real)["feature_matching"].item() == 0
+    assert system.adversarial_terms(real, real)["feature_matching"].item() == 0
     *_, generator = system.losses(batch_of(), 0)
     assert generator.terms["feature_matching"].item() > 0
 

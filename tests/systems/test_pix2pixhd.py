@@ -51,7 +51,7 @@ def test_while_the_outermost_enhancer_is_trained_alone_the_encoder_learns_throug
     gradients = []
     for step in (0, 1):
         losses = next(system.losses(batch, step))
-        side.accumulate(losses.terms, 1.0, losses.still)
+        side.accumulate(losses.terms, 1.0, losses.frozen)
         gradients.append({name: parameter.grad for name, parameter in side.parameters.items()})
         side.forget()
     alone, whole = gradients

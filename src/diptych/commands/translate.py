@@ -200,9 +200,9 @@ def made(
 
     words = ""
     if engine:
-        from diptych.exporting.fastest import faster
+        from diptych.exporting.engine_cache import with_engine
 
-        translator, words = faster(translator, engine)
+        translator, words = with_engine(translator, engine)
     if tile and translator.plain is None:
         raise UsageError(
             "tiles take the network itself, which an ONNX file is not; name the run, or leave --tile away."

@@ -8,10 +8,10 @@ import numpy as np
 from torch import nn
 
 from diptych.errors import DiptychError, UsageError
-from diptych.exporting import checks, models, onnx_files, programs, web
-from diptych.exporting.samples import Sample, at_hand, samples
-from diptych.exporting.shown import COLUMNS, Seen, Shown, title_of
-from diptych.exporting.traced import Outside, noisy, traceable
+from diptych.exporting import comparison, models, onnx_files, torch_export, web
+from diptych.exporting.page_metadata import COLUMNS, PageMetadata, RGBArray, title_of
+from diptych.exporting.samples import Sample, samples, samples_or_reason
+from diptych.exporting.tracing import NetworkOnly, has_noise, traceable
 from diptych.files import made_aside, vacant
 from diptych.pictures.padding import pad
 from diptych.serving.service.listing import Offer, drawing, name_for
@@ -39,7 +39,7 @@ EXAMPLES = 8
 
 
 @dataclass(frozen=True)
-class Order:
+class ExportSettings:
     """What is to be made of which run."""
 
     run: Path
@@ -76,7 +76,7 @@ class Order:
             raise UsageError(f"--address is {self.address}; it must begin with https:// or http://.")
 
 
-def export(order: Order) -> list[str]:
+def export(order: ExportSettings) -> list[str]:
     """Carry out an order; what is to be told of it, in sentences.
 
     Raises:
@@ -90,7 +90,7 @@ def export(order: Order) -> list[str]:
     translator = Translator.load(order.run, order.way, order.checkpoint)
     if not isinstance(translator.engine, Eager):
         raise UsageError(f"{order.run} is exported already; name the run or the model folder that it came from.")
-    real, why = at_hand(order.run, translator, order.data, "held-out", max(COMPARED, EXAMPLES))
+    real, why = samples_or_reason(order.run, translator, order.data, "held-out", max(COMPARED, EXAMPLES))
     told = [f"Compared with random pictures only: {why}"] if why else []
     told += filter(None, [taken(order.run, order.checkpoint)])
     make = {"model": model, "onnx": onnx, "pt2": program, "web": page}[order.to]
@@ -103,16 +103,16 @@ def export(order: Order) -> list[str]:
         ) from None
 
 
-def model(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
+def model(order: ExportSettings, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
     terms = models.terms_for(order.run, order.licence, order.attribution)
     models.write_model(translator, order.run, place, order.checkpoint, order.precision, terms)
-    found = checks.compare(translator, Translator.load(place), real)
+    found = comparison.compare(translator, Translator.load(place), real)
     if order.precision == "float32":
-        checks.refuse(found, 0.0, str(order.out))
+        comparison.refuse(found, 0.0, str(order.out))
     return [f"{order.out}: card.json, weights.safetensors ({order.precision}), README.md; {found.words()}"]
 
 
-def onnx(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
+def onnx(order: ExportSettings, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
     inputs = calibration(order, translator) if order.precision == "int8" else []
     onnx_files.write(translator, place, order.processing, order.noise, order.precision, inputs)
     words = checked(order, translator, place, real)
@@ -120,17 +120,17 @@ def onnx(order: Order, place: Path, translator: Translator, real: list[Sample]) 
     return [f"{order.out}: {size:.1f} MiB, {order.precision}, processing {order.processing}; {words}"]
 
 
-def checked(order: Order, translator: Translator, place: Path, real: list[Sample]) -> str:
+def checked(order: ExportSettings, translator: Translator, place: Path, real: list[Sample]) -> str:
     """What the comparison of an ONNX file says.
 
     Raises:
         DiptychError: for a float32 file that is off.
     """
     exported = Translator.load(place)
-    beside = translator if order.noise or not noisy(network_of(translator)) else noiseless(translator)
-    found = checks.compare(beside, exported, real)
+    beside = translator if order.noise or not has_noise(network_of(translator)) else noiseless(translator)
+    found = comparison.compare(beside, exported, real)
     if order.precision == "float32":
-        checks.refuse(found, checks.tolerance(exported), str(order.out))
+        comparison.refuse(found, comparison.tolerance(exported), str(order.out))
     return found.words()
 
 
@@ -142,29 +142,29 @@ def network_of(translator: Translator) -> nn.Module:
 def noiseless(translator: Translator) -> Translator:
     """With the dropout off, as the file has it."""
     inner = traceable(translator, "outside", noise=False)
-    assert isinstance(inner, Outside)
+    assert isinstance(inner, NetworkOnly)
     return Translator(inner, translator.card)
 
 
-def program(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
-    programs.write(translator, place, order.noise)
-    beside = translator if order.noise or not noisy(network_of(translator)) else noiseless(translator)
-    found = checks.compare(beside, programs.runner(place, translator), real)
-    checks.refuse(found, checks.TOLERANCE, str(order.out))
+def program(order: ExportSettings, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
+    torch_export.write(translator, place, order.noise)
+    beside = translator if order.noise or not has_noise(network_of(translator)) else noiseless(translator)
+    found = comparison.compare(beside, torch_export.runner(place, translator), real)
+    comparison.refuse(found, comparison.TOLERANCE, str(order.out))
     return [f"{order.out}: a torch.export program, {place.stat().st_size / 2**20:.1f} MiB; {found.words()}"]
 
 
-def page(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
+def page(order: ExportSettings, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
     terms = models.terms_for(order.run, order.licence, order.attribution)
     offer = Offer(
         name_for(order.run, order.way, ()),
         translator,
-        order.noise and noisy(network_of(translator)),
+        order.noise and has_noise(network_of(translator)),
         terms.licence,
         terms.attribution,
         [drawing(translator.card.source, sample.source[0]) for sample in real[:EXAMPLES]],
     )
-    shown = Shown(
+    shown = PageMetadata(
         order.title or title_of(translator.card, offer.name),
         pairs_of(translator, real),
         terms.attribution,
@@ -183,14 +183,14 @@ def page(order: Order, place: Path, translator: Translator, real: list[Sample]) 
     ]
 
 
-def pairs_of(translator: Translator, real: list[Sample]) -> list[tuple[Seen, Seen]]:
+def pairs_of(translator: Translator, real: list[Sample]) -> list[tuple[RGBArray, RGBArray]]:
     """Held-out pictures and what the translator makes of them, to look at."""
     source, target = translator.card.source, translator.card.target
     spread = real[:: max(1, len(real) // COLUMNS)][:COLUMNS]
     return [(source.preview(one.source[0]), target.preview(translator.batch(one.source)[0])) for one in spread]
 
 
-def calibration(order: Order, translator: Translator) -> list[np.ndarray]:
+def calibration(order: ExportSettings, translator: Translator) -> list[np.ndarray]:
     """Training pictures as the network takes them."""
     try:
         found = samples(order.run, translator, order.data, "train", CALIBRATION)

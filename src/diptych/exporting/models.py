@@ -10,7 +10,7 @@ import torch
 from diptych import checkpoints
 from diptych.data.public.licences import Terms, terms_of
 from diptych.errors import DiptychError
-from diptych.exporting.traced import noisy
+from diptych.exporting.tracing import has_noise
 from diptych.files import write_text
 from diptych.pictures.kinds import Kind
 from diptych.pictures.sizes import named
@@ -47,7 +47,7 @@ def write_model(translator: Translator, place: Path, out: Path, checkpoint: str,
 
 
 def digest(weights: dict[str, torch.Tensor]) -> str:
-    return checkpoints.checksum(checkpoints.still(weights), "{}")
+    return checkpoints.checksum(checkpoints.contiguous_on_cpu(weights), "{}")
 
 
 def described(translator: Translator, place: Path, checkpoint: str, terms: Terms) -> Card:
@@ -58,7 +58,7 @@ def described(translator: Translator, place: Path, checkpoint: str, terms: Terms
     facts |= {"checkpoint": weights_path(place, checkpoint).stem} if (place / "recipe.toml").is_file() else {}
     facts |= {"scores": scores_of(place, str(facts.get("checkpoint", "")))}
     facts |= {"licence of the data": terms.licence, "attribution": terms.attribution}
-    facts |= {"noise": "of dropout or style, by the seed" if noisy(translator.engine.network) else "none"}
+    facts |= {"noise": "of dropout or style, by the seed" if has_noise(translator.engine.network) else "none"}
     facts |= {"torch": version("torch").split("+")[0]}
     return replace(card, averaged=False, provenance={name: fact for name, fact in facts.items() if fact})
 

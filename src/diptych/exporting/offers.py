@@ -7,11 +7,11 @@ from diptych.data.public.catalog import EMBEDDED, cache_folder
 from diptych.data.public.licences import Terms
 from diptych.data.shards.reading import is_address
 from diptych.errors import DiptychError
+from diptych.exporting.engine_cache import cached, with_engine
 from diptych.exporting.export import EXAMPLES
-from diptych.exporting.fastest import cached, faster
 from diptych.exporting.models import terms_for
-from diptych.exporting.samples import Sample, at_hand
-from diptych.exporting.traced import noisy
+from diptych.exporting.samples import Sample, samples_or_reason
+from diptych.exporting.tracing import has_noise
 from diptych.machine.runtimes import session_of
 from diptych.serving.page.browser_model import Parts, cut
 from diptych.serving.service.listing import Offer, drawing, in_browser, name_for
@@ -34,7 +34,7 @@ def offers_of(
     for place in places:
         plain = Translator.load(place, checkpoint=checkpoint, device=device)
         name = name_for(place, "", [offer.name for offer in offers])
-        found, words = faster(plain, engine)
+        found, words = with_engine(plain, engine)
         examples = examples_of(place, plain)
         parts, why = network_for_browser(plain, name) if browser else (None, "")
         terms = terms_for(place, "", "") if place.is_dir() and not is_address(trained_on(place)) else Terms()
@@ -56,7 +56,7 @@ def offers_of(
 
 def noise_of(translator: Translator, place: Path) -> bool:
     if isinstance(translator.engine, Eager):
-        return noisy(translator.engine.network)
+        return has_noise(translator.engine.network)
     return len(session_of(place).get_inputs()) > 1
 
 
@@ -65,8 +65,8 @@ def examples_of(place: Path, translator: Translator) -> list[Sample]:
     data = trained_on(place)
     if EMBEDDED.fullmatch(data) and not Path(data).is_dir():
         data = str(cache_folder() / data)  # by its name it would be drawn now
-        return at_hand(place, translator, data, "held-out", EXAMPLES)[0] if Path(data).is_dir() else []
-    return at_hand(place, translator, "", "held-out", EXAMPLES)[0] if data and not is_address(data) else []
+        return samples_or_reason(place, translator, data, "held-out", EXAMPLES)[0] if Path(data).is_dir() else []
+    return samples_or_reason(place, translator, "", "held-out", EXAMPLES)[0] if data and not is_address(data) else []
 
 
 def trained_on(place: Path) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from diptych.exporting.traced import program
+from diptych.exporting.tracing import program
 from diptych.files import written_beside
 from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, needed
 from diptych.translator.card import write_card

@@ -46,7 +46,9 @@ def samples(place: Path, translator: Translator, data: str, split: str, count: i
     return found
 
 
-def at_hand(place: Path, translator: Translator, data: str, split: str, count: int) -> tuple[list[Sample], str]:
+def samples_or_reason(
+    place: Path, translator: Translator, data: str, split: str, count: int
+) -> tuple[list[Sample], str]:
     """The same, or none and why."""
     try:
         return samples(place, translator, data, split, count), ""

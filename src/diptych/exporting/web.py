@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from diptych.errors import DiptychError
-from diptych.exporting.shown import Shown
+from diptych.exporting.page_metadata import PageMetadata
 from diptych.files import as_json, written_beside
 from diptych.serving.page import assets
 from diptych.serving.page.browser_model import PART, cut
@@ -25,7 +25,7 @@ vendor/ is onnxruntime-web, MIT licence, https://github.com/microsoft/onnxruntim
 """
 
 
-def write(offer: Offer, shown: Shown, network: Path, out: Path, runtime: Path | None, precision: str) -> int:
+def write(offer: Offer, shown: PageMetadata, network: Path, out: Path, runtime: Path | None, precision: str) -> int:
     """Write the folder and return its bytes.
 
     Args:

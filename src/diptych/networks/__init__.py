@@ -46,7 +46,7 @@ class NetworkSpec:
         return NETWORKS[self.name](**self.arguments)
 
 
-class Sized(Protocol):
+class SizeLimits(Protocol):
     """What every network says of the pictures that it takes."""
 
     @property
@@ -55,14 +55,24 @@ class Sized(Protocol):
         ...
 
     @property
-    def least(self) -> int:
+    def min_size(self) -> int:
         """The shortest side."""
         ...
 
 
-def sized(network: nn.Module) -> Sized:
+def size_limits(network: nn.Module) -> SizeLimits:
     """The network as what it says of sizes."""
-    return cast("Sized", network)
+    return cast("SizeLimits", network)
 
 
-__all__ = ["NETWORKS", "NetworkSpec", "PatchGAN", "ResNet", "Sized", "TravelUNet", "UNet", "initialise", "sized"]
+__all__ = [
+    "NETWORKS",
+    "NetworkSpec",
+    "PatchGAN",
+    "ResNet",
+    "SizeLimits",
+    "TravelUNet",
+    "UNet",
+    "initialise",
+    "size_limits",
+]

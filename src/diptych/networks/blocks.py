@@ -38,7 +38,7 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, maps: Maps) -> Maps:
         if self.training:
-            return of_batch(self, maps, self.weight)
+            return norm_of_batch(self, maps, self.weight)
         if self.statistics == "running":
             return super().forward(maps)
         return picture_norm(self, maps)
@@ -69,10 +69,10 @@ def instance_norm(maps: Maps, weight: Tensor | None, bias: Tensor | None, eps: f
         if len(maps) == 1:
             return batch_norm(maps, None, None, weight, bias, 0.0, eps)
         return functional.instance_norm(maps, weight=weight, bias=bias, eps=eps)
-    return of_one_place(maps, weight, bias)
+    return norm_of_single_values(maps, weight, bias)
 
 
-def of_one_place(maps: Maps, weight: Tensor | None, bias: Tensor | None) -> Maps:
+def norm_of_single_values(maps: Maps, weight: Tensor | None, bias: Tensor | None) -> Maps:
     """What a norm makes of single numbers: each is its own mean, so 0, whatever it is, scaled and shifted."""
     nothing = 0 * maps
     for values, combined in ((weight, torch.mul), (bias, torch.add)):
@@ -81,16 +81,16 @@ def of_one_place(maps: Maps, weight: Tensor | None, bias: Tensor | None) -> Maps
     return nothing
 
 
-def of_batch(layer: nn.BatchNorm2d, maps: Maps, weight: Tensor | None) -> Maps:
+def norm_of_batch(layer: nn.BatchNorm2d, maps: Maps, weight: Tensor | None) -> Maps:
     """A batch norm's training: the statistics of the batch, which the running averages follow."""
     if maps.numel() == maps.shape[1]:
-        return of_one_place(maps, weight, layer.bias)
+        return norm_of_single_values(maps, weight, layer.bias)
     if layer.num_batches_tracked is not None:
         layer.num_batches_tracked.add_(1)
     return batch_norm(maps, layer.running_mean, layer.running_var, weight, layer.bias, layer.momentum or 0.0, layer.eps)
 
 
-def normalise(norm: Norm, channels: int, statistics: Statistics = "picture", affine: bool = False) -> nn.Module:
+def norm_layer(norm: Norm, channels: int, statistics: Statistics = "picture", affine: bool = False) -> nn.Module:
     """The layer that ``norm`` names; batch norm is always affine, ``affine`` is for instance norm."""
     if norm == "batch":
         return BatchNorm(channels, statistics)
@@ -115,7 +115,7 @@ class ReflectionPad(nn.ReflectionPad2d):
             left, right, top, bottom = self.padding
             fits = max(left, right) < maps.shape[3] and max(top, bottom) < maps.shape[2]
             if fits and torch.are_deterministic_algorithms_enabled():
-                return bordered(bordered(maps, 3, left, right), 2, top, bottom)
+                return reflect_side(reflect_side(maps, 3, left, right), 2, top, bottom)
             return super().forward(maps)
         if not torch.is_autocast_enabled("cpu"):
             return super().forward(maps)
@@ -123,7 +123,7 @@ class ReflectionPad(nn.ReflectionPad2d):
             return super().forward(maps)
 
 
-def bordered(maps: Maps, side: int, before: int, after: int) -> Maps:
+def reflect_side(maps: Maps, side: int, before: int, after: int) -> Maps:
     """Reflected along one side, of slices alone: nothing is added up at random in backward."""
     first = maps.narrow(side, 1, before).flip(side)
     last = maps.narrow(side, maps.shape[side] - 1 - after, after).flip(side)
@@ -148,7 +148,7 @@ class Dropout(nn.Module):
         if not self.at_test:
             return maps
         keep = 1 - self.probability
-        return maps * (noise.kept(maps, keep) / keep)
+        return maps * (noise.dropout_mask(maps, keep) / keep)
 
 
 def upsampling(
@@ -171,7 +171,7 @@ def upsampling(
     return transposed
 
 
-def halved(maps: Tensor) -> Tensor:
+def downsample(maps: Tensor) -> Tensor:
     """3x3 means with stride 2 that leave the border's padding out: the input pyramid of pix2pixHD and SPADE."""
     return functional.avg_pool2d(maps, 3, 2, 1, count_include_pad=False)
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Maps, Norm, ReflectionPad, Upsampling, halved, normalise, upsampling
+from diptych.networks.blocks import Maps, Norm, ReflectionPad, Upsampling, downsample, norm_layer, upsampling
 from diptych.networks.resnet import ResidualBlock
 from diptych.networks.semantics import Semantics, instance_means
 from diptych.networks.styles import StyleBank
@@ -16,13 +16,13 @@ def wide(channels_in: int, channels_out: int) -> list[nn.Module]:
 
 def down(channels: int, norm: Norm) -> list[nn.Module]:
     out = 2 * channels
-    return [nn.Conv2d(channels, out, 3, 2, 1), normalise(norm, out), nn.ReLU()]
+    return [nn.Conv2d(channels, out, 3, 2, 1), norm_layer(norm, out), nn.ReLU()]
 
 
 def up(channels: int, norm: Norm, way: Upsampling) -> list[nn.Module]:
     out = channels // 2
     transposed = nn.ConvTranspose2d(channels, out, 3, 2, 1, output_padding=1)
-    return [upsampling(way, channels, out, True, transposed), normalise(norm, out), nn.ReLU()]
+    return [upsampling(way, channels, out, True, transposed), norm_layer(norm, out), nn.ReLU()]
 
 
 def block(channels: int, norm: Norm) -> ResidualBlock:
@@ -31,7 +31,7 @@ def block(channels: int, norm: Norm) -> ResidualBlock:
 
 def hourglass(channels_in: int, width: int, downs: int, blocks: int, norm: Norm, way: Upsampling) -> nn.Sequential:
     """c7s1-width, ``downs`` halvings, residual blocks, as many doublings; without the last convolution."""
-    layers = [*wide(channels_in, width), normalise(norm, width), nn.ReLU()]
+    layers = [*wide(channels_in, width), norm_layer(norm, width), nn.ReLU()]
     for level in range(downs):
         layers += down(width * 2**level, norm)
     layers += [block(width * 2**downs, norm) for _ in range(blocks)]
@@ -88,14 +88,16 @@ class CoarseToFine(nn.Module):
     ) -> None:
         super().__init__()
         self.multiple = 2 ** max(downs + enhancers, 4 if features else 0)
-        self.least = max(self.multiple, 2 ** (downs + enhancers + 1))  # the blocks' reflected borders find two pixels
+        self.min_size = max(
+            self.multiple, 2 ** (downs + enhancers + 1)
+        )  # the blocks' reflected borders find two pixels
         self.semantics = Semantics(channels_in, classes=classes, unknown=unknown, boundary=boundary)
         seen = self.semantics.channels + features
         self.coarse = hourglass(seen, width, downs, blocks, norm, upsample)
         self.fronts, self.backs = nn.ModuleList(), nn.ModuleList()
         for number in range(1, enhancers + 1):
             fine = width // 2**number
-            self.fronts.append(nn.Sequential(*wide(seen, fine), normalise(norm, fine), nn.ReLU(), *down(fine, norm)))
+            self.fronts.append(nn.Sequential(*wide(seen, fine), norm_layer(norm, fine), nn.ReLU(), *down(fine, norm)))
             rest = [block(2 * fine, norm) for _ in range(enhancer_blocks)]
             self.backs.append(nn.Sequential(*rest, *up(2 * fine, norm, upsample)))
         self.head = nn.Sequential(*wide(width // 2**enhancers, channels_out), nn.Tanh())
@@ -113,7 +115,7 @@ class CoarseToFine(nn.Module):
         assert self.styles is not None
         self.styles.remember(encoded, self.semantics.classes_of(source), self.semantics.regions(source))
 
-    def drawn(self, source: Tensor, chosen: dict[int, int] | None = None) -> Maps:
+    def sample_style(self, source: Tensor, chosen: dict[int, int] | None = None) -> Maps:
         """Styles from the clusters of each instance's class; ``chosen`` says which for some classes."""
         assert self.styles is not None
         regions = self.semantics.regions(source)
@@ -128,28 +130,28 @@ class CoarseToFine(nn.Module):
         return self.encode(source, nn.functional.interpolate(picture, source.shape[2:], mode="bilinear"))
 
     @property
-    def inner(self) -> tuple[str, ...]:
+    def coarse_parts(self) -> tuple[str, ...]:
         """Paths of all but the outermost enhancer, the head and the encoder."""
         return (
             "coarse",
             *(f"{part}.{number}" for part in ("fronts", "backs") for number in range(len(self.fronts) - 1)),
         )
 
-    def forward(self, source: Tensor, style: Maps | None = None, still: bool = False) -> Maps:
+    def forward(self, source: Tensor, style: Maps | None = None, frozen: bool = False) -> Maps:
         """Translate.
 
         Args:
             source: labels or pictures.
             style: (batch, features, H, W); drawn where it is not given.
-            still: what is ``inner`` is not being trained, so nothing is kept for its gradient unless the style's goes through it.
+            frozen: what is ``coarse_parts`` is not being trained, so nothing is kept for its gradient unless the style's goes through it.
         """
         maps = self.semantics(source)
         if self.encoder is not None:
-            maps = torch.cat([maps, self.drawn(source) if style is None else style], 1)
+            maps = torch.cat([maps, self.sample_style(source) if style is None else style], 1)
         pyramid = [maps]
         for _ in self.fronts:
-            pyramid.append(halved(pyramid[-1]))
-        with torch.set_grad_enabled(torch.is_grad_enabled() and (maps.requires_grad or not still)):
+            pyramid.append(downsample(pyramid[-1]))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and (maps.requires_grad or not frozen)):
             last = self.coarse(pyramid.pop())
             for number in range(len(self.fronts) - 1):
                 last = self.enhanced(last, pyramid.pop(), number)

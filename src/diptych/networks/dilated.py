@@ -9,7 +9,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Maps, Norm, ReflectionPad, Statistics, Upsampling, needs_bias, normalise, upsampling
+from diptych.networks.blocks import (
+    Maps,
+    Norm,
+    ReflectionPad,
+    Statistics,
+    Upsampling,
+    needs_bias,
+    norm_layer,
+    upsampling,
+)
 
 BlockKind = Literal["standard", "dilated", "dilated-first", "dilated-second"]
 """The paper's four kinds of residual block: neither, both, the first, or the second of its convolutions dilated."""
@@ -34,10 +43,10 @@ class DilatedBlock(nn.Module):
         bias = needs_bias(norm, "auto")
         self.layers = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=first, dilation=first, bias=bias, padding_mode="replicate"),
-            normalise(norm, channels, statistics),
+            norm_layer(norm, channels, statistics),
             nn.ReLU(),
             nn.Conv2d(channels, channels, 3, padding=second, dilation=second, bias=bias, padding_mode="replicate"),
-            normalise(norm, channels, statistics),
+            norm_layer(norm, channels, statistics),
         )
 
     def forward(self, maps: Maps) -> Maps:
@@ -80,13 +89,13 @@ class DilatedResNet(nn.Module):
     ) -> None:
         super().__init__()
         self.multiple = 2**downs
-        self.least = max(self.multiple, 4)  # so that borders of three pixels can be reflected
+        self.min_size = max(self.multiple, 4)  # so that borders of three pixels can be reflected
         self.sees_mask = sees_mask
         self.composite = composite
         bias = needs_bias(norm, "auto")
 
         def after(channels: int) -> list[nn.Module]:
-            return [normalise(norm, channels, statistics), nn.ReLU()]
+            return [norm_layer(norm, channels, statistics), nn.ReLU()]
 
         seen = channels_in if sees_mask else channels_in - 1
         layers: list[nn.Module] = [ReflectionPad(3), nn.Conv2d(seen, width, 7, bias=bias), *after(width)]
@@ -145,7 +154,7 @@ class TwoHeadedDiscriminator(nn.Module):
 
         def layer(channels: int, out: int, stride: int) -> list[nn.Module]:
             convolution = nn.Conv2d(channels, out, 4, stride, 1, bias=bias)
-            return [convolution, normalise(norm, out, "running"), nn.LeakyReLU(0.2)]
+            return [convolution, norm_layer(norm, out, "running"), nn.LeakyReLU(0.2)]
 
         self.trunk = nn.Sequential(
             nn.Conv2d(channels_in, width, 4, 2, 1),

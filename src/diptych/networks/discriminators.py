@@ -3,12 +3,12 @@
 from torch import nn
 
 from diptych.errors import UsageError
-from diptych.networks.blocks import Bias, InstanceNorm, Maps, Norm, halved, needs_bias, normalise
+from diptych.networks.blocks import Bias, InstanceNorm, Maps, Norm, downsample, needs_bias, norm_layer
 from diptych.networks.spectral import convolution
 
 
 class PatchGAN(nn.Module):
-    """Pictures, of sides of ``least`` or more, to a map of logits, one for each patch.
+    """Pictures, of sides of ``min_size`` or more, to a map of logits, one for each patch.
 
     ``layers`` strided convolutions set the receptive field: 0 gives 1 (PixelGAN, all convolutions 1x1), then 16, 34, 70
     (the default), 142, 286 (the paper's ImageGAN), 574.
@@ -28,7 +28,7 @@ class PatchGAN(nn.Module):
         self, channels_in: int, *, layers: int = 3, width: int = 64, norm: Norm = "batch", bias: Bias = "auto"
     ) -> None:
         super().__init__()
-        self.least = (
+        self.min_size = (
             3 * 2**layers if layers else 1
         )  # two unstrided convolutions each take one off what the strided leave
         if not 0 <= layers <= 6:
@@ -39,7 +39,7 @@ class PatchGAN(nn.Module):
                 nn.Conv2d(channels_in, width, 1),
                 nn.LeakyReLU(0.2),
                 nn.Conv2d(width, 2 * width, 1, bias=has_bias),
-                normalise(norm, 2 * width, "running"),
+                norm_layer(norm, 2 * width, "running"),
                 nn.LeakyReLU(0.2),
                 nn.Conv2d(2 * width, 1, 1, bias=has_bias),
             )
@@ -50,7 +50,7 @@ class PatchGAN(nn.Module):
             out, stride = width * min(2**number, 8), 2 if number < layers else 1
             stack += [
                 nn.Conv2d(channels, out, 4, stride, 1, bias=has_bias),
-                normalise(norm, out, "running"),
+                norm_layer(norm, out, "running"),
                 nn.LeakyReLU(0.2),
             ]
             channels = out
@@ -112,7 +112,7 @@ class MultiScale(nn.Module):
     def forward(self, pictures: Maps) -> list[list[Maps]]:
         judged = []
         for number, scale in enumerate(self.scales):
-            pictures = halved(pictures) if number else pictures
+            pictures = downsample(pictures) if number else pictures
             maps = [pictures]
             assert isinstance(scale, nn.ModuleList)
             for layer in scale:

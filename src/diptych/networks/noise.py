@@ -36,8 +36,10 @@ class Noise:
         """One for each of ``indices``, others with every call."""
         self.draws += 1
         seed = self.seed.to(indices.device)
-        low, high = seed & MASK, upper(seed)
-        return mixed(mixed(mixed(low, high) ^ (977 * self.draws & MASK), indices & MASK), high ^ upper(indices))
+        low, high = seed & MASK, high_bits(seed)
+        return hash_pair(
+            hash_pair(hash_pair(low, high) ^ (977 * self.draws & MASK), indices & MASK), high ^ high_bits(indices)
+        )
 
 
 CURRENT: ContextVar[Noise | None] = ContextVar("noise", default=None)
@@ -60,18 +62,18 @@ def current() -> Noise:
     return CURRENT.get() or Noise(torch.randint(SEEDS, (), dtype=torch.int32))
 
 
-def upper(numbers: Tensor) -> Tensor:
+def high_bits(numbers: Tensor) -> Tensor:
     """The bits above the lowest BITS, without a shift, which ONNX Runtime lacks for int32; exact, since 15 bits are left."""
     return ((numbers & (MASK << BITS)).float() / (1 << BITS)).int()
 
 
-def mixed(a: Tensor, b: Tensor) -> Tensor:
+def hash_pair(a: Tensor, b: Tensor) -> Tensor:
     """Two numbers of BITS bits, hashed to one: the halves of a product, folded; OpenVINO would take a remainder in float32."""
     product = (a ^ 0x5A35) * (b ^ 0x3C6F)
-    return (product & MASK) ^ upper(product) ^ ((5 * a + 3 * b) & MASK)
+    return (product & MASK) ^ high_bits(product) ^ ((5 * a + 3 * b) & MASK)
 
 
-def kept(maps: Tensor, probability: float) -> Tensor:
+def dropout_mask(maps: Tensor, probability: float) -> Tensor:
     """(1, channels, height, width) of ``maps``' type: 1 with ``probability``, else 0; the same for all of a batch."""
     noise = current()
     channels, height, width = maps.shape[1:]
@@ -82,8 +84,8 @@ def kept(maps: Tensor, probability: float) -> Tensor:
     firsts = (0, ROWS + row, COLUMNS + column)
     axes = [first + torch.arange(size, device=maps.device).int() for first, size in zip(firsts, sizes, strict=True)]
     across, down, along = noise.hashes(torch.cat(axes)).split(sizes)
-    places = mixed(mixed(down[:, None], along[None]), along[None])
-    values = mixed(across[:, None, None], places[None])
+    places = hash_pair(hash_pair(down[:, None], along[None]), along[None])
+    values = hash_pair(across[:, None, None], places[None])
     return (values < round(probability * (MASK + 1))).to(maps.dtype)[None]
 
 

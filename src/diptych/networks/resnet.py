@@ -11,7 +11,7 @@ from diptych.networks.blocks import (
     Statistics,
     Upsampling,
     needs_bias,
-    normalise,
+    norm_layer,
     upsampling,
 )
 
@@ -33,12 +33,12 @@ class ResidualBlock(nn.Module):
         self.layers = nn.Sequential(
             ReflectionPad(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
-            normalise(norm, channels, statistics, affine),
+            norm_layer(norm, channels, statistics, affine),
             nn.ReLU(),
             *[Dropout(probability, at_test) for probability in noise],
             ReflectionPad(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
-            normalise(norm, channels, statistics, affine),
+            norm_layer(norm, channels, statistics, affine),
         )
 
     def forward(self, maps: Maps) -> Maps:
@@ -63,7 +63,7 @@ class ResNet(nn.Module):
     """
 
     multiple = 4
-    least = 8  # so that the residual blocks' reflected borders find two pixels
+    min_size = 8  # so that the residual blocks' reflected borders find two pixels
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class ResNet(nn.Module):
         noise = [0.5] if dropout else []
 
         def after(channels: int) -> list[nn.Module]:
-            return [normalise(norm, channels, statistics, affine), nn.ReLU()]
+            return [norm_layer(norm, channels, statistics, affine), nn.ReLU()]
 
         layers: list[nn.Module] = [
             ReflectionPad(3),

@@ -9,7 +9,7 @@ INSTANCES = 65536
 """Instance numbers lie under this."""
 
 
-def boundaries(instances: Int[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
+def boundary_map(instances: Int[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
     """1 where any of the four neighbours is of another instance, else 0 (pix2pixHD, section 3.3)."""
     rows = (instances[:, :, 1:] != instances[:, :, :-1]).float()
     columns = (instances[..., 1:] != instances[..., :-1]).float()
@@ -42,7 +42,7 @@ class Semantics(nn.Module):
         numbers = source[:, :1].long()
         shape = (source.shape[0], self.labels, *source.shape[2:])
         maps = torch.zeros(shape, device=source.device).scatter_(1, numbers, 1.0)
-        maps = torch.cat([maps, boundaries(source[:, 1:2])], 1) if self.boundary else maps
+        maps = torch.cat([maps, boundary_map(source[:, 1:2])], 1) if self.boundary else maps
         return maps.contiguous(memory_format=torch.channels_last)
 
     def classes_of(self, source: Tensor) -> Tensor:

@@ -17,23 +17,23 @@ from diptych.networks.semantics import Semantics
 from diptych.networks.spectral import SyncBatchNorm, convolution
 
 Depth = Literal["normal", "more", "most"]
-FreeNorm = Literal["batch", "instance"]
+ParameterFreeNorm = Literal["batch", "instance"]
 MULTIPLES: dict[Depth, int] = {"normal": 32, "more": 64, "most": 128}
 """By which height and width are divisible, and so many times smaller the first map is."""
 ENCODED = 256
 """Side to which pictures are resized for the encoder."""
 
 
-def parameter_free(norm: FreeNorm, channels: int) -> nn.Module:
+def parameter_free_norm(norm: ParameterFreeNorm, channels: int) -> nn.Module:
     return SyncBatchNorm(channels) if norm == "batch" else InstanceNorm(channels)
 
 
-class Modulation(nn.Module):
+class SPADENorm(nn.Module):
     """The SPADE layer: a norm without parameters, then a scale and a shift for every pixel, read off the semantic map."""
 
-    def __init__(self, channels: int, maps: int, norm: FreeNorm, kernel: int, hidden: int) -> None:
+    def __init__(self, channels: int, maps: int, norm: ParameterFreeNorm, kernel: int, hidden: int) -> None:
         super().__init__()
-        self.norm = parameter_free(norm, channels)
+        self.norm = parameter_free_norm(norm, channels)
         self.shared = nn.Conv2d(maps, hidden, kernel, padding=kernel // 2)
         self.gamma = nn.Conv2d(hidden, channels, kernel, padding=kernel // 2)
         self.beta = nn.Conv2d(hidden, channels, kernel, padding=kernel // 2)
@@ -48,12 +48,19 @@ class SPADEBlock(nn.Module):
     """Two modulated convolutions, and a learnt shortcut where the number of channels changes."""
 
     def __init__(
-        self, channels_in: int, channels_out: int, maps: int, norm: FreeNorm, kernel: int, hidden: int, spectral: bool
+        self,
+        channels_in: int,
+        channels_out: int,
+        maps: int,
+        norm: ParameterFreeNorm,
+        kernel: int,
+        hidden: int,
+        spectral: bool,
     ) -> None:
         super().__init__()
         middle = min(channels_in, channels_out)
         self.modulate = nn.ModuleList(
-            [Modulation(channels, maps, norm, kernel, hidden) for channels in (channels_in, middle)]
+            [SPADENorm(channels, maps, norm, kernel, hidden) for channels in (channels_in, middle)]
         )
         self.filter = nn.ModuleList(
             [
@@ -63,7 +70,7 @@ class SPADEBlock(nn.Module):
         )
         self.shortcut: nn.Module | None = None
         if channels_in != channels_out:
-            self.shortcut_modulate = Modulation(channels_in, maps, norm, kernel, hidden)
+            self.shortcut_modulate = SPADENorm(channels_in, maps, norm, kernel, hidden)
             self.shortcut = convolution(spectral, channels_in, channels_out, 1, bias=False)
 
     def forward(self, features: Maps, maps: Maps) -> Maps:
@@ -129,7 +136,7 @@ class SPADE(nn.Module):
         width: int = 64,
         depth: Depth = "normal",
         style: int = 0,
-        norm: FreeNorm = "batch",
+        norm: ParameterFreeNorm = "batch",
         kernel: int = 3,
         hidden: int = 128,
         spectral: bool = True,
@@ -139,7 +146,7 @@ class SPADE(nn.Module):
         self.semantics = Semantics(channels_in, classes=classes, unknown=unknown, boundary=boundary)
         maps = self.semantics.channels
         self.depth = depth
-        self.multiple = self.least = MULTIPLES[depth]
+        self.multiple = self.min_size = MULTIPLES[depth]
         self.style = style
         self.start = (max(size[0] // self.multiple, 1), max(size[1] // self.multiple, 1))
         first = 16 * width
@@ -155,7 +162,7 @@ class SPADE(nn.Module):
         self.encoder = StyleEncoder(channels_out, style, encoder_width, spectral) if style else None
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
-                glorot(module)
+                xavier_init(module)
 
     def encode(self, pictures: Maps) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the pictures' styles."""
@@ -171,17 +178,17 @@ class SPADE(nn.Module):
         """The mean style of ``picture``, of any size, for every picture of ``source``."""
         return self.encode(picture)[0].expand(len(source), -1)
 
-    def drawn(self, count: int, device: torch.device) -> Tensor:
+    def sample_style(self, count: int, device: torch.device) -> Tensor:
         """One style from N(0, 1) for a whole batch, so that a picture comes out as it would alone."""
         return normal(self.style, device)[None].expand(count, -1)
 
-    def beginning(self, maps: Maps, style: Tensor | None) -> Maps:
+    def first_map(self, maps: Maps, style: Tensor | None) -> Maps:
         """The first map, a ``multiple``-th of the picture's size."""
         start = (maps.shape[2] // self.multiple, maps.shape[3] // self.multiple)
         if not self.style:
             first: Maps = self.first(functional.interpolate(maps, start, mode="nearest"))
             return first
-        style = self.drawn(maps.shape[0], maps.device) if style is None else style
+        style = self.sample_style(maps.shape[0], maps.device) if style is None else style
         grown: Maps = self.first(style).unflatten(1, (-1, *self.start))
         if not torch.compiler.is_exporting() and start == self.start:  # sizes are symbols when exporting
             return grown
@@ -190,7 +197,7 @@ class SPADE(nn.Module):
     def forward(self, source: Tensor, style: Tensor | None = None) -> Maps:
         """Translate; ``style`` is (batch, style), drawn where it is not given."""
         maps = self.semantics(source)
-        features = self.beginning(maps, style)
+        features = self.first_map(maps, style)
         # Doubled before every block but the first, and not before the third where the generator is shallow.
         for number, block in enumerate(self.blocks):
             if number and (number != 2 or self.depth != "normal"):
@@ -200,7 +207,7 @@ class SPADE(nn.Module):
         return painted
 
 
-def glorot(module: nn.Conv2d | nn.Linear, gain: float = 0.02) -> None:
+def xavier_init(module: nn.Conv2d | nn.Linear, gain: float = 0.02) -> None:
     """The authors' initial weights; biases 0."""
     nn.init.xavier_normal_(module.weight, gain)
     if module.bias is not None:

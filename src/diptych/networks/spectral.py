@@ -6,7 +6,7 @@ import torch.distributed.nn.functional as together
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diptych.networks.blocks import Maps, of_batch
+from diptych.networks.blocks import Maps, norm_of_batch
 
 
 class SpectralConv2d(nn.Conv2d):
@@ -72,7 +72,7 @@ class SyncBatchNorm(nn.BatchNorm2d):
 
     def forward(self, maps: Maps) -> Maps:
         if not (self.training and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
-            return of_batch(self, maps, None) if self.training else super().forward(maps)
+            return norm_of_batch(self, maps, None) if self.training else super().forward(maps)
         with torch.autocast(maps.device.type, enabled=False):
             return self.over_all(maps.float()).to(maps.dtype)
 

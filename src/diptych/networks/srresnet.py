@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Bias, Maps, needs_bias, normalise
+from diptych.networks.blocks import Bias, Maps, needs_bias, norm_layer
 
 Slopes = Literal["one", "each"]
 
@@ -15,7 +15,7 @@ def prelu(channels: int, slopes: Slopes) -> nn.PReLU:
     return nn.PReLU(1 if slopes == "one" else channels)
 
 
-def factors(number: int) -> list[int]:
+def prime_factors(number: int) -> list[int]:
     """Prime factors, smallest first: 8 is enlarged as 2, 2, 2."""
     found, divisor = [], 2
     while number > 1:
@@ -33,10 +33,10 @@ class Block(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1, bias=bias),
-            normalise("batch", width, "running"),
+            norm_layer("batch", width, "running"),
             prelu(width, slopes),
             nn.Conv2d(width, width, 3, padding=1, bias=bias),
-            normalise("batch", width, "running"),
+            norm_layer("batch", width, "running"),
         )
 
     def forward(self, maps: Maps) -> Maps:
@@ -56,7 +56,7 @@ class SRResNet(nn.Module):
         slopes: of the PReLUs; "one" for all channels or one for "each".
     """
 
-    multiple = least = 1
+    multiple = min_size = 1
 
     def __init__(
         self,
@@ -75,10 +75,10 @@ class SRResNet(nn.Module):
         self.trunk = nn.Sequential(
             *[Block(width, has_bias, slopes) for _ in range(blocks)],
             nn.Conv2d(width, width, 3, padding=1, bias=has_bias),
-            normalise("batch", width, "running"),
+            norm_layer("batch", width, "running"),
         )
         self.enlarge = nn.Sequential()
-        for prime in factors(factor):
+        for prime in prime_factors(factor):
             convolution = nn.Conv2d(width, width * prime**2, 3, padding=1)
             self.enlarge.extend([convolution, nn.PixelShuffle(prime), prelu(width, slopes)])
         self.last = nn.Conv2d(width, channels_out, 9, padding=4)
@@ -116,7 +116,7 @@ class SRDiscriminator(nn.Module):
         for out, stride in ((1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2)):
             layers += [
                 nn.Conv2d(channels, out * width, 3, stride, 1, bias=has_bias),
-                normalise("batch", out * width, "running"),
+                norm_layer("batch", out * width, "running"),
                 nn.LeakyReLU(0.2),
             ]
             channels = out * width

@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Maps, of_batch
+from diptych.networks.blocks import Maps, norm_of_batch
 from diptych.networks.spectral import SpectralConv2d
 
 SPREAD = 0.02  # of the initial weights
@@ -31,7 +31,7 @@ class OffsetNorm(nn.BatchNorm2d):
     def forward(self, maps: Maps) -> Maps:
         scale = torch.ones(self.num_features, device=maps.device)
         if self.training:
-            return of_batch(self, maps, scale)
+            return norm_of_batch(self, maps, scale)
         return nn.functional.batch_norm(
             maps, self.running_mean, self.running_var, scale, self.bias, False, 0.1, self.eps
         )
@@ -92,7 +92,7 @@ class TravelUNet(nn.Module):
         return int(2**self.depth)
 
     @property
-    def least(self) -> int:
+    def min_size(self) -> int:
         """Shortest side that it takes."""
         return self.multiple
 

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Bias, Dropout, Maps, Norm, Statistics, Upsampling, needs_bias, normalise, upsampling
+from diptych.networks.blocks import (
+    Bias,
+    Dropout,
+    Maps,
+    Norm,
+    Statistics,
+    Upsampling,
+    needs_bias,
+    norm_layer,
+    upsampling,
+)
 
 
 class UNet(nn.Module):
@@ -56,7 +66,7 @@ class UNet(nn.Module):
             # The PyTorch code gives the first and the innermost convolution the bias rule of the others.
             layers.append(nn.Conv2d(channels[level - 1] if level else channels_in, out, 4, 2, 1, bias=normed))
             if normal:
-                layers.append(normalise(norm, out, statistics))
+                layers.append(norm_layer(norm, out, statistics))
             self.down.append(nn.Sequential(*layers))
 
         self.up = nn.ModuleList()  # innermost first
@@ -68,7 +78,7 @@ class UNet(nn.Module):
             has_bias = last or normed
             transposed = nn.ConvTranspose2d(into, out, 4, 2, 1, bias=has_bias)
             layers = [nn.ReLU(), upsampling(upsample, into, out, has_bias, transposed)]
-            layers.append(nn.Tanh() if last else normalise(norm, out, statistics))
+            layers.append(nn.Tanh() if last else norm_layer(norm, out, statistics))
             if number in dropout and not last:
                 layers.append(Dropout(0.5, dropout_at_test))
             self.up.append(nn.Sequential(*layers))
@@ -79,7 +89,7 @@ class UNet(nn.Module):
         return int(2**self.depth)
 
     @property
-    def least(self) -> int:
+    def min_size(self) -> int:
         """Shortest side that it takes."""
         return self.multiple
 

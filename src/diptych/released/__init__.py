@@ -20,7 +20,7 @@ from diptych.errors import DiptychError, UsageError
 from diptych.files import named_in_utf8
 from diptych.networks import NETWORKS
 from diptych.released import junyanz, pix2pixhd, spade, srresnet
-from diptych.released.layout import Layout, Tensors, renamed, told
+from diptych.released.layout import Layout, Tensors, checked_arguments, renamed
 from diptych.tables import closest
 
 LAYOUTS: dict[str, Layout] = {
@@ -37,13 +37,13 @@ class Imported:
     tensors: Tensors
 
 
-def opened(path: Path) -> Tensors:
+def read_tensors(path: Path) -> Tensors:
     """The tensors of a checkpoint, whatever is wrapped around them.
 
     Raises:
         DiptychError: for a file that is none, is damaged, or wants to run code.
     """
-    content = content_of(path)
+    content = read_file(path)
     for key in ("state_dict", "model", "params", "params_ema"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -56,7 +56,7 @@ def plain(value: Any) -> bool:
     return isinstance(value, Tensor) and value.layout == torch.strided
 
 
-def content_of(path: Path) -> Any:
+def read_file(path: Path) -> Any:
     """What a file holds, read without running anything that is in it."""
     try:
         if path.suffix == ".safetensors":
@@ -68,10 +68,10 @@ def content_of(path: Path) -> Any:
     except FileNotFoundError:
         raise DiptychError(f"{path} is not there.") from None
     except Exception as problem:  # damaged archives throw anything
-        raise DiptychError(f"{path} {unread(problem)}.") from None
+        raise DiptychError(f"{path} {why_unreadable(problem)}.") from None
 
 
-def unread(problem: Exception) -> str:
+def why_unreadable(problem: Exception) -> str:
     """Why a file could not be read, in words."""
     words = (str(problem).splitlines() or [""])[0][:120]
     if "TorchScript" in str(problem):
@@ -85,7 +85,7 @@ def unread(problem: Exception) -> str:
     return "is no checkpoint, or a damaged one" + (f" ({words})" if " " in words and "eights only" not in words else "")
 
 
-def recognised(tensors: Tensors, path: Path | str = "the file") -> Layout:
+def recognise(tensors: Tensors, path: Path | str = "the file") -> Layout:
     """The layout that the tensors have.
 
     Raises:
@@ -105,12 +105,12 @@ def named(layout: str) -> Layout:
     return LAYOUTS[layout]
 
 
-def chosen(layout: str, tensors: Tensors, path: Path) -> Layout:
+def choose_layout(layout: str, tensors: Tensors, path: Path) -> Layout:
     """The layout of that name; recognised where it is empty."""
-    return named(layout) if layout else recognised(tensors, path)
+    return named(layout) if layout else recognise(tensors, path)
 
 
-def imported(path: Path, layout: str = "", given: Mapping[str, Any] | None = None) -> Imported:
+def import_weights(path: Path, layout: str = "", given: Mapping[str, Any] | None = None) -> Imported:
     """Read a foreign checkpoint.
 
     Args:
@@ -122,32 +122,32 @@ def imported(path: Path, layout: str = "", given: Mapping[str, Any] | None = Non
         DiptychError: when the file cannot be read or does not fit the layout.
         UsageError: for a layout that is unknown, or an argument that is, or that this file does not leave open.
     """
-    tensors = opened(path)
-    return taken(chosen(layout, tensors, path), tensors, given or {}, path)
+    tensors = read_tensors(path)
+    return convert(choose_layout(layout, tensors, path), tensors, given or {}, path)
 
 
-def taken(layout: Layout, tensors: Tensors, given: Mapping[str, Any], path: Path) -> Imported:
+def convert(layout: Layout, tensors: Tensors, given: Mapping[str, Any], path: Path) -> Imported:
     """The tensors of ``path``, which are of ``layout``, under our names."""
-    known = told(given)
+    known = checked_arguments(given)
     try:
         tensors = layout.tidy(tensors)
         arguments = layout.arguments(tensors, known)
         table = {theirs: ours for ours, theirs in layout.modules(arguments).items()}
-        found = Imported(layout, arguments, layout.inward(renamed(tensors, table)))
+        found = Imported(layout, arguments, layout.to_ours(renamed(tensors, table)))
     except KeyError as problem:
-        raise DiptychError(f"{path} is not {layout.words}: {problem.args[0]} is missing.") from None
+        raise DiptychError(f"{path} is not {layout.description}: {problem.args[0]} is missing.") from None
     except (IndexError, ValueError, ArithmeticError, RuntimeError) as problem:
-        raise DiptychError(f"{path} is not {layout.words}: names or shapes are odd ({problem}).") from None
+        raise DiptychError(f"{path} is not {layout.description}: names or shapes are odd ({problem}).") from None
     for name, value in known.items():
         if name not in arguments:
-            raise UsageError(f'"{name}" says nothing of {layout.words}; leave it away.')
+            raise UsageError(f'"{name}" says nothing of {layout.description}; leave it away.')
         if arguments[name] != value:
             raise UsageError(f'"{name}" cannot be {value}; in {path} it is {arguments[name]}.')
     return found
 
 
-def exported(tensors: Tensors, arguments: Mapping[str, Any], layout: str) -> Tensors:
-    """Our weights under the names of a foreign layout; the way back of ``imported``.
+def export_weights(tensors: Tensors, arguments: Mapping[str, Any], layout: str) -> Tensors:
+    """Our weights under the names of a foreign layout; the way back of ``import_weights``.
 
     Args:
         tensors: of a network. Of one that has an encoder, what the layout names is taken: the generator or its encoder.
@@ -164,19 +164,18 @@ def exported(tensors: Tensors, arguments: Mapping[str, Any], layout: str) -> Ten
         tensors = {name: t for name, t in tensors.items() if not name.startswith(("encoder.", "styles."))}
         arguments = defaults(foreign.network) | dict(arguments)
         if not arguments.get("skips", True):
-            raise DiptychError(f"{foreign.words} has skips, and this network has none.")
+            raise DiptychError(f"{foreign.description} has skips, and this network has none.")
     else:
         tensors = inner or tensors
     try:
-        return foreign.outward(renamed(tensors, foreign.modules(arguments)))
+        return foreign.to_theirs(renamed(tensors, foreign.modules(arguments)))
     except KeyError as problem:
-        raise DiptychError(f"{foreign.words} needs {problem.args[0]}, which these arguments or tensors lack.") from None
+        raise DiptychError(
+            f"{foreign.description} needs {problem.args[0]}, which these arguments or tensors lack."
+        ) from None
 
 
 def defaults(network: str) -> dict[str, Any]:
     """Arguments that a card may leave away."""
     parameters = inspect.signature(NETWORKS[network]).parameters.values()
     return {one.name: one.default for one in parameters if one.default is not inspect.Parameter.empty}
-
-
-__all__ = ["LAYOUTS", "Imported", "Layout", "chosen", "exported", "imported", "opened", "recognised", "taken"]

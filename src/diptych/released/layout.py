@@ -24,7 +24,7 @@ def as_they_are(tensors: Tensors) -> Tensors:
 
 
 @dataclass(frozen=True)
-class Told:
+class GivenArguments:
     """What a file does not tell of a network and a user may: arguments of ours, each with its type."""
 
     classes: int = 0
@@ -38,13 +38,13 @@ class Told:
     statistics: Literal["picture", "running"] = "picture"
 
 
-def told(given: Mapping[str, Any]) -> dict[str, Any]:
+def checked_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     """Those that were given, with lists for tuples, as a card has them.
 
     Raises:
         UsageError: for an unknown key or a wrong type.
     """
-    checked = from_table(Told, given)
+    checked = from_table(GivenArguments, given)
     values = {name: getattr(checked, name) for name in given}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -54,7 +54,7 @@ class Layout:
     """One network of one project."""
 
     name: str
-    words: str
+    description: str
     recognises: Callable[[Tensors], bool]
     arguments: Callable[[Tensors, Mapping[str, Any]], dict[str, Any]]
     """Plain arguments of our network, read off the shapes; what they do not tell is in the given overrides."""
@@ -67,9 +67,9 @@ class Layout:
     """The layout of the encoder that a generator with styles needs."""
     tidy: Callable[[Tensors], Tensors] = as_they_are
     """Other spellings of the same file, to the one that ``modules`` knows."""
-    inward: Callable[[Tensors], Tensors] = as_they_are
+    to_ours: Callable[[Tensors], Tensors] = as_they_are
     """After renaming: what our network computes otherwise."""
-    outward: Callable[[Tensors], Tensors] = as_they_are
+    to_theirs: Callable[[Tensors], Tensors] = as_they_are
 
     def spec(self, arguments: dict[str, Any]) -> NetworkSpec:
         return NetworkSpec(self.network, arguments)

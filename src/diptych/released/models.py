@@ -13,7 +13,7 @@ from diptych.files import write_text
 from diptych.networks import NetworkSpec
 from diptych.pictures.kinds import Kind
 from diptych.pictures.sizes import Exact, Size, exact, named
-from diptych.released import Imported, chosen, imported, opened, taken
+from diptych.released import Imported, choose_layout, convert, import_weights, read_tensors
 from diptych.translator.card import Card, write_cards
 
 
@@ -30,14 +30,16 @@ def write_model(
         UsageError: for an unknown layout or key.
     """
     sides = exact(size)
-    tensors = opened(file)
-    kind = chosen(layout, tensors, file)
+    tensors = read_tensors(file)
+    kind = choose_layout(layout, tensors, file)
     if not kind.network:
-        raise DiptychError(f"{file} is {kind.words}, which translates nothing; give the generator's file.")
-    inner = imported(encoder) if encoder else None
+        raise DiptychError(f"{file} is {kind.description}, which translates nothing; give the generator's file.")
+    inner = import_weights(encoder) if encoder else None
     if inner is not None and inner.layout.name != kind.encoder:
-        raise DiptychError(f"{encoder} is {inner.layout.words}, which does not belong to {kind.words} ({file}).")
-    found = taken(kind, tensors, {**given, **widths(inner)}, file)
+        raise DiptychError(
+            f"{encoder} is {inner.layout.description}, which does not belong to {kind.description} ({file})."
+        )
+    found = convert(kind, tensors, {**given, **widths(inner)}, file)
     spec = kind.spec(found.arguments)
     styled = bool(spec.arguments.get("style") or spec.arguments.get("features"))
     if styled and inner is None:
@@ -51,7 +53,7 @@ def write_model(
     card = card_of(found, spec, network, file, sides)
     write_text(out / "card.json", write_cards([card]))
     count = sum(parameter.numel() for parameter in network.parameters())
-    return f"{file} is {kind.words}, {count:,} weights: {described(spec)}.{assumed(spec, given)} {scale_of(card, size)}"
+    return f"{file} is {kind.description}, {count:,} weights: {described(spec)}.{assumed(spec, given)} {scale_of(card, size)}"
 
 
 def widths(inner: Imported | None) -> dict[str, Any]:
@@ -77,9 +79,13 @@ def filled(spec: NetworkSpec, found: Imported, inner: Imported | None, file: Pat
     try:
         network.load_state_dict({**network.state_dict(), **tensors})
     except RuntimeError as problem:
-        raise DiptychError(f"{file} is not {found.layout.words}: {str(problem).splitlines()[-1].strip()}") from None
+        raise DiptychError(
+            f"{file} is not {found.layout.description}: {str(problem).splitlines()[-1].strip()}"
+        ) from None
     if missing:
-        raise DiptychError(f"{file} lacks {missing[0]} and {len(missing) - 1} other tensors of {found.layout.words}.")
+        raise DiptychError(
+            f"{file} lacks {missing[0]} and {len(missing) - 1} other tensors of {found.layout.description}."
+        )
     return network
 
 

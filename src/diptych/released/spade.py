@@ -117,7 +117,7 @@ LAYOUTS = (
         tested_at=lambda arguments: (arguments["size"][0], arguments["size"][1]),
         encoder="spade-encoder",
         tidy=spectral_names,
-        outward=spectral_back,
+        to_theirs=spectral_back,
     ),
     Layout(
         "spade-discriminator",
@@ -126,7 +126,7 @@ LAYOUTS = (
         discriminator_arguments,
         discriminator_modules,
         tidy=spectral_names,
-        outward=spectral_back,
+        to_theirs=spectral_back,
     ),
     Layout(
         "spade-encoder",
@@ -135,6 +135,6 @@ LAYOUTS = (
         encoder_arguments,
         encoder_modules,
         tidy=spectral_names,
-        outward=spectral_back,
+        to_theirs=spectral_back,
     ),
 )

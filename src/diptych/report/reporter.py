@@ -15,14 +15,14 @@ from diptych.errors import DiptychError
 from diptych.files import write_text
 from diptych.report import plots
 from diptych.report.facts import Facts, gather, sheets
+from diptych.report.html_parts import HtmlParts
 from diptych.report.pictures import embedded
-from diptych.report.words import Wording
 
 REFRESH = 30  # seconds after which a live page loads itself anew
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class NoPlotting(DiptychError):
+class PlotlyMissing(DiptychError):
     """The plotting library is not installed."""
 
 
@@ -36,7 +36,7 @@ def plotting() -> str:
     try:
         from plotly.offline import get_plotlyjs  # an extra
     except ImportError:
-        raise NoPlotting("a report needs plotly: pip install 'diptych[report]'.") from None
+        raise PlotlyMissing("a report needs plotly: pip install 'diptych[report]'.") from None
     script: str = get_plotlyjs()
     return script
 
@@ -87,7 +87,7 @@ def page(facts: Facts, pictures: dict[Path, str]) -> str:
         for path in facts.grids
         if pictures.get(path)
     ]
-    words = Wording(facts)
+    words = HtmlParts(facts)
     damaged = [path.name for path, shown in pictures.items() if not shown]
     return Template(part("page.html")).substitute(
         title=escape(facts.name),
@@ -150,7 +150,7 @@ def in_use(folder: Path) -> bool:
         return False
 
 
-class Standing:
+class LiveReport:
     """A report that is kept up while training; what prevents it is told once and, short of a full disk, stops nothing."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
@@ -173,7 +173,7 @@ class Standing:
             return None
         try:
             place = self.reporter.write()
-        except NoPlotting:
+        except PlotlyMissing:
             self.say("report.html is not written: pip install 'diptych[report]'")
             self.reporter = None
             return None

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from diptych.errors import UsageError
 from diptych.losses import ADVERSARIES, l1
-from diptych.networks import NetworkSpec, initialise, sized
+from diptych.networks import NetworkSpec, initialise, size_limits
 from diptych.pictures.kinds import Batch
 from diptych.systems.image_pool import ImagePool
-from diptych.systems.system import Domains, Exit, Losses, System, accuracy
+from diptych.systems.system import Domains, Losses, System, TranslatorSpec, accuracy
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class CycleGAN(System):
 
     def __init__(self, options: CycleGANOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("CycleGAN")
+        domains.require_source("CycleGAN")
         channels_in, channels_out, size = domains.channels_in, domains.channels_out, domains.size
         self.options = options
         self.adversary = ADVERSARIES[options.adversary]
@@ -70,7 +70,7 @@ class CycleGAN(System):
         self.generator = nn.ModuleDict({way: initialise(spec.build()) for way, spec in self.specs.items()})
         channels = {"a": channels_in, "b": channels_out}
         self.discriminator = nn.ModuleDict({name: self.build_discriminator(count) for name, count in channels.items()})
-        domains.fit("CycleGAN", *map(sized, (*self.generator.values(), *self.discriminator.values())))
+        domains.require_size("CycleGAN", *map(size_limits, (*self.generator.values(), *self.discriminator.values())))
         self.pool = nn.ModuleDict({name: ImagePool(options.pool, count, *size) for name, count in channels.items()})
         self.sides = ("generator", "discriminator")
         if options.order == "four-step":
@@ -143,8 +143,8 @@ class CycleGAN(System):
         loss, right = self.judge(name, real, fake)
         return Losses(f"discriminator.{name}", {name: loss}, {f"accuracy_{name}": right})
 
-    def translators(self) -> dict[str, Exit]:
+    def translators(self) -> dict[str, TranslatorSpec]:
         return {
-            "a-to-b": Exit("generator.a_to_b", self.specs["a_to_b"]),
-            "b-to-a": Exit("generator.b_to_a", self.specs["b_to_a"], reverse=True),
+            "a-to-b": TranslatorSpec("generator.a_to_b", self.specs["a_to_b"]),
+            "b-to-a": TranslatorSpec("generator.b_to_a", self.specs["b_to_a"], reverse=True),
         }

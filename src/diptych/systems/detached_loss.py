@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-class GivenGradient(torch.autograd.Function):
+class DetachedLoss(torch.autograd.Function):
     """A scalar that says of itself how it changes with some pictures."""
 
     @staticmethod
@@ -21,7 +21,7 @@ class GivenGradient(torch.autograd.Function):
         return None, given[0] * gradient, None
 
 
-def with_gradient_now(
+def detached_loss(
     terms: dict[str, Float[Tensor, ""]],
     seen: Float[Tensor, "batch channels height width"],
     pictures: Float[Tensor, "batch channels height width"],
@@ -41,5 +41,5 @@ def with_gradient_now(
         torch.stack(list(terms.values())).sum().backward(inputs=[seen], retain_graph=True)
     gradient, seen.grad = seen.grad, None
     first, *others = terms
-    scalar: Tensor = GivenGradient.apply(terms[first].detach(), pictures, gradient)  # type: ignore[no-untyped-call]  # torch leaves it so
+    scalar: Tensor = DetachedLoss.apply(terms[first].detach(), pictures, gradient)  # type: ignore[no-untyped-call]  # torch leaves it so
     return {first: scalar} | {name: terms[name].detach() for name in others}

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from diptych.errors import UsageError
 from diptych.losses import ADVERSARIES, l1
-from diptych.networks import NetworkSpec, initialise, sized
+from diptych.networks import NetworkSpec, initialise, size_limits
 from diptych.networks.dilated import DilatedResNet, TwoHeadedDiscriminator, composited
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Exit, Losses, System, accuracy
+from diptych.systems.system import Domains, Losses, System, TranslatorSpec, accuracy
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Inpainting(System):
 
     def __init__(self, options: InpaintingOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("inpainting", "holed")
+        domains.require_source("inpainting", "holed")
         if min(domains.size) < 64:
             raise UsageError("inpainting judges whole crops of 64 pixels or more; set data.crop_size to 64 or more.")
         self.options = options
@@ -78,7 +78,7 @@ class Inpainting(System):
         generator = initialise(self.spec.build())
         assert isinstance(generator, DilatedResNet)
         self.generator = generator
-        domains.fit("inpainting", sized(generator))
+        domains.require_size("inpainting", size_limits(generator))
         self.discriminator = initialise(
             TwoHeadedDiscriminator(
                 domains.channels_out,
@@ -115,5 +115,5 @@ class Inpainting(System):
         difference = (painted.float() - target.float()).abs().mean(1, keepdim=True)
         return (difference * hole).sum() / hole.sum().clamp(min=1)
 
-    def translators(self) -> dict[str, Exit]:
-        return {"a-to-b": Exit("generator", self.spec)}
+    def translators(self) -> dict[str, TranslatorSpec]:
+        return {"a-to-b": TranslatorSpec("generator", self.spec)}

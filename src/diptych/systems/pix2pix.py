@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from diptych.losses import ADVERSARIES, feature_matching, gradient_penalty, l1
-from diptych.networks import NetworkSpec, PatchGAN, initialise, sized
+from diptych.networks import NetworkSpec, PatchGAN, initialise, size_limits
 from diptych.pictures.kinds import Batch
-from diptych.systems.detached_loss import with_gradient_now
+from diptych.systems.detached_loss import detached_loss
 from diptych.systems.pix2pix_options import Pix2PixOptions, generator_spec
-from diptych.systems.system import Domains, Exit, Losses, System, accuracy
+from diptych.systems.system import Domains, Losses, System, TranslatorSpec, accuracy
 
 
 class Pix2Pix(System):
@@ -27,7 +27,7 @@ class Pix2Pix(System):
 
     def __init__(self, options: Pix2PixOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("pix2pix")
+        domains.require_source("pix2pix")
         channels_in, channels_out, size = domains.channels_in, domains.channels_out, domains.size
         self.options = options
         self.conditional = "cgan" in options.objective
@@ -45,8 +45,8 @@ class Pix2Pix(System):
                 "bias": options.bias,
             }
             self.discriminator = initialise(NetworkSpec("patchgan", arguments).build())
-        judges = [] if self.discriminator is None else [sized(self.discriminator)]
-        domains.fit("pix2pix", sized(self.generator), *judges)
+        judges = [] if self.discriminator is None else [size_limits(self.discriminator)]
+        domains.require_size("pix2pix", size_limits(self.generator), *judges)
         self.sides = ("generator",) if self.discriminator is None else ("discriminator", "generator")
         if self.discriminator is None and (options.feature_matching or options.order != "alternating"):
             self.notes = (
@@ -73,15 +73,15 @@ class Pix2Pix(System):
             # Real and fake go through in separate batches, fake first (paper, section 3.3).
             judged, real = self.judge(source, shown), self.judge(source, target)
             if at_once:  # against the discriminator as it is, whose answer serves both
-                terms = with_gradient_now(self.convincing(judged, real), shown, fake)
+                terms = detached_loss(self.adversarial_terms(judged, real), shown, fake)
             yield self.discriminator_losses(source, target, shown, judged[-1], real[-1])
             if not at_once:
-                terms = self.convincing(self.judge(source, fake), real)
+                terms = self.adversarial_terms(self.judge(source, fake), real)
         if "l1" in self.options.objective:
             terms["l1"] = self.options.l1 * l1(fake, target)
         yield Losses("generator", terms)
 
-    def convincing(self, judged: list[Tensor], real: list[Tensor]) -> dict[str, Tensor]:
+    def adversarial_terms(self, judged: list[Tensor], real: list[Tensor]) -> dict[str, Tensor]:
         """The generator's terms that the discriminator gives. In alternating order ``real`` is what it said before its update: close
         enough to be matched, and a pass saved."""
         terms = {"adversarial": self.adversary.generator(judged[-1])}
@@ -100,5 +100,5 @@ class Pix2Pix(System):
             terms["gradient_penalty"] = self.options.gradient_penalty * penalty
         return Losses("discriminator", terms, accuracy(self.options.adversary, real, judged))
 
-    def translators(self) -> dict[str, Exit]:
-        return {"a-to-b": Exit("generator", self.spec)}
+    def translators(self) -> dict[str, TranslatorSpec]:
+        return {"a-to-b": TranslatorSpec("generator", self.spec)}

@@ -19,7 +19,7 @@ from diptych.networks.coarse_to_fine import CoarseToFine
 from diptych.networks.discriminators import MultiScale
 from diptych.pictures.kinds import Batch
 from diptych.systems import multi_scale
-from diptych.systems.system import Domains, Exit, Losses
+from diptych.systems.system import Domains, Losses, TranslatorSpec
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Pix2PixHD(multi_scale.MultiScaleSystem):
 
     def __init__(self, options: Pix2PixHDOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("pix2pixHD", "labels", "pictures")
+        domains.require_source("pix2pixHD", "labels", "pictures")
         shape = (
             "width",
             "downs",
@@ -78,7 +78,7 @@ class Pix2PixHD(multi_scale.MultiScaleSystem):
             "upsample",
         )
         self.spec = NetworkSpec(
-            "coarse-to-fine", domains.semantics() | {name: getattr(options, name) for name in shape}
+            "coarse-to-fine", domains.network_arguments() | {name: getattr(options, name) for name in shape}
         )
         generator = initialise(self.spec.build(), biases=False)
         assert isinstance(generator, CoarseToFine)
@@ -101,16 +101,16 @@ class Pix2PixHD(multi_scale.MultiScaleSystem):
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         source, target = batch
         maps = self.generator.semantics(source)
-        still = step < self.options.fix_coarse_steps
-        fake = self.generator(source, self.style(source, target), still)
+        frozen = step < self.options.fix_coarse_steps
+        fake = self.generator(source, self.style(source, target), frozen)
         real = self.discriminator(torch.cat([maps, target], 1))
         judged = self.discriminator(torch.cat([maps, fake], 1))
-        adversarial = multi_scale.convincing(self.adversary, judged)
+        adversarial = multi_scale.adversarial_loss(self.adversary, judged)
         terms = self.generator_terms(adversarial, fake, target, judged, real)
-        yield Losses("generator", terms, still=self.generator.inner if still else ())
+        yield Losses("generator", terms, frozen=self.generator.coarse_parts if frozen else ())
         # The discriminator has not changed since, so its answer on the real pictures stands.
         judged = self.discriminator(torch.cat([maps, fake.detach()], 1))
-        adversarial = 0.5 * multi_scale.against_real(self.adversary, real, judged)
+        adversarial = 0.5 * multi_scale.discriminator_loss(self.adversary, real, judged)
         figures = multi_scale.mean_accuracy(self.options.adversary, real, judged)
         yield Losses("discriminator", {"adversarial": adversarial}, figures)
 
@@ -122,5 +122,5 @@ class Pix2PixHD(multi_scale.MultiScaleSystem):
         self.generator.remember(source, encoded)
         return encoded
 
-    def translators(self) -> dict[str, Exit]:
-        return {"a-to-b": Exit("generator", self.spec)}
+    def translators(self) -> dict[str, TranslatorSpec]:
+        return {"a-to-b": TranslatorSpec("generator", self.spec)}

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.losses import kl
+from diptych.losses import kl_divergence
 from diptych.networks import NetworkSpec
 from diptych.networks.discriminators import MultiScale
-from diptych.networks.spade import SPADE, glorot
+from diptych.networks.spade import SPADE, xavier_init
 from diptych.pictures.kinds import Batch
 from diptych.systems import multi_scale
-from diptych.systems.system import Domains, Exit, Losses
+from diptych.systems.system import Domains, Losses, TranslatorSpec
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class SPADESystem(multi_scale.MultiScaleSystem):
 
     def __init__(self, options: SPADEOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("SPADE", "labels", "pictures")
+        domains.require_source("SPADE", "labels", "pictures")
         shape = ("width", "depth", "style", "norm", "kernel", "hidden", "spectral", "encoder_width")
         arguments = {name: getattr(options, name) for name in shape} | {"size": list(domains.size)}
-        self.spec = NetworkSpec("spade", domains.semantics() | arguments)
+        self.spec = NetworkSpec("spade", domains.network_arguments() | arguments)
         generator = self.spec.build()
         assert isinstance(generator, SPADE)
         self.check("SPADE", domains, generator)
@@ -78,7 +78,7 @@ class SPADESystem(multi_scale.MultiScaleSystem):
         )
         for module in self.discriminator.modules():
             if isinstance(module, nn.Conv2d):
-                glorot(module)
+                xavier_init(module)
         self.sides = ("generator", "discriminator")
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
@@ -88,7 +88,7 @@ class SPADESystem(multi_scale.MultiScaleSystem):
         fake = self.generator(source, style)
         judged, real = self.judge(maps, fake, target)
         options, scales = self.options, self.options.scales
-        adversarial = multi_scale.convincing(self.adversary, judged) / scales
+        adversarial = multi_scale.adversarial_loss(self.adversary, judged) / scales
         terms = self.generator_terms(adversarial, fake, target, judged, real)
         if penalty is not None:
             terms["kl"] = options.kl * penalty
@@ -96,7 +96,7 @@ class SPADESystem(multi_scale.MultiScaleSystem):
         with torch.no_grad():
             fake = self.generator(source, self.style(target)[0])
         judged, real = self.judge(maps, fake, target)
-        adversarial = multi_scale.against_real(self.adversary, real, judged) / scales
+        adversarial = multi_scale.discriminator_loss(self.adversary, real, judged) / scales
         figures = multi_scale.mean_accuracy(options.adversary, real, judged)
         yield Losses("discriminator", {"adversarial": adversarial}, figures)
 
@@ -105,12 +105,12 @@ class SPADESystem(multi_scale.MultiScaleSystem):
         if not self.options.style:
             return None, None
         mean, log_variance = self.generator.encode(target)
-        return mean + torch.randn_like(mean) * (0.5 * log_variance).exp(), kl(mean, log_variance)
+        return mean + torch.randn_like(mean) * (0.5 * log_variance).exp(), kl_divergence(mean, log_variance)
 
-    def judge(self, maps: Tensor, fake: Tensor, real: Tensor) -> tuple[multi_scale.Judged, multi_scale.Judged]:
+    def judge(self, maps: Tensor, fake: Tensor, real: Tensor) -> tuple[multi_scale.ScaleMaps, multi_scale.ScaleMaps]:
         """The answers on fake and on real pictures, from one pass."""
         together = torch.cat([torch.cat([maps, fake], 1), torch.cat([maps, real.to(fake.dtype)], 1)])
         return multi_scale.split(self.discriminator(together), len(fake))
 
-    def translators(self) -> dict[str, Exit]:
-        return {"a-to-b": Exit("generator", self.spec)}
+    def translators(self) -> dict[str, TranslatorSpec]:
+        return {"a-to-b": TranslatorSpec("generator", self.spec)}

@@ -15,10 +15,10 @@ from torch.nn import functional
 from diptych.errors import UsageError
 from diptych.losses import ADVERSARIES, total_variation
 from diptych.networks import NetworkSpec
-from diptych.networks.features.perceptual import Sight, content, sentence
+from diptych.networks.features.perceptual import PerceptualNetwork, content_loss, loss_note
 from diptych.networks.srresnet import SRDiscriminator
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Exit, Losses, System, accuracy
+from diptych.systems.system import Domains, Losses, System, TranslatorSpec, accuracy
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class SRGAN(System):
 
     def __init__(self, options: SRGANOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("SRGAN", enlarging=True)
+        domains.require_source("SRGAN", enlarging=True)
         self.options = options
         arguments = {
             "channels_in": domains.channels_in,
@@ -77,13 +77,13 @@ class SRGAN(System):
                 pooled=options.discriminator_pooled,
             )
             self.sides = ("discriminator", "generator")
-        self.sight: Sight | None = None
+        self.perceptual_network: PerceptualNetwork | None = None
         if options.content != "mse":
             name = "vgg19" if options.content.startswith("vgg") else "efficientnet-lite0"
-            self.sight = Sight(name)
-            domains.fit("SRGAN", self.sight)
-            domains.seen("SRGAN")
-            self.notes = (sentence(name),)
+            self.perceptual_network = PerceptualNetwork(name)
+            domains.require_size("SRGAN", self.perceptual_network)
+            domains.require_rgb_or_grey("SRGAN")
+            self.notes = (loss_note(name),)
             self.facts = {"content loss": f"{options.content} of {name}"}
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
@@ -101,8 +101,12 @@ class SRGAN(System):
 
     def generator_terms(self, fake: Tensor, target: Tensor, squared: Tensor) -> dict[str, Tensor]:
         options = self.options
-        weight = options.content_weight or (1.0 if self.sight is None else 12.75**-2)
-        seen = squared if self.sight is None else content(self.sight, options.content, fake, target)
+        weight = options.content_weight or (1.0 if self.perceptual_network is None else 12.75**-2)
+        seen = (
+            squared
+            if self.perceptual_network is None
+            else content_loss(self.perceptual_network, options.content, fake, target)
+        )
         terms = {"content": weight * seen}
         if options.mse:
             terms["mse"] = options.mse * squared
@@ -112,5 +116,5 @@ class SRGAN(System):
             terms["adversarial"] = options.adversarial * ADVERSARIES["vanilla"].generator(self.discriminator(fake))
         return terms
 
-    def translators(self) -> dict[str, Exit]:
-        return {"a-to-b": Exit("generator", self.spec)}
+    def translators(self) -> dict[str, TranslatorSpec]:
+        return {"a-to-b": TranslatorSpec("generator", self.spec)}

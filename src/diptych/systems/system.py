@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.networks import NetworkSpec, Sized
+from diptych.networks import NetworkSpec, SizeLimits
 from diptych.pictures.kinds import Batch, Kind
 
 
@@ -49,7 +49,7 @@ class Domains:
     def channels_out(self) -> int:
         return self.target.network_channels
 
-    def semantics(self) -> dict[str, Any]:
+    def network_arguments(self) -> dict[str, Any]:
         """Arguments of a network that takes labels or pictures."""
         kind = self.source
         arguments: dict[str, Any] = {"channels_in": self.channels_in, "channels_out": self.channels_out}
@@ -57,14 +57,14 @@ class Domains:
             arguments |= {"classes": kind.classes, "unknown": kind.unknown >= 0, "boundary": kind.instances}
         return arguments
 
-    def fit(self, system: str, *networks: Sized) -> None:
+    def require_size(self, system: str, *networks: SizeLimits) -> None:
         """Refuse crops that one of the networks cannot take, by what each says of itself.
 
         Raises:
             UsageError: naming the system, what it needs, and the nearest crops that it takes.
         """
         multiple = math.lcm(*(network.multiple for network in networks))
-        least = max(-(-network.least // multiple) * multiple for network in networks)
+        least = max(-(-network.min_size // multiple) * multiple for network in networks)
         needs = [f"divisible by {multiple}"] if any(side % multiple for side in self.size) else []
         needs += [f"of {least} pixels or more"] if min(self.size) < least else []
         if needs:
@@ -75,7 +75,7 @@ class Domains:
                 f"{self.size[0]}x{self.size[1]}; set data.crop_size={near}, or choose smaller networks."
             )
 
-    def seen(self, system: str) -> None:
+    def require_rgb_or_grey(self, system: str) -> None:
         """Refuse targets that no network which was trained on photographs can look at.
 
         Raises:
@@ -87,7 +87,7 @@ class Domains:
                 f"set options.perceptual=0, or for SRGAN options.content=mse."
             )
 
-    def only(self, system: str, *colours: str, enlarging: bool = False) -> None:
+    def require_source(self, system: str, *colours: str, enlarging: bool = False) -> None:
         """Refuse a source that the system is not made for; no ``colours`` stand for plain pictures.
 
         Raises:
@@ -115,11 +115,11 @@ class Losses(NamedTuple):
     """Named, weighted scalars in float32; their sum is minimised."""
     figures: Mapping[str, Float[Tensor, ""]] = MappingProxyType({})
     """Named scalars that go to the log and to the health watch only, such as the discriminator's accuracy."""
-    still: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
     """Paths within that submodule which this update leaves as they are; gradients pass through them all the same."""
 
 
-class Exit(NamedTuple):
+class TranslatorSpec(NamedTuple):
     """A network that may leave the run as a translator."""
 
     module: str
@@ -142,7 +142,7 @@ class System(nn.Module, ABC):
     turns: tuple[int, ...] = ()
     """Rising steps at which ``losses`` changes what it does; ``step`` may be compared with no others."""
 
-    least_batch: int = 1
+    min_batch_size: int = 1
     """Pictures that ``losses`` needs at once."""
 
     notes: tuple[str, ...] = ()
@@ -164,7 +164,7 @@ class System(nn.Module, ABC):
         """Yield the updates of one step, in order. ``step`` counts from 0."""
 
     @abstractmethod
-    def translators(self) -> dict[str, Exit]:
+    def translators(self) -> dict[str, TranslatorSpec]:
         """What can leave the run, by name; the first is the one meant when none is named."""
 
 

@@ -15,11 +15,11 @@ from typing import Literal
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.losses import ADVERSARIES, travel_terms
-from diptych.networks import NetworkSpec, sized
+from diptych.losses import ADVERSARIES, travel_losses
+from diptych.networks import NetworkSpec, size_limits
 from diptych.networks.travelgan import Siamese, WholeDiscriminator, halvings
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Exit, Losses, System, accuracy
+from diptych.systems.system import Domains, Losses, System, TranslatorSpec, accuracy
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class TraVelGAN(System):
 
     def __init__(self, options: TraVelGANOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("TraVelGAN")
+        domains.require_source("TraVelGAN")
         channels_in, channels_out, size = domains.channels_in, domains.channels_out, domains.size
         if min(size) < 16:
             raise UsageError(f"TraVelGAN needs data.crop_size of 16 or more, not {size[0]}x{size[1]}.")
@@ -65,7 +65,7 @@ class TraVelGAN(System):
         }
         siamese = Siamese(channels_in, channels_out, size=size, width=options.width, latent=options.latent)
         generators = {way: spec.build() for way, spec in self.specs.items()}
-        domains.fit("TraVelGAN", *map(sized, generators.values()))
+        domains.require_size("TraVelGAN", *map(size_limits, generators.values()))
         self.generator = nn.ModuleDict(generators | {"siamese": siamese})
         self.discriminator = nn.ModuleDict(
             {
@@ -74,7 +74,7 @@ class TraVelGAN(System):
             }
         )
         self.sides = ("discriminator", "generator")
-        self.least_batch = 4 if options.fresh else 2
+        self.min_batch_size = 4 if options.fresh else 2
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         judged, translated = self.halves(batch)
@@ -93,7 +93,7 @@ class TraVelGAN(System):
     def halves(self, batch: Batch) -> tuple[Batch, Batch]:
         """The pictures of the discriminators' update and of the generators'."""
         count = len(batch.source)
-        assert count >= self.least_batch
+        assert count >= self.min_batch_size
         if not self.options.fresh:
             return batch, batch
         middle = count // 2
@@ -105,7 +105,7 @@ class TraVelGAN(System):
     def generator_terms(self, batch: Batch, fake_b: Tensor, fake_a: Tensor) -> dict[str, Tensor]:
         options, siamese = self.options, self.generator["siamese"]
         ways = [
-            travel_terms(siamese(real, home), siamese(fake, away), options.margin, options.margin_on == "squared")
+            travel_losses(siamese(real, home), siamese(fake, away), options.margin, options.margin_on == "squared")
             for real, fake, home, away in ((batch.source, fake_b, "a", "b"), (batch.target, fake_a, "b", "a"))
         ]
         margin, length, angle = (0.5 * (one + other) for one, other in zip(*ways, strict=True))
@@ -117,8 +117,8 @@ class TraVelGAN(System):
             "angle": options.travel * options.angle * angle,
         }
 
-    def translators(self) -> dict[str, Exit]:
+    def translators(self) -> dict[str, TranslatorSpec]:
         return {
-            "a-to-b": Exit("generator.a_to_b", self.specs["a_to_b"]),
-            "b-to-a": Exit("generator.b_to_a", self.specs["b_to_a"], reverse=True),
+            "a-to-b": TranslatorSpec("generator.a_to_b", self.specs["a_to_b"]),
+            "b-to-a": TranslatorSpec("generator.b_to_a", self.specs["b_to_a"], reverse=True),
         }

@@ -195,7 +195,7 @@ class Run:
         for step in reversed(self.saved_steps()):
             try:
                 return whole(checkpoints.load(self.path_of(step)), step, self.path_of(step))
-            except checkpoints.Damaged as damage:
+            except checkpoints.DamagedCheckpoint as damage:
                 self.messages.append(f"{damage} Falling back to the checkpoint before it.")
                 if self.leads:
                     with contextlib.suppress(OSError):
@@ -236,11 +236,11 @@ class Run:
 
 
 def whole(found: checkpoints.Checkpoint, step: int, path: Path) -> checkpoints.Checkpoint:
-    """Raises: Damaged for one that does not say where in a run it stands, whatever its checksum."""
+    """Raises: DamagedCheckpoint for one that does not say where in a run it stands, whatever its checksum."""
     faults = found.facts.get("faults")
     if found.facts.get("step") == step and type(faults) is int and faults >= 0:
         return found
-    raise checkpoints.Damaged(
+    raise checkpoints.DamagedCheckpoint(
         f"{path} is damaged: it does not say what it is (its facts are {found.facts}); take another."
     )
 

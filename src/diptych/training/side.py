@@ -59,13 +59,13 @@ class Side:
             self.average = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
 
     def accumulate(
-        self, terms: Mapping[str, Tensor], share: float, still: Sequence[str] = (), last: bool = True
+        self, terms: Mapping[str, Tensor], share: float, frozen: Sequence[str] = (), last: bool = True
     ) -> None:
-        """Add ``share`` of the gradient of the summed terms to what this side has gathered, but for the modules that stay ``still``;
+        """Add ``share`` of the gradient of the summed terms to what this side has gathered, but for the modules that stay ``frozen``;
         ``last`` before an update."""
         if last and self.buckets is not None:
             self.buckets.begin()
-        resting = tuple(f"{self.path}.{part}." for part in still)
+        resting = tuple(f"{self.path}.{part}." for part in frozen)
         moving = [parameter for name, parameter, _ in self.trainable() if not name.startswith(resting)]
         (reduce(add, terms.values()) * share).backward(inputs=moving)
 

@@ -155,7 +155,7 @@ class Trainer:
                 side = self.state.sides[losses.trains]
                 if only_discriminators and side.role != "discriminator":
                     continue
-                side.accumulate(losses.terms, 1 / len(held), losses.still, last=index + 1 == len(held))
+                side.accumulate(losses.terms, 1 / len(held), losses.frozen, last=index + 1 == len(held))
                 self.figures |= {f"{losses.trains}.{name}" for name in losses.figures}
                 for name, value in {**losses.terms, **losses.figures}.items():
                     key, part = f"{losses.trains}.{name}", value.detach().float() / len(held)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from diptych import __version__
-from diptych.checkpoints import under
+from diptych.checkpoints import with_prefix
 from diptych.data import open_dataset
 from diptych.data.settings import as_size
 from diptych.errors import UsageError
@@ -26,7 +26,7 @@ from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import squared
 from diptych.recipe import Recipe
-from diptych.systems import Exit
+from diptych.systems import TranslatorSpec
 from diptych.training.processes import precision_of
 from diptych.training.run import Run
 from diptych.training.state import State, address
@@ -219,7 +219,7 @@ class translate_with:
     def __call__(self, way: str, source: Tensor) -> Tensor:
         exit = self.exits[way]
         network = self.state.system.get_submodule(exit.module)
-        own = under(exit.module, self.leaving)
+        own = with_prefix(exit.module, self.leaving)
         with seeded(0), multiplying(self.precision, self.state.processes.device):
             output: Tensor = functional_call(network, own, (source,)) if own else network(source)
         return output.float()
@@ -234,7 +234,7 @@ def cards_of(state: State) -> list[Card]:
     ]
 
 
-def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe, facts: Mapping[str, str]) -> Card:
+def card_of(way: str, exit: TranslatorSpec, network: nn.Module, recipe: Recipe, facts: Mapping[str, str]) -> Card:
     kinds = (recipe.data.source, recipe.data.target)
     source, target = kinds[::-1] if exit.reverse else kinds
     return Card(

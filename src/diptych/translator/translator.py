@@ -228,7 +228,9 @@ class Translator(Scaled):
             raise UsageError(
                 "styles by class are pix2pixHD's; give a whole number as style, or a picture to take it from."
             )
-        drawn: Tensor = network.drawn(source, {self.class_number(name): cluster for name, cluster in style.items()})
+        drawn: Tensor = network.sample_style(
+            source, {self.class_number(name): cluster for name, cluster in style.items()}
+        )
         return drawn
 
     def class_number(self, name: str) -> int:

@@ -11,7 +11,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from diptych import checkpoints
 from diptych.errors import DiptychError
-from diptych.networks.shapes import shapes_alone
+from diptych.networks.meta_device import on_meta_device
 from diptych.translator.card import Card
 
 LARGEST = 65_536
@@ -43,7 +43,7 @@ def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mod
     try:
         if huge := [name for name, value in card.arguments.items() if isinstance(value, int) and value > LARGEST]:
             raise ValueError(f"{huge[0]} is {card.arguments[huge[0]]}")
-        with shapes_alone(), parameters_up_to(2 * len(weights)):
+        with on_meta_device(), parameters_up_to(2 * len(weights)):
             shapes = {name: tensor.shape for name, tensor in card.spec.build().state_dict().items()}
     except Exception as problem:  # whatever arguments of another's making lead to
         words = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
@@ -91,5 +91,5 @@ def network_weights(tensors: dict[str, Tensor], card: Card) -> dict[str, Tensor]
     """The network's own tensors out of a checkpoint's: the running average where meant, its statistics where there are any."""
     weights: dict[str, Tensor] = {}
     for root in ("system", "average", "statistics") if card.averaged else ("system", "statistics"):
-        weights |= checkpoints.under(f"{root}.{card.module}", tensors)
+        weights |= checkpoints.with_prefix(f"{root}.{card.module}", tensors)
     return weights

@@ -16,19 +16,19 @@ from diptych.errors import DiptychError
 from diptych.machine.devices import REHEARSING
 from diptych.networks.features.efficientnet import EfficientNetLite0
 from diptych.networks.features.pretrained import load, spec_of, untrained
-from diptych.networks.shapes import are_shapes_alone
+from diptych.networks.meta_device import is_meta_device
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 """Of the five scales, finest first (pix2pixHD's code)."""
-SCALES = (0, 1, 3, 4, 5)
+PERCEPTUAL_TAPS = (0, 1, 3, 4, 5)
 """Of VGG19's taps: relu1_1, relu2_1, relu3_1, relu4_1, relu5_1."""
-POINTS = {"vgg22": 2, "vgg54": 6, "lite0-fine": 1, "lite0-deep": 3}
+CONTENT_TAPS = {"vgg22": 2, "vgg54": 6, "lite0-fine": 1, "lite0-deep": 3}
 """Single taps of SRGAN: relu2_2 and relu5_4 of VGG19, and the stages of EfficientNet-Lite0 at strides 4 and 16."""
 
 
 @dataclass
-class Sight:
+class PerceptualNetwork:
     """A frozen network that looks at pictures; it is no part of the system's weights.
 
     ``normalised`` brings pictures to ImageNet's mean and deviation, as the network was trained; pix2pixHD's code gives
@@ -58,7 +58,7 @@ class Sight:
     multiple: ClassVar[int] = 1
 
     @property
-    def least(self) -> int:
+    def min_size(self) -> int:
         """Shortest side of the pictures that it takes: VGG19 halves them four times."""
         return 16 if self.name == "vgg19" else 1
 
@@ -80,31 +80,31 @@ class Sight:
 
 def own_network(name: str) -> nn.Module:
     """One that may move to another device; without its weights in a rehearsal, or of shapes alone."""
-    if are_shapes_alone():
+    if is_meta_device():
         return spec_of(name).build()
     return untrained(name) if REHEARSING.get() else copy.deepcopy(load(name))
 
 
-def perceptual(sight: Sight, fake: Tensor, real: Tensor) -> Tensor:
+def perceptual_loss(network: PerceptualNetwork, fake: Tensor, real: Tensor) -> Tensor:
     """Weighted mean absolute differences of five maps (pix2pixHD's code; used by SPADE as it is). A scalar."""
     with torch.no_grad():
-        wanted = sight.maps(real)
-    found = sight.maps(fake)
-    if sight.name == "vgg19":
-        wanted, found = [wanted[tap] for tap in SCALES], [found[tap] for tap in SCALES]
+        wanted = network.maps(real)
+    found = network.maps(fake)
+    if network.name == "vgg19":
+        wanted, found = [wanted[tap] for tap in PERCEPTUAL_TAPS], [found[tap] for tap in PERCEPTUAL_TAPS]
     losses = [functional.l1_loss(one.float(), other.float()) for one, other in zip(found, wanted, strict=True)]
     total: Tensor = torch.stack([weight * loss for weight, loss in zip(WEIGHTS, losses, strict=True)]).sum()
     return total
 
 
-def content(sight: Sight, point: str, fake: Tensor, real: Tensor) -> Tensor:
+def content_loss(network: PerceptualNetwork, point: str, fake: Tensor, real: Tensor) -> Tensor:
     """Mean squared difference of one map (SRGAN, equation 5; the map after its activation). A scalar."""
     with torch.no_grad():
-        wanted = sight.maps(real)[POINTS[point]]
-    return functional.mse_loss(sight.maps(fake)[POINTS[point]].float(), wanted.float())
+        wanted = network.maps(real)[CONTENT_TAPS[point]]
+    return functional.mse_loss(network.maps(fake)[CONTENT_TAPS[point]].float(), wanted.float())
 
 
-def sentence(name: str) -> str:
+def loss_note(name: str) -> str:
     """What a run says of its perceptual loss."""
     if name == "vgg19":
         return "Perceptual loss: VGG19, as published."

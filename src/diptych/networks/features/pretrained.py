@@ -87,7 +87,7 @@ def spec_of(name: str) -> FeatureSpec:
     return FEATURES[name]
 
 
-def places(name: str) -> list[Path]:
+def candidate_paths(name: str) -> list[Path]:
     """Where the weights of a network are looked for: the named folder, torch's own cache, the package that holds them."""
     spec = spec_of(name)
     folders = [Path(os.environ[WEIGHTS])] if os.environ.get(WEIGHTS) else []
@@ -98,13 +98,13 @@ def places(name: str) -> list[Path]:
     return [folder / file for folder in folders for file in spec.files]
 
 
-def find(name: str) -> Path:
+def weights_file(name: str) -> Path:
     """The weights file of a network.
 
     Raises:
         DiptychError: when it is nowhere, with its name and how to come by it.
     """
-    for path in places(name):
+    for path in candidate_paths(name):
         if path.is_file():
             return path
     spec = spec_of(name)
@@ -115,7 +115,7 @@ def find(name: str) -> Path:
 
 
 def available(name: str) -> bool:
-    return any(path.is_file() for path in places(name))
+    return any(path.is_file() for path in candidate_paths(name))
 
 
 def read_weights(name: str, path: Path) -> dict[str, Tensor]:
@@ -141,7 +141,7 @@ def load(name: str, device: torch.device = CPU) -> nn.Module:
     """The network with its published weights, ready to judge on a device; loaded once."""
     with torch.random.fork_rng([]):  # a seed's weights must not depend on whether it has been loaded before
         network = spec_of(name).build()
-    tensors = read_weights(name, find(name))
+    tensors = read_weights(name, weights_file(name))
     if name in ("vgg16", "vgg19", "alexnet"):
         tensors = {key: value for key, value in tensors.items() if key.startswith("features.")}
     network.load_state_dict(tensors)
@@ -153,18 +153,18 @@ def untrained(name: str) -> nn.Module:
     return spec_of(name).build().eval().requires_grad_(False)
 
 
-def at_hand(name: str) -> nn.Module:
+def load_or_untrained(name: str) -> nn.Module:
     """A feature network with its weights where they can be had; time and memory are the same without."""
     return load(name) if available(name) else untrained(name)
 
 
-def prepared(images: Tensor, name: str) -> Tensor:
+def preprocess(images: Tensor, name: str) -> Tensor:
     """Pictures in [-1, 1] at the size and in the values that the network wants."""
     factor, summand = spec_of(name).values
-    return (resized(images, name) * factor + summand).contiguous(memory_format=torch.channels_last)
+    return (resize(images, name) * factor + summand).contiguous(memory_format=torch.channels_last)
 
 
-def resized(images: Tensor, name: str) -> Tensor:
+def resize(images: Tensor, name: str) -> Tensor:
     """Pictures at the size that the network wants, by its filter."""
     spec = spec_of(name)
     if not spec.size or tuple(images.shape[-2:]) == (spec.size, spec.size):
@@ -180,5 +180,5 @@ def features(name: str, images: Tensor) -> Tensor:
     """Pooled features, (batch, features), of RGB pictures in [-1, 1]; computed where these are, and given on the processor."""
     place = images.device
     here = images.cpu() if place.type == "mps" else images  # a Mac's GPU need not have the filter
-    pooled: Tensor = load(name, place)(prepared(here, name).to(place))
+    pooled: Tensor = load(name, place)(preprocess(here, name).to(place))
     return pooled.cpu()

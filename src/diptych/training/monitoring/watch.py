@@ -13,7 +13,7 @@ import torch
 from diptych.data import Dataset
 from diptych.errors import DiptychError
 from diptych.pictures import formats
-from diptych.report import Standing
+from diptych.report import LiveReport
 from diptych.training.monitoring.health import Health
 from diptych.training.monitoring.progress import MetricTime, Progress
 from diptych.training.monitoring.tensorboard import Board
@@ -53,7 +53,7 @@ class Watch:
         self.words = ""
         self.at = 0
         self.started = sys.maxsize  # the step at which this process has recorded its start
-        self.standing_report: Standing | None = None
+        self.standing_report: LiveReport | None = None
         self.opens = opens  # called once with the report, when it is first written
 
     # What the loop calls
@@ -73,7 +73,7 @@ class Watch:
         if self.validation is not None:
             self.validation.describe(self.run, self.state)
             self.validation.prepare(self.say)
-            self.standing_report = Standing(self.run.folder, self.say) if self.settings.report else None
+            self.standing_report = LiveReport(self.run.folder, self.say) if self.settings.report else None
             self.metrics = MetricTime(self.settings.metrics_share)
         self.board = Board(self.run.folder if self.processes.leads and self.settings.tensorboard else None)
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diptych.exporting.checks import SEED, Run
-from diptych.exporting.traced import program
+from diptych.exporting.comparison import SEED, Run
+from diptych.exporting.tracing import program
 from diptych.files import named_in_utf8, written_beside
 from diptych.machine.runtimes import folded
 from diptych.pictures.padding import pad

@@ -14,7 +14,7 @@ from diptych.data.public.catalog import domains
 from diptych.serving.service.listing import title
 from diptych.translator.card import Card, data_of
 
-Seen = npt.NDArray[np.uint8]
+RGBArray = npt.NDArray[np.uint8]
 
 CARD = (1200, 630)
 """Width and height of a link's picture, as most sites show it."""
@@ -25,11 +25,11 @@ ICONS = {"icon-192.png": (192, 0.84), "icon-512.png": (512, 0.84), "icon-maskabl
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageMetadata:
     """The words and the picture."""
 
     title: str
-    pairs: Sequence[tuple[Seen, Seen]]
+    pairs: Sequence[tuple[RGBArray, RGBArray]]
     """Sources and what the translator makes of them, 8-bit RGB."""
     attribution: str = ""
     address: str = ""

@@ -9,7 +9,7 @@ from torch import Tensor
 from diptych.errors import DiptychError
 from diptych.evaluation.paired import l1, psnr
 from diptych.exporting.samples import Sample
-from diptych.exporting.traced import example
+from diptych.exporting.tracing import example
 from diptych.translator.engines import OnnxRuntime
 from diptych.translator.translator import Translator
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from diptych.checkpoints import checksum, still
+from diptych.checkpoints import checksum, contiguous_on_cpu
 from diptych.data.public.catalog import cache_folder
 from diptych.errors import DiptychError, UsageError
-from diptych.exporting import checks, onnx_files
+from diptych.exporting import comparison, onnx_files
 from diptych.translator.card import write_card
 from diptych.translator.engines import BFLOAT16, Eager, OnnxRuntime, chosen_engine
 from diptych.translator.translator import Translator
@@ -23,7 +23,7 @@ USED: set[Path] = set()
 """By this process."""
 
 
-def faster(translator: Translator, engine: str, precision: str = "float32") -> tuple[Translator, str]:
+def with_engine(translator: Translator, engine: str, precision: str = "float32") -> tuple[Translator, str]:
     """The translator under that engine, and a sentence that says which it came to.
 
     Args:
@@ -44,7 +44,7 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
     for candidate in dict.fromkeys((name, "onnx") if engine == "auto" else (name,)):
         try:
             found = Translator.of_onnx(cached(translator, precision), candidate)
-            off = checks.compare(translator, found, []).worst
+            off = comparison.compare(translator, found, []).worst
             if off <= allowed(candidate):
                 found = Translator(found.engine, found.card, plain=eager)
                 return found, f"Engine: {candidate}, within {off:.0e} of torch (values in [-1, 1])."
@@ -58,7 +58,7 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
 
 def allowed(engine: str) -> float:
     """How far it may be off from torch, of values in [-1, 1]."""
-    return checks.ROUGH if engine == BFLOAT16 else checks.TOLERANCE
+    return comparison.ROUGH if engine == BFLOAT16 else comparison.TOLERANCE
 
 
 def of_file(translator: Translator, engine: str) -> tuple[Translator, str]:
@@ -70,7 +70,7 @@ def of_file(translator: Translator, engine: str) -> tuple[Translator, str]:
     if name.startswith("openvino") and isinstance(loaded, OnnxRuntime) and loaded.processing == "outside":
         try:
             found = Translator.of_onnx(loaded.place, name)
-            if loaded.precision == "int8" or checks.compare(translator, found, []).worst <= allowed(name):
+            if loaded.precision == "int8" or comparison.compare(translator, found, []).worst <= allowed(name):
                 return found, f"Engine: {name}, {found.engine.precision}, from the file."
         except DiptychError:
             if engine != "auto":
@@ -85,7 +85,7 @@ def cached(translator: Translator, precision: str) -> Path:
         DiptychError: when it cannot be exported or written.
     """
     assert isinstance(translator.engine, Eager)
-    weights = checksum(still(translator.engine.network.state_dict()), "")
+    weights = checksum(contiguous_on_cpu(translator.engine.network.state_dict()), "")
     words = f"{FORMAT} {precision} {write_card(translator.card)} {weights}"
     folder = cache_folder("engines")
     place = folder / f"{hashlib.sha256(words.encode()).hexdigest()[:24]}.onnx"

@@ -23,7 +23,7 @@ TERMS = ("licence", "license", "attribution", "citation")
 ABSOLUTE = re.compile(r"(?:(?<![\w.:/<])/|\b[A-Za-z]:[\\/]|\\\\)[^\s,;:'\"“”()\[\]]*[^\s,;:.'\"“”()\[\]]")
 
 
-class Wording:
+class HtmlParts:
     """Words of one run, safe for the page: escaped, and without places of the machine that the recipe does not name."""
 
     def __init__(self, facts: Facts) -> None:

@@ -17,7 +17,7 @@ from diptych.translator.engines import Eager
 from diptych.translator.translator import Translator
 
 
-class Outside(nn.Module):
+class NetworkOnly(nn.Module):
     """The network alone: in [-1, 1] (or class numbers), sides divisible by the card's ``multiple``."""
 
     def __init__(self, network: nn.Module, noise: bool, seed: int) -> None:
@@ -31,10 +31,10 @@ class Outside(nn.Module):
         return result
 
 
-class Inside(nn.Module):
+class WithProcessing(nn.Module):
     """With pre- and post-processing: (batch, height, width, channels) as stored in a file, to the same of the target."""
 
-    def __init__(self, inner: Outside, card: Card) -> None:
+    def __init__(self, inner: NetworkOnly, card: Card) -> None:
         super().__init__()
         self.inner, self.card = inner, card
 
@@ -61,7 +61,7 @@ class Inside(nn.Module):
         return stored
 
 
-def noisy(network: nn.Module) -> bool:
+def has_noise(network: nn.Module) -> bool:
     """Whether the seed changes what comes out."""
     dropout = any(isinstance(part, Dropout) and part.at_test and part.probability > 0 for part in network.modules())
     return dropout or bool(getattr(network, "has_style", False))
@@ -86,7 +86,7 @@ def traceable(translator: Translator, processing: str, noise: bool) -> nn.Module
         for part in network.modules():
             if isinstance(part, Dropout):
                 part.at_test = False
-    inner = Outside(network, noise and noisy(network), card.seed).eval()
+    inner = NetworkOnly(network, noise and has_noise(network), card.seed).eval()
     if processing == "outside":
         return inner
     lab = {"lightness", "chroma"} & {card.source.colour, card.target.colour}
@@ -95,7 +95,7 @@ def traceable(translator: Translator, processing: str, noise: bool) -> nn.Module
             f"pictures of {' and '.join(sorted(lab))} are converted to and from CIE Lab outside of the network; "
             f"export with --processing outside."
         )
-    return Inside(inner, card).eval()
+    return WithProcessing(inner, card).eval()
 
 
 def example(card: Card, processing: str, count: int = 2, repeats: tuple[int, int] = (2, 3)) -> Tensor:
@@ -128,7 +128,7 @@ def program(translator: Translator, processing: str = "outside", noise: bool = T
     module = traceable(translator, processing, noise)
     card = translator.card
     source = example(card, processing)
-    inner: Any = module.inner if isinstance(module, Inside) else module
+    inner: Any = module.inner if isinstance(module, WithProcessing) else module
     arguments = (source, torch.tensor(0, dtype=torch.int32)) if inner.fixed is None else (source,)
     try:
         return torch.export.export(

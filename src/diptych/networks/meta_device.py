@@ -9,7 +9,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 
-class Undrawn(TorchFunctionMode):
+class SkipInitialisation(TorchFunctionMode):
     """Weights are not drawn: they have no memory, and what torch would do instead imports its compiler, which takes seconds."""
 
     def __torch_function__(
@@ -27,11 +27,11 @@ class Undrawn(TorchFunctionMode):
 
 
 @contextmanager
-def shapes_alone() -> Iterator[None]:
+def on_meta_device() -> Iterator[None]:
     """Within, what is built has shapes and no weights."""
-    with torch.device("meta"), Undrawn():
+    with torch.device("meta"), SkipInitialisation():
         yield
 
 
-def are_shapes_alone() -> bool:
+def is_meta_device() -> bool:
     return torch.get_default_device().type == "meta"

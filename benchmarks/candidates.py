@@ -31,7 +31,7 @@ from diptych.systems.multi_scale import (
     mean_accuracy,
     split,
 )
-from diptych.systems.pix2pix_options import Pix2PixOptions
+from diptych.systems.pix2pix import Pix2PixOptions
 
 NAME = "pix2pix-candidates"
 SHIFT = 8  # the share of a side by which what is judged may be moved

@@ -9,7 +9,7 @@ from torch import nn
 from diptych.losses import ADVERSARIES, feature_matching, kl_divergence, total_variation
 from diptych.networks.blocks import downsample
 from diptych.networks.coarse_to_fine import CoarseToFine
-from diptych.networks.dilated import DilatedBlock, DilatedResNet, TwoHeadedDiscriminator, composited
+from diptych.networks.dilated import DilatedResNet, TwoHeadedDiscriminator, composited, dilated_block
 from diptych.networks.semantics import Semantics, boundary_map, instance_means
 from diptych.networks.spade import SPADE, SPADENorm
 from diptych.networks.spectral import SpectralConv2d, SyncBatchNorm
@@ -168,7 +168,7 @@ def test_batch_norm_of_one_process_is_torch_s() -> None:
 
 def test_dilated_blocks_keep_their_size_and_see_further() -> None:
     for dilation in (1, 2, 4, 8):
-        block = DilatedBlock(1, "dilated", dilation, "none", "running")
+        block = dilated_block(1, "dilated", dilation, "none", "running")
         source = torch.zeros(1, 1, 65, 65, requires_grad=True)
         result = block(source)
         assert result.shape == source.shape

@@ -9,7 +9,7 @@ from torch.nn import functional
 from diptych.errors import UsageError
 from diptych.pictures.kinds import Kind
 from diptych.systems import Domains, Pix2Pix
-from diptych.systems.pix2pix_options import Pix2PixOptions, depth_for
+from diptych.systems.pix2pix import Pix2PixOptions, depth_for
 
 
 def test_with_l1_alone_there_is_no_discriminator() -> None:

@@ -1,4 +1,4 @@
-"""Networks: plain modules with flat arguments, one paper a file. This table is the only list."""
+"""Networks: plain modules with flat arguments, one paper a file. NETWORKS lists those that a card can name."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -30,7 +30,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A network by its name in NETWORKS and its plain arguments: what a card needs to build it again."""
+    """A network's name in NETWORKS and its plain arguments, from which a card builds it again."""
 
     name: str
     arguments: dict[str, Any]
@@ -39,7 +39,7 @@ class NetworkSpec:
         """The network with fresh weights.
 
         Raises:
-            UsageError: when the name is in no table.
+            UsageError: when the name is not in NETWORKS.
         """
         if self.name not in NETWORKS:
             raise UsageError(f'"{self.name}" is not in NETWORKS; known are {", ".join(NETWORKS)}.')
@@ -47,11 +47,11 @@ class NetworkSpec:
 
 
 class SizeLimits(Protocol):
-    """What every network says of the pictures that it takes."""
+    """The sizes of pictures that a network takes."""
 
     @property
     def multiple(self) -> int:
-        """By which both sides must be divisible."""
+        """Both sides must be divisible by this."""
         ...
 
     @property
@@ -61,18 +61,8 @@ class SizeLimits(Protocol):
 
 
 def size_limits(network: nn.Module) -> SizeLimits:
-    """The network as what it says of sizes."""
+    """The network, typed by its size limits."""
     return cast("SizeLimits", network)
 
 
-__all__ = [
-    "NETWORKS",
-    "NetworkSpec",
-    "PatchGAN",
-    "ResNet",
-    "SizeLimits",
-    "TravelUNet",
-    "UNet",
-    "initialise",
-    "size_limits",
-]
+__all__ = ["NETWORKS", "NetworkSpec", "PatchGAN", "ResNet", "SizeLimits", "UNet", "initialise", "size_limits"]

@@ -1,9 +1,10 @@
 """The networks of patch-based inpainting (Demir and Unal 2018, arXiv 1803.07422): a reconstruction.
 
-Only the paper's abstract was at hand: residual learning in the generator, dilated and interpolated convolutions, a global
-and a patch discriminator that share their first layers. Everything finer is our choice (docs/inpainting.md).
+The paper's abstract names residual learning in the generator, dilated and interpolated convolutions, and a global and a patch
+discriminator that share their first layers. Finer details are chosen here (docs/inpainting.md).
 """
 
+from itertools import cycle, islice
 from typing import Literal
 
 import torch
@@ -13,6 +14,7 @@ from diptych.networks.blocks import (
     Maps,
     Norm,
     ReflectionPad,
+    Residual,
     Statistics,
     Upsampling,
     needs_bias,
@@ -22,40 +24,28 @@ from diptych.networks.blocks import (
 
 BlockKind = Literal["standard", "dilated", "dilated-first", "dilated-second"]
 """The paper's four kinds of residual block: neither, both, the first, or the second of its convolutions dilated."""
-CYCLE = (1, 2, 4, 8)
+DILATIONS = (1, 2, 4, 8)
+"""Of the residual blocks, in turn."""
 
 
-def dilations(kind: BlockKind, dilation: int) -> tuple[int, int]:
-    return {
-        "standard": (1, 1),
-        "dilated": (dilation, dilation),
-        "dilated-first": (dilation, 1),
-        "dilated-second": (1, dilation),
-    }[kind]
+def dilated_block(channels: int, kind: BlockKind, dilation: int, norm: Norm, statistics: Statistics) -> Residual:
+    """Two 3x3 convolutions that keep height and width, added to the input."""
 
-
-class DilatedBlock(nn.Module):
-    """Two 3x3 convolutions that keep height and width, added to the input; nothing after the sum."""
-
-    def __init__(self, channels: int, kind: BlockKind, dilation: int, norm: Norm, statistics: Statistics) -> None:
-        super().__init__()
-        first, second = dilations(kind, dilation)
+    def convolution(dilation: int) -> nn.Conv2d:
         bias = needs_bias(norm, "auto")
-        self.layers = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=first, dilation=first, bias=bias, padding_mode="replicate"),
-            norm_layer(norm, channels, statistics),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, padding=second, dilation=second, bias=bias, padding_mode="replicate"),
-            norm_layer(norm, channels, statistics),
-        )
+        return nn.Conv2d(channels, channels, 3, 1, dilation, dilation, bias=bias, padding_mode="replicate")
 
-    def forward(self, maps: Maps) -> Maps:
-        total: Maps = maps + self.layers(maps)
-        return total
+    return Residual(
+        convolution(dilation if kind in ("dilated", "dilated-first") else 1),
+        norm_layer(norm, channels, statistics),
+        nn.ReLU(),
+        convolution(dilation if kind in ("dilated", "dilated-second") else 1),
+        norm_layer(norm, channels, statistics),
+    )
 
 
 class DilatedResNet(nn.Module):
-    """A picture with a hole, and its mask, to a whole picture in [-1, 1].
+    """A picture with a hole to a whole picture in [-1, 1].
 
     The last channel of the source is the mask, 1 in the hole and -1 outside.
 
@@ -68,7 +58,7 @@ class DilatedResNet(nn.Module):
         downs: how often the sides are halved, and doubled again.
         norm, statistics: of all layers but the last.
         upsample: "resize" is the paper's interpolated convolution.
-        sees_mask: whether the network is given the mask beside the picture.
+        sees_mask: whether the mask is an input of the network.
         composite: keep the known pixels of the source.
     """
 
@@ -89,7 +79,7 @@ class DilatedResNet(nn.Module):
     ) -> None:
         super().__init__()
         self.multiple = 2**downs
-        self.min_size = max(self.multiple, 4)  # so that borders of three pixels can be reflected
+        self.min_size = max(self.multiple, 4)  # for reflection padding by three pixels
         self.sees_mask = sees_mask
         self.composite = composite
         bias = needs_bias(norm, "auto")
@@ -104,7 +94,7 @@ class DilatedResNet(nn.Module):
             layers += [nn.Conv2d(channels, 2 * channels, 3, 2, 1, bias=bias), *after(2 * channels)]
             channels *= 2
         layers += [
-            DilatedBlock(channels, block, CYCLE[number % len(CYCLE)], norm, statistics) for number in range(blocks)
+            dilated_block(channels, block, dilation, norm, statistics) for dilation in islice(cycle(DILATIONS), blocks)
         ]
         for _ in range(downs):
             half = channels // 2
@@ -115,7 +105,7 @@ class DilatedResNet(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def paint(self, source: Maps) -> Maps:
-        """The network's own picture, known pixels included."""
+        """The network's output, known pixels included."""
         painted: Maps = self.layers(source if self.sees_mask else source[:, :-1])
         return painted
 
@@ -125,19 +115,19 @@ class DilatedResNet(nn.Module):
 
 
 def composited(painted: Tensor, source: Tensor) -> Tensor:
-    """What was painted inside the hole, the source outside."""
+    """The painted picture inside the hole, the source outside."""
     return torch.where(source[:, -1:] > 0, painted, source[:, :-1].to(painted.dtype))
 
 
 class TwoHeadedDiscriminator(nn.Module):
-    """Shared strided convolutions, then a patch head with a map of logits and a global head with one.
+    """Shared strided convolutions, then a patch head with a map of logits and a global head with one logit.
 
     Args:
         channels_in: of the pictures.
-        size: height and width that the global head is made for.
+        size: height and width of the pictures, for the global head.
         width: channels of the first layer.
         norm: from the second layer on.
-        patch_dense: relate the patches by a fully connected layer, which also fixes the size.
+        patch_dense: a fully connected layer over the patches, for which pictures must have ``size``.
     """
 
     def __init__(
@@ -171,6 +161,6 @@ class TwoHeadedDiscriminator(nn.Module):
         self.whole = nn.Sequential(*[part for parts in deep for part in parts], nn.Flatten(), nn.Linear(left, 1))
 
     def forward(self, pictures: Maps) -> tuple[Tensor, Tensor]:
-        """(logits of the whole pictures, (batch, 1), and of their patches)."""
+        """Logits of the whole pictures, (batch, 1), and of their patches."""
         shared = self.trunk(pictures)
         return self.whole(shared), self.patch(shared)

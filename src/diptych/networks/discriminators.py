@@ -14,7 +14,7 @@ class PatchGAN(nn.Module):
     (the default), 142, 286 (the paper's ImageGAN), 574.
 
     Args:
-        channels_in: of the picture judged, with its source's where the discriminator is conditional.
+        channels_in: of the picture, and of its source where the discriminator is conditional.
         layers: 0 to 6.
         width: channels of the first layer; they double up to eight times this.
         norm: not on the first and the last convolution.
@@ -28,9 +28,8 @@ class PatchGAN(nn.Module):
         self, channels_in: int, *, layers: int = 3, width: int = 64, norm: Norm = "batch", bias: Bias = "auto"
     ) -> None:
         super().__init__()
-        self.min_size = (
-            3 * 2**layers if layers else 1
-        )  # two unstrided convolutions each take one off what the strided leave
+        # Each of the two unstrided convolutions takes one pixel off the map that the strided ones leave.
+        self.min_size = 3 * 2**layers if layers else 1
         if not 0 <= layers <= 6:
             raise UsageError(f"a PatchGAN has 0 (PixelGAN) to 6 layers, not {layers}.")
         has_bias = needs_bias(norm, bias)
@@ -61,11 +60,11 @@ class PatchGAN(nn.Module):
         return logits
 
     def maps(self, pictures: Maps) -> list[Maps]:
-        """What each layer gives after its activation, and the logits last."""
+        """The map after each activation, and the logits last."""
         found: list[Maps] = []
-        # Hooks for this pass alone: with checkpointed activations the layers run again in backward.
+        # The hooks stay for this pass alone: with activation checkpointing the layers run again in backward.
         activations = [layer for layer in self.layers if isinstance(layer, nn.LeakyReLU)]
-        hooks = [layer.register_forward_hook(lambda *told: found.append(told[2])) for layer in activations]
+        hooks = [layer.register_forward_hook(lambda *call: found.append(call[2])) for layer in activations]
         try:
             logits = self(pictures)
             return [*found, logits]
@@ -75,20 +74,20 @@ class PatchGAN(nn.Module):
 
 
 WIDEST = 512
-"""Channels of a layer in MultiScale, at most."""
+"""The most channels of a layer in MultiScale."""
 
 
 class MultiScale(nn.Module):
-    """Equal PatchGANs on a pyramid of the pictures (pix2pixHD, section 3.2; SPADE has spectral normalisation with it).
+    """Equal PatchGANs on a pyramid of the pictures (pix2pixHD, section 3.2; SPADE adds spectral normalisation).
 
-    Gives for each scale, the full resolution first, the maps of its layers, the last of which are the logits.
+    Returns for each scale, the full resolution first, the maps of its layers; the last are the logits.
 
     Args:
-        channels_in: of the picture judged, with its semantic maps.
+        channels_in: of the picture and its semantic maps.
         scales: how many discriminators.
         layers: strided and unstrided convolutions after the first, as for a PatchGAN.
-        width: channels of the first layer; they double up to 512, whatever it is (both authors' codes).
-        spectral: normalise the convolutions that a norm follows, which then have no bias (SPADE's code).
+        width: channels of the first layer; they double up to 512 (both authors' codes).
+        spectral: spectral normalisation of the convolutions before a norm, which then have no bias (SPADE's code).
     """
 
     def __init__(
@@ -99,7 +98,7 @@ class MultiScale(nn.Module):
 
     @staticmethod
     def one(channels_in: int, layers: int, width: int, spectral: bool) -> nn.ModuleList:
-        """Convolutions are padded by 2, not by 1 as in pix2pix."""
+        """One discriminator. Its convolutions are padded by 2; those of pix2pix by 1."""
         stack = [nn.Sequential(nn.Conv2d(channels_in, width, 4, 2, 2), nn.LeakyReLU(0.2))]
         channels = width
         for number in range(1, layers + 1):

@@ -8,6 +8,7 @@ from diptych.networks.blocks import (
     Maps,
     Norm,
     ReflectionPad,
+    Residual,
     Statistics,
     Upsampling,
     needs_bias,
@@ -16,34 +17,20 @@ from diptych.networks.blocks import (
 )
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with reflected borders, added to the input; nothing after the sum."""
-
-    def __init__(
-        self,
-        channels: int,
-        norm: Norm,
-        statistics: Statistics,
-        affine: bool,
-        bias: bool,
-        noise: list[float],
-        at_test: bool,
-    ) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
-            norm_layer(norm, channels, statistics, affine),
-            nn.ReLU(),
-            *[Dropout(probability, at_test) for probability in noise],
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
-            norm_layer(norm, channels, statistics, affine),
-        )
-
-    def forward(self, maps: Maps) -> Maps:
-        total: Maps = maps + self.layers(maps)
-        return total
+def residual_block(
+    channels: int, norm: Norm, statistics: Statistics, affine: bool, bias: bool, dropout: list[Dropout]
+) -> Residual:
+    """Two 3x3 convolutions with reflected borders, added to the input."""
+    return Residual(
+        ReflectionPad(1),
+        nn.Conv2d(channels, channels, 3, bias=bias),
+        norm_layer(norm, channels, statistics, affine),
+        nn.ReLU(),
+        *dropout,
+        ReflectionPad(1),
+        nn.Conv2d(channels, channels, 3, bias=bias),
+        norm_layer(norm, channels, statistics, affine),
+    )
 
 
 class ResNet(nn.Module):
@@ -54,16 +41,16 @@ class ResNet(nn.Module):
         blocks: residual blocks; 6 for 128x128 and 9 from 256x256 on in the paper.
         width: channels of the first layer.
         norm: "instance" is the paper's.
-        statistics: batch norm's at test time.
+        statistics: of batch norm at test time.
         affine: instance norm with weight and bias, as in the Torch code; the PyTorch code has none.
         dropout: between the two convolutions of each block.
-        dropout_at_test: keep that noise when translating.
+        dropout_at_test: keep dropout when translating.
         upsample: "transposed" is the paper's.
         bias: "auto" gives a convolution a bias unless batch norm follows.
     """
 
     multiple = 4
-    min_size = 8  # so that the residual blocks' reflected borders find two pixels
+    min_size = 8  # the residual blocks' reflection padding needs two pixels
 
     def __init__(
         self,
@@ -82,20 +69,16 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         has_bias = needs_bias(norm, bias)
-        noise = [0.5] if dropout else []
 
         def after(channels: int) -> list[nn.Module]:
             return [norm_layer(norm, channels, statistics, affine), nn.ReLU()]
 
-        layers: list[nn.Module] = [
-            ReflectionPad(3),
-            nn.Conv2d(channels_in, width, 7, bias=has_bias),
-            *after(width),
-        ]
+        layers: list[nn.Module] = [ReflectionPad(3), nn.Conv2d(channels_in, width, 7, bias=has_bias), *after(width)]
         for channels in (width, 2 * width):
             layers += [nn.Conv2d(channels, 2 * channels, 3, 2, 1, bias=has_bias), *after(2 * channels)]
         for _ in range(blocks):
-            layers.append(ResidualBlock(4 * width, norm, statistics, affine, has_bias, noise, dropout_at_test))
+            noise = [Dropout(0.5, dropout_at_test)] if dropout else []
+            layers.append(residual_block(4 * width, norm, statistics, affine, has_bias, noise))
         for channels in (4 * width, 2 * width):
             half = channels // 2
             transposed = nn.ConvTranspose2d(channels, half, 3, 2, 1, output_padding=1, bias=has_bias)

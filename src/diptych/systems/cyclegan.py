@@ -1,9 +1,9 @@
 """CycleGAN: unpaired translation with cycle-consistent adversarial networks (Zhu et al., ICCV 2017, arXiv 1703.10593).
 
-Built is the paper's version in the "joint" order of the authors' PyTorch code: one update for both generators, then one
-for both discriminators, which see fakes from a pool of 50. ``order = "four-step"`` is their Torch code: generator a->b,
-discriminator of b, generator b->a (which already meets the updated a->b), discriminator of a. The identity term is off
-unless asked for, as in the paper; both public codes switch it on for every task.
+The default is the paper's version in the "joint" order of the authors' PyTorch code: one update for both generators, then one for
+both discriminators, whose fakes come from a pool of 50. ``order = "four-step"`` is their Torch code: generator a->b, discriminator
+of b, generator b->a (with the updated a->b), discriminator of a. The identity term is off by default, as in the paper;
+both public codes use it for every task.
 """
 
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ from diptych.losses import ADVERSARIES, l1
 from diptych.networks import NetworkSpec, initialise, size_limits
 from diptych.pictures.kinds import Batch
 from diptych.systems.image_pool import ImagePool
-from diptych.systems.system import Domains, Losses, System, TranslatorSpec, accuracy
+from diptych.systems.system import Domains, Losses, System, TranslatorSpec, accuracy, pick, two_way, two_way_translators
 
 
 @dataclass(frozen=True)
 class CycleGANOptions:
     """The [options] table of a CycleGAN recipe; the defaults are the paper's."""
 
-    cycle: float = 10.0  # lambda, weight of the cycle term each way
+    cycle: float = 10.0  # lambda, weight of the cycle term in each direction
     identity: float = 0.0  # lambda_id, relative to ``cycle``; 0.5 for paintings and flowers
     pool: int = 50  # fakes kept for each discriminator; 0 = none
     adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"
@@ -48,7 +48,7 @@ class CycleGANOptions:
 
 
 class CycleGAN(System):
-    """Two generators and two discriminators; domain a is the source's, b the target's."""
+    """Two generators and two discriminators; domain a is the source, b the target."""
 
     Options = CycleGANOptions
 
@@ -63,11 +63,10 @@ class CycleGAN(System):
             self.notes = (
                 f"The identity term is off: it needs equal channels, and here they are {channels_in} and {channels_out}.",
             )
-        self.specs = {
-            "a_to_b": self.generator_spec(channels_in, channels_out, size),
-            "b_to_a": self.generator_spec(channels_out, channels_in, size),
-        }
-        self.generator = nn.ModuleDict({way: initialise(spec.build()) for way, spec in self.specs.items()})
+        blocks = options.blocks or (6 if min(size) < 256 else 9)
+        arguments = {"blocks": blocks} | pick(options, "width", "norm", "affine", "dropout", "upsample")
+        self.specs = two_way("resnet", domains, arguments)
+        self.generator = nn.ModuleDict({direction: initialise(spec.build()) for direction, spec in self.specs.items()})
         channels = {"a": channels_in, "b": channels_out}
         self.discriminator = nn.ModuleDict({name: self.build_discriminator(count) for name, count in channels.items()})
         domains.require_size("CycleGAN", *map(size_limits, (*self.generator.values(), *self.discriminator.values())))
@@ -75,22 +74,6 @@ class CycleGAN(System):
         self.sides = ("generator", "discriminator")
         if options.order == "four-step":
             self.sides = ("generator.a_to_b", "discriminator.b", "generator.b_to_a", "discriminator.a")
-
-    def generator_spec(self, channels_in: int, channels_out: int, size: tuple[int, int]) -> NetworkSpec:
-        options = self.options
-        return NetworkSpec(
-            "resnet",
-            {
-                "channels_in": channels_in,
-                "channels_out": channels_out,
-                "blocks": options.blocks or (6 if min(size) < 256 else 9),
-                "width": options.width,
-                "norm": options.norm,
-                "affine": options.affine,
-                "dropout": options.dropout,
-                "upsample": options.upsample,
-            },
-        )
 
     def build_discriminator(self, channels: int) -> nn.Module:
         options = self.options
@@ -117,7 +100,7 @@ class CycleGAN(System):
         yield self.discriminator_losses("a", batch.source, fakes["a"])
 
     def generator_terms(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Every term of the generators' objective, and the fakes; the side that is applied takes its own derivative."""
+        """Every term of the generators' objective, and the fakes. Each side's update takes the gradient of its own weights."""
         (a, b), options = batch, self.options
         a_to_b, b_to_a = self.generator["a_to_b"], self.generator["b_to_a"]
         fake_b, fake_a = a_to_b(a), b_to_a(b)
@@ -133,7 +116,7 @@ class CycleGAN(System):
         return terms, {"a": fake_a, "b": fake_b}
 
     def judge(self, name: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """The halved loss of one discriminator on a real picture and one from the pool, and its accuracy."""
+        """The halved loss of one discriminator on real pictures and fakes from the pool, and its accuracy."""
         judged_real = self.discriminator[name](real)
         judged_fake = self.discriminator[name](self.pool[name](fake))
         loss = 0.5 * self.adversary.discriminator(judged_real, judged_fake)
@@ -144,7 +127,4 @@ class CycleGAN(System):
         return Losses(f"discriminator.{name}", {name: loss}, {f"accuracy_{name}": right})
 
     def translators(self) -> dict[str, TranslatorSpec]:
-        return {
-            "a-to-b": TranslatorSpec("generator.a_to_b", self.specs["a_to_b"]),
-            "b-to-a": TranslatorSpec("generator.b_to_a", self.specs["b_to_a"], reverse=True),
-        }
+        return two_way_translators(self.specs)

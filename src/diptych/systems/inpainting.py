@@ -1,8 +1,8 @@
 """Patch-based inpainting: a residual generator against a global and a patch discriminator (Demir and Unal 2018, arXiv 1803.07422).
 
-A reconstruction: the paper's abstract and the three weights were known, the rest is chosen here and open as options. Of what
-the sources leave open: both discriminators see the composite (``judged = "painted"`` shows them the raw output), L1 is over
-the whole picture (``l1_on``), each head's map is averaged before it is weighted, and the discriminator goes first.
+A reconstruction from the paper's abstract and its three weights; options open the other choices. Both discriminators take the
+composite (``judged = "painted"``: the raw output). L1 is over the whole picture (``l1_on``). Each head's map is averaged before it is
+weighted. The discriminator is updated first.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from diptych.losses import ADVERSARIES, l1
 from diptych.networks import NetworkSpec, initialise, size_limits
 from diptych.networks.dilated import DilatedResNet, TwoHeadedDiscriminator, composited
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Losses, System, TranslatorSpec, accuracy
+from diptych.systems.system import Domains, Losses, System, accuracy, pick
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class InpaintingOptions:
 
     l1: float = 0.995
     whole: float = 0.0025  # weight of the global adversarial term
-    patch: float = 0.0025  # of the patches'
+    patch: float = 0.0025  # weight of the patches' adversarial term
     l1_on: Literal["picture", "hole"] = "picture"
     judged: Literal["composite", "painted"] = "composite"
     composite: bool = True  # results keep the known pixels
@@ -62,32 +62,20 @@ class Inpainting(System):
             raise UsageError("inpainting judges whole crops of 64 pixels or more; set data.crop_size to 64 or more.")
         self.options = options
         self.adversary = ADVERSARIES[options.adversary]
-        arguments = {
-            "channels_in": domains.channels_in,
-            "channels_out": domains.channels_out,
-            "blocks": options.blocks,
-            "block": options.block,
-            "width": options.width,
-            "downs": options.downs,
-            "norm": options.norm,
-            "upsample": options.upsample,
-            "sees_mask": options.sees_mask,
-            "composite": options.composite,
-        }
-        self.spec = NetworkSpec("dilated-resnet", arguments)
+        shape = pick(options, "blocks", "block", "width", "downs", "norm", "upsample", "sees_mask", "composite")
+        self.spec = NetworkSpec("dilated-resnet", domains.network_arguments() | shape)
         generator = initialise(self.spec.build())
         assert isinstance(generator, DilatedResNet)
         self.generator = generator
         domains.require_size("inpainting", size_limits(generator))
-        self.discriminator = initialise(
-            TwoHeadedDiscriminator(
-                domains.channels_out,
-                size=domains.size,
-                width=options.discriminator_width,
-                norm=options.discriminator_norm,
-                patch_dense=options.patch_dense,
-            )
+        discriminator = TwoHeadedDiscriminator(
+            domains.channels_out,
+            size=domains.size,
+            width=options.discriminator_width,
+            norm=options.discriminator_norm,
+            patch_dense=options.patch_dense,
         )
+        self.discriminator = initialise(discriminator)
         self.sides = ("discriminator", "generator")
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
@@ -108,12 +96,9 @@ class Inpainting(System):
         yield Losses("generator", terms | {"l1": options.l1 * self.distance(painted, source, target)})
 
     def distance(self, painted: Tensor, source: Tensor, target: Tensor) -> Tensor:
-        """Mean absolute difference over all elements, of the whole picture or of the hole alone."""
+        """Mean absolute difference over the whole picture, or over the hole alone."""
         if self.options.l1_on == "picture":
             return l1(painted, target)
         hole = (source[:, -1:] > 0).float()
         difference = (painted.float() - target.float()).abs().mean(1, keepdim=True)
         return (difference * hole).sum() / hole.sum().clamp(min=1)
-
-    def translators(self) -> dict[str, TranslatorSpec]:
-        return {"a-to-b": TranslatorSpec("generator", self.spec)}

@@ -1,9 +1,10 @@
 """pix2pixHD: high-resolution synthesis and semantic manipulation (Wang et al., CVPR 2018, arXiv 1711.11585).
 
-Built is the authors' code: one forward pass for both players, the generator's update first, least squares summed over the scales,
-VGG19 without ImageNet's normalisation. The paper has three scales of discriminators (``scales = 3``), the code two. Styles to draw
-from are remembered while training instead of encoded afterwards (``networks/styles.py``). A 1024p run starts from a 512p one
-with ``training.init_from`` and ``enhancers = 1``, and trains the outermost enhancer and the encoder alone for ``fix_coarse_steps``.
+This follows the authors' code: one forward pass for both updates, the generator's first; least squares summed over the scales;
+VGG19 without ImageNet's normalisation. The paper has three scales of discriminators (``scales = 3``), the code two.
+Styles are collected during training (``networks/styles.py``); the authors encode the training set afterwards.
+A 1024p run starts from a 512p one with ``training.init_from`` and ``enhancers = 1``. For ``fix_coarse_steps`` it then trains the
+outermost enhancer and the encoder alone.
 """
 
 from collections.abc import Iterator
@@ -16,10 +17,9 @@ from torch import Tensor
 from diptych.errors import UsageError
 from diptych.networks import NetworkSpec, initialise
 from diptych.networks.coarse_to_fine import CoarseToFine
-from diptych.networks.discriminators import MultiScale
 from diptych.pictures.kinds import Batch
 from diptych.systems import multi_scale
-from diptych.systems.system import Domains, Losses, TranslatorSpec
+from diptych.systems.system import Domains, Losses, pick
 
 
 @dataclass(frozen=True)
@@ -59,43 +59,25 @@ class Pix2PixHDOptions:
 
 
 class Pix2PixHD(multi_scale.MultiScaleSystem):
-    """A coarse-to-fine generator, where wanted with an encoder, and discriminators on several scales."""
+    """A coarse-to-fine generator, optionally with an encoder, and discriminators on several scales."""
 
     Options = Pix2PixHDOptions
 
     def __init__(self, options: Pix2PixHDOptions, domains: Domains) -> None:
         super().__init__(options, domains)
         domains.require_source("pix2pixHD", "labels", "pictures")
-        shape = (
-            "width",
-            "downs",
-            "blocks",
-            "enhancers",
-            "enhancer_blocks",
-            "features",
-            "encoder_width",
-            "norm",
-            "upsample",
-        )
-        self.spec = NetworkSpec(
-            "coarse-to-fine", domains.network_arguments() | {name: getattr(options, name) for name in shape}
-        )
+        shape = pick(options, "width", "downs", "blocks", "enhancers", "enhancer_blocks", "features", "encoder_width")
+        arguments = domains.network_arguments() | shape | pick(options, "norm", "upsample")
+        self.spec = NetworkSpec("coarse-to-fine", arguments)
         generator = initialise(self.spec.build(), biases=False)
         assert isinstance(generator, CoarseToFine)
         self.generator = generator
         self.check("pix2pixHD", domains, generator)
-        self.discriminator = initialise(
-            MultiScale(
-                generator.semantics.channels + domains.channels_out,
-                scales=options.scales,
-                layers=options.discriminator_layers,
-                width=options.discriminator_width,
-            ),
-            biases=False,
-        )
+        discriminator = self.build_discriminator(generator.semantics.channels + domains.channels_out)
+        self.discriminator = initialise(discriminator, biases=False)
         self.sides = ("generator", "discriminator")
         self.turns = (options.fix_coarse_steps,)
-        # The authors' code weighs by the number of maps, so that four of them, the default, count fully.
+        # The authors' code divides by the number of maps over 4; the default is four maps.
         self.matching *= 4 / (options.discriminator_layers + 1)
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
@@ -108,19 +90,16 @@ class Pix2PixHD(multi_scale.MultiScaleSystem):
         adversarial = multi_scale.adversarial_loss(self.adversary, judged)
         terms = self.generator_terms(adversarial, fake, target, judged, real)
         yield Losses("generator", terms, frozen=self.generator.coarse_parts if frozen else ())
-        # The discriminator has not changed since, so its answer on the real pictures stands.
+        # The discriminator has not changed since, so its output on the real pictures is used again.
         judged = self.discriminator(torch.cat([maps, fake.detach()], 1))
         adversarial = 0.5 * multi_scale.discriminator_loss(self.adversary, real, judged)
         figures = multi_scale.mean_accuracy(self.options.adversary, real, judged)
         yield Losses("discriminator", {"adversarial": adversarial}, figures)
 
     def style(self, source: Tensor, target: Tensor) -> Tensor | None:
-        """What the encoder says of each instance, which is remembered too."""
+        """The encoded style of each instance, which the style bank keeps too."""
         if self.generator.encoder is None:
             return None
         encoded = self.generator.encode(source, target)
         self.generator.remember(source, encoded)
         return encoded
-
-    def translators(self) -> dict[str, TranslatorSpec]:
-        return {"a-to-b": TranslatorSpec("generator", self.spec)}

@@ -1,9 +1,10 @@
 """SPADE, or GauGAN: semantic image synthesis with spatially-adaptive normalization (Park et al., CVPR 2019, arXiv 1903.07291).
 
-Built is the authors' code: spectral normalisation where it has it, hinge averaged over the scales, fake and real through the
-discriminator in one batch (fake first), the generator's update first, and then a fake made anew for the discriminator's, so that
-statistics and singular vectors move twice in a step. The rates are 1e-4 and 4e-4 with beta2 0.9 as in the code; the paper says 0.999.
-``style`` turns the image encoder on, whose KL is summed over the batch as in the code.
+This follows the authors' code: its places of spectral normalisation, the hinge loss averaged over the scales, fake and real
+pictures through the discriminator in one batch (fake first), and the generator's update first. The discriminator's update uses
+a new fake, so running statistics and singular vectors move twice in a step.
+The rates are 1e-4 and 4e-4 with beta2 0.9, as in the code; the paper says 0.999.
+``style`` turns on the image encoder, whose KL divergence is summed over the batch as in the code.
 """
 
 from collections.abc import Iterator
@@ -16,11 +17,10 @@ from torch import Tensor, nn
 from diptych.errors import UsageError
 from diptych.losses import kl_divergence
 from diptych.networks import NetworkSpec
-from diptych.networks.discriminators import MultiScale
 from diptych.networks.spade import SPADE, xavier_init
 from diptych.pictures.kinds import Batch
 from diptych.systems import multi_scale
-from diptych.systems.system import Domains, Losses, TranslatorSpec
+from diptych.systems.system import Domains, Losses, pick
 
 
 @dataclass(frozen=True)
@@ -55,27 +55,21 @@ class SPADEOptions:
 
 
 class SPADESystem(multi_scale.MultiScaleSystem):
-    """A generator told the semantic map at every scale, where wanted an encoder, and discriminators on several scales."""
+    """A generator that takes the semantic map at every scale, optionally an encoder, and discriminators on several scales."""
 
     Options = SPADEOptions
 
     def __init__(self, options: SPADEOptions, domains: Domains) -> None:
         super().__init__(options, domains)
         domains.require_source("SPADE", "labels", "pictures")
-        shape = ("width", "depth", "style", "norm", "kernel", "hidden", "spectral", "encoder_width")
-        arguments = {name: getattr(options, name) for name in shape} | {"size": list(domains.size)}
-        self.spec = NetworkSpec("spade", domains.network_arguments() | arguments)
+        shape = pick(options, "width", "depth", "style", "norm", "kernel", "hidden", "spectral", "encoder_width")
+        self.spec = NetworkSpec("spade", domains.network_arguments() | shape | {"size": list(domains.size)})
         generator = self.spec.build()
         assert isinstance(generator, SPADE)
         self.check("SPADE", domains, generator)
         self.generator = generator
-        self.discriminator = MultiScale(
-            generator.semantics.channels + domains.channels_out,
-            scales=options.scales,
-            layers=options.discriminator_layers,
-            width=options.discriminator_width,
-            spectral=options.spectral,
-        )
+        channels = generator.semantics.channels + domains.channels_out
+        self.discriminator = self.build_discriminator(channels, options.spectral)
         for module in self.discriminator.modules():
             if isinstance(module, nn.Conv2d):
                 xavier_init(module)
@@ -101,16 +95,13 @@ class SPADESystem(multi_scale.MultiScaleSystem):
         yield Losses("discriminator", {"adversarial": adversarial}, figures)
 
     def style(self, target: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """A draw around what the encoder finds in the target, and its divergence from N(0, 1)."""
+        """A style drawn from the encoder's distribution for the target, and that distribution's divergence from N(0, 1)."""
         if not self.options.style:
             return None, None
         mean, log_variance = self.generator.encode(target)
         return mean + torch.randn_like(mean) * (0.5 * log_variance).exp(), kl_divergence(mean, log_variance)
 
     def judge(self, maps: Tensor, fake: Tensor, real: Tensor) -> tuple[multi_scale.ScaleMaps, multi_scale.ScaleMaps]:
-        """The answers on fake and on real pictures, from one pass."""
+        """The discriminator's maps of fake and of real pictures, from one pass."""
         together = torch.cat([torch.cat([maps, fake], 1), torch.cat([maps, real.to(fake.dtype)], 1)])
         return multi_scale.split(self.discriminator(together), len(fake))
-
-    def translators(self) -> dict[str, TranslatorSpec]:
-        return {"a-to-b": TranslatorSpec("generator", self.spec)}

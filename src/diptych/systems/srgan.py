@@ -1,8 +1,8 @@
 """SRGAN: photo-realistic single image super-resolution (Ledig et al., CVPR 2017, arXiv 1609.04802).
 
-No code of the authors for training exists; built is the paper. SRResNet learns by squared error alone (``adversarial = 0``, or the
-first ``pretrain_steps``); then a content loss and a discriminator take over, the discriminator first in each step. The dense
-layer of the paper is of 1024 units at width 64. Where VGG19 cannot be had, EfficientNet-Lite0 can be named for the content.
+This follows the paper; the authors published no training code. SRResNet minimises the squared error alone (``adversarial = 0``, or
+the first ``pretrain_steps``). After that come a content loss and a discriminator, which is updated first in each step. The dense
+layer of the paper has 1024 units at width 64. EfficientNet-Lite0 can replace VGG19 in the content loss.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from diptych.networks import NetworkSpec
 from diptych.networks.features.perceptual import PerceptualNetwork, content_loss, loss_note
 from diptych.networks.srresnet import SRDiscriminator
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Losses, System, TranslatorSpec, accuracy
+from diptych.systems.system import Domains, Losses, System, accuracy, pick
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class SRGANOptions:
 
 
 class SRGAN(System):
-    """A generator that enlarges, and unless it is SRResNet a discriminator of whole crops."""
+    """A generator that enlarges pictures and a discriminator of whole crops; SRResNet is the generator alone."""
 
     Options = SRGANOptions
 
@@ -54,16 +54,8 @@ class SRGAN(System):
         super().__init__(options, domains)
         domains.require_source("SRGAN", enlarging=True)
         self.options = options
-        arguments = {
-            "channels_in": domains.channels_in,
-            "channels_out": domains.channels_out,
-            "factor": domains.factor,
-            "blocks": options.blocks,
-            "width": options.width,
-            "bias": options.bias,
-            "slopes": options.slopes,
-        }
-        self.spec = NetworkSpec("srresnet", arguments)
+        shape = {"factor": domains.factor} | pick(options, "blocks", "width", "bias", "slopes")
+        self.spec = NetworkSpec("srresnet", domains.network_arguments() | shape)
         self.generator = self.spec.build()
         self.discriminator: SRDiscriminator | None = None
         self.sides = ("generator",)
@@ -101,13 +93,11 @@ class SRGAN(System):
 
     def generator_terms(self, fake: Tensor, target: Tensor, squared: Tensor) -> dict[str, Tensor]:
         options = self.options
-        weight = options.content_weight or (1.0 if self.perceptual_network is None else 12.75**-2)
-        seen = (
-            squared
-            if self.perceptual_network is None
-            else content_loss(self.perceptual_network, options.content, fake, target)
-        )
-        terms = {"content": weight * seen}
+        if self.perceptual_network is None:
+            terms = {"content": (options.content_weight or 1.0) * squared}
+        else:
+            loss = content_loss(self.perceptual_network, options.content, fake, target)
+            terms = {"content": (options.content_weight or 12.75**-2) * loss}
         if options.mse:
             terms["mse"] = options.mse * squared
         if options.total_variation:
@@ -115,6 +105,3 @@ class SRGAN(System):
         if self.discriminator is not None:
             terms["adversarial"] = options.adversarial * ADVERSARIES["vanilla"].generator(self.discriminator(fake))
         return terms
-
-    def translators(self) -> dict[str, TranslatorSpec]:
-        return {"a-to-b": TranslatorSpec("generator", self.spec)}

@@ -1,11 +1,10 @@
 """TraVelGAN: unpaired translation by transformation vectors (Amodio and Krishnaswamy, CVPR 2019, arXiv 1902.09631).
 
-No cycle and no way back is needed: a siamese network places pictures in a space, and the generator must keep the vectors
-between them. Built is the authors' code: cross-entropy, one joint update for both generators and the siamese network, the
-margin on the squared length, every ordered pair of the batch. ``margin_on = "length"`` is the paper's formula, and
-``adversary = "hinge"`` that of a later port. In the authors' code the two updates of a step see different pictures;
-``fresh`` gives the first half of a batch to the discriminators and the second to the generators, and off, the default, both
-see all of it.
+There is no cycle: a siamese network embeds pictures in a latent space, and the generator must keep the vectors between them.
+The defaults are the authors' code: cross-entropy, one joint update for both generators and the siamese network, the margin on
+the squared length, every ordered pair of the batch. ``margin_on = "length"`` is the paper's formula, ``adversary = "hinge"``
+that of a later port. In the authors' code the two updates of a step take different pictures: ``fresh`` gives the first half of a
+batch to the discriminators and the second to the generators. By default both take the whole batch.
 """
 
 from collections.abc import Iterator
@@ -16,10 +15,10 @@ from torch import Tensor, nn
 
 from diptych.errors import UsageError
 from diptych.losses import ADVERSARIES, travel_losses
-from diptych.networks import NetworkSpec, size_limits
+from diptych.networks import size_limits
 from diptych.networks.travelgan import Siamese, WholeDiscriminator, halvings
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Losses, System, TranslatorSpec, accuracy
+from diptych.systems.system import Domains, Losses, System, TranslatorSpec, accuracy, two_way, two_way_translators
 
 
 @dataclass(frozen=True)
@@ -59,12 +58,9 @@ class TraVelGAN(System):
         self.options = options
         self.adversary = ADVERSARIES[options.adversary]
         shape = {"depth": halvings(min(size), 8), "width": options.width}
-        self.specs = {
-            "a_to_b": NetworkSpec("travel-unet", {"channels_in": channels_in, "channels_out": channels_out, **shape}),
-            "b_to_a": NetworkSpec("travel-unet", {"channels_in": channels_out, "channels_out": channels_in, **shape}),
-        }
+        self.specs = two_way("travel-unet", domains, shape)
         siamese = Siamese(channels_in, channels_out, size=size, width=options.width, latent=options.latent)
-        generators = {way: spec.build() for way, spec in self.specs.items()}
+        generators = {direction: spec.build() for direction, spec in self.specs.items()}
         domains.require_size("TraVelGAN", *map(size_limits, generators.values()))
         self.generator = nn.ModuleDict(generators | {"siamese": siamese})
         self.discriminator = nn.ModuleDict(
@@ -91,7 +87,7 @@ class TraVelGAN(System):
         yield Losses("generator", self.generator_terms(translated, fake_b, fake_a))
 
     def halves(self, batch: Batch) -> tuple[Batch, Batch]:
-        """The pictures of the discriminators' update and of the generators'."""
+        """The batches of the discriminators' update and of the generators'."""
         count = len(batch.source)
         assert count >= self.min_batch_size
         if not self.options.fresh:
@@ -104,11 +100,11 @@ class TraVelGAN(System):
 
     def generator_terms(self, batch: Batch, fake_b: Tensor, fake_a: Tensor) -> dict[str, Tensor]:
         options, siamese = self.options, self.generator["siamese"]
-        ways = [
+        both = [
             travel_losses(siamese(real, home), siamese(fake, away), options.margin, options.margin_on == "squared")
             for real, fake, home, away in ((batch.source, fake_b, "a", "b"), (batch.target, fake_a, "b", "a"))
         ]
-        margin, length, angle = (0.5 * (one + other) for one, other in zip(*ways, strict=True))
+        margin, length, angle = (0.5 * (one + other) for one, other in zip(*both, strict=True))
         return {
             "adversarial_a_to_b": self.adversary.generator(self.discriminator["b"](fake_b)),
             "adversarial_b_to_a": self.adversary.generator(self.discriminator["a"](fake_a)),
@@ -118,7 +114,4 @@ class TraVelGAN(System):
         }
 
     def translators(self) -> dict[str, TranslatorSpec]:
-        return {
-            "a-to-b": TranslatorSpec("generator.a_to_b", self.specs["a_to_b"]),
-            "b-to-a": TranslatorSpec("generator.b_to_a", self.specs["b_to_a"], reverse=True),
-        }
+        return two_way_translators(self.specs)

@@ -26,7 +26,7 @@ from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import squared
 from diptych.recipe import Recipe
-from diptych.systems import TranslatorSpec
+from diptych.systems.system import TranslatorSpec
 from diptych.training.processes import precision_of
 from diptych.training.run import Run
 from diptych.training.state import State, address

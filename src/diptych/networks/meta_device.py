@@ -1,4 +1,4 @@
-"""Networks of shapes alone: built in no time and no memory, to ask them what they are."""
+"""Networks on torch's meta device: shapes without weights, to read their sizes in little time and no memory."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,25 +10,21 @@ from torch.overrides import TorchFunctionMode
 
 
 class SkipInitialisation(TorchFunctionMode):
-    """Weights are not drawn: they have no memory, and what torch would do instead imports its compiler, which takes seconds."""
+    """Skips the initialisation of weights. On the meta device torch would import its compiler for it, which takes seconds."""
 
     def __torch_function__(
-        self,
-        operation: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
+        self, operation: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        given = kwargs or {}
+        named = kwargs or {}
         if operation in (torch.Tensor.normal_, nn.init.normal_, nn.functional.normalize):
-            return args[0] if args else given["tensor"]
+            return args[0] if args else named["tensor"]
         operation = torch.empty if operation is torch.randn else operation
-        return operation(*args, **given)
+        return operation(*args, **named)
 
 
 @contextmanager
 def on_meta_device() -> Iterator[None]:
-    """Within, what is built has shapes and no weights."""
+    """Within, networks are built with shapes alone."""
     with torch.device("meta"), SkipInitialisation():
         yield
 

@@ -1,4 +1,4 @@
-"""A model folder from foreign weights: the network, its encoder where it has one, and a card."""
+"""Model folders from foreign weights: the generator, its encoder where it has one, and a card."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -14,19 +14,20 @@ from diptych.networks import NetworkSpec
 from diptych.pictures.kinds import Kind
 from diptych.pictures.sizes import Exact, Size, exact, named
 from diptych.released import Imported, choose_layout, convert, import_weights, read_tensors
+from diptych.released.layout import choose
 from diptych.translator.card import Card, write_cards
 
 
 def write_model(
     file: Path, out: Path, layout: str, given: Mapping[str, Any], encoder: Path | None, size: Size = None
 ) -> str:
-    """Write ``out`` and say in a few sentences what was taken.
+    """Write the model folder ``out`` and describe it in a few sentences.
 
     Args:
-        size: at which its pictures are translated: "own", or to what they are stretched; None = as its project tests.
+        size: "own", or the size to which pictures are resized for translation; None = as its project tests.
 
     Raises:
-        DiptychError: when the file cannot be taken over, or translates nothing by itself.
+        DiptychError: when the file cannot be converted, or is no generator.
         UsageError: for an unknown layout or key.
     """
     sides = exact(size)
@@ -36,11 +37,10 @@ def write_model(
         raise DiptychError(f"{file} is {kind.description}, which translates nothing; give the generator's file.")
     inner = import_weights(encoder) if encoder else None
     if inner is not None and inner.layout.name != kind.encoder:
-        raise DiptychError(
-            f"{encoder} is {inner.layout.description}, which does not belong to {kind.description} ({file})."
-        )
+        belongs = f"which does not belong to {kind.description} ({file})"
+        raise DiptychError(f"{encoder} is {inner.layout.description}, {belongs}.")
     found = convert(kind, tensors, {**given, **widths(inner)}, file)
-    spec = kind.spec(found.arguments)
+    spec = NetworkSpec(kind.network, found.arguments)
     styled = bool(spec.arguments.get("style") or spec.arguments.get("features"))
     if styled and inner is None:
         raise DiptychError(f"{file} takes styles that its encoder finds; give that file too, with --encoder.")
@@ -57,11 +57,10 @@ def write_model(
 
 
 def widths(inner: Imported | None) -> dict[str, Any]:
-    """What an encoder tells of its generator."""
+    """The arguments of a generator that its encoder's file determines."""
     if inner is None:
         return {}
-    features = {"features": inner.arguments["features"]} if "features" in inner.arguments else {}
-    return {"encoder_width": inner.arguments["width"], **features}
+    return {"encoder_width": inner.arguments["width"], **choose(inner.arguments, "features")}
 
 
 def filled(spec: NetworkSpec, found: Imported, inner: Imported | None, file: Path) -> torch.nn.Module:
@@ -79,23 +78,20 @@ def filled(spec: NetworkSpec, found: Imported, inner: Imported | None, file: Pat
     try:
         network.load_state_dict({**network.state_dict(), **tensors})
     except RuntimeError as problem:
-        raise DiptychError(
-            f"{file} is not {found.layout.description}: {str(problem).splitlines()[-1].strip()}"
-        ) from None
+        reason = str(problem).splitlines()[-1].strip()
+        raise DiptychError(f"{file} is not {found.layout.description}: {reason}") from None
     if missing:
-        raise DiptychError(
-            f"{file} lacks {missing[0]} and {len(missing) - 1} other tensors of {found.layout.description}."
-        )
+        others = f"{len(missing) - 1} other tensors of {found.layout.description}"
+        raise DiptychError(f"{file} lacks {missing[0]} and {others}.")
     return network
 
 
 def assumed(spec: NetworkSpec, given: Mapping[str, Any]) -> str:
-    """A sentence on what the file does not tell and nobody said."""
-    open_to_doubt = ("classes", "boundary", *(("depth",) if spec.arguments.get("depth") == "normal" else ()))
-    names = [name for name in open_to_doubt if name not in given] if spec.arguments.get("classes") else []
-    if not names:
-        return ""
-    return f" Assumed, since no file tells it: {' '.join(f'{name}={word(spec.arguments[name])}' for name in names)}."
+    """A sentence on the arguments that neither the file nor the user gave."""
+    uncertain = ("classes", "boundary", *(("depth",) if spec.arguments.get("depth") == "normal" else ()))
+    names = [name for name in uncertain if name not in given] if spec.arguments.get("classes") else []
+    listed = " ".join(f"{name}={str(spec.arguments[name]).lower()}" for name in names)
+    return f" Assumed, since no file tells it: {listed}." if names else ""
 
 
 def scale_of(card: Card, size: Size) -> str:
@@ -107,13 +103,8 @@ def scale_of(card: Card, size: Size) -> str:
     return f"Pictures are translated at their own size; {'as you say' if size == 'own' else why} (--size)."
 
 
-def word(value: Any) -> str:
-    """As the command takes it."""
-    return str(value).lower()
-
-
 def described(spec: NetworkSpec) -> str:
-    shown = (
+    names = [
         "channels_in",
         "channels_out",
         "classes",
@@ -124,14 +115,13 @@ def described(spec: NetworkSpec) -> str:
         "norm",
         "factor",
         "style",
-    )
-    return ", ".join(f"{name} {spec.arguments[name]}" for name in shown if name in spec.arguments)
+    ]
+    return ", ".join(f"{name} {value}" for name, value in choose(spec.arguments, *names).items())
 
 
 def kind_of(channels: int) -> Kind:
-    """RGB and grey as such."""
-    plain = {1: Kind(colour="grey"), 3: Kind()}
-    return plain.get(channels) or Kind(colour="channels", channels=channels)
+    known = {1: Kind(colour="grey"), 3: Kind()}
+    return known.get(channels) or Kind(colour="channels", channels=channels)
 
 
 def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: Path, size: Exact | None) -> Card:
@@ -141,11 +131,10 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         source, target = Kind(colour="lightness"), Kind(colour="chroma")
     if arguments.get("classes"):
         unknown = 255 if arguments["unknown"] else -1
-        source = Kind(
-            colour="labels", classes=arguments["classes"], unknown=unknown, instances=bool(arguments["boundary"])
-        )
+        instances = bool(arguments["boundary"])
+        source = Kind(colour="labels", classes=arguments["classes"], unknown=unknown, instances=instances)
     multiple = network.multiple
-    assert isinstance(multiple, int)  # of every generator
+    assert isinstance(multiple, int)  # every generator has it
     tested_at = found.layout.tested_at(arguments) if found.layout.tested_at is not None else None
     sides = tested_at if size is None or size == "training" else None if size == "own" else size
     return Card(

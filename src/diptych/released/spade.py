@@ -12,7 +12,7 @@ BLOCKS = ("head_0", "G_middle_0", "G_middle_1", "up_0", "up_1", "up_2", "up_3", 
 
 
 def generator_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether the map is doubled once more before the third block (``depth = "more"``) does not show in a file."""
+    """A file does not tell depth "more", which doubles the map once more before the third block, from "normal"."""
     shared = tensors["head_0.norm_0.mlp_shared.0.weight"]
     first, last = tensors["fc.weight"], tensors["conv_img.weight"]
     most = "up_4.conv_0.weight" in tensors
@@ -39,7 +39,7 @@ def generator_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str,
 
 
 def size_of(places: int, multiple: int) -> list[int]:
-    """Height and width of the training pictures: square, or twice as wide as high."""
+    """Height and width of the training pictures, from the positions of the first map: square, or twice as wide as high."""
     side = math.isqrt(places)
     if side * side == places:
         return [side * multiple, side * multiple]

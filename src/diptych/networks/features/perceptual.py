@@ -1,7 +1,7 @@
-"""Losses on what a pretrained network sees (Johnson et al. 2016), for training; the network is named wherever it is used.
+"""Perceptual losses for training (Johnson et al. 2016), on the feature maps of a pretrained network that recipe and card name.
 
-The published losses use VGG19, whose weights must be at hand; EfficientNet-Lite0, whose weights pip brings, stands in where
-they cannot be had, stage by stage, and only where the recipe says so.
+The published losses use VGG19, whose weights the user must supply. A recipe may name EfficientNet-Lite0 instead, whose weights pip
+installs.
 """
 
 import copy
@@ -20,19 +20,19 @@ from diptych.networks.meta_device import is_meta_device
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
-"""Of the five scales, finest first (pix2pixHD's code)."""
+"""Weights of the five maps, finest first (pix2pixHD's code)."""
 PERCEPTUAL_TAPS = (0, 1, 3, 4, 5)
-"""Of VGG19's taps: relu1_1, relu2_1, relu3_1, relu4_1, relu5_1."""
+"""VGG19's taps relu1_1, relu2_1, relu3_1, relu4_1, relu5_1."""
 CONTENT_TAPS = {"vgg22": 2, "vgg54": 6, "lite0-fine": 1, "lite0-deep": 3}
-"""Single taps of SRGAN: relu2_2 and relu5_4 of VGG19, and the stages of EfficientNet-Lite0 at strides 4 and 16."""
+"""SRGAN's single taps: relu2_2 and relu5_4 of VGG19, and strides 4 and 16 of EfficientNet-Lite0."""
 
 
 @dataclass
 class PerceptualNetwork:
-    """A frozen network that looks at pictures; it is no part of the system's weights.
+    """A frozen pretrained network; its weights are not part of the system's.
 
-    ``normalised`` brings pictures to ImageNet's mean and deviation, as the network was trained; pix2pixHD's code gives
-    VGG19 its pictures in [-1, 1] as they are.
+    ``normalised`` applies ImageNet's mean and deviation, as in its training; pix2pixHD's code gives VGG19 pictures in
+    [-1, 1] instead.
     """
 
     name: str
@@ -42,11 +42,11 @@ class PerceptualNetwork:
         """Load the weights.
 
         Raises:
-            DiptychError: when they cannot be had, with where to find them.
+            DiptychError: when they are missing, with where to find them.
         """
         try:
             self.network = own_network(self.name)
-            self.values = torch.tensor([IMAGENET_MEAN, IMAGENET_DEVIATION])[..., None, None]  # and these with it
+            self.values = torch.tensor([IMAGENET_MEAN, IMAGENET_DEVIATION])[..., None, None]
         except DiptychError as problem:
             if self.name != "vgg19":
                 raise
@@ -59,11 +59,11 @@ class PerceptualNetwork:
 
     @property
     def min_size(self) -> int:
-        """Shortest side of the pictures that it takes: VGG19 halves them four times."""
+        """Shortest side of its pictures; VGG19 halves them four times."""
         return 16 if self.name == "vgg19" else 1
 
     def maps(self, pictures: Tensor) -> list[Tensor]:
-        """RGB (or grey) in [-1, 1] to one map a tap."""
+        """RGB or grey pictures in [-1, 1] to one map for each tap."""
         if pictures.shape[1] == 1:
             pictures = pictures.expand(-1, 3, -1, -1)
         if next(self.network.parameters()).device != pictures.device:
@@ -79,14 +79,14 @@ class PerceptualNetwork:
 
 
 def own_network(name: str) -> nn.Module:
-    """One that may move to another device; without its weights in a rehearsal, or of shapes alone."""
+    """A copy that may move to another device; without weights in a rehearsal or on the meta device."""
     if is_meta_device():
         return spec_of(name).build()
     return untrained(name) if REHEARSING.get() else copy.deepcopy(load(name))
 
 
 def perceptual_loss(network: PerceptualNetwork, fake: Tensor, real: Tensor) -> Tensor:
-    """Weighted mean absolute differences of five maps (pix2pixHD's code; used by SPADE as it is). A scalar."""
+    """Weighted mean absolute differences of five maps (pix2pixHD's code, and SPADE's). A scalar."""
     with torch.no_grad():
         wanted = network.maps(real)
     found = network.maps(fake)
@@ -105,7 +105,7 @@ def content_loss(network: PerceptualNetwork, point: str, fake: Tensor, real: Ten
 
 
 def loss_note(name: str) -> str:
-    """What a run says of its perceptual loss."""
+    """The note of a run on its perceptual loss."""
     if name == "vgg19":
         return "Perceptual loss: VGG19, as published."
     return "Perceptual loss: EfficientNet-Lite0 in the place of VGG19, so not the published loss."

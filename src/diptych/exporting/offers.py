@@ -1,4 +1,4 @@
-"""From runs that a command names to what the service offers."""
+"""The translators that the service offers, from the runs that a command names."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,13 +24,13 @@ from diptych.translator.translator import Translator
 def offers_of(
     places: Sequence[Path], checkpoint: str, device: str, engine: str, browser: bool
 ) -> tuple[list[Offer], list[str]]:
-    """One for each run, model folder or ONNX file, and what is to be said of each.
+    """An offer for each run, model folder or ONNX file, and a line about each.
 
     Raises:
         DiptychError: when one cannot be loaded.
     """
     offers: list[Offer] = []
-    told = []
+    lines = []
     for place in places:
         plain = Translator.load(place, checkpoint=checkpoint, device=device)
         name = name_for(place, "", [offer.name for offer in offers])
@@ -50,8 +50,8 @@ def offers_of(
                 parts,
             )
         )
-        told.append(" ".join(filter(None, (f"{name}: {place}.", taken(place, checkpoint), words + why))))
-    return offers, told
+        lines.append(" ".join(filter(None, (f"{name}: {place}.", taken(place, checkpoint), words + why))))
+    return offers, lines
 
 
 def noise_of(translator: Translator, place: Path) -> bool:
@@ -61,16 +61,16 @@ def noise_of(translator: Translator, place: Path) -> bool:
 
 
 def examples_of(place: Path, translator: Translator) -> list[Sample]:
-    """Held-out pictures of the run's own data, where they are here already: a service that starts waits for none."""
+    """Held-out pictures of the run's own data, where they are on disk; a starting service does not wait for a download."""
     data = trained_on(place)
     if EMBEDDED.fullmatch(data) and not Path(data).is_dir():
-        data = str(cache_folder() / data)  # by its name it would be drawn now
+        data = str(cache_folder() / data)  # by its name alone it would be rendered now
         return samples_or_reason(place, translator, data, "held-out", EXAMPLES)[0] if Path(data).is_dir() else []
     return samples_or_reason(place, translator, "", "held-out", EXAMPLES)[0] if data and not is_address(data) else []
 
 
 def trained_on(place: Path) -> str:
-    """What the recipe of a run names as its data; empty where there is none."""
+    """The data folder in a run's recipe; empty without a recipe."""
     return read_recipe(place).data.folder if (place / "recipe.toml").is_file() else ""
 
 

@@ -1,4 +1,4 @@
-"""A folder that any web host serves: the page, the network, and the browser's runtime."""
+"""A static folder for any web host: the page, the network, and the browser's runtime."""
 
 import io
 import shutil
@@ -13,7 +13,7 @@ from diptych.serving.page.browser_model import PART, cut
 from diptych.serving.service.listing import Offer, in_browser
 
 LARGEST = 24 * 2**20
-"""Bytes of a file; some hosts take no more than 25 MiB."""
+"""Bytes of a file, at most; some hosts limit files to 25 MiB."""
 NOTE = """\
 A page of diptych: open index.html through any web server (not from the disk: browsers refuse modules there), such as
     python3 -m http.server --directory THIS_FOLDER
@@ -29,10 +29,10 @@ def write(offer: Offer, shown: PageMetadata, network: Path, out: Path, runtime: 
     """Write the folder and return its bytes.
 
     Args:
-        offer: its translator, name, terms and examples.
-        shown: what it is called, and what a posted link shows.
-        network: an ONNX file, with its processing outside.
-        runtime: a folder that holds onnxruntime-web; None = what came with diptych.
+        offer: the translator with its name, terms and examples.
+        shown: the page's metadata.
+        network: an ONNX file with processing "outside".
+        runtime: a folder with onnxruntime-web; None = the one of diptych.
 
     Raises:
         DiptychError: when the page cannot show such pictures, the runtime is missing, or the place cannot be written.
@@ -64,7 +64,7 @@ def write(offer: Offer, shown: PageMetadata, network: Path, out: Path, runtime: 
 
 
 def write_runtime(files: Sequence[Path], out: Path) -> None:
-    """Into vendor/; a file that is too large for some hosts in parts, which the page's service worker joins."""
+    """Copy the runtime into vendor/. Files too large for some hosts are cut; the page's service worker joins the parts."""
     joined = {}
     for file in files:
         place = out / "vendor" / file.name

@@ -130,7 +130,7 @@ def test_a_run_that_was_killed_is_not_live(run: Path) -> None:
     (run / "events.jsonl").write_text(json.dumps(events[0] | {"steps": 99}) + "\n")
     page = write(run).read_text(encoding="utf-8")
     assert 'data-refresh="0"' in page
-    assert "ended without a word" in page
+    assert "stopped without recording an end" in page
     with filelock.FileLock(run / ".lock"):
         assert 'data-refresh="30"' in write(run).read_text(encoding="utf-8")
 

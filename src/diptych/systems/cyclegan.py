@@ -17,11 +17,11 @@ from diptych.losses import ADVERSARIES, l1
 from diptych.networks import NetworkSpec, initialise, size_limits
 from diptych.pictures.kinds import Batch
 from diptych.systems.image_pool import ImagePool
-from diptych.systems.system import Domains, Losses, System, TranslatorSpec, accuracy, pick, two_way, two_way_translators
+from diptych.systems.system import Domains, Losses, SystemOptions, TwoWaySystem, accuracy
 
 
 @dataclass(frozen=True)
-class CycleGANOptions:
+class CycleGANOptions(SystemOptions):
     """The [options] table of a CycleGAN recipe; the defaults are the paper's."""
 
     cycle: float = 10.0  # lambda, weight of the cycle term in each direction
@@ -39,15 +39,13 @@ class CycleGANOptions:
     discriminator_width: int = 64
 
     def __post_init__(self) -> None:
-        if self.pool < 0 or self.blocks < 0 or self.width < 1 or self.discriminator_width < 1:
-            raise UsageError("options.pool and options.blocks may not be negative, and widths must be at least 1.")
-        if self.cycle < 0 or self.identity < 0:
-            raise UsageError("options.cycle and options.identity may not be negative.")
-        if not 0 <= self.discriminator_layers <= 6:
+        self.require_at_least(0, "cycle", "identity", "pool", "blocks", "discriminator_layers")
+        self.require_at_least(1, "width", "discriminator_width")
+        if self.discriminator_layers > 6:
             raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
 
 
-class CycleGAN(System):
+class CycleGAN(TwoWaySystem):
     """Two generators and two discriminators; domain a is the source, b the target."""
 
     Options = CycleGANOptions
@@ -64,8 +62,8 @@ class CycleGAN(System):
                 f"The identity term is off: it needs equal channels, and here they are {channels_in} and {channels_out}.",
             )
         blocks = options.blocks or (6 if min(size) < 256 else 9)
-        arguments = {"blocks": blocks} | pick(options, "width", "norm", "affine", "dropout", "upsample")
-        self.specs = two_way("resnet", domains, arguments)
+        arguments = {"blocks": blocks} | options.pick("width", "norm", "affine", "dropout", "upsample")
+        self.specs = self.two_way_specs("resnet", domains, arguments)
         self.generator = nn.ModuleDict({direction: initialise(spec.build()) for direction, spec in self.specs.items()})
         channels = {"a": channels_in, "b": channels_out}
         self.discriminator = nn.ModuleDict({name: self.build_discriminator(count) for name, count in channels.items()})
@@ -90,9 +88,8 @@ class CycleGAN(System):
         terms, fakes = self.generator_terms(batch)
         yield Losses("generator" if joint else "generator.a_to_b", terms)
         if joint:
-            found = {name: self.judge(name, real, fakes[name]) for name, real in zip("ab", batch, strict=True)}
-            terms = {name: term for name, (term, _) in found.items()}
-            yield Losses("discriminator", terms, {f"accuracy_{name}": value for name, (_, value) in found.items()})
+            a, b = (self.discriminator_losses(name, real, fakes[name]) for name, real in zip("ab", batch, strict=True))
+            yield Losses("discriminator", a.terms | b.terms, {**a.figures, **b.figures})
             return
         yield self.discriminator_losses("b", batch.target, fakes["b"])
         terms, fakes = self.generator_terms(batch)
@@ -115,16 +112,10 @@ class CycleGAN(System):
             terms |= {"identity_a": weight * l1(b_to_a(a), a), "identity_b": weight * l1(a_to_b(b), b)}
         return terms, {"a": fake_a, "b": fake_b}
 
-    def judge(self, name: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    def discriminator_losses(self, name: str, real: Tensor, fake: Tensor) -> Losses:
         """The halved loss of one discriminator on real pictures and fakes from the pool, and its accuracy."""
         judged_real = self.discriminator[name](real)
         judged_fake = self.discriminator[name](self.pool[name](fake))
         loss = 0.5 * self.adversary.discriminator(judged_real, judged_fake)
-        return loss, accuracy(self.options.adversary, judged_real, judged_fake)["accuracy"]
-
-    def discriminator_losses(self, name: str, real: Tensor, fake: Tensor) -> Losses:
-        loss, right = self.judge(name, real, fake)
+        right = accuracy(self.options.adversary, judged_real, judged_fake)["accuracy"]
         return Losses(f"discriminator.{name}", {name: loss}, {f"accuracy_{name}": right})
-
-    def translators(self) -> dict[str, TranslatorSpec]:
-        return two_way_translators(self.specs)

@@ -16,11 +16,11 @@ from diptych.losses import ADVERSARIES, l1
 from diptych.networks import NetworkSpec, initialise, size_limits
 from diptych.networks.dilated import DilatedResNet, TwoHeadedDiscriminator, composited
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Losses, System, accuracy, pick
+from diptych.systems.system import Domains, Losses, System, SystemOptions, accuracy
 
 
 @dataclass(frozen=True)
-class InpaintingOptions:
+class InpaintingOptions(SystemOptions):
     """The [options] table of an inpainting recipe."""
 
     l1: float = 0.995
@@ -42,12 +42,10 @@ class InpaintingOptions:
     patch_dense: bool = False  # a dense layer that relates the patches
 
     def __post_init__(self) -> None:
-        if min(self.l1, self.whole, self.patch) < 0 or self.whole + self.patch == 0:
-            raise UsageError(
-                "options.l1, whole and patch may not be negative, and one of the last two must be positive."
-            )
-        if min(self.blocks, self.width, self.downs, self.discriminator_width) < 1:
-            raise UsageError("options.blocks, width, downs and discriminator_width must be at least 1.")
+        self.require_at_least(0, "l1", "whole", "patch")
+        self.require_at_least(1, "blocks", "width", "downs", "discriminator_width")
+        if not self.whole + self.patch:
+            raise UsageError("one of options.whole and options.patch must be positive.")
 
 
 class Inpainting(System):
@@ -62,7 +60,7 @@ class Inpainting(System):
             raise UsageError("inpainting judges whole crops of 64 pixels or more; set data.crop_size to 64 or more.")
         self.options = options
         self.adversary = ADVERSARIES[options.adversary]
-        shape = pick(options, "blocks", "block", "width", "downs", "norm", "upsample", "sees_mask", "composite")
+        shape = options.pick("blocks", "block", "width", "downs", "norm", "upsample", "sees_mask", "composite")
         self.spec = NetworkSpec("dilated-resnet", domains.network_arguments() | shape)
         generator = initialise(self.spec.build())
         assert isinstance(generator, DilatedResNet)

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diptych.errors import UsageError
 from diptych.losses import ADVERSARIES, feature_matching, gradient_penalty, l1
 from diptych.networks import NetworkSpec, PatchGAN, initialise, size_limits
 from diptych.pictures.kinds import Batch
 from diptych.systems.detached_loss import detached_loss
-from diptych.systems.system import Domains, Losses, System, accuracy, pick
+from diptych.systems.system import Domains, Losses, System, SystemOptions, accuracy
 
 
 @dataclass(frozen=True)
-class Pix2PixOptions:
+class Pix2PixOptions(SystemOptions):
     """The [options] table of a pix2pix recipe; the defaults are the paper's."""
 
     objective: Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"] = "l1+cgan"
@@ -48,15 +48,10 @@ class Pix2PixOptions:
     discriminator_norm: Literal["batch", "instance", "none"] = "batch"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.discriminator_layers <= 6:
+        self.require_at_least(0, "l1", "feature_matching", "gradient_penalty", "discriminator_layers")
+        self.require_at_least(1, "width", "discriminator_width", "blocks")
+        if self.discriminator_layers > 6:
             raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
-        if self.width < 1 or self.discriminator_width < 1 or self.blocks < 1:
-            raise UsageError("options.width, options.discriminator_width and options.blocks must be at least 1.")
-        for name in ("l1", "feature_matching", "gradient_penalty"):
-            if getattr(self, name) < 0:
-                raise UsageError(
-                    f"options.{name} is {getattr(self, name)}; it may not be negative, and 0 turns it off."
-                )
 
 
 LEVELS, INNERMOST = 5, 8
@@ -98,7 +93,7 @@ class Pix2Pix(System):
         self.adversary = ADVERSARIES[options.adversary]
         self.spec = self.generator_spec(domains)
         self.generator = initialise(self.spec.build())
-        self.discriminator: PatchGAN | None = None
+        self.discriminator: nn.Module | None = None
         if options.objective != "l1":
             discriminator = PatchGAN(
                 domains.channels_out + (domains.channels_in if self.conditional else 0),
@@ -120,7 +115,7 @@ class Pix2Pix(System):
         """The generator that the options name. The depth of a U-Net follows from the crops' size."""
         options = self.options
         arguments = domains.network_arguments()
-        arguments |= pick(options, "width", "norm", "statistics", "dropout_at_test", "upsample", "bias")
+        arguments |= options.pick("width", "norm", "statistics", "dropout_at_test", "upsample", "bias")
         if options.generator == "resnet":
             return NetworkSpec("resnet", arguments | {"blocks": options.blocks, "dropout": bool(options.dropout)})
         arguments |= {"depth": depth_for(domains.size, options.depth), "skips": options.generator == "unet"}
@@ -134,7 +129,10 @@ class Pix2Pix(System):
         """
         assert self.discriminator is not None
         pair = torch.cat([source, image], dim=1) if self.conditional else image
-        return self.discriminator.maps(pair) if self.options.feature_matching else [self.discriminator(pair)]
+        if self.options.feature_matching:
+            assert isinstance(self.discriminator, PatchGAN)
+            return self.discriminator.maps(pair)
+        return [self.discriminator(pair)]
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         source, target = batch

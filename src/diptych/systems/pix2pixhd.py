@@ -19,11 +19,11 @@ from diptych.networks import NetworkSpec, initialise
 from diptych.networks.coarse_to_fine import CoarseToFine
 from diptych.pictures.kinds import Batch
 from diptych.systems import multi_scale
-from diptych.systems.system import Domains, Losses, pick
+from diptych.systems.system import Domains, Losses, SystemOptions
 
 
 @dataclass(frozen=True)
-class Pix2PixHDOptions:
+class Pix2PixHDOptions(SystemOptions):
     """The [options] table of a pix2pixHD recipe; the defaults are the authors' code's."""
 
     adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"
@@ -45,11 +45,9 @@ class Pix2PixHDOptions:
     discriminator_width: int = 64
 
     def __post_init__(self) -> None:
-        counts = (self.width, self.downs, self.blocks, self.enhancer_blocks, self.encoder_width, self.scales)
-        if min(*counts, self.discriminator_layers, self.discriminator_width) < 1:
-            raise UsageError("the widths, downs, blocks, layers and scales in options must be at least 1.")
-        if min(self.feature_matching, self.perceptual, self.enhancers, self.fix_coarse_steps, self.features) < 0:
-            raise UsageError("the weights, enhancers, fix_coarse_steps and features in options may not be negative.")
+        self.require_at_least(0, "feature_matching", "perceptual", "enhancers", "fix_coarse_steps", "features")
+        self.require_at_least(1, "width", "downs", "blocks", "enhancer_blocks", "encoder_width", "scales")
+        self.require_at_least(1, "discriminator_layers", "discriminator_width")
         if self.width % 2**self.enhancers:
             raise UsageError(f"options.width ({self.width}) must be divisible by 2 for each of options.enhancers.")
         if self.fix_coarse_steps and not self.enhancers:
@@ -66,8 +64,8 @@ class Pix2PixHD(multi_scale.MultiScaleSystem):
     def __init__(self, options: Pix2PixHDOptions, domains: Domains) -> None:
         super().__init__(options, domains)
         domains.require_source("pix2pixHD", "labels", "pictures")
-        shape = pick(options, "width", "downs", "blocks", "enhancers", "enhancer_blocks", "features", "encoder_width")
-        arguments = domains.network_arguments() | shape | pick(options, "norm", "upsample")
+        shape = options.pick("width", "downs", "blocks", "enhancers", "enhancer_blocks", "features", "encoder_width")
+        arguments = domains.network_arguments() | shape | options.pick("norm", "upsample")
         self.spec = NetworkSpec("coarse-to-fine", arguments)
         generator = initialise(self.spec.build(), biases=False)
         assert isinstance(generator, CoarseToFine)

@@ -20,11 +20,11 @@ from diptych.networks import NetworkSpec
 from diptych.networks.spade import SPADE, xavier_init
 from diptych.pictures.kinds import Batch
 from diptych.systems import multi_scale
-from diptych.systems.system import Domains, Losses, pick
+from diptych.systems.system import Domains, Losses, SystemOptions
 
 
 @dataclass(frozen=True)
-class SPADEOptions:
+class SPADEOptions(SystemOptions):
     """The [options] table of a SPADE recipe; the defaults are the authors' code's."""
 
     adversary: Literal["vanilla", "least-squares", "hinge"] = "hinge"
@@ -45,13 +45,11 @@ class SPADEOptions:
     discriminator_width: int = 64
 
     def __post_init__(self) -> None:
-        counts = (self.width, self.hidden, self.encoder_width, self.scales, self.discriminator_layers)
-        if min(*counts, self.discriminator_width) < 1:
-            raise UsageError("the widths, layers and scales in options must be at least 1.")
+        self.require_at_least(0, "feature_matching", "perceptual", "style", "kl")
+        self.require_at_least(1, "width", "hidden", "encoder_width", "scales")
+        self.require_at_least(1, "discriminator_layers", "discriminator_width")
         if self.depth == "most" and self.width < 2:
             raise UsageError("options.width must be at least 2 with options.depth=most, which halves it once more.")
-        if min(self.feature_matching, self.perceptual, self.style, self.kl) < 0:
-            raise UsageError("options.feature_matching, perceptual, style and kl may not be negative.")
 
 
 class SPADESystem(multi_scale.MultiScaleSystem):
@@ -62,7 +60,7 @@ class SPADESystem(multi_scale.MultiScaleSystem):
     def __init__(self, options: SPADEOptions, domains: Domains) -> None:
         super().__init__(options, domains)
         domains.require_source("SPADE", "labels", "pictures")
-        shape = pick(options, "width", "depth", "style", "norm", "kernel", "hidden", "spectral", "encoder_width")
+        shape = options.pick("width", "depth", "style", "norm", "kernel", "hidden", "spectral", "encoder_width")
         self.spec = NetworkSpec("spade", domains.network_arguments() | shape | {"size": list(domains.size)})
         generator = self.spec.build()
         assert isinstance(generator, SPADE)

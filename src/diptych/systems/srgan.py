@@ -12,17 +12,16 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional
 
-from diptych.errors import UsageError
 from diptych.losses import ADVERSARIES, total_variation
 from diptych.networks import NetworkSpec
 from diptych.networks.features.perceptual import PerceptualNetwork, content_loss, loss_note
 from diptych.networks.srresnet import SRDiscriminator
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Losses, System, accuracy, pick
+from diptych.systems.system import Domains, Losses, System, SystemOptions, accuracy
 
 
 @dataclass(frozen=True)
-class SRGANOptions:
+class SRGANOptions(SystemOptions):
     """The [options] table of an SRGAN recipe; the defaults are those of SRGAN-VGG54."""
 
     content: Literal["mse", "vgg22", "vgg54", "lite0-fine", "lite0-deep"] = "vgg54"
@@ -39,10 +38,8 @@ class SRGANOptions:
     discriminator_pooled: bool = False
 
     def __post_init__(self) -> None:
-        if min(self.content_weight, self.mse, self.adversarial, self.total_variation, self.pretrain_steps) < 0:
-            raise UsageError("the weights in options, and options.pretrain_steps, may not be negative.")
-        if min(self.blocks, self.width, self.discriminator_width) < 1:
-            raise UsageError("options.blocks, options.width and options.discriminator_width must be at least 1.")
+        self.require_at_least(0, "content_weight", "mse", "adversarial", "total_variation", "pretrain_steps")
+        self.require_at_least(1, "blocks", "width", "discriminator_width")
 
 
 class SRGAN(System):
@@ -54,7 +51,7 @@ class SRGAN(System):
         super().__init__(options, domains)
         domains.require_source("SRGAN", enlarging=True)
         self.options = options
-        shape = {"factor": domains.factor} | pick(options, "blocks", "width", "bias", "slopes")
+        shape = {"factor": domains.factor} | options.pick("blocks", "width", "bias", "slopes")
         self.spec = NetworkSpec("srresnet", domains.network_arguments() | shape)
         self.generator = self.spec.build()
         self.discriminator: SRDiscriminator | None = None

@@ -136,11 +136,30 @@ class TranslatorSpec(NamedTuple):
     """Whether it translates targets to sources."""
 
 
+@dataclass(frozen=True)
+class SystemOptions:
+    """The base of every system's [options] table."""
+
+    def require_at_least(self, least: int, *names: str) -> None:
+        """Refuse smaller values of the named options.
+
+        Raises:
+            UsageError: naming the option.
+        """
+        for name, value in self.pick(*names).items():
+            if value < least:
+                raise UsageError(f"options.{name} is {value}; it must be at least {least}.")
+
+    def pick(self, *names: str) -> dict[str, Any]:
+        """The named options, as arguments of a network."""
+        return {name: getattr(self, name) for name in names}
+
+
 class System(nn.Module, ABC):
     """The base of every system; final classes live one a file beside this one and are listed in ``SYSTEMS``."""
 
     Options: ClassVar[type[Any]]
-    """A frozen dataclass; its defaults are the paper's structure and weights."""
+    """A frozen dataclass with the paper's structure and weights as defaults."""
 
     sides: tuple[str, ...]
     """Paths of the submodules that are trained, each with an optimiser of its own, in the order of their updates."""
@@ -177,23 +196,21 @@ class System(nn.Module, ABC):
         return {"a-to-b": TranslatorSpec("generator", self.spec)}
 
 
-def two_way(network: str, domains: Domains, arguments: dict[str, Any]) -> dict[str, NetworkSpec]:
-    """Generators "a_to_b" and "b_to_a", equal but for their channels."""
-    there = {"channels_in": domains.channels_in, "channels_out": domains.channels_out}
-    back = {"channels_in": domains.channels_out, "channels_out": domains.channels_in}
-    return {"a_to_b": NetworkSpec(network, there | arguments), "b_to_a": NetworkSpec(network, back | arguments)}
+class TwoWaySystem(System):
+    """A system with generators "a_to_b" and "b_to_a", equal but for their channels."""
 
+    specs: dict[str, NetworkSpec]
 
-def two_way_translators(specs: Mapping[str, NetworkSpec]) -> dict[str, TranslatorSpec]:
-    return {
-        "a-to-b": TranslatorSpec("generator.a_to_b", specs["a_to_b"]),
-        "b-to-a": TranslatorSpec("generator.b_to_a", specs["b_to_a"], reverse=True),
-    }
+    def two_way_specs(self, network: str, domains: Domains, arguments: dict[str, Any]) -> dict[str, NetworkSpec]:
+        there = {"channels_in": domains.channels_in, "channels_out": domains.channels_out}
+        back = {"channels_in": domains.channels_out, "channels_out": domains.channels_in}
+        return {"a_to_b": NetworkSpec(network, there | arguments), "b_to_a": NetworkSpec(network, back | arguments)}
 
-
-def pick(options: Any, *names: str) -> dict[str, Any]:
-    """The named options, as arguments of a network."""
-    return {name: getattr(options, name) for name in names}
+    def translators(self) -> dict[str, TranslatorSpec]:
+        return {
+            "a-to-b": TranslatorSpec("generator.a_to_b", self.specs["a_to_b"]),
+            "b-to-a": TranslatorSpec("generator.b_to_a", self.specs["b_to_a"], reverse=True),
+        }
 
 
 MIDPOINT = {"vanilla": 0.0, "least-squares": 0.5, "hinge": 0.0}

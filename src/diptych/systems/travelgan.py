@@ -18,11 +18,11 @@ from diptych.losses import ADVERSARIES, travel_losses
 from diptych.networks import size_limits
 from diptych.networks.travelgan import Siamese, WholeDiscriminator, halvings
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Losses, System, TranslatorSpec, accuracy, two_way, two_way_translators
+from diptych.systems.system import Domains, Losses, SystemOptions, TwoWaySystem, accuracy
 
 
 @dataclass(frozen=True)
-class TraVelGANOptions:
+class TraVelGANOptions(SystemOptions):
     """The [options] table of a TraVelGAN recipe; the defaults are the authors' code's."""
 
     travel: float = 10.0  # weight of the three siamese terms
@@ -38,13 +38,11 @@ class TraVelGANOptions:
     fresh: bool = False  # the two updates of a step see different halves of the batch
 
     def __post_init__(self) -> None:
-        if self.width < 1 or self.latent < 1:
-            raise UsageError("options.width and options.latent must be at least 1.")
-        if min(self.travel, self.margin, self.apart, self.angle, self.length) < 0:
-            raise UsageError("options.travel, margin, apart, angle and length may not be negative.")
+        self.require_at_least(0, "travel", "margin", "apart", "angle", "length")
+        self.require_at_least(1, "width", "latent")
 
 
-class TraVelGAN(System):
+class TraVelGAN(TwoWaySystem):
     """Two generators and the siamese network in one side, two discriminators in the other."""
 
     Options = TraVelGANOptions
@@ -58,7 +56,7 @@ class TraVelGAN(System):
         self.options = options
         self.adversary = ADVERSARIES[options.adversary]
         shape = {"depth": halvings(min(size), 8), "width": options.width}
-        self.specs = two_way("travel-unet", domains, shape)
+        self.specs = self.two_way_specs("travel-unet", domains, shape)
         siamese = Siamese(channels_in, channels_out, size=size, width=options.width, latent=options.latent)
         generators = {direction: spec.build() for direction, spec in self.specs.items()}
         domains.require_size("TraVelGAN", *map(size_limits, generators.values()))
@@ -112,6 +110,3 @@ class TraVelGAN(System):
             "length": options.travel * options.length * length,
             "angle": options.travel * options.angle * angle,
         }
-
-    def translators(self) -> dict[str, TranslatorSpec]:
-        return two_way_translators(self.specs)

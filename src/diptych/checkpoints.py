@@ -6,9 +6,10 @@ is recognised. Nothing is unpickled.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -88,9 +89,19 @@ def sort_metadata(path: Path) -> None:
 UNREADABLE = (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError)
 
 
-def damaged(path: Path, problem: BaseException) -> DamagedCheckpoint:
-    reason = str(problem) or type(problem).__name__
-    return DamagedCheckpoint(f"{path} is damaged ({reason}); take another, or copy it again.")
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """An open safetensors file.
+
+    Raises:
+        DamagedCheckpoint: when the file is missing, or it or its metadata cannot be read.
+    """
+    try:
+        with named_in_utf8(path) as named, safetensors.safe_open(named, "pt") as file:
+            yield file
+    except UNREADABLE as problem:
+        reason = str(problem) or type(problem).__name__
+        raise DamagedCheckpoint(f"{path} is damaged ({reason}); take another, or copy it again.") from None
 
 
 def parse_facts(text: str) -> Facts:
@@ -106,11 +117,8 @@ def read_facts(path: Path) -> Facts:
     Raises:
         DamagedCheckpoint: when the file is missing or cannot be read.
     """
-    try:
-        with named_in_utf8(path) as named, safetensors.safe_open(named, "pt") as file:
-            return parse_facts((file.metadata() or {})["facts"])
-    except UNREADABLE as problem:
-        raise damaged(path, problem) from None
+    with opened(path) as file:
+        return parse_facts((file.metadata() or {})["facts"])
 
 
 def load(path: Path, verify: bool = True) -> Checkpoint:
@@ -119,14 +127,10 @@ def load(path: Path, verify: bool = True) -> Checkpoint:
     Raises:
         DamagedCheckpoint: when the file cannot be read or its checksum is wrong.
     """
-    try:
-        with named_in_utf8(path) as named, safetensors.safe_open(named, "pt") as file:
-            metadata, names = file.metadata() or {}, file.keys()
-            tensors = {name: file.get_tensor(name) for name in names}
-        text = metadata["facts"]
-        facts = parse_facts(text)
-    except UNREADABLE as problem:
-        raise damaged(path, problem) from None
-    if verify and checksum(tensors, text) != metadata.get("sha256"):
+    with opened(path) as file:
+        metadata, names = file.metadata() or {}, file.keys()
+        tensors = {name: file.get_tensor(name) for name in names}
+        facts = parse_facts(metadata["facts"])
+    if verify and checksum(tensors, metadata["facts"]) != metadata.get("sha256"):
         raise DamagedCheckpoint(f"{path} is damaged (its checksum is another); take another, or copy it again.")
     return Checkpoint(tensors, facts)

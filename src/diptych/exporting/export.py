@@ -63,13 +63,13 @@ class ExportSettings:
         if not self.precision:
             object.__setattr__(self, "precision", PRECISIONS[self.to][0])
         if self.precision not in PRECISIONS[self.to]:
-            raise UsageError(f"{self.to} knows the precisions {', '.join(PRECISIONS[self.to])}, not {self.precision}.")
+            raise UsageError(f"{self.to} has the precisions {', '.join(PRECISIONS[self.to])}, not {self.precision}.")
         if self.processing not in ("inside", "outside"):
             raise UsageError(f'--processing is "{self.processing}"; choose inside or outside.')
         if self.processing == "inside" and self.to != "onnx":
             raise UsageError("--processing inside is for --to onnx; the others leave it outside.")
         if self.precision == "int8" and self.processing == "inside":
-            raise UsageError("int8 is calibrated on the network alone; leave --processing inside away.")
+            raise UsageError("int8 is calibrated on the network alone; leave out --processing inside.")
         if self.to != "web" and (self.title or self.address):
             raise UsageError("--title and --address are for --to web.")
         if self.address and not self.address.startswith(("https://", "http://")):

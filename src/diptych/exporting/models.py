@@ -63,11 +63,15 @@ def described(translator: Translator, place: Path, checkpoint: str, terms: Terms
     return replace(card, averaged=False, provenance={name: fact for name, fact in facts.items() if fact})
 
 
+def trained_on(place: Path) -> str:
+    """The data folder in a run's recipe; empty without a recipe."""
+    return read_recipe(place).data.folder if (place / "recipe.toml").is_file() else ""
+
+
 def terms_for(place: Path, licence: str, attribution: str) -> Terms:
     """The given terms, else those of the run's data set."""
-    known = Terms()
-    if (place / "recipe.toml").is_file():
-        known = terms_of(read_recipe(place).data.folder)
+    folder = trained_on(place)
+    known = terms_of(folder) if folder else Terms()
     return Terms(licence or known.licence, attribution or known.attribution)
 
 
@@ -130,7 +134,7 @@ def size_note(card: Card) -> str:
 
 
 def kind_note(kind: Kind) -> str:
-    """A Kind in words."""
+    """A sentence's name for pictures of a Kind."""
     if kind.colour == "labels":
         names = f" ({', '.join(kind.names)})" if kind.names else ""
         return f"class maps of {kind.classes} classes{names}"

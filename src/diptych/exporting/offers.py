@@ -9,14 +9,13 @@ from diptych.data.shards.reading import is_address
 from diptych.errors import DiptychError
 from diptych.exporting.engine_cache import cached, with_engine
 from diptych.exporting.export import EXAMPLES
-from diptych.exporting.models import terms_for
+from diptych.exporting.models import terms_for, trained_on
 from diptych.exporting.samples import Sample, samples_or_reason
 from diptych.exporting.tracing import has_noise
 from diptych.machine.runtimes import session_of
 from diptych.serving.page.browser_model import Parts, cut
 from diptych.serving.service.listing import Offer, drawing, in_browser, name_for
 from diptych.training.checkpoint_choice import taken
-from diptych.training.run import read_recipe
 from diptych.translator.engines import Eager
 from diptych.translator.translator import Translator
 
@@ -67,11 +66,6 @@ def examples_of(place: Path, translator: Translator) -> list[Sample]:
         data = str(cache_folder() / data)  # by its name alone it would be rendered now
         return samples_or_reason(place, translator, data, "held-out", EXAMPLES)[0] if Path(data).is_dir() else []
     return samples_or_reason(place, translator, "", "held-out", EXAMPLES)[0] if data and not is_address(data) else []
-
-
-def trained_on(place: Path) -> str:
-    """The data folder in a run's recipe; empty without a recipe."""
-    return read_recipe(place).data.folder if (place / "recipe.toml").is_file() else ""
 
 
 def network_for_browser(translator: Translator, name: str) -> tuple[Parts | None, str]:

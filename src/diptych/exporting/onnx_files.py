@@ -125,13 +125,13 @@ def quantised(model: Any, calibration: Sequence[np.ndarray[Any, Any]]) -> Any:
     with needed("nncf", "int8"):
         import nncf
     inputs = [one.name for one in model.graph.input]
-    shown = [feed_of(inputs, picture, number) for number, picture in enumerate(calibration)]
+    seeds = np.arange(len(calibration), dtype=np.int32)
+    feeds = [
+        dict(zip(inputs, (picture, np.array(seed)), strict=False))
+        for picture, seed in zip(calibration, seeds, strict=True)
+    ]
     with quiet():
-        return nncf.quantize(model, nncf.Dataset(shown), subset_size=len(shown))
-
-
-def feed_of(inputs: list[str], picture: np.ndarray[Any, Any], number: int) -> dict[str, Any]:
-    return {inputs[0]: picture} | ({inputs[1]: np.array(number, dtype=np.int32)} if len(inputs) > 1 else {})
+        return nncf.quantize(model, nncf.Dataset(feeds), subset_size=len(feeds))
 
 
 @contextlib.contextmanager

@@ -97,7 +97,8 @@ class PageMetadata:
         if not self.pairs:
             card.paste(icon(400, 0.84), (100, 115))
             draw = ImageDraw.Draw(card)
-            draw.multiline_text((540, 315), wrapped(self.title), INK, ImageFont.load_default(64), "lm", 16)
+            title = textwrap.fill(self.title, 18, break_long_words=False, break_on_hyphens=False)
+            draw.multiline_text((540, 315), title, INK, ImageFont.load_default(64), "lm", 16)
             return card
         shown = list(self.pairs[:COLUMNS])
         between = (CARD[0] - len(shown) * CELL) // (len(shown) + 1)
@@ -116,10 +117,6 @@ def title_of(card: Card, name: str) -> str:
     turned = (card.provenance.get("direction") == "b-to-a") != (card.way == "b-to-a")
     source, target = reversed(known) if turned else known
     return f"{source[0].upper()}{source[1:]} to {target}"
-
-
-def wrapped(words: str, most: int = 18) -> str:
-    return "\n".join(textwrap.wrap(words, most, break_long_words=False, break_on_hyphens=False))
 
 
 def icon(side: int, share: float) -> Image.Image:

@@ -49,14 +49,16 @@ def write(offer: Offer, shown: PageMetadata, network: Path, out: Path, runtime: 
     index = (assets.page() / "index.html").read_text(encoding="utf-8")
     put(out / "index.html", shown.index(index).encode())
     put(out / "manifest.webmanifest", as_json(shown.manifest(), indent=1).encode())
-    for name, picture in shown.pictures().items():
+    for name, image in shown.pictures().items():
         stream = io.BytesIO()
-        picture.save(stream, "PNG", optimize=True)
+        image.save(stream, "PNG", optimize=True)
         put(out / name, stream.getvalue())
     parts = cut(network, offer.name, precision)
     for name, part in parts.parts.items():
         put(out / "models" / offer.name / name, part.whole())
-    addresses = write_examples(offer.examples, out, offer.name)
+    addresses = [f"examples/{offer.name}/{number}.png" for number in range(len(offer.examples))]
+    for address, picture in zip(addresses, offer.examples, strict=True):
+        put(out / address, picture)
     listing = {"translators": [offer.entry(addresses, parts.entry)], "served": False}
     put(out / "translators.json", as_json(listing, indent=1).encode())
     put(out / "README.txt", NOTE.encode())
@@ -82,13 +84,6 @@ def write_runtime(files: Sequence[Path], out: Path) -> None:
 def copy(file: Path, place: Path) -> None:
     with written_beside(place) as beside:
         shutil.copyfile(file, beside)
-
-
-def write_examples(examples: Sequence[bytes], out: Path, name: str) -> list[str]:
-    addresses = [f"examples/{name}/{number}.png" for number in range(len(examples))]
-    for address, picture in zip(addresses, examples, strict=True):
-        put(out / address, picture)
-    return addresses
 
 
 def put(place: Path, data: bytes) -> None:

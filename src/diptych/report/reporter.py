@@ -31,7 +31,7 @@ def plotting() -> str:
     """The source of plotly.js.
 
     Raises:
-        NoPlotting: when it is not installed.
+        PlotlyMissing: when it is not installed.
     """
     try:
         from plotly.offline import get_plotlyjs  # an extra

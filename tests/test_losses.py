@@ -1,4 +1,4 @@
-"""Loss values of SYSTEMS 0.3."""
+"""Loss values, worked out by hand."""
 
 import math
 from itertools import permutations
@@ -15,7 +15,7 @@ NONE = torch.zeros(0)
 
 
 def only_real(name: str, logits: Tensor) -> float:
-    """The discriminator's loss on real logits: what is left when the fake's part, known at zero logits, is taken off."""
+    """The discriminator's loss on real logits alone: less the fakes' part, which is known at zero logits."""
     adversary = ADVERSARIES[name]
     zero = torch.zeros_like(logits)
     both = adversary.discriminator(logits, zero) - adversary.discriminator(zero, zero)

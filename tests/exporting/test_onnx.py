@@ -1,4 +1,4 @@
-"""ONNX files: of any size and batch, with the noise of a seed, compared with their network, and refused when they are off."""
+"""ONNX files: any size and batch, noise by a seed, comparison with the network, and refusal of wrong files."""
 
 import json
 import os

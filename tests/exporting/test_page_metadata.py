@@ -1,4 +1,4 @@
-"""What an exported page shows of itself elsewhere."""
+"""The metadata of an exported page: title, link preview, manifest and icons."""
 
 from html.parser import HTMLParser
 

@@ -25,7 +25,7 @@ SNIPPETS = [
 
 @pytest.fixture(scope="module")
 def place(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as a reader of the page has it; the sides of the picture are no multiples of the network's 16."""
+    """A folder as a reader of the docs has it. The picture's sides are no multiples of the network's 16."""
     folder = tmp_path_factory.mktemp("snippets")
     export(ExportSettings(made("pix2pix"), "onnx", folder / "translator.onnx"))
     export(ExportSettings(made("pix2pix"), "onnx", folder / "inside.onnx", processing="inside"))

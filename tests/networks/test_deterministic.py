@@ -1,4 +1,4 @@
-"""What `training.deterministic` needs on a GPU, as far as it shows without one: which operations a step is made of."""
+"""The operations of a step under `training.deterministic`, as far as a machine without a GPU shows them."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext

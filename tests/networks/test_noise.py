@@ -1,4 +1,4 @@
-"""Addressed noise: a function of seed and place, close to fair coins, alike in tiles and in the whole."""
+"""Counter-based noise: a function of seed and position, close to fair coins, equal in tiles and whole pictures."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Labels on the device, instance means, styles, spectral norm, SPADE's property, dilation: checks of SYSTEMS 0.3, 4f, 6f, 7f."""
+"""Labels on the device, instance means, styles, spectral norm, SPADE's property, dilation."""
 
 from typing import Any
 
@@ -120,7 +120,7 @@ def test_spectral_convolution_agrees_with_torch_s() -> None:
 
 
 def test_a_uniform_map_still_tells_its_class() -> None:
-    """What a norm behind a convolution washes away (SYSTEMS 7f)."""
+    """A norm after a convolution would remove it (SPADE, section 3)."""
     torch.manual_seed(0)
     layer = SPADENorm(4, 3, "instance", 3, 8)
     features = torch.randn(1, 4, 6, 6)
@@ -184,7 +184,7 @@ def test_dilated_blocks_keep_their_size_and_see_further() -> None:
 
 
 def test_interpolated_upsampling_keeps_a_constant() -> None:
-    """In the middle, where no border is felt (SYSTEMS 6f)."""
+    """In the middle, away from the borders' influence."""
     torch.manual_seed(0)
     results = {}
     for way in ("resize", "transposed"):
@@ -218,7 +218,7 @@ def test_known_pixels_are_kept() -> None:
 
 
 def test_losses_over_scales() -> None:
-    """SYSTEMS 0.3: least squares are summed, SPADE's hinge is averaged."""
+    """Least squares are summed over the scales, SPADE's hinge loss is averaged."""
     x = torch.tensor([1.0, -2.0, 0.0, 3.0])
     judged = [[x], [0 * x]]
     squares, hinge = ADVERSARIES["least-squares"], ADVERSARIES["hinge"]

@@ -1,4 +1,4 @@
-"""``diptych import``: what it makes, what it is told, and what it refuses."""
+"""``diptych import``: its model folders, its arguments and its refusals."""
 
 import importlib.util
 import json
@@ -63,7 +63,7 @@ def run(*words: str | Path) -> int:
 
 
 def refusal(state: dict[str, Tensor], layout: str) -> str:
-    """The sentence with which a table of tensors is refused; empty where it is not."""
+    """The message of the refusal of some tensors; empty when they are accepted."""
     path = Path("file.pth")
     try:
         convert(choose_layout(layout, state, path), state, {}, path)
@@ -139,7 +139,7 @@ def test_label_models_with_their_encoders(
     for generator, encoder in (("styled-spade", "spade-encoder"), ("styled-hd", "pix2pixhd-encoder")):
         out = tmp_path / generator
         assert run(files[generator], "--encoder", files[encoder], "--out", out) == 0
-        assert "Assumed, since no file tells it: classes=" in capsys.readouterr().out
+        assert "Assumed, since the file does not contain it: classes=" in capsys.readouterr().out
         translator = Translator.load(out)
         seen = ids if translator.card.source.instances else ids[..., 0]
         assert translator(seen, style=np.zeros((32, 64, 3), np.uint8)).shape == (32, 64, 3)
@@ -163,8 +163,8 @@ REFUSED = [
     (["spade-generator", "clases=5"], 2, 'did you mean "classes"'),
     (["spade-generator", "classes=x"], 2, '"classes" must be a whole number'),
     (["spade-generator", "boundary=x"], 2, '"boundary" must be true or false'),
-    (["spade-generator", "statistics=running"], 2, "says nothing of the generator of SPADE"),
-    (["cyclegan-resnet", "classes=5"], 2, "says nothing of the ResNet"),
+    (["spade-generator", "statistics=running"], 2, "is no argument of the generator of SPADE"),
+    (["cyclegan-resnet", "classes=5"], 2, "is no argument of the ResNet"),
     (["cyclegan-resnet", "dropout=[2]"], 2, "in .*it is False"),
     (["pix2pix-unet", "dropout=5"], 2, "must be a list"),
     (["pix2pix-unet", "dropout=[9]"], 2, r"1 \(the innermost\) to 6"),
@@ -208,7 +208,7 @@ class Evil:
         ("pix2pix-unet", ["--size", "own"], "own", (256, 256), "at their own size; as you say"),
         ("pix2pix-unet", ["--size", "128x192"], "stretch", (128, 192), "translated at 128x192, as you say"),
         ("spade-generator", ["size=[64,128]"], "stretch", (64, 128), "translated at 64x128, as its project tests"),
-        ("pix2pixhd-global", [], "own", (256, 256), "own size; its project does not tell another"),
+        ("pix2pixhd-global", [], "own", (256, 256), "own size; its project states no other"),
         ("srresnet", [], "own", (256, 256), "own size; it is made for that"),
     ],
 )

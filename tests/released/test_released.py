@@ -1,4 +1,4 @@
-"""Other projects' layouts: what comes of importing their files, against their networks as foreign.py builds them."""
+"""Other projects' layouts: their files, imported, against their networks of foreign.py."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +41,7 @@ from diptych.released.layout import spectral_names
 
 @pytest.fixture(autouse=True)
 def doubles() -> Iterator[None]:
-    """Rounding is not what is tested."""
+    """Double precision, since rounding is not tested here."""
     torch.set_default_dtype(torch.float64)
     torch.manual_seed(0)
     yield
@@ -74,7 +74,7 @@ def assert_same(found: Tensor, expected: Tensor, bounded: bool = True) -> None:
 
 
 def assert_round_trip(path: Path, dropped: tuple[str, ...] = (), **given: Any) -> None:
-    """Exported, everything of the file is there again but for names that end in ``dropped``."""
+    """Exporting gives the file's tensors again, except names that end in ``dropped``."""
     found = import_weights(path, "", given)
     back = export_weights(found.tensors, found.arguments, found.layout.name)
     expected = {name: t for name, t in read_tensors(path).items() if not name.endswith(dropped or ("\0",))}

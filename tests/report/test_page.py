@@ -1,4 +1,4 @@
-"""The page of a run: what it holds, how large it gets, and what it makes of odd folders."""
+"""The report of a run: its content, its size, and odd run folders."""
 
 import json
 import shutil
@@ -277,7 +277,7 @@ def test_open_shows_the_page(run: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_a_page_elsewhere_leaves_the_run_alone(run: Path, tmp_path: Path) -> None:
     def times() -> dict[Path, int]:
-        """Of all but the lock, which some versions of filelock touch when they look whether it is held."""
+        """Of all files except the lock, which some versions of filelock touch when they test it."""
         return {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.name != ".lock"}
 
     before = times()

@@ -1,4 +1,4 @@
-"""The report that is kept up while training, and the events that it tells."""
+"""The report that training rewrites, and its events."""
 
 import errno
 import json
@@ -39,7 +39,7 @@ def trained(recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch, each:
 
 
 def kinds(run: Run) -> list[tuple[str, int]]:
-    """Of all events but those of the last validation, of which so small a run is never well."""
+    """Kinds of all events except the last validation's, where so small a run always has health warnings."""
     found = [(event["kind"], event["step"]) for event in run.entries("events.jsonl")]
     return [event for event in found if event != ("health", 6)]
 

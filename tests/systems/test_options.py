@@ -1,4 +1,4 @@
-"""What a recipe's options say reaches the networks, and what cannot be is refused; what systems tell of themselves."""
+"""Options reach the networks, impossible ones are refused; notes and facts of systems."""
 
 from typing import Any
 
@@ -107,7 +107,7 @@ def test_blocks_follow_the_size_as_published(size: tuple[int, int], blocks: int)
 
 
 def layers_of(module: nn.Module) -> list[Any]:
-    """What a network is made of, but for the values of its weights."""
+    """A network's layers, without the values of its weights."""
     kinds = [(name, type(part).__name__) for name, part in module.named_modules()]
     return [*kinds[1:], *((name, tensor.shape) for name, tensor in module.state_dict().items())]
 

@@ -19,7 +19,7 @@ def test_with_l1_alone_there_is_no_discriminator() -> None:
 
 
 def test_the_generator_s_loss_with_a_silent_discriminator() -> None:
-    """SYSTEMS 1f: with zero logits the loss is 0.693147 + 100 L1."""
+    """With zero logits the loss is log 2 + 100 L1."""
     system = build("pix2pix", dropout=())
     assert isinstance(system, Pix2Pix)
     assert system.discriminator is not None

@@ -1,4 +1,4 @@
-"""What systems share: what they are made for, the accuracy that is watched, and gradients that are taken before an update."""
+"""What systems share: their sources, the discriminator's accuracy, and gradients computed before an update."""
 
 import pytest
 import torch

@@ -27,7 +27,7 @@ def batch_of(size: int = 16, pictures: int = 3, seed: int = 0) -> Batch:
 
 
 def test_parameter_counts_of_the_published_networks() -> None:
-    """SYSTEMS 3a."""
+    """Of the authors' code for 128x128."""
     assert count(TravelUNet()) == 4_074_691
     assert count(WholeDiscriminator(3, size=(128, 128))) == 27_815_553
     assert count(Siamese(3, 3, size=(128, 128))) == 15_148_904
@@ -64,7 +64,7 @@ def test_offset_norm_is_batch_norm_without_a_scale() -> None:
 
 
 def test_the_worked_example() -> None:
-    """SYSTEMS 3b."""
+    """Three points, worked out by hand."""
     real = torch.tensor([[0.0, 0], [3, 4], [1, 0]])
     fake = torch.tensor([[0.0, 0], [4, 3], [0, 1]])
     found = travel_losses(real, fake, margin=10.0)

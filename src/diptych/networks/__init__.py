@@ -49,15 +49,10 @@ class NetworkSpec:
 class SizeLimits(Protocol):
     """The sizes of pictures that a network takes."""
 
-    @property
-    def multiple(self) -> int:
-        """Both sides must be divisible by this."""
-        ...
-
-    @property
-    def min_size(self) -> int:
-        """The shortest side."""
-        ...
+    multiple: int
+    """Both sides must be divisible by this."""
+    min_size: int
+    """The shortest side."""
 
 
 def size_limits(network: nn.Module) -> SizeLimits:

@@ -118,6 +118,14 @@ def needs_bias(norm: Norm, bias: Bias) -> bool:
     return bias == "all" or norm != "batch"
 
 
+def discriminator_layer(
+    channels: int, out: int, kernel: int, stride: int, norm: Norm, bias: bool
+) -> tuple[nn.Conv2d, nn.Module, nn.LeakyReLU]:
+    """Convolution padded by 1, norm with running statistics, leaky ReLU."""
+    convolution = nn.Conv2d(channels, out, kernel, stride, 1, bias=bias)
+    return convolution, norm_layer(norm, out, "running"), nn.LeakyReLU(0.2)
+
+
 class ReflectionPad(nn.ReflectionPad2d):
     """Reflection padding in the precision of its maps; on a CPU, autocast would widen them needlessly.
 

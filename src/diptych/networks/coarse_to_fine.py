@@ -1,45 +1,22 @@
 """The generator of pix2pixHD (Wang et al., CVPR 2018, arXiv 1711.11585): global generator, local enhancers, encoder."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Maps, Norm, ReflectionPad, Residual, Upsampling, downsample, norm_layer, upsampling
-from diptych.networks.resnet import residual_block
+from diptych.networks.blocks import Maps, Norm, Upsampling, downsample, norm_layer
+from diptych.networks.resnet import After, conv7x7, down, residual_block, resnet_layers, up
 from diptych.networks.semantics import Semantics, instance_means
 from diptych.networks.styles import StyleBank
 
 
-def conv7x7(channels_in: int, channels_out: int) -> list[nn.Module]:
-    """A 7x7 convolution with reflected borders."""
-    return [ReflectionPad(3), nn.Conv2d(channels_in, channels_out, 7)]
+def norm_relu(norm: Norm) -> After:
+    return lambda channels: [norm_layer(norm, channels), nn.ReLU()]
 
 
-def down(channels: int, norm: Norm) -> list[nn.Module]:
-    out = 2 * channels
-    return [nn.Conv2d(channels, out, 3, 2, 1), norm_layer(norm, out), nn.ReLU()]
-
-
-def up(channels: int, norm: Norm, upsample: Upsampling) -> list[nn.Module]:
-    out = channels // 2
-    transposed = nn.ConvTranspose2d(channels, out, 3, 2, 1, output_padding=1)
-    return [upsampling(upsample, channels, out, True, transposed), norm_layer(norm, out), nn.ReLU()]
-
-
-def block(channels: int, norm: Norm) -> Residual:
-    return residual_block(channels, norm, "picture", affine=False, bias=True, dropout=[])
-
-
-def global_generator(
-    channels_in: int, width: int, downs: int, blocks: int, norm: Norm, upsample: Upsampling
-) -> nn.Sequential:
-    """The global generator without its last convolution: c7s1-width, ``downs`` halvings, residual blocks, as many doublings."""
-    layers = [*conv7x7(channels_in, width), norm_layer(norm, width), nn.ReLU()]
-    for level in range(downs):
-        layers += down(width * 2**level, norm)
-    layers += [block(width * 2**downs, norm) for _ in range(blocks)]
-    for level in reversed(range(downs)):
-        layers += up(width * 2 ** (level + 1), norm, upsample)
-    return nn.Sequential(*layers)
+def residual_blocks(channels: int, norm: Norm, count: int) -> Iterator[nn.Module]:
+    return (residual_block(channels, norm, "picture", affine=False, bias=True, dropout=[]) for _ in range(count))
 
 
 class Encoder(nn.Module):
@@ -47,9 +24,8 @@ class Encoder(nn.Module):
 
     def __init__(self, channels_in: int, features: int, width: int, norm: Norm, upsample: Upsampling) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            *global_generator(channels_in, width, 4, 0, norm, upsample), *conv7x7(width, features), nn.Tanh()
-        )
+        layers = resnet_layers(channels_in, width, 4, [], norm_relu(norm), upsample)
+        self.layers = nn.Sequential(*layers, *conv7x7(width, features), nn.Tanh())
 
     def forward(self, pictures: Maps, regions: Tensor) -> Maps:
         return instance_means(self.layers(pictures).float(), regions)
@@ -96,15 +72,14 @@ class CoarseToFine(nn.Module):
         self.min_size = max(self.multiple, 2 ** (downs + enhancers + 1))
         self.semantics = Semantics(channels_in, classes=classes, unknown=unknown, boundary=boundary)
         seen = self.semantics.channels + features
-        self.coarse = global_generator(seen, width, downs, blocks, norm, upsample)
+        after, made = norm_relu(norm), residual_blocks(width * 2**downs, norm, blocks)
+        self.coarse = nn.Sequential(*resnet_layers(seen, width, downs, made, after, upsample))
         self.fronts, self.backs = nn.ModuleList(), nn.ModuleList()
         for number in range(1, enhancers + 1):
             fine = width // 2**number
-            self.fronts.append(
-                nn.Sequential(*conv7x7(seen, fine), norm_layer(norm, fine), nn.ReLU(), *down(fine, norm))
-            )
-            rest = [block(2 * fine, norm) for _ in range(enhancer_blocks)]
-            self.backs.append(nn.Sequential(*rest, *up(2 * fine, norm, upsample)))
+            self.fronts.append(nn.Sequential(*conv7x7(seen, fine), *after(fine), *down(fine, after)))
+            rest = residual_blocks(2 * fine, norm, enhancer_blocks)
+            self.backs.append(nn.Sequential(*rest, *up(2 * fine, after, upsample)))
         self.head = nn.Sequential(*conv7x7(width // 2**enhancers, channels_out), nn.Tanh())
         self.encoder = Encoder(channels_out, features, encoder_width, norm, upsample) if features else None
         self.styles = StyleBank(max(self.semantics.labels, 1), features) if features else None

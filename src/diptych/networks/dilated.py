@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from diptych.networks.blocks import (
     Maps,
     Norm,
-    ReflectionPad,
     Residual,
     Statistics,
     Upsampling,
+    discriminator_layer,
     needs_bias,
     norm_layer,
-    upsampling,
 )
+from diptych.networks.resnet import conv7x7, resnet_layers
 
 BlockKind = Literal["standard", "dilated", "dilated-first", "dilated-second"]
 """The paper's four kinds of residual block: neither, both, the first, or the second of its convolutions dilated."""
@@ -78,7 +78,7 @@ class DilatedResNet(nn.Module):
         composite: bool = True,
     ) -> None:
         super().__init__()
-        self.multiple = 2**downs
+        self.multiple = 1 << downs
         self.min_size = max(self.multiple, 4)  # for reflection padding by three pixels
         self.sees_mask = sees_mask
         self.composite = composite
@@ -88,21 +88,10 @@ class DilatedResNet(nn.Module):
             return [norm_layer(norm, channels, statistics), nn.ReLU()]
 
         seen = channels_in if sees_mask else channels_in - 1
-        layers: list[nn.Module] = [ReflectionPad(3), nn.Conv2d(seen, width, 7, bias=bias), *after(width)]
-        channels = width
-        for _ in range(downs):
-            layers += [nn.Conv2d(channels, 2 * channels, 3, 2, 1, bias=bias), *after(2 * channels)]
-            channels *= 2
-        layers += [
-            dilated_block(channels, block, dilation, norm, statistics) for dilation in islice(cycle(DILATIONS), blocks)
-        ]
-        for _ in range(downs):
-            half = channels // 2
-            transposed = nn.ConvTranspose2d(channels, half, 3, 2, 1, output_padding=1, bias=bias)
-            layers += [upsampling(upsample, channels, half, bias, transposed), *after(half)]
-            channels = half
-        layers += [ReflectionPad(3), nn.Conv2d(width, channels_out, 7), nn.Tanh()]
-        self.layers = nn.Sequential(*layers)
+        dilations = islice(cycle(DILATIONS), blocks)
+        made = (dilated_block(width * self.multiple, block, dilation, norm, statistics) for dilation in dilations)
+        layers = resnet_layers(seen, width, downs, made, after, upsample, bias)
+        self.layers = nn.Sequential(*layers, *conv7x7(width, channels_out), nn.Tanh())
 
     def paint(self, source: Maps) -> Maps:
         """The network's output, known pixels included."""
@@ -142,9 +131,8 @@ class TwoHeadedDiscriminator(nn.Module):
         super().__init__()
         bias = needs_bias(norm, "auto")
 
-        def layer(channels: int, out: int, stride: int) -> list[nn.Module]:
-            convolution = nn.Conv2d(channels, out, 4, stride, 1, bias=bias)
-            return [convolution, norm_layer(norm, out, "running"), nn.LeakyReLU(0.2)]
+        def layer(channels: int, out: int, stride: int) -> tuple[nn.Module, ...]:
+            return discriminator_layer(channels, out, 4, stride, norm, bias)
 
         self.trunk = nn.Sequential(
             nn.Conv2d(channels_in, width, 4, 2, 1),

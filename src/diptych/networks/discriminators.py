@@ -3,7 +3,16 @@
 from torch import nn
 
 from diptych.errors import UsageError
-from diptych.networks.blocks import Bias, InstanceNorm, Maps, Norm, downsample, needs_bias, norm_layer
+from diptych.networks.blocks import (
+    Bias,
+    InstanceNorm,
+    Maps,
+    Norm,
+    discriminator_layer,
+    downsample,
+    needs_bias,
+    norm_layer,
+)
 from diptych.networks.spectral import convolution
 
 
@@ -47,11 +56,7 @@ class PatchGAN(nn.Module):
         channels = width
         for number in range(1, layers + 1):
             out, stride = width * min(2**number, 8), 2 if number < layers else 1
-            stack += [
-                nn.Conv2d(channels, out, 4, stride, 1, bias=has_bias),
-                norm_layer(norm, out, "running"),
-                nn.LeakyReLU(0.2),
-            ]
+            stack += discriminator_layer(channels, out, 4, stride, norm, has_bias)
             channels = out
         self.layers = nn.Sequential(*stack, nn.Conv2d(channels, 1, 4, 1, 1))
 

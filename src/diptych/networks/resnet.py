@@ -1,4 +1,6 @@
-"""The ResNet generator of CycleGAN (Zhu et al. 2017, section 7.2; Johnson et al. 2016)."""
+"""The ResNet generator of CycleGAN (Zhu et al. 2017, section 7.2; Johnson et al. 2016), and the layers of its kind."""
+
+from collections.abc import Callable, Iterable
 
 from torch import nn
 
@@ -15,6 +17,45 @@ from diptych.networks.blocks import (
     norm_layer,
     upsampling,
 )
+
+After = Callable[[int], list[nn.Module]]
+"""From a number of channels to the norm and activation after a convolution."""
+
+
+def conv7x7(channels_in: int, channels_out: int, bias: bool = True) -> list[nn.Module]:
+    """A 7x7 convolution with reflected borders."""
+    return [ReflectionPad(3), nn.Conv2d(channels_in, channels_out, 7, bias=bias)]
+
+
+def down(channels: int, after: After, bias: bool = True) -> list[nn.Module]:
+    """Halve both sides and double the channels."""
+    return [nn.Conv2d(channels, 2 * channels, 3, 2, 1, bias=bias), *after(2 * channels)]
+
+
+def up(channels: int, after: After, upsample: Upsampling, bias: bool = True) -> list[nn.Module]:
+    """Double both sides and halve the channels."""
+    out = channels // 2
+    transposed = nn.ConvTranspose2d(channels, out, 3, 2, 1, output_padding=1, bias=bias)
+    return [upsampling(upsample, channels, out, bias, transposed), *after(out)]
+
+
+def resnet_layers(
+    channels_in: int,
+    width: int,
+    downs: int,
+    blocks: Iterable[nn.Module],  # an iterator: they are built here, so that weights are drawn in the layers' order
+    after: After,
+    upsample: Upsampling,
+    bias: bool = True,
+) -> list[nn.Module]:
+    """c7s1-width, ``downs`` halvings, residual blocks, as many doublings; without the last convolution."""
+    layers = [*conv7x7(channels_in, width, bias), *after(width)]
+    for level in range(downs):
+        layers += down(width * 2**level, after, bias)
+    layers += blocks
+    for level in reversed(range(downs)):
+        layers += up(width * 2 ** (level + 1), after, upsample, bias)
+    return layers
 
 
 def residual_block(
@@ -73,18 +114,13 @@ class ResNet(nn.Module):
         def after(channels: int) -> list[nn.Module]:
             return [norm_layer(norm, channels, statistics, affine), nn.ReLU()]
 
-        layers: list[nn.Module] = [ReflectionPad(3), nn.Conv2d(channels_in, width, 7, bias=has_bias), *after(width)]
-        for channels in (width, 2 * width):
-            layers += [nn.Conv2d(channels, 2 * channels, 3, 2, 1, bias=has_bias), *after(2 * channels)]
-        for _ in range(blocks):
+        def block() -> Residual:
             noise = [Dropout(0.5, dropout_at_test)] if dropout else []
-            layers.append(residual_block(4 * width, norm, statistics, affine, has_bias, noise))
-        for channels in (4 * width, 2 * width):
-            half = channels // 2
-            transposed = nn.ConvTranspose2d(channels, half, 3, 2, 1, output_padding=1, bias=has_bias)
-            layers += [upsampling(upsample, channels, half, has_bias, transposed), *after(half)]
-        layers += [ReflectionPad(3), nn.Conv2d(width, channels_out, 7), nn.Tanh()]
-        self.layers = nn.Sequential(*layers)
+            return residual_block(4 * width, norm, statistics, affine, has_bias, noise)
+
+        made = (block() for _ in range(blocks))
+        layers = resnet_layers(channels_in, width, 2, made, after, upsample, has_bias)
+        self.layers = nn.Sequential(*layers, *conv7x7(width, channels_out), nn.Tanh())
 
     def forward(self, source: Maps) -> Maps:
         result: Maps = self.layers(source)

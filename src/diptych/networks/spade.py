@@ -24,16 +24,12 @@ ENCODED = 256
 """Side of the encoder's input, to which pictures are resized."""
 
 
-def parameter_free_norm(norm: FreeNorm, channels: int) -> nn.Module:
-    return SyncBatchNorm(channels) if norm == "batch" else InstanceNorm(channels)
-
-
 class SPADENorm(nn.Module):
     """The SPADE layer: a norm without parameters, then a scale and a bias for every pixel, computed from the semantic map."""
 
     def __init__(self, channels: int, maps: int, norm: FreeNorm, kernel: int, hidden: int) -> None:
         super().__init__()
-        self.norm = parameter_free_norm(norm, channels)
+        self.norm: nn.Module = SyncBatchNorm(channels) if norm == "batch" else InstanceNorm(channels)
         self.shared = nn.Conv2d(maps, hidden, kernel, padding=kernel // 2)
         self.gamma = nn.Conv2d(hidden, channels, kernel, padding=kernel // 2)
         self.beta = nn.Conv2d(hidden, channels, kernel, padding=kernel // 2)

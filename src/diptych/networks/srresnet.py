@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Bias, Maps, Residual, needs_bias, norm_layer
+from diptych.networks.blocks import Bias, Maps, Residual, discriminator_layer, needs_bias, norm_layer
 
 Slopes = Literal["one", "each"]
 
@@ -107,11 +107,7 @@ class SRDiscriminator(nn.Module):
         layers: list[nn.Module] = [nn.Conv2d(channels_in, width, 3, padding=1), nn.LeakyReLU(0.2)]
         channels = width
         for out, stride in ((1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2)):
-            layers += [
-                nn.Conv2d(channels, out * width, 3, stride, 1, bias=has_bias),
-                norm_layer("batch", out * width, "running"),
-                nn.LeakyReLU(0.2),
-            ]
+            layers += discriminator_layer(channels, out * width, 3, stride, "batch", has_bias)
             channels = out * width
         height, wide = self.places = tuple(-(-side // 16) for side in size)
         self.layers = nn.Sequential(*layers)

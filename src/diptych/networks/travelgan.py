@@ -106,11 +106,6 @@ def trunk(channels: list[int], spectral: bool = False) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def cells(size: tuple[int, int], depth: int) -> int:
-    """Positions of a map after ``depth`` halvings."""
-    return (size[0] >> depth) * (size[1] >> depth)
-
-
 class WholeDiscriminator(nn.Module):
     """Pictures of ``size`` to one logit each, (batch, 1)."""
 
@@ -120,7 +115,7 @@ class WholeDiscriminator(nn.Module):
         channels = [2 * width * min(2**level, 8) for level in range(depth)]
         self.first = nn.Sequential(convolution(channels_in, channels[0], spectral), nn.LeakyReLU(0.2))
         self.trunk = trunk(channels, spectral)
-        self.dense = nn.Linear(channels[-1] * cells(size, depth), 1)
+        self.dense = nn.Linear(channels[-1] * math.prod(side >> depth for side in size), 1)
         nn.init.normal_(self.dense.weight, 0.0, DEVIATION)
         nn.init.zeros_(self.dense.bias)
 
@@ -143,7 +138,7 @@ class Siamese(nn.Module):
         )
         self.activation = nn.LeakyReLU(0.2)
         self.trunk = trunk(channels)
-        self.dense = nn.Linear(channels[-1] * cells(size, depth), latent)
+        self.dense = nn.Linear(channels[-1] * math.prod(side >> depth for side in size), latent)
         nn.init.xavier_uniform_(self.dense.weight)
         nn.init.zeros_(self.dense.bias)
 

@@ -1,4 +1,4 @@
-"""Conversion of other projects' published weights to ours and back. Tensor names tell the layout, shapes the sizes.
+"""Conversion of other projects' published weights to ours and back. Tensor names determine the layout, shapes the sizes.
 
 Nothing but tensors is unpickled; a file that would run code is refused.
 """
@@ -142,7 +142,7 @@ def convert(layout: Layout, tensors: Tensors, given: Mapping[str, Any], path: Pa
         raise DiptychError(f"{path} is not {layout.description}: names or shapes are odd ({problem}).") from None
     for name, value in known.items():
         if name not in arguments:
-            raise UsageError(f'"{name}" says nothing of {layout.description}; leave it away.')
+            raise UsageError(f'"{name}" is no argument of {layout.description}; leave it out.')
         if arguments[name] != value:
             raise UsageError(f'"{name}" cannot be {value}; in {path} it is {arguments[name]}.')
     return found

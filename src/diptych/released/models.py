@@ -10,12 +10,25 @@ import torch
 from diptych import checkpoints
 from diptych.errors import DiptychError
 from diptych.files import write_text
-from diptych.networks import NetworkSpec
+from diptych.networks import NetworkSpec, size_limits
 from diptych.pictures.kinds import Kind
 from diptych.pictures.sizes import Exact, Size, exact, named
 from diptych.released import Imported, choose_layout, convert, import_weights, read_tensors
 from diptych.released.layout import choose
 from diptych.translator.card import Card, write_cards
+
+DESCRIBED = (
+    "channels_in",
+    "channels_out",
+    "classes",
+    "boundary",
+    "depth",
+    "blocks",
+    "width",
+    "norm",
+    "factor",
+    "style",
+)
 
 
 def write_model(
@@ -91,7 +104,7 @@ def assumed(spec: NetworkSpec, given: Mapping[str, Any]) -> str:
     uncertain = ("classes", "boundary", *(("depth",) if spec.arguments.get("depth") == "normal" else ()))
     names = [name for name in uncertain if name not in given] if spec.arguments.get("classes") else []
     listed = " ".join(f"{name}={str(spec.arguments[name]).lower()}" for name in names)
-    return f" Assumed, since no file tells it: {listed}." if names else ""
+    return f" Assumed, since the file does not contain it: {listed}." if names else ""
 
 
 def scale_of(card: Card, size: Size) -> str:
@@ -99,24 +112,12 @@ def scale_of(card: Card, size: Size) -> str:
     if card.rule == "stretch":
         whose = "as its project tests" if size is None else "as you say"
         return f"Pictures are translated at {named(card.size)}, {whose}, and brought back to their size (--size)."
-    why = "its project does not tell another" if size is None and card.scale == 1 else "it is made for that"
+    why = "its project states no other" if size is None and card.scale == 1 else "it is made for that"
     return f"Pictures are translated at their own size; {'as you say' if size == 'own' else why} (--size)."
 
 
 def described(spec: NetworkSpec) -> str:
-    names = [
-        "channels_in",
-        "channels_out",
-        "classes",
-        "boundary",
-        "depth",
-        "blocks",
-        "width",
-        "norm",
-        "factor",
-        "style",
-    ]
-    return ", ".join(f"{name} {value}" for name, value in choose(spec.arguments, *names).items())
+    return ", ".join(f"{name} {value}" for name, value in choose(spec.arguments, *DESCRIBED).items())
 
 
 def kind_of(channels: int) -> Kind:
@@ -133,8 +134,6 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         unknown = 255 if arguments["unknown"] else -1
         instances = bool(arguments["boundary"])
         source = Kind(colour="labels", classes=arguments["classes"], unknown=unknown, instances=instances)
-    multiple = network.multiple
-    assert isinstance(multiple, int)  # every generator has it
     tested_at = found.layout.tested_at(arguments) if found.layout.tested_at is not None else None
     sides = tested_at if size is None or size == "training" else None if size == "own" else size
     return Card(
@@ -144,7 +143,7 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         arguments=arguments,
         source=source,
         target=target,
-        multiple=multiple,
+        multiple=size_limits(network).multiple,
         size=sides or tested_at or (256, 256),
         fit="stretch" if sides else "own",
         load_size=sides,

@@ -12,7 +12,7 @@ BLOCKS = ("head_0", "G_middle_0", "G_middle_1", "up_0", "up_1", "up_2", "up_3", 
 
 
 def generator_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
-    """A file does not tell depth "more", which doubles the map once more before the third block, from "normal"."""
+    """A file does not show depth "more", which doubles the map once more before the third block than "normal"."""
     shared = tensors["head_0.norm_0.mlp_shared.0.weight"]
     first, last = tensors["fc.weight"], tensors["conv_img.weight"]
     most = "up_4.conv_0.weight" in tensors
@@ -46,7 +46,7 @@ def size_of(places: int, multiple: int) -> list[int]:
     high = math.isqrt(places // 2)
     if 2 * high * high == places:
         return [high * multiple, 2 * high * multiple]
-    raise DiptychError("the size of the training pictures cannot be told; give it: size=[256,512].")
+    raise DiptychError("the file does not show the size of the training pictures; give it: size=[256,512].")
 
 
 def generator_modules(arguments: Mapping[str, Any]) -> Modules:

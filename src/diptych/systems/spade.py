@@ -1,8 +1,8 @@
 """SPADE, or GauGAN: semantic image synthesis with spatially-adaptive normalization (Park et al., CVPR 2019, arXiv 1903.07291).
 
-This follows the authors' code: its places of spectral normalisation, the hinge loss averaged over the scales, fake and real
-pictures through the discriminator in one batch (fake first), and the generator's update first. The discriminator's update uses
-a new fake, so running statistics and singular vectors move twice in a step.
+This follows the authors' code in its places of spectral normalisation and its hinge loss averaged over the scales. Fake and real
+pictures pass the discriminator in one batch, fake first. The generator is updated first. The discriminator's update uses a new
+fake, so running statistics and singular vectors are updated twice in a step.
 The rates are 1e-4 and 4e-4 with beta2 0.9, as in the code; the paper says 0.999.
 ``style`` turns on the image encoder, whose KL divergence is summed over the batch as in the code.
 """

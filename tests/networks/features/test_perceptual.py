@@ -1,4 +1,4 @@
-"""Perceptual losses: which network looks, how it is normalised, what is never touched, and what happens without weights."""
+"""Perceptual losses: the network, its normalisation, its frozen weights, and the error without weights."""
 
 from pathlib import Path
 

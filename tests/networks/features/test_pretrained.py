@@ -1,4 +1,4 @@
-"""Feature networks: their weights, their refusal of wrong files, and the distances that stand on them."""
+"""Feature networks: their weights, the refusal of wrong files, and distances of their features."""
 
 import hashlib
 from dataclasses import replace

@@ -6,7 +6,6 @@ installs.
 
 import copy
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +43,7 @@ class PerceptualNetwork:
         Raises:
             DiptychError: when they are missing, with where to find them.
         """
+        self.multiple, self.min_size = 1, 16 if self.name == "vgg19" else 1  # VGG19 halves its pictures four times
         try:
             self.network = own_network(self.name)
             self.values = torch.tensor([IMAGENET_MEAN, IMAGENET_DEVIATION])[..., None, None]
@@ -54,13 +54,6 @@ class PerceptualNetwork:
                 f"{problem} Or name another network in the recipe, which is not the published loss: "
                 f"options.perceptual_network=efficientnet-lite0, or for SRGAN options.content=lite0-fine."
             ) from None
-
-    multiple: ClassVar[int] = 1
-
-    @property
-    def min_size(self) -> int:
-        """Shortest side of its pictures; VGG19 halves them four times."""
-        return 16 if self.name == "vgg19" else 1
 
     def maps(self, pictures: Tensor) -> list[Tensor]:
         """RGB or grey pictures in [-1, 1] to one map for each tap."""

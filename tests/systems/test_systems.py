@@ -79,7 +79,7 @@ def test_accuracy_of_a_discriminator_that_knows_nothing(name: str, adversary: st
 @pytest.mark.parametrize("order", ["joint", "four-step"])
 def test_accuracy_in_both_orders_of_cyclegan(order: str) -> None:
     found = [sorted(losses.figures) for losses in build("cyclegan", order=order).losses(batch_of(), 0)]
-    assert sorted(sum(found, [])) == ["accuracy_a", "accuracy_b"]
+    assert sorted(name for names in found for name in names) == ["accuracy_a", "accuracy_b"]
 
 
 @pytest.mark.parametrize(("name", "shown"), [

@@ -4,8 +4,10 @@ A file is written under another name, flushed to the disk and renamed. Its check
 is recognised. Nothing is unpickled.
 """
 
+import errno
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +19,7 @@ import torch
 from torch import Tensor
 
 from diptych.errors import DiptychError
-from diptych.files import as_json, from_json, named_in_utf8, written_beside
+from diptych.files import as_json, from_json, named_in_utf8, regular, written_beside
 
 Facts = dict[str, int | float | str]
 
@@ -67,8 +69,9 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, int | fl
         try:
             safetensors.torch.save_file(kept, beside, metadata)
             sort_metadata(beside)
-        except safetensors.SafetensorError as problem:  # its text is the system's error
-            raise OSError(str(problem)) from None
+        except safetensors.SafetensorError as problem:  # it words the system's error itself
+            number = re.search(r"\(os error (\d+)\)", str(problem))
+            raise OSError(int(number[1]) if number else errno.EIO, str(problem)) from None
 
 
 def sort_metadata(path: Path) -> None:
@@ -97,7 +100,7 @@ def opened(path: Path) -> Iterator[Any]:
         DamagedCheckpoint: when the file is missing, or it or its metadata cannot be read.
     """
     try:
-        with named_in_utf8(path) as named, safetensors.safe_open(named, "pt") as file:
+        with named_in_utf8(regular(path)) as named, safetensors.safe_open(named, "pt") as file:
             yield file
     except UNREADABLE as problem:
         reason = str(problem) or type(problem).__name__

@@ -32,6 +32,9 @@ class CommandLineValue(typing.NamedTuple):
     text: str
     value: Any
 
+    def __repr__(self) -> str:
+        return repr(self.value)
+
 
 def from_table(cls: type[T], table: Mapping[str, Any], place: str = "") -> T:
     """Build the dataclass ``cls`` from ``table``; ``place`` is the table's dotted key, for messages.
@@ -104,6 +107,8 @@ def as_tuple(kinds: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
 
 
 def as_scalar(kind: type, value: Any, place: str) -> Any:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise UsageError(f'"{place}" is a number beyond what can be counted; it must have 18 digits at most.')
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not kind:

@@ -55,7 +55,7 @@ def test_examples_are_numbered_and_shown_in_colours() -> None:
 
 
 def test_what_does_not_match() -> None:
-    with pytest.raises(UsageError, match="more targets than the other, after 4"):
+    with pytest.raises(UsageError, match="there are 4 outputs, and more targets"):
         judge(pictures(0), pictures(0, 5), "l1")
     with pytest.raises(UsageError, match="l1 cannot be computed: it needs a target"):
         judge(pictures(0), metrics="l1")

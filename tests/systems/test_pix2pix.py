@@ -65,8 +65,8 @@ def test_depth_follows_the_picture_s_size() -> None:
 @pytest.mark.parametrize(
     ("size", "wanted", "words"),
     [
-        ((128, 128), 8, r"options\.depth=8 levels needs sides divisible by 256"),
-        ((128, 128), 1, "at least two levels"),
+        ((128, 128), 8, r"options\.depth is 8: .* data\.crop_size is 128x128, which can be halved 7 times"),
+        ((128, 128), 1, "two or more levels"),
         ((286, 286), 0, "can halve only 1 times"),
         ((255, 256), 0, "can halve only 0 times"),
         ((60, 60), 0, "can halve only 2 times"),

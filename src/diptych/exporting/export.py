@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import DiptychError, UsageError, unwritten
 from diptych.exporting import comparison, models, onnx_files, torch_export, web
 from diptych.exporting.page_metadata import COLUMNS, PageMetadata, RGBArray, title_of
 from diptych.exporting.samples import Sample, samples, samples_or_reason
@@ -99,8 +99,7 @@ def export(settings: ExportSettings) -> list[str]:
         with made_aside(settings.out) as place:
             return make(settings, place, translator, real) + notes
     except OSError as problem:
-        reason = problem.strerror or problem
-        raise DiptychError(f"{settings.out} cannot be written: {reason}; make room or name another place.") from None
+        raise unwritten(settings.out, problem) from None
 
 
 def model(settings: ExportSettings, place: Path, translator: Translator, real: list[Sample]) -> list[str]:

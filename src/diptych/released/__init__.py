@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from diptych.errors import DiptychError, UsageError
-from diptych.files import named_in_utf8
+from diptych.files import named_in_utf8, regular
 from diptych.networks import NETWORKS
 from diptych.released import junyanz, pix2pixhd, spade, srresnet
 from diptych.released.layout import Layout, Tensors, checked_arguments, renamed
@@ -58,6 +58,7 @@ def is_dense(value: Any) -> bool:
 
 def read_file(path: Path) -> Any:
     """The content of a file, read without running code."""
+    regular(path)
     try:
         if path.suffix == ".safetensors":
             with named_in_utf8(path) as named:

@@ -1,6 +1,5 @@
 """Assemble the report and write it as one HTML file."""
 
-import errno
 import time
 from collections.abc import Callable
 from functools import cache
@@ -11,7 +10,7 @@ from string import Template
 
 import filelock
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, NoSpaceError
 from diptych.files import write_text
 from diptych.report import plots
 from diptych.report.facts import Facts, gather, sheets
@@ -19,7 +18,6 @@ from diptych.report.html_parts import HtmlParts
 from diptych.report.pictures import embedded
 
 REFRESH = 30  # seconds after which the page of a running training reloads
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class PlotlyMissing(DiptychError):
@@ -178,19 +176,10 @@ class LiveReport:
             self.reporter = None
             return None
         except Exception as problem:  # a report must not end a training
-            if disk_full(problem):
+            if isinstance(problem, NoSpaceError):
                 raise
             self.log_once(f"report.html is not kept up: {problem}")
             return None
         for path in self.reporter.damaged:
             self.log_once(f"{path} cannot be read; report.html is written without.")
         return place
-
-
-def disk_full(problem: BaseException | None) -> bool:
-    """Whether the error comes from a full disk."""
-    while problem is not None:
-        if isinstance(problem, OSError) and problem.errno in FULL:
-            return True
-        problem = problem.__context__
-    return False

@@ -22,6 +22,7 @@ from diptych.evaluation.requirements import Means
 from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
 from diptych.machine.devices import multiplying
+from diptych.networks import size_limits
 from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import squared
@@ -244,7 +245,7 @@ def card_of(way: str, exit: TranslatorSpec, network: nn.Module, recipe: Recipe, 
         arguments=exit.network.arguments,
         source=source,
         target=target,
-        multiple=int(network.multiple),  # type: ignore[arg-type]  # every generator has it
+        multiple=size_limits(network).multiple,
         size=as_size(recipe.data.crop_size),
         scale=recipe.data.scale,
         fit=recipe.data.fit,

@@ -42,7 +42,6 @@ class Watch:
         self.settings = run.recipe.training
         self.progress = Progress(say)
         self.say = self.progress.say if processes.leads else lambda sentence: None
-        self.health = Health()
         self.stop = False  # the same in all processes
         self.paused = False  # so that the rest is for another time
         self.interrupted = False  # this process was asked to stop, or has heard that another was
@@ -65,6 +64,7 @@ class Watch:
     def begin(self, trainer: Trainer, dataset: Dataset) -> None:
         self.trainer, self.dataset = trainer, dataset
         self.steps = trainer.steps
+        self.health = Health(self.steps, self.settings.log_every)
         self.words = trainer.words()
         self.say(self.words)
         for note in self.state.system.notes:

@@ -69,7 +69,7 @@ def test_label_models_with_their_encoders(
     for generator, encoder in (("styled-spade", "spade-encoder"), ("styled-hd", "pix2pixhd-encoder")):
         out = tmp_path / generator
         assert run(files[generator], "--encoder", files[encoder], "--out", out) == 0
-        assert "Assumed, since no file tells it: classes=" in capsys.readouterr().out
+        assert "Assumed, since the file does not contain it: classes=" in capsys.readouterr().out
         translator = Translator.load(out)
         seen = ids if translator.card.source.instances else ids[..., 0]
         assert translator(seen, style=np.zeros((32, 64, 3), np.uint8)).shape == (32, 64, 3)
@@ -89,7 +89,7 @@ def test_a_super_resolution_model_says_how_much_it_enlarges(files: dict[str, Pat
         ("pix2pix-unet", ["--size", "own"], "own", (256, 256), "at their own size; as you say"),
         ("pix2pix-unet", ["--size", "128x192"], "stretch", (128, 192), "translated at 128x192, as you say"),
         ("spade-generator", ["size=[64,128]"], "stretch", (64, 128), "translated at 64x128, as its project tests"),
-        ("pix2pixhd-global", [], "own", (256, 256), "own size; its project does not tell another"),
+        ("pix2pixhd-global", [], "own", (256, 256), "own size; its project states no other"),
         ("srresnet", [], "own", (256, 256), "own size; it is made for that"),
     ],
 )

@@ -74,7 +74,7 @@ def bears_out(outline: nn.Module, card: Card) -> bool:
     """Whether a network of shapes alone takes what the card calls its source, and makes of it what that calls the target."""
     if card.multiple % size_limits(outline).multiple or card.multiple > LARGEST:
         return False
-    side = -(-size_limits(outline).least // card.multiple) * card.multiple
+    side = -(-size_limits(outline).min_size // card.multiple) * card.multiple
     kind = torch.int32 if card.source.colour == "labels" else torch.float32
     try:
         with on_meta_device(), torch.inference_mode(), seeded(0):

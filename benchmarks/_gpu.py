@@ -21,7 +21,7 @@ from diptych.data import open_dataset, stream
 from diptych.evaluation.evaluate import TEXTURES, USUAL, evaluate
 from diptych.evaluation.paired import ssim
 from diptych.evaluation.requirements import Means
-from diptych.networks.blocks import bordered
+from diptych.networks.blocks import reflect_side
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.systems import SYSTEMS
@@ -228,7 +228,7 @@ def determinism(device: torch.device) -> Told:
     maps = maps.to(memory_format=torch.channels_last)
     ways: dict[str, Callable[[], torch.Tensor]] = {
         "torch's": lambda: functional.pad(maps, (3, 3, 3, 3), mode="reflect"),
-        "of copies": lambda: bordered(bordered(maps, 3, 3, 3), 2, 3, 3),
+        "of copies": lambda: reflect_side(reflect_side(maps, 3, 3, 3), 2, 3, 3),
     }
     for name, way in ways.items():
         timed(partial(forward_and_backward, way), device, 3)

@@ -34,7 +34,7 @@ def main(folder: Path, pictures: int) -> None:
             rules: dict[str, Callable[[], dict[str, Tensor]]] = {"running": dict}
             rules["recomputed"] = partial(precise_statistics, trainer, dataset)
             if averaged == run.recipe.training.average_translates:
-                rules["shipped"] = partial(checkpoints.under, "statistics", tensors)
+                rules["shipped"] = partial(checkpoints.with_prefix, "statistics", tensors)
             for rule, statistics in rules.items():
                 trainer.state.statistics = statistics()
                 scores = Validation(recipe, trainer.processes.device).scores(trainer.state, pictures)

@@ -2,7 +2,8 @@
 
 Each contestant is a process of its own with one thread, and its clock is the processor's time that it trained: minutes of one
 core, whatever else runs. They train side by side, as many as there are cores, a seed after the other, so that a machine that
-drifts drifts for all; at each mark the clock stands still and the validation pictures are translated and judged. The
+drifts drifts for all; at each mark the clock stands still, batch norm's statistics are computed anew, and the validation pictures are
+translated and judged. The
 reference is the published network and settings in plain eager float32 (``training_step.PlainPix2Pix``), tested as in the
 paper; its pictures come from our reader. Usage:
 
@@ -41,6 +42,7 @@ from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.loop import prepare
 from diptych.training.processes import join
 from diptych.training.state import build
+from diptych.training.statistics import precise_statistics
 from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation, beside
 
@@ -123,6 +125,8 @@ def contend(pipe: Connection, contestant: Contestant, data: str, seed: int, mark
             runner.advance(batches, step, 0)
             step += 1
         clock.stop()
+        if not contestant.plain:
+            trainer.state.statistics = precise_statistics(trainer, dataset)
         scores = validation.measured(trainer.state, 100)
         grid = validation.grid(trainer.state, GRID)
         trainer.state.system.train()

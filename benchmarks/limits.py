@@ -34,7 +34,7 @@ from torch.utils.module_tracker import ModuleTracker
 from diptych.machine.devices import choose
 from diptych.networks.blocks import channels_last
 from diptych.networks.features import perceptual
-from diptych.networks.features.pretrained import at_hand
+from diptych.networks.features.pretrained import load_or_untrained
 from diptych.recipe import Recipe, read
 from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.estimate import full_step, noise
@@ -133,7 +133,7 @@ class Work(TorchDispatchMode):
 
 def training_work(recipe: Recipe) -> dict[str, list[Product]]:
     """By network, what one step of training needs; Adam's part stands for itself."""
-    with patch.object(perceptual, "load", at_hand):  # weights change nothing of the counts
+    with patch.object(perceptual, "load", load_or_untrained):  # weights change nothing of the counts
         trainer = Trainer(recipe.replace(graph=False), join(recipe.training.device), pictures=1000)
     with Work() as work:
         trainer.advance(iter(lambda: noise(recipe), None), full_step(trainer), faults=0)

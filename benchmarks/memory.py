@@ -25,7 +25,7 @@ from rich.table import Table
 
 from diptych import checkpoints
 from diptych.networks.features import perceptual
-from diptych.networks.features.pretrained import at_hand
+from diptych.networks.features.pretrained import load_or_untrained
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.training.accelerate.allocator import keep_freed_memory
@@ -87,7 +87,7 @@ def one(name: str, words: list[str], device: str) -> dict[str, float]:
     recipe = read(name, [*usual, *words])
     processes = join(device)
     keep_freed_memory()
-    with patch.object(perceptual, "load", at_hand):  # memory does not depend on the weights
+    with patch.object(perceptual, "load", load_or_untrained):  # memory does not depend on the weights
         trainer = Trainer(recipe, processes, pictures=1000)
     batches = iter(lambda: noise(recipe), None)
     steps, first = REAL_STEPS[processes.device.type], full_step(trainer)

@@ -30,7 +30,7 @@ from torch.profiler import ProfilerActivity, profile
 from diptych.data import open_dataset, stream
 from diptych.errors import DiptychError
 from diptych.networks.features import perceptual
-from diptych.networks.features.pretrained import at_hand
+from diptych.networks.features.pretrained import load_or_untrained
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.systems import Losses
@@ -166,7 +166,7 @@ def main() -> None:
         arguments.recipe, [f"training.device={arguments.device}", "training.graph=false", *arguments.overrides]
     )
     processes = join(recipe.training.device)
-    with patch.object(perceptual, "load", at_hand):
+    with patch.object(perceptual, "load", load_or_untrained):
         trainer = Trainer(recipe, processes, pictures=1000)
     source, words = batches_of(recipe)
     with source as batches:

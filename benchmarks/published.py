@@ -19,7 +19,7 @@ from rich.table import Table
 
 from diptych.machine.devices import choose
 from diptych.networks.features import perceptual
-from diptych.networks.features.pretrained import at_hand
+from diptych.networks.features.pretrained import load_or_untrained
 from diptych.recipe import read
 from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.estimate import full_step, noise, peak
@@ -56,7 +56,7 @@ def one(name: str, steps: int, batch: int, device: str) -> dict[str, float]:
     recipe = read(name, words)
     place = choose(device)
     keep_freed_memory()
-    with patch.object(perceptual, "load", at_hand):  # the time does not depend on the weights
+    with patch.object(perceptual, "load", load_or_untrained):  # the time does not depend on the weights
         trainer = Trainer(recipe, join(recipe.training.device), pictures=100_000)
     batches = iter(lambda: noise(recipe), None)
     times, first = [], full_step(trainer)

@@ -1,4 +1,4 @@
-"""A step of training in plain torch: the formulas of the papers, torch's Adam, and what is compared with the real loop."""
+"""A training step in plain torch, by the papers' formulas and torch's Adam, and its comparison with the real loop."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +36,7 @@ Step = Callable[[System, Adams, Batch, int, Recipe], dict[str, Tensor]]
 
 
 def real_and_fake(kind: str, real: Tensor, fake: Tensor) -> Tensor:
-    """What a discriminator minimises, its logits given."""
+    """A discriminator's loss, from its logits."""
     if kind == "vanilla":
         ones, zeros = torch.ones_like(real), torch.zeros_like(fake)
         of_logits = functional.binary_cross_entropy_with_logits
@@ -49,18 +49,18 @@ def real_and_fake(kind: str, real: Tensor, fake: Tensor) -> Tensor:
 
 
 def called_real(kind: str, fake: Tensor) -> Tensor:
-    """What a generator minimises, the logits of its fakes given."""
+    """A generator's loss, from the logits of its fakes."""
     if kind == "vanilla":
         return -torch.log(torch.sigmoid(fake)).mean()
     return ((fake - 1) ** 2).mean() if kind == "least-squares" else -fake.mean()
 
 
-def descend(adam: Adam, terms: dict[str, Tensor], still: nn.Module | None = None) -> None:
-    """Minimise the sum; ``still`` is not moved."""
+def descend(adam: Adam, terms: dict[str, Tensor], frozen: nn.Module | None = None) -> None:
+    """Minimise the sum without a change of ``frozen``."""
     adam.zero_grad()
     torch.stack(list(terms.values())).sum().backward()
-    if still is not None:
-        still.zero_grad()
+    if frozen is not None:
+        frozen.zero_grad()
     adam.step()
 
 
@@ -102,12 +102,12 @@ def assert_step_by_hand(
 
 
 def told(what: str) -> Callable[[str], str]:
-    """For ``assert_close``: what differs before how."""
+    """For ``assert_close``: the name of what differs before its message."""
     return lambda how: f"{what}: {how}"
 
 
 def rounding_alone(twin: System, adams: Adams) -> set[str]:
-    """Weights whose gradient is nothing but rounding: biases that a norm takes out again."""
+    """Weights whose gradient is rounding alone: biases that a norm cancels."""
     found = set()
     for path, adam in adams.items():
         parameters = twin.get_submodule(path).named_parameters()

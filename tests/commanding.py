@@ -43,6 +43,11 @@ def names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
+def results(folder: Path) -> list[str]:
+    """What `diptych translate` made, without its record."""
+    return [name for name in names(folder) if name != ".diptych-translate.json"]
+
+
 def tiny_words(folder: Path, *more: str) -> list[str]:
     recipe = "data.load_size=18 data.crop_size=16 training.epochs=0 training.steps=6 training.log_every=2"
     every = "training.validate_every=3 training.picture_every=6 training.checkpoint_every=3"

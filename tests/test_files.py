@@ -1,8 +1,10 @@
 """Files that are whole, and JSON that every reader takes."""
 
+import errno
 import json
 import math
 import os
+import stat
 import subprocess
 import sys
 from contextlib import suppress
@@ -12,8 +14,12 @@ import numpy as np
 import pytest
 from judged import strict
 
-from diptych.errors import DiptychError
-from diptych.files import as_json, at_home, from_json, made_aside, named_in_utf8, part_of, vacant
+from diptych import checkpoints
+from diptych.errors import DiptychError, NoSpaceError, unwritten
+from diptych.files import as_json, at_home, from_json, made_aside, named_in_utf8, part_of, read_text, vacant, write_text
+from diptych.pictures import formats
+from diptych.pictures.kinds import Kind
+from diptych.translator.card import read_cards
 
 
 def test_json_knows_null_and_no_nan() -> None:
@@ -109,3 +115,30 @@ def test_what_a_killed_maker_left_is_removed(tmp_path: Path) -> None:
     assert vacant(place)
     assert sorted(tmp_path.iterdir()) == sorted([place, part_of(other, ended.pid), living])
     assert list(place.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_pipes_and_devices_are_neither_read_nor_replaced(tmp_path: Path) -> None:
+    """Reading a pipe would wait for ever, and a device would become a file."""
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    for attempt in (
+        lambda: read_text(pipe),
+        lambda: formats.read(pipe, Kind()),
+        lambda: formats.probe(pipe),
+        lambda: formats.write(pipe, np.zeros((2, 2, 3), np.uint8)),
+        lambda: read_cards(pipe),
+        lambda: checkpoints.load(pipe),
+    ):
+        with pytest.raises(DiptychError, match=r"pipe\.png is a pipe or a device; name a file\.$"):
+            attempt()
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    with pytest.raises(DiptychError, match="/dev/null is a pipe or a device"):
+        write_text(Path(os.devnull), "")
+
+
+def test_room_is_asked_for_only_where_there_is_none() -> None:
+    full, refused = (unwritten("a.png", OSError(code, "words")) for code in (errno.ENOSPC, errno.EACCES))
+    assert str(full) == "a.png cannot be written: words; make room, or name another place that can be written to."
+    assert str(refused) == "a.png cannot be written: words; name another place that can be written to."
+    assert [isinstance(problem, NoSpaceError) for problem in (full, refused)] == [True, False]

@@ -1,22 +1,9 @@
 """Recipes are read strictly, and every mistake gets a sentence with its place."""
 
-from pathlib import Path
-
 import pytest
 
 from diptych.errors import UsageError
-from diptych.recipe import Recipe, differences, read, shipped
-
-
-@pytest.mark.parametrize("name", sorted(shipped()))
-def test_every_shipped_recipe_is_whole(name: str, tmp_path: Path) -> None:
-    recipe = read(name)
-    (tmp_path / "copy.toml").write_text(recipe.to_toml())
-    assert differences(recipe, read(tmp_path / "copy.toml")) == {}
-    first = shipped()[name].read_text().splitlines()[0]
-    assert first.startswith("# ")
-    if not name.endswith("-small") and "-fast-" not in name:  # which is made for processors already
-        assert f"{name}-small" in shipped()
+from diptych.recipe import Recipe, read
 
 
 def test_the_papers_numbers() -> None:
@@ -64,17 +51,6 @@ def test_mistakes(words: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message) as refusal:
         read("pix2pix", words)
     assert "\n" not in str(refusal.value)
-
-
-def test_an_unknown_recipe() -> None:
-    with pytest.raises(UsageError, match=r'no recipe or file "pix2pix-facade" \(did you mean "pix2pix-facades"'):
-        read("pix2pix-facade")
-
-
-def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
-    (tmp_path / "broken.toml").write_text("system = pix2pix")
-    with pytest.raises(UsageError, match=r"broken\.toml is no readable TOML"):
-        read(tmp_path / "broken.toml")
 
 
 def test_a_derived_source_brings_its_kind() -> None:

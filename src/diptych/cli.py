@@ -4,7 +4,9 @@ Exit codes: 0 for success, 1 for a failure that is explained, 2 for wrong usage,
 """
 
 import os
+import re
 import sys
+from itertools import pairwise
 
 from cyclopts import App, CycloptsError
 
@@ -62,14 +64,23 @@ def main() -> None:
 def call(words: list[str]) -> int:
     """Run one command line; every failure becomes one sentence on standard error and an exit code."""
     words = [STREAM if word == "-" else word for word in words]
+    if any(
+        not word and (before in ("--out", "-o") or not before.startswith("-"))
+        for before, word in pairwise(["", *words])
+    ):
+        return report("a word of the command is empty, as of a variable that is not set; name a file or folder.", 2)
     try:
         result = app(words, exit_on_error=False, print_error=False)
         sys.stdout.flush()
         if getattr(sys.stdout, "full", False):
-            return report("what was to be printed is cut off: there is no space left on the device; make room.", 1)
+            return report("what was to be printed is cut off: there is no space left where it goes; make room.", 1)
         return result if isinstance(result, int) else 0
     except CycloptsError as problem:
-        return report(str(problem), 2)
+        dashed = [
+            word for word in words if word.startswith("-") and (os.path.lexists(word) or re.match(r"-[^-].*\.", word))
+        ]
+        hint = f" A name that begins with - is given as ./{dashed[0]}." if dashed else ""
+        return report(f"{problem}{hint}", 2)
     except UsageError as problem:
         return report(str(problem), 2)
     except DiptychError as problem:

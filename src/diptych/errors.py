@@ -1,5 +1,7 @@
 """The exceptions that a user is meant to read."""
 
+import errno
+
 
 class DiptychError(Exception):
     """A failure that is explained: its text is one clear sentence that names the file or key and the remedy.
@@ -14,6 +16,20 @@ class UsageError(DiptychError):
 
 class NoSpaceError(DiptychError):
     """The disk is full, which no other file of the same job will escape."""
+
+
+def disk_full(problem: BaseException) -> bool:
+    """Whether an exception says that a disk, or a user's share of it, is full."""
+    return isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def unwritten(
+    place: object, problem: OSError, remedy: str = "name another place that can be written to"
+) -> DiptychError:
+    """Why ``place`` could not be written, and what to do: to make room is said only where there is none."""
+    room = disk_full(problem)
+    words = f"{place} cannot be written: {problem.strerror or problem}; {'make room, or ' if room else ''}{remedy}."
+    return NoSpaceError(words) if room else DiptychError(words)
 
 
 def out_of_memory(problem: BaseException) -> bool:

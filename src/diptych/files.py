@@ -1,7 +1,6 @@
 """Files that are whole or not there."""
 
 import contextlib
-import errno
 import hashlib
 import json
 import math
@@ -15,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from diptych.errors import DiptychError, NoSpaceError
+from diptych.errors import DiptychError, unwritten
 
 WINDOWS = os.name == "nt"
 LONGEST_NAME = 255  # bytes that a file's name may have on most systems
@@ -32,7 +31,7 @@ def written_beside(path: Path) -> Iterator[Path]:
     Raises:
         DiptychError: when it cannot be written; the sentence says why, and what stood at ``path`` stands there still.
     """
-    beside = part_of(path)
+    beside = part_of(regular(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = mode_of_new(beside)
@@ -43,14 +42,23 @@ def written_beside(path: Path) -> Iterator[Path]:
         os.replace(beside, path)
         sync_folder(path.parent)
     except OSError as problem:
-        explained = NoSpaceError if problem.errno in (errno.ENOSPC, errno.EDQUOT) else DiptychError
-        raise explained(
-            f"{path} cannot be written: {problem.strerror or problem}; what was there before is whole. "
-            f"Make room or name another place, and run the same command again."
-        ) from None
+        raise unwritten(path, problem) from None
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def regular(path: Path) -> Path:
+    """The path itself, unless what lies there is a pipe or a device: reading it may never end, and to replace it would spoil it.
+
+    Raises:
+        DiptychError: when it is one.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise DiptychError(f"{path} is a pipe or a device; name a file.")
+    return path
 
 
 def mode_of_new(path: Path) -> int:
@@ -158,7 +166,7 @@ def write_text(path: Path, text: str) -> None:
 
 def read_text(path: Path) -> str:
     """What ``write_text`` wrote, or another program, with a byte order mark or without."""
-    return path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    return regular(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
 
 
 def from_json(text: str | bytes) -> Any:

@@ -1,26 +1,28 @@
 """A recipe describes a run: the system and its options, the data, the training. TOML in, frozen dataclasses out.
 
-``read("pix2pix-facades", ["training.steps=8000"])`` finds a shipped recipe or a file, lays the overrides over it, and
-checks every key. Defaults of structure live in the dataclasses, the papers' numbers in the shipped files.
+``read("pix2pix-facades", ["training.steps=8000"], profile="small")`` finds a shipped recipe or a file (``recipe_files.py``), lays
+profile and overrides over it, and checks every key. Defaults of structure live in the dataclasses, the papers' numbers in
+the shipped files.
 """
 
 import dataclasses
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
 
 from diptych.data.settings import DataSettings, as_size
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import UsageError
 from diptych.evaluation.metrics import chosen, direction, scores_of
-from diptych.files import read_text
-from diptych.networks.shapes import shapes_alone
+from diptych.networks.meta_device import on_meta_device
+from diptych.recipe_files import find, spellings
 from diptych.systems import SYSTEMS, Domains, System
-from diptych.tables import Spelt, closest, flatten, from_table, to_table
+from diptych.tables import CommandLineValue, closest, flatten, from_table, to_table
+from diptych.translator.weights import LARGEST
 
 LR = {"generator": 2e-4, "discriminator": 2e-4}
 
@@ -183,8 +185,11 @@ class Recipe:
         Raises:
             UsageError: when options, data and training do not go together.
         """
-        with shapes_alone():
-            least = self.build().least_batch
+        for key, number in flatten(to_table(self.options), "options").items():
+            if isinstance(number, int) and number > LARGEST:
+                raise UsageError(f"{key} is {number}; no network can be built of numbers beyond {LARGEST}.")
+        with on_meta_device():
+            least = self.build().min_batch_size
         if self.training.batch_size < least:
             raise UsageError(
                 f"{self.system} compares the pictures of a batch; set training.batch_size to {least} or more, "
@@ -196,43 +201,20 @@ class Recipe:
         return dataclasses.replace(self, training=dataclasses.replace(self.training, **training))
 
 
-def shipped() -> dict[str, Path]:
-    """The recipes that come with the package, by name."""
-    folder = Path(str(resources.files("diptych") / "recipes"))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
-
-
-def read(name_or_file: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """A shipped recipe by name, or a TOML file, with ``key.sub=value`` overrides laid over it.
+def read(name_or_file: str | Path, overrides: Sequence[str] = (), profile: str = "") -> Recipe:
+    """A shipped recipe by name, or a TOML file, with a profile of it and ``key.sub=value`` overrides laid over it.
 
     Raises:
-        UsageError: for a name that is neither, a file that is no TOML, an override or a key that is wrong, and for values that
-            do not go together.
+        UsageError: for a name that is neither, a file that is no TOML, an unknown profile, an override or a key that is wrong, and
+            for values that do not go together.
+        DiptychError: for a file that cannot be read.
     """
-    path = find(str(name_or_file))
-    try:
-        table = tomllib.loads(read_text(path))
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
-        raise UsageError(f"{path} is no readable TOML: {problem}.") from None
-    except OSError as problem:
-        raise DiptychError(f"{path} cannot be read: {problem.strerror}.") from None
+    found = find(str(name_or_file), profile)
     for override in overrides:
-        lay_over(table, override)
-    recipe = Recipe.from_table(table, name=path.stem)
+        lay_over(found.table, override)
+    recipe = Recipe.from_table(found.table, name=found.name)
     recipe.examine()
     return recipe
-
-
-def find(name_or_file: str) -> Path:
-    known = shipped()
-    if name_or_file in known:
-        return known[name_or_file]
-    path = Path(name_or_file)
-    if path.is_file():
-        return path
-    raise UsageError(
-        f'there is no recipe or file "{name_or_file}"{closest(name_or_file, known)}; `diptych recipes` lists the recipes.'
-    )
 
 
 def lay_over(table: dict[str, Any], override: str) -> None:
@@ -244,7 +226,7 @@ def lay_over(table: dict[str, Any], override: str) -> None:
     if not equals or not all(key.split(".")):
         recipe = (
             " (it is a recipe's name: `diptych train` takes one as its first word, `diptych data` by --recipe)"
-            if override in shipped()
+            if override in spellings()
             else ""
         )
         raise UsageError(f'"{override}" is no override{recipe}; write key=value, such as training.steps=8000.')
@@ -260,13 +242,18 @@ def lay_over(table: dict[str, Any], override: str) -> None:
         table[last] = value
 
 
+def quoted(text: str) -> str:
+    """A text of any letters as an override's value, which TOML reads as that text."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def as_typed(text: str) -> Any:
     """A quoted text or a table as TOML has it; anything else with the words that were typed."""
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-    return value if isinstance(value, str | dict) else Spelt(text, value)
+    return value if isinstance(value, str | dict) else CommandLineValue(text, value)
 
 
 def differences(one: Recipe, other: Recipe) -> dict[str, tuple[Any, Any]]:

@@ -1,47 +1,76 @@
 """``diptych recipes`` and ``diptych data list``."""
 
-from typing import Any
+from pathlib import Path
 
 import pytest
-from commanding import Typed
+from commanding import Typed, refused
 
-from diptych.commands.recipes import files
-from diptych.recipe import read
+from diptych.recipe import differences, read
+from diptych.recipe_files import shipped
 
 
-def test_recipes_are_listed_with_a_line_each(typed: Typed) -> None:
+def test_the_list_is_one_screen_by_what_the_user_has(typed: Typed) -> None:
     said = typed("recipes")
+    lines = said.out.splitlines()
+    assert (said.code, said.err) == (0, "")
+    assert len(lines) < 24  # and the prompt
+    assert [line for line in lines if len(line) > 80 or line != line.rstrip()] == []
+    groups = [line[:19].strip() for line in lines[2:-3] if not line.startswith(" ")]
+    assert groups == ["pairs", "two unpaired sets", "class maps", "small pictures", "holes", "grey pictures"]
+
+
+def test_the_list_has_every_recipe(typed: Typed) -> None:
+    listed: list[str] = []
+    for line in typed("recipes").out.splitlines()[2:-3]:
+        words = line[19:].split()
+        if words[0].endswith(":"):
+            first = words[0].removesuffix(":")
+            listed.append(first)
+        else:
+            listed += [f"{first}{word}" for word in words]
+    assert sorted(listed) == sorted(shipped())
+
+
+@pytest.mark.parametrize(
+    "words", [("pix2pix",), ("spade-camvid", "--profile", "small"), ("srgan-small",)], ids="-".join
+)
+def test_what_is_shown_can_be_trained_as_a_file(words: tuple[str, ...], typed: Typed, tmp_path: Path) -> None:
+    said = typed("recipes", *words)
     assert said.code == 0
-    assert [line.split()[0] for line in said.out.splitlines()] == list(files())
-    assert [line for line in said.out.splitlines() if len(line.split()) < 4] == []
+    (tmp_path / "mine.toml").write_text(said.out)
+    assert (
+        differences(read(words[0], profile=words[-1] if "--profile" in words else ""), read(tmp_path / "mine.toml"))
+        == {}
+    )
 
 
-@pytest.mark.parametrize("name", files())
-def test_every_shipped_recipe_parses(name: str) -> None:
-    recipe = read(name)
-    assert recipe.name == name
-    assert name.split("-")[0] == recipe.system or name.startswith("srresnet")  # which is SRGAN without its adversary
-    assert read_text_back(recipe) == recipe.to_table()
+def test_a_recipe_is_shown_with_its_profile(typed: Typed) -> None:
+    said = typed("recipes", "travelgan-facades", "--profile", "small")
+    assert said.out.splitlines() == [
+        "# travelgan-facades-small: facade photos <-> labels, without their pairing; 64x64, half the width: for processors",
+        'system = "travelgan"',
+        'data.task = "unpaired"',
+        "data.load_size = 80",
+        "data.crop_size = 64",
+        'data.folder = "facades"',
+        "options.width = 32",
+        "training.steps = 20000",
+        "training.batch_size = 16",
+        'training.schedule = "linear"',
+    ]
+    assert typed("recipes", "show", "travelgan-facades-small") == said
 
 
-def read_text_back(recipe: Any) -> Any:
-    import tomllib
-
-    return tomllib.loads(recipe.to_toml())
-
-
-def test_the_recipes_of_the_papers_are_there_with_their_small_twins() -> None:
-    sets = "openmoji facades maps edges2shoes edges2handbags cityscapes day2night colorization"
-    wanted = [f"pix2pix-{name}" for name in sets.split()] + ["cyclegan-horse2zebra", "cyclegan-maps"]
-    known = files()
-    assert [name for name in wanted if name not in known] == []
-    published = [name for name in known if not name.endswith("-small") and "-fast-" not in name]
-    assert [name for name in published if f"{name}-small" not in known] == []
-
-
-def test_a_recipe_is_shown_as_it_is_shipped(typed: Typed) -> None:
-    said = typed("recipes", "show", "pix2pix-facades")
-    assert said == (0, files()["pix2pix-facades"].read_text(), "")
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("pix2pix-facade", 'no recipe or file "pix2pix-facade" (did you mean "pix2pix-facades"?)'),
+        ("pix2pix --profile smal", 'pix2pix has no profile "smal" (did you mean "small"?); it has small, fast.'),
+        ("--profile small", "diptych recipes RECIPE --profile small"),
+    ],
+)
+def test_what_is_not_there_is_said(words: str, answer: str, typed: Typed) -> None:
+    refused(typed("recipes", *words.split()), 2, answer)
 
 
 def test_data_sets_are_listed(typed: Typed) -> None:

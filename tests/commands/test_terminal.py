@@ -74,11 +74,21 @@ def test_a_narrow_encoding_and_a_closed_output_stop_no_training(tmp_path: Path, 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_what_is_cut_off_by_a_full_disk_is_said() -> None:
-    with open("/dev/full", "wb") as full:
-        line = [sys.executable, "-m", "diptych", "recipes"]
-        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
-    assert done.returncode == 1
-    assert b"no space left" in done.stderr
+    for words in ("recipes", "--help", "--version"):
+        with open("/dev/full", "wb") as full:
+            line = [sys.executable, "-m", "diptych", words]
+            done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+        assert done.returncode == 1
+        assert b"what was to be printed is cut off: there is no space left" in done.stderr
+
+
+def test_lines_leave_one_by_one_also_into_a_pipe() -> None:
+    """Else the progress of minutes lies in a buffer."""
+    script = "from diptych.commands.terminal import protect_output as p; p(); print('step 1'); input()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"step 1\n"  # while it waits
+        process.communicate(b"\n", timeout=60)
 
 
 def test_names_that_are_no_utf8_are_named_in_a_sentence() -> None:

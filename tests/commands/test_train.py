@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,17 @@ def test_a_run_goes_on_by_its_folder(toy_pairs: Path, typed: Typed, tmp_path: Pa
     assert typed("train", "./run", "--out", "run", "--no-check").code == 0
 
 
+def test_a_profile_is_spelt_in_either_way(toy_pairs: Path, typed: Typed, tmp_path: Path) -> None:
+    said = typed("train", "pix2pix", "--profile", "small", *tiny_words(toy_pairs))
+    assert (said.code, "Done: runs/pix2pix-small." in said.out) == (0, True), said
+    said = typed("train", "pix2pix-small", *tiny_words(toy_pairs), "--no-check")
+    assert (said.code, "The run is complete: 6 steps." in said.out) == (0, True), said
+    stored = read_recipe(tmp_path / "runs" / "pix2pix-small")
+    assert (stored.options.upsample, stored.options.statistics, stored.training.batch_size) == ("resize", "running", 4)
+    whole = tomllib.loads((tmp_path / "runs" / "pix2pix-small" / "recipe.toml").read_text())
+    assert whole.keys() == {"system", "options", "data", "training"}
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -57,6 +69,7 @@ def test_a_run_goes_on_by_its_folder(toy_pairs: Path, typed: Typed, tmp_path: Pa
         (["run", "training.epochs=0.25"], 2, "end it at 3; give 6 steps or more"),
         (["run", "training.epochs=9"], 2, "training.steps=6 ends the run at step 6; set training.steps=0 too"),
         (["run", "--out", "other"], 2, "leave --out away"),
+        (["run", "--profile", "small"], 2, "keeps the settings it began with; leave --profile away"),
         (["pairs"], 1, "pairs is no run: it has no recipe.toml"),
         (["run", "--resume"], 2, "--resume is not needed: the same command goes on"),
         (["--resume", "run"], 2, "--resume is not needed"),

@@ -15,7 +15,6 @@ COMMANDS = [
     ["train"],
     ["translate"],
     ["recipes"],
-    ["recipes", "show"],
     ["data"],
     ["data", "check"],
     ["data", "list"],
@@ -50,10 +49,10 @@ def test_help_names_what_can_be_given(words: list[str], typed: Typed) -> None:
     assert said.code == 0
     assert "Usage: diptych" in said.out
     wanted = {
-        "train": ["--out", "--no-check", "OVERRIDES"],
+        "train": ["--out", "--no-check", "--profile", "OVERRIDES"],
         "translate": ["--grid", "--size", "--overwrite", "--seed", "--way", "--checkpoint"],
         "data check": ["--recipe", "--task"],
-        "recipes show": ["NAME"],
+        "recipes": ["NAME", "--profile"],
         "": ["train", "translate", "recipes", "data", "demo"],
     }
     assert [word for word in wanted.get(" ".join(words), []) if word not in said.out] == []
@@ -82,15 +81,15 @@ def test_the_module_runs_and_leaves_with_the_code() -> None:
         ("translate run a.png", "--out requires an argument"),
         ("data check", "requires an argument"),
         ("data get", "requires an argument"),
-        ("recipes show", "requires an argument"),
         ("translate run a.png --out o --siez 3", "Did you mean --size?"),
         ("translate run a.png --out o --size big", "the size is 'big'"),
         ("translate run --out o", "name at least one picture"),
         ("translate run a.png --out o --size -1", "give own, training, a side such as 256, or HEIGHTxWIDTH"),
         ("translate run a.png --out o --batch 0", "--batch must be at least 1"),
         ("train pix2pix-facade", 'did you mean "pix2pix-facades"?'),
-        ("recipes show pix2pix-facade", 'did you mean "pix2pix-facades"?'),
+        ("recipes pix2pix-facade", 'did you mean "pix2pix-facades"?'),
         ("data check here --recipe pix2pix-facade", 'did you mean "pix2pix-facades"?'),
+        ("train pix2pix --profile smal", 'no profile "smal" (did you mean "small"?)'),
         ("train no.toml", 'there is no recipe or file "no.toml"'),
         ("train pix2pix data.foldr=here", 'did you mean "folder"?'),
         ("train pix2pix trainig.steps=3", 'did you mean "training"?'),
@@ -186,3 +185,38 @@ def test_what_goes_wrong_below_is_one_sentence(
     monkeypatch.setattr("diptych.data.checks.check.look_over", fail)
     monkeypatch.setattr("diptych.commands.data.guess", lambda data: data)
     refused(typed("data", "check", "here"), code)
+
+
+def test_a_name_that_begins_with_a_dash_is_told_how_to_be_given(typed: Typed) -> None:
+    refused(typed("translate", "run", "-x.png", "--out", "made"), 2, "is given as ./-x.png.")
+    refused(typed("translate", "run", "x.png", "--out", "-y.png"), 2, "is given as ./-y.png.")
+    assert "./" not in typed("translate", "run", "x.png", "--owt", "made").err
+
+
+def test_an_empty_word_is_no_name_of_this_folder(typed: Typed) -> None:
+    for words in (
+        ["translate", "run", "", "--out", "made"],
+        ["translate", "run", "x.png", "--out", ""],
+        ["evaluate", ""],
+    ):
+        refused(typed(*words), 2, "a word of the command is empty")
+    refused(typed("train", "nothing", "--out", "made", ""), 2, "a word of the command is empty")
+
+
+@pytest.mark.parametrize("name", ["\x7f", 'a"b', "a\\nb"])
+def test_a_folder_may_have_any_name(name: str, toy_pairs: Path, typed: Typed, tmp_path: Path) -> None:
+    toy_pairs.rename(tmp_path / name)
+    assert typed("data", "check", name).code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["options.width=9999999999999999999999"], '"options.width" is a number beyond what can be counted'),
+        (["options.width=65537"], "options.width is 65537; no network can be built of numbers beyond 65536"),
+        (["options.depth=60000"], "options.depth is 60000: a U-Net halves both sides"),
+        (["training=5"], '"training" must be a table, not 5.'),
+    ],
+)
+def test_numbers_beyond_any_network_are_refused(words: list[str], said: str, typed: Typed) -> None:
+    refused(typed("train", "pix2pix", *words), 2, said)

@@ -245,3 +245,21 @@ def test_sizes_that_do_not_belong_together_are_named(tmp_path: Path) -> None:
     assert len(report.fatal) == 3
     with pytest.raises(UsageError, match=r"divisible by data\.factor"):
         DataSettings(task="shrunk", factor=3, crop_size=16, load_size=16)
+
+
+def test_class_maps_given_as_targets_are_told_in_one_sentence(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / "trainA" / f"{number}.png", photo(seed=number))
+        save(tmp_path / "trainB" / f"{number}.png", numbers())
+    wrong = small(tmp_path, task="labelled", source=LABELS)
+    assert [line for line in look_over(wrong).words() if "PROBLEM" in line] == [
+        (
+            f"PROBLEM (cannot be used): {tmp_path}/trainA/0.png is no class map, and its partner is one; "
+            "set data.direction=b-to-a. The same of 2 others: 1.png, 2.png."
+        )
+    ]
+    turned = look_over(small(tmp_path, task="labelled", source=LABELS, direction="b-to-a"))
+    assert not turned.fatal
+    save(tmp_path / "trainB" / "1.png", numbers() + 9)  # no class map either way
+    told = [problem.words for problem in look_over(wrong).fatal if "1.png is" in problem.words]
+    assert "1.png is an RGB picture" in told[0]

@@ -8,6 +8,7 @@ from PIL import Image
 
 import diptych
 from diptych import Kind, UsageError, judge
+from diptych.evaluation.pictures import examples
 from diptych.pictures.kinds import Stored
 
 
@@ -28,8 +29,33 @@ def test_any_iterable() -> None:
     assert diptych.judge is judge
 
 
+def test_the_usual_metrics_and_what_they_need() -> None:
+    verdict = judge([np.zeros((8, 16, 3), np.uint8)], [np.full((8, 16, 3), 51, np.uint8)], "l1,psnr")
+    assert [score.value for score in verdict.scores] == pytest.approx([0.4, 20 * np.log10(1 / 0.2)])
+    large = np.zeros((161, 170, 3), np.uint8)
+    assert judge([large], [large], "ms-ssim").scores[0].value == pytest.approx(1)
+    with pytest.raises(UsageError, match="ms-ssim cannot be computed: it needs pictures with sides of 161"):
+        judge([large[1:]], [large[1:]], "ms-ssim")
+    names = [score.metric for score in judge(pictures(0, 1), pictures(1, 1)).scores]
+    assert names == ["l1", "psnr", "ssim", "perceptual"]
+    with pytest.raises(UsageError, match="vgg16-torchvision"):
+        judge(pictures(0), pictures(1), "kernel", network="vgg16-torchvision")
+
+
+def test_examples_are_numbered_and_shown_in_colours() -> None:
+    grey = [np.full((4, 6), level, np.uint8) for level in (0, 255)]
+    alone = list(examples(grey, None, Kind(colour="grey")))
+    assert [example.name for example in alone] == ["0", "1"]
+    (pair,) = examples(grey[:1], grey[1:], Kind(colour="grey"))
+    assert pair.name == "0"
+    assert pair.output_rgb.shape == (1, 3, 4, 6)
+    assert (float(pair.output_rgb.max()), float(pair.output.max())) == (-1, -1)
+    assert pair.target_rgb is not None
+    assert float(pair.target_rgb.min()) == 1
+
+
 def test_what_does_not_match() -> None:
-    with pytest.raises(UsageError, match="more targets than the other, after 4"):
+    with pytest.raises(UsageError, match="there are 4 outputs, and more targets"):
         judge(pictures(0), pictures(0, 5), "l1")
     with pytest.raises(UsageError, match="l1 cannot be computed: it needs a target"):
         judge(pictures(0), metrics="l1")

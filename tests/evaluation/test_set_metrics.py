@@ -145,6 +145,20 @@ def test_diversity_is_blind_to_what_64_pixels_cannot_show() -> None:
     assert score.value == pytest.approx(0.25 / 0.5)
 
 
+def test_diversity_of_targets_in_detail() -> None:
+    """Written out in numpy: means of blocks of 2x1 pixels, and of those the differences; a target that lacks is left out."""
+    rng = np.random.default_rng(0)
+    drawn = rng.uniform(-1, 1, (2, 3, 1, 3, 128, 64)).astype(np.float32)
+    small = drawn.reshape(2, 3, 1, 3, 64, 2, 64).mean(5, dtype=np.float64)
+    apart = np.abs(np.diff(small, axis=1)).mean((2, 3, 4, 5))
+    outputs, targets = (list(map(torch.from_numpy, side)) for side in drawn)
+    (score,) = filled(Diversity(), outputs, targets).scores()
+    assert score.value == pytest.approx(apart[0].mean() / apart[1].mean(), rel=1e-5)
+    part = filled(Diversity(), outputs[:2], targets[:2])
+    part.add(shown(outputs[2]))
+    assert part.scores()[0].value == pytest.approx(apart[0].mean() / apart[1, 0], rel=1e-5)
+
+
 def classes_by_sign(picture: Tensor) -> Any:
     return (picture[0, 0] > 0 if picture.dim() == 4 else picture[0] > 0).numpy().astype(np.uint8)
 

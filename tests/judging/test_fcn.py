@@ -64,6 +64,10 @@ def test_real_pictures_as_outputs_score_as_the_ground_truth(
     for metric in ("fcn pixel accuracy", "fcn class accuracy", "fcn class iou"):
         assert f"{real[metric].value:.3f}" == real[metric].note.rpartition(" ")[2]
     assert real["l1"].value == 0
+    code, out, _ = typed("evaluate", "--outputs", "real", "--recipe", recipe, "--size", "own")
+    assert code == 0
+    assert "Without fcn: the FCN-score is taken at the scale of training" in out
+    assert (tmp_path / "real-evaluation-own" / "scores.json").is_file()  # beside the one of another size
     assert real["fcn class iou"].value > 0.9 > 0.6 > shuffled["fcn class iou"].value
     (tmp_path / "real" / "3.png").unlink()
     code, _, err = typed("evaluate", "--outputs", "real", "--recipe", recipe)

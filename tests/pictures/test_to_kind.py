@@ -96,9 +96,7 @@ def test_a_kind_of_channels_keeps_opacity_and_counts_it() -> None:
 
 
 def test_a_tensor_s_order_of_axes_is_recognised_in_the_sentence() -> None:
-    with pytest.raises(
-        DiptychError, match=r"has 40 channels.*were it an array with channels first, save array\.transpose"
-    ):
+    with pytest.raises(DiptychError, match=r"has 40 channels.*were its channels first, save array\.transpose"):
         from_array(np.zeros((3, 30, 40), np.uint8), Kind())
 
 

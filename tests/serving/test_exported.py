@@ -1,15 +1,19 @@
 """Exported files served without torch: as with it, to the last bit."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from toys import draw_pairs, run_to_end, tiny_recipe
 
 from diptych.errors import DiptychError, UsageError
 from diptych.exporting.onnx_files import write
+from diptych.machine.runtimes import CARD
+from diptych.pictures.kinds import Kind
 from diptych.serving.service.exported import Exported, opened, reflected
 from diptych.translator.translator import Translator
 
@@ -44,6 +48,22 @@ def test_it_gives_what_the_translator_gives(name: str, file_of: dict[str, Path])
             np.testing.assert_array_equal(found, expected)
     with pytest.raises(DiptychError, match="5 channels"):
         light.several([np.zeros((16, 16, 5), np.uint8)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "side"), [("pix2pix", "source"), ("pix2pix", "target"), ("inside", "source"), ("inside", "target")]
+)
+def test_a_card_of_other_channels_than_its_network_is_refused(
+    name: str, side: str, file_of: dict[str, Path], tmp_path: Path
+) -> None:
+    model = onnx.load(file_of[name])
+    (card,) = (entry for entry in model.metadata_props if entry.key == CARD)
+    card.value = json.dumps(json.loads(card.value) | {side: Kind(colour="grey").as_dict()})
+    onnx.save(model, tmp_path / "it.onnx")
+    for load in (Exported, Translator.load):
+        with pytest.raises(DiptychError, match=r"channels in and . out, and the network has 3 and 3; export it again"):
+            load(tmp_path / "it.onnx")
 
 
 @pytest.mark.parametrize(("size", "multiple"), [(1, 4), (3, 8), (5, 4), (8, 4), (70, 64)])

@@ -151,7 +151,30 @@ def test_forms_with_something_else(serve: Serve) -> None:
 @pytest.mark.parametrize("seed", ["-1", "x", str(2**63), "1e400", "1.5", "", "9" * 5000])
 def test_absurd_parameters(serve: Serve, seed: str) -> None:
     answer = serve().post("/translate/inverted", params={"seed": seed}, content=picture())
-    refused(answer, 422, "query seed")
+    refused(answer, 422, f'seed cannot be "{seed[:40]}"; give a whole number from 0 to 9223372036854775807.')
+
+
+@pytest.mark.parametrize("size", ["0", "x", "12x", "0x5", "999999", "", "Own", " 64", "64X64"])
+def test_absurd_sizes_are_refused_in_words(serve: Serve, size: str) -> None:
+    answer = serve().post("/translate/inverted", params={"size": size}, content=picture())
+    refused(answer, 422, f'size cannot be "{size}"; give training, own, a side such as 256, or HEIGHTxWIDTH')
+    assert "pattern" not in answer.text
+
+
+def test_parameters_that_would_be_passed_over_are_refused(serve: Serve) -> None:
+    client = serve()
+    answer = client.post("/translate/inverted?sede=4&size=own", content=picture())
+    refused(answer, 422, 'there is no parameter "sede"; there are seed and size.')
+    answer = client.post("/translate/inverted?size=own&size=own", content=picture())
+    refused(answer, 422, "size is given 2 times; give it once.")
+
+
+def test_what_curl_calls_a_body_by_default_is_refused_with_what_to_type(serve: Serve) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = serve().post("/translate/inverted", content=picture(), headers=headers)
+    packed = serve().post("/translate/inverted", content=picture(), headers={"content-encoding": "gzip"})
+    refused(packed, 415, "packed with gzip is not taken")
+    refused(answer, 415, "x-www-form-urlencoded is not taken", "--data-binary @FILE -H 'Content-Type: image/png'")
 
 
 def test_too_long_a_body_is_refused_whether_it_says_so_or_not(serve: Serve) -> None:

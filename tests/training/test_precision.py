@@ -4,7 +4,9 @@ No GPU is needed: the flags are set as for one, and every convolution notes them
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, Event
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,46 @@ def test_flags_are_set_within_and_as_before_afterwards(precision: str) -> None:
     assert flags() == before
     with devices.matmul_precision(precision, torch.device("cpu")):
         assert flags() == before
+
+
+def test_threads_that_want_the_same_share_it_and_others_wait() -> None:
+    before, gpu = flags(), torch.device("cuda")
+    done = {name: Event() for name in ("entered", "leave")}
+
+    def another(precision: str) -> None:
+        with matmul_precision(precision, gpu):
+            done["entered"].set()
+            assert done["leave"].wait(10)
+            assert flags() == [precision == "tf32"] * 2
+
+    with ThreadPoolExecutor(2) as pool:
+        with matmul_precision("float32", gpu):
+            same = pool.submit(another, "float32")
+            assert done["entered"].wait(10)
+        assert flags() == [False, False]  # the other is still at work
+        done["entered"].clear()
+        different = pool.submit(another, "tf32")
+        assert not done["entered"].wait(0.1)
+        done["leave"].set()
+        same.result()
+        different.result()
+    assert flags() == before
+
+
+def test_one_that_asks_for_another_within_keeps_nobody_waiting_meanwhile() -> None:
+    before, gpu, both = flags(), torch.device("cuda"), Barrier(2)
+
+    def nested() -> None:
+        with matmul_precision("tf32", gpu):
+            both.wait(10)
+            with matmul_precision("float32", gpu):
+                assert flags() == [False, False]
+            assert flags() == [True, True]
+
+    with ThreadPoolExecutor(2) as pool:
+        for one in [pool.submit(nested), pool.submit(nested)]:
+            one.result(20)
+    assert flags() == before
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

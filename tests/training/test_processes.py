@@ -8,7 +8,7 @@ from commanding import Typed
 from several import INSTANCE, torchrun, words
 from toys import DATA, TINY, assert_equal, draw_labelled, run_to_end, tiny_recipe, weights
 
-from diptych.checkpoints import under
+from diptych.checkpoints import with_prefix
 from diptych.systems import SYSTEMS
 from diptych.training.run import Run
 
@@ -58,7 +58,7 @@ def test_both_end_with_the_same_weights_also_after_a_resumption(toy_pairs: Path,
     assert torchrun(2, arguments, tmp_path / "run", DUMP).returncode == 0
     first = [(tmp_path / f"run.rank{rank}").read_text() for rank in (0, 1)]
     straight = weights(Run(tmp_path / "run", recipe))
-    assert under("statistics.generator", straight)  # which the leading process computes alone
+    assert with_prefix("statistics.generator", straight)  # which the leading process computes alone
     Run(tmp_path / "run", recipe).path_of(6).unlink()
     again = torchrun(2, arguments, tmp_path / "run", DUMP)
     assert "Resumed at step 3" in again.stdout

@@ -79,7 +79,7 @@ def test_they_equal_a_plainly_written_second_version(system: str, averaged: bool
     for exit in trainer.state.system.translators().values():
         network = copy.deepcopy(trainer.state.system.get_submodule(exit.module))
         if averaged:
-            network.load_state_dict(checkpoints.under(exit.module, trainer.state.averages()), strict=False)
+            network.load_state_dict(checkpoints.with_prefix(exit.module, trainer.state.averages()), strict=False)
         sources = [batch.target if exit.reverse else batch.source for batch in first_batches(trainer, dataset)]
         expected = plainly(network, sources)
         for name, value in expected.items():
@@ -126,7 +126,10 @@ def test_what_is_validated_is_what_leaves(words: tuple[str, ...], toy_pairs: Pat
         l1 = [(translator.batch(one.source) - one.target).abs().mean().item() for one in seen]
         assert sum(l1) / 4 == pytest.approx(scores[step], rel=1e-6)
         tensors = checkpoints.load(run.path_of(step if name != "best" else "best")).tensors
-        own, statistics = network_weights(tensors, translator.card), checkpoints.under("statistics.generator", tensors)
+        own, statistics = (
+            network_weights(tensors, translator.card),
+            checkpoints.with_prefix("statistics.generator", tensors),
+        )
         assert statistics
         for buffer, value in statistics.items():
             assert torch.equal(own[buffer], value)
@@ -139,7 +142,7 @@ def test_none_are_computed_where_none_are_wanted(toy_pairs: Path, tmp_path: Path
     without, _ = run_to_end(tiny_recipe("pix2pix", toy_pairs, *words, "training.statistics_pictures=0"), tmp_path / "w")
     picture, _ = run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "picture")
     for run in (without, picture):
-        assert not checkpoints.under("statistics", weights(run))
+        assert not checkpoints.with_prefix("statistics", weights(run))
     left = weights(with_)
     assert_equal(weights(without), {name: value for name, value in left.items() if not name.startswith("statistics.")})
     network = Translator.load(without.folder).plain
@@ -159,7 +162,7 @@ def test_resuming_repeats_them_bitwise(toy_pairs: Path, tmp_path: Path) -> None:
     again = Run(run.folder, recipe)
     assert_equal(straight, weights(again))
     assert_equal(best, checkpoints.load(again.path_of("best")).tensors)
-    assert checkpoints.under("statistics", straight)
+    assert checkpoints.with_prefix("statistics", straight)
 
 
 def test_once_for_all_that_is_done_at_a_step(toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

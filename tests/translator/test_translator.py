@@ -12,6 +12,7 @@ from PIL import Image
 from toys import run_to_end, tiny_recipe
 
 from diptych import DiptychError, Translator, UsageError
+from diptych.pictures.kinds import Kind
 from diptych.pictures.padding import pad
 
 RNG = np.random.default_rng(0)
@@ -163,6 +164,14 @@ def changed(run: Path, **entries: object) -> None:
         (lambda run: written(run, lambda table: table["translators"].clear()), "names no translator"),
         (lambda run: changed(run, provenance="mine"), "must be tables"),
         (lambda run: changed(run, depth=10**7), r"cannot be built \(depth is 10000000\)"),
+        (lambda run: changed(run, source=Kind(colour="grey").as_dict()), "does not make rgb of grey"),
+        (
+            lambda run: changed(run, target=Kind(colour="channels", channels=5).as_dict()),
+            "does not make channels of rgb",
+        ),
+        (lambda run: changed(run, source=Kind(colour="labels", classes=3).as_dict()), "does not make rgb of labels"),
+        (lambda run: changed(run, scale=2), "or not 2 times as large"),
+        (lambda run: changed(run, multiple=1), "or of sides divisible by 1"),
         (lambda run: changed(run, depth=5000), "has more than the .* tensors of its weights"),
     ],
 )

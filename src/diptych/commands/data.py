@@ -1,6 +1,5 @@
 """``diptych data``: check a folder, pack it into shards, list and get public sets."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,16 +25,16 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
     overrides
         Any number of key=value for the recipe, such as data.direction=b-to-a.
     recipe
-        Look through this recipe's eyes, and estimate its memory and its time for a thousand steps.
+        Look through this recipe's eyes, such as pix2pix or pix2pix-small, and estimate its memory and its time for a thousand steps.
     task
         pairs, unpaired, labelled, edges, greyscale, colorization, holed or shrunk; by default what the recipe says, else what
         the folder looks like.
     """
     from diptych.data.checks.check import look_over
-    from diptych.recipe import read
+    from diptych.recipe import quoted, read
     from diptych.training.estimate import estimate
 
-    words = [*overrides, f"data.folder={json.dumps(folder)}", *([f"data.task={task}"] if task else [])]
+    words = [*overrides, f"data.folder={quoted(folder)}", *([f"data.task={task}"] if task else [])]
     settings = read(recipe or "pix2pix", words)
     data = settings.data if recipe or task else guess(settings.data)
     report = look_over(data, progress=shown("checking"))
@@ -68,9 +67,9 @@ def pack(
         As of `diptych data check`.
     """
     from diptych.data.shards.packing import pack
-    from diptych.recipe import read
+    from diptych.recipe import quoted, read
 
-    words = [*overrides, f"data.folder={json.dumps(folder)}", *([f"data.task={task}"] if task else [])]
+    words = [*overrides, f"data.folder={quoted(folder)}", *([f"data.task={task}"] if task else [])]
     data = read(recipe or "pix2pix", words).data
     index = pack(data if recipe or task else guess(data), out, shard_megabytes, shown("packing"))
     examples = sum(len(shard.examples) for shard in index.shards)

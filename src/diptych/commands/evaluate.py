@@ -68,7 +68,8 @@ def evaluate(
     recipe
         Judge the outputs against the data set of this recipe, matched by the examples' names; with --data and --split.
     out
-        Where to write; by default RUN/evaluation/SPLIT-CHECKPOINT, or OUTPUTS-evaluation.
+        Where to write; by default RUN/evaluation/SPLIT-CHECKPOINT, or OUTPUTS-evaluation, with the
+        data, the split and the size where they are given.
     device
         Where the translator and the metrics run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
@@ -78,7 +79,7 @@ def evaluate(
     from diptych.judging.judge import judge, keep, sheet_of, table
     from diptych.judging.runs import made_elsewhere, place_of, subject_of
     from diptych.judging.subjects import Request
-    from diptych.pictures.sizes import exact
+    from diptych.pictures.sizes import exact, named
 
     if (run is None) == (outputs is None):
         raise UsageError("give a run to judge, or --outputs FOLDER, and not both.")
@@ -95,7 +96,8 @@ def evaluate(
             raise UsageError("--recipe brings the targets along; leave --targets and --unpaired away.")
         request = Request(data, split, limit=limit, device=device, size=seen)
         subject = made_elsewhere(outputs, targets, unpaired, request, recipe, Labels(labels, classes, ignore), wanted)
-        folder = out or outputs.parent / f"{outputs.name}-evaluation"
+        parts = [outputs.resolve().name, "evaluation", data and Path(data).name, split, named(seen)]
+        folder = out or outputs.parent / "-".join(filter(None, parts))
     result = judge(subject, wanted, network)
     keep(result, folder, sheet_of(subject, result))
     print(table(result))

@@ -1,41 +1,75 @@
 """``diptych recipes``: what comes with the package."""
 
-from importlib import resources
-from pathlib import Path
+import json
+import textwrap
 
 from cyclopts import App
 
 from diptych.errors import UsageError
-from diptych.tables import closest
+from diptych.recipe_files import find, shipped
+from diptych.tables import flatten
 
 app = App(name="recipes", result_action="return_value")
 
-
-def files() -> dict[str, Path]:
-    """The shipped recipes by name; without torch, so that listing is quick."""
-    folder = Path(str(resources.files("diptych") / "recipes"))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+HAVE = {
+    "pairs": "pairs",
+    "unpaired": "two unpaired sets",
+    "labelled": "class maps",
+    "shrunk": "small pictures",
+    "holed": "holes",
+    "colorization": "grey pictures",
+}
+"""What the user has, by data.task."""
+COLUMNS, INDENT = 80, 19
 
 
 @app.default
-def listing() -> None:
-    """List the recipes that come with diptych."""
-    known = files()
-    width = max(map(len, known))
-    for name, path in known.items():
-        print(f"{name:{width}}  {path.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}")
+def recipes(name: str = "", *, profile: str = "") -> None:
+    """List the recipes that come with diptych, by what you have; or show the settings of one, as a file that can be trained.
 
-
-@app.command
-def show(name: str) -> None:
-    """Print a recipe.
+    Example: diptych recipes pix2pix-facades --profile small > mine.toml
 
     Parameters
     ----------
     name
-        The recipe's name, as `diptych recipes` lists it.
+        A recipe of the list, or a TOML file.
+    profile
+        Lay this profile of the recipe over it, such as small.
     """
-    known = files()
-    if name not in known:
-        raise UsageError(f'there is no recipe "{name}"{closest(name, known)}; `diptych recipes` lists them.')
-    print(known[name].read_text(encoding="utf-8"), end="")
+    if profile and not name:
+        raise UsageError(f"--profile shows a recipe with its profile: diptych recipes RECIPE --profile {profile}.")
+    print(shown(name, profile) if name else listing())
+
+
+@app.command(show=False)
+def show(name: str) -> None:
+    """As `diptych recipes NAME`."""
+    print(shown(name))
+
+
+def shown(name: str, profile: str = "") -> str:
+    """What the recipe sets, with the keys of overrides; the rest are defaults."""
+    found = find(name, profile)
+    table = dict(sorted(found.table.items(), key=lambda item: (item[0] != "system", item[0])))
+    settings = [f"{key} = {json.dumps(value, default=str)}" for key, value in flatten(table).items()]
+    return "\n".join([f"# {found.name}: {found.about}", *settings])
+
+
+def listing() -> str:
+    """One screen: a line for each recipe for pictures of one's own, and below it the data sets that have one as well."""
+    known, margin = shipped(), " " * (INDENT + 2)
+    tasks = {name: table.get("data", {}).get("task", "pairs") for name, table in known.items()}
+    lines = ["diptych train RECIPE data.folder=FOLDER [--profile small, for processors]", ""]
+    for task, have in HAVE.items():
+        group = [name for name in known if tasks[name] == task]
+        for first in group:
+            if any(first.startswith(f"{other}-") for other in group):
+                continue
+            lines.append(f"{have:{INDENT}}{first}: {known[first]['about']}")
+            have = ""
+            sets = " ".join(name.removeprefix(first) for name in group if name.startswith(f"{first}-"))
+            lines += textwrap.wrap(
+                sets, COLUMNS, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
+            )
+    lines += ["", "-facades stands for pix2pix-facades and so on, for that set."]
+    return "\n".join([*lines, "diptych recipes RECIPE --profile small shows one; pix2pix also has fast."])

@@ -104,13 +104,10 @@ def serve(
     )
     if threads:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # which runtimes go by where torch is not
-    if find_spec("torch"):
+    if threads and find_spec("torch"):
         import torch
 
-        torch.backends.cudnn.allow_tf32 = False  # once, since its threads must not change this for each other
-        torch.backends.cuda.matmul.allow_tf32 = False
-        if threads:
-            torch.set_num_threads(threads)
+        torch.set_num_threads(threads)
     with stopped_by_sigterm(), bound(host, port) as place:
         print("Preparing (the first time a network is exported, which takes some seconds) ...", flush=True)
         offers, told = make(runs, checkpoint, device, engine, browser)

@@ -1,6 +1,5 @@
 """Standard output and error for a command: printing never stops the work, and no file name is obeyed by the terminal."""
 
-import errno
 import io
 import logging
 import os
@@ -9,6 +8,8 @@ import sys
 import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
+
+from diptych.errors import disk_full
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,14 +46,15 @@ class Terminal(io.TextIOBase):
         self.stream = stream
         self.lost = stream is None or stream.closed
         self.full = False
+        self.obeyed = False
+        """Whether what is written may style it, which is for words of ours alone."""
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)  # progress, also into a pipe
 
     def write(self, text: str) -> int:
         if self.stream is not None and not self.lost:
-            parts = text.split(ERASE_LINE)
             try:
-                self.stream.write(ERASE_LINE.join(map(printable, parts)))
+                self.stream.write(text if self.obeyed else ERASE_LINE.join(map(printable, text.split(ERASE_LINE))))
             except OSError as problem:
                 self.lose(problem)
         return len(text)
@@ -66,7 +68,7 @@ class Terminal(io.TextIOBase):
 
     def lose(self, problem: OSError) -> None:
         """Nobody reads any more; what the stream still holds must not fail when Python ends."""
-        self.lost, self.full = True, problem.errno in (errno.ENOSPC, errno.EDQUOT)
+        self.lost, self.full = True, disk_full(problem)
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
@@ -123,6 +125,8 @@ def styled() -> "Console":
     """What help is written with, which may have colours; its words are all ours."""
     from rich.console import Console
 
-    console = Console(file=sys.stdout.stream if isinstance(sys.stdout, Terminal) else None)
+    if isinstance(sys.stdout, Terminal):
+        sys.stdout.obeyed = True
+    console = Console(file=sys.stdout)
     console.width = max(console.width, NARROWEST)
     return console

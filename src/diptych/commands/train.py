@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def train(
     recipe: str,
     *overrides: str,
+    profile: str = "",
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     resume: Annotated[bool, Parameter(name=["--resume", "--continue"], negative="", show=False)] = False,
     check: bool = True,
@@ -31,8 +32,10 @@ def train(
         Name of a shipped recipe (see `diptych recipes`), or a TOML file; or the folder of a run to go on with.
     overrides
         Any number of key=value, laid over the recipe, such as data.folder=my_pairs.
+    profile
+        Lay this profile of the recipe over it, such as small, for a processor. pix2pix --profile small is also called pix2pix-small.
     out
-        The run folder; by default runs/RECIPE.
+        The run folder; by default runs/RECIPE, or runs/RECIPE-PROFILE.
     resume
         Not needed: a run goes on by itself.
     check
@@ -53,7 +56,7 @@ def train(
         raise UsageError(
             "--resume is not needed: the same command goes on where its run stands, and so does `diptych train RUN_FOLDER`."
         )
-    settings, folder = meant(recipe, overrides, out)
+    settings, folder = meant(recipe, overrides, profile, out)
     if open_report and not settings.training.report:
         raise UsageError("--open shows the report, and training.report is false; leave one of them away.")
     processes = join(settings.training.device)
@@ -74,25 +77,28 @@ def train(
     return 130 if watch.paused else 0
 
 
-def meant(recipe: str, overrides: tuple[str, ...], out: Path | None) -> "tuple[Recipe, Path]":
+def meant(recipe: str, overrides: tuple[str, ...], profile: str, out: Path | None) -> "tuple[Recipe, Path]":
     """The recipe and the run folder: those of a run that is to go on, where ``recipe`` is its folder.
 
     Raises:
-        UsageError: when a run is to go on in another folder.
+        UsageError: when a run is to go on in another folder, or with a profile.
         DiptychError: for a folder that holds no run.
     """
-    from diptych.recipe import read, shipped
+    from diptych.recipe import read
+    from diptych.recipe_files import spellings
     from diptych.training.run import read_recipe
 
     folder = Path(recipe)
-    if recipe in shipped() or not folder.is_dir():
-        settings = read(recipe, overrides)
+    if recipe in spellings() or not folder.is_dir():
+        settings = read(recipe, overrides, profile)
         return settings, out or Path("runs") / settings.name
     if out is not None and out.resolve() != folder.resolve():
         raise UsageError(
             f"{folder} is a run's folder, in which it goes on; leave --out away, or give its recipe for a new run: "
             f"diptych train {folder / 'recipe.toml'} --out {out}"
         )
+    if profile:
+        raise UsageError(f"{folder} is a run's folder, which keeps the settings it began with; leave --profile away.")
     return read_recipe(folder, overrides), folder
 
 

@@ -200,9 +200,9 @@ def made(
 
     words = ""
     if engine:
-        from diptych.exporting.fastest import faster
+        from diptych.exporting.engine_cache import with_engine
 
-        translator, words = faster(translator, engine)
+        translator, words = with_engine(translator, engine)
     if tile and translator.plain is None:
         raise UsageError(
             "tiles take the network itself, which an ONNX file is not; name the run, or leave --tile away."
@@ -238,15 +238,17 @@ def style_of(translator: "Translator", style: str, picture: Path | None) -> "Sty
 
 def through_pipes(job: "Job", inputs: list[str], out: str) -> int:
     """One picture from a file or standard input to a file or standard output."""
+    from diptych.pictures.formats import opened
+
     if len(inputs) != 1:
         raise UsageError("standard input and output carry one picture; give exactly one input.")
     if out != STREAM and Path(out).is_dir():
         raise UsageError(f"{out} is a folder, and standard input has no name to keep there; give --out a file name.")
     if inputs[0] == STREAM and sys.stdin is None:
         raise UsageError("standard input is closed; pipe a picture into it, or name one.")
-    data = sys.stdin.buffer.read() if inputs[0] == STREAM else Path(inputs[0]).read_bytes()
     name = "standard input" if inputs[0] == STREAM else inputs[0]
-    result = job.translate_bytes(data, name)
+    with sys.stdin.buffer if inputs[0] == STREAM else opened(Path(name)) as file:
+        result = job.translate_bytes(file.read(), name)
     if out == STREAM:
         job.write(sys.stdout.buffer, *result, job.format or "png")
     else:
@@ -262,18 +264,18 @@ def found(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]:
     Raises:
         DiptychError: for an input that is not there, or a folder without pictures.
     """
-    from diptych.pictures.formats import ENDINGS, others_in
+    from diptych.pictures.formats import ENDINGS, passed_over
 
     pictures: dict[Path, Path] = {}
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-            inside = [file for file in files if file.suffix.lower() in ENDINGS]
+            files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in ENDINGS)
+            inside = [file for file in files if not any(map(is_hidden, file.relative_to(path).parts))]
             if path.resolve() in out.resolve().parents:
                 inside = without_results(inside, out)
-            if others := others_in(path):
-                print(f"passed over in {path} (no picture by the ending): {others}.", file=sys.stderr)
+            if words := passed_over(path):
+                print(words, file=sys.stderr)
             if not inside:
                 raise DiptychError(f"there is no picture in {path} (endings: {' '.join(sorted(ENDINGS))}).")
             pictures |= {picture: picture.relative_to(path) for picture in inside}
@@ -287,6 +289,10 @@ def found(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]:
                 matches = without_results(matches, out)
             pictures |= {match: Path(match.name) for match in matches}
     return list(pictures.items())
+
+
+def is_hidden(name: str) -> bool:
+    return name.startswith(".")
 
 
 def without_results(pictures: list[Path], out: Path) -> list[Path]:

@@ -61,7 +61,8 @@ class Tally:
             DiptychError: when the two differ in size.
         """
         if truth.shape != predicted.shape:
-            raise DiptychError(f"a class map of {truth.shape} cannot be compared with one of {predicted.shape}.")
+            one, other = (f"{classes.shape[1]}x{classes.shape[0]}" for classes in (truth, predicted))
+            raise DiptychError(f"a class map of {one} cannot be compared with one of {other}.")
         known = truth < self.classes
         there, said = truth[known], predicted[known]
         own = np.stack([np.bincount(which, minlength=self.classes) for which in (there, said, there[there == said])])

@@ -59,9 +59,8 @@ def examples(outputs: Iterable[Any], targets: Iterable[Any] | None, kind: Kind) 
         return
     for number, (made, real) in enumerate(zip_longest(outputs, targets, fillvalue=missing)):
         if made is missing or real is missing:
-            raise UsageError(
-                f"there are more {'targets' if made is missing else 'outputs'} than the other, after {number}."
-            )
+            more, fewer = ("targets", "outputs") if made is missing else ("outputs", "targets")
+            raise UsageError(f"there are {number} {fewer}, and more {more}; give a target for each output.")
         output, target = tensor_of(made, kind), tensor_of(real, kind)
         if output.shape != target.shape:
             raise UsageError(

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Condition, get_ident
 from typing import Any
 
 import torch
@@ -30,6 +31,37 @@ def choose(device: str, key: str = "training.device") -> torch.device:
     return chosen
 
 
+class Products:
+    """How NVIDIA GPUs multiply float32, which torch keeps once for a process: threads that want the same share it, others wait."""
+
+    def __init__(self) -> None:
+        self.places: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
+        self.changed = Condition()
+        self.users: dict[int, bool] = {}
+        """By thread, whether it multiplies in TF32. One that waits multiplies nothing, and keeps nobody waiting."""
+        self.found: list[bool] = []
+        """How the program had it before the first user."""
+
+    def use(self, tf32: bool | None) -> bool | None:
+        """From now on this thread multiplies so; with None no more. What it did before is given back."""
+        with self.changed:
+            before = self.users.pop(get_ident(), None)
+            self.changed.notify_all()
+            if tf32 is not None:
+                self.changed.wait_for(lambda: all(other == tf32 for other in self.users.values()))
+                self.found = self.found or [place.allow_tf32 for place in self.places]
+                self.users[get_ident()] = tf32
+            elif self.users:
+                return before
+            for place, known in zip(self.places, self.found, strict=True):
+                place.allow_tf32 = known if tf32 is None else tf32
+            self.found = self.found if self.users else []
+        return before
+
+
+PRODUCTS = Products()
+
+
 @contextmanager
 def matmul_precision(precision: str, device: torch.device) -> Iterator[None]:
     """Within, NVIDIA GPUs multiply what is float32 as it is, or for "tf32" with ten bits of its mantissas.
@@ -39,15 +71,11 @@ def matmul_precision(precision: str, device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    places: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
-    before = [place.allow_tf32 for place in places]
+    before = PRODUCTS.use(precision == "tf32")
     try:
-        for place in places:
-            place.allow_tf32 = precision == "tf32"
         yield
     finally:
-        for place, known in zip(places, before, strict=True):
-            place.allow_tf32 = known
+        PRODUCTS.use(before)
 
 
 CONTAINER = Path("/sys/fs/cgroup")

@@ -13,6 +13,8 @@ from diptych.machine.interrupts import ended_by
 
 CARD, PROCESSING, PRECISION = "diptych.card", "diptych.processing", "diptych.precision"
 """Keys of an ONNX file's own metadata."""
+CHANNELS = "channels"
+"""Of what an ONNX file takes and gives, which its graph says."""
 BITS = 15
 """Of the numbers of which noise is made: a product of two of them fits into 31."""
 SEEDS = 1 << (2 * BITS)
@@ -73,12 +75,16 @@ def read_metadata(place: Path) -> dict[str, Any]:
     Raises:
         DiptychError: when it is damaged, or another program's.
     """
-    told = session_of(place).get_modelmeta().custom_metadata_map
+    session = session_of(place)
+    told = session.get_modelmeta().custom_metadata_map
     try:
         card = from_json(told[CARD])
     except (KeyError, ValueError):
         raise DiptychError(f"{place} carries no card of diptych; write it anew with: diptych export.") from None
-    return {CARD: card, PROCESSING: told.get(PROCESSING, "outside"), PRECISION: told.get(PRECISION, "float32")}
+    processing = told.get(PROCESSING, "outside")
+    shapes = [side[0].shape for side in (session.get_inputs(), session.get_outputs())]
+    channels = [shape[-1 if processing == "inside" else 1] if len(shape) == 4 else 0 for shape in shapes]
+    return {CARD: card, PROCESSING: processing, PRECISION: told.get(PRECISION, "float32"), CHANNELS: channels}
 
 
 class FileErrors:

@@ -1,12 +1,20 @@
 """Spectral normalisation (Miyato et al., ICLR 2018) and batch norm over all processes, as SPADE's code has them."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 import torch.distributed as dist
 import torch.distributed.nn.functional as together
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diptych.networks.blocks import Maps, of_batch
+from diptych.networks.blocks import Maps, norm_of_batch
+
+
+def uncast(device: torch.device) -> AbstractContextManager[object]:
+    """Within, nothing is computed in another type than it has; where there are shapes alone, nothing is computed at all."""
+    there = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if there else nullcontext()
 
 
 class SpectralConv2d(nn.Conv2d):
@@ -29,7 +37,7 @@ class SpectralConv2d(nn.Conv2d):
 
     def normalised(self) -> Tensor:
         """The weight with a largest singular value of about 1."""
-        with torch.autocast(self.weight.device.type, enabled=False):
+        with uncast(self.weight.device):
             matrix = self.weight.flatten(1)
             if self.training:
                 with torch.no_grad():
@@ -73,8 +81,8 @@ class SyncBatchNorm(nn.BatchNorm2d):
 
     def forward(self, maps: Maps) -> Maps:
         if not (self.training and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
-            return of_batch(self, maps, None) if self.training else super().forward(maps)
-        with torch.autocast(maps.device.type, enabled=False):
+            return norm_of_batch(self, maps, None) if self.training else super().forward(maps)
+        with uncast(maps.device):
             return self.over_all(maps.float()).to(maps.dtype)
 
     def over_all(self, maps: Maps) -> Maps:

@@ -25,6 +25,7 @@ from diptych.pictures.decoded import (
     Header,
     Raw,
     UnfitError,
+    check_shape,
     planes_last,
     refuse_foreign,
     turned,
@@ -192,8 +193,7 @@ def array_header(file: Any) -> Header:
     depth = "float32" if dtype.kind == "f" else dtype.newbyteorder("=").name
     if depth not in ("uint8", "uint16", "float32"):
         raise UnfitError(f"holds {depth} values; save it as uint8, uint16 or float32")
-    if len(shape) not in (2, 3) or 0 in shape:
-        raise UnfitError(f"has the shape {shape}, and a picture is (height, width) or (height, width, channels)")
+    check_shape(shape)
     return Header(shape[0], shape[1], shape[2] if len(shape) == 3 else 1, depth)
 
 

@@ -97,6 +97,17 @@ def wants(package: str, purpose: str) -> Any:
         raise UnfitError(f"is {purpose}, which needs {package}: pip install 'diptych[tiff]'") from None
 
 
+def check_shape(shape: tuple[int, ...]) -> None:
+    """Raises: UnfitError for an array that is no picture."""
+    if len(shape) not in (2, 3):
+        axes = f"{len(shape)} {'axis' if len(shape) == 1 else 'axes'}"
+        raise UnfitError(
+            f"is an array of {axes}, and a picture has two, height and width, or three, with channels last"
+        )
+    if 0 in shape:
+        raise UnfitError("has no pixels")
+
+
 def planes_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """(H, W, C) of one of the three depths, a copy.
 
@@ -105,8 +116,7 @@ def planes_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """
     if pixels.ndim == 2:
         pixels = pixels[..., None]
-    if pixels.ndim != 3 or 0 in pixels.shape:
-        raise UnfitError(f"has the shape {pixels.shape}, and a picture is (height, width) or (height, width, channels)")
+    check_shape(pixels.shape)
     if pixels.dtype.kind == "f":
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and that is refused later
             return pixels.astype(np.float32)

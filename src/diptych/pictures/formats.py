@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from diptych.errors import DiptychError
-from diptych.files import written_beside
+from diptych.files import PART, regular, written_beside
 from diptych.machine.threads import PROCESS
 from diptych.pictures import codecs
 from diptych.pictures.codecs import holds
@@ -35,7 +35,7 @@ __all__ = [
     "holds",
     "list_pictures",
     "luma",
-    "others_in",
+    "passed_over",
     "probe",
     "read",
     "read_tagged",
@@ -117,7 +117,7 @@ def probe(path: Path) -> Header:
 
 def opened(path: Path) -> BinaryIO:
     try:
-        return open(path, "rb")
+        return open(regular(path), "rb")
     except FileNotFoundError:
         raise DiptychError(f"{path} is not there; was it moved or removed?") from None
     except OSError as problem:
@@ -203,15 +203,22 @@ def list_pictures(folder: Path) -> list[Path]:
     return sorted((path for path in found if path.is_file()), key=lambda path: natural(path.name))
 
 
-def others_in(folder: Path, most: int = 5) -> str:
-    """The files in ``folder`` and below that are no pictures by their ending, as words for a message; hidden ones aside."""
+def passed_over(folder: Path, most: int = 5) -> str:
+    """A sentence on the files in ``folder`` and below that are no pictures by their ending, and on hidden pictures; empty without."""
     found: list[Path] = []
+    hidden = 0
     for place, inside, files in os.walk(folder):  # without a look at each of very many pictures
         inside[:] = [name for name in inside if not name.startswith(".")]
-        odd = (name for name in files if os.path.splitext(name)[1].lower() not in ENDINGS and not name.startswith("."))
-        found += [Path(place, name) for name in odd]
+        for name in files:
+            picture = os.path.splitext(name)[1].lower() in ENDINGS
+            if name.startswith("."):
+                hidden += picture and not PART.fullmatch(name)
+            elif not picture:
+                found.append(Path(place, name))
     names = [path.name for path in sorted(found)]
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    listed = ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    told = [f"{listed} (no picture by the ending)" if listed else "", f"hidden pictures ({hidden})" if hidden else ""]
+    return f"Passed over in {folder}: {', and '.join(filter(None, told))}." if any(told) else ""
 
 
 def stem(name: str) -> str:

@@ -159,7 +159,8 @@ def planes_first(pixels: npt.NDArray[Any], kind: Kind) -> str:
     """A hint for arrays saved in the order of tensors."""
     if pixels.shape[0] != kind.stored_channels:
         return ""
-    return f" Its shape is {pixels.shape}: were it an array with channels first, save array.transpose(1, 2, 0)."
+    sides = " x ".join(map(str, pixels.shape))
+    return f" It is an array of {sides}: were its channels first, save array.transpose(1, 2, 0)."
 
 
 def composited(pixels: npt.NDArray[Any], kind: Kind) -> npt.NDArray[Any]:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from diptych.checkpoints import Damaged, facts_of
+from diptych.checkpoints import DamagedCheckpoint, read_facts
 from diptych.evaluation.metrics import direction
 from diptych.report.curves import number
 from diptych.training.run import RECIPE, read_lines
@@ -41,8 +41,8 @@ def checkpoint_note(place: Path, checkpoint: str) -> str:
 def best_of(path: Path) -> tuple[int, str, float]:
     """Step, score and its value of the best checkpoint; no score where there is none, or none that tells."""
     try:
-        facts = facts_of(path)
-    except Damaged:
+        facts = read_facts(path)
+    except DamagedCheckpoint:
         return -1, "", 0.0
     step, score, value = facts.get("step"), facts.get("score"), number(facts.get("value"))
     if isinstance(step, int) and isinstance(score, str) and value is not None:

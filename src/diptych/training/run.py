@@ -11,9 +11,10 @@ from torch import Tensor
 
 from diptych import checkpoints
 from diptych.data.inventory import Inventory, compared, from_text, inventory, is_named_set, to_text
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import DiptychError, UsageError, unwritten
 from diptych.evaluation.metrics import direction
 from diptych.files import as_json, read_text, remove_parts, write_text
+from diptych.machine.locks import take
 from diptych.recipe import Recipe, lay_over
 from diptych.report.curves import lines, number
 from diptych.training.identity import changed, real, with_data_at, with_length_of
@@ -67,17 +68,15 @@ class Run:
         Raises:
             DiptychError: when it cannot be written, is in use, holds something else, or holds another recipe.
         """
-        try:
-            places = (self.folder, *(self.folder / name for name in (RECIPE, DATA, LOCK)))
+        places = (self.folder, *(self.folder / name for name in (RECIPE, DATA, LOCK)))
+        with contextlib.suppress(OSError):
             self.made = [place for place in places if not place.exists()]
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.lock.acquire()
-        except filelock.Timeout:
-            raise DiptychError(f"{self.folder} is being trained by another process; wait for it, or stop it.") from None
-        except OSError as problem:
-            raise DiptychError(
-                f"the run folder {self.folder} cannot be written: {problem.strerror}; name another with --out."
-            ) from None
+        take(
+            self.lock,
+            f"{self.folder} is being trained by another process; wait for it, or stop it",
+            f"the run folder {self.folder} cannot be written",
+            "name another with --out",
+        )
         try:
             remove_parts(self.folder)
             self.compare_recipe()
@@ -195,7 +194,7 @@ class Run:
         for step in reversed(self.saved_steps()):
             try:
                 return whole(checkpoints.load(self.path_of(step)), step, self.path_of(step))
-            except checkpoints.Damaged as damage:
+            except checkpoints.DamagedCheckpoint as damage:
                 self.messages.append(f"{damage} Falling back to the checkpoint before it.")
                 if self.leads:
                     with contextlib.suppress(OSError):
@@ -210,9 +209,7 @@ class Run:
             with open(self.folder / name, "a", encoding="utf-8") as file:
                 file.write(as_json(entry) + "\n")
         except OSError as problem:
-            raise DiptychError(
-                f"{self.folder / name} cannot be written: {problem.strerror}; make room and resume."
-            ) from None
+            raise unwritten(self.folder / name, problem, "copy the run to another disk and go on there") from None
 
     def entries(self, name: str) -> list[dict[str, Any]]:
         """The whole lines of a log; one that is damaged is passed over."""
@@ -236,11 +233,11 @@ class Run:
 
 
 def whole(found: checkpoints.Checkpoint, step: int, path: Path) -> checkpoints.Checkpoint:
-    """Raises: Damaged for one that does not say where in a run it stands, whatever its checksum."""
+    """Raises: DamagedCheckpoint for one that does not say where in a run it stands, whatever its checksum."""
     faults = found.facts.get("faults")
     if found.facts.get("step") == step and type(faults) is int and faults >= 0:
         return found
-    raise checkpoints.Damaged(
+    raise checkpoints.DamagedCheckpoint(
         f"{path} is damaged: it does not say what it is (its facts are {found.facts}); take another."
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diptych.checkpoints import under
+from diptych.checkpoints import with_prefix
 from diptych.networks.matrix_products import use_products
 from diptych.recipe import Recipe
 from diptych.systems import System
@@ -79,8 +79,8 @@ class State:
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what ``tensors`` and ``differing_buffers`` gave."""
-        tensors = {**tensors, **under(f"process.{self.processes.rank}", tensors)}
-        self.system.load_state_dict(under("system", tensors))
+        tensors = {**tensors, **with_prefix(f"process.{self.processes.rank}", tensors)}
+        self.system.load_state_dict(with_prefix("system", tensors))
         for side in self.sides.values():
             side.load(tensors)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from diptych.checkpoints import under
+from diptych.checkpoints import with_prefix
 from diptych.data import Dataset, stream
 from diptych.machine.devices import matmul_precision
 from diptych.networks.noise import seeded
@@ -97,7 +97,7 @@ def precise_statistics(trainer: Trainer, dataset: Dataset) -> dict[str, Tensor]:
     exits = {exit.module: exit for exit in state.system.translators().values()}
     weights = state.translating_weights()
     passing = {
-        module: StatisticsGatherer(state.system.get_submodule(module), under(module, weights))
+        module: StatisticsGatherer(state.system.get_submodule(module), with_prefix(module, weights))
         for module in exits
         if running_layers(state.system.get_submodule(module))
     }

@@ -75,7 +75,7 @@ def update(state: State, batches: Sequence[Batch], step: int, only_discriminator
             side, last = state.sides[losses.trains], index + 1 == len(batches)
             if only_discriminators and side.role != "discriminator":
                 continue
-            backward(side, losses.terms, 1 / len(batches), losses.still, last)
+            backward(side, losses.terms, 1 / len(batches), losses.frozen, last)
             figures |= {f"{side.path}.{name}" for name in losses.figures}
             for name, value in {**losses.terms, **losses.figures}.items():
                 key, part = f"{side.path}.{name}", value.detach().float() / len(batches)
@@ -85,17 +85,17 @@ def update(state: State, batches: Sequence[Batch], step: int, only_discriminator
 
 
 def backward(
-    side: Side, terms: Mapping[str, Tensor], share: float, still: Sequence[str] = (), last: bool = True
+    side: Side, terms: Mapping[str, Tensor], share: float, frozen: Sequence[str] = (), last: bool = True
 ) -> None:
     """Add ``share`` of the gradient of the summed terms to what the side has gathered.
 
     Args:
-        still: paths of modules within the side that are left as they are.
+        frozen: paths of modules within the side that are left as they are.
         last: the next is the side's update, so gradients may set off to the other processes.
     """
     if last:
         side.gradient_mean.begin()
-    resting = tuple(f"{side.path}.{path}." for path in still)
+    resting = tuple(f"{side.path}.{path}." for path in frozen)
     moving = [parameter for name, parameter in side.trained.items() if not name.startswith(resting)]
     (reduce(add, terms.values()) * share).backward(inputs=moving)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from diptych import __version__
-from diptych.checkpoints import under
+from diptych.checkpoints import with_prefix
 from diptych.data import open_dataset
 from diptych.data.settings import as_size
 from diptych.errors import UsageError
@@ -22,11 +22,12 @@ from diptych.evaluation.requirements import Means
 from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
 from diptych.machine.devices import matmul_precision
+from diptych.networks import size_limits
 from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import squared
 from diptych.recipe import Recipe
-from diptych.systems import Exit
+from diptych.systems.system import TranslatorSpec
 from diptych.training.run import Run
 from diptych.training.state import State, address
 from diptych.translator.card import Card, write_cards
@@ -217,7 +218,7 @@ class CurrentTranslator:
     def __call__(self, way: str, source: Tensor) -> Tensor:
         exit = self.exits[way]
         network = self.state.system.get_submodule(exit.module)
-        own = under(exit.module, self.leaving)
+        own = with_prefix(exit.module, self.leaving)
         with seeded(0), matmul_precision(self.state.precision, self.state.processes.device):
             output: Tensor = functional_call(network, own, (source,)) if own else network(source)
         return output.float()
@@ -232,7 +233,7 @@ def cards_of(state: State) -> list[Card]:
     ]
 
 
-def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe, facts: Mapping[str, str]) -> Card:
+def card_of(way: str, exit: TranslatorSpec, network: nn.Module, recipe: Recipe, facts: Mapping[str, str]) -> Card:
     kinds = (recipe.data.source, recipe.data.target)
     source, target = kinds[::-1] if exit.reverse else kinds
     return Card(
@@ -242,7 +243,7 @@ def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe, facts: Map
         arguments=exit.network.arguments,
         source=source,
         target=target,
-        multiple=int(network.multiple),  # type: ignore[arg-type]  # every generator has it
+        multiple=size_limits(network).multiple,
         size=as_size(recipe.data.crop_size),
         scale=recipe.data.scale,
         fit=recipe.data.fit,

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from diptych.errors import DiptychError
-from diptych.files import as_json, from_json
+from diptych.files import as_json, from_json, regular
+from diptych.machine.runtimes import CARD, CHANNELS, PROCESSING
 from diptych.pictures.kinds import Kind
 from diptych.pictures.resizing import Smooth
 from diptych.pictures.sizes import Fit, brought_to
@@ -77,6 +78,7 @@ def read_cards(path: Path) -> dict[str, Card]:
     Raises:
         DiptychError: when the file is missing, no JSON, or no card.
     """
+    regular(path)
     try:
         table = from_json(path.read_text(encoding="utf-8"))
         cards = {entry["way"]: card_of(entry) for entry in table["translators"]}
@@ -93,16 +95,24 @@ def read_cards(path: Path) -> dict[str, Card]:
     return cards
 
 
-def read_card(entry: Mapping[str, Any], place: Path) -> Card:
-    """The card that an exported file carries.
+def read_card(told: Mapping[str, Any], place: Path) -> Card:
+    """The card that an exported file carries; ``told`` is what the file says of itself (``read_metadata``).
 
     Raises:
-        DiptychError: when this version cannot read it.
+        DiptychError: when this version cannot read it, or its network has other channels.
     """
     try:
-        return card_of(entry)
+        card = card_of(told[CARD])
     except UNREADABLE as problem:
         raise DiptychError(f"the card in {place} is none that this version can read ({problem}).") from None
+    inside = told[PROCESSING] == "inside"
+    stated = [kind.stored_channels if inside else kind.network_channels for kind in (card.source, card.target)]
+    if any(isinstance(found, int) and found != wanted for found, wanted in zip(told[CHANNELS], stated, strict=True)):
+        raise DiptychError(
+            f"the card in {place} speaks of {stated[0]} channels in and {stated[1]} out, and the network has "
+            f"{' and '.join(map(str, told[CHANNELS]))}; export it again."
+        )
+    return card
 
 
 def write_card(card: Card) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from diptych import checkpoints
 from diptych.errors import DiptychError, UsageError
 from diptych.machine.devices import choose, matmul_precision
-from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, read_metadata
+from diptych.machine.runtimes import PRECISION, PROCESSING, read_metadata
 from diptych.networks import NETWORKS
 from diptych.networks.noise import seeded
 from diptych.pictures.formats import from_array, from_pillow, to_pillow
@@ -91,7 +91,7 @@ class Translator(Scaled):
     def of_onnx(cls, place: Path, engine: str = "onnx") -> "Translator":
         """From an exported file, under one of the engines but torch."""
         told = read_metadata(place)
-        card = read_card(told[CARD], place)
+        card = read_card(told, place)
         if engine == "onnx" or told[PROCESSING] == "inside":
             return cls(OnnxRuntime(place), card)
         if engine == BFLOAT16 and told[PRECISION] != "int8":
@@ -228,7 +228,9 @@ class Translator(Scaled):
             raise UsageError(
                 "styles by class are pix2pixHD's; give a whole number as style, or a picture to take it from."
             )
-        drawn: Tensor = network.drawn(source, {self.class_number(name): cluster for name, cluster in style.items()})
+        drawn: Tensor = network.sample_style(
+            source, {self.class_number(name): cluster for name, cluster in style.items()}
+        )
         return drawn
 
     def class_number(self, name: str) -> int:

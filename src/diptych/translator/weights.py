@@ -11,7 +11,9 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from diptych import checkpoints
 from diptych.errors import DiptychError
-from diptych.networks.shapes import shapes_alone
+from diptych.networks import size_limits
+from diptych.networks.meta_device import on_meta_device
+from diptych.networks.noise import seeded
 from diptych.translator.card import Card
 
 LARGEST = 65_536
@@ -43,8 +45,9 @@ def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mod
     try:
         if huge := [name for name, value in card.arguments.items() if isinstance(value, int) and value > LARGEST]:
             raise ValueError(f"{huge[0]} is {card.arguments[huge[0]]}")
-        with shapes_alone(), parameters_up_to(2 * len(weights)):
-            shapes = {name: tensor.shape for name, tensor in card.spec.build().state_dict().items()}
+        with on_meta_device(), parameters_up_to(2 * len(weights)):
+            outline = card.spec.build()
+            shapes = {name: tensor.shape for name, tensor in outline.state_dict().items()}
     except Exception as problem:  # whatever arguments of another's making lead to
         words = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise DiptychError(
@@ -56,9 +59,30 @@ def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mod
             f"the weights in {folder} are not those of its card: {odd[0]} has the shape {shape_of(found, odd[0])}, and the card's "
             f"network {shape_of(shapes, odd[0])}; export or copy the folder again."
         )
+    if not bears_out(outline, card):
+        raise DiptychError(
+            f"{folder / 'card.json'} has a network that does not make {card.target.colour} of {card.source.colour}, as its source "
+            f"and target say, or not {card.scale} times as large, or of sides "
+            f"divisible by {card.multiple}; export or copy the folder again."
+        )
     network = card.spec.build()
     network.load_state_dict(weights)
     return network
+
+
+def bears_out(outline: nn.Module, card: Card) -> bool:
+    """Whether a network of shapes alone takes what the card calls its source, and makes of it what that calls the target."""
+    if card.multiple % size_limits(outline).multiple or card.multiple > LARGEST:
+        return False
+    side = -(-size_limits(outline).min_size // card.multiple) * card.multiple
+    kind = torch.int32 if card.source.colour == "labels" else torch.float32
+    try:
+        with on_meta_device(), torch.inference_mode(), seeded(0):
+            source = torch.zeros(1, card.source.network_channels, side, side, dtype=kind)
+            made: Tensor = outline.eval()(source)
+    except (RuntimeError, ValueError, IndexError, TypeError):
+        return False
+    return made.shape == (1, card.target.network_channels, side * card.scale, side * card.scale)
 
 
 @contextmanager
@@ -91,5 +115,5 @@ def network_weights(tensors: dict[str, Tensor], card: Card) -> dict[str, Tensor]
     """The network's own tensors out of a checkpoint's: the running average where meant, its statistics where there are any."""
     weights: dict[str, Tensor] = {}
     for root in ("system", "average", "statistics") if card.averaged else ("system", "statistics"):
-        weights |= checkpoints.under(f"{root}.{card.module}", tensors)
+        weights |= checkpoints.with_prefix(f"{root}.{card.module}", tensors)
     return weights

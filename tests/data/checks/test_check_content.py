@@ -29,10 +29,12 @@ def test_an_animation_and_a_file_that_is_no_picture_are_told(pairs: Path) -> Non
     (pairs / "train" / "3.png").unlink()
     frames[0].save(pairs / "train" / "3.webp", save_all=True, append_images=frames[1:], lossless=True)
     (pairs / "train" / "notes.txt").write_text("x")
+    for name in (".hidden.png", "._3.webp", ".3.webp.1.part.webp"):
+        (pairs / "train" / name).write_bytes(b"")
     report = check(pairs)
     assert found(report) == [("animated", "train/3.webp", False)]
     assert "3 frames" in report.problems[0].words
-    assert "Passed over (no picture by the ending): notes.txt." in report.lines
+    assert f"Passed over in {pairs}: notes.txt (no picture by the ending), and hidden pictures (2)." in report.lines
 
 
 def test_a_constant_picture_of_an_unpaired_pile(folders: Path) -> None:
@@ -136,7 +138,7 @@ def test_label_colours_that_no_palette_holds(pairs: Path) -> None:
 
 def test_most_of_a_sort_are_counted(pairs: Path, checked: Typed) -> None:
     for number in range(30):
-        (pairs / "train" / f"bad{number}.png").write_bytes(b"")
+        save(pairs / "train" / f"bad{number}.png", np.zeros((24, 2 * number + 1, 3), np.uint8))
     said = checked(pairs)
     assert said.out.count("PROBLEM (cannot be used)") == 20
     assert "... and 10 more of: cannot be used" in said.out
@@ -158,3 +160,11 @@ def test_progress_is_told(pairs: Path) -> None:
     told: list[tuple[int, int]] = []
     look_over(read("pix2pix", [f"data.folder={pairs}"]).data, progress=lambda *counts: told.append(counts))
     assert told == [(14, 14)]
+
+
+def test_what_is_the_same_of_many_files_is_said_once(pairs: Path, checked: Typed) -> None:
+    for number in (10, 9, 11):
+        (pairs / "train" / f"bad{number}.png").write_bytes(b"")
+    lines = [line for line in checked(pairs).out.splitlines() if line.startswith("PROBLEM")]
+    first = f"{pairs}/train/bad9.png is empty (0 bytes); remove it or copy it again."
+    assert lines == [f"PROBLEM (cannot be used): {first} The same of 2 others: bad10.png, bad11.png."]

@@ -80,7 +80,7 @@ def test_every_bad_file_gets_its_sentence(pairs: Path, checked: Typed) -> None:
     said = checked(pairs)
     assert said.code == 1
     assert said.err == ""
-    assert said.out.count("PROBLEM") == len(BAD)
+    assert said.out.count("PROBLEM") == len(BAD) - 1  # two of them are the same
     with pytest.raises(DiptychError, match=r"6 of 20 examples cannot be trained on .*--no-check"):
         before_training(read("pix2pix", [f"data.folder={pairs}"]).data, lambda _: None)
 
@@ -109,7 +109,7 @@ def test_a_folder_of_nothing_but_rubbish(tmp_path: Path, checked: Typed) -> None
         (tmp_path / f"{number}.png").write_bytes(b"")
     said = checked(tmp_path)
     assert said.code == 1
-    assert said.out.count("is empty (0 bytes)") == 4
+    assert "0.png is empty (0 bytes); remove it or copy it again. The same of 3 others: 1.png" in said.out
 
 
 def test_an_empty_folder_and_one_without_pictures(tmp_path: Path, checked: Typed) -> None:

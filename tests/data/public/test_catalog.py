@@ -4,10 +4,8 @@ import hashlib
 import io
 import tarfile
 import threading
-import tomllib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +14,7 @@ import pytest
 from diptych.data.openmoji import drawings
 from diptych.data.public import catalog
 from diptych.errors import DiptychError
+from diptych.recipe_files import find, spellings
 
 
 @pytest.fixture(autouse=True)
@@ -43,10 +42,10 @@ def test_every_entry_is_complete() -> None:
 
 
 def test_every_set_that_a_recipe_names_is_known() -> None:
-    for recipe in resources.files("diptych").joinpath("recipes").iterdir():
-        folder = tomllib.loads(recipe.read_text(encoding="utf-8")).get("data", {}).get("folder", "")
+    for name, (recipe, profile) in spellings().items():
+        folder = find(recipe, profile).table.get("data", {}).get("folder", "")
         if folder:
-            assert folder in catalog.listing() or catalog.EMBEDDED.fullmatch(folder), recipe.name
+            assert folder in catalog.listing() or catalog.EMBEDDED.fullmatch(folder), name
 
 
 def test_the_cache_is_where_it_is_said_to_be(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

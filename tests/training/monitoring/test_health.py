@@ -173,11 +173,14 @@ def test_a_fault_changes_the_draws_that_follow(
 
 
 def test_a_discriminator_that_has_won_is_named_once() -> None:
-    health = Health()
-    said = [line for step in range(2 * WON_WINDOWS) for line in health.losses(step, {"discriminator.accuracy": 0.999})]
-    assert len(said) == 1
-    assert "the discriminator has won" in said[0]
-    assert not list(Health().losses(0, {"discriminator.accuracy": 0.8}))
+    for steps, every, lines in ((200_000, 50, WON_WINDOWS), (400, 50, 3), (6, 1, 100), (900, 10, 10)):
+        watched = Health(steps, every)
+        said = [
+            (line, words) for line in range(300) for words in watched.losses(line, {"discriminator.accuracy": 0.999})
+        ]
+        assert [line + 1 for line, _ in said] == [lines]  # of a short run earlier, but not in its first hundred steps
+        assert f"the discriminator has won (discriminator.accuracy 1.00 for {lines} log lines)" in said[0][1]
+    assert not list(Health(400, 50).losses(0, {"discriminator.accuracy": 0.8}))
 
 
 @pytest.mark.parametrize(
@@ -188,18 +191,18 @@ def test_a_discriminator_that_has_won_is_named_once() -> None:
     ],
 )
 def test_alike_and_inverted_outputs_are_named(scores: dict[str, float], words: str) -> None:
-    (said,) = Health().scores(1000, scores)
+    (said,) = Health(10_000, 50).scores(1000, scores)
     assert words in said
 
 
 def test_outputs_that_are_alike_are_no_trouble_at_the_beginning() -> None:
-    watched, scores = Health(), {"diversity": 0.02, "l1": 0.3, "l1_inverted": 0.5}
+    watched, scores = Health(10_000, 50), {"diversity": 0.02, "l1": 0.3, "l1_inverted": 0.5}
     said = [(step, line) for step in (30, 60, EARLY, EARLY + 30) for line in watched.scores(step, scores)]
     assert [step for step, _ in said] == [EARLY]
 
 
 def test_a_standstill_is_named() -> None:
-    health = Health()
+    health = Health(10_000, 50)
     said = [line for since in range(STANDSTILL + 5) for line in health.standstill(since, since, "l1", 0)]
     assert len(said) == 1
     assert "nothing has improved" in said[0]

@@ -1,33 +1,27 @@
 """Look a folder over before training: what is there, what is wrong in which file, and what to do about it."""
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from diptych.data.checks.compare import Facts, Problem, across_splits, swapped
-from diptych.data.checks.picture_warnings import colours, eight_bit, remarks
+from diptych.data.checks.examine import examine
 from diptych.data.checks.set_warnings import doubtful_layout, one_class, range_used
-from diptych.data.datasets import Pairs
-from diptych.data.derived import Shrunk
 from diptych.data.entries import Entry, Layout, files_of
 from diptych.data.layouts import discover
-from diptych.data.picture_file import Member, content, probe, read
-from diptych.data.settings import OF_TWO, DataSettings, as_size, root_of
+from diptych.data.picture_file import Member, probe
+from diptych.data.settings import DataSettings, as_size, root_of
 from diptych.data.shards.reading import damaged
 from diptych.errors import DiptychError
-from diptych.pictures.formats import Header, others_in
-from diptych.pictures.kinds import Kind, Stored
-from diptych.pictures.resizing import resize
+from diptych.pictures.formats import Header, natural, passed_over
+from diptych.pictures.kinds import Kind
 from diptych.pictures.sizes import brought_to, named
 
-THUMB = 16  # side of the thumbnails by which pictures are compared
-FLAT = 8.0  # standard deviation, in 8-bit levels, under which a thumbnail tells nothing apart
 SHOWN = 20  # problems shown of each sort
 MOST_HEADERS = 1000  # examples whose headers are counted
 TOGETHER = 16  # examples between two looks at the clock
@@ -49,16 +43,31 @@ class Report:
         return [problem for problem in self.problems if problem.fatal]
 
     def words(self, most: int = SHOWN) -> Iterator[str]:
-        """The report as lines: what is there, then the problems, the fatal ones first, at most ``most`` of a sort."""
+        """The report as lines: what is there, then the problems, the fatal ones first, at most ``most`` of a sort.
+
+        What is the same of many files is one line.
+        """
         yield from self.lines
-        counts: Counter[str] = Counter()
+        alike: dict[tuple[str, str], list[Problem]] = {}
         for problem in sorted(self.problems, key=lambda problem: (not problem.fatal, problem.sort)):
-            counts[problem.sort] += 1
-            if counts[problem.sort] <= most:
-                yield f"{'PROBLEM' if problem.fatal else 'notice'} ({problem.sort}): {problem.words}"
+            alike.setdefault((problem.sort, problem.words.removeprefix(problem.file)), []).append(problem)
+        counts: Counter[str] = Counter()
+        for (sort, _), same in alike.items():
+            first, *others = sorted(same, key=lambda problem: natural(problem.file))
+            counts[sort] += 1
+            if counts[sort] <= most:
+                yield f"{'PROBLEM' if first.fatal else 'notice'} ({sort}): {first.words}{the_same_of(others)}"
         for sort, count in counts.items():
             if count > most:
                 yield f"... and {count - most} more of: {sort}"
+
+
+def the_same_of(others: list[Problem], most: int = 8) -> str:
+    if not others:
+        return ""
+    names = [problem.file.rpartition("/")[2] for problem in others]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f" The same of {len(names)} other{'s' if others[1:] else ''}: {', '.join(names[:most])}{more}."
 
 
 def before_training(settings: DataSettings, say: Callable[[str], None], seconds: float = 20.0) -> None:
@@ -87,7 +96,9 @@ def look_over(
     """
     layout = discover(settings)
     report = Report()
-    report.problems += [Problem("no partner", words) for words in layout.problems]
+    report.problems += [
+        Problem("no partner", words, file=words.partition(" has no partner")[0]) for words in layout.problems
+    ]
     began = time.perf_counter()
     all_of_them = in_turn(layout, list(named_entries(layout)))
     piles = nearest(layout, all_of_them) if seconds < float("inf") else all_of_them
@@ -184,8 +195,8 @@ def describe(layout: Layout, piles: list[Named], report: Report, settings: DataS
     report.lines.append(
         f"{settings.folder}: {layout.words}: {counts}" + (f"; second pile: {others}" if others else "") + "."
     )
-    if not layout.sharded and (others := others_in(root_of(settings))):
-        report.lines.append(f"Passed over (no picture by the ending): {others}.")
+    if not layout.sharded and (words := passed_over(root_of(settings))):
+        report.lines.append(words)
     headers = []
     for file in files_of(entry for _, _, entry in piles[:MOST_HEADERS]):
         try:
@@ -201,62 +212,6 @@ def describe(layout: Layout, piles: list[Named], report: Report, settings: DataS
 def commonest(counts: Counter[str]) -> str:
     shown = ", ".join(f"{what} ({count})" for what, count in counts.most_common(4))
     return shown + (f" and {len(counts) - 4} others" if len(counts) > 4 else "")
-
-
-def examine(
-    settings: DataSettings, layout: Layout, split: str, pile: str, entry: Entry
-) -> tuple[Facts | None, list[Problem]]:
-    """Read one example as training would, and measure it."""
-    path = entry.a[0]
-    try:
-        halves, classes = read_example(settings, layout, split, pile, entry)
-        digest = "".join(hashlib.blake2b(content(file), digest_size=16).hexdigest() for file in files_of([entry]))
-    except DiptychError as problem:
-        return None, [Problem("cannot be used", str(problem), fatal=True)]
-    except OSError as problem:
-        return None, [Problem("cannot be used", f"{path} cannot be read: {problem.strerror}.", fatal=True)]
-    problems = [
-        Problem("animated", f"{file} has {frames} frames; the first is taken, split it to use them all.")
-        for file in files_of([entry])
-        if (frames := probe(file).frames) > 1
-    ]
-    named = dict(zip(sides(settings, layout, pile, halves), halves, strict=True))
-    problems += remarks(settings, path, named)
-    richness = float(np.log(colours(halves[0]) / colours(halves[1]))) if len(halves) == 2 else 0.0
-    peaks = {side: float(half.max()) for side, half in named.items()}
-    return Facts(split + pile, entry.name, path, digest, thumbnail(halves), richness, classes, peaks), problems
-
-
-def sides(settings: DataSettings, layout: Layout, pile: str, halves: list[Stored]) -> tuple[str, ...]:
-    """Which side of the recipe each of the pictures of an example belongs to."""
-    if len(halves) == 2:
-        return ("source", "target")
-    swap = (pile == "b") != (settings.direction == "b-to-a")
-    return ("target",) if settings.task not in OF_TWO or swap else ("source",)
-
-
-def thumbnail(halves: list[Stored]) -> npt.NDArray[np.float32]:
-    """(THUMB * THUMB * channels,) of the target, or of the source where the target is nearly flat, as maps of class numbers are."""
-    small = [resize(eight_bit(half), THUMB, THUMB, "area").astype(np.float32) for half in reversed(halves)]
-    return next((one for one in small if one.std() >= FLAT), small[0]).ravel()
-
-
-def read_example(
-    settings: DataSettings, layout: Layout, split: str, pile: str, entry: Entry
-) -> tuple[list[Stored], npt.NDArray[np.int64] | None]:
-    """The picture, or source and target, and of class maps how many pixels each class has; maps come in their colours."""
-    settings = replace(settings, cache_gib=0.0)
-    if settings.task == "shrunk":  # as training takes it, which tells whether the sizes belong together
-        Shrunk(settings, [entry], train=split == "train").sample(0, np.random.default_rng(0))
-        return [read(entry.b or entry.a[0], settings.target)], None
-    if settings.task not in OF_TWO or layout.kind in ("single", "unpaired"):
-        kind: Kind = getattr(settings, sides(settings, layout, pile, [])[0])
-        return [read(entry.a[0], kind)], None
-    source, target = Pairs(settings, [entry], train=False).pair(0)
-    if settings.task != "labelled":
-        return [source, target], None
-    classes = np.bincount(source[..., 0].ravel(), minlength=settings.source.classes + 1)
-    return [settings.source.colours()[source[..., 0]], target], classes
 
 
 def advice(settings: DataSettings, headers: list[Header], train: int) -> list[str]:

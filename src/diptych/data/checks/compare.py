@@ -19,6 +19,8 @@ class Problem:
     sort: str
     words: str
     fatal: bool = False
+    file: str = ""
+    """With which the words begin, where they are of one file or example."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,11 @@ def swapped(facts: list[Facts]) -> list[Problem]:
         return []
     odd = [fact for fact in measured if fact.richness * middle < 0 and abs(fact.richness) > abs(middle) / 2]
     return [
-        Problem("halves swapped", f"{fact.path}: source and target seem to have changed places; exchange them.")
+        Problem(
+            "halves swapped",
+            f"{fact.path}: source and target seem to have changed places; exchange them.",
+            file=str(fact.path),
+        )
         for fact in odd
     ]
 

@@ -27,7 +27,7 @@ import filelock
 import numpy as np
 
 from diptych.data.openmoji.rendering import Rendered, render_drawings, source
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, unwritten
 from diptych.files import from_json, write_text
 
 RULE = 1  # to be raised when what is rendered, left out or how it is split changes
@@ -90,10 +90,7 @@ def prepare(
                 shutil.rmtree(folder, ignore_errors=True)
                 beside.rename(folder)
     except OSError as problem:
-        raise DiptychError(
-            f"the OpenMoji pictures cannot be written to {folder}: {problem.strerror or problem}; make room, or set "
-            f"DIPTYCH_CACHE. What was rendered is kept, and the same command goes on from there."
-        ) from None
+        raise unwritten(folder, problem, "set DIPTYCH_CACHE to another folder") from None
     return folder
 
 

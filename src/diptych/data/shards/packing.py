@@ -20,7 +20,7 @@ from diptych.data.picture_file import BLOCK, File, content
 from diptych.data.public.licences import FILES, terms_of
 from diptych.data.settings import DataSettings, root_of
 from diptych.data.shards.index import INDEX, Example, Index, ShardFacts
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import DiptychError, UsageError, unwritten
 from diptych.files import made_aside, vacant, write_text
 
 MEGABYTE = 10**6
@@ -56,9 +56,7 @@ def pack(
                     shutil.copyfile(root_of(settings) / name, place / name)
             write_text(place / INDEX, index.to_text())
     except OSError as problem:
-        raise DiptychError(
-            f"{out} cannot be written: {problem.strerror or problem}; make room or name another."
-        ) from None
+        raise unwritten(out, problem) from None
     return index
 
 

@@ -13,6 +13,7 @@ from diptych.serving.service.problems import Problem, busy
 
 FIELDS = ("picture", "instances", "mask")
 RAW = ("", "application/octet-stream")
+CURL = "curl --data-binary @FILE -H 'Content-Type: image/png'"
 
 
 class Bodies:
@@ -33,8 +34,10 @@ class Bodies:
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
         form = kind == "multipart/form-data"
         if not form and kind not in RAW and not kind.startswith("image/"):
-            words = f"a body of the type {kind[:60]} is not taken; send a picture's bytes, or a multipart form."
-            raise Problem(415, words)
+            words = f"a body of the type {kind[:60]} is not taken; send a picture's bytes under their own type"
+            raise Problem(415, f"{words} ({CURL}), or a multipart form (curl -F picture=@FILE).")
+        if (packed := request.headers.get("content-encoding", "identity").strip().lower()) != "identity":
+            raise Problem(415, f"a body packed with {packed[:20]} is not taken; send it as it is.")
         parts: list[bytes] = []
         length = 0
         try:
@@ -86,7 +89,10 @@ async def parsed(request: Request, data: bytes, limits: Limits) -> dict[str, byt
     try:
         for field, value in form.multi_items():
             if field not in FIELDS or not isinstance(value, UploadFile):
-                raise Problem(422, f"the form has a field that is not known; the files {', '.join(FIELDS)} are.")
+                words = "seed and size stand in the address, such as ?size=own"
+                raise Problem(
+                    422, f"the form has a field that is not known; the files {', '.join(FIELDS)} are, and {words}."
+                )
             found[field] = await value.read()
     finally:
         await form.close()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diptych.errors import DiptychError, UsageError
-from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, feed, read_metadata, run_session, session_of
+from diptych.machine.runtimes import PRECISION, PROCESSING, feed, read_metadata, run_session, session_of
 from diptych.pictures.kinds import Stored
 from diptych.pictures.sizes import Size
 from diptych.translator.card import read_card
@@ -33,7 +33,7 @@ class Exported(Scaled):
     def __init__(self, place: Path) -> None:
         """Raises: DiptychError, when there is no such file, it is damaged, or another program's."""
         told = read_metadata(place)
-        self.card = read_card(told[CARD], place)
+        self.card = read_card(told, place)
         self.tile = 0
         self.inside = told[PROCESSING] == "inside"
         self.engine = Engine(told[PRECISION])

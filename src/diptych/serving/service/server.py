@@ -29,6 +29,12 @@ BEARER = HTTPBearer(
     auto_error=False, description="The token with which the service was started, where it was with one."
 )
 
+PARAMETERS = {
+    "seed": f"give a whole number from 0 to {2**63 - 1}",
+    "size": "give training, own, a side such as 256, or HEIGHTxWIDTH such as 256x512",
+}
+"""Of an address that translates, and what each may be."""
+
 
 @dataclass
 class Service:
@@ -77,7 +83,7 @@ def create(service: Service) -> FastAPI:
 
     @app.post(
         "/translate/{name}",
-        dependencies=guarded,
+        dependencies=[*guarded, Depends(known_parameters)],
         response_class=Response,
         openapi_extra={"requestBody": BODY},
         responses={
@@ -196,5 +202,15 @@ async def on_invalid(request: Request, problem: Exception) -> JSONResponse:
     """A parameter of the wrong kind."""
     assert isinstance(problem, RequestValidationError)
     first = problem.errors()[0]
-    place = " ".join(str(part) for part in first["loc"])
-    return answer(422, f"{place}: {first['msg']}; /openapi.json says what is taken.")
+    name, given = str(first["loc"][-1]), str(first.get("input"))[:40]
+    return answer(422, f'{name} cannot be "{given}"; {PARAMETERS.get(name, "/openapi.json says what is taken")}.')
+
+
+async def known_parameters(request: Request) -> None:
+    """Refuse what would be passed over, such as a misspelt name."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if name not in PARAMETERS:
+            raise Problem(422, f'there is no parameter "{name[:40]}"; there are {" and ".join(PARAMETERS)}.')
+        if names.count(name) > 1:
+            raise Problem(422, f"{name} is given {names.count(name)} times; give it once.")

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 WON = 0.98  # accuracy of a discriminator that has won
-WON_WINDOWS = 10  # log windows in a row for which it must hold
+WON_WINDOWS = 10  # log windows in a row for which it must hold, or a third of those of a shorter run
+WON_STEPS = 100  # that these must be at least: at the very beginning it wins easily
 EARLY = 200  # steps before which outputs may well be alike
 ALIKE = 0.1  # diversity of the outputs, as a share of the targets', under which they are all alike
 INVERTED = 0.8  # the inverted outputs are nearer to the targets than this share of the outputs' distance
@@ -13,8 +14,10 @@ STANDSTILL = 10  # validations without a new best
 class Health:
     """Remembers only how often something was seen in a row; a resumed run begins to count anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: int, log_every: int) -> None:
+        """Of a run of so many ``steps``."""
         self.seen: dict[str, int] = {}
+        self.won = max(min(WON_WINDOWS, steps // log_every // 3), -(-WON_STEPS // log_every), 3)
 
     def repeated(self, trouble: str, present: bool, times: int = 1) -> bool:
         """True when ``trouble`` has just been present ``times`` times in a row."""
@@ -24,9 +27,9 @@ class Health:
     def losses(self, step: int, means: Mapping[str, float]) -> Iterator[str]:
         """From a log line: has a discriminator won?"""
         for key, value in means.items():
-            if "accuracy" in key.rpartition(".")[2] and self.repeated(key, value > WON, WON_WINDOWS):
+            if "accuracy" in key.rpartition(".")[2] and self.repeated(key, value > WON, self.won):
                 yield (
-                    f"Health: at step {step} the discriminator has won ({key} {value:.2f} for {WON_WINDOWS} log lines): the "
+                    f"Health: at step {step} the discriminator has won ({key} {value:.2f} for {self.won} log lines): the "
                     f"generator learns little from it. Lower training.learning_rate.discriminator, or try "
                     f'options.adversary = "least-squares" or fewer options.discriminator_layers.'
                 )

@@ -13,7 +13,7 @@ import torch
 from diptych.data import Dataset
 from diptych.errors import DiptychError
 from diptych.pictures import formats
-from diptych.report import Standing
+from diptych.report import LiveReport
 from diptych.training.monitoring.health import Health
 from diptych.training.monitoring.progress import MetricTime, Progress
 from diptych.training.monitoring.tensorboard import Board
@@ -42,7 +42,6 @@ class Watch:
         self.settings = run.recipe.training
         self.progress = Progress(say)
         self.say = self.progress.say if processes.leads else lambda sentence: None
-        self.health = Health()
         self.stop = False  # the same in all processes
         self.paused = False  # so that the rest is for another time
         self.interrupted = False  # this process was asked to stop, or has heard that another was
@@ -53,7 +52,7 @@ class Watch:
         self.summary = ""
         self.at = 0
         self.started = sys.maxsize  # the step at which this process has recorded its start
-        self.standing_report: Standing | None = None
+        self.standing_report: LiveReport | None = None
         self.opens = opens  # called once with the report, when it is first written
 
     # What the loop calls
@@ -65,6 +64,7 @@ class Watch:
     def begin(self, trainer: Trainer, dataset: Dataset) -> None:
         self.trainer, self.dataset = trainer, dataset
         self.steps = trainer.steps
+        self.health = Health(self.steps, self.settings.log_every)
         self.summary = trainer.summary()
         self.say(self.summary)
         for note in self.state.system.notes:
@@ -73,7 +73,7 @@ class Watch:
         if self.validation is not None:
             self.validation.describe(self.run, self.state)
             self.validation.prepare(self.say)
-            self.standing_report = Standing(self.run.folder, self.say) if self.settings.report else None
+            self.standing_report = LiveReport(self.run.folder, self.say) if self.settings.report else None
             self.metrics = MetricTime(self.settings.metrics_share)
         self.board = Board(self.run.folder if self.processes.leads and self.settings.tensorboard else None)
 

@@ -19,6 +19,7 @@ import filelock
 
 from diptych.errors import DiptychError
 from diptych.files import from_json, read_text, write_text
+from diptych.machine.locks import take
 
 NAME = ".diptych-translate.json"
 PATIENCE = 600  # seconds that another command may take to plan
@@ -79,14 +80,12 @@ class Record:
     def held(self) -> Iterator[None]:
         """Alone with the record, as it stands now: equal commands may run at once."""
         lock = filelock.FileLock(lock_of(self.folder), timeout=PATIENCE)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise DiptychError(f"another command has been planning in {self.folder} for long; stop it.") from None
-        except OSError as problem:
-            raise DiptychError(
-                f"{lock.lock_file} cannot be locked: {problem.strerror or problem}; set TMPDIR to a folder of yours."
-            ) from None
+        take(
+            lock,
+            f"another command has been planning in {self.folder} for long; stop it",
+            f"{lock.lock_file} cannot be locked",
+            "set TMPDIR to a folder of yours",
+        )
         try:
             now = Record.read(self.folder)
             self.claims, self.unfinished = now.claims, now.unfinished

@@ -32,7 +32,7 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
         the folder looks like.
     """
     from diptych.data.checks.check import look_over
-    from diptych.training.accelerate.estimate import estimate
+    from diptych.training.estimate import estimate
 
     settings = read_settings(folder, overrides, recipe, task)
     report = look_over(settings.data, progress=progress_line("checking"))

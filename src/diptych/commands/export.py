@@ -57,10 +57,10 @@ def export(
     address
         Where a web page will be, such as https://example.org/page/: a posted link shows its picture only if that is known.
     """
-    from diptych.exporting.export import Order
+    from diptych.exporting.export import ExportSettings
     from diptych.exporting.export import export as carry_out
 
     options = (way, checkpoint, precision, processing, noise, data, licence, attribution, runtime, title, address)
-    for sentence in carry_out(Order(run, to, out, *options)):
+    for sentence in carry_out(ExportSettings(run, to, out, *options)):
         print(sentence)
     return 0

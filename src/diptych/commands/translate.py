@@ -87,7 +87,7 @@ def translate(
         Write each result beside its input, as one picture.
     """
     from diptych.pictures.sizes import exact
-    from diptych.training.checkpoint_choice import taken
+    from diptych.training.checkpoint_choice import checkpoint_note
     from diptych.translator.engines import device_for
     from diptych.translator.many import translate_all
     from diptych.translator.translator import Translator
@@ -113,7 +113,7 @@ def translate(
         engine = ""
     make = partial(make_job, options=options, tile=tile, style=style, style_from=style_from)
     job, engine_note = make(translator, engine=engine)
-    notes = "\n".join(filter(None, (taken(run, checkpoint), engine_note)))
+    notes = "\n".join(filter(None, (checkpoint_note(run, checkpoint), engine_note)))
     if not pictures:
         code = translate_stream(job, list(inputs), out)
         print(notes, end="\n" if notes else "", file=sys.stderr)  # a failure is one sentence
@@ -196,9 +196,9 @@ def make_job(
 
     engine_note = ""
     if engine:
-        from diptych.exporting.fastest import faster
+        from diptych.exporting.engine_cache import with_engine
 
-        translator, engine_note = faster(translator, engine)
+        translator, engine_note = with_engine(translator, engine)
     if tile and translator.eager is None:
         raise UsageError(
             "tiles take the network itself, which an ONNX file is not; name the run, or leave --tile away."

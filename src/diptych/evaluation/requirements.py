@@ -9,7 +9,7 @@ from torch import Tensor
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import ClassMap
 from diptych.evaluation.segmentation import Segmenter
-from diptych.networks.features.pretrained import CPU, find
+from diptych.networks.features.pretrained import CPU, weights_file
 
 NETWORK = "efficientnet-lite0"
 
@@ -70,7 +70,7 @@ def weights(name: str) -> Need:
 
     def need(means: Means) -> str:
         try:
-            find(name)
+            weights_file(name)
         except DiptychError as problem:
             return str(problem).rstrip(".")
         return ""

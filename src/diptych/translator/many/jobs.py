@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from diptych.checkpoints import checksum, still
+from diptych.checkpoints import checksum, contiguous_on_cpu
 from diptych.data.datasets import stack_kinds
 from diptych.errors import DiptychError
 from diptych.pictures import formats
@@ -212,7 +212,7 @@ def identity(translator: Translator) -> str:
     """Equal for translators with the same card and weights, and for engines with the same exported file."""
     text = write_card(translator.card)
     if translator.eager is not None:
-        return checksum(still(translator.eager.network.state_dict()), text)
+        return checksum(contiguous_on_cpu(translator.eager.network.state_dict()), text)
     if isinstance(translator.engine, OnnxRuntime | OpenVino):
         text += hashlib.sha256(translator.engine.place.read_bytes()).hexdigest()
     return hashlib.sha256(text.encode()).hexdigest()

@@ -226,11 +226,11 @@ def test_an_array_too_large_is_refused_before_it_is_read() -> None:
     "mode", ["1", "L", "LA", "P", "PA", "HSV", "LAB", "RGB", "RGBA", "RGBa", "La", "CMYK", "YCbCr", "I;16", "I", "F"]
 )
 def test_every_mode_of_pillow_s(mode: str) -> None:
-    raw = codecs.from_pillow(Image.new(mode, (5, 4)))
-    assert raw.pixels.shape[:2] == (4, 5)
-    assert raw.alpha == (mode in ("LA", "La", "PA", "RGBA", "RGBa"))
-    assert raw.pixels.shape[2] - raw.alpha in (1, 3)
-    assert raw.pixels.dtype == {"I;16": np.uint16, "I": np.uint16, "F": np.float32}.get(mode, np.uint8)
+    decoded = codecs.from_pillow(Image.new(mode, (5, 4)))
+    assert decoded.pixels.shape[:2] == (4, 5)
+    assert decoded.alpha == (mode in ("LA", "La", "PA", "RGBA", "RGBa"))
+    assert decoded.pixels.shape[2] - decoded.alpha in (1, 3)
+    assert decoded.pixels.dtype == {"I;16": np.uint16, "I": np.uint16, "F": np.float32}.get(mode, np.uint8)
 
 
 def test_real_pictures_equal_pillow_s(shared_data: Path) -> None:

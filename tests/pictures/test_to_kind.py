@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from diptych.errors import DiptychError
-from diptych.pictures.decoded import Raw
+from diptych.pictures.decoded import Decoded
 from diptych.pictures.formats import from_array, from_pillow, to_pillow
 from diptych.pictures.kinds import Kind
 from diptych.pictures.to_kind import fitted, luma
@@ -121,7 +121,7 @@ def test_luma_is_that_of_the_weights(picture: Any, depth: str) -> None:
 def test_every_picture_fits_every_kind(colour: Any, depth: Any, found: str, channels: int, data: st.DataObject) -> None:
     array = data.draw(hnp.arrays(found, (3, 2, channels)))
     kind = Kind(colour, depth)
-    picture = fitted(Raw(array, alpha=channels in (2, 4)), kind, "a")
+    picture = fitted(Decoded(array, alpha=channels in (2, 4)), kind, "a")
     assert picture.shape == (3, 2, kind.stored_channels)
     assert picture.dtype == np.dtype(depth)
     assert kind.to_tensor(picture).abs().max() <= 1

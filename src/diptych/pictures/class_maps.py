@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diptych.errors import DiptychError
-from diptych.pictures.decoded import Raw
+from diptych.pictures.decoded import Decoded
 from diptych.pictures.kinds import Kind, Stored
 
 Palette = Sequence[tuple[int, int, int]]
@@ -29,7 +29,7 @@ def nearest(picture: npt.NDArray[np.uint8], palette: Palette) -> npt.NDArray[np.
     return classes
 
 
-def class_numbers(raw: Raw, kind: Kind, name: str) -> Stored:
+def class_numbers(decoded: Decoded, kind: Kind, name: str) -> Stored:
     """(H, W, 1) uint16 class numbers of an index picture, or of a coloured one by the Kind's palette.
 
     Of an array whose second channel is instance numbers, those come along.
@@ -38,10 +38,13 @@ def class_numbers(raw: Raw, kind: Kind, name: str) -> Stored:
         DiptychError: for a value that is no class, with the file, the value, the place, and the classes there are; for
             colours where no palette is stated; for float values.
     """
-    if kind.instances and raw.pixels.shape[2] == 2:  # an array that has both
-        parts = class_numbers(Raw(raw.pixels[..., :1]), kind, name), instance_numbers(Raw(raw.pixels[..., 1:]), name)
+    if kind.instances and decoded.pixels.shape[2] == 2:  # an array that has both
+        parts = (
+            class_numbers(Decoded(decoded.pixels[..., :1]), kind, name),
+            instance_numbers(Decoded(decoded.pixels[..., 1:]), name),
+        )
         return np.concatenate(parts, axis=2)
-    pixels = raw.pixels[..., :-1] if raw.alpha else raw.pixels
+    pixels = decoded.pixels[..., :-1] if decoded.alpha else decoded.pixels
     if pixels.dtype == np.float32 or pixels.shape[2] not in (1, 3):
         raise DiptychError(
             f"{name} holds {pixels.shape[2]} channels of {pixels.dtype}; a class map is an index picture of 8 or 16 bits, "
@@ -84,7 +87,7 @@ def known_classes(kind: Kind) -> str:
     return listing or f"0 to {kind.classes - 1}"
 
 
-def instance_numbers(raw: Raw, name: str) -> Stored:
+def instance_numbers(decoded: Decoded, name: str) -> Stored:
     """(H, W, 1) uint16: instances renumbered from 0, whatever their encoding.
 
     Known are index pictures of 8 and 16 bits, and RGB pictures in which every instance has a colour of its own.
@@ -92,7 +95,7 @@ def instance_numbers(raw: Raw, name: str) -> Stored:
     Raises:
         DiptychError: for float values, or more than 65,536 instances.
     """
-    pixels: npt.NDArray[Any] = raw.pixels[..., :-1] if raw.alpha else raw.pixels
+    pixels: npt.NDArray[Any] = decoded.pixels[..., :-1] if decoded.alpha else decoded.pixels
     if pixels.dtype == np.float32:
         raise DiptychError(f"{name} holds float values; an instance map is of whole numbers.")
     packed = np.zeros(pixels.shape[:2], dtype=np.int64)

@@ -23,7 +23,7 @@ from diptych.pictures.decoded import (
     ORIENTATION,
     READERS,
     Header,
-    Raw,
+    Decoded,
     UnfitError,
     check_shape,
     planes_last,
@@ -146,7 +146,7 @@ def bare_png(data: bytes) -> bytes:
 # In
 
 
-def decode(data: bytes, numbers: bool = False) -> Raw:
+def decode(data: bytes, numbers: bool = False) -> Decoded:
     """Decode the bytes of a file; with ``numbers`` the indices of a palette picture, and integers of 32 bits, as they are."""
     file = io.BytesIO(data)
     head = signature(file)
@@ -154,20 +154,22 @@ def decode(data: bytes, numbers: bool = False) -> Raw:
         with array_file(file, head) as member:
             array_header(member)
         with array_file(file, head) as member:
-            return Raw(planes_last(np.lib.format.read_array(member, allow_pickle=False)))
+            return Decoded(planes_last(np.lib.format.read_array(member, allow_pickle=False)))
     if sixteen_bit_colour(head):
         pixels = wants("imagecodecs", "a 16-bit colour PNG").png_decode(bare_png(data))
         alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
         with Image.open(io.BytesIO(data), formats=READERS) as picture:  # its head alone
             carried = metadata.from_pillow(picture)
-        return Raw(upright(planes_last(pixels), png_orientation(file)), alpha, carried)
+        return Decoded(upright(planes_last(pixels), png_orientation(file)), alpha, carried)
     if head.startswith(TIFF_SIGNATURES) and not tiff.pillow_reads(file):
         return tiff.decode(file)
     with Image.open(file, formats=READERS) as picture:
         orientation = orientation_of(picture, io.BytesIO(data))
         carried = metadata.from_pillow(picture)  # before Pillow turns it
-        raw = from_pillow(picture, numbers)
-        return Raw(raw.pixels if orientation == 1 else upright(raw.pixels, orientation), raw.alpha, carried)
+        decoded = from_pillow(picture, numbers)
+        return Decoded(
+            decoded.pixels if orientation == 1 else upright(decoded.pixels, orientation), decoded.alpha, carried
+        )
 
 
 @contextmanager
@@ -197,20 +199,20 @@ def array_header(file: Any) -> Header:
     return Header(shape[0], shape[1], shape[2] if len(shape) == 3 else 1, depth)
 
 
-def from_pillow(picture: Image.Image, numbers: bool = False) -> Raw:
+def from_pillow(picture: Image.Image, numbers: bool = False) -> Decoded:
     """The first frame of a Pillow picture as it lies there: an EXIF orientation is not applied."""
     mode, carried = picture.mode, Tags(metadata.profile_of(picture))
     if numbers and (mode == "P" or mode.startswith("I")):
-        return Raw(np.array(picture)[..., None])
+        return Decoded(np.array(picture)[..., None])
     if mode == "CMYK" and (transform := to_srgb(carried.profile, mode)):  # while its inks are there
         picture, mode = transform.apply(picture), "RGB"
     if mode.startswith("I"):
         values = np.asarray(picture)
         if values.min() < 0 or values.max() > 65535:
             raise UnfitError("holds 32-bit integers beyond 65535; save it as uint16 or float32")
-        return Raw(values.astype(np.uint16)[..., None], tags=carried)
+        return Decoded(values.astype(np.uint16)[..., None], tags=carried)
     if mode == "F":
-        return Raw(np.asarray(picture, dtype=np.float32)[..., None], tags=carried)
+        return Decoded(np.asarray(picture, dtype=np.float32)[..., None], tags=carried)
     see_through = picture.has_transparency_data
     grey = mode in ("1", "L", "LA", "La")
     wanted = ("LA" if see_through else "L") if grey else ("RGBA" if see_through else "RGB")
@@ -218,7 +220,7 @@ def from_pillow(picture: Image.Image, numbers: bool = False) -> Raw:
         picture = picture.convert("LA")  # the one way out of it that there is
     elif mode != wanted:
         picture = picture.convert("RGBA").convert(wanted) if see_through else picture.convert(wanted)
-    return Raw(planes_last(np.asarray(picture)), see_through, carried)
+    return Decoded(planes_last(np.asarray(picture)), see_through, carried)
 
 
 # Out

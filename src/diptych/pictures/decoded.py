@@ -57,7 +57,7 @@ class UnfitError(ValueError):
     """A whole file of something that is no picture: its text goes on a sentence that begins with the name."""
 
 
-class Raw(NamedTuple):
+class Decoded(NamedTuple):
     """What a file holds: (H, W, C), uint8, uint16 or float32; with ``alpha`` its last channel is opacity."""
 
     pixels: npt.NDArray[Any]

@@ -20,7 +20,7 @@ from diptych.files import PART, regular, written_beside
 from diptych.machine.threads import PROCESS
 from diptych.pictures import codecs
 from diptych.pictures.codecs import holds
-from diptych.pictures.decoded import Header, Raw, UnfitError, planes_last
+from diptych.pictures.decoded import Header, Decoded, UnfitError, planes_last
 from diptych.pictures.kinds import RANGES, Kind, Stored
 from diptych.pictures.metadata import NO_TAGS, Tags
 from diptych.pictures.to_kind import coloured, fitted, luma
@@ -93,9 +93,11 @@ def read_tagged(source: Path | bytes, kind: Kind, name: str = "") -> tuple[Store
         raise DiptychError(f"{name} is empty (0 bytes); remove it or copy it again.")
     with explaining(name):
         refuse_huge(codecs.header(io.BytesIO(source)), name)
-        raw = coloured(codecs.decode(source, numbers=kind.colour in NUMBERS), kind)
-    tags = replace(raw.tags, see_through=raw.alpha and kind.colour not in OPACITY and not opaque(raw.pixels))
-    return fitted(raw, kind, name), tags
+        decoded = coloured(codecs.decode(source, numbers=kind.colour in NUMBERS), kind)
+    tags = replace(
+        decoded.tags, see_through=decoded.alpha and kind.colour not in OPACITY and not opaque(decoded.pixels)
+    )
+    return fitted(decoded, kind, name), tags
 
 
 def opaque(pixels: npt.NDArray[Any]) -> bool:
@@ -176,7 +178,7 @@ def from_array(array: npt.NDArray[Any], kind: Kind) -> Stored:
     """
     with explaining("the array"):
         pixels = planes_last(array)
-    return fitted(Raw(pixels, alpha=pixels.shape[2] in (2, 4)), kind, "the array")
+    return fitted(Decoded(pixels, alpha=pixels.shape[2] in (2, 4)), kind, "the array")
 
 
 def from_pillow(picture: Image.Image, kind: Kind) -> Stored:
@@ -186,8 +188,8 @@ def from_pillow(picture: Image.Image, kind: Kind) -> Stored:
         DiptychError: when it cannot be decoded or is not of the Kind.
     """
     with explaining("the picture"):
-        raw = coloured(codecs.from_pillow(picture, numbers=kind.colour in NUMBERS), kind)
-    return fitted(raw, kind, "the picture")
+        decoded = coloured(codecs.from_pillow(picture, numbers=kind.colour in NUMBERS), kind)
+    return fitted(decoded, kind, "the picture")
 
 
 def list_pictures(folder: Path) -> list[Path]:

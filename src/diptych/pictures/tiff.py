@@ -16,7 +16,7 @@ from diptych.pictures.decoded import (
     ORIENTATION,
     READERS,
     Header,
-    Raw,
+    Decoded,
     UnfitError,
     planes_last,
     turned,
@@ -85,7 +85,7 @@ def header(file: BinaryIO) -> Header:
         return turned(found, orientation_of(page))
 
 
-def decode(file: BinaryIO) -> Raw:
+def decode(file: BinaryIO) -> Decoded:
     """The first page, its channels last, CMYK as RGB, opacity as it would be straight."""
     with wants("tifffile", PURPOSE).TiffFile(file) as tiff:
         page = first_page(tiff)
@@ -102,7 +102,7 @@ def decode(file: BinaryIO) -> Raw:
     alpha = len(extras) == 1 and extras[0] in (PREMULTIPLIED, STRAIGHT) and pixels.shape[2] in (2, 4)
     if alpha and extras[0] == PREMULTIPLIED:
         pixels = straight(pixels, top)
-    return Raw(upright(pixels, orientation), alpha, carried)
+    return Decoded(upright(pixels, orientation), alpha, carried)
 
 
 def refuse_cut(page: Any, file: BinaryIO) -> None:

@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from diptych.errors import DiptychError
 from diptych.pictures.class_maps import class_numbers, instance_numbers
-from diptych.pictures.decoded import Raw
+from diptych.pictures.decoded import Decoded
 from diptych.pictures.kinds import RANGES, Kind, Stored
 from diptych.pictures.profiles import in_srgb, to_srgb
 
 EIGHT_BIT = Kind()
 
 
-def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
+def fitted(decoded: Decoded, kind: Kind, name: str) -> Stored:
     """(H, W, any channels) of any depth to (H, W, kind.stored_channels) of kind.depth.
 
     Opacity is laid on the Kind's background (a "channels" Kind keeps it as a channel), grey is repeated for colour,
@@ -26,14 +26,14 @@ def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
         DiptychError: for another number of channels, a float picture for an integer Kind, or NaN; it names ``name``.
     """
     if kind.colour == "instances":
-        return instance_numbers(raw, name)
+        return instance_numbers(decoded, name)
     if kind.colour == "labels":
-        return class_numbers(raw, kind, name)
+        return class_numbers(decoded, kind, name)
     if kind.colour == "holed":
-        return holed(raw, kind, name)
+        return holed(decoded, kind, name)
     if kind.colour == "mask":
-        return hole_marked(raw, name)
-    pixels = raw.pixels
+        return hole_marked(decoded, name)
+    pixels = decoded.pixels
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
         raise DiptychError(f"{name} holds values that are not finite (NaN or infinity); replace them.")
     if kind.colour == "channels":
@@ -43,7 +43,7 @@ def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
                 f"correct channels in data.source or data.target, or remove the file.{planes_first(pixels, kind)}"
             )
         return as_depth(pixels, kind, name)
-    if raw.alpha:
+    if decoded.alpha:
         pixels = composited(pixels, kind)
     if pixels.shape[2] not in (1, 3):
         raise DiptychError(
@@ -56,44 +56,44 @@ def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
     return np.repeat(pixels, 3, axis=2) if kind.stored_channels == 3 else luma(pixels)
 
 
-def coloured(raw: Raw, kind: Kind) -> Raw:
+def coloured(decoded: Decoded, kind: Kind) -> Decoded:
     """In sRGB where a profile says that it is not, and it has 8 bits or shall have; the profile is then left out.
 
     What a Kind of numbers or channels holds is no colours, and stays.
     """
-    if not raw.tags.profile or kind.colour in ("labels", "instances", "channels", "mask"):
-        return raw
-    colours, opacity = np.split(raw.pixels, [raw.pixels.shape[2] - raw.alpha], axis=2)
+    if not decoded.tags.profile or kind.colour in ("labels", "instances", "channels", "mask"):
+        return decoded
+    colours, opacity = np.split(decoded.pixels, [decoded.pixels.shape[2] - decoded.alpha], axis=2)
     mode = {1: "L", 3: "RGB"}.get(colours.shape[2])
-    transform = to_srgb(raw.tags.profile, mode) if mode else None
+    transform = to_srgb(decoded.tags.profile, mode) if mode else None
     eight_bit = colours.dtype == np.uint8 or (colours.dtype == np.uint16 and kind.depth == "uint8")
     if transform is None or not eight_bit:
-        return raw
+        return decoded
     colours, opacity = (as_depth(part, EIGHT_BIT, "") for part in (colours, opacity))
     pixels = np.concatenate([in_srgb(colours, transform), opacity], axis=2)
-    return Raw(pixels, raw.alpha, replace(raw.tags, profile=b""))
+    return Decoded(pixels, decoded.alpha, replace(decoded.tags, profile=b""))
 
 
-def holed(raw: Raw, kind: Kind, name: str) -> Stored:
+def holed(decoded: Decoded, kind: Kind, name: str) -> Stored:
     """(H, W, 4): RGB with the Kind's background in the hole, and opacity, either full or 0; no opacity is no hole."""
     plain = Kind(depth=kind.depth, low=kind.low, high=kind.high)
-    colours = fitted(Raw(raw.pixels[..., :-1] if raw.alpha else raw.pixels), plain, name)
+    colours = fitted(Decoded(decoded.pixels[..., :-1] if decoded.alpha else decoded.pixels), plain, name)
     hole = np.zeros((*colours.shape[:2], 1), dtype=bool)
-    if raw.alpha:
-        hole = raw.pixels[..., -1:] < RANGES[str(raw.pixels.dtype)] / 2
+    if decoded.alpha:
+        hole = decoded.pixels[..., -1:] < RANGES[str(decoded.pixels.dtype)] / 2
     return with_hole(colours, hole, kind)
 
 
-def hole_marked(raw: Raw, name: str) -> Stored:
+def hole_marked(decoded: Decoded, name: str) -> Stored:
     """uint8 (H, W, 1), 255 in the hole: what is light, or on a transparent layer what has been drawn there.
 
     Raises:
         DiptychError: for a mask that marks nothing because its values are 0 and 1, or in which both readings differ.
     """
-    depth = str(raw.pixels.dtype)
-    colours = raw.pixels[..., :-1] if raw.alpha else raw.pixels
+    depth = str(decoded.pixels.dtype)
+    colours = decoded.pixels[..., :-1] if decoded.alpha else decoded.pixels
     light = (luma(colours) if colours.shape[2] == 3 else colours[..., :1]) >= RANGES[depth] / 2
-    drawn = raw.pixels[..., -1:] >= RANGES[depth] / 2 if raw.alpha else np.ones_like(light)
+    drawn = decoded.pixels[..., -1:] >= RANGES[depth] / 2 if decoded.alpha else np.ones_like(light)
     if depth != "float32" and colours.max() == 1:
         raise DiptychError(
             f"{name} is a mask of 0 and 1, which is black all over; save it with {RANGES[depth]:.0f} where the hole is."

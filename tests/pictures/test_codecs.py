@@ -262,7 +262,7 @@ quieten()
 import numpy as np
 from PIL import Image
 from diptych.pictures import codecs
-from diptych.pictures.metadata import Tags
+from diptych.pictures.metadata import Metadata
 from diptych.errors import DiptychError
 from diptych.pictures.formats import read, write
 from diptych.pictures.kinds import Kind
@@ -277,7 +277,7 @@ file = io.BytesIO()
 picture.save(file, "JPEG", exif=b"Exif\\0\\0II*\\0\\x08\\0\\0\\0\\xff\\xffabc")
 odd.append(file.getvalue())
 deep = np.full((8, 8, 3), 999, np.uint16)
-odd.append(codecs.encode(deep, ".png", Tags(b"no profile that libpng would like" * 9)))
+odd.append(codecs.encode(deep, ".png", Metadata(b"no profile that libpng would like" * 9)))
 for name, at in ((277, 8), (256, 4)):  # samples per pixel, and the count of the width
     tiff = bytearray(codecs.encode(deep, ".tif"))
     start = struct.unpack("<I", tiff[4:8])[0] + 2

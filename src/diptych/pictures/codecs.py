@@ -22,8 +22,8 @@ from diptych.pictures import metadata, tiff
 from diptych.pictures.decoded import (
     ORIENTATION,
     READERS,
-    Header,
     Decoded,
+    Header,
     UnfitError,
     check_shape,
     planes_last,
@@ -33,7 +33,7 @@ from diptych.pictures.decoded import (
     valid_orientation,
     wants,
 )
-from diptych.pictures.metadata import NO_TAGS, Tags
+from diptych.pictures.metadata import NO_METADATA, Metadata
 from diptych.pictures.profiles import to_srgb
 
 PILLOW_ENDINGS = {
@@ -201,7 +201,7 @@ def array_header(file: Any) -> Header:
 
 def from_pillow(picture: Image.Image, numbers: bool = False) -> Decoded:
     """The first frame of a Pillow picture as it lies there: an EXIF orientation is not applied."""
-    mode, carried = picture.mode, Tags(metadata.profile_of(picture))
+    mode, carried = picture.mode, Metadata(metadata.profile_of(picture))
     if numbers and (mode == "P" or mode.startswith("I")):
         return Decoded(np.array(picture)[..., None])
     if mode == "CMYK" and (transform := to_srgb(carried.profile, mode)):  # while its inks are there
@@ -210,9 +210,9 @@ def from_pillow(picture: Image.Image, numbers: bool = False) -> Decoded:
         values = np.asarray(picture)
         if values.min() < 0 or values.max() > 65535:
             raise UnfitError("holds 32-bit integers beyond 65535; save it as uint16 or float32")
-        return Decoded(values.astype(np.uint16)[..., None], tags=carried)
+        return Decoded(values.astype(np.uint16)[..., None], metadata=carried)
     if mode == "F":
-        return Decoded(np.asarray(picture, dtype=np.float32)[..., None], tags=carried)
+        return Decoded(np.asarray(picture, dtype=np.float32)[..., None], metadata=carried)
     see_through = picture.has_transparency_data
     grey = mode in ("1", "L", "LA", "La")
     wanted = ("LA" if see_through else "L") if grey else ("RGBA" if see_through else "RGB")
@@ -235,10 +235,10 @@ def holds(ending: str, channels: int, depth: str) -> bool:
     return ending in PILLOW_ENDINGS and channels in (1, 3) and depth == "uint8"
 
 
-def encode(pixels: npt.NDArray[Any], ending: str, beside: Tags = NO_TAGS) -> bytes:
+def encode(pixels: npt.NDArray[Any], ending: str, carried: Metadata = NO_METADATA) -> bytes:
     """The bytes of a file that holds (H, W, C) as what ``ending`` says; ``holds`` must have been asked.
 
-    Of ``beside`` it holds what such files can.
+    Of ``carried`` it holds what such files can.
     """
     file = io.BytesIO()
     channels = pixels.shape[2]
@@ -252,10 +252,10 @@ def encode(pixels: npt.NDArray[Any], ending: str, beside: Tags = NO_TAGS) -> byt
         form = PILLOW_ENDINGS[ending]
         if form == "JPEG" and max(pixels.shape) > JPEG_SIDE:  # libjpeg would also say so on standard error
             raise ValueError(f"JPEG has at most {JPEG_SIDE:,} pixels a side")
-        Image.fromarray(plain).save(file, form, **options.get(form, {}), **metadata.pillow_options(beside, form))
+        Image.fromarray(plain).save(file, form, **options.get(form, {}), **metadata.pillow_options(carried, form))
     elif ending == ".png":
         data = wants("imagecodecs", "a 16-bit colour PNG").png_encode(plain)
-        file.write(metadata.with_profile(data, beside))
+        file.write(metadata.with_profile(data, carried))
     else:
-        tiff.encode(file, plain, beside)
+        tiff.encode(file, plain, carried)
     return file.getvalue()

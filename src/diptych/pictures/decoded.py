@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from diptych.pictures.metadata import NO_TAGS, Tags
+from diptych.pictures.metadata import NO_METADATA, Metadata
 
 ORIENTATION = 0x0112
 """The tag of EXIF and TIFF."""
@@ -62,7 +62,7 @@ class Decoded(NamedTuple):
 
     pixels: npt.NDArray[Any]
     alpha: bool = False
-    tags: Tags = NO_TAGS
+    metadata: Metadata = NO_METADATA
 
 
 @dataclass(frozen=True)

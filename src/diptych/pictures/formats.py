@@ -20,9 +20,9 @@ from diptych.files import PART, regular, written_beside
 from diptych.machine.threads import PROCESS
 from diptych.pictures import codecs
 from diptych.pictures.codecs import holds
-from diptych.pictures.decoded import Header, Decoded, UnfitError, planes_last
+from diptych.pictures.decoded import Decoded, Header, UnfitError, planes_last
 from diptych.pictures.kinds import RANGES, Kind, Stored
-from diptych.pictures.metadata import NO_TAGS, Tags
+from diptych.pictures.metadata import NO_METADATA, Metadata
 from diptych.pictures.to_kind import coloured, fitted, luma
 
 ENDINGS = frozenset([*codecs.PILLOW_ENDINGS, *codecs.ARRAY_ENDINGS])
@@ -38,7 +38,7 @@ __all__ = [
     "passed_over",
     "probe",
     "read",
-    "read_tagged",
+    "read_with_metadata",
     "to_pillow",
     "write",
 ]
@@ -80,10 +80,10 @@ def read(source: Path | bytes, kind: Kind, name: str = "") -> Stored:
     Raises:
         DiptychError: when it cannot be read or is not of the Kind; the sentence names the file.
     """
-    return read_tagged(source, kind, name)[0]
+    return read_with_metadata(source, kind, name)[0]
 
 
-def read_tagged(source: Path | bytes, kind: Kind, name: str = "") -> tuple[Stored, Tags]:
+def read_with_metadata(source: Path | bytes, kind: Kind, name: str = "") -> tuple[Stored, Metadata]:
     """The same, and what the file says beside its pixels; no profile where it has been applied."""
     name = name or (str(source) if isinstance(source, Path) else "the picture")
     if isinstance(source, Path):
@@ -94,10 +94,10 @@ def read_tagged(source: Path | bytes, kind: Kind, name: str = "") -> tuple[Store
     with explaining(name):
         refuse_huge(codecs.header(io.BytesIO(source)), name)
         decoded = coloured(codecs.decode(source, numbers=kind.colour in NUMBERS), kind)
-    tags = replace(
-        decoded.tags, see_through=decoded.alpha and kind.colour not in OPACITY and not opaque(decoded.pixels)
+    metadata = replace(
+        decoded.metadata, see_through=decoded.alpha and kind.colour not in OPACITY and not opaque(decoded.pixels)
     )
-    return fitted(decoded, kind, name), tags
+    return fitted(decoded, kind, name), metadata
 
 
 def opaque(pixels: npt.NDArray[Any]) -> bool:
@@ -245,14 +245,14 @@ def natural(name: str) -> tuple[list[Any], str]:
 # Out
 
 
-def write(place: Path | BinaryIO, picture: Stored, ending: str = "", tags: Tags = NO_TAGS) -> None:
+def write(place: Path | BinaryIO, picture: Stored, ending: str = "", metadata: Metadata = NO_METADATA) -> None:
     """Write (H, W, C); a path is written whole or not at all.
 
     Args:
         place: a path, or a stream, which need not seek.
         picture: uint8, uint16 or float32.
         ending: such as "png"; by default the path's own.
-        tags: what goes with it, as far as the format can hold it.
+        metadata: what goes with it, as far as the format can hold it.
 
     Raises:
         DiptychError: when the format cannot hold it, or the place cannot be written.
@@ -268,7 +268,7 @@ def write(place: Path | BinaryIO, picture: Stored, ending: str = "", tags: Tags 
     if not holds(ending, channels, depth):
         raise DiptychError(f"{name} cannot hold {channels} channels of {depth}; write .tif or .npy instead.")
     try:
-        data = codecs.encode(picture, ending, tags)
+        data = codecs.encode(picture, ending, metadata)
     except UnfitError as problem:
         raise DiptychError(f"{name} {reason(problem)}.") from None
     except (

@@ -25,7 +25,7 @@ GEOREFERENCE = {
     GDAL_METADATA: ASCII,
     GDAL_NODATA: ASCII,
 }
-"""Tags that say where a TIFF lies, and the type of each."""
+"""Metadata that say where a TIFF lies, and the type of each."""
 OF_VALUES = (GDAL_METADATA, GDAL_NODATA)
 """Those that speak of the pixels' values."""
 RASTER_TYPE, PIXEL_IS_POINT = 1025, 2
@@ -34,7 +34,7 @@ SPACES = {1: b"GRAY", 3: b"RGB "}
 
 
 @dataclass(frozen=True)
-class Tags:
+class Metadata:
     """What a file says beside its pixels."""
 
     profile: bytes = b""
@@ -44,7 +44,7 @@ class Tags:
     see_through: bool = False
     """Whether some of it was transparent, which what is read of it no longer says."""
 
-    def for_result(self, channels: int, scale: int = 1, same: bool = True) -> "Tags":
+    def for_result(self, channels: int, scale: int = 1, same: bool = True) -> "Metadata":
         """Those of a result of so many channels that is ``scale`` times as large.
 
         What is said of values goes along to the ``same`` picture alone, a profile also in the same colours only: what else a
@@ -52,10 +52,10 @@ class Tags:
         """
         profile = self.profile if same and self.profile[16:20] == SPACES.get(channels) else b""
         place = {code: value for code, value in self.place.items() if same or code not in OF_VALUES}
-        return Tags(profile, place if scale == 1 else enlarged(place, scale))
+        return Metadata(profile, place if scale == 1 else enlarged(place, scale))
 
 
-NO_TAGS = Tags()
+NO_METADATA = Metadata()
 
 
 def enlarged(place: Mapping[int, Value], scale: int) -> dict[int, Value]:
@@ -86,14 +86,14 @@ def is_point(place: Mapping[int, Value]) -> bool:
 # In
 
 
-def from_pillow(picture: Any) -> Tags:
+def from_pillow(picture: Any) -> Metadata:
     """Of a Pillow picture that was opened and not yet decoded."""
     tags = getattr(picture, "tag_v2", {}) if picture.format == "TIFF" else {}
     try:
         place = {} if tags.get(ORIENTATION, 1) != 1 else {code: tags[code] for code in GEOREFERENCE if code in tags}
     except Exception:  # damaged tags throw anything, and do not spoil a picture
         place = {}
-    return Tags(profile_of(picture), cleaned(place))
+    return Metadata(profile_of(picture), cleaned(place))
 
 
 def profile_of(picture: Any) -> bytes:
@@ -102,14 +102,14 @@ def profile_of(picture: Any) -> bytes:
     return profile if isinstance(profile, bytes) else b""
 
 
-def from_tifffile(page: Any) -> Tags:
+def from_tifffile(page: Any) -> Metadata:
     """Of a page that tifffile opened."""
     try:
         found = {code: tag.value for code in (*GEOREFERENCE, PROFILE, ORIENTATION) if (tag := page.tags.get(code))}
     except Exception:  # as above
-        return NO_TAGS
+        return NO_METADATA
     profile, turned = found.pop(PROFILE, b""), found.pop(ORIENTATION, 1) != 1
-    return Tags(bytes(profile) if isinstance(profile, bytes | tuple) else b"", {} if turned else cleaned(found))
+    return Metadata(bytes(profile) if isinstance(profile, bytes | tuple) else b"", {} if turned else cleaned(found))
 
 
 def cleaned(place: Mapping[int, Any]) -> dict[int, Value]:
@@ -141,31 +141,31 @@ def holds_place(ending: str) -> bool:
     return ending in (".tif", ".tiff")
 
 
-def pillow_options(tags: Tags, form: str) -> dict[str, Any]:
+def pillow_options(metadata: Metadata, form: str) -> dict[str, Any]:
     """What Pillow's ``save`` is told for files of ``form``, such as "PNG"."""
-    options: dict[str, Any] = {"icc_profile": tags.profile} if tags.profile and form != "BMP" else {}
-    if form == "TIFF" and tags.place:
+    options: dict[str, Any] = {"icc_profile": metadata.profile} if metadata.profile and form != "BMP" else {}
+    if form == "TIFF" and metadata.place:
         from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
         directory = ImageFileDirectory_v2()
-        for code, value in tags.place.items():
+        for code, value in metadata.place.items():
             directory.tagtype[code] = GEOREFERENCE[code]
             directory[code] = value
         options["tiffinfo"] = directory
     return options
 
 
-def tifffile_options(tags: Tags) -> dict[str, Any]:
+def tifffile_options(metadata: Metadata) -> dict[str, Any]:
     """What tifffile's ``imwrite`` is told."""
-    extra = [(code, GEOREFERENCE[code], len(value), value, True) for code, value in sorted(tags.place.items())]
-    return {"extratags": extra} | ({"iccprofile": tags.profile} if tags.profile else {})
+    extra = [(code, GEOREFERENCE[code], len(value), value, True) for code, value in sorted(metadata.place.items())]
+    return {"extratags": extra} | ({"iccprofile": metadata.profile} if metadata.profile else {})
 
 
-def with_profile(png: bytes, tags: Tags) -> bytes:
+def with_profile(png: bytes, metadata: Metadata) -> bytes:
     """A PNG with its profile in a chunk of its own (PNG specification, 11.3.2.3), which stands after the header."""
-    if not tags.profile:
+    if not metadata.profile:
         return png
-    body = b"iCCP" + b"profile\0\0" + zlib.compress(tags.profile)
+    body = b"iCCP" + b"profile\0\0" + zlib.compress(metadata.profile)
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
     end = 8 + 25  # the signature, and the header's chunk
     return png[:end] + chunk + png[end:]

@@ -15,8 +15,8 @@ from diptych.pictures import metadata
 from diptych.pictures.decoded import (
     ORIENTATION,
     READERS,
-    Header,
     Decoded,
+    Header,
     UnfitError,
     planes_last,
     turned,
@@ -24,7 +24,7 @@ from diptych.pictures.decoded import (
     valid_orientation,
     wants,
 )
-from diptych.pictures.metadata import NO_TAGS, Tags
+from diptych.pictures.metadata import NO_METADATA, Metadata
 
 EIGHT_BIT = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"}
 # Tag numbers and values: TIFF 6.0, sections 8 and 16 to 23.
@@ -40,10 +40,10 @@ def pillow_reads(file: BinaryIO) -> bool:
     file.seek(0)
     try:
         picture = Image.open(file, formats=READERS)
-        metadata: Any = getattr(picture, "tag_v2", {})
-        bits, samples = max(metadata.get(BITS_PER_SAMPLE, (1,))), metadata.get(SAMPLES_PER_PIXEL, 1)
-        forms = set(metadata.get(SAMPLE_FORMAT, (UNSIGNED,)))
-        photometric = metadata.get(PHOTOMETRIC)
+        tags: Any = getattr(picture, "tag_v2", {})
+        bits, samples = max(tags.get(BITS_PER_SAMPLE, (1,))), tags.get(SAMPLES_PER_PIXEL, 1)
+        forms = set(tags.get(SAMPLE_FORMAT, (UNSIGNED,)))
+        photometric = tags.get(PHOTOMETRIC)
         mode = picture.mode
     except (UnidentifiedImageError, struct.error, TypeError, ValueError):
         return False
@@ -132,7 +132,7 @@ def straight(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
     return np.concatenate([colours.astype(pixels.dtype), pixels[..., -1:]], axis=2)
 
 
-def encode(file: BinaryIO, pixels: npt.NDArray[Any], beside: Tags = NO_TAGS) -> None:
+def encode(file: BinaryIO, pixels: npt.NDArray[Any], carried: Metadata = NO_METADATA) -> None:
     """Write (H, W) or (H, W, C), compressed without loss."""
     colour = pixels.ndim == 3 and pixels.shape[2] == 3
     wants("tifffile", PURPOSE).imwrite(
@@ -142,5 +142,5 @@ def encode(file: BinaryIO, pixels: npt.NDArray[Any], beside: Tags = NO_TAGS) -> 
         compression="zlib",
         planarconfig="contig",
         metadata=None,
-        **metadata.tifffile_options(beside),
+        **metadata.tifffile_options(carried),
     )

@@ -61,17 +61,17 @@ def coloured(decoded: Decoded, kind: Kind) -> Decoded:
 
     What a Kind of numbers or channels holds is no colours, and stays.
     """
-    if not decoded.tags.profile or kind.colour in ("labels", "instances", "channels", "mask"):
+    if not decoded.metadata.profile or kind.colour in ("labels", "instances", "channels", "mask"):
         return decoded
     colours, opacity = np.split(decoded.pixels, [decoded.pixels.shape[2] - decoded.alpha], axis=2)
     mode = {1: "L", 3: "RGB"}.get(colours.shape[2])
-    transform = to_srgb(decoded.tags.profile, mode) if mode else None
+    transform = to_srgb(decoded.metadata.profile, mode) if mode else None
     eight_bit = colours.dtype == np.uint8 or (colours.dtype == np.uint16 and kind.depth == "uint8")
     if transform is None or not eight_bit:
         return decoded
     colours, opacity = (as_depth(part, EIGHT_BIT, "") for part in (colours, opacity))
     pixels = np.concatenate([in_srgb(colours, transform), opacity], axis=2)
-    return Decoded(pixels, decoded.alpha, replace(decoded.tags, profile=b""))
+    return Decoded(pixels, decoded.alpha, replace(decoded.metadata, profile=b""))
 
 
 def holed(decoded: Decoded, kind: Kind, name: str) -> Stored:

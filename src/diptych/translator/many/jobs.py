@@ -16,7 +16,7 @@ from diptych.data.datasets import stack_kinds
 from diptych.errors import DiptychError
 from diptych.pictures import formats
 from diptych.pictures.kinds import INSTANCES, MASK, Stored
-from diptych.pictures.metadata import NO_TAGS, Tags, holds_place
+from diptych.pictures.metadata import NO_METADATA, Metadata, holds_place
 from diptych.pictures.resizing import squared
 from diptych.pictures.sizes import Size, named
 from diptych.pictures.to_kind import completed, same_size
@@ -36,7 +36,7 @@ class Read(NamedTuple):
     """A picture as the translator takes it, and what its file says beside it."""
 
     picture: Stored
-    tags: Tags
+    tags: Metadata
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Job:
     def read(self, source: Path | bytes, name: str = "") -> Read:
         kind = self.translator.card.source
         name = name or str(source)
-        picture, tags = self.read_stack(name) if self.stack else formats.read_tagged(source, kind, name)
+        picture, tags = self.read_stack(name) if self.stack else formats.read_with_metadata(source, kind, name)
         picture = completed(picture, kind, name, lambda which: self.beside_it(which, name), REMEDIES)
         return Read(picture, tags)
 
@@ -72,7 +72,7 @@ class Job:
         others = [self.partner(folder, name, "picture", "--stack") for folder in self.stack]
         paths = [Path(name), *others]
         kinds = stack_kinds(paths, self.translator.card.source)
-        read = [formats.read_tagged(path, kind) for path, kind in zip(paths, kinds, strict=True)]
+        read = [formats.read_with_metadata(path, kind) for path, kind in zip(paths, kinds, strict=True)]
         first, tags = read[0]
         return Read(np.concatenate([first, *(same_size(one, first, name) for one, _ in read[1:])], axis=2), tags)
 
@@ -166,16 +166,16 @@ class Job:
         result = self.translate([picture])[0]
         return Read(result, self.tags_of(tags, result))
 
-    def tags_of(self, tags: Tags, result: Stored) -> Tags:
+    def tags_of(self, tags: Metadata, result: Stored) -> Metadata:
         """What goes with a result of what came with its source; a grid is another picture."""
         card = self.translator.card
-        return NO_TAGS if self.grid else tags.for_result(result.shape[2], card.scale, card.same_picture)
+        return NO_METADATA if self.grid else tags.for_result(result.shape[2], card.scale, card.same_picture)
 
-    def write(self, place: Path | BinaryIO, picture: Stored, tags: Tags = NO_TAGS, ending: str = "") -> None:
+    def write(self, place: Path | BinaryIO, picture: Stored, tags: Metadata = NO_METADATA, ending: str = "") -> None:
         formats.write(place, picture, ending, tags)
 
     def write_new(
-        self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False, claimed: bool = False
+        self, place: Path, picture: Stored, tags: Metadata = NO_METADATA, replace: bool = False, claimed: bool = False
     ) -> None:
         """Write, unless something else stands there that may not be replaced.
 
@@ -233,5 +233,5 @@ def in_the_way(place: Path) -> str:
     return f"{place} exists; give --overwrite to replace it, or another --out."
 
 
-def georeference_lost(tags: Tags, ending: str) -> bool:
+def georeference_lost(tags: Metadata, ending: str) -> bool:
     return bool(tags.place) and not holds_place(ending)

@@ -17,7 +17,7 @@ from diptych.errors import DiptychError, NoSpaceError, out_of_memory, too_small
 from diptych.pictures import formats
 from diptych.pictures.decoded import Header
 from diptych.pictures.kinds import Stored
-from diptych.pictures.metadata import Tags
+from diptych.pictures.metadata import Metadata
 from diptych.translator.many.jobs import Job, Read, georeference_lost
 from diptych.translator.many.plan import Task
 
@@ -183,7 +183,7 @@ class Writers:
         return Outcome(task, note=note, about=self.job.about(read.picture))
 
 
-def lost(job: Job, tags: Tags, task: Task) -> Iterator[str]:
+def lost(job: Job, tags: Metadata, task: Task) -> Iterator[str]:
     """What the result no longer says, in sentences."""
     if georeference_lost(tags, task.place.suffix.lower()):
         yield f"{task.place} cannot say where on earth it lies; give --format tif to keep that."

@@ -15,7 +15,7 @@ from PIL import Image
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.files import write_text
 from diptych.judging.folders import of_folders
 from diptych.judging.judge import Result, keep, kept
@@ -59,7 +59,7 @@ def test_what_cannot_be_had_is_told_or_refused(run: Path, typed: Typed, monkeypa
     assert "--network inception-2015 cannot be used: the weights of inception-2015" in err
     code, _, err = typed("evaluate", run, "--network", "resnet")
     assert 'no feature network "resnet"' in err
-    _, notes = choose([], Means(side=16))
+    _, notes = choose([], Resources(side=16))
     assert "ms-ssim is left out: it needs pictures with sides of 161 or more." in notes
 
 
@@ -112,9 +112,9 @@ def test_numbers_that_are_none_are_null_with_a_note(tmp_path: Path) -> None:
         output[:, :, :hole] += 0.25
         examples.append(Example(name, output, output, target, target, source=source))
     names = ["l1-hole", "psnr-known", "psnr"]
-    verdict = evaluate(examples, names, Means(holed=True))
+    verdict = evaluate(examples, names, Resources(holed=True))
     assert all("undefined" in note or "infinite" in note for note in (score.note for score in verdict.scores[:2]))
-    nowhere = evaluate(examples[:1], ["l1-hole"], Means(holed=True))
+    nowhere = evaluate(examples[:1], ["l1-hole"], Resources(holed=True))
     result = Result("mine", {}, verdict.scores + nowhere.scores, verdict.names, verdict.pictures, [])
     keep(result, tmp_path)
     hole, known, psnr, none = strict((tmp_path / "scores.json").read_text())["scores"]
@@ -191,7 +191,7 @@ def test_memory_of_an_evaluation_is_a_number_a_picture() -> None:
             gc.collect()
             most = max(most, sum(found() is not None for found in alive))
 
-    evaluate(examples(), ["l1", "ssim", "lab", "diversity", "checkerboard"], Means(side=40))
+    evaluate(examples(), ["l1", "ssim", "lab", "diversity", "checkerboard"], Resources(side=40))
     assert most <= 2
 
 

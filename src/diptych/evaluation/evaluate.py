@@ -10,7 +10,7 @@ import torch
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap
 from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, PictureMetric, Score
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.evaluation.set_metrics import Diversity, FeaturePiles, Lab, Pile, Segmented
 from diptych.machine.devices import multiplying
 from diptych.networks.features.pretrained import spec_of
@@ -34,48 +34,50 @@ class Verdict:
     notes: list[str] = field(default_factory=list)
 
 
-def lacking(metric: str, means: Means) -> str:
+def lacking(metric: str, resources: Resources) -> str:
     """Why a metric cannot be computed here, in words; empty where it can."""
-    needs = PICTURE_METRICS[metric].needs if metric in PICTURE_METRICS else PILE_METRICS[metric].needs
-    return next(filter(None, (need(means) for need in needs)), "")
+    requirements = (
+        PICTURE_METRICS[metric].requirements if metric in PICTURE_METRICS else PILE_METRICS[metric].requirements
+    )
+    return next(filter(None, (requirement(resources) for requirement in requirements)), "")
 
 
-def choose(wanted: Sequence[str], means: Means) -> tuple[list[str], list[str]]:
+def choose(wanted: Sequence[str], resources: Resources) -> tuple[list[str], list[str]]:
     """The metrics to compute, and a sentence for each of the usual ones that cannot be.
 
     Raises:
         UsageError: when one that was asked for by name cannot be computed.
     """
-    spec_of(means.network)
+    spec_of(resources.network)
     if wanted:
         for name in wanted:
-            if why := lacking(name, means):
+            if why := lacking(name, resources):
                 raise UsageError(f"{name} cannot be computed: {why}.")
         return list(wanted), []
-    usual = [*USUAL, *TEXTURES, *(["fcn"] if means.labels else [])]
-    usual = [*(ENLARGING if means.factor > 1 else ()), *(FILLING if means.holed else ()), *usual]
-    left_out = {name: lacking(name, means) for name in usual}
+    usual = [*USUAL, *TEXTURES, *(["fcn"] if resources.labels else [])]
+    usual = [*(ENLARGING if resources.factor > 1 else ()), *(FILLING if resources.holed else ()), *usual]
+    left_out = {name: lacking(name, resources) for name in usual}
     notes = [f"{name} is left out: {why}." for name, why in left_out.items() if why]
     return [name for name in usual if not left_out[name]], notes
 
 
-def piles_for(metrics: Sequence[str], means: Means) -> list[Pile]:
+def piles_for(metrics: Sequence[str], resources: Resources) -> list[Pile]:
     piles: list[Pile] = []
     if features := [name for name in ("frechet", "kernel", "coverage") if name in metrics]:
-        piles.append(FeaturePiles(means.network, features))
+        piles.append(FeaturePiles(resources.network, features))
     if "lab" in metrics:
         piles.append(Lab())
     if "diversity" in metrics:
         piles.append(Diversity())
     if "fcn" in metrics:
-        piles.append(Segmented(means.classes, means.segmenter, means.direct))
+        piles.append(Segmented(resources.classes, resources.segmenter, resources.direct))
     return piles
 
 
 def evaluate(
     examples: Iterable[Example],
     metrics: Sequence[str],
-    means: Means,
+    resources: Resources,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Verdict:
     """Judge examples one after another; memory does not grow with them but for a number a picture and metric, and for at
@@ -85,13 +87,13 @@ def evaluate(
         DiptychError: when there is no example, or a metric does not fit one.
     """
     single: dict[str, PictureMetric] = {name: PICTURE_METRICS[name] for name in metrics if name in PICTURE_METRICS}
-    piles = piles_for(metrics, means)
+    piles = piles_for(metrics, resources)
     names: list[str] = []
     values: dict[str, list[float]] = {name: [] for name in single}
     real: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.of_target is not None}
     plain: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.baseline is not None}
-    with torch.inference_mode(), multiplying("float32", means.device):
-        for example in (example.on(means.device) for example in examples):
+    with torch.inference_mode(), multiplying("float32", resources.device):
+        for example in (example.on(resources.device) for example in examples):
             names.append(example.name)
             for name, metric in single.items():
                 values[name].append(metric.measure(example))

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from diptych.errors import UsageError
-from diptych.evaluation import paired, perceptual, restoration, texture
-from diptych.evaluation import requirements as need
+from diptych.evaluation import paired, perceptual, requirements, restoration, texture
 from diptych.evaluation.labels import ClassMap
+from diptych.evaluation.requirements import Requirement
 from diptych.tables import closest
 
 Better = Literal["higher", "lower", "near 1", "as the targets'"]
@@ -69,7 +69,7 @@ class PictureMetric:
 
     better: Better
     measure: Callable[[Example], float]
-    needs: tuple[need.Need, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
     network: str = ""
     of_target: Callable[[Tensor], float] | None = None  # the same number of a real picture, to compare with
     baseline: Callable[[Example], float] | None = None  # the same number of what needs no learning
@@ -81,7 +81,7 @@ class PileMetric:
     """Numbers for all pictures together."""
 
     better: Better
-    needs: tuple[need.Need, ...]
+    requirements: tuple[Requirement, ...]
     uses_network: bool = False  # the chosen feature network
 
 
@@ -134,15 +134,19 @@ def filled(score: Callable[[Tensor, Tensor, Tensor], float], inside: bool, plain
 
 def of_enlarging(score: Callable[[Tensor, Tensor, int], float]) -> PictureMetric:
     own, plain = partial(enlarged, score, False), partial(enlarged, score, True)
-    return PictureMetric("higher", own, (need.target, need.enlarging), baseline=plain, baseline_name="bicubic")
+    return PictureMetric(
+        "higher", own, (requirements.target, requirements.enlarging), baseline=plain, baseline_name="bicubic"
+    )
 
 
 def of_filling(better: Better, score: Callable[[Tensor, Tensor, Tensor], float], inside: bool) -> PictureMetric:
     own = partial(filled, score, inside, False)
     if not inside:
-        return PictureMetric(better, own, (need.target, need.holes))
+        return PictureMetric(better, own, (requirements.target, requirements.holes))
     plain = partial(filled, score, inside, True)
-    return PictureMetric(better, own, (need.target, need.holes), baseline=plain, baseline_name="filled with the mean")
+    return PictureMetric(
+        better, own, (requirements.target, requirements.holes), baseline=plain, baseline_name="filled with the mean"
+    )
 
 
 def noise(example: Example) -> float:
@@ -151,28 +155,31 @@ def noise(example: Example) -> float:
 
 
 PICTURE_METRICS: dict[str, PictureMetric] = {
-    "l1": PictureMetric("lower", partial(between, paired.l1), (need.target,)),
-    "psnr": PictureMetric("higher", partial(between, paired.psnr), (need.target,)),
-    "ssim": PictureMetric("higher", partial(between, paired.ssim), (need.target,)),
-    "ms-ssim": PictureMetric("higher", partial(between, paired.ms_ssim), (need.target, need.side(161))),
+    "l1": PictureMetric("lower", partial(between, paired.l1), (requirements.target,)),
+    "psnr": PictureMetric("higher", partial(between, paired.psnr), (requirements.target,)),
+    "ssim": PictureMetric("higher", partial(between, paired.ssim), (requirements.target,)),
+    "ms-ssim": PictureMetric("higher", partial(between, paired.ms_ssim), (requirements.target, requirements.side(161))),
     "perceptual": PictureMetric(
         "lower",
         partial(seen, perceptual.perceptual),
-        (need.target, need.weights("efficientnet-lite0")),
+        (requirements.target, requirements.weights("efficientnet-lite0")),
         network="efficientnet-lite0",
     ),
     "lpips-alexnet": PictureMetric(
-        "lower", partial(seen, perceptual.lpips), (need.target, need.weights("alexnet")), network="alexnet"
+        "lower",
+        partial(seen, perceptual.lpips),
+        (requirements.target, requirements.weights("alexnet")),
+        network="alexnet",
     ),
     "lpips-vgg16": PictureMetric(
         "lower",
         partial(seen, partial(perceptual.lpips, backbone="vgg16")),
-        (need.target, need.weights("vgg16")),
+        (requirements.target, requirements.weights("vgg16")),
         network="vgg16",
     ),
     "sharpness": PictureMetric("near 1", sharpness),
-    "checkerboard": PictureMetric("as the targets'", checkerboard, (need.side(32),), of_target=grid_of),
-    "noise": PictureMetric("higher", noise, (need.noise,)),
+    "checkerboard": PictureMetric("as the targets'", checkerboard, (requirements.side(32),), of_target=grid_of),
+    "noise": PictureMetric("higher", noise, (requirements.noise,)),
     "psnr-y": of_enlarging(restoration.psnr_luma),
     "ssim-y": of_enlarging(restoration.ssim_luma),
     "l1-hole": of_filling("lower", restoration.l1_in, inside=True),
@@ -184,12 +191,18 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
 }
 
 PILE_METRICS: dict[str, PileMetric] = {
-    "frechet": PileMetric("lower", (need.real, need.network, need.pictures(2)), uses_network=True),
-    "kernel": PileMetric("lower", (need.real, need.network, need.pictures(3)), uses_network=True),
-    "coverage": PileMetric("higher", (need.real, need.network, need.pictures(6)), uses_network=True),
-    "lab": PileMetric("higher", (need.real,)),
+    "frechet": PileMetric(
+        "lower", (requirements.real, requirements.network, requirements.pictures(2)), uses_network=True
+    ),
+    "kernel": PileMetric(
+        "lower", (requirements.real, requirements.network, requirements.pictures(3)), uses_network=True
+    ),
+    "coverage": PileMetric(
+        "higher", (requirements.real, requirements.network, requirements.pictures(6)), uses_network=True
+    ),
+    "lab": PileMetric("higher", (requirements.real,)),
     "diversity": PileMetric("near 1", ()),
-    "fcn": PileMetric("higher", (need.labels, need.weights("efficientnet-lite0"))),
+    "fcn": PileMetric("higher", (requirements.labels, requirements.weights("efficientnet-lite0"))),
 }
 """How they are measured stands in ``piles``."""
 

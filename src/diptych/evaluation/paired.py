@@ -61,7 +61,7 @@ def ms_ssim(one: Images, other: Images) -> Scores:
 def likeness(one: Images, other: Images) -> tuple[Tensor, Tensor]:
     """At each place and channel: structural similarity, and its part that compares contrast and structure.
 
-    Luminance is compared by ratios of means, which a shift changes: there black is 0 and white 1, as published. Contrast and
+    Luminance is compared by ratios of resources, which a shift changes: there black is 0 and white 1, as published. Contrast and
     structure know no shift; they are computed about each picture's mean, where float32 loses the least.
     """
     side = min(WINDOW, *one.shape[-2:])

@@ -113,7 +113,9 @@ def ablate(study: Study, overrides: Sequence[str], folder: Path, request: Reques
         print(f"Judging {name} ...")
         subject = subject_of(folder / name, request, labels, list(study.metrics))
         subjects.append(subject)
-        results.append(judge(subject, [metric for metric in study.metrics if metric != "fcn" or subject.means.labels]))
+        results.append(
+            judge(subject, [metric for metric in study.metrics if metric != "fcn" or subject.resources.labels])
+        )
         keep(results[-1], place_of(folder / name, request, subject), sheet_of(subject, results[-1]))
     compare.comparable(results)
     compare.keep(results, folder, compare.sheet_of(subjects, compare.names_of(results)))

@@ -16,7 +16,7 @@ from diptych.pictures.class_maps import nearest
 
 
 def with_labels(subject: Subject, ground: Ground, labels: Labels, say: Say) -> Subject:
-    """The same subject, each example with its class map, and the means to score it."""
+    """The same subject, each example with its class map, and what the FCN-score requires."""
     settings = ground.settings
     labels = resolved(labels, settings)
     if not labels.where or not ground.paired:
@@ -29,7 +29,7 @@ def with_labels(subject: Subject, ground: Ground, labels: Labels, say: Say) -> S
         raise UsageError(
             "fcn of outputs that are label pictures goes by their colours: give data.palette, or --classes N."
         )
-    segmenter = None if direct else segmenter_for(settings, labels, palette, classes, say, subject.means.device)
+    segmenter = None if direct else segmenter_for(settings, labels, palette, classes, say, subject.resources.device)
 
     def read(place: int) -> Example:
         return subject.read(place)._replace(labels=reader(ground.chosen[place]))
@@ -37,10 +37,10 @@ def with_labels(subject: Subject, ground: Ground, labels: Labels, say: Say) -> S
     def by_colour(picture: Tensor) -> ClassMap:
         return nearest(as_bytes(picture[None]), palette)
 
-    means = replace(
-        subject.means, labels=True, classes=classes, segmenter=segmenter, direct=by_colour if direct else None
+    resources = replace(
+        subject.resources, labels=True, classes=classes, segmenter=segmenter, direct=by_colour if direct else None
     )
     facts: dict[str, Any] = {"labels": labels.where, "classes": classes}
     if not direct:
         facts["segmenter"] = Plan(classes, labels.steps).words()
-    return replace(subject, read=read, means=means, protocol=subject.protocol | facts)
+    return replace(subject, read=read, resources=resources, protocol=subject.protocol | facts)

@@ -12,7 +12,7 @@ from diptych.data.sampler import Sampler
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
 from diptych.evaluation.pictures import size_of
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.judging.subjects import Ground, Subject, spread
 from diptych.pictures import formats
 from diptych.pictures.kinds import Kind, Stored
@@ -52,7 +52,7 @@ def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, 
 
     height, width = read(0).output.shape[-2:]
     paired = bool(real) and not unpaired
-    means = Means(paired=paired, targets=bool(real), pictures=len(names), side=min(height, width))
+    resources = Resources(paired=paired, targets=bool(real), pictures=len(names), side=min(height, width))
     protocol = {
         "data": str(targets or ""),
         "split": "",
@@ -64,7 +64,7 @@ def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, 
         "target": kind.as_dict(),
         "range": RANGES,
     }
-    return Subject(outputs.name, len(names), read, means, protocol)
+    return Subject(outputs.name, len(names), read, resources, protocol)
 
 
 def of_outputs(

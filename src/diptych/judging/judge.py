@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from diptych import __version__
 from diptych.errors import DiptychError, UsageError
-from diptych.evaluation import requirements as need
+from diptych.evaluation import requirements
 from diptych.evaluation.evaluate import INFINITE, Verdict, choose, evaluate
 from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, Score
 from diptych.evaluation.set_metrics import as_bytes
@@ -45,10 +45,10 @@ class Result:
 
 def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
     """Evaluate every picture of a subject, with progress."""
-    means = replace(subject.means, network=network) if network else subject.means
-    if network and (why := need.network(means)):
+    resources = replace(subject.resources, network=network) if network else subject.resources
+    if network and (why := requirements.network(resources)):
         raise UsageError(f"--network {network} cannot be used: {why}.")
-    metrics, notes = choose(wanted, means)
+    metrics, notes = choose(wanted, resources)
     began = time.perf_counter()
 
     def progress(done: int) -> None:
@@ -61,12 +61,12 @@ def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
                 file=sys.stderr,
             )
 
-    verdict: Verdict = evaluate(map(subject.read, range(subject.count)), metrics, means, progress)
+    verdict: Verdict = evaluate(map(subject.read, range(subject.count)), metrics, resources, progress)
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     protocol = subject.protocol | {"metrics": metrics}
     if any(PILE_METRICS[name].uses_network for name in metrics if name in PILE_METRICS):
-        protocol["network"] = means.network
+        protocol["network"] = resources.network
     return Result(subject.name, protocol, verdict.scores, verdict.names, verdict.pictures, notes + verdict.notes)
 
 

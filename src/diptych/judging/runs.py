@@ -60,7 +60,7 @@ def with_classes(subject: Subject, ground: Ground, request: Request, labels: Lab
 
 
 def judged_on(device: str, subject: Subject) -> Subject:
-    return replace(subject, means=replace(subject.means, device=choose(device, "--device")))
+    return replace(subject, resources=replace(subject.resources, device=choose(device, "--device")))
 
 
 def place_of(run: Path, request: Request, subject: Subject) -> Path:

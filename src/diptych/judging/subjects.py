@@ -13,7 +13,7 @@ from diptych.data.layouts import discover
 from diptych.data.sampler import Pictures
 from diptych.errors import UsageError
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.sizes import Size, named
 from diptych.training.run import read_recipe
@@ -28,7 +28,7 @@ class Subject:
     name: str
     count: int
     read: Callable[[int], Example]
-    means: Means
+    resources: Resources
     protocol: dict[str, Any]
     """What the numbers depend on; two subjects are comparable when all of it but the outputs' maker agrees."""
 
@@ -106,7 +106,7 @@ class Ground:
         side = min(height, width)
         if self.own or data.task == "shrunk":  # whose pictures are taken whole
             side = min(min(self.tensors(number)[1].shape[-2:]) for number in self.chosen)
-        means = Means(
+        resources = Resources(
             paired=self.paired,
             pictures=len(self.chosen),
             side=side,
@@ -125,7 +125,7 @@ class Ground:
             "target": self.target.as_dict(),
             "range": RANGES,
         }
-        return Subject(name, len(self.chosen), read, means, protocol)
+        return Subject(name, len(self.chosen), read, resources, protocol)
 
 
 class Translated:

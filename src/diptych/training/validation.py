@@ -18,7 +18,7 @@ from diptych.evaluation import paired
 from diptych.evaluation.evaluate import choose, evaluate
 from diptych.evaluation.fcn_labels import Labels, Reader, resolved, segmenter_for
 from diptych.evaluation.metrics import Example, as_rgb
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
 from diptych.machine.devices import multiplying
@@ -108,7 +108,7 @@ class Validation:
         """
         examples = self.examples(state, count)
         first = next(examples)
-        means = Means(
+        means = Resources(
             paired=self.paired,
             pictures=min(count, len(self.dataset)),
             side=min(first.output.shape[-2:]),

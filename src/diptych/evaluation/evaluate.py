@@ -9,9 +9,9 @@ import torch
 
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap
-from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, PictureMetric, Score
+from diptych.evaluation.metrics import PICTURE_METRICS, SET_METRICS, Example, PictureMetric, Score
 from diptych.evaluation.requirements import Resources
-from diptych.evaluation.set_metrics import Diversity, FeaturePiles, Lab, Pile, Segmented
+from diptych.evaluation.set_metrics import Diversity, FeatureDistances, Lab, Segmented, SetMetric
 from diptych.machine.devices import multiplying
 from diptych.networks.features.pretrained import spec_of
 
@@ -37,7 +37,7 @@ class Verdict:
 def lacking(metric: str, resources: Resources) -> str:
     """Why a metric cannot be computed here, in words; empty where it can."""
     requirements = (
-        PICTURE_METRICS[metric].requirements if metric in PICTURE_METRICS else PILE_METRICS[metric].requirements
+        PICTURE_METRICS[metric].requirements if metric in PICTURE_METRICS else SET_METRICS[metric].requirements
     )
     return next(filter(None, (requirement(resources) for requirement in requirements)), "")
 
@@ -61,17 +61,17 @@ def choose(wanted: Sequence[str], resources: Resources) -> tuple[list[str], list
     return [name for name in usual if not left_out[name]], notes
 
 
-def piles_for(metrics: Sequence[str], resources: Resources) -> list[Pile]:
-    piles: list[Pile] = []
+def set_metrics_for(metrics: Sequence[str], resources: Resources) -> list[SetMetric]:
+    set_metrics: list[SetMetric] = []
     if features := [name for name in ("frechet", "kernel", "coverage") if name in metrics]:
-        piles.append(FeaturePiles(resources.network, features))
+        set_metrics.append(FeatureDistances(resources.network, features))
     if "lab" in metrics:
-        piles.append(Lab())
+        set_metrics.append(Lab())
     if "diversity" in metrics:
-        piles.append(Diversity())
+        set_metrics.append(Diversity())
     if "fcn" in metrics:
-        piles.append(Segmented(resources.classes, resources.segmenter, resources.direct))
-    return piles
+        set_metrics.append(Segmented(resources.classes, resources.segmenter, resources.direct))
+    return set_metrics
 
 
 def evaluate(
@@ -81,13 +81,13 @@ def evaluate(
     progress: Callable[[int], None] = lambda done: None,
 ) -> Verdict:
     """Judge examples one after another; memory does not grow with them but for a number a picture and metric, and for at
-    most ``piles.KEPT`` feature vectors.
+    most ``set_metrics.KEPT`` feature vectors.
 
     Raises:
         DiptychError: when there is no example, or a metric does not fit one.
     """
     single: dict[str, PictureMetric] = {name: PICTURE_METRICS[name] for name in metrics if name in PICTURE_METRICS}
-    piles = piles_for(metrics, resources)
+    set_metrics = set_metrics_for(metrics, resources)
     names: list[str] = []
     values: dict[str, list[float]] = {name: [] for name in single}
     real: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.of_target is not None}
@@ -101,8 +101,8 @@ def evaluate(
                     real[name].append(metric.of_target(example.target_rgb))
                 if metric.baseline is not None:
                     plain[name].append(metric.baseline(example))
-            for pile in piles:
-                pile.add(example)
+            for set_metric in set_metrics:
+                set_metric.add(example)
             progress(len(names))
     if not names:
         raise DiptychError("there is no picture to judge.")
@@ -110,10 +110,10 @@ def evaluate(
     notes_of |= {name: f"{single[name].baseline_name}: {mean_of(found):.4f}" for name, found in plain.items()}
     scores = [score_of(name, single[name], values[name], notes_of.get(name, "")) for name in single]
     notes = []
-    for pile in piles:
-        scores += pile.scores()
-        notes += pile.notes()
-        values |= pile.pictures()
+    for set_metric in set_metrics:
+        scores += set_metric.scores()
+        notes += set_metric.notes()
+        values |= set_metric.pictures()
     order = {name: place for place, name in enumerate(metrics)}
     scores.sort(key=lambda score: order.get(score.metric.partition(" ")[0], len(order)))
     return Verdict(scores, names, values, notes)

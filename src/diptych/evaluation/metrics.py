@@ -1,6 +1,6 @@
 """Every metric by name: what it needs, which direction is better, and how it sees one example after another.
 
-A metric of single pictures gives one number for each; a metric of the whole pile gathers and gives its numbers at the end.
+A metric of single pictures gives one number for each; a metric of the whole set collects, and gives its numbers at the end.
 """
 
 from collections.abc import Callable
@@ -77,7 +77,7 @@ class PictureMetric:
 
 
 @dataclass(frozen=True)
-class PileMetric:
+class SetMetricSpec:
     """Numbers for all pictures together."""
 
     better: Better
@@ -190,21 +190,21 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
     "ssim-known": of_filling("higher", restoration.ssim_in, inside=False),
 }
 
-PILE_METRICS: dict[str, PileMetric] = {
-    "frechet": PileMetric(
+SET_METRICS: dict[str, SetMetricSpec] = {
+    "frechet": SetMetricSpec(
         "lower", (requirements.real, requirements.network, requirements.pictures(2)), uses_network=True
     ),
-    "kernel": PileMetric(
+    "kernel": SetMetricSpec(
         "lower", (requirements.real, requirements.network, requirements.pictures(3)), uses_network=True
     ),
-    "coverage": PileMetric(
+    "coverage": SetMetricSpec(
         "higher", (requirements.real, requirements.network, requirements.pictures(6)), uses_network=True
     ),
-    "lab": PileMetric("higher", (requirements.real,)),
-    "diversity": PileMetric("near 1", ()),
-    "fcn": PileMetric("higher", (requirements.labels, requirements.weights("efficientnet-lite0"))),
+    "lab": SetMetricSpec("higher", (requirements.real,)),
+    "diversity": SetMetricSpec("near 1", ()),
+    "fcn": SetMetricSpec("higher", (requirements.labels, requirements.weights("efficientnet-lite0"))),
 }
-"""How they are measured stands in ``piles``."""
+"""What computes them is in ``set_metrics``."""
 
 
 SEVERAL = {
@@ -222,11 +222,11 @@ def scores_of(metric: str) -> tuple[str, ...]:
 def direction(score: str) -> Better:
     """Whether more or less of a score is better: "higher", "lower", or another word; by its first word."""
     metric = score.partition(" ")[0]
-    return (PICTURE_METRICS[metric] if metric in PICTURE_METRICS else PILE_METRICS[metric]).better
+    return (PICTURE_METRICS[metric] if metric in PICTURE_METRICS else SET_METRICS[metric]).better
 
 
 def known() -> list[str]:
-    return [*PICTURE_METRICS, *PILE_METRICS]
+    return [*PICTURE_METRICS, *SET_METRICS]
 
 
 def chosen(names: str) -> list[str]:

@@ -18,7 +18,7 @@ from diptych import __version__
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import requirements
 from diptych.evaluation.evaluate import INFINITE, Verdict, choose, evaluate
-from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, Score
+from diptych.evaluation.metrics import PICTURE_METRICS, SET_METRICS, Example, Score
 from diptych.evaluation.set_metrics import as_bytes
 from diptych.files import as_json, from_json, read_text, remove_parts, write_text
 from diptych.judging.captions import line
@@ -65,7 +65,7 @@ def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     protocol = subject.protocol | {"metrics": metrics}
-    if any(PILE_METRICS[name].uses_network for name in metrics if name in PILE_METRICS):
+    if any(SET_METRICS[name].uses_network for name in metrics if name in SET_METRICS):
         protocol["network"] = resources.network
     return Result(subject.name, protocol, verdict.scores, verdict.names, verdict.pictures, notes + verdict.notes)
 

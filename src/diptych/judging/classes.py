@@ -11,18 +11,18 @@ from diptych.evaluation.labels import ClassMap
 from diptych.evaluation.metrics import Example
 from diptych.evaluation.segmentation import Plan, Say
 from diptych.evaluation.set_metrics import as_bytes
-from diptych.judging.subjects import Ground, Subject
+from diptych.judging.subjects import EvaluationSplit, Subject
 from diptych.pictures.class_maps import nearest
 
 
-def with_labels(subject: Subject, ground: Ground, labels: Labels, say: Say) -> Subject:
+def with_labels(subject: Subject, data: EvaluationSplit, labels: Labels, say: Say) -> Subject:
     """The same subject, each example with its class map, and what the FCN-score requires."""
-    settings = ground.settings
+    settings = data.settings
     labels = resolved(labels, settings)
-    if not labels.where or not ground.paired:
+    if not labels.where or not data.paired:
         return subject
     palette = palette_of(settings, labels)
-    reader = Reader(settings, ground.split, labels, palette)
+    reader = Reader(settings, data.split, labels, palette)
     classes = count_of(labels, palette, Reader(settings, "train", labels, palette), settings)
     direct = labels.where == "target"
     if direct and not palette:
@@ -32,7 +32,7 @@ def with_labels(subject: Subject, ground: Ground, labels: Labels, say: Say) -> S
     segmenter = None if direct else segmenter_for(settings, labels, palette, classes, say, subject.resources.device)
 
     def read(place: int) -> Example:
-        return subject.read(place)._replace(labels=reader(ground.chosen[place]))
+        return subject.read(place)._replace(labels=reader(data.chosen[place]))
 
     def by_colour(picture: Tensor) -> ClassMap:
         return nearest(as_bytes(picture[None]), palette)

@@ -13,7 +13,7 @@ from diptych.errors import DiptychError, UsageError
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
 from diptych.evaluation.pictures import size_of
 from diptych.evaluation.requirements import Resources
-from diptych.judging.subjects import Ground, Subject, spread
+from diptych.judging.subjects import EvaluationSplit, Subject, spread
 from diptych.pictures import formats
 from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.resizing import resize
@@ -69,7 +69,7 @@ def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, 
 
 def of_outputs(
     outputs: Path, settings: DataSettings, split: str, limit: int, size: Size = None
-) -> tuple[Subject, Ground]:
+) -> tuple[Subject, EvaluationSplit]:
     """Outputs for the examples of a data set, matched by the examples' names; class maps are then at hand too.
 
     They are judged at the scale of training, at their own size, or at one that is given. Those as large as the example's
@@ -81,36 +81,36 @@ def of_outputs(
     sides = exact(size)
     if sides is not None and not isinstance(sides, str):
         settings = replace(settings, fit="stretch", load_size=sides, crop_size=sides)
-    ground = Ground.open(settings, split, limit, own=sides == "own")
+    data = EvaluationSplit.open(settings, split, limit, own=sides == "own")
     whole, sampler = (
-        ground if ground.own else Ground.open(settings, split, limit, own=True),
+        data if data.own else EvaluationSplit.open(settings, split, limit, own=True),
         Sampler(settings, train=False),
     )
     made = by_stem(outputs)
-    names = [ground.dataset.name(number) for number in ground.chosen]
+    names = [data.dataset.name(number) for number in data.chosen]
     if missing := [name for name in names if name not in made]:
         raise DiptychError(
             f"{outputs} has no output for {missing[0]} ({len(missing)} of {len(names)} examples of {settings.folder} "
-            f"{ground.split} have none); name outputs as the examples are."
+            f"{data.split} have none); name outputs as the examples are."
         )
 
     def read(place: int) -> Example:
-        path, number = made[names[place]], ground.chosen[place]
-        source, target = ground.tensors(number)
-        picture = formats.read(path, ground.target)
+        path, number = made[names[place]], data.chosen[place]
+        source, target = data.tensors(number)
+        picture = formats.read(path, data.target)
         if picture.shape[:2] != target.shape[-2:]:
             if picture.shape[:2] != whole.stored(number)[1].shape[:2]:
                 raise DiptychError(
                     f"{path} is {picture.shape[1]}x{picture.shape[0]}, and the data set's picture is neither as it is nor as it "
                     f"is judged ({size_of(target)}); bring the outputs to one of these sizes."
                 )
-            (picture,) = sampler.cut([picture], [ground.target], np.random.default_rng(0))
-        output = ground.target.to_tensor(picture)[None]
-        lightness = ground.lightness(source)
-        seen = [as_rgb(ground.target.preview(picture[0], lightness)) for picture in (output, target)]
-        return Example(names[place], output, seen[0], target, seen[1], as_rgb(ground.source.preview(source[0])))
+            (picture,) = sampler.cut([picture], [data.target], np.random.default_rng(0))
+        output = data.target.to_tensor(picture)[None]
+        lightness = data.lightness(source)
+        seen = [as_rgb(data.target.preview(picture[0], lightness)) for picture in (output, target)]
+        return Example(names[place], output, seen[0], target, seen[1], as_rgb(data.source.preview(source[0])))
 
-    return ground.subject(outputs.name, read), ground
+    return data.subject(outputs.name, read), data
 
 
 def match(made: dict[str, Path], real: dict[str, Path], outputs: Path, targets: Path) -> None:

@@ -7,7 +7,7 @@ from diptych.errors import UsageError
 from diptych.evaluation.fcn_labels import Labels, resolved
 from diptych.judging.classes import with_labels
 from diptych.judging.folders import of_folders, of_outputs
-from diptych.judging.subjects import Ground, Request, Subject, Translated, step_of
+from diptych.judging.subjects import EvaluationSplit, Request, Subject, Translated, step_of
 from diptych.machine.devices import choose
 from diptych.pictures.formats import passed_over
 from diptych.pictures.sizes import named
@@ -17,7 +17,7 @@ from diptych.recipe import quoted, read
 def subject_of(run: Path, request: Request, labels: Labels, wanted: list[str]) -> Subject:
     """A run, ready to be judged; the segmenter is trained where the FCN-score is among what is wanted and none is kept."""
     translated = Translated(run, request)
-    return with_classes(translated.subject(run.name), translated.ground, request, labels, wanted)
+    return with_classes(translated.subject(run.name), translated.data, request, labels, wanted)
 
 
 def made_elsewhere(
@@ -36,11 +36,13 @@ def made_elsewhere(
     if not recipe:
         return judged_on(request.device, of_folders(outputs, targets, unpaired, request.limit, request.size))
     overrides = [f"data.folder={quoted(request.data)}"] if request.data else []
-    subject, ground = of_outputs(outputs, read(recipe, overrides).data, request.split, request.limit, request.size)
-    return with_classes(subject, ground, request, labels, wanted)
+    subject, data = of_outputs(outputs, read(recipe, overrides).data, request.split, request.limit, request.size)
+    return with_classes(subject, data, request, labels, wanted)
 
 
-def with_classes(subject: Subject, ground: Ground, request: Request, labels: Labels, wanted: list[str]) -> Subject:
+def with_classes(
+    subject: Subject, data: EvaluationSplit, request: Request, labels: Labels, wanted: list[str]
+) -> Subject:
     """Where it is to be judged, with class maps for the FCN-score where that is among what is wanted.
 
     Raises:
@@ -50,11 +52,11 @@ def with_classes(subject: Subject, ground: Ground, request: Request, labels: Lab
     if wanted and "fcn" not in wanted:
         return subject
     if request.size is None:
-        return with_labels(subject, ground, labels, print)
+        return with_labels(subject, data, labels, print)
     words = "the FCN-score is taken at the scale of training, where its segmenter learns; leave --size away"
     if wanted or labels.where:
         raise UsageError(f"{words}.")
-    if ground.paired and resolved(labels, ground.settings).where:
+    if data.paired and resolved(labels, data.settings).where:
         print(f"Without fcn: {words} to have it.")
     return subject
 

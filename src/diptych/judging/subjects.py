@@ -1,4 +1,4 @@
-"""What can be judged: outputs by their number, on known ground."""
+"""What is judged: outputs by their number, and the split of the data set that they belong to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -55,8 +55,8 @@ def spread(count: int, limit: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """The pictures of a split on which is judged."""
+class EvaluationSplit:
+    """The pictures of a split that outputs are compared with."""
 
     settings: DataSettings
     split: str
@@ -66,7 +66,9 @@ class Ground:
     own: bool = False  # pictures at their own size, not at the scale of training
 
     @classmethod
-    def open(cls, settings: DataSettings, split: str, limit: int, way: str = "", own: bool = False) -> "Ground":
+    def open(
+        cls, settings: DataSettings, split: str, limit: int, way: str = "", own: bool = False
+    ) -> "EvaluationSplit":
         """The split that was asked for, else test, else val; ``limit`` pictures of it."""
         if not split:
             split = "test" if discover(settings).splits.get("test") else "val"
@@ -129,23 +131,23 @@ class Ground:
 
 
 class Translated:
-    """A translator on its ground."""
+    """A translator and the split that it translates."""
 
     def __init__(self, place: Path, request: Request) -> None:
         self.request = request
         self.translator = Translator.load(place, request.way, request.checkpoint, request.device)
         settings = settings_of(place, request.data, self.translator)
         way, own = self.translator.card.way, request.size is not None
-        self.ground = Ground.open(settings, request.split, request.limit, way, own)
+        self.data = EvaluationSplit.open(settings, request.split, request.limit, way, own)
 
     def example(self, place: int) -> Example:
-        ground, card = self.ground, self.translator.card
-        number = ground.chosen[place]
-        stored, target = ground.stored(number)
+        data, card = self.data, self.translator.card
+        number = data.chosen[place]
+        stored, target = data.stored(number)
         source, wanted = card.source.to_tensor(stored)[None], card.target.to_tensor(target)[None]
-        output, lightness = self.output(stored, source), ground.lightness(source)
+        output, lightness = self.output(stored, source), data.lightness(source)
         return Example(
-            name=ground.dataset.name(number),
+            name=data.dataset.name(number),
             output=output,
             output_rgb=as_rgb(card.target.preview(output[0], lightness)),
             target=wanted,
@@ -163,7 +165,7 @@ class Translated:
         return self.translator.card.target.to_tensor(written)[None]
 
     def subject(self, name: str) -> Subject:
-        subject = self.ground.subject(name, self.example, noise=self.request.again)
+        subject = self.data.subject(name, self.example, noise=self.request.again)
         if self.request.size is None:
             return subject
         return replace(subject, protocol=subject.protocol | {"translated at": self.rule()})

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from diptych import checkpoints
-from diptych.data.public.licences import Terms, terms_of
+from diptych.data.public.licences import Licence, licence_of
 from diptych.errors import DiptychError
 from diptych.exporting.traced import noisy
 from diptych.files import write_text
@@ -24,7 +24,9 @@ from diptych.translator.weights import weights_path
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-def write_model(translator: Translator, place: Path, out: Path, checkpoint: str, precision: str, terms: Terms) -> None:
+def write_model(
+    translator: Translator, place: Path, out: Path, checkpoint: str, precision: str, terms: Licence
+) -> None:
     """Write card.json, weights.safetensors and README.md into ``out``.
 
     Args:
@@ -50,7 +52,7 @@ def digest(weights: dict[str, torch.Tensor]) -> str:
     return checkpoints.checksum(checkpoints.still(weights), "{}")
 
 
-def described(translator: Translator, place: Path, checkpoint: str, terms: Terms) -> Card:
+def described(translator: Translator, place: Path, checkpoint: str, terms: Licence) -> Card:
     """The card with all that is known of the training and of the terms."""
     card = translator.card
     assert isinstance(translator.engine, Eager)
@@ -63,12 +65,12 @@ def described(translator: Translator, place: Path, checkpoint: str, terms: Terms
     return replace(card, averaged=False, provenance={name: fact for name, fact in facts.items() if fact})
 
 
-def terms_for(place: Path, licence: str, attribution: str) -> Terms:
+def terms_for(place: Path, licence: str, attribution: str) -> Licence:
     """As told, else what the data set of a run says."""
-    known = Terms()
+    known = Licence()
     if (place / "recipe.toml").is_file():
-        known = terms_of(read_recipe(place).data.folder)
-    return Terms(licence or known.licence, attribution or known.attribution)
+        known = licence_of(read_recipe(place).data.folder)
+    return Licence(licence or known.licence, attribution or known.attribution)
 
 
 def scores_of(place: Path, checkpoint: str) -> dict[str, float]:

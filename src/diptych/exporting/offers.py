@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from diptych.data.public.catalog import EMBEDDED, cache_folder
-from diptych.data.public.licences import Terms
+from diptych.data.public.licences import Licence
 from diptych.data.shards.reading import is_address
 from diptych.errors import DiptychError
 from diptych.exporting.export import EXAMPLES
@@ -37,7 +37,7 @@ def offers_of(
         found, words = faster(plain, engine)
         examples = examples_of(place, plain)
         parts, why = network_for_browser(plain, name) if browser else (None, "")
-        terms = terms_for(place, "", "") if place.is_dir() and not is_address(trained_on(place)) else Terms()
+        terms = terms_for(place, "", "") if place.is_dir() and not is_address(trained_on(place)) else Licence()
         facts = plain.card.provenance
         offers.append(
             Offer(

@@ -17,7 +17,7 @@ import numpy as np
 from diptych.data.entries import Entry, Layout, files_of
 from diptych.data.layouts import discover
 from diptych.data.picture_file import BLOCK, File, content
-from diptych.data.public.licences import FILES, terms_of
+from diptych.data.public.licences import FILES, licence_of
 from diptych.data.settings import DataSettings, root_of
 from diptych.data.shards.index import INDEX, Example, Index, ShardFacts
 from diptych.errors import DiptychError, UsageError, unwritten
@@ -49,8 +49,8 @@ def pack(
         with made_aside(out, last=INDEX) as place:
             place.mkdir()
             shards = tuple(written(layout, place, int(shard_megabytes * MEGABYTE), progress))
-            terms = terms_of(settings.folder)
-            index = Index(layout.kind, layout.words, shards, terms.licence, terms.attribution)
+            licence = licence_of(settings.folder)
+            index = Index(layout.kind, layout.words, shards, licence.licence, licence.attribution)
             for name in FILES:
                 if (root_of(settings) / name).is_file():
                     shutil.copyfile(root_of(settings) / name, place / name)

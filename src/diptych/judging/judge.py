@@ -74,7 +74,7 @@ def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
 
 
 def table(result: Result) -> str:
-    """Aligned text: metric, value, its 95 % interval, which way is better, with what it was measured."""
+    """Aligned text: metric, value, its 95 % interval, what is better, with what it was measured."""
     facts = result.protocol
     where = " ".join(str(facts[key]) for key in ("data", "split") if facts.get(key))
     lines = [

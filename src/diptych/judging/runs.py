@@ -66,7 +66,7 @@ def judged_on(device: str, subject: Subject) -> Subject:
 
 
 def place_of(run: Path, request: Request, subject: Subject) -> Path:
-    """RUN/evaluation/SPLIT-CHECKPOINT, with the data where it is not the run's own, the way where there are two, and the size."""
+    """RUN/evaluation/SPLIT-CHECKPOINT, with the data where it is not the run's own, the direction where there are two, and the size."""
     data = Path(request.data).name if request.data else ""
-    parts = [data, subject.protocol["split"], step_of(run, request.checkpoint), request.way, named(request.size)]
+    parts = [data, subject.protocol["split"], step_of(run, request.checkpoint), request.direction, named(request.size)]
     return run / "evaluation" / "-".join(filter(None, parts))

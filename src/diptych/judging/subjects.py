@@ -40,7 +40,7 @@ class Request:
     data: str = ""
     split: str = ""
     checkpoint: str = "latest"
-    way: str = ""
+    direction: str = ""
     limit: int = 0
     device: str = "auto"
     again: bool = False  # a second output under other noise
@@ -67,13 +67,13 @@ class EvaluationSplit:
 
     @classmethod
     def open(
-        cls, settings: DataSettings, split: str, limit: int, way: str = "", own: bool = False
+        cls, settings: DataSettings, split: str, limit: int, direction: str = "", own: bool = False
     ) -> "EvaluationSplit":
         """The split that was asked for, else test, else val; ``limit`` pictures of it."""
         if not split:
             split = "test" if discover(settings).splits.get("test") else "val"
         dataset = open_dataset(settings, split, train=False, own=own)
-        reverse = settings.task == "unpaired" and way == "b-to-a"
+        reverse = settings.task == "unpaired" and direction == "b-to-a"
         return cls(settings, split, dataset, spread(len(dataset), limit), reverse, own)
 
     @property
@@ -135,10 +135,10 @@ class Translated:
 
     def __init__(self, place: Path, request: Request) -> None:
         self.request = request
-        self.translator = Translator.load(place, request.way, request.checkpoint, request.device)
+        self.translator = Translator.load(place, request.direction, request.checkpoint, request.device)
         settings = settings_of(place, request.data, self.translator)
-        way, own = self.translator.card.way, request.size is not None
-        self.data = EvaluationSplit.open(settings, request.split, request.limit, way, own)
+        direction, own = self.translator.card.way, request.size is not None
+        self.data = EvaluationSplit.open(settings, request.split, request.limit, direction, own)
 
     def example(self, place: int) -> Example:
         data, card = self.data, self.translator.card

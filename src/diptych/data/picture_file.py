@@ -18,11 +18,11 @@ class Shard(ABC):
     name: str
 
     @abstractmethod
-    def here(self) -> Path:
-        """Where it lies on this disk, brought here first if need be; a DiptychError says why it cannot be had."""
+    def local_path(self) -> Path:
+        """Its path on this disk, downloaded first if need be; a DiptychError says why it cannot be had."""
 
-    def expect(self) -> None:
-        """Say that it will be wanted soon."""
+    def prefetch(self) -> None:
+        """Say that it will be read soon."""
         return
 
 
@@ -46,7 +46,7 @@ class Member:
         """Its bytes; a DiptychError where the shard does not hold it there."""
         for _ in range(3):  # others who share the cache of shards may have made room between the two lines
             try:
-                with open(self.shard.here(), "rb") as tar:
+                with open(self.shard.local_path(), "rb") as tar:
                     tar.seek(self.start)
                     head, data = tar.read(BLOCK), tar.read(self.size)
                 break

@@ -1,5 +1,6 @@
 """What the datasets share: geometry, kinds, and the cache of decoded pictures."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -7,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from diptych.data.cache import Cache
+from diptych.data.entries import Entry
 from diptych.data.settings import DataSettings, as_size
 from diptych.data.transforms import Geometry, Window
 from diptych.pictures.kinds import Kind, Stored
@@ -23,14 +25,6 @@ class Dataset(Protocol):
 
     def name(self, index: int) -> str:
         """What results for this example are called."""
-        ...
-
-
-class Pictures(Dataset, Protocol):
-    """A dataset that reads pictures from files."""
-
-    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
-        """What ``sample`` gives, as files hold it."""
         ...
 
 
@@ -56,9 +50,32 @@ class Sampler:
             for picture, kind in zip(pictures, kinds, strict=True)
         ]
 
-    def drawn(self, rng: np.random.Generator) -> Window:
+    def draw(self, rng: np.random.Generator) -> Window:
         """The window that ``cut`` draws of a picture that is brought to the load size, whatever its own."""
         return self.geometry.draw(rng, *self.geometry.load_size)
 
     def tensors(self, source: Stored, target: Stored) -> tuple[Tensor, Tensor]:
         return self.settings.source.to_tensor(source), self.settings.target.to_tensor(target)
+
+
+class Pictures(ABC):
+    """A dataset that reads pictures from files, an example for each of its entries."""
+
+    def __init__(
+        self, settings: DataSettings, entries: Sequence[Entry], train: bool, cache: Cache | None = None
+    ) -> None:
+        self.settings, self.entries = settings, entries
+        self.sampler = Sampler(settings, train, cache)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def name(self, index: int) -> str:
+        return self.entries[index].name
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        return self.sampler.tensors(*self.stored(index, rng))
+
+    @abstractmethod
+    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
+        """What ``sample`` gives, as files hold it."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from diptych.data.sampler import Dataset
-from diptych.data.shards.windows import InWindows
+from diptych.data.shards.windows import WindowShuffle
 from diptych.pictures.kinds import Batch
 
 FEWEST_WORKERS, MOST_WORKERS = 2, 8  # where the machine chooses
@@ -37,15 +37,17 @@ class Positions:
 
     def draw_order(self, epoch: int) -> np.ndarray:
         rng = np.random.default_rng([self.seed, PERMUTATION, epoch])
-        return self.dataset.order(rng) if isinstance(self.dataset, InWindows) else rng.permutation(len(self.dataset))
+        return (
+            self.dataset.order(rng) if isinstance(self.dataset, WindowShuffle) else rng.permutation(len(self.dataset))
+        )
 
     def index(self, position: int) -> int:
         epoch, place = divmod(position, len(self.dataset))
         return int(self.order(epoch)[place])
 
     def sample(self, position: int) -> tuple[Tensor, Tensor]:
-        if isinstance(self.dataset, InWindows):
-            self.dataset.expect(self.index(position + self.dataset.reach))
+        if isinstance(self.dataset, WindowShuffle):
+            self.dataset.prefetch(self.index(position + self.dataset.examples_ahead))
         rng = np.random.default_rng([self.seed, SAMPLE, position])
         return self.dataset.sample(self.index(position), rng)
 

@@ -38,7 +38,7 @@ class LocalShard(Shard):
         self.path, self.facts = path, facts
         self.name = str(path)
 
-    def here(self) -> Path:
+    def local_path(self) -> Path:
         return self.path
 
     def check(self) -> None:
@@ -190,7 +190,7 @@ def damaged(settings: DataSettings) -> Iterator[str]:
     """A sentence for each shard whose checksum is not that of the index; over HTTP all are fetched."""
     shards = shards_of(settings)
     for facts in index_at(settings.folder).shards:
-        name, place = shards[facts.name].name, shards[facts.name].here()
+        name, place = shards[facts.name].name, shards[facts.name].local_path()
         try:
             with open(place, "rb") as tar:
                 digest = hashlib.file_digest(tar, "sha256").hexdigest()

@@ -37,22 +37,22 @@ def fetched_text(address: str) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
         place = Path(folder) / "index"
-        bring(address, place)
+        download_to(address, place)
         try:
             return place.read_text(encoding="utf-8")
         except UnicodeError:
             raise DiptychError(f"{address} did not send an index of shards but something else.") from None
 
 
-def bring(address: str, place: Path) -> None:
+def download_to(address: str, place: Path) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        download.download(address, place, partial(told, address), pause)
+        download.download(address, place, partial(show_progress, address), pause)
     except OSError as problem:
         raise DiptychError(download.explain(problem, address, place)) from None
 
 
-def told(address: str, what: str, done: int, total: int) -> None:
+def show_progress(address: str, what: str, done: int, total: int) -> None:
     progress.show(f"{what} {address}", done, total)
 
 
@@ -100,7 +100,7 @@ class Store:
         new = place.with_suffix(".new")
         if not self.use(place):  # another may have fetched it while this one waited
             self.make_room(facts.size, facts.sha256)
-            bring(f"{address}/{facts.name}", new)
+            download_to(f"{address}/{facts.name}", new)
             with open(new, "rb") as tar:
                 digest = hashlib.file_digest(tar, "sha256").hexdigest()
             if digest != facts.sha256:
@@ -169,18 +169,18 @@ class RemoteShard(Shard):
         self.name = f"{address}/{facts.name}"
         self.expected = False
 
-    def here(self) -> Path:
+    def local_path(self) -> Path:
         self.expected = False
         return self.store.fetch(self.address, self.facts)
 
-    def expect(self) -> None:
+    def prefetch(self) -> None:
         if not self.expected:
             self.expected = True
-            ahead().put(self)
+            prefetch_queue().put(self)
 
 
 @lru_cache(maxsize=1)
-def ahead() -> "queue.Queue[RemoteShard]":
+def prefetch_queue() -> "queue.Queue[RemoteShard]":
     """A thread that fetches what is expected, one after the other; what fails is left to whoever wants it."""
     expected: queue.Queue[RemoteShard] = queue.Queue()
 

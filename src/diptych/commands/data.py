@@ -38,7 +38,7 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
     settings = read(recipe or "pix2pix", words)
     data = settings.data if recipe or task else guess(settings.data)
     report = look_over(data, progress=shown("checking"))
-    for line in report.words():
+    for line in report.messages():
         print(line)
     if recipe:
         print(estimate(settings))

@@ -1,6 +1,6 @@
 """What a set of examples is made of: files on the disk or in shards, and which of them belong together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,13 +26,19 @@ class Layout:
     """
 
     kind: str
-    words: str
+    description: str
     splits: dict[str, list[Entry]]
     others: dict[str, list[Entry]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     folders: dict[str, list[Path]] = field(default_factory=dict)
     sharded: bool = False
     remote: bool = False
+
+    def piles(self) -> Iterator[tuple[str, str, list[Entry]]]:
+        """(split, pile, its entries): the pile is "a", or "b" for the second of two unpaired ones."""
+        yield from ((split, "a", entries) for split, entries in self.splits.items())
+        if self.kind == "unpaired":
+            yield from ((split, "b", entries) for split, entries in self.others.items())
 
 
 def files_of(entries: Iterable[Entry]) -> list[File]:

@@ -59,7 +59,7 @@ def discover(settings: DataSettings) -> Layout:
         no_overlap({split: [*pile, *layout.others.get(split, [])] for split, pile in layout.splits.items()})
     unused = left_over(root, layout)
     if unused:
-        layout = replace(layout, words=f"{layout.words}; not used: {', '.join(unused)}")
+        layout = replace(layout, description=f"{layout.description}; not used: {', '.join(unused)}")
     if stamps is not None:
         while len(remembered) >= MEMORY:
             remembered.pop(next(iter(remembered)), None)

@@ -146,7 +146,7 @@ def test_too_small_a_cache_is_refused(shelf: Shelf) -> None:
 def test_a_short_look_fetches_one_shard(shelf: Shelf) -> None:
     report = look_over(settings(shelf.address), seconds=20.0)
     assert shelf.shards() == ["train-00000.tar"]
-    assert not report.problems
+    assert not report.findings
     assert any("of 16 examples" in line for line in report.lines)
 
 

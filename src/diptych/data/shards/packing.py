@@ -50,7 +50,7 @@ def pack(
             place.mkdir()
             shards = tuple(written(layout, place, int(shard_megabytes * MEGABYTE), progress))
             licence = licence_of(settings.folder)
-            index = Index(layout.kind, layout.words, shards, licence.licence, licence.attribution)
+            index = Index(layout.kind, layout.description, shards, licence.licence, licence.attribution)
             for name in FILES:
                 if (root_of(settings) / name).is_file():
                     shutil.copyfile(root_of(settings) / name, place / name)
@@ -64,9 +64,7 @@ def written(
     layout: Layout, folder: Path, most: int, progress: Callable[[int, int], None] | None
 ) -> Iterator[ShardFacts]:
     """Write the shards one after the other."""
-    piles = [(split, "a", entries) for split, entries in layout.splits.items()]
-    if layout.kind == "unpaired":
-        piles += [(split, "b", entries) for split, entries in layout.others.items()]
+    piles = list(layout.piles())
     total, done = sum(len(entries) for _, _, entries in piles), 0
     for split, pile, entries in piles:
         order = np.random.default_rng(0).permutation(len(entries))

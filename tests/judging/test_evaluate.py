@@ -17,7 +17,7 @@ from diptych.evaluation.evaluate import choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb
 from diptych.evaluation.requirements import Resources
 from diptych.files import write_text
-from diptych.judging.folders import of_folders
+from diptych.judging.folders import from_folders
 from diptych.judging.judge import Result, keep, kept
 from diptych.judging.subjects import spread
 from diptych.pictures import formats
@@ -167,7 +167,7 @@ def test_sixteen_bit_outputs_keep_their_depth(tmp_path: Path) -> None:
     place.mkdir()
     ramp = np.linspace(0, 65535, 32 * 32).reshape(32, 32, 1).astype(np.uint16)
     formats.write(place / "a.png", ramp)
-    subject = of_folders(place, place, False, 0)
+    subject = from_folders(place, place, False, 0)
     example = subject.read(0)
     assert example.output.shape == (1, 1, 32, 32)
     assert len(example.output.unique()) == 1024  # 8 bits would leave 256

@@ -80,7 +80,7 @@ def compare(
     names = comparing.names_of(results)
     sheet = comparing.sheet_of(subjects, names) if len(subjects) == len(runs) else None
     comparing.keep(results, out, sheet)
-    print(comparing.words(results))
+    print(comparing.summary(results))
     print(f"Written: {out} (compare.json, compare.csv{', sheet.png' if sheet is not None else ''})")
     if sheet is not None and (note := numbered([*results[0].names, *names], "compare.json")):
         print(note)

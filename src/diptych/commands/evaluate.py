@@ -77,7 +77,7 @@ def evaluate(
     from diptych.evaluation.metrics import chosen
     from diptych.judging.captions import numbered
     from diptych.judging.judge import judge, keep, sheet_of, table
-    from diptych.judging.runs import made_elsewhere, place_of, subject_of
+    from diptych.judging.runs import evaluation_folder, subject_of, subject_of_outputs
     from diptych.judging.subjects import Request
     from diptych.pictures.sizes import exact, named
 
@@ -89,13 +89,15 @@ def evaluate(
     if run is not None:
         request = Request(data, split, checkpoint, way, limit, device, "noise" in wanted, seen)
         subject = subject_of(run, request, Labels(labels, classes, ignore), wanted)
-        folder = out or place_of(run, request, subject)
+        folder = out or evaluation_folder(run, request, subject)
     else:
         assert outputs is not None
         if recipe and (targets is not None or unpaired):
             raise UsageError("--recipe brings the targets along; leave --targets and --unpaired away.")
         request = Request(data, split, limit=limit, device=device, size=seen)
-        subject = made_elsewhere(outputs, targets, unpaired, request, recipe, Labels(labels, classes, ignore), wanted)
+        subject = subject_of_outputs(
+            outputs, targets, unpaired, request, recipe, Labels(labels, classes, ignore), wanted
+        )
         parts = [outputs.resolve().name, "evaluation", data and Path(data).name, split, named(seen)]
         folder = out or outputs.parent / "-".join(filter(None, parts))
     result = judge(subject, wanted, network)

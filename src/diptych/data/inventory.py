@@ -72,7 +72,7 @@ class Change:
     def __bool__(self) -> bool:
         return self.added + self.removed + self.resized > 0
 
-    def words(self) -> str:
+    def summary(self) -> str:
         """Such as "2 added, 1 of another size, 13 as they were"."""
         counts = {"added": self.added, "removed": self.removed, "of another size": self.resized}
         return ", ".join(f"{count} {what}" for what, count in (counts | {"as they were": self.same}).items() if count)

@@ -9,7 +9,7 @@ import torch
 
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap
-from diptych.evaluation.metrics import PICTURE_METRICS, SET_METRICS, Example, PictureMetric, Score
+from diptych.evaluation.metrics import METRICS, PICTURE_METRICS, Example, PictureMetric, Score
 from diptych.evaluation.requirements import Resources
 from diptych.evaluation.set_metrics import Diversity, FeatureDistances, Lab, Segmented, SetMetric
 from diptych.machine.devices import multiplying
@@ -35,11 +35,8 @@ class Verdict:
 
 
 def lacking(metric: str, resources: Resources) -> str:
-    """Why a metric cannot be computed here, in words; empty where it can."""
-    requirements = (
-        PICTURE_METRICS[metric].requirements if metric in PICTURE_METRICS else SET_METRICS[metric].requirements
-    )
-    return next(filter(None, (requirement(resources) for requirement in requirements)), "")
+    """Why a metric cannot be computed here; empty where it can."""
+    return next(filter(None, (requirement(resources) for requirement in METRICS[metric].requirements)), "")
 
 
 def choose(wanted: Sequence[str], resources: Resources) -> tuple[list[str], list[str]]:

@@ -106,11 +106,7 @@ def sharpness(example: Example) -> float:
     return own if example.target_rgb is None else own / max(float(texture.sharpness(example.target_rgb)), 1e-6)
 
 
-def checkerboard(example: Example) -> float:
-    return grid_of(example.output_rgb)
-
-
-def grid_of(picture: Tensor) -> float:
+def checkerboard(picture: Tensor) -> float:
     return float(texture.checkerboard(picture))
 
 
@@ -178,7 +174,12 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
         network="vgg16",
     ),
     "sharpness": PictureMetric("near 1", sharpness),
-    "checkerboard": PictureMetric("as the targets'", checkerboard, (requirements.side(32),), of_target=grid_of),
+    "checkerboard": PictureMetric(
+        "as the targets'",
+        lambda example: checkerboard(example.output_rgb),
+        (requirements.side(32),),
+        of_target=checkerboard,
+    ),
     "noise": PictureMetric("higher", noise, (requirements.noise,)),
     "psnr-y": of_enlarging(restoration.psnr_luma),
     "ssim-y": of_enlarging(restoration.ssim_luma),
@@ -205,6 +206,7 @@ SET_METRICS: dict[str, SetMetricSpec] = {
     "fcn": SetMetricSpec("higher", (requirements.labels, requirements.weights("efficientnet-lite0"))),
 }
 """What computes them is in ``set_metrics``."""
+METRICS: dict[str, PictureMetric | SetMetricSpec] = {**PICTURE_METRICS, **SET_METRICS}
 
 
 SEVERAL = {
@@ -221,12 +223,11 @@ def scores_of(metric: str) -> tuple[str, ...]:
 
 def direction(score: str) -> Better:
     """Whether more or less of a score is better: "higher", "lower", or another word; by its first word."""
-    metric = score.partition(" ")[0]
-    return (PICTURE_METRICS[metric] if metric in PICTURE_METRICS else SET_METRICS[metric]).better
+    return METRICS[score.partition(" ")[0]].better
 
 
 def known() -> list[str]:
-    return [*PICTURE_METRICS, *SET_METRICS]
+    return list(METRICS)
 
 
 def chosen(names: str) -> list[str]:

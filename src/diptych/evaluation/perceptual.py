@@ -6,15 +6,12 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from diptych.errors import DiptychError
+from diptych.evaluation.paired import Images, Scores
 from diptych.networks.features.efficientnet import EfficientNetLite0
 from diptych.networks.features.pretrained import load, spec_of
-
-Images = Float[Tensor, "batch channels height width"]
-Scores = Float[Tensor, "batch"]
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """LPIPS takes [-1, 1] to what its backbones were trained on by these."""

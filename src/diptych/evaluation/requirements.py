@@ -36,28 +36,18 @@ class Resources:
 Requirement = Callable[[Resources], str]
 
 
-def target(resources: Resources) -> str:
-    return "" if resources.paired else "it needs a target for each output"
+def require(met: Callable[[Resources], bool], otherwise: str) -> Requirement:
+    return lambda resources: "" if met(resources) else otherwise
 
 
-def real(resources: Resources) -> str:
-    return "" if resources.targets else "it needs real pictures to compare with"
-
-
-def noise(resources: Resources) -> str:
-    return "" if resources.noise else "it needs a run, whose network is asked twice"
-
-
-def enlarging(resources: Resources) -> str:
-    return "" if resources.factor > 1 else 'it is of super-resolution, data.task = "shrunk"'
-
-
-def holes(resources: Resources) -> str:
-    return "" if resources.holed else 'it is of inpainting, data.task = "holed"'
-
-
-def labels(resources: Resources) -> str:
-    return "" if resources.labels else "it needs class maps: data.palette in the recipe, or --labels FOLDER"
+target = require(lambda resources: resources.paired, "it needs a target for each output")
+real = require(lambda resources: resources.targets, "it needs real pictures to compare with")
+noise = require(lambda resources: resources.noise, "it needs a run, whose network is asked twice")
+enlarging = require(lambda resources: resources.factor > 1, 'it is of super-resolution, data.task = "shrunk"')
+holes = require(lambda resources: resources.holed, 'it is of inpainting, data.task = "holed"')
+labels = require(
+    lambda resources: resources.labels, "it needs class maps: data.palette in the recipe, or --labels FOLDER"
+)
 
 
 def network(resources: Resources) -> str:
@@ -79,10 +69,7 @@ def weights(name: str) -> Requirement:
 
 
 def side(least: int) -> Requirement:
-    def requirement(resources: Resources) -> str:
-        return "" if resources.side >= least else f"it needs pictures with sides of {least} or more"
-
-    return requirement
+    return require(lambda resources: resources.side >= least, f"it needs pictures with sides of {least} or more")
 
 
 def pictures(least: int) -> Requirement:

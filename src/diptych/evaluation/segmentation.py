@@ -41,7 +41,7 @@ class Plan:
     steps: int = 500
     seed: int = 0
 
-    def words(self) -> str:
+    def summary(self) -> str:
         return f"FCN on EfficientNet-Lite0, {self.classes} classes, {self.steps} steps of {BATCH}, seed {self.seed}"
 
 
@@ -90,7 +90,7 @@ def trained(plan: Plan, count: int, read: Labelled, cache: Path, say: Say, devic
             return Segmenter(network, device)
         except checkpoints.Damaged:
             place.unlink()
-    say(f"Training the segmenter on {count} real pictures ({plan.words()}); it is kept for the next time ...")
+    say(f"Training the segmenter on {count} real pictures ({plan.summary()}); it is kept for the next time ...")
     # GPUs have no cross-entropy of maps that repeats bitwise.
     place_of_work = CPU if torch.are_deterministic_algorithms_enabled() else device
     with multiplying("float32", place_of_work):

@@ -15,7 +15,7 @@ from diptych.evaluation.fcn_labels import Labels
 from diptych.evaluation.metrics import chosen
 from diptych.judging import compare
 from diptych.judging.judge import Result, judge, keep, real_scores, sheet_of
-from diptych.judging.runs import place_of, subject_of
+from diptych.judging.runs import evaluation_folder, subject_of
 from diptych.judging.subjects import Request, Subject
 from diptych.recipe import Recipe, read
 from diptych.tables import closest, from_table
@@ -116,7 +116,7 @@ def ablate(study: Study, overrides: Sequence[str], folder: Path, request: Reques
         results.append(
             judge(subject, [metric for metric in study.metrics if metric != "fcn" or subject.resources.labels])
         )
-        keep(results[-1], place_of(folder / name, request, subject), sheet_of(subject, results[-1]))
+        keep(results[-1], evaluation_folder(folder / name, request, subject), sheet_of(subject, results[-1]))
     compare.comparable(results)
     compare.keep(results, folder, compare.sheet_of(subjects, compare.names_of(results)))
     print(f"\n{study.title}; {study.source}. Here: {recipes[study.rows[0].name].training.steps} steps each.")

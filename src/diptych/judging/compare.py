@@ -32,7 +32,7 @@ class Difference:
     better_on: int
     pictures: int
 
-    def words(self) -> str:
+    def summary(self) -> str:
         clear = "" if self.low > 0 or self.high < 0 else " (may be chance)"
         return (
             f"better on {self.better_on} of {self.pictures} pictures, {self.metric} {self.mean:+.4f} +- {self.error:.4f}"
@@ -49,13 +49,13 @@ def comparable(results: Sequence[Result]) -> None:
     first = results[0]
     for other in results[1:]:
         keys = [key for key in first.protocol | other.protocol if key != "metrics"]
-        different = [key for key in keys if first.protocol.get(key) != other.protocol.get(key)]
+        different = [
+            f"{key} is {first.protocol.get(key)!r} for {first.name} and {other.protocol.get(key)!r} for {other.name}"
+            for key in keys
+            if first.protocol.get(key) != other.protocol.get(key)
+        ]
         if different:
-            listing = "; ".join(
-                f"{key} is {first.protocol.get(key)!r} for {first.name} and {other.protocol.get(key)!r} for {other.name}"
-                for key in different
-            )
-            raise UsageError(f"these were measured differently and cannot be compared: {listing}.")
+            raise UsageError(f"these were measured differently and cannot be compared: {'; '.join(different)}.")
         if first.names != other.names:
             raise UsageError(f"{first.name} and {other.name} were judged on different pictures; evaluate both again.")
 
@@ -109,18 +109,15 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def words(results: Sequence[Result]) -> str:
+def summary(results: Sequence[Result]) -> str:
     """The table, and for every run but the first in sentences what it has over the first."""
     facts = results[0].protocol
     where = " ".join(str(facts[key]) for key in ("data", "split") if facts.get(key))
-    lines = [
-        f"{facts['pictures']} pictures of {facts['size']} ({where})",
-        aligned(rows_of(results)),
-    ]
+    lines = [f"{facts['pictures']} pictures of {facts['size']} ({where})", aligned(rows_of(results))]
     names = names_of(results)
     for name, other in zip(names[1:], results[1:], strict=True):
         lines.append(f"{name} against {names[0]}:")
-        lines += [f"  {difference.words()}" for difference in differences(results[0], other)]
+        lines += [f"  {difference.summary()}" for difference in differences(results[0], other)]
     return "\n".join(lines)
 
 
@@ -162,5 +159,4 @@ def sheet_of(subjects: Sequence[Subject], names: Sequence[str]) -> npt.NDArray[n
 
 def joined(examples: Sequence[Example]) -> Example:
     """One example whose output is all outputs side by side."""
-
     return examples[0]._replace(output_rgb=torch.cat([example.output_rgb for example in examples], dim=3))

@@ -20,7 +20,7 @@ from diptych.pictures.resizing import resize
 from diptych.pictures.sizes import Size, exact
 
 
-def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, size: Size = None) -> Subject:
+def from_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, size: Size = None) -> Subject:
     """Outputs by themselves or beside their targets, matched by name without the ending; brought to a size that is given.
 
     Raises:
@@ -67,7 +67,7 @@ def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, 
     return Subject(outputs.name, len(names), read, resources, protocol)
 
 
-def of_outputs(
+def from_data_set(
     outputs: Path, settings: DataSettings, split: str, limit: int, size: Size = None
 ) -> tuple[Subject, EvaluationSplit]:
     """Outputs for the examples of a data set, matched by the examples' names; class maps are then at hand too.
@@ -82,10 +82,8 @@ def of_outputs(
     if sides is not None and not isinstance(sides, str):
         settings = replace(settings, fit="stretch", load_size=sides, crop_size=sides)
     data = EvaluationSplit.open(settings, split, limit, own=sides == "own")
-    whole, sampler = (
-        data if data.own else EvaluationSplit.open(settings, split, limit, own=True),
-        Sampler(settings, train=False),
-    )
+    whole = data if data.own else EvaluationSplit.open(settings, split, limit, own=True)
+    sampler = Sampler(settings, train=False)
     made = by_stem(outputs)
     names = [data.dataset.name(number) for number in data.chosen]
     if missing := [name for name in names if name not in made]:

@@ -130,7 +130,7 @@ class EvaluationSplit:
         return Subject(name, len(self.chosen), read, resources, protocol)
 
 
-class Translated:
+class TranslatedSplit:
     """A translator and the split that it translates."""
 
     def __init__(self, place: Path, request: Request) -> None:
@@ -198,7 +198,7 @@ def settings_of(place: Path, data: str, translator: Translator) -> DataSettings:
     )
 
 
-def step_of(place: Path, checkpoint: str) -> str:
+def checkpoint_name(place: Path, checkpoint: str) -> str:
     """The checkpoint's name, such as "00008000" or "best"; "model" for a model folder."""
     stem = weights_path(place, checkpoint).stem
     return "model" if stem == "weights" else stem

@@ -17,7 +17,7 @@ from PIL import Image, ImageFile
 
 from diptych.errors import DiptychError
 from diptych.pictures import codecs
-from diptych.pictures.decoded import upright
+from diptych.pictures.decoded import apply_orientation
 from diptych.pictures.formats import Header, probe, read
 from diptych.pictures.kinds import Kind, Stored
 
@@ -117,7 +117,7 @@ def test_orientations_equal_pillow_s(form: str, orientation: int, tmp_path: Path
         data = bytes(imagecodecs.png_encode(DEEP))
         exif = chunk(b"eXIf", oriented(orientation).tobytes().removeprefix(b"Exif\0\0"))
         path.write_bytes(data[:33] + exif + data[33:])
-        expected, kind = upright(DEEP, orientation), Kind("rgb", "uint16")
+        expected, kind = apply_orientation(DEEP, orientation), Kind("rgb", "uint16")
     else:
         path.write_bytes(saved(PICTURE, form, exif=oriented(orientation)))
         from PIL import ImageOps

@@ -63,12 +63,12 @@ def compare(
     from diptych.judging.judge import judge, kept
     from diptych.judging.runs import subject_of
     from diptych.judging.subjects import Request, Subject
-    from diptych.pictures.sizes import exact
+    from diptych.pictures.sizes import parse_size
 
     if len(runs) < 2:
         raise UsageError("give at least two runs to compare.")
     wanted = chosen(metrics)
-    request = Request(data, split, checkpoint, way, limit, device, "noise" in wanted, exact(size or None))
+    request = Request(data, split, checkpoint, way, limit, device, "noise" in wanted, parse_size(size or None))
     results, subjects = [], list[Subject]()
     for run in runs:
         if (run / "scores.json").is_file():

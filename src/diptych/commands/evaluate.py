@@ -79,13 +79,13 @@ def evaluate(
     from diptych.judging.judge import judge, keep, sheet_of, table
     from diptych.judging.runs import evaluation_folder, subject_of, subject_of_outputs
     from diptych.judging.subjects import Request
-    from diptych.pictures.sizes import exact, named
+    from diptych.pictures.sizes import parse_size, size_text
 
     if (run is None) == (outputs is None):
         raise UsageError("give a run to judge, or --outputs FOLDER, and not both.")
     if limit < 0:
         raise UsageError(f"--limit is {limit}; it may not be negative.")
-    wanted, seen = chosen(metrics), exact(size or None)
+    wanted, seen = chosen(metrics), parse_size(size or None)
     if run is not None:
         request = Request(data, split, checkpoint, way, limit, device, "noise" in wanted, seen)
         subject = subject_of(run, request, Labels(labels, classes, ignore), wanted)
@@ -98,7 +98,7 @@ def evaluate(
         subject = subject_of_outputs(
             outputs, targets, unpaired, request, recipe, Labels(labels, classes, ignore), wanted
         )
-        parts = [outputs.resolve().name, "evaluation", data and Path(data).name, split, named(seen)]
+        parts = [outputs.resolve().name, "evaluation", data and Path(data).name, split, size_text(seen)]
         folder = out or outputs.parent / "-".join(filter(None, parts))
     result = judge(subject, wanted, network)
     keep(result, folder, sheet_of(subject, result))

@@ -93,14 +93,14 @@ def translate(
     device
         Where to run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
-    from diptych.pictures.sizes import exact
+    from diptych.pictures.sizes import parse_size
     from diptych.training.checkpoint_choice import taken
     from diptych.translator.engines import device_for
     from diptych.translator.many import write_all
     from diptych.translator.translator import Translator
 
     check(inputs, format, seed, batch, tile, ray)
-    seen = exact(size or None)
+    seen = parse_size(size or None)
     load = partial(Translator.load, run, way, checkpoint, device_for(engine, device))
     translator = load()
     check_fit(translator, tile, instances, mask)
@@ -264,7 +264,7 @@ def found(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]:
     Raises:
         DiptychError: for an input that is not there, or a folder without pictures.
     """
-    from diptych.pictures.formats import ENDINGS, passed_over
+    from diptych.pictures.formats import ENDINGS, ignored_files
 
     pictures: dict[Path, Path] = {}
     for text in inputs:
@@ -274,7 +274,7 @@ def found(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]:
             inside = [file for file in files if not any(map(is_hidden, file.relative_to(path).parts))]
             if path.resolve() in out.resolve().parents:
                 inside = without_results(inside, out)
-            if words := passed_over(path):
+            if words := ignored_files(path):
                 print(words, file=sys.stderr)
             if not inside:
                 raise DiptychError(f"there is no picture in {path} (endings: {' '.join(sorted(ENDINGS))}).")

@@ -70,7 +70,7 @@ def content(file: File) -> bytes:
     """The bytes of the file; a DiptychError names one that has vanished."""
     if isinstance(file, Member):
         return file.content()
-    with formats.opened(file) as opened, formats.explaining(str(file)):
+    with formats.open_file(file) as opened, formats.readable_errors(str(file)):
         return opened.read()
 
 
@@ -84,7 +84,7 @@ def probe(file: File) -> formats.Header:
     if not isinstance(file, Member):
         return formats.probe(file)
     data = file.content()
-    with formats.explaining(str(file)):
+    with formats.readable_errors(str(file)):
         if not data:
             raise DiptychError(f"{file} is empty (0 bytes); pack its folder again without it.")
         return codecs.header(io.BytesIO(data))

@@ -7,7 +7,7 @@ import numpy as np
 
 from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import Filter, resize
-from diptych.pictures.sizes import Fit, brought_to
+from diptych.pictures.sizes import Fit, resized_size
 
 
 class Window(NamedTuple):
@@ -34,7 +34,7 @@ class Geometry:
 
     def draw(self, rng: np.random.Generator, height: int, width: int) -> Window:
         """A random crop of the resized picture, mirrored with probability 0.5 (pix2pix, section 6.2)."""
-        tall, wide = brought_to(self.fit, height, width, self.load_size, self.crop_size)
+        tall, wide = resized_size(self.fit, height, width, self.load_size, self.crop_size)
         top = int(rng.integers(tall - self.crop_size[0] + 1))
         left = int(rng.integers(wide - self.crop_size[1] + 1))
         return Window(tall, wide, top, left, bool(rng.random() < 0.5) and self.mirror)
@@ -43,7 +43,7 @@ class Geometry:
         """For validation: the picture at the scale at which it is translated, and the middle of it; never mirrored."""
         if self.own:
             return Window(height, width, 0, 0, False)
-        tall, wide = brought_to(self.fit, height, width, self.crop_size, self.crop_size)
+        tall, wide = resized_size(self.fit, height, width, self.crop_size, self.crop_size)
         return Window(tall, wide, (tall - self.crop_size[0]) // 2, (wide - self.crop_size[1]) // 2, False)
 
     def apply(self, picture: Stored, window: Window, filter: Filter | Literal[""] = "") -> Stored:

@@ -15,7 +15,7 @@ from diptych.evaluation.labels import IGNORED, ClassMap, learn_palette
 from diptych.evaluation.metrics import as_rgb
 from diptych.evaluation.segmentation import Plan, Say, Segmenter, trained
 from diptych.pictures import formats
-from diptych.pictures.class_maps import Palette, nearest
+from diptych.pictures.class_maps import Palette, nearest_class
 from diptych.pictures.kinds import Kind, Stored
 
 INDEX = Kind(colour="labels", classes=IGNORED, unknown=IGNORED)
@@ -63,7 +63,7 @@ class Reader:
                 unknown = picture[:, :, 0] >= self.settings.source.classes
                 classes = np.where(unknown, IGNORED, picture[:, :, 0]).astype(np.uint16)
             elif picture.shape[2] == 3:
-                classes = nearest(picture, self.palette)
+                classes = nearest_class(picture, self.palette)
             else:
                 classes = without_ignored(picture[:, :, 0], self.labels.classes)
         else:

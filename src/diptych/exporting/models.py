@@ -13,7 +13,7 @@ from diptych.errors import DiptychError
 from diptych.exporting.traced import noisy
 from diptych.files import write_text
 from diptych.pictures.kinds import Kind
-from diptych.pictures.sizes import named
+from diptych.pictures.sizes import size_text
 from diptych.report.curves import number
 from diptych.training.run import read_lines, read_recipe
 from diptych.translator.card import Card, write_cards
@@ -127,7 +127,7 @@ def words_on_size(card: Card) -> str:
     padded = f"padded to multiples of {card.multiple} and cropped back{larger}"
     if card.rule not in ("stretch", "shorter-side"):
         return f"other sizes are {padded}"
-    way = f"to {named(card.size)}" if card.rule == "stretch" else f"until their shorter side is {min(card.size)}"
+    way = f"to {size_text(card.size)}" if card.rule == "stretch" else f"until their shorter side is {min(card.size)}"
     return f"others are resized {way} ({card.filter}) and the results back, or with `--size own` {padded}"
 
 

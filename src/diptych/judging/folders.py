@@ -17,7 +17,7 @@ from diptych.judging.subjects import EvaluationSplit, Subject, spread
 from diptych.pictures import formats
 from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.resizing import resize
-from diptych.pictures.sizes import Size, exact
+from diptych.pictures.sizes import Size, parse_size
 
 
 def from_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, size: Size = None) -> Subject:
@@ -28,7 +28,7 @@ def from_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int
     """
     if size == "training":
         raise UsageError("only a recipe says what the scale of training is; give --recipe, or --size HEIGHTxWIDTH.")
-    sides = None if size == "own" else exact(size)
+    sides = None if size == "own" else parse_size(size)
     assert not isinstance(sides, str)
     made = by_stem(outputs)
     real = by_stem(targets) if targets is not None else {}
@@ -78,7 +78,7 @@ def from_data_set(
     Raises:
         DiptychError: when an example has no output, or one has another size than it or a run's would have.
     """
-    sides = exact(size)
+    sides = parse_size(size)
     if sides is not None and not isinstance(sides, str):
         settings = replace(settings, fit="stretch", load_size=sides, crop_size=sides)
     data = EvaluationSplit.open(settings, split, limit, own=sides == "own")

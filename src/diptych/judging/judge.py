@@ -24,7 +24,7 @@ from diptych.files import as_json, from_json, read_text, remove_parts, write_tex
 from diptych.judging.captions import line
 from diptych.judging.subjects import Subject
 from diptych.pictures import formats
-from diptych.pictures.resizing import squared
+from diptych.pictures.resizing import enlarge_nearest
 
 LEADING = ("perceptual", "l1", "sharpness", "checkerboard")
 """The sheet is ordered by the first of these that was measured."""
@@ -199,7 +199,7 @@ def captions(title: str, metric: str, place: int, result: Result) -> tuple[str, 
 def row_of(example: Example, words: str, instead: str) -> npt.NDArray[np.uint8]:
     """Source, output and target beside each other, a line of words above: ``instead`` where no font has their letters."""
     views = [view for view in (example.source_rgb, example.output_rgb, example.target_rgb) if view is not None]
-    pictures = np.concatenate([squared(as_bytes(view), as_bytes(views[-1])) for view in views], axis=1)
+    pictures = np.concatenate([enlarge_nearest(as_bytes(view), as_bytes(views[-1])) for view in views], axis=1)
     return np.concatenate([line(words, instead, pictures.shape[1]), pictures])
 
 

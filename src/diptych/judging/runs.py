@@ -15,9 +15,9 @@ from diptych.evaluation.set_metrics import as_bytes
 from diptych.judging.folders import from_data_set, from_folders
 from diptych.judging.subjects import EvaluationSplit, Request, Subject, TranslatedSplit, checkpoint_name
 from diptych.machine.devices import choose
-from diptych.pictures.class_maps import nearest
-from diptych.pictures.formats import passed_over
-from diptych.pictures.sizes import named
+from diptych.pictures.class_maps import nearest_class
+from diptych.pictures.formats import ignored_files
+from diptych.pictures.sizes import size_text
 from diptych.recipe import quoted, read
 
 
@@ -38,7 +38,7 @@ def subject_of_outputs(
 ) -> Subject:
     """A folder of outputs: against the data set of a recipe where that is named, else beside its targets or alone."""
     for folder in filter(None, (outputs, targets)):
-        if words := passed_over(folder):
+        if words := ignored_files(folder):
             print(words)
     if not recipe:
         return judged_on(request.device, from_folders(outputs, targets, unpaired, request.limit, request.size))
@@ -88,7 +88,7 @@ def with_class_maps(subject: Subject, data: EvaluationSplit, labels: Labels) -> 
         return subject.read(place)._replace(labels=reader(data.chosen[place]))
 
     def by_colour(picture: Tensor) -> ClassMap:
-        return nearest(as_bytes(picture[None]), palette)
+        return nearest_class(as_bytes(picture[None]), palette)
 
     resources = replace(
         subject.resources, labels=True, classes=classes, segmenter=segmenter, direct=by_colour if direct else None
@@ -111,6 +111,6 @@ def evaluation_folder(run: Path, request: Request, subject: Subject) -> Path:
         subject.protocol["split"],
         checkpoint_name(run, request.checkpoint),
         request.direction,
-        named(request.size),
+        size_text(request.size),
     ]
     return run / "evaluation" / "-".join(filter(None, parts))

@@ -15,7 +15,7 @@ from diptych.errors import UsageError
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
 from diptych.evaluation.requirements import Resources
 from diptych.pictures.kinds import Kind, Stored
-from diptych.pictures.sizes import Size, named
+from diptych.pictures.sizes import Size, size_text
 from diptych.training.run import read_recipe
 from diptych.translator.translator import Translator
 from diptych.translator.weights import weights_path
@@ -172,8 +172,8 @@ class TranslatedSplit:
 
     def rule(self) -> str:
         """The size at which the network sees a picture, in words that are the same for the same rule."""
-        card, size = self.translator.card, named(self.request.size)
-        return f"training: {card.rule} {named(card.size)}, {card.filter}" if size == "training" else size
+        card, size = self.translator.card, size_text(self.request.size)
+        return f"training: {card.rule} {size_text(card.size)}, {card.filter}" if size == "training" else size
 
 
 def settings_of(place: Path, data: str, translator: Translator) -> DataSettings:

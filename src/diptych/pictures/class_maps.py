@@ -15,7 +15,7 @@ AT_ONCE = 1 << 20
 """Distances of colours held at once."""
 
 
-def nearest(picture: npt.NDArray[np.uint8], palette: Palette) -> npt.NDArray[np.uint16]:
+def nearest_class(picture: npt.NDArray[np.uint8], palette: Palette) -> npt.NDArray[np.uint16]:
     """uint8 RGB (H, W, 3) to the number of the nearest colour of the palette at each pixel; of equal ones, the first."""
     red, green, blue = (picture[..., channel].reshape(-1).astype(np.int32) for channel in range(3))
     keys, places = np.unique((red << 16) | (green << 8) | blue, return_inverse=True)
@@ -57,7 +57,7 @@ def class_numbers(decoded: Decoded, kind: Kind, name: str) -> Stored:
                 f"finds them), or save it as an index picture."
             )
         eight = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
-        return nearest(eight, kind.palette)[..., None]
+        return nearest_class(eight, kind.palette)[..., None]
     numbers = pixels.astype(np.int64)
     if kind.unknown >= 0:
         numbers = np.where(numbers == kind.unknown, kind.classes, numbers)

@@ -25,16 +25,16 @@ from diptych.pictures.decoded import (
     Decoded,
     Header,
     UnfitError,
+    apply_orientation,
+    channels_last,
     check_shape,
-    planes_last,
+    import_extra,
+    oriented,
     refuse_foreign,
-    turned,
-    upright,
     valid_orientation,
-    wants,
 )
 from diptych.pictures.metadata import NO_METADATA, Metadata
-from diptych.pictures.profiles import to_srgb
+from diptych.pictures.profiles import srgb_transform
 
 PILLOW_ENDINGS = {
     ".jpg": "JPEG",
@@ -54,7 +54,7 @@ ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def take_over() -> None:
+def silence_libtiff() -> None:
     """What decoders have once for a whole process, set for one that is ours; programs of others have it as they left it.
 
     What libtiff would write on odd files would stand beside our one sentence on each.
@@ -66,7 +66,7 @@ def take_over() -> None:
 
 
 if threads.PROCESS.ours:
-    take_over()
+    silence_libtiff()
 
 
 # What is it?
@@ -93,7 +93,7 @@ def header(file: BinaryIO) -> Header:
             return array_header(member)
     if sixteen_bit_colour(head):
         width, height = struct.unpack(">II", head[16:24])
-        return turned(Header(height, width, {2: 3, 4: 2, 6: 4}[head[25]], "uint16"), png_orientation(file))
+        return oriented(Header(height, width, {2: 3, 4: 2, 6: 4}[head[25]], "uint16"), png_orientation(file))
     if head.startswith(TIFF_SIGNATURES) and not tiff.pillow_reads(file):
         return tiff.header(file)
     with Image.open(file, formats=READERS) as picture:
@@ -101,7 +101,7 @@ def header(file: BinaryIO) -> Header:
         depth = "uint16" if picture.mode.startswith("I") else "float32" if picture.mode == "F" else "uint8"
         channels = 3 if picture.mode in ("P", "CMYK") else len(picture.getbands())
         found = Header(height, width, channels, depth, getattr(picture, "n_frames", 1))
-        return turned(found, orientation_of(picture, file))
+        return oriented(found, orientation_of(picture, file))
 
 
 def orientation_of(picture: Image.Image, file: BinaryIO) -> int:
@@ -154,13 +154,13 @@ def decode(data: bytes, numbers: bool = False) -> Decoded:
         with array_file(file, head) as member:
             array_header(member)
         with array_file(file, head) as member:
-            return Decoded(planes_last(np.lib.format.read_array(member, allow_pickle=False)))
+            return Decoded(channels_last(np.lib.format.read_array(member, allow_pickle=False)))
     if sixteen_bit_colour(head):
-        pixels = wants("imagecodecs", "a 16-bit colour PNG").png_decode(bare_png(data))
+        pixels = import_extra("imagecodecs", "a 16-bit colour PNG").png_decode(bare_png(data))
         alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
         with Image.open(io.BytesIO(data), formats=READERS) as picture:  # its head alone
             carried = metadata.from_pillow(picture)
-        return Decoded(upright(planes_last(pixels), png_orientation(file)), alpha, carried)
+        return Decoded(apply_orientation(channels_last(pixels), png_orientation(file)), alpha, carried)
     if head.startswith(TIFF_SIGNATURES) and not tiff.pillow_reads(file):
         return tiff.decode(file)
     with Image.open(file, formats=READERS) as picture:
@@ -168,7 +168,9 @@ def decode(data: bytes, numbers: bool = False) -> Decoded:
         carried = metadata.from_pillow(picture)  # before Pillow turns it
         decoded = from_pillow(picture, numbers)
         return Decoded(
-            decoded.pixels if orientation == 1 else upright(decoded.pixels, orientation), decoded.alpha, carried
+            decoded.pixels if orientation == 1 else apply_orientation(decoded.pixels, orientation),
+            decoded.alpha,
+            carried,
         )
 
 
@@ -204,7 +206,7 @@ def from_pillow(picture: Image.Image, numbers: bool = False) -> Decoded:
     mode, carried = picture.mode, Metadata(metadata.profile_of(picture))
     if numbers and (mode == "P" or mode.startswith("I")):
         return Decoded(np.array(picture)[..., None])
-    if mode == "CMYK" and (transform := to_srgb(carried.profile, mode)):  # while its inks are there
+    if mode == "CMYK" and (transform := srgb_transform(carried.profile, mode)):  # while its inks are there
         picture, mode = transform.apply(picture), "RGB"
     if mode.startswith("I"):
         values = np.asarray(picture)
@@ -220,13 +222,13 @@ def from_pillow(picture: Image.Image, numbers: bool = False) -> Decoded:
         picture = picture.convert("LA")  # the one way out of it that there is
     elif mode != wanted:
         picture = picture.convert("RGBA").convert(wanted) if see_through else picture.convert(wanted)
-    return Decoded(planes_last(np.asarray(picture)), see_through, carried)
+    return Decoded(channels_last(np.asarray(picture)), see_through, carried)
 
 
 # Out
 
 
-def holds(ending: str, channels: int, depth: str) -> bool:
+def can_hold(ending: str, channels: int, depth: str) -> bool:
     """Whether files of ``ending`` can hold such pictures without loss of depth or channels."""
     if ending in (".tif", ".tiff", ".npy", ".npz"):
         return True
@@ -236,7 +238,7 @@ def holds(ending: str, channels: int, depth: str) -> bool:
 
 
 def encode(pixels: npt.NDArray[Any], ending: str, carried: Metadata = NO_METADATA) -> bytes:
-    """The bytes of a file that holds (H, W, C) as what ``ending`` says; ``holds`` must have been asked.
+    """The bytes of a file that holds (H, W, C) as what ``ending`` says; ask ``can_hold`` before.
 
     Of ``carried`` it holds what such files can.
     """
@@ -254,7 +256,7 @@ def encode(pixels: npt.NDArray[Any], ending: str, carried: Metadata = NO_METADAT
             raise ValueError(f"JPEG has at most {JPEG_SIDE:,} pixels a side")
         Image.fromarray(plain).save(file, form, **options.get(form, {}), **metadata.pillow_options(carried, form))
     elif ending == ".png":
-        data = wants("imagecodecs", "a 16-bit colour PNG").png_encode(plain)
+        data = import_extra("imagecodecs", "a 16-bit colour PNG").png_encode(plain)
         file.write(metadata.with_profile(data, carried))
     else:
         tiff.encode(file, plain, carried)

@@ -89,7 +89,7 @@ def refuse_foreign(head: bytes) -> None:
             raise UnfitError(f"is {what}, which diptych does not read; save it as PNG or TIFF, and give that")
 
 
-def wants(package: str, purpose: str) -> Any:
+def import_extra(package: str, purpose: str) -> Any:
     """Import one of the packages of the extra, or say how to get it."""
     try:
         return __import__(package)
@@ -108,7 +108,7 @@ def check_shape(shape: tuple[int, ...]) -> None:
         raise UnfitError("has no pixels")
 
 
-def planes_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def channels_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """(H, W, C) of one of the three depths, a copy.
 
     Raises:
@@ -126,7 +126,7 @@ def planes_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     raise UnfitError(f"holds {native} values; save it as uint8, uint16 or float32")
 
 
-def turned(found: Header, orientation: int) -> Header:
+def oriented(found: Header, orientation: int) -> Header:
     """Height and width as they are seen."""
     if orientation < 5:
         return found
@@ -137,7 +137,7 @@ def valid_orientation(value: object) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def upright(pixels: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+def apply_orientation(pixels: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
     """Undo an EXIF orientation (EXIF 2.32, tag 0x0112) of (H, W, C)."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)

@@ -19,23 +19,23 @@ from diptych.errors import DiptychError
 from diptych.files import PART, regular, written_beside
 from diptych.machine.threads import PROCESS
 from diptych.pictures import codecs
-from diptych.pictures.codecs import holds
-from diptych.pictures.decoded import Decoded, Header, UnfitError, planes_last
+from diptych.pictures.codecs import can_hold
+from diptych.pictures.decoded import Decoded, Header, UnfitError, channels_last
 from diptych.pictures.kinds import RANGES, Kind, Stored
 from diptych.pictures.metadata import NO_METADATA, Metadata
-from diptych.pictures.to_kind import coloured, fitted, luma
+from diptych.pictures.to_kind import as_kind, converted_to_srgb, luma
 
 ENDINGS = frozenset([*codecs.PILLOW_ENDINGS, *codecs.ARRAY_ENDINGS])
 
 __all__ = [
     "ENDINGS",
     "Header",
+    "can_hold",
     "from_array",
     "from_pillow",
-    "holds",
+    "ignored_files",
     "list_pictures",
     "luma",
-    "passed_over",
     "probe",
     "read",
     "read_with_metadata",
@@ -87,17 +87,17 @@ def read_with_metadata(source: Path | bytes, kind: Kind, name: str = "") -> tupl
     """The same, and what the file says beside its pixels; no profile where it has been applied."""
     name = name or (str(source) if isinstance(source, Path) else "the picture")
     if isinstance(source, Path):
-        with opened(source) as file, explaining(name):
+        with open_file(source) as file, readable_errors(name):
             source = file.read()
     if not source:
         raise DiptychError(f"{name} is empty (0 bytes); remove it or copy it again.")
-    with explaining(name):
+    with readable_errors(name):
         refuse_huge(codecs.header(io.BytesIO(source)), name)
-        decoded = coloured(codecs.decode(source, numbers=kind.colour in NUMBERS), kind)
+        decoded = converted_to_srgb(codecs.decode(source, numbers=kind.colour in NUMBERS), kind)
     metadata = replace(
         decoded.metadata, see_through=decoded.alpha and kind.colour not in OPACITY and not opaque(decoded.pixels)
     )
-    return fitted(decoded, kind, name), metadata
+    return as_kind(decoded, kind, name), metadata
 
 
 def opaque(pixels: npt.NDArray[Any]) -> bool:
@@ -111,13 +111,13 @@ def probe(path: Path) -> Header:
     Raises:
         DiptychError: as ``read``, but for what only pixels tell: a truncated file may still have a whole header.
     """
-    with opened(path) as file, explaining(str(path)):
+    with open_file(path) as file, readable_errors(str(path)):
         if not file.read(1):
             raise DiptychError(f"{path} is empty (0 bytes); remove it or copy it again.")
         return codecs.header(file)
 
 
-def opened(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BinaryIO:
     try:
         return open(regular(path), "rb")
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def opened(path: Path) -> BinaryIO:
 
 
 @contextmanager
-def explaining(name: str) -> Iterator[None]:
+def readable_errors(name: str) -> Iterator[None]:
     """Turn whatever a decoder throws into one sentence that begins with the file's name."""
     try:
         yield
@@ -176,9 +176,9 @@ def from_array(array: npt.NDArray[Any], kind: Kind) -> Stored:
     Raises:
         DiptychError: when it is not of the Kind.
     """
-    with explaining("the array"):
-        pixels = planes_last(array)
-    return fitted(Decoded(pixels, alpha=pixels.shape[2] in (2, 4)), kind, "the array")
+    with readable_errors("the array"):
+        pixels = channels_last(array)
+    return as_kind(Decoded(pixels, alpha=pixels.shape[2] in (2, 4)), kind, "the array")
 
 
 def from_pillow(picture: Image.Image, kind: Kind) -> Stored:
@@ -187,9 +187,9 @@ def from_pillow(picture: Image.Image, kind: Kind) -> Stored:
     Raises:
         DiptychError: when it cannot be decoded or is not of the Kind.
     """
-    with explaining("the picture"):
-        decoded = coloured(codecs.from_pillow(picture, numbers=kind.colour in NUMBERS), kind)
-    return fitted(decoded, kind, "the picture")
+    with readable_errors("the picture"):
+        decoded = converted_to_srgb(codecs.from_pillow(picture, numbers=kind.colour in NUMBERS), kind)
+    return as_kind(decoded, kind, "the picture")
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -205,7 +205,7 @@ def list_pictures(folder: Path) -> list[Path]:
     return sorted((path for path in found if path.is_file()), key=lambda path: natural(path.name))
 
 
-def passed_over(folder: Path, most: int = 5) -> str:
+def ignored_files(folder: Path, most: int = 5) -> str:
     """A sentence on the files in ``folder`` and below that are no pictures by their ending, and on hidden pictures; empty without."""
     found: list[Path] = []
     hidden = 0
@@ -265,7 +265,7 @@ def write(place: Path | BinaryIO, picture: Stored, ending: str = "", metadata: M
     channels, depth = picture.shape[2], str(picture.dtype)
     if ending not in ENDINGS:
         raise DiptychError(f'{name} has no ending that is known ("{ending}"); use one of {" ".join(sorted(ENDINGS))}.')
-    if not holds(ending, channels, depth):
+    if not can_hold(ending, channels, depth):
         raise DiptychError(f"{name} cannot hold {channels} channels of {depth}; write .tif or .npy instead.")
     try:
         data = codecs.encode(picture, ending, metadata)

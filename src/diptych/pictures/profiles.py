@@ -22,17 +22,17 @@ LARGE = 2**20
 """Bytes from which a profile is not remembered: strangers may send any."""
 
 
-def to_srgb(profile: bytes, mode: str) -> "ImageCmsTransform | None":
+def srgb_transform(profile: bytes, mode: str) -> "ImageCmsTransform | None":
     """From Pillow's pictures of ``mode``, L, RGB or CMYK, to sRGB as RGB.
 
     None where there is nothing to do: for no profile, a damaged one, one of other colours, and one of sRGB itself.
     """
     if profile[16:20] != SPACES[mode]:
         return None
-    return (built if len(profile) > LARGE else remembered)(profile, mode)
+    return (build_transform if len(profile) > LARGE else cached_transform)(profile, mode)
 
 
-def built(profile: bytes, mode: str) -> "ImageCmsTransform | None":
+def build_transform(profile: bytes, mode: str) -> "ImageCmsTransform | None":
     from PIL import ImageCms  # which few pictures need
 
     try:
@@ -43,7 +43,7 @@ def built(profile: bytes, mode: str) -> "ImageCmsTransform | None":
     return None if mode != "CMYK" and changes_little(transform, mode) else transform
 
 
-remembered = lru_cache(maxsize=16)(built)
+cached_transform = lru_cache(maxsize=16)(build_transform)
 
 
 def changes_little(transform: "ImageCmsTransform", mode: str) -> bool:
@@ -54,7 +54,7 @@ def changes_little(transform: "ImageCmsTransform", mode: str) -> bool:
     return bool(np.abs(np.asarray(found, dtype=np.int16) - colours).max() <= NEAR)
 
 
-def in_srgb(colours: Stored, transform: "ImageCmsTransform") -> Stored:
+def apply_transform(colours: Stored, transform: "ImageCmsTransform") -> Stored:
     """(H, W, 1 or 3), uint8, to the same in sRGB."""
     if colours.shape[2] == 3:
         return np.array(transform.apply(Image.fromarray(np.ascontiguousarray(colours))))

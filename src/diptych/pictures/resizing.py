@@ -19,7 +19,7 @@ PILLOW_FILTERS = {
 }
 
 
-def squared(picture: Stored, other: Stored) -> Stored:
+def enlarge_nearest(picture: Stored, other: Stored) -> Stored:
     """A smaller picture as large as ``other``, each pixel a square, to stand beside it."""
     factor = max(other.shape[0] // picture.shape[0], 1)
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)

@@ -11,7 +11,7 @@ Size = Exact | int | str | None
 """As a user says it: "own", "training", the side of a square, (height, width), or "HEIGHTxWIDTH"; None leaves it open."""
 
 
-def brought_to(fit: Fit, height: int, width: int, size: tuple[int, int], least: tuple[int, int]) -> tuple[int, int]:
+def resized_size(fit: Fit, height: int, width: int, size: tuple[int, int], least: tuple[int, int]) -> tuple[int, int]:
     """To which (height, width) a picture of ``height`` x ``width`` is resized, in training and wherever its scale counts.
 
     Args:
@@ -27,7 +27,7 @@ def brought_to(fit: Fit, height: int, width: int, size: tuple[int, int], least: 
     return max(round(height * factor), least[0]), max(round(width * factor), least[1])
 
 
-def exact(size: Size) -> Exact | None:
+def parse_size(size: Size) -> Exact | None:
     """The same in the one form that is worked with.
 
     Raises:
@@ -48,7 +48,7 @@ def exact(size: Size) -> Exact | None:
     return sides[0], sides[-1]
 
 
-def named(size: Size) -> str:
+def size_text(size: Size) -> str:
     """The same for tables and file names: "own", "training", "256x512"; empty for None."""
-    found = exact(size)
+    found = parse_size(size)
     return found if isinstance(found, str) else "x".join(map(str, found)) if found else ""

@@ -18,11 +18,11 @@ from diptych.pictures.decoded import (
     Decoded,
     Header,
     UnfitError,
-    planes_last,
-    turned,
-    upright,
+    apply_orientation,
+    channels_last,
+    import_extra,
+    oriented,
     valid_orientation,
-    wants,
 )
 from diptych.pictures.metadata import NO_METADATA, Metadata
 
@@ -77,21 +77,21 @@ def orientation_of(page: Any) -> int:
 
 def header(file: BinaryIO) -> Header:
     """What the first page says of itself."""
-    with wants("tifffile", PURPOSE).TiffFile(file) as tiff:
+    with import_extra("tifffile", PURPOSE).TiffFile(file) as tiff:
         page = first_page(tiff)
         channels = 3 if page.photometric == SEPARATED else page.samplesperpixel
         depth = "float32" if page.dtype.kind == "f" else page.dtype.name
         found = Header(page.imagelength, page.imagewidth, channels, depth, len(tiff.pages))
-        return turned(found, orientation_of(page))
+        return oriented(found, orientation_of(page))
 
 
 def decode(file: BinaryIO) -> Decoded:
     """The first page, its channels last, CMYK as RGB, opacity as it would be straight."""
-    with wants("tifffile", PURPOSE).TiffFile(file) as tiff:
+    with import_extra("tifffile", PURPOSE).TiffFile(file) as tiff:
         page = first_page(tiff)
         refuse_cut(page, file)
         pixels = page.asarray(maxworkers=1)  # the readers of a stream are threads already
-        pixels = planes_last(np.moveaxis(pixels, 0, -1) if page.axes.startswith("S") else pixels)
+        pixels = channels_last(np.moveaxis(pixels, 0, -1) if page.axes.startswith("S") else pixels)
         orientation, extras, photometric = orientation_of(page), tuple(page.extrasamples), page.photometric
         carried = metadata.from_tifffile(page)
     top = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
@@ -102,7 +102,7 @@ def decode(file: BinaryIO) -> Decoded:
     alpha = len(extras) == 1 and extras[0] in (PREMULTIPLIED, STRAIGHT) and pixels.shape[2] in (2, 4)
     if alpha and extras[0] == PREMULTIPLIED:
         pixels = straight(pixels, top)
-    return Decoded(upright(pixels, orientation), alpha, carried)
+    return Decoded(apply_orientation(pixels, orientation), alpha, carried)
 
 
 def refuse_cut(page: Any, file: BinaryIO) -> None:
@@ -135,7 +135,7 @@ def straight(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
 def encode(file: BinaryIO, pixels: npt.NDArray[Any], carried: Metadata = NO_METADATA) -> None:
     """Write (H, W) or (H, W, C), compressed without loss."""
     colour = pixels.ndim == 3 and pixels.shape[2] == 3
-    wants("tifffile", PURPOSE).imwrite(
+    import_extra("tifffile", PURPOSE).imwrite(
         file,
         pixels,
         photometric="rgb" if colour else "minisblack",

@@ -11,12 +11,12 @@ from diptych.errors import DiptychError
 from diptych.pictures.class_maps import class_numbers, instance_numbers
 from diptych.pictures.decoded import Decoded
 from diptych.pictures.kinds import RANGES, Kind, Stored
-from diptych.pictures.profiles import in_srgb, to_srgb
+from diptych.pictures.profiles import apply_transform, srgb_transform
 
 EIGHT_BIT = Kind()
 
 
-def fitted(decoded: Decoded, kind: Kind, name: str) -> Stored:
+def as_kind(decoded: Decoded, kind: Kind, name: str) -> Stored:
     """(H, W, any channels) of any depth to (H, W, kind.stored_channels) of kind.depth.
 
     Opacity is laid on the Kind's background (a "channels" Kind keeps it as a channel), grey is repeated for colour,
@@ -56,7 +56,7 @@ def fitted(decoded: Decoded, kind: Kind, name: str) -> Stored:
     return np.repeat(pixels, 3, axis=2) if kind.stored_channels == 3 else luma(pixels)
 
 
-def coloured(decoded: Decoded, kind: Kind) -> Decoded:
+def converted_to_srgb(decoded: Decoded, kind: Kind) -> Decoded:
     """In sRGB where a profile says that it is not, and it has 8 bits or shall have; the profile is then left out.
 
     What a Kind of numbers or channels holds is no colours, and stays.
@@ -65,19 +65,19 @@ def coloured(decoded: Decoded, kind: Kind) -> Decoded:
         return decoded
     colours, opacity = np.split(decoded.pixels, [decoded.pixels.shape[2] - decoded.alpha], axis=2)
     mode = {1: "L", 3: "RGB"}.get(colours.shape[2])
-    transform = to_srgb(decoded.metadata.profile, mode) if mode else None
+    transform = srgb_transform(decoded.metadata.profile, mode) if mode else None
     eight_bit = colours.dtype == np.uint8 or (colours.dtype == np.uint16 and kind.depth == "uint8")
     if transform is None or not eight_bit:
         return decoded
     colours, opacity = (as_depth(part, EIGHT_BIT, "") for part in (colours, opacity))
-    pixels = np.concatenate([in_srgb(colours, transform), opacity], axis=2)
+    pixels = np.concatenate([apply_transform(colours, transform), opacity], axis=2)
     return Decoded(pixels, decoded.alpha, replace(decoded.metadata, profile=b""))
 
 
 def holed(decoded: Decoded, kind: Kind, name: str) -> Stored:
     """(H, W, 4): RGB with the Kind's background in the hole, and opacity, either full or 0; no opacity is no hole."""
     plain = Kind(depth=kind.depth, low=kind.low, high=kind.high)
-    colours = fitted(Decoded(decoded.pixels[..., :-1] if decoded.alpha else decoded.pixels), plain, name)
+    colours = as_kind(Decoded(decoded.pixels[..., :-1] if decoded.alpha else decoded.pixels), plain, name)
     hole = np.zeros((*colours.shape[:2], 1), dtype=bool)
     if decoded.alpha:
         hole = decoded.pixels[..., -1:] < RANGES[str(decoded.pixels.dtype)] / 2

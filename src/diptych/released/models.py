@@ -12,7 +12,7 @@ from diptych.errors import DiptychError
 from diptych.files import write_text
 from diptych.networks import NetworkSpec, sized
 from diptych.pictures.kinds import Kind
-from diptych.pictures.sizes import Exact, Size, exact, named
+from diptych.pictures.sizes import Exact, Size, parse_size, size_text
 from diptych.released import Imported, chosen, imported, opened, taken
 from diptych.translator.card import Card, write_cards
 
@@ -29,7 +29,7 @@ def write_model(
         DiptychError: when the file cannot be taken over, or translates nothing by itself.
         UsageError: for an unknown layout or key.
     """
-    sides = exact(size)
+    sides = parse_size(size)
     tensors = opened(file)
     kind = chosen(layout, tensors, file)
     if not kind.network:
@@ -96,7 +96,7 @@ def scale_of(card: Card, size: Size) -> str:
     """A sentence on the size at which its pictures will be translated."""
     if card.rule == "stretch":
         whose = "as its project tests" if size is None else "as you say"
-        return f"Pictures are translated at {named(card.size)}, {whose}, and brought back to their size (--size)."
+        return f"Pictures are translated at {size_text(card.size)}, {whose}, and brought back to their size (--size)."
     why = "its project does not tell another" if size is None and card.scale == 1 else "it is made for that"
     return f"Pictures are translated at their own size; {'as you say' if size == 'own' else why} (--size)."
 

@@ -25,7 +25,7 @@ from diptych.machine.devices import multiplying
 from diptych.networks import sized
 from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Stored
-from diptych.pictures.resizing import squared
+from diptych.pictures.resizing import enlarge_nearest
 from diptych.recipe import Recipe
 from diptych.systems import Exit
 from diptych.training.processes import precision_of
@@ -171,7 +171,7 @@ class Validation:
             ]
             if "b-to-a" in state.system.translators():
                 tiles.append(data.source.preview(translate("b-to-a", seen.target)[0].cpu()))
-            rows.append(beside([squared(tile, tiles[-1]) for tile in tiles]))
+            rows.append(beside([enlarge_nearest(tile, tiles[-1]) for tile in tiles]))
         state.system.train()
         return below(rows)
 

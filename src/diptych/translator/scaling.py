@@ -10,7 +10,7 @@ import numpy.typing as npt
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import resize
-from diptych.pictures.sizes import Size, exact
+from diptych.pictures.sizes import Size, parse_size
 from diptych.translator.card import Card
 
 
@@ -30,7 +30,7 @@ class Scaled:
         Tiles of a chosen side are for pictures at their own size, so they make that what None stands for.
         """
         height, width = shape[:2]
-        wanted = exact(size) or ("own" if self.tile else "training")
+        wanted = parse_size(size) or ("own" if self.tile else "training")
         if wanted == "own":
             return height, width
         return self.card.seen(height, width) if wanted == "training" else wanted

@@ -27,9 +27,9 @@ from diptych.data.settings import DataSettings, as_size, root_of
 from diptych.data.shards.reading import damaged
 from diptych.data.shards.windows import shard_of
 from diptych.errors import DiptychError
-from diptych.pictures.formats import Header, natural, passed_over
+from diptych.pictures.formats import Header, ignored_files, natural
 from diptych.pictures.kinds import Kind
-from diptych.pictures.sizes import brought_to, named
+from diptych.pictures.sizes import resized_size, size_text
 
 SHOWN = 20  # problems shown of each sort
 MOST_HEADERS = 1000  # examples whose headers are counted
@@ -181,7 +181,7 @@ def describe(layout: Layout, examples: list[Named], report: Report, settings: Da
     report.lines.append(
         f"{settings.folder}: {layout.description}: {first}" + (f"; second pile: {second}" if second else "") + "."
     )
-    if not layout.sharded and (words := passed_over(root_of(settings))):
+    if not layout.sharded and (words := ignored_files(root_of(settings))):
         report.lines.append(words)
     headers = []
     for file in files_of(entry for _, _, entry in examples[:MOST_HEADERS]):
@@ -220,12 +220,12 @@ def scale_advice(settings: DataSettings, headers: list[Header], side_by_side: bo
     sizes = Counter((header.height, header.width // (1 + side_by_side)) for header in headers)
     height, width = sizes.most_common(1)[0][0]
     load, crop = as_size(settings.load_size), as_size(settings.crop_size)
-    tall, wide = brought_to(settings.fit, height, width, load, crop)
+    tall, wide = resized_size(settings.fit, height, width, load, crop)
     if min(height / tall, width / wide) < MUCH_LARGER:
         return []
     which = "Pictures" if len(sizes) == 1 else "Most pictures"
     advised = (
-        f"{which} are {height}x{width}, and training brings them to {tall}x{wide} and crops of {named(crop)}, the scale at "
+        f"{which} are {height}x{width}, and training brings them to {tall}x{wide} and crops of {size_text(crop)}, the scale at "
         "which the network learns; data.fit=none trains on crops at full resolution."
     )
     return [advised]

@@ -17,8 +17,8 @@ from diptych.errors import DiptychError
 from diptych.pictures import formats
 from diptych.pictures.kinds import INSTANCES, MASK, Stored
 from diptych.pictures.metadata import NO_METADATA, Metadata, holds_place
-from diptych.pictures.resizing import squared
-from diptych.pictures.sizes import Size, named
+from diptych.pictures.resizing import enlarge_nearest
+from diptych.pictures.sizes import Size, size_text
 from diptych.pictures.to_kind import completed, same_size
 from diptych.translator.card import write_card
 from diptych.translator.engines import OnnxRuntime, OpenVino
@@ -132,13 +132,14 @@ class Job:
         if card.rule == "own" and own != card.size:
             return (
                 "Pictures are translated at their own size, since the card does not say at which scale the network was "
-                f"trained; --size {named(card.size)}, for one, brings them to another, and the results back."
+                f"trained; --size {size_text(card.size)}, for one, brings them to another, and the results back."
             )
         if card.seen(*own) == own:
             return ""
-        scale = {"stretch": f"at {named(card.size)}", "shorter-side": f"with a shorter side of {min(card.size)}"}.get(
-            card.rule, f"enlarged to {named(card.size)} at least"
-        )
+        scale = {
+            "stretch": f"at {size_text(card.size)}",
+            "shorter-side": f"with a shorter side of {min(card.size)}",
+        }.get(card.rule, f"enlarged to {size_text(card.size)} at least")
         if self.translator.tile:
             return (
                 f"Pictures are translated at their own size, in tiles, and not {scale}, the scale of training; "
@@ -152,7 +153,7 @@ class Job:
     def beside(self, picture: Stored, result: Stored) -> Stored:
         card = self.translator.card
         left = card.source.preview(card.source.to_tensor(picture))
-        left = squared(left, result)
+        left = enlarge_nearest(left, result)
         right = result if result.dtype == np.uint8 and result.shape[2] == 3 else None
         return np.concatenate(
             [left, card.target.preview(card.target.to_tensor(result)) if right is None else right], axis=1
@@ -197,7 +198,7 @@ class Job:
             return own
         kind = self.translator.card.target
         channels, depth = (3, "uint8") if self.grid else (kind.stored_channels, kind.depth)
-        return ".png" if formats.holds(".png", channels, depth) else ".tif"
+        return ".png" if formats.can_hold(".png", channels, depth) else ".tif"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -211,7 +212,7 @@ class Job:
             identity(translator),
             precision,
             translator.tile,
-            named(self.size),
+            size_text(self.size),
             self.seed,
             self.grid,
         ]

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from diptych.errors import DiptychError
-from diptych.pictures.codecs import take_over
+from diptych.pictures.codecs import silence_libtiff
 from diptych.translator.many.jobs import Job
 from diptych.translator.many.pipeline import Outcome, Seconds, work
 from diptych.translator.many.plan import Task
@@ -32,7 +32,7 @@ class Worker:
     def __init__(self, made: Callable[[], Job], threads: int, folder: str) -> None:
         os.chdir(folder)  # as the command was typed there, so are its paths
         torch.set_num_threads(threads)
-        take_over()
+        silence_libtiff()
         self.job = made()
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, Any]:

@@ -238,7 +238,7 @@ def style_of(translator: "Translator", style: str, picture: Path | None) -> "Sty
 
 def through_pipes(job: "Job", inputs: list[str], out: str) -> int:
     """One picture from a file or standard input to a file or standard output."""
-    from diptych.pictures.formats import opened
+    from diptych.pictures.formats import open_file
 
     if len(inputs) != 1:
         raise UsageError("standard input and output carry one picture; give exactly one input.")
@@ -247,7 +247,7 @@ def through_pipes(job: "Job", inputs: list[str], out: str) -> int:
     if inputs[0] == STREAM and sys.stdin is None:
         raise UsageError("standard input is closed; pipe a picture into it, or name one.")
     name = "standard input" if inputs[0] == STREAM else inputs[0]
-    with sys.stdin.buffer if inputs[0] == STREAM else opened(Path(name)) as file:
+    with sys.stdin.buffer if inputs[0] == STREAM else open_file(Path(name)) as file:
         result = job.translate_bytes(file.read(), name)
     if out == STREAM:
         job.write(sys.stdout.buffer, *result, job.format or "png")

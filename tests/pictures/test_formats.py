@@ -163,8 +163,8 @@ def test_bad_files_get_one_sentence(name: str, data: bytes, words: str, tmp_path
     [
         (np.zeros((2, 2, 3), np.int64), "holds int64 values"),
         (np.zeros((2, 2), bool), "holds bool values"),
-        (np.zeros((2, 2, 2, 2), np.uint8), "has the shape"),
-        (np.zeros((0, 4, 3), np.uint8), "has the shape"),
+        (np.zeros((2, 2, 2, 2), np.uint8), "is an array of 4 axes"),
+        (np.zeros((0, 4, 3), np.uint8), "has no pixels"),
         (np.full((2, 2, 3), np.nan, np.float32), "not finite"),
         (np.zeros((2, 2, 5), np.uint8), "has 5 channels, and the kind says rgb"),
     ],

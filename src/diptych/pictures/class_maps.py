@@ -1,4 +1,4 @@
-"""Class maps and instance maps: from what files hold to numbers that are checked before anything is computed with them."""
+"""Class maps and instance maps: decoded files to checked class and instance numbers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,12 +16,12 @@ AT_ONCE = 1 << 20
 
 
 def nearest_class(picture: npt.NDArray[np.uint8], palette: Palette) -> npt.NDArray[np.uint16]:
-    """uint8 RGB (H, W, 3) to the number of the nearest colour of the palette at each pixel; of equal ones, the first."""
+    """uint8 RGB (H, W, 3) to (H, W): the index of the palette colour nearest to each pixel; the first of equal ones."""
     red, green, blue = (picture[..., channel].reshape(-1).astype(np.int32) for channel in range(3))
     keys, places = np.unique((red << 16) | (green << 8) | blue, return_inverse=True)
     colours = np.stack([keys >> 16, keys >> 8 & 255, keys & 255], axis=1)
     found = np.empty(len(colours), dtype=np.uint16)
-    together = max(AT_ONCE // len(palette), 1)  # noise has millions of colours, each with a row of distances
+    together = max(AT_ONCE // len(palette), 1)  # noise has millions of colours, each with a distance to every class
     for start in range(0, len(colours), together):
         apart = np.square(colours[start : start + together, None] - np.asarray(palette, dtype=np.int32)).sum(2)
         found[start : start + together] = apart.argmin(1)
@@ -32,7 +32,7 @@ def nearest_class(picture: npt.NDArray[np.uint8], palette: Palette) -> npt.NDArr
 def class_numbers(decoded: Decoded, kind: Kind, name: str) -> Stored:
     """(H, W, 1) uint16 class numbers of an index picture, or of a coloured one by the Kind's palette.
 
-    Of an array whose second channel is instance numbers, those come along.
+    An array may have instance numbers as its second channel, which gives (H, W, 2).
 
     Raises:
         DiptychError: for a value that is no class, with the file, the value, the place, and the classes there are; for
@@ -44,7 +44,7 @@ def class_numbers(decoded: Decoded, kind: Kind, name: str) -> Stored:
             instance_numbers(Decoded(decoded.pixels[..., 1:]), name),
         )
         return np.concatenate(parts, axis=2)
-    pixels = decoded.pixels[..., :-1] if decoded.alpha else decoded.pixels
+    pixels = decoded.colours
     if pixels.dtype == np.float32 or pixels.shape[2] not in (1, 3):
         raise DiptychError(
             f"{name} holds {pixels.shape[2]} channels of {pixels.dtype}; a class map is an index picture of 8 or 16 bits, "
@@ -72,7 +72,7 @@ def class_numbers(decoded: Decoded, kind: Kind, name: str) -> Stored:
 
 
 def remedy(pixels: npt.NDArray[Any], value: int, kind: Kind) -> str:
-    """What to do about a value that is no class."""
+    """The remedy for a value that is no class."""
     present = np.unique(pixels)
     if len(present) <= kind.classes and value == present[-1]:  # as many as there are classes, in other numbers
         listing = ", ".join(str(number) for number in present[:12])
@@ -81,7 +81,7 @@ def remedy(pixels: npt.NDArray[Any], value: int, kind: Kind) -> str:
 
 
 def known_classes(kind: Kind) -> str:
-    """For messages: the numbers, with names where there are some."""
+    """The class numbers for messages, with names where the Kind has them."""
     shown = [f"{number} {kind.names[number]}" for number in range(min(kind.classes, 12))] if kind.names else []
     listing = ", ".join(shown) + (", ..." if shown and kind.classes > len(shown) else "")
     return listing or f"0 to {kind.classes - 1}"
@@ -95,7 +95,7 @@ def instance_numbers(decoded: Decoded, name: str) -> Stored:
     Raises:
         DiptychError: for float values, or more than 65,536 instances.
     """
-    pixels: npt.NDArray[Any] = decoded.pixels[..., :-1] if decoded.alpha else decoded.pixels
+    pixels = decoded.colours
     if pixels.dtype == np.float32:
         raise DiptychError(f"{name} holds float values; an instance map is of whole numbers.")
     packed = np.zeros(pixels.shape[:2], dtype=np.int64)

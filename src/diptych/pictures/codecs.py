@@ -1,8 +1,8 @@
-"""Decoding and encoding, format by format: bytes to an array with its channels as the file has them, and back.
+"""Decoding and encoding, format by format: bytes to an array with the file's own channels, and back.
 
-A format is told by its first bytes, never by its ending. Pillow does all that is 8-bit, and one channel of 16 bits or
-float. It opens a 16-bit RGB PNG as 8-bit without a word and knows no TIFF of five channels, so those go through
-imagecodecs and tifffile, which are the extra ``diptych[tiff]`` (``deep_tiff``).
+The first bytes say which format a file has, never its ending. Pillow reads and writes everything of 8 bits, and one
+channel of 16 bits or float. It would open a 16-bit RGB PNG as 8-bit, and it reads no TIFF of five channels. Those go
+through imagecodecs and tifffile, which are the extra ``diptych[tiff]`` (``tiff``).
 """
 
 import ctypes
@@ -36,15 +36,8 @@ from diptych.pictures.decoded import (
 from diptych.pictures.metadata import NO_METADATA, Metadata
 from diptych.pictures.profiles import srgb_transform
 
-PILLOW_ENDINGS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
+PILLOW_ENDINGS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP"}
+PILLOW_ENDINGS |= dict.fromkeys((".tif", ".tiff"), "TIFF")
 ARRAY_ENDINGS = (".npy", ".npz")
 JPEG_SIDE = 65_500
 """Of libjpeg."""
@@ -55,11 +48,11 @@ TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def silence_libtiff() -> None:
-    """What decoders have once for a whole process, set for one that is ours; programs of others have it as they left it.
+    """Keep libtiff from writing to standard error about odd files, beside our own sentence.
 
-    What libtiff would write on odd files would stand beside our one sentence on each.
+    This changes the whole process, so it is done only in diptych's own, never in a program that imports it.
     """
-    with suppress(AttributeError, OSError):  # not on every system are its functions to be found
+    with suppress(AttributeError, OSError):  # not every build of Pillow has these functions
         library = ctypes.CDLL(_imaging.__file__)
         library.TIFFSetErrorHandler(None)
         library.TIFFSetWarningHandler(None)
@@ -85,7 +78,7 @@ def sixteen_bit_colour(head: bytes) -> bool:
 
 
 def header(file: BinaryIO) -> Header:
-    """Read what a file says of itself, without decoding its pixels."""
+    """Read the header alone, without decoding pixels."""
     head = signature(file)
     refuse_foreign(head)
     if head.startswith((NPY_SIGNATURE, *ZIP_SIGNATURES)):
@@ -105,11 +98,11 @@ def header(file: BinaryIO) -> Header:
 
 
 def orientation_of(picture: Image.Image, file: BinaryIO) -> int:
-    """The EXIF orientation, 1 to 8, that is left to apply; a damaged EXIF block does not spoil a picture."""
+    """The EXIF orientation, 1 to 8, that is left to apply. A damaged EXIF block counts as 1."""
     if picture.format == "TIFF":  # Pillow turns these itself
         return 1
     if picture.format == "PNG" and "exif" not in picture.info:
-        return png_orientation(file)  # getexif would decode the picture in search of a late one
+        return png_orientation(file)  # getexif would decode the pixels in search of a late chunk
     try:
         return valid_orientation(picture.getexif().get(ORIENTATION))
     except Exception:  # damaged blocks throw anything
@@ -117,7 +110,7 @@ def orientation_of(picture: Image.Image, file: BinaryIO) -> int:
 
 
 def png_orientation(file: BinaryIO) -> int:
-    """The orientation in the eXIf chunk, wherever among the chunks of a PNG it stands."""
+    """The orientation in the eXIf chunk of a PNG, before or after the pixels."""
     file.seek(len(PNG_SIGNATURE))
     while len(chunk := file.read(8)) == 8:
         length, name = struct.unpack(">I4s", chunk)
@@ -133,7 +126,7 @@ def png_orientation(file: BinaryIO) -> int:
 
 
 def bare_png(data: bytes) -> bytes:
-    """A PNG without what the pixels do not need, on whose damage libpng remarks on standard error by itself."""
+    """A PNG with critical chunks and tRNS alone: libpng writes to standard error about damage in the others."""
     parts, place = [PNG_SIGNATURE], len(PNG_SIGNATURE)
     while len(head := data[place : place + 8]) == 8:
         length, name = struct.unpack(">I4s", head)
@@ -147,7 +140,7 @@ def bare_png(data: bytes) -> bytes:
 
 
 def decode(data: bytes, numbers: bool = False) -> Decoded:
-    """Decode the bytes of a file; with ``numbers`` the indices of a palette picture, and integers of 32 bits, as they are."""
+    """Decode a file; ``numbers`` keeps the indices of a palette picture, and integers of 32 bits, as they are."""
     file = io.BytesIO(data)
     head = signature(file)
     if head.startswith((NPY_SIGNATURE, *ZIP_SIGNATURES)):
@@ -190,7 +183,7 @@ def array_file(file: BinaryIO, head: bytes) -> Iterator[Any]:
 
 
 def array_header(file: Any) -> Header:
-    """Shape and type of a .npy; refuses what is no picture before its values are read."""
+    """Shape and type of a .npy; UnfitError for what is no picture, before its values are read."""
     version = np.lib.format.read_magic(file)
     reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = reader(file)
@@ -202,11 +195,13 @@ def array_header(file: Any) -> Header:
 
 
 def from_pillow(picture: Image.Image, numbers: bool = False) -> Decoded:
-    """The first frame of a Pillow picture as it lies there: an EXIF orientation is not applied."""
+    """The first frame of a Pillow picture; an EXIF orientation is not applied."""
     mode, carried = picture.mode, Metadata(metadata.profile_of(picture))
     if numbers and (mode == "P" or mode.startswith("I")):
         return Decoded(np.array(picture)[..., None])
-    if mode == "CMYK" and (transform := srgb_transform(carried.profile, mode)):  # while its inks are there
+    if mode == "CMYK" and (
+        transform := srgb_transform(carried.profile, mode)
+    ):  # before Pillow converts the inks by itself
         picture, mode = transform.apply(picture), "RGB"
     if mode.startswith("I"):
         values = np.asarray(picture)
@@ -219,7 +214,7 @@ def from_pillow(picture: Image.Image, numbers: bool = False) -> Decoded:
     grey = mode in ("1", "L", "LA", "La")
     wanted = ("LA" if see_through else "L") if grey else ("RGBA" if see_through else "RGB")
     if mode == "La":
-        picture = picture.convert("LA")  # the one way out of it that there is
+        picture = picture.convert("LA")  # the only mode that La converts to
     elif mode != wanted:
         picture = picture.convert("RGBA").convert(wanted) if see_through else picture.convert(wanted)
     return Decoded(channels_last(np.asarray(picture)), see_through, carried)
@@ -238,10 +233,7 @@ def can_hold(ending: str, channels: int, depth: str) -> bool:
 
 
 def encode(pixels: npt.NDArray[Any], ending: str, carried: Metadata = NO_METADATA) -> bytes:
-    """The bytes of a file that holds (H, W, C) as what ``ending`` says; ask ``can_hold`` before.
-
-    Of ``carried`` it holds what such files can.
-    """
+    """Encode (H, W, C) in the format of ``ending``, with the metadata that it can hold; ask ``can_hold`` before."""
     file = io.BytesIO()
     channels = pixels.shape[2]
     plain = np.ascontiguousarray(pixels[..., 0] if channels == 1 else pixels)

@@ -59,7 +59,7 @@ def pillow_reads(file: BinaryIO) -> bool:
 
 
 def first_page(file: Any) -> Any:
-    """The first picture of a tifffile.TiffFile; refuses what stands for no colours or numbers of ours."""
+    """The first page of a tifffile.TiffFile; UnfitError for depths or colours that are not read."""
     page = file.pages[0]
     kind, bits = page.dtype, page.bitspersample
     if kind is None or bits != kind.itemsize * 8 or (kind.kind != "f" and kind not in (np.uint8, np.uint16)):
@@ -76,7 +76,7 @@ def orientation_of(page: Any) -> int:
 
 
 def header(file: BinaryIO) -> Header:
-    """What the first page says of itself."""
+    """The header of the first page."""
     with import_extra("tifffile", PURPOSE).TiffFile(file) as tiff:
         page = first_page(tiff)
         channels = 3 if page.photometric == SEPARATED else page.samplesperpixel
@@ -86,11 +86,11 @@ def header(file: BinaryIO) -> Header:
 
 
 def decode(file: BinaryIO) -> Decoded:
-    """The first page, its channels last, CMYK as RGB, opacity as it would be straight."""
+    """Decode the first page: channels last, CMYK as RGB, opacity not premultiplied."""
     with import_extra("tifffile", PURPOSE).TiffFile(file) as tiff:
         page = first_page(tiff)
         refuse_cut(page, file)
-        pixels = page.asarray(maxworkers=1)  # the readers of a stream are threads already
+        pixels = page.asarray(maxworkers=1)  # reading happens in threads already
         pixels = channels_last(np.moveaxis(pixels, 0, -1) if page.axes.startswith("S") else pixels)
         orientation, extras, photometric = orientation_of(page), tuple(page.extrasamples), page.photometric
         carried = metadata.from_tifffile(page)
@@ -106,7 +106,7 @@ def decode(file: BinaryIO) -> Decoded:
 
 
 def refuse_cut(page: Any, file: BinaryIO) -> None:
-    """tifffile fills what a truncated file lacks with zeros, and a half black picture is no picture."""
+    """ValueError for a truncated file, whose missing pixels tifffile would fill with zeros."""
     file.seek(0, 2)
     size = file.tell()
     segments = list(zip(page.dataoffsets, page.databytecounts, strict=True))
@@ -115,7 +115,7 @@ def refuse_cut(page: Any, file: BinaryIO) -> None:
 
 
 def from_cmyk(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
-    """The plain formula, as Pillow has it for 8 bits: (1 - ink) (1 - black)."""
+    """CMYK to RGB by Pillow's formula for 8 bits: (1 - ink) (1 - black)."""
     if pixels.shape[2] != 4:
         raise UnfitError(f"holds {pixels.shape[2]} inks; save it as RGB")
     left = 1 - pixels.astype(np.float64) / top
@@ -124,7 +124,7 @@ def from_cmyk(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
 
 
 def straight(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
-    """Colours that were multiplied by their opacity, divided by it again; where nothing is seen they are 0."""
+    """Undo premultiplied opacity; colours are 0 where opacity is 0."""
     opacity = pixels[..., -1:].astype(np.float64)
     colours = pixels[..., :-1] * np.divide(top, opacity, out=np.zeros_like(opacity), where=opacity > 0)
     if pixels.dtype != np.float32:

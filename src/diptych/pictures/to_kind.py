@@ -1,4 +1,4 @@
-"""From what a file or an array holds to what a Kind says: channels, opacity, depth. Nothing is guessed from values."""
+"""Convert a decoded file or array to a Kind: channels, opacity and depth. Nothing is guessed from values."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -57,9 +57,9 @@ def as_kind(decoded: Decoded, kind: Kind, name: str) -> Stored:
 
 
 def converted_to_srgb(decoded: Decoded, kind: Kind) -> Decoded:
-    """In sRGB where a profile says that it is not, and it has 8 bits or shall have; the profile is then left out.
+    """Convert 8-bit colours from their profile to sRGB, and drop the profile; also 16-bit ones for a Kind of 8 bits.
 
-    What a Kind of numbers or channels holds is no colours, and stays.
+    A Kind of numbers or channels holds no colours, and stays as it is.
     """
     if not decoded.metadata.profile or kind.colour in ("labels", "instances", "channels", "mask"):
         return decoded
@@ -77,7 +77,7 @@ def converted_to_srgb(decoded: Decoded, kind: Kind) -> Decoded:
 def holed(decoded: Decoded, kind: Kind, name: str) -> Stored:
     """(H, W, 4): RGB with the Kind's background in the hole, and opacity, either full or 0; no opacity is no hole."""
     plain = Kind(depth=kind.depth, low=kind.low, high=kind.high)
-    colours = as_kind(Decoded(decoded.pixels[..., :-1] if decoded.alpha else decoded.pixels), plain, name)
+    colours = as_kind(Decoded(decoded.colours), plain, name)
     hole = np.zeros((*colours.shape[:2], 1), dtype=bool)
     if decoded.alpha:
         hole = decoded.pixels[..., -1:] < RANGES[str(decoded.pixels.dtype)] / 2
@@ -85,13 +85,13 @@ def holed(decoded: Decoded, kind: Kind, name: str) -> Stored:
 
 
 def hole_marked(decoded: Decoded, name: str) -> Stored:
-    """uint8 (H, W, 1), 255 in the hole: what is light, or on a transparent layer what has been drawn there.
+    """uint8 (H, W, 1), 255 in the hole: the light pixels, or on a transparent layer the drawn ones.
 
     Raises:
         DiptychError: for a mask that marks nothing because its values are 0 and 1, or in which both readings differ.
     """
     depth = str(decoded.pixels.dtype)
-    colours = decoded.pixels[..., :-1] if decoded.alpha else decoded.pixels
+    colours = decoded.colours
     light = (luma(colours) if colours.shape[2] == 3 else colours[..., :1]) >= RANGES[depth] / 2
     drawn = decoded.pixels[..., -1:] >= RANGES[depth] / 2 if decoded.alpha else np.ones_like(light)
     if depth != "float32" and colours.max() == 1:
@@ -109,7 +109,7 @@ def hole_marked(decoded: Decoded, name: str) -> Stored:
 
 
 def with_hole(colours: Stored, hole: npt.NDArray[np.bool_], kind: Kind) -> Stored:
-    """RGB (H, W, 3) and where the hole is, (H, W, 1), as a holed Kind stores them."""
+    """Combine RGB (H, W, 3) and the hole (H, W, 1) into what a holed Kind stores, (H, W, 4)."""
     low, high = kind.range
     filling = np.array(kind.background, dtype=np.float32) / 255 * (high - low) + low
     filling = filling if kind.depth == "float32" else np.rint(filling)
@@ -124,11 +124,11 @@ def completed(
     beside: Callable[[str], tuple[Stored, str] | None],
     remedies: Mapping[str, str],
 ) -> Stored:
-    """A picture with what belongs to it: a class map with its instance map, a photo with the hole that its mask marks.
+    """Join a picture and its companion file: a class map and its instance map, or a photo and its mask of the hole.
 
     Args:
-        beside: for "instances" and "mask" the picture that was given and what errors call it, or None.
-        remedies: for both, how one is given.
+        beside: for "instances" or "mask" the companion and what errors call it, or None where none was given.
+        remedies: for "instances" and "mask", how a user gives one.
 
     Raises:
         DiptychError: when the instance map is missing, there is no hole, or the sizes differ.
@@ -156,7 +156,7 @@ def same_size(beside: Stored, picture: Stored, name: str) -> Stored:
 
 
 def planes_first(pixels: npt.NDArray[Any], kind: Kind) -> str:
-    """A hint for arrays saved in the order of tensors."""
+    """A hint where channels seem to come first, as in tensors; empty elsewhere."""
     if pixels.shape[0] != kind.stored_channels:
         return ""
     sides = " x ".join(map(str, pixels.shape))
@@ -164,7 +164,7 @@ def planes_first(pixels: npt.NDArray[Any], kind: Kind) -> str:
 
 
 def composited(pixels: npt.NDArray[Any], kind: Kind) -> npt.NDArray[Any]:
-    """Lay a picture, whose last channel is opacity from 0 to the full range of its depth, over the Kind's background."""
+    """Composite a picture, whose last channel is opacity, over the Kind's background."""
     depth = str(pixels.dtype)
     low, high = kind.range if depth == kind.depth else (0.0, RANGES[depth])
     colours, opacity = pixels[..., :-1].astype(np.float32), pixels[..., -1:].astype(np.float32) / RANGES[depth]
@@ -178,7 +178,7 @@ def composited(pixels: npt.NDArray[Any], kind: Kind) -> npt.NDArray[Any]:
 def luma(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """RGB (H, W, 3) to grey (H, W, 1) by ITU-R BT.601.
 
-    Written out: a matrix product would go to BLAS, which starts threads and rounds differently from machine to machine.
+    Written out, since a matrix product would go to BLAS: that starts threads, and rounds differently on other machines.
     """
     red, green, blue = (pixels[..., channel].astype(np.float32) for channel in range(3))
     grey = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
@@ -187,7 +187,7 @@ def luma(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def as_depth(pixels: npt.NDArray[Any], kind: Kind, name: str) -> Stored:
-    """Integers to another depth by their full ranges; to float by the Kind's range; a float picture only as float."""
+    """Scale integers to another depth by the full ranges, or to float by the Kind's range. Floats stay floats."""
     found = str(pixels.dtype)
     if found == kind.depth:
         return pixels

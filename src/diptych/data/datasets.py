@@ -1,4 +1,4 @@
-"""Datasets: an index and a random generator in, a source and a target out."""
+"""Datasets: an index and a random generator give a source and a target."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -120,10 +120,10 @@ def half_of(picture: Stored, path: File, side: str) -> Stored:
 
 
 def stack_kinds(paths: Sequence[File], kind: Kind) -> list[Kind]:
-    """As what to read each of several pictures that together make one of ``kind``, its channels theirs in order.
+    """The Kinds of several pictures that are stacked, channel after channel, into one of ``kind``.
 
-    The number of channels is stated by the Kind; how many each folder brings is read from its first file. Where that
-    does not add up, all are read as grey, or all as RGB, if that does. Class maps have their instance maps beside them.
+    The Kind states the number of channels; the first file of each folder tells how many it brings. If these do not add
+    up, all are read as grey or all as RGB, where that does. Class maps come with their instance maps.
     """
     if kind.colour == "labels":
         return [kind, INSTANCES][: len(paths)]
@@ -142,7 +142,7 @@ def stack_kinds(paths: Sequence[File], kind: Kind) -> list[Kind]:
 
 
 def colour_channels(path: File) -> int:
-    """Channels without opacity, which only picture formats have."""
+    """Channels without opacity, which only PNG and WebP have."""
     found = probe(path).channels
     return found - 1 if found in (2, 4) and path.suffix.lower() in (".png", ".webp") else found
 
@@ -158,7 +158,7 @@ OF_ONE_SET: dict[str, type[Pairs | Derived | Holed | Shrunk]] = {
     "shrunk": Shrunk,
 }
 ALL = "all"
-"""The split that is all pictures together, for judging on a folder that was not trained on."""
+"""The split that holds all pictures, to evaluate on a folder that was not trained on."""
 
 
 def of_split(splits: dict[str, list[Entry]], split: str) -> list[Entry]:
@@ -166,9 +166,9 @@ def of_split(splits: dict[str, list[Entry]], split: str) -> list[Entry]:
 
 
 def open_dataset(settings: DataSettings, split: str, train: bool, own: bool = False) -> Pictures:
-    """The pictures of a split; ``train`` for random crops and mirroring, else whole and the same each time.
+    """The pictures of a split: with ``train`` random crops and mirroring, else whole and the same each time.
 
-    Whole pictures come at the scale of training, or ``own``: at their own size.
+    Whole pictures come at the scale of training, or with ``own`` at their own size.
 
     Raises:
         DiptychError: when the folder, or the split in it, holds nothing that fits.
@@ -185,7 +185,7 @@ def open_dataset(settings: DataSettings, split: str, train: bool, own: bool = Fa
 
 
 def open_entries(settings: DataSettings, layout: Layout, split: str, train: bool) -> Pictures:
-    """By the task."""
+    """The dataset class of the task, over the entries of a split."""
     entries = of_split(layout.splits, split)
     cache = Cache(settings.cache_gib if train else 0.0)  # one budget, for what is read again and again
     if settings.task in OF_ONE_SET:

@@ -1,4 +1,4 @@
-"""Sources that are made from their target: edges, grey, colorization, holes, and smaller pictures."""
+"""Sources that are derived from their target: edges, grey, colorization, holes, and smaller pictures."""
 
 from collections.abc import Callable, Sequence
 
@@ -51,7 +51,7 @@ DERIVE: dict[str, Derive] = {"edges": edge_source, "greyscale": grey_source, "co
 
 
 def converted(picture: Stored, found: Kind, wanted: Kind) -> Stored:
-    """The same shares of the value range in another depth and range; channels are left alone."""
+    """Convert values from one Kind's depth and range to another's; channels stay."""
     if (found.depth, found.range) == (wanted.depth, wanted.range):
         return picture
     (low, high), (new_low, new_high) = found.range, wanted.range
@@ -60,7 +60,7 @@ def converted(picture: Stored, found: Kind, wanted: Kind) -> Stored:
 
 
 class Holed(Pictures):
-    """Pictures with a hole; in validation the hole of a picture is the same each time."""
+    """Pictures with a hole. In validation each picture has the same hole every time."""
 
     def __init__(
         self, settings: DataSettings, entries: Sequence[Entry], train: bool, cache: Cache | None = None
@@ -88,9 +88,9 @@ class Holed(Pictures):
 
 
 class Shrunk(Pictures):
-    """Large pictures and small ones; the small are made by antialiased bicubic, or are given as files of their own.
+    """Large pictures and small ones. The small are resized by antialiased bicubic, or are files of their own.
 
-    In training crops are drawn; else a picture is taken whole, but for what the factor leaves over at its right and below.
+    Training draws crops. Otherwise a picture is whole, cut at the right and below to a multiple of the factor.
     """
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:

@@ -1,7 +1,7 @@
-"""What a set of examples holds, told without reading a picture: their names, and how long their files are.
+"""An inventory of a set of examples: their names, and the bytes of their files. No picture is read for it.
 
-So a set is the same wherever it lies and however its path is spelled, in folders or in shards, and what was added to
-it, removed or exchanged is known.
+It does not depend on the path, or on whether the set is in folders or in shards. Two inventories show what was added,
+removed or exchanged.
 """
 
 import json
@@ -19,18 +19,18 @@ from diptych.files import at_home, from_json
 from diptych.pictures.formats import list_pictures
 
 Inventory = dict[str, dict[str, list[int]]]
-"""By split, and for the targets of two piles and for masks by names of their own: of each example the bytes of its files."""
+"""By split, such as "train", "train targets" (of unpaired sets) or "masks": the bytes of each example's files by its name."""
 
 
 def inventory(settings: DataSettings) -> Inventory:
-    """All that training and validation may read.
+    """The inventory of all that training and validation may read.
 
     Raises:
         DiptychError: as ``discover``, and for a file that is gone.
     """
     layout = discover(settings)
     piles = dict(used(layout.splits))
-    if layout.others is not layout.splits:  # which they are where both piles are halves of the same pictures
+    if layout.others is not layout.splits:  # they are the same where both piles are halves of one picture
         piles |= {f"{split} targets": entries for split, entries in used(layout.others)}
     found: Inventory = {
         pile: {entry.name: [bytes_of(file) for file in files_of([entry])] for entry in entries}
@@ -42,7 +42,7 @@ def inventory(settings: DataSettings) -> Inventory:
 
 
 def used(splits: dict[str, list[Entry]]) -> Iterator[tuple[str, list[Entry]]]:
-    """What training and validation read of the splits."""
+    """The splits that training and validation read."""
     return ((split, splits[split]) for split in ("train", "val") if split in splits)
 
 
@@ -56,7 +56,7 @@ def bytes_of(file: File) -> int:
 
 
 def is_named_set(settings: DataSettings) -> bool:
-    """Whether ``data.folder`` is the name of a prepared set, which its name identifies."""
+    """Whether ``data.folder`` is the name of a prepared set."""
     return not are_at(settings.folder) and not at_home(settings.folder).is_dir()
 
 
@@ -79,7 +79,7 @@ class Change:
 
 
 def compared(before: Inventory, now: Inventory) -> Change:
-    """From one to the other; an example that has come to another split is one removed and one added."""
+    """The change between two inventories; an example that moved to another split is removed and added."""
     first, second = (
         {(pile, name): sizes for pile, entries in found.items() for name, sizes in entries.items()}
         for found in (before, now)

@@ -1,4 +1,4 @@
-"""A picture's file: a path, or a member of a shard, read straight from where it stands in the tar."""
+"""A picture's file: a path, or a member of a shard, read from its position in the tar."""
 
 import io
 from abc import ABC, abstractmethod
@@ -13,7 +13,7 @@ BLOCK = 512  # bytes of a tar's header; contents are filled up to whole blocks
 
 
 class Shard(ABC):
-    """A plain tar, on this disk or to be brought here."""
+    """A plain tar, on this disk or to be downloaded."""
 
     name: str
 
@@ -28,7 +28,7 @@ class Shard(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A picture in a shard; ``start`` is where its tar header stands, ``size`` the bytes of its contents."""
+    """A picture in a shard; ``start`` is the position of its tar header, ``size`` the bytes of its contents."""
 
     shard: Shard
     name: str
@@ -43,8 +43,8 @@ class Member:
         return Path(self.name).suffix
 
     def content(self) -> bytes:
-        """Its bytes; a DiptychError where the shard does not hold it there."""
-        for _ in range(3):  # others who share the cache of shards may have made room between the two lines
+        """Its bytes; DiptychError if the shard does not hold it there."""
+        for _ in range(3):  # another process that shares the cache of shards may remove the file before it is opened
             try:
                 with open(self.shard.local_path(), "rb") as tar:
                     tar.seek(self.start)

@@ -1,7 +1,7 @@
-"""Pictures that stay on the device: read and resized once, kept as bytes, and from then on cropped and mirrored there.
+"""Pictures that stay on the device: read and resized once, kept as bytes, then cropped and mirrored there.
 
-What is drawn for a sample is what the datasets draw, from the same generator, so the batches are bitwise the same; a batch that
-travels is eight numbers a pair. Pictures come when they are first asked for, so a training begins at once.
+The draws are those of the datasets, from the same generator, so the batches are bitwise the same. Only eight numbers a pair
+are copied to the device for a batch. Pictures are loaded when they are first needed, so training begins at once.
 """
 
 import threading
@@ -19,14 +19,14 @@ from diptych.pictures.kinds import Batch, Kind, Stored
 from diptych.pictures.resizing import resize
 
 Crop = tuple[int, Window]
-"""A picture by its number, and what is cut out of it."""
+"""A picture by its number, and the window that is cut from it."""
 PLAIN = ("rgb", "grey", "channels")  # each value becomes a number by itself
 SHARE = 0.25  # of the device's free memory, at most
 
 
 @runtime_checkable
 class Croppable(Protocol):
-    """A dataset that can say what it would cut without cutting it: source and target, in this order, everywhere."""
+    """A dataset that can say which crops a sample takes, without cutting them: source, then target."""
 
     sizes: tuple[int, int]
     """How many sources and targets there are."""
@@ -45,7 +45,7 @@ class Croppable(Protocol):
 
 
 class Resident:
-    """A dataset whose samples are places, and ``pictures``, which makes a batch of pictures of a batch of them."""
+    """A dataset whose samples are crops as numbers; ``pictures`` cuts a batch of them on the device."""
 
     def __init__(self, dataset: Croppable, settings: DataSettings, device: torch.device) -> None:
         self.dataset = dataset
@@ -80,7 +80,7 @@ class Resident:
         return source, target
 
     def load(self, side: int, number: int) -> None:
-        """Read a picture and put it on the device, if it is not there yet."""
+        """Read a picture and copy it to the device, unless it is there."""
         if self.loaded[side][number]:
             return
         with self.locks[number % len(self.locks)]:
@@ -88,12 +88,12 @@ class Resident:
                 return
             picture = np.array(self.dataset.picture(side, number), order="C")
             sized = resize(picture, *self.load_size, self.settings.filter)
-            # It returns when the picture has arrived, since it comes from memory that may be moved.
+            # This copy blocks, since the array's memory may be reused.
             self.storage[side][number].copy_(torch.from_numpy(np.ascontiguousarray(sized)))
             self.loaded[side][number] = True
 
     def pictures(self, places: Batch) -> Batch:
-        """(batch, 4) of places to (batch, channels, height, width) in [-1, 1], in channels-last memory, on the device."""
+        """(batch, 4) of crops to (batch, channels, height, width) in [-1, 1], in channels-last memory, on the device."""
         source, target = (self.cut(side, chosen) for side, chosen in enumerate(places))
         return Batch(source, target)
 
@@ -108,7 +108,7 @@ class Resident:
 
 
 def values_of(kind: Kind) -> Tensor:
-    """(256,) what each byte becomes, by the Kind's own rule."""
+    """(256,) the network's value of each byte, by the Kind."""
     ramp = np.arange(256, dtype=np.uint8)[:, None, None].repeat(kind.stored_channels, axis=2)
     return kind.to_tensor(ramp)[0, :, 0]
 
@@ -122,7 +122,7 @@ def bytes_needed(dataset: Croppable, settings: DataSettings) -> int:
 
 
 def obstacle(dataset: Dataset, settings: DataSettings, free: float) -> str:
-    """Why the pictures cannot stay on a device with ``free`` bytes, in words; empty where they can."""
+    """Why the pictures cannot stay on a device with ``free`` bytes; empty where they can."""
     kinds = (settings.source, settings.target)
     if not all(kind.colour in PLAIN and kind.depth == "uint8" for kind in kinds):
         return "only 8-bit colours, grey levels and channels stay as they are, and here source or target is made of something else"

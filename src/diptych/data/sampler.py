@@ -1,4 +1,4 @@
-"""What the datasets share: geometry, kinds, and the cache of decoded pictures."""
+"""What datasets share: geometry, kinds, and the cache of decoded pictures."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -24,15 +24,12 @@ class Dataset(Protocol):
         ...
 
     def name(self, index: int) -> str:
-        """What results for this example are called."""
+        """The name of this example's results."""
         ...
 
 
 class Sampler:
-    """Geometry and kinds, shared by the datasets: ``train`` draws crops and mirrors, else pictures are taken whole.
-
-    With ``own`` they keep their size too.
-    """
+    """Geometry and kinds of a dataset: ``train`` draws crops and mirrors, else pictures are taken whole."""
 
     def __init__(self, settings: DataSettings, train: bool, cache: Cache | None = None) -> None:
         self.settings = settings
@@ -51,7 +48,7 @@ class Sampler:
         ]
 
     def draw(self, rng: np.random.Generator) -> Window:
-        """The window that ``cut`` draws of a picture that is brought to the load size, whatever its own."""
+        """The window that ``cut`` would draw from a picture of the load size."""
         return self.geometry.draw(rng, *self.geometry.load_size)
 
     def tensors(self, source: Stored, target: Stored) -> tuple[Tensor, Tensor]:

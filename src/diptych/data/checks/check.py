@@ -1,4 +1,4 @@
-"""Look a folder over before training: what is there, what is wrong in which file, and what to do about it."""
+"""Check a folder before training: its layout, what is wrong in which file, and the remedy."""
 
 import time
 from collections import Counter
@@ -34,13 +34,13 @@ from diptych.pictures.sizes import resized_size, size_text
 SHOWN = 20  # problems shown of each sort
 MOST_HEADERS = 1000  # examples whose headers are counted
 TOGETHER = 16  # examples between two looks at the clock
-MUCH_LARGER = 2.0  # times the scale of training, in both directions, from which that is said
-BRIEF = 0.05  # share of the time after which a set that cannot be looked over whole is left
+MUCH_LARGER = 2.0  # times the scale of training, in both directions, from which the report says so
+BRIEF = 0.05  # share of the time after which a check that cannot finish stops
 
 
 @dataclass
 class Report:
-    """What was found."""
+    """The result of a check: lines that describe the set, and findings."""
 
     lines: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -149,7 +149,7 @@ def look_over(
 
 
 def class_shares(counts: list[npt.NDArray[np.int64]], kind: Kind) -> list[str]:
-    """How much of the class maps each class takes, and which classes none of them has."""
+    """The share of pixels of each class, and classes that no map has."""
     if not counts:
         return []
     shares = np.sum(counts, axis=0) / np.sum(counts)
@@ -199,7 +199,7 @@ def commonest(counts: Counter[str]) -> str:
 
 
 def advice(settings: DataSettings, headers: list[Header], train: int) -> list[str]:
-    """What the files suggest that the settings do not say."""
+    """Settings that the files suggest."""
     lines = []
     depth = Counter(header.depth for header in headers).most_common(1)[0][0] if headers else "uint8"
     if depth != "uint8" and settings.source == settings.target == Kind():
@@ -214,7 +214,7 @@ def advice(settings: DataSettings, headers: list[Header], train: int) -> list[st
 
 
 def scale_advice(settings: DataSettings, headers: list[Header], side_by_side: bool) -> list[str]:
-    """That training makes pictures much smaller, which training on crops would not."""
+    """Advice where training makes pictures much smaller, which training on crops would not."""
     if settings.fit == "none" or settings.task == "shrunk" or not headers:
         return []
     sizes = Counter((header.height, header.width // (1 + side_by_side)) for header in headers)

@@ -14,24 +14,24 @@ LONGEST = 4000
 
 
 class Licence(NamedTuple):
-    """Empty where nothing is known."""
+    """The licence of a data set and its attribution; empty where unknown."""
 
     licence: str = ""
     attribution: str = ""
 
 
 def licence_of(name: str) -> Licence:
-    """By the name of the catalogue, or what a folder's own ATTRIBUTION.txt or LICENSE says."""
+    """From the catalogue by name, from the index of shards, or from the folder's ATTRIBUTION.txt or LICENSE."""
     if EMBEDDED.fullmatch(name):
         return Licence("CC BY-SA 4.0", " ".join(ATTRIBUTION.split()))
     if entry := listing().get(name):
         return Licence(entry.licence, entry.citation)
     if reading.are_at(name):
-        with suppress(DiptychError):  # of a server that does not answer nothing is known
+        with suppress(DiptychError):  # a server that does not answer
             index = reading.index_at(name)
             return Licence(index.licence, index.attribution)
     found = next((Path(name) / file for file in FILES if name and (Path(name) / file).is_file()), None)
     if found is None:
         return Licence()
-    words = " ".join(found.read_text(encoding="utf-8", errors="replace")[:LONGEST].split())
-    return Licence("" if found.name.startswith("ATTRIBUTION") else "see the attribution", words)
+    text = " ".join(found.read_text(encoding="utf-8", errors="replace")[:LONGEST].split())
+    return Licence("" if found.name.startswith("ATTRIBUTION") else "see the attribution", text)

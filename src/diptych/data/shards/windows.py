@@ -1,4 +1,4 @@
-"""An order for shards that are fetched one by one: whole shards are shuffled, and their examples within a few of them."""
+"""Windowed shuffling for shards that are downloaded: shards are shuffled, and examples within a few of them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ from diptych.pictures.kinds import Stored
 
 
 class WindowShuffle(Pictures):
-    """A dataset whose examples come so that only ``window`` shards are needed at a time, and each once an epoch."""
+    """A dataset in an order that needs only ``window`` shards at a time, each once an epoch."""
 
     def __init__(self, dataset: Pictures, window: int) -> None:
         super().__init__(dataset.settings, dataset.entries, dataset.sampler.train, dataset.sampler.cache)
@@ -27,7 +27,7 @@ class WindowShuffle(Pictures):
         return self.dataset.stored(index, rng)
 
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """A permutation: the shards in turn, ``window`` at a time, and their examples mixed; plain where all fit in one."""
+        """A permutation: ``window`` shards at a time, their examples mixed; a plain one if all fit in one window."""
         if self.window >= len(self.groups):
             return rng.permutation(len(self))
         turns = rng.permutation(len(self.groups))
@@ -38,7 +38,7 @@ class WindowShuffle(Pictures):
         return np.concatenate(parts)
 
     def prefetch(self, index: int) -> None:
-        """Say that an example will be wanted soon, so that its shard is fetched in the meantime."""
+        """Download the shard of an example that will be read soon."""
         shard_of(self.entries[index]).prefetch()
 
 

@@ -13,13 +13,13 @@ from judged import SIMPLE, folder_of, strict
 from PIL import Image
 
 from diptych.errors import DiptychError
+from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.evaluate import choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb
 from diptych.evaluation.requirements import Resources
 from diptych.files import write_text
 from diptych.judging.folders import from_folders
 from diptych.judging.judge import Result, keep, kept
-from diptych.judging.subjects import spread
 from diptych.pictures import formats
 
 
@@ -158,8 +158,8 @@ def test_three_pictures_are_too_few_for_a_distribution(tmp_path: Path, typed: Ty
 
 
 def test_spread_takes_all_or_evenly() -> None:
-    assert spread(5, 0) == spread(5, 9) == [0, 1, 2, 3, 4]
-    assert spread(10, 3) == [0, 3, 6]
+    assert evenly_spaced(5, 0) == evenly_spaced(5, 9) == [0, 1, 2, 3, 4]
+    assert evenly_spaced(10, 3) == [0, 3, 6]
 
 
 def test_sixteen_bit_outputs_keep_their_depth(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Two sets of features in, one number out: Frechet and kernel distance, density and coverage.
+"""Distances between two sets of features: Frechet and kernel distance, density and coverage.
 
-Features come as (pictures, features) matrices; what is streamed keeps moments, which do not grow with the pictures.
+Features are (pictures, features) matrices; moments are streamed, and do not grow with the pictures.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Judge outputs, whoever made them: ``evaluate(examples, metrics)`` -> scores with intervals, and a value a picture."""
+"""``evaluate(examples, metrics, resources)``: scores with intervals, and a value for each picture."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -20,12 +20,12 @@ ENLARGING = ("psnr-y", "ssim-y")
 FILLING = ("l1-hole", "psnr-hole", "ssim-hole", "l1-known", "psnr-known", "ssim-known")
 TEXTURES = ("sharpness", "checkerboard", "diversity")
 INFINITE = "infinite"
-"""What the note of an infinite score begins with."""
+"""How the note of an infinite score begins."""
 
 
 @dataclass
 class Verdict:
-    """What came of an evaluation."""
+    """Scores, values of single pictures, and notes."""
 
     scores: list[Score]
     names: list[str]
@@ -40,7 +40,7 @@ def lacking(metric: str, resources: Resources) -> str:
 
 
 def choose(wanted: Sequence[str], resources: Resources) -> tuple[list[str], list[str]]:
-    """The metrics to compute, and a sentence for each of the usual ones that cannot be.
+    """The metrics to compute, and a sentence for each usual metric that cannot be computed.
 
     Raises:
         UsageError: when one that was asked for by name cannot be computed.
@@ -77,8 +77,9 @@ def evaluate(
     resources: Resources,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Verdict:
-    """Judge examples one after another; memory does not grow with them but for a number a picture and metric, and for at
-    most ``set_metrics.KEPT`` feature vectors.
+    """Evaluate examples one after another.
+
+    Memory grows only by a number for each picture and metric, and by at most ``set_metrics.KEPT`` feature vectors.
 
     Raises:
         DiptychError: when there is no example, or a metric does not fit one.
@@ -117,13 +118,13 @@ def evaluate(
 
 
 def mean_of(values: list[float]) -> float:
-    """Over the pictures for which there is a number; NaN where there is none."""
+    """The mean without NaN; NaN if nothing is left."""
     known = np.array(values)[~np.isnan(values)]
     return float(known.mean()) if known.size else math.nan
 
 
 def score_of(name: str, metric: PictureMetric, values: list[float], note: str) -> Score:
-    """The mean over the pictures for which the metric is defined, which ``count`` counts."""
+    """The mean over the pictures for which the metric is defined; ``count`` is their number."""
     array = np.array(values)
     known = array[~np.isnan(array)]
     low, high = bootstrap.of_mean(known) if known.size else (math.nan, math.nan)
@@ -133,5 +134,5 @@ def score_of(name: str, metric: PictureMetric, values: list[float], note: str) -
         notes.append(f"{INFINITE} on {infinite} of {len(values)} pictures{rest}")
     if unknown := len(values) - len(known):
         notes.append(f"undefined on {unknown} of {len(values)} pictures")
-    words = "; ".join(filter(None, [*notes, note]))
-    return Score(name, mean_of(values), low, high, metric.better, len(known), metric.network, words)
+    text = "; ".join(filter(None, [*notes, note]))
+    return Score(name, mean_of(values), low, high, metric.better, len(known), metric.network, text)

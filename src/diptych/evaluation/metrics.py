@@ -1,4 +1,4 @@
-"""Every metric by name: what it needs, which direction is better, and how it sees one example after another.
+"""Every metric by name: its requirements, the better direction, and how an example is measured.
 
 A metric of single pictures gives one number for each; a metric of the whole set collects, and gives its numbers at the end.
 """
@@ -23,13 +23,13 @@ Better = Literal["higher", "lower", "near 1", "as the targets'"]
 
 
 RANGES = "values in [-1, 1], of SSIM and MS-SSIM in [0, 1]"
-"""On what the scores of single pictures are computed; a part of every protocol."""
+"""The value ranges on which scores of single pictures are computed; a part of every protocol."""
 
 
 class Example(NamedTuple):
-    """One output to be judged. All tensors are (1, channels, H, W) in [-1, 1] on one device.
+    """One output to be evaluated. All tensors are (1, channels, H, W) in [-1, 1] on one device.
 
-    ``output`` and ``target`` are of the target's Kind; the ``rgb`` ones are as a person sees them.
+    ``output`` and ``target`` are of the target's Kind; those named ``rgb`` are its previews.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True)
 class Score:
-    """A number with the middle 95 % of its resampled values, and what it was measured with."""
+    """A number with its 95 % interval, and the network that it was measured with."""
 
     metric: str
     value: float
@@ -71,14 +71,14 @@ class PictureMetric:
     measure: Callable[[Example], float]
     requirements: tuple[Requirement, ...] = ()
     network: str = ""
-    of_target: Callable[[Tensor], float] | None = None  # the same number of a real picture, to compare with
-    baseline: Callable[[Example], float] | None = None  # the same number of what needs no learning
+    of_target: Callable[[Tensor], float] | None = None  # the number of a real picture, to compare with
+    baseline: Callable[[Example], float] | None = None  # the number of a method without learning
     baseline_name: str = ""
 
 
 @dataclass(frozen=True)
 class SetMetricSpec:
-    """Numbers for all pictures together."""
+    """A metric of all pictures together; ``set_metrics`` computes it."""
 
     better: Better
     requirements: tuple[Requirement, ...]
@@ -101,7 +101,7 @@ def seen(score: Callable[[Tensor, Tensor], Tensor], example: Example) -> float:
 
 
 def sharpness(example: Example) -> float:
-    """The output's over the target's, where there is one."""
+    """The output's sharpness over the target's, or alone where there is no target."""
     own = float(texture.sharpness(example.output_rgb))
     return own if example.target_rgb is None else own / max(float(texture.sharpness(example.target_rgb)), 1e-6)
 
@@ -111,7 +111,7 @@ def checkerboard(picture: Tensor) -> float:
 
 
 def enlarged(score: Callable[[Tensor, Tensor, int], float], plain: bool, example: Example) -> float:
-    """A score of super-resolution, with as much of the border cut off as the factor; ``plain`` scores bicubic."""
+    """A score of super-resolution without a border as wide as the factor; ``plain`` scores bicubic enlargement."""
     assert example.target_rgb is not None
     assert example.source is not None
     factor = example.target_rgb.shape[2] // example.source.shape[2]
@@ -205,7 +205,6 @@ SET_METRICS: dict[str, SetMetricSpec] = {
     "diversity": SetMetricSpec("near 1", ()),
     "fcn": SetMetricSpec("higher", (requirements.labels, requirements.weights("efficientnet-lite0"))),
 }
-"""What computes them is in ``set_metrics``."""
 METRICS: dict[str, PictureMetric | SetMetricSpec] = {**PICTURE_METRICS, **SET_METRICS}
 
 
@@ -222,7 +221,7 @@ def scores_of(metric: str) -> tuple[str, ...]:
 
 
 def direction(score: str) -> Better:
-    """Whether more or less of a score is better: "higher", "lower", or another word; by its first word."""
+    """Which direction of a score is better; its first word names the metric."""
     return METRICS[score.partition(" ")[0]].better
 
 

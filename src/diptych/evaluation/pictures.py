@@ -1,4 +1,4 @@
-"""Judging from Python: any iterable of pictures."""
+"""Evaluation from Python, of any iterable of pictures."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, zip_longest
@@ -24,7 +24,7 @@ def judge(
     kind: Kind | None = None,
     network: str = NETWORK,
 ) -> Verdict:
-    """Judge pictures, one after another, so that any number of them may come from a generator.
+    """Evaluate pictures one after another; a generator may give any number of them.
 
     Args:
         outputs: PIL or numpy pictures, (H, W) or (H, W, C), of the kind.

@@ -18,9 +18,9 @@ from diptych.evaluation.segmentation import Segmenter, resized_classes
 from diptych.networks.features.pretrained import features, spec_of
 
 KEPT = 10_000
-"""Feature vectors (or other small things a picture) kept for resampling; of more pictures, the first ones."""
+"""Feature vectors, or class counts of pictures, kept for resampling: those of the first pictures."""
 RESAMPLED = 600
-"""Pictures up to which Frechet's interval is resampled; with more it would take minutes, and is narrow."""
+"""Pictures up to which Frechet's interval is resampled; with more it takes minutes, and is narrow."""
 
 
 class SetMetric(ABC):
@@ -81,7 +81,7 @@ class FeatureDistances(SetMetric):
         return found
 
     def frechet_interval(self, outputs: Tensor, targets: Tensor, value: float) -> tuple[float, float]:
-        """Resampled sets are less varied than the whole and so lie further apart; their spread is moved to the value."""
+        """The interval of resampled distances, centred on the value: resampled sets vary less, so their distances are larger."""
         if len(outputs) > RESAMPLED:
             return value, value
         again = bootstrap.of_statistic(
@@ -99,7 +99,7 @@ class FeatureDistances(SetMetric):
 
 
 class Lab(SetMetric):
-    """Histogram intersections of figure 7."""
+    """Histogram intersections in Lab (pix2pix, figure 7)."""
 
     def __init__(self) -> None:
         self.outputs, self.targets = LabHistograms(), LabHistograms()

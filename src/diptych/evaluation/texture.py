@@ -1,4 +1,4 @@
-"""Blur and grids as numbers: how steep a picture's edges are, and how much power stands at the up-sampling's frequencies."""
+"""Metrics of texture: sharpness of edges, and power at the frequencies of up-sampling grids."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Folders of outputs made by anybody's tool: alone, beside a folder of targets, or against a data set."""
+"""Folders of outputs by any tool: alone, with a folder of targets, or with a data set."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,18 +10,19 @@ from torch import Tensor
 from diptych.data import DataSettings
 from diptych.data.sampler import Sampler
 from diptych.errors import DiptychError, UsageError
+from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
 from diptych.evaluation.pictures import size_of
 from diptych.evaluation.requirements import Resources
-from diptych.judging.subjects import EvaluationSplit, Subject, spread
+from diptych.judging.subjects import EvaluationSplit, Subject
 from diptych.pictures import formats
-from diptych.pictures.kinds import Kind, Stored
+from diptych.pictures.kinds import Kind
 from diptych.pictures.resizing import resize
 from diptych.pictures.sizes import Size, parse_size
 
 
 def from_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, size: Size = None) -> Subject:
-    """Outputs by themselves or beside their targets, matched by name without the ending; brought to a size that is given.
+    """Outputs alone or with targets, matched by name without the ending, and resized to a stated size.
 
     Raises:
         DiptychError: when a folder has no pictures, names do not match, or pictures differ in size or kind.
@@ -34,7 +35,7 @@ def from_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int
     real = by_stem(targets) if targets is not None else {}
     if targets is not None and not unpaired:
         match(made, real, outputs, targets)
-    names, pile = [list(made)[place] for place in spread(len(made), limit)], list(real)
+    names, pile = [list(made)[place] for place in evenly_spaced(len(made), limit)], list(real)
     kind = kind_of(made[names[0]])
 
     def read(place: int) -> Example:
@@ -70,10 +71,10 @@ def from_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int
 def from_data_set(
     outputs: Path, settings: DataSettings, split: str, limit: int, size: Size = None
 ) -> tuple[Subject, EvaluationSplit]:
-    """Outputs for the examples of a data set, matched by the examples' names; class maps are then at hand too.
+    """Outputs for the examples of a data set, matched by the examples' names; class maps can then be used too.
 
-    They are judged at the scale of training, at their own size, or at one that is given. Those as large as the example's
-    own picture, as ``diptych translate`` writes them, are brought there just as the picture is.
+    They are evaluated at the scale of training, at their own size, or at a stated one. Outputs as large as the example's
+    own picture, as ``diptych translate`` writes them, are resized just as that picture is.
 
     Raises:
         DiptychError: when an example has no output, or one has another size than it or a run's would have.
@@ -139,7 +140,7 @@ def by_stem(folder: Path) -> dict[str, Path]:
 
 
 def kind_of(path: Path) -> Kind:
-    """RGB or grey, of the depth that the first file has; value range the whole of that depth."""
+    """RGB or grey of the first file's depth, with the whole range of that depth."""
     header = formats.probe(path)
     if header.depth not in ("uint8", "uint16"):
         raise DiptychError(
@@ -150,8 +151,7 @@ def kind_of(path: Path) -> Kind:
 
 
 def read_picture(path: Path, kind: Kind, sides: tuple[int, int] | None) -> tuple[Tensor, Tensor]:
-    """(1, channels, H, W) of the Kind, resized where sides are given, and as a person sees it."""
-    stored: Stored = formats.read(path, kind)
-    stored = resize(stored, *sides) if sides else stored
-    tensor = kind.to_tensor(stored)
+    """(1, channels, H, W) of the Kind, resized where sides are given, and the same as RGB."""
+    stored = formats.read(path, kind)
+    tensor = kind.to_tensor(resize(stored, *sides) if sides else stored)
     return tensor[None], as_rgb(kind.preview(tensor))

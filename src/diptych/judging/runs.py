@@ -1,4 +1,4 @@
-"""From what a user names to a subject that is ready to be judged."""
+"""Runs and folders that a user names, as subjects ready for evaluation."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from diptych.recipe import quoted, read
 
 
 def subject_of(run: Path, request: Request, labels: Labels, wanted: list[str]) -> Subject:
-    """A run, ready to be judged; the segmenter is trained where the FCN-score is among what is wanted and none is kept."""
+    """A run as a subject; for the FCN-score, a segmenter is trained unless one is kept."""
     translated = TranslatedSplit(run, request)
     return with_classes(translated.subject(run.name), translated.data, request, labels, wanted)
 
@@ -36,12 +36,12 @@ def subject_of_outputs(
     labels: Labels,
     wanted: list[str],
 ) -> Subject:
-    """A folder of outputs: against the data set of a recipe where that is named, else beside its targets or alone."""
+    """A folder of outputs: with the data set of a recipe, with a folder of targets, or alone."""
     for folder in filter(None, (outputs, targets)):
-        if words := ignored_files(folder):
-            print(words)
+        if message := ignored_files(folder):
+            print(message)
     if not recipe:
-        return judged_on(request.device, from_folders(outputs, targets, unpaired, request.limit, request.size))
+        return on_device(request.device, from_folders(outputs, targets, unpaired, request.limit, request.size))
     overrides = [f"data.folder={quoted(request.data)}"] if request.data else []
     subject, data = from_data_set(outputs, read(recipe, overrides).data, request.split, request.limit, request.size)
     return with_classes(subject, data, request, labels, wanted)
@@ -50,21 +50,21 @@ def subject_of_outputs(
 def with_classes(
     subject: Subject, data: EvaluationSplit, request: Request, labels: Labels, wanted: list[str]
 ) -> Subject:
-    """Where it is to be judged, with class maps for the FCN-score where that is among what is wanted.
+    """The subject on its device, with class maps if the FCN-score is wanted.
 
     Raises:
         UsageError: when it is asked for at another size than that of training.
     """
-    subject = judged_on(request.device, subject)
+    subject = on_device(request.device, subject)
     if wanted and "fcn" not in wanted:
         return subject
     if request.size is None:
         return with_class_maps(subject, data, labels)
-    words = "the FCN-score is taken at the scale of training, where its segmenter learns; leave --size away"
+    reason = "the FCN-score is taken at the scale of training, where its segmenter learns; leave --size away"
     if wanted or labels.where:
-        raise UsageError(f"{words}.")
+        raise UsageError(f"{reason}.")
     if data.paired and resolved(labels, data.settings).where:
-        print(f"Without fcn: {words} to have it.")
+        print(f"Without fcn: {reason} to have it.")
     return subject
 
 
@@ -99,7 +99,7 @@ def with_class_maps(subject: Subject, data: EvaluationSplit, labels: Labels) -> 
     return replace(subject, read=read, resources=resources, protocol=subject.protocol | facts)
 
 
-def judged_on(device: str, subject: Subject) -> Subject:
+def on_device(device: str, subject: Subject) -> Subject:
     return replace(subject, resources=replace(subject.resources, device=choose(device, "--device")))
 
 

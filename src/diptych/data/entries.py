@@ -34,8 +34,8 @@ class Layout:
     sharded: bool = False
     remote: bool = False
 
-    def piles(self) -> Iterator[tuple[str, str, list[Entry]]]:
-        """(split, pile, its entries): the pile is "a", or "b" for the second of two unpaired ones."""
+    def domains(self) -> Iterator[tuple[str, str, list[Entry]]]:
+        """(split, domain, its entries): the domain is "a", or "b" for the second of two unpaired ones."""
         yield from ((split, "a", entries) for split, entries in self.splits.items())
         if self.kind == "unpaired":
             yield from ((split, "b", entries) for split, entries in self.others.items())

@@ -29,12 +29,12 @@ def inventory(settings: DataSettings) -> Inventory:
         DiptychError: as ``discover``, and for a file that is gone.
     """
     layout = discover(settings)
-    piles = dict(used(layout.splits))
-    if layout.others is not layout.splits:  # they are the same where both piles are halves of one picture
-        piles |= {f"{split} targets": entries for split, entries in used(layout.others)}
+    parts = dict(used(layout.splits))
+    if layout.others is not layout.splits:  # they are the same where both domains are halves of one picture
+        parts |= {f"{split} targets": entries for split, entries in used(layout.others)}
     found: Inventory = {
-        pile: {entry.name: [bytes_of(file) for file in files_of([entry])] for entry in entries}
-        for pile, entries in piles.items()
+        part: {entry.name: [bytes_of(file) for file in files_of([entry])] for entry in entries}
+        for part, entries in parts.items()
     }
     if settings.hole == "files":
         found["masks"] = {mask.name: [bytes_of(mask)] for mask in list_pictures(settings.mask_path())}
@@ -81,7 +81,7 @@ class Change:
 def compared(before: Inventory, now: Inventory) -> Change:
     """The change between two inventories; an example that moved to another split is removed and added."""
     first, second = (
-        {(pile, name): sizes for pile, entries in found.items() for name, sizes in entries.items()}
+        {(part, name): sizes for part, entries in found.items() for name, sizes in entries.items()}
         for found in (before, now)
     )
     shared = first.keys() & second.keys()
@@ -98,8 +98,8 @@ def from_text(text: str) -> Inventory:
     found = from_json(text)
     try:
         return {
-            str(pile): {str(name): [int(size) for size in sizes] for name, sizes in entries.items()}
-            for pile, entries in found.items()
+            str(part): {str(name): [int(size) for size in sizes] for name, sizes in entries.items()}
+            for part, entries in found.items()
         }
     except (AttributeError, TypeError) as problem:
         raise ValueError(str(problem)) from None

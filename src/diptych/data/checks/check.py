@@ -112,7 +112,7 @@ def look_over(
     examples = in_turn(layout)
     report.examples = len(examples)
     if layout.remote and seconds < float("inf"):  # the first shard to train on, the only one to be fetched
-        first = min(shard_of(entry).name for split, pile, entry in examples if (split, pile) == ("train", "a"))
+        first = min(shard_of(entry).name for split, domain, entry in examples if (split, domain) == ("train", "a"))
         examples = [example for example in examples if shard_of(example[2]).name == first]
     headers = describe(layout, examples, report, settings)
     if layout.sharded and seconds == float("inf"):
@@ -161,12 +161,12 @@ def class_shares(counts: list[npt.NDArray[np.int64]], kind: Kind) -> list[str]:
 
 
 Named = tuple[str, str, Entry]
-"""(split, pile, entry)."""
+"""(split, domain, entry)."""
 
 
 def in_turn(layout: Layout) -> list[Named]:
     """Evenly over the splits; where shards have to be fetched, one after the other."""
-    examples = [(split, pile, entry) for split, pile, entries in layout.piles() for entry in entries]
+    examples = [(split, domain, entry) for split, domain, entries in layout.domains() for entry in entries]
     if layout.remote:
         return sorted(examples, key=lambda example: shard_of(example[2]).name)
     return [examples[index] for index in np.random.default_rng(0).permutation(len(examples))]
@@ -175,7 +175,7 @@ def in_turn(layout: Layout) -> list[Named]:
 def describe(layout: Layout, examples: list[Named], report: Report, settings: DataSettings) -> list[Header]:
     """Layout, counts, and from the headers sizes, channels and depths. Unreadable ones are left to ``examine``."""
     first, second = (
-        ", ".join(f"{len(entries)} {split}" for split, pile, entries in layout.piles() if pile == which)
+        ", ".join(f"{len(entries)} {split}" for split, domain, entries in layout.domains() if domain == which)
         for which in ("a", "b")
     )
     report.lines.append(

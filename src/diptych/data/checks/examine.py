@@ -29,16 +29,16 @@ PALETTE_MISSED = 0.5  # share of a picture's pixels that no palette colour expla
 
 
 def examine(
-    settings: DataSettings, layout: Layout, split: str, pile: str, entry: Entry
+    settings: DataSettings, layout: Layout, split: str, domain: str, entry: Entry
 ) -> tuple[Measurements | None, list[Finding]]:
     """Read one example as training would, and measure it."""
     path, files = entry.a[0], files_of([entry])
     try:
-        halves, classes = read_example(settings, layout, split, pile, entry)
+        halves, classes = read_example(settings, layout, split, domain, entry)
         digest = "".join(hashlib.blake2b(content(file), digest_size=16).hexdigest() for file in files)
     except (DiptychError, OSError) as problem:
         words = str(problem) if isinstance(problem, DiptychError) else f"{path} cannot be read: {problem.strerror}."
-        if advice := other_direction(settings, layout, split, pile, entry):
+        if advice := other_direction(settings, layout, split, domain, entry):
             words = f"{path} {advice}"
         named = next((str(file) for file in files if words.startswith(str(file))), "")
         return None, [Finding("cannot be used", words, fatal=True, file=named)]
@@ -47,37 +47,37 @@ def examine(
         if (frames := probe(file).frames) > 1:
             words = f"{file} has {frames} frames; the first is taken, split it to use them all."
             findings.append(Finding("animated", words, file=str(file)))
-    pictures = dict(zip(sides(settings, layout, pile, halves), halves, strict=True))
+    pictures = dict(zip(sides(settings, layout, domain, halves), halves, strict=True))
     findings += [replace(warning, file=str(path)) for warning in picture_warnings(settings, path, pictures)]
     richness = float(np.log(num_colours(halves[0]) / num_colours(halves[1]))) if len(halves) == 2 else 0.0
     peaks = {side: float(half.max()) for side, half in pictures.items()}
-    measured = Measurements(split + pile, entry.name, path, digest, thumbnail(halves), richness, classes, peaks)
+    measured = Measurements(split + domain, entry.name, path, digest, thumbnail(halves), richness, classes, peaks)
     return measured, findings
 
 
-def other_direction(settings: DataSettings, layout: Layout, split: str, pile: str, entry: Entry) -> str:
+def other_direction(settings: DataSettings, layout: Layout, split: str, domain: str, entry: Entry) -> str:
     """What to say of an example whose target is the class map, in numbers; empty where that is not so."""
     if settings.task != "labelled":
         return ""
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b" if settings.direction == "b-to-a" else "b-to-a"
     turned = replace(settings, direction=direction, source=replace(settings.source, palette=()))
     try:
-        read_example(turned, layout, split, pile, entry)
+        read_example(turned, layout, split, domain, entry)
     except (DiptychError, OSError):
         return ""
     return f"is no class map, and its partner is one; set data.direction={direction}."
 
 
-def sides(settings: DataSettings, layout: Layout, pile: str, halves: list[Stored]) -> tuple[str, ...]:
+def sides(settings: DataSettings, layout: Layout, domain: str, halves: list[Stored]) -> tuple[str, ...]:
     """Which side of the recipe each of the pictures of an example belongs to."""
     if len(halves) == 2:
         return ("source", "target")
-    swap = (pile == "b") != (settings.direction == "b-to-a")
+    swap = (domain == "b") != (settings.direction == "b-to-a")
     return ("target",) if settings.task not in OF_TWO or swap else ("source",)
 
 
 def read_example(
-    settings: DataSettings, layout: Layout, split: str, pile: str, entry: Entry
+    settings: DataSettings, layout: Layout, split: str, domain: str, entry: Entry
 ) -> tuple[list[Stored], npt.NDArray[np.int64] | None]:
     """The picture, or source and target, and of class maps how many pixels each class has; maps come in their colours."""
     settings = replace(settings, cache_gib=0.0)
@@ -85,7 +85,7 @@ def read_example(
         Shrunk(settings, [entry], train=split == "train").sample(0, np.random.default_rng(0))
         return [read(entry.b or entry.a[0], settings.target)], None
     if settings.task not in OF_TWO or layout.kind in ("single", "unpaired"):
-        kind: Kind = getattr(settings, sides(settings, layout, pile, [])[0])
+        kind: Kind = getattr(settings, sides(settings, layout, domain, [])[0])
         return [read(entry.a[0], kind)], None
     source, target = Pairs(settings, [entry], train=False).pair(0)
     if settings.task != "labelled":

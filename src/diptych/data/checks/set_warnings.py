@@ -59,9 +59,9 @@ def swapped(examples: Sequence[Measurements]) -> Iterator[Finding]:
 
 def across_splits(examples: Sequence[Measurements]) -> Iterator[Finding]:
     """The same picture in train and in val or test: by its bytes, and by its thumbnail."""
-    for pile in ("a", "b"):
-        train = [example for example in examples if example.split == f"train{pile}"]
-        held_out = [example for example in examples if example.split in (f"val{pile}", f"test{pile}")]
+    for domain in ("a", "b"):
+        train = [example for example in examples if example.split == f"train{domain}"]
+        held_out = [example for example in examples if example.split in (f"val{domain}", f"test{domain}")]
         if train and held_out:
             yield from twins(train, held_out)
 
@@ -97,7 +97,7 @@ def one_class(counts: Sequence[npt.NDArray[np.int64]], kind: Kind) -> Iterator[F
 def layout_warnings(settings: DataSettings, layout: Layout, headers: Sequence[Header]) -> Iterator[Finding]:
     """That the layout which was recognised is more probably another."""
     if layout.kind == "unpaired":
-        first, second = ([entry.name for entry in pile["train"]] for pile in (layout.splits, layout.others))
+        first, second = ([entry.name for entry in domain["train"]] for domain in (layout.splits, layout.others))
         if words := near_partners(first, second):
             yield Finding("names nearly match", words)
     if layout.kind != "side-by-side" or settings.layout == "side-by-side":
@@ -115,7 +115,7 @@ def layout_warnings(settings: DataSettings, layout: Layout, headers: Sequence[He
 
 
 def near_partners(first: Sequence[str], second: Sequence[str]) -> str:
-    """A sentence where two piles would be pairs but for capitals, or for a word that one pile's names have more ("1_mask")."""
+    """A sentence where two domains would be pairs but for capitals, or for a word that one domain's names have more ("1_mask")."""
     if set(first) & set(second):
         return ""
     ones, others = distinguishing_parts(first), distinguishing_parts(second)
@@ -131,7 +131,7 @@ def near_partners(first: Sequence[str], second: Sequence[str]) -> str:
 
 
 def distinguishing_parts(names: Sequence[str]) -> dict[str, str]:
-    """The names by what tells them apart within their pile, in small letters."""
+    """The names by what tells them apart within their domain, in small letters."""
     if len(names) < 2:
         return {}
     head = shared_beginning(names)

@@ -63,15 +63,15 @@ def written(
     layout: Layout, folder: Path, most: int, progress: Callable[[int, int], None] | None
 ) -> Iterator[ShardFacts]:
     """Write the shards one after the other."""
-    piles = list(layout.piles())
-    total, done = sum(len(entries) for _, _, entries in piles), 0
-    for split, pile, entries in piles:
+    domains = list(layout.domains())
+    total, done = sum(len(entries) for _, _, entries in domains), 0
+    for split, domain, entries in domains:
         order = np.random.default_rng(0).permutation(len(entries))
         waiting, number = [(int(place), entries[place]) for place in order], 0
         while waiting:
-            name = f"{split}-{pile}-{number:05d}.tar" if layout.kind == "unpaired" else f"{split}-{number:05d}.tar"
+            name = f"{split}-{domain}-{number:05d}.tar" if layout.kind == "unpaired" else f"{split}-{number:05d}.tar"
             examples, size, digest = fill(folder / name, waiting, most)
-            yield ShardFacts(name, split, pile, size, digest, examples)
+            yield ShardFacts(name, split, domain, size, digest, examples)
             number += 1
             done += len(examples)
             if progress is not None:

@@ -21,20 +21,21 @@ from diptych.data import open_dataset, stream
 from diptych.evaluation.evaluate import TEXTURES, USUAL, evaluate
 from diptych.evaluation.paired import ssim
 from diptych.evaluation.requirements import Resources
-from diptych.networks.blocks import bordered
+from diptych.networks.blocks import reflect_side
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.systems import SYSTEMS
-from diptych.training.accelerate.cuda_graph import WARM_UP, Captured, Compute, Found
-from diptych.training.accelerate.estimate import noise
+from diptych.training.accelerate.cuda_graph import WARM_UP, Captured
+from diptych.training.estimate import noise
 from diptych.training.loop import prepare
 from diptych.training.processes import join
-from diptych.training.step import Trainer
+from diptych.training.step import Scalars, Update
+from diptych.training.trainer import Trainer
 
 CASES = {"pix2pix b1": ("pix2pix", 1), "pix2pix b16": ("pix2pix", 16), "cyclegan b1": ("cyclegan", 1)}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "bfloat16, graph": ("bfloat16", {}),
-    "bfloat16, graph, looked at in each step": ("bfloat16", {"late": False}),
+    "bfloat16, graph, looked at in each step": ("bfloat16", {"reads_late": False}),
     "bfloat16, no graph": ("bfloat16", {"graph": False}),
     "tf32, graph": ("tf32", {}),
     "float32, graph": ("float32", {}),
@@ -117,12 +118,12 @@ def recorded(system: str, device: torch.device) -> str:
 class Asking:
     """A step that asks the device for a number in its midst, which no graph can hold."""
 
-    def __init__(self, update: Compute) -> None:
+    def __init__(self, update: Update) -> None:
         self.update = update
 
-    def __call__(self, held: list[Batch], step: int, only_discriminators: bool, phase: int) -> Found:
-        found = self.update(held, step, only_discriminators, phase)
-        next(iter(found.values())).item()
+    def __call__(self, batches: list[Batch], step: int, only_discriminators: bool) -> Scalars:
+        found = self.update(batches, step, only_discriminators)
+        next(iter(found.values.values())).item()
         return found
 
 
@@ -227,7 +228,7 @@ def determinism(device: torch.device) -> Told:
     maps = maps.to(memory_format=torch.channels_last)
     ways: dict[str, Callable[[], torch.Tensor]] = {
         "torch's": lambda: functional.pad(maps, (3, 3, 3, 3), mode="reflect"),
-        "of copies": lambda: bordered(bordered(maps, 3, 3, 3), 2, 3, 3),
+        "of copies": lambda: reflect_side(reflect_side(maps, 3, 3, 3), 2, 3, 3),
     }
     for name, way in ways.items():
         timed(partial(forward_and_backward, way), device, 3)

@@ -18,7 +18,7 @@ from diptych.data import open_dataset
 from diptych.training.loop import prepare
 from diptych.training.processes import join
 from diptych.training.run import Run, read_recipe
-from diptych.training.statistics import recomputed
+from diptych.training.statistics import precise_statistics
 from diptych.training.validation import Validation
 
 
@@ -32,9 +32,9 @@ def main(folder: Path, pictures: int) -> None:
             dataset, trainer = prepare(open_dataset(recipe.data, "train", train=True), recipe, join("cpu"))
             trainer.state.load(tensors)
             rules: dict[str, Callable[[], dict[str, Tensor]]] = {"running": dict}
-            rules["recomputed"] = partial(recomputed, trainer, dataset)
+            rules["recomputed"] = partial(precise_statistics, trainer, dataset)
             if averaged == run.recipe.training.average_translates:
-                rules["shipped"] = partial(checkpoints.under, "statistics", tensors)
+                rules["shipped"] = partial(checkpoints.with_prefix, "statistics", tensors)
             for rule, statistics in rules.items():
                 trainer.state.statistics = statistics()
                 scores = Validation(recipe, trainer.processes.device).scores(trainer.state, pictures)

@@ -18,12 +18,20 @@ from torch.nn import functional
 from diptych.errors import UsageError
 from diptych.losses import feature_matching, l1
 from diptych.networks import PatchGAN, initialise
-from diptych.networks.blocks import halved
+from diptych.networks.blocks import downsample
 from diptych.networks.spectral import SpectralConv2d
 from diptych.pictures.kinds import Batch
 from diptych.systems import SYSTEMS, Domains, Losses, Pix2Pix
-from diptych.systems.multi_scale import Judged, against_real, convincing, inner, logits, mean_accuracy, split
-from diptych.systems.pix2pix_options import Pix2PixOptions
+from diptych.systems.multi_scale import (
+    ScaleMaps,
+    adversarial_loss,
+    discriminator_loss,
+    feature_maps,
+    logits,
+    mean_accuracy,
+    split,
+)
+from diptych.systems.pix2pix import Pix2PixOptions
 
 NAME = "pix2pix-candidates"
 SHIFT = 8  # the share of a side by which what is judged may be moved
@@ -118,7 +126,7 @@ class Candidates(Pix2Pix):
         super().__init__(replace(options, discriminator_norm="none") if options.spectral else options, domains)
         self.tried = options
         self.channels = domains.channels_out
-        self.turns = tuple(sorted({options.warm_up, options.half_size} - {0}))
+        self.phase_steps = tuple(sorted({options.warm_up, options.half_size} - {0}))
         if options.lighter:
             self.generator = initialise(lightened(self.generator, options.lighter))
         like = self.discriminator
@@ -129,7 +137,7 @@ class Candidates(Pix2Pix):
         if options.first_weights:
             draw_weights(self, options.first_weights)
 
-    def answers(self, source: Tensor, image: Tensor) -> Judged:
+    def answers(self, source: Tensor, image: Tensor) -> ScaleMaps:
         """By scale the maps of its layers, the logits last."""
         assert isinstance(self.discriminator, nn.ModuleList)
         seen = torch.cat([source, image], 1)
@@ -137,12 +145,12 @@ class Candidates(Pix2Pix):
         found = []
         for number, scale in enumerate(self.discriminator):
             assert isinstance(scale, PatchGAN)
-            seen = halved(seen) if number else seen
+            seen = downsample(seen) if number else seen
             found.append(scale.maps(seen))
         return found
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
-        source, target = map(halved, batch) if step < self.tried.half_size else batch
+        source, target = map(downsample, batch) if step < self.tried.half_size else batch
         fake = self.generator(source)
         distance = self.options.l1 * l1(fake, target)
         if step < self.tried.warm_up:
@@ -156,8 +164,8 @@ class Candidates(Pix2Pix):
         yield self.against(real, judged, source, target)
         yield Losses("generator", {**self.for_generator(self.answers(source, fake), real), "l1": distance})
 
-    def against(self, real: Judged, judged: Judged, source: Tensor, target: Tensor) -> Losses:
-        terms = {"adversarial": 0.5 * against_real(self.adversary, real, judged) / self.tried.scales}
+    def against(self, real: ScaleMaps, judged: ScaleMaps, source: Tensor, target: Tensor) -> Losses:
+        terms = {"adversarial": 0.5 * discriminator_loss(self.adversary, real, judged) / self.tried.scales}
         if self.tried.r1:
             seen = target.detach().requires_grad_()
             answers = [one.float().mean((1, 2, 3)).sum() for one in logits(self.answers(source, seen))]
@@ -165,10 +173,12 @@ class Candidates(Pix2Pix):
             terms["r1"] = self.tried.r1 / 2 * slope.float().square().sum((1, 2, 3)).mean()
         return Losses("discriminator", terms, mean_accuracy(self.options.adversary, real, judged))
 
-    def for_generator(self, judged: Judged, real: Judged) -> dict[str, Tensor]:
-        terms = {"adversarial": convincing(self.adversary, judged) / self.tried.scales}
+    def for_generator(self, judged: ScaleMaps, real: ScaleMaps) -> dict[str, Tensor]:
+        terms = {"adversarial": adversarial_loss(self.adversary, judged) / self.tried.scales}
         if self.options.feature_matching:
-            terms["feature_matching"] = self.options.feature_matching * feature_matching(inner(judged), inner(real))
+            terms["feature_matching"] = self.options.feature_matching * feature_matching(
+                feature_maps(judged), feature_maps(real)
+            )
         return terms
 
 

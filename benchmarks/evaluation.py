@@ -22,10 +22,10 @@ from diptych.evaluation.metrics import Example
 from diptych.evaluation.requirements import Resources
 from diptych.evaluation.segmentation import Segmenter
 from diptych.networks.features.fcn import FCN
-from diptych.training.accelerate.estimate import held
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Compared
+from benchmarks.memory import held
 
 MIB = 2**20
 SIDE, CLASSES = 256, 12

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from diptych import checkpoints
-from diptych.machine.threads import SPINNING
+from diptych.machine.threads import SPINS
 from diptych.networks import NetworkSpec
 from diptych.pictures.formats import list_pictures
 from diptych.pictures.kinds import Kind
@@ -98,7 +98,7 @@ def against_loop(ours: list[str], model: Path, inputs: Path, rounds: int) -> Tab
         for name, command in commands.items():
             place = inputs.parent / f"{name}-{number}"
             began = time.perf_counter()
-            surroundings = {**os.environ, **(SPINNING if name == "ours" else {})}
+            surroundings = {**os.environ, **(SPINS if name == "ours" else {})}
             words = [*command, "--out", str(place)]
             subprocess.run(words, stdout=subprocess.DEVNULL, check=True, env=surroundings)
             seconds.append(time.perf_counter() - began)

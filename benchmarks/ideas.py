@@ -21,7 +21,7 @@ from rich.table import Table
 from torch import nn
 
 from diptych.machine.devices import choose
-from diptych.machine.threads import ASLEEP, SPINNING
+from diptych.machine.threads import BLOCKS, SPINS
 from diptych.networks import matrix_products
 from diptych.recipe import Recipe
 from diptych.training import state
@@ -87,7 +87,7 @@ TAKEN = {
     "no products of ours for inner layers": Idea(before=as_library_convolves, only="cpu"),
     "the system's allocator as it is": Idea(keep_memory=False, only="cpu"),
     "gradients that no update asks for": Idea(before=with_every_gradient, only="cpu"),
-    "threads that sleep while they wait": Idea(environment=ASLEEP | {"GOMP_SPINCOUNT": "0"}, only="cpu"),
+    "threads that sleep while they wait": Idea(environment=BLOCKS | {"GOMP_SPINCOUNT": "0"}, only="cpu"),
 }
 NOT_TAKEN = {
     "in-place activations": Idea(after=in_place),
@@ -142,7 +142,7 @@ def main() -> None:
             elsewhere = IDEAS[idea].only not in ("", device.type)
             if elsewhere or (IDEAS[idea].options and case[0] != "pix2pix"):
                 continue
-            environments = (SPINNING, {**SPINNING, **IDEAS[idea].environment})
+            environments = (SPINS, {**SPINS, **IDEAS[idea].environment})
             pair = [
                 Contestant(serve, (how, case, arguments.device), environment)
                 for how, environment in zip(("", idea), environments, strict=True)

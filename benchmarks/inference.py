@@ -21,7 +21,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from diptych.exporting import checks, onnx_files
+from diptych.exporting import comparison, onnx_files
 from diptych.exporting.samples import samples
 from diptych.networks import NetworkSpec
 from diptych.pictures.kinds import Kind
@@ -95,14 +95,14 @@ def measured(folder: Path, rounds: int) -> dict[str, list[float]]:
     return {name: list(column) for name, column in zip(CONTESTANTS, columns, strict=True)}
 
 
-def quality(place: Path, folder: Path) -> dict[str, checks.Comparison]:
+def quality(place: Path, folder: Path) -> dict[str, comparison.Comparison]:
     """What each precision costs on held-out pictures of a run."""
     translator = Translator.load(place)
     inputs = [sample.source.numpy() for sample in samples(place, translator, "", "train", 32)]
     real = samples(place, translator, "", "held-out", 32)
     exported(translator, folder, inputs)
     return {
-        name: checks.compare(translator, Translator(engine_of(name, folder), translator.card), real)
+        name: comparison.compare(translator, Translator(engine_of(name, folder), translator.card), real)
         for name in CONTESTANTS
         if name != EAGER
     }
@@ -122,7 +122,7 @@ def main() -> None:
     print_table(times, lost)
 
 
-def print_table(times: dict[str, list[float]], lost: dict[str, checks.Comparison]) -> None:
+def print_table(times: dict[str, list[float]], lost: dict[str, comparison.Comparison]) -> None:
     table = Table(
         "engine", "ms", "of eager's time", "quartiles", "PSNR to eager", "L1 to the target",
         title=f"U-Net 256x256, batch 1, {torch.get_num_threads()} threads, {len(times[EAGER])} rounds",

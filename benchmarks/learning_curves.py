@@ -42,8 +42,8 @@ from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.loop import prepare
 from diptych.training.processes import join
 from diptych.training.state import build
-from diptych.training.statistics import recomputed
-from diptych.training.step import Trainer
+from diptych.training.statistics import precise_statistics
+from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation, beside
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
@@ -126,7 +126,7 @@ def contend(pipe: Connection, contestant: Contestant, data: str, seed: int, mark
             step += 1
         clock.stop()
         if not contestant.plain:
-            trainer.state.statistics = recomputed(trainer, dataset)
+            trainer.state.statistics = precise_statistics(trainer, dataset)
         scores = validation.measured(trainer.state, 100)
         grid = validation.grid(trainer.state, GRID)
         trainer.state.system.train()

@@ -5,7 +5,7 @@ which this machine multiplies matrices in that precision. Memory: the bytes that
 such product its operands read once and its result written once (so weights for forward and for backward, gradients written,
 activations written once and read once), and of Adam 28 bytes a weight (gradient, weight and two moments read, three of them
 written, float32). A step takes at least the longer of the two; "in turn" is the longer of the two product by product, since a
-step's parts follow one another. Operations and bytes are counted on the loop's own steps, rehearsed without data.
+step's parts follow one another. Operations and bytes are counted on one of the loop's own steps.
 
 Usage: python benchmarks/limits.py [--recipe NAME [--set key=value ...]] [--device cuda] [--rounds 5]
 """
@@ -19,24 +19,28 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 from torch.utils.module_tracker import ModuleTracker
 
 from diptych.machine.devices import choose
 from diptych.networks.blocks import channels_last
+from diptych.networks.features import perceptual
+from diptych.networks.features.pretrained import load_or_untrained
 from diptych.recipe import Recipe, read
 from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.accelerate.estimate import noise
-from diptych.training.accelerate.rehearsal import Spectator, rehearse
+from diptych.training.estimate import full_step, noise
 from diptych.training.processes import fast_precision, join
 from diptych.training.state import build
+from diptych.training.trainer import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks.training_step import CASES, Ours, recipe_of, timed
@@ -79,11 +83,11 @@ class Ceilings:
         return sum(max(self.arithmetic([product]), self.memory([product])) for product in products)
 
 
-class Work(Spectator):
+class Work(TorchDispatchMode):
     """Counts what every product needs, by the network that asks for it."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it so
         self.tracker = ModuleTracker()
         self.networks: defaultdict[str, list[Product]] = defaultdict(list)
         self.owners: dict[int, str] = {}
@@ -97,6 +101,13 @@ class Work(Spectator):
     def __exit__(self, *problem: Any) -> None:
         super().__exit__(*problem)  # type: ignore[no-untyped-call]  # torch leaves it so
         self.tracker.__exit__(*problem)
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        found = operation(*args, **(kwargs or {}))
+        self.saw(operation, args, found)
+        return found
 
     def saw(self, operation: Any, inputs: Any, found: Any) -> None:
         counted = flop_registry.get(operation._overloadpacket)
@@ -122,9 +133,11 @@ class Work(Spectator):
 
 def training_work(recipe: Recipe) -> dict[str, list[Product]]:
     """By network, what one step of training needs; Adam's part stands for itself."""
-    work = Work()
-    trainer = rehearse(recipe, join(recipe.training.device), noise, work, steps=1)
-    weights = sum(parameter.numel() for side in trainer.state.sides.values() for parameter in side.trained)
+    with patch.object(perceptual, "load", load_or_untrained):  # weights change nothing of the counts
+        trainer = Trainer(recipe.replace(graph=False), join(recipe.training.device), pictures=1000)
+    with Work() as work:
+        trainer.advance(iter(lambda: noise(recipe), None), full_step(trainer), faults=0)
+    weights = sum(parameter.numel() for side in trainer.state.sides.values() for parameter in side.trained.values())
     return {**work.networks, "Adam": [Product(0.0, ADAM_BYTES * weights, torch.float32)]}
 
 

@@ -10,6 +10,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from rich.console import Console
@@ -23,6 +24,7 @@ from diptych.recipe import TrainingSettings
 from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.processes import Processes
 from diptych.training.side import Side
+from diptych.training.step import optimiser_step
 
 SETTINGS = TrainingSettings(steps=1)
 BETAS = (SETTINGS.beta1, SETTINGS.beta2)
@@ -52,8 +54,8 @@ def contestants(device: torch.device) -> dict[str, tuple[nn.Module, Update]]:
         found[name] = network, torch.optim.Adam(network.parameters(), RATE, BETAS, **how).step
     network = generator(device)
     side = Side("generator", network, SETTINGS, Processes(0, 1, device))
-    side.prepare(RATE, 0)
-    found["a side: norm, fused Adam over rows"] = network, side.update
+    side.set_rate(RATE, 0)
+    found["a side: norm, fused Adam over rows"] = network, partial(optimiser_step, side)
     return found
 
 

@@ -25,9 +25,9 @@ from rich.table import Table
 from torch import Tensor
 
 from diptych.data import open_dataset
-from diptych.exporting import onnx_files, programs, web
+from diptych.exporting import onnx_files, torch_export, web
+from diptych.exporting.page_metadata import PageMetadata
 from diptych.exporting.samples import samples
-from diptych.exporting.shown import Shown
 from diptych.machine.runtimes import folded
 from diptych.recipe import read
 from diptych.serving.page import assets
@@ -86,8 +86,8 @@ def files(translator: Translator, folder: Path) -> dict[str, Run]:
         for engine in ("onnx", "openvino"):
             exported = Translator.of_onnx(place, engine)
             found[f"{engine} {precision}"] = functools.partial(exported.batch, seed=SEED)
-    programs.write(translator, folder / "program.pt2", noise=True)
-    found["torch.export float32"] = programs.runner(folder / "program.pt2", translator)
+    torch_export.write(translator, folder / "program.pt2", noise=True)
+    found["torch.export float32"] = torch_export.runner(folder / "program.pt2", translator)
     return found
 
 
@@ -100,7 +100,7 @@ def in_browser(translator: Translator, network: Path, folder: Path) -> Iterator[
         return
     from playwright.sync_api import sync_playwright
 
-    web.write(Offer("subject", translator), Shown("subject", []), network, folder, None, "float32")
+    web.write(Offer("subject", translator), PageMetadata("subject", []), network, folder, None, "float32")
     handler = functools.partial(Quiet, directory=str(folder))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -17,6 +17,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -29,13 +30,16 @@ from torch.profiler import ProfilerActivity, profile
 from diptych.data import open_dataset, stream
 from diptych.errors import DiptychError
 from diptych.networks.features import perceptual
-from diptych.networks.features.pretrained import at_hand
+from diptych.networks.features.pretrained import load_or_untrained
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
+from diptych.systems import Losses
+from diptych.training import step as training_step
 from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.accelerate.estimate import noise
+from diptych.training.estimate import noise
 from diptych.training.processes import join
-from diptych.training.step import Trainer
+from diptych.training.step_result import Entry
+from diptych.training.trainer import Trainer
 
 GROUPS = {
     "convolution, backward, by the library": ("convolution_backward", "conv_transpose2d_backward", "linear_backward"),
@@ -92,21 +96,20 @@ class Phases:
 
     def watch(self, trainer: Trainer) -> None:
         """Wrap the pulls, the networks that run in them, the look at all losses, and the sides' two halves."""
-        labels = {
-            "to_device": always("data: to the device"),
-            "look": always("look whether all is finite"),
-            "pull": pulled_for,
-        }
-        for method, label in labels.items():
-            vars(trainer)[method] = self.timed(label, getattr(trainer, method))
+        vars(trainer)["to_device"] = self.timed(always("data: to the device"), trainer.to_device)
+        Entry.look = self.timed(always("look whether all is finite"), Entry.look)  # type: ignore[method-assign]
         system = trainer.state.system
+        losses = system.losses
+        vars(system)["losses"] = lambda *given: Pulled(losses(*given), self)
         for role in sorted({path.partition(".")[0] for path in system.sides}):
             part = system.get_submodule(role)
             for network in part.values() if isinstance(part, nn.ModuleDict) else [part]:
                 vars(network)["forward"] = self.timed(always(f"{role}: forward"), network.forward)
-        for path, side in trainer.state.sides.items():
-            for method, words in (("accumulate", "backward"), ("update", "norm, Adam, average")):
-                vars(side)[method] = self.timed(always(f"{path}: {words}"), getattr(side, method))
+        for half, words in (("backward", "backward"), ("optimiser_step", "norm, Adam, average")):
+            setattr(training_step, half, self.by_side(words, getattr(training_step, half)))
+
+    def by_side(self, words: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda side, *given: self.timed(always(f"{side.path}: {words}"), call)(side, *given)
 
 
 class Waited:
@@ -121,6 +124,19 @@ class Waited:
     def __next__(self) -> Batch:
         batch: Batch = self.following()
         return batch
+
+
+class Pulled:
+    """A system's losses, and the time that each took."""
+
+    def __init__(self, losses: Iterator[Losses], phases: Phases) -> None:
+        self.following = phases.timed(pulled_for, partial(next, losses, None))
+
+    def __next__(self) -> Losses:
+        losses: Losses | None = self.following()
+        if losses is None:
+            raise StopIteration
+        return losses
 
 
 def batches_of(recipe: Recipe) -> tuple[Any, str]:
@@ -150,7 +166,7 @@ def main() -> None:
         arguments.recipe, [f"training.device={arguments.device}", "training.graph=false", *arguments.overrides]
     )
     processes = join(recipe.training.device)
-    with patch.object(perceptual, "load", at_hand):
+    with patch.object(perceptual, "load", load_or_untrained):
         trainer = Trainer(recipe, processes, pictures=1000)
     source, words = batches_of(recipe)
     with source as batches:
@@ -161,9 +177,9 @@ def report(trainer: Trainer, batches: Iterator[Batch], words: str, arguments: ar
     """Time steps without and with the profiler, and print both tables."""
     device, steps = trainer.processes.device, arguments.steps
     times = []
-    for step in range(2 + steps):
+    for number in range(2 + steps):
         began = time.perf_counter()
-        trainer.advance(batches, step, faults=0)
+        trainer.advance(batches, number, faults=0)
         if device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - began)
@@ -172,16 +188,16 @@ def report(trainer: Trainer, batches: Iterator[Batch], words: str, arguments: ar
     phases.watch(trainer)
     waited = Waited(batches, phases)
     found = []
-    for step in range(steps):
+    for number in range(steps):
         phases.seconds.clear()
         began = time.perf_counter()
-        trainer.advance(waited, step, faults=0)
+        trainer.advance(waited, number, faults=0)
         found.append(by_phase(phases, time.perf_counter() - began))
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
     profiled = []
-    for step in range(steps + 1):
+    for number in range(steps + 1):
         with profile(activities=activities) as profiler:
-            trainer.advance(waited, step, faults=0)
+            trainer.advance(waited, number, faults=0)
         profiled.append(profiler)
     where = f"{arguments.recipe}, {words}, {device}, {torch.get_num_threads()} threads, {plain * 1000:.0f} ms a step"
     console = Console(width=140)

@@ -19,13 +19,12 @@ from rich.table import Table
 
 from diptych.machine.devices import choose
 from diptych.networks.features import perceptual
-from diptych.networks.features.pretrained import at_hand
+from diptych.networks.features.pretrained import load_or_untrained
 from diptych.recipe import read
 from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.accelerate.estimate import noise, peak
-from diptych.training.accelerate.rehearsal import LATE
+from diptych.training.estimate import full_step, noise, peak
 from diptych.training.processes import join
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks.limits import least, measure, training_work
@@ -56,17 +55,17 @@ def one(name: str, steps: int, batch: int, device: str) -> dict[str, float]:
     words += [] if name in OWN_BATCH else [f"training.batch_size={batch}"]
     recipe = read(name, words)
     place = choose(device)
-    products = [product for found in training_work(recipe).values() for product in found]
     keep_freed_memory()
-    with patch.object(perceptual, "load", at_hand):  # the time does not depend on the weights
+    with patch.object(perceptual, "load", load_or_untrained):  # the time does not depend on the weights
         trainer = Trainer(recipe, join(recipe.training.device), pictures=100_000)
     batches = iter(lambda: noise(recipe), None)
-    times = []
+    times, first = [], full_step(trainer)
     for step in range(steps + 1):
         began = time.perf_counter()
-        trainer.advance(batches, LATE + step, faults=0)
+        trainer.advance(batches, first + step, faults=0)
         times.append(time.perf_counter() - began)
-    most = peak()  # before the yardsticks take memory
+    most = peak(place)  # before the yardsticks take memory
+    products = [product for found in training_work(recipe).values() for product in found]
     weights = sum(parameter.numel() for parameter in trainer.state.system.parameters())
     return {
         "seconds": min(times[1:]),

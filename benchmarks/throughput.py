@@ -29,12 +29,12 @@ from rich.table import Table
 from diptych.data import open_dataset
 from diptych.data.stream import stream
 from diptych.machine.devices import choose
-from diptych.machine.threads import SPINNING
+from diptych.machine.threads import SPINS
 from diptych.networks.blocks import channels_last
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.accelerate.estimate import noise, peak
+from diptych.training.estimate import noise, peak
 from diptych.training.loop import prepare
 from diptych.training.processes import join
 
@@ -129,13 +129,13 @@ def serve(pipe: Connection, contestant: str, recipe: Recipe) -> None:
     while repeats := pipe.recv():
         before = runner.waited
         milliseconds = timed(runner.step, device, repeats)
-        pipe.send(Round(milliseconds, (runner.waited - before) * 1000 / repeats, peak()))
+        pipe.send(Round(milliseconds, (runner.waited - before) * 1000 / repeats, peak(device)))
 
 
 def compete(recipes: dict[str, Recipe], rounds: int, kind: str) -> dict[str, list[Round]]:
     """What each contestant did, round by round."""
     contestants = [
-        Contestant(serve, (name, recipe), SPINNING if name == "ours" else {}) for name, recipe in recipes.items()
+        Contestant(serve, (name, recipe), SPINS if name == "ours" else {}) for name, recipe in recipes.items()
     ]
     columns = zip(*in_turn(contestants, rounds, STEPS[kind], WARM_UP[kind]), strict=True)
     return {name: list(column) for name, column in zip(recipes, columns, strict=True)}

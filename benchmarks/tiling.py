@@ -19,10 +19,11 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from diptych.machine.devices import choose
 from diptych.networks import NetworkSpec
 from diptych.pictures.kinds import Kind
 from diptych.pictures.padding import pad
-from diptych.training.accelerate.estimate import held, peak
+from diptych.training.estimate import peak
 from diptych.translator import tiling
 from diptych.translator.card import Card
 from diptych.translator.engines import Eager
@@ -30,6 +31,7 @@ from diptych.translator.translator import Translator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Compared
+from benchmarks.memory import held
 
 MIB = 2**20
 NETS = {
@@ -121,7 +123,7 @@ def memory(
     assert isinstance(translator.engine, Eager)
     began = time.perf_counter()
     translator(source, size="own")
-    answer.put((before / MIB, peak() / MIB, time.perf_counter() - began))
+    answer.put((before / MIB, peak(choose("auto")) / MIB, time.perf_counter() - began))
 
 
 def main() -> None:

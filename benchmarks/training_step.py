@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diptych.machine.devices import choose
-from diptych.machine.threads import SPINNING
+from diptych.machine.threads import SPINS
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.systems import CycleGAN, Pix2Pix
@@ -30,7 +30,7 @@ from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.accelerate.cuda_graph import WARM_UP
 from diptych.training.processes import fast_precision, join
 from diptych.training.state import build
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Compared, Contestant, in_turn
@@ -221,9 +221,7 @@ def main() -> None:
     table = Table("case", "reference ms", "ours ms", "ratio", "best and worst round", "losses differ by", title=title)
     for name, case in CASES.items():
         pair = [
-            Contestant(
-                serve, (ours, case, arguments.device, ours or arguments.same_allocator), SPINNING if ours else {}
-            )
+            Contestant(serve, (ours, case, arguments.device, ours or arguments.same_allocator), SPINS if ours else {})
             for ours in (False, True)
         ]
         # The first steps are those in which a GPU records its graph.

@@ -1,8 +1,8 @@
-"""Threads that wait for each other, spinning or asleep: a training step and judging, alone and beside another program that wants a core.
+"""Threads that wait for each other, spinning or blocked: a training step and judging, alone and beside another program that wants a core.
 
 Usage: python benchmarks/waiting.py [--rounds 5]
 
-Either is what `diptych train` and `diptych evaluate` do, by what the machine did before; it is said in the environment before
+The first is what `diptych train` and `diptych evaluate` do, the second `diptych serve`; it is said in the environment before
 torch is loaded, so each way has a process of its own. They take turns, and the other program, which only computes, runs or does
 not run beside both alike.
 """
@@ -20,7 +20,7 @@ from rich.table import Table
 
 from diptych.evaluation.evaluate import USUAL, evaluate
 from diptych.evaluation.requirements import Resources
-from diptych.machine.threads import ASLEEP, SPINNING
+from diptych.machine.threads import BLOCKS, SPINS
 from diptych.training.accelerate.allocator import keep_freed_memory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
@@ -59,8 +59,8 @@ def busy() -> None:
 
 
 def measured(work: Callable[[Connection], None], rounds: int, repeats: int) -> dict[bool, Compared]:
-    """By whether there is another program, spinning against asleep."""
-    ways = [Contestant(work, (), environment) for environment in (SPINNING, ASLEEP)]
+    """By whether there is another program, spinning against blocked."""
+    ways = [Contestant(work, (), environment) for environment in (SPINS, BLOCKS)]
     found = {False: Compared.of(in_turn(ways, rounds, repeats, warm_up=3))}
     other = get_context("spawn").Process(target=busy, daemon=True)
     other.start()
@@ -78,7 +78,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     table = Table(
-        "work", "beside", "spinning, ms", "asleep, ms", "asleep / spinning", "best and worst round",
+        "work", "beside", "spinning, ms", "blocked, ms", "blocked / spinning", "best and worst round",
         title=f"{torch.get_num_threads()} threads",
     )  # fmt: skip
     for name, work in WORK.items():

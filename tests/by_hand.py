@@ -1,4 +1,4 @@
-"""A step of training in plain torch: the formulas of the papers, torch's Adam, and what is compared with the real loop."""
+"""A training step in plain torch, by the papers' formulas and torch's Adam, and its comparison with the real loop."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +14,11 @@ from variants import ALONE
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.systems import System
-from diptych.training import side, state
-from diptych.training.accelerate.estimate import noise
+from diptych.training import state
+from diptych.training.accelerate import fused_adam
+from diptych.training.estimate import noise
 from diptych.training.state import address, build
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 EPSILON = 1e-2
 """Of Adam, so that a gradient that is nothing but rounding moves no weight: not so 1e-8."""
@@ -35,7 +36,7 @@ Step = Callable[[System, Adams, Batch, int, Recipe], dict[str, Tensor]]
 
 
 def real_and_fake(kind: str, real: Tensor, fake: Tensor) -> Tensor:
-    """What a discriminator minimises, its logits given."""
+    """A discriminator's loss, from its logits."""
     if kind == "vanilla":
         ones, zeros = torch.ones_like(real), torch.zeros_like(fake)
         of_logits = functional.binary_cross_entropy_with_logits
@@ -48,18 +49,18 @@ def real_and_fake(kind: str, real: Tensor, fake: Tensor) -> Tensor:
 
 
 def called_real(kind: str, fake: Tensor) -> Tensor:
-    """What a generator minimises, the logits of its fakes given."""
+    """A generator's loss, from the logits of its fakes."""
     if kind == "vanilla":
         return -torch.log(torch.sigmoid(fake)).mean()
     return ((fake - 1) ** 2).mean() if kind == "least-squares" else -fake.mean()
 
 
-def descend(adam: Adam, terms: dict[str, Tensor], still: nn.Module | None = None) -> None:
-    """Minimise the sum; ``still`` is not moved."""
+def descend(adam: Adam, terms: dict[str, Tensor], frozen: nn.Module | None = None) -> None:
+    """Minimise the sum without a change of ``frozen``."""
     adam.zero_grad()
     torch.stack(list(terms.values())).sum().backward()
-    if still is not None:
-        still.zero_grad()
+    if frozen is not None:
+        frozen.zero_grad()
     adam.step()
 
 
@@ -70,7 +71,7 @@ def assert_step_by_hand(
 
     Few steps, since a kink (of a leaky ReLU, of a difference's absolute value) that rounding passes turns a gradient over.
     """
-    monkeypatch.setattr(side, "EPSILON", EPSILON)
+    monkeypatch.setattr(fused_adam, "EPSILON", EPSILON)
     monkeypatch.setattr(state, "use_products", lambda _: None)  # which round otherwise
     recipe = tiny_recipe(system, Path("unused"), *SETTINGS, *words)
     trainer, twin = Trainer(recipe, ALONE, pictures=100), build(recipe).train()
@@ -101,12 +102,12 @@ def assert_step_by_hand(
 
 
 def told(what: str) -> Callable[[str], str]:
-    """For ``assert_close``: what differs before how."""
+    """For ``assert_close``: the name of what differs before its message."""
     return lambda how: f"{what}: {how}"
 
 
 def rounding_alone(twin: System, adams: Adams) -> set[str]:
-    """Weights whose gradient is nothing but rounding: biases that a norm takes out again."""
+    """Weights whose gradient is rounding alone: biases that a norm cancels."""
     found = set()
     for path, adam in adams.items():
         parameters = twin.get_submodule(path).named_parameters()

@@ -1,4 +1,4 @@
-"""Other projects' networks, built from their published key lists with torch alone: what importing is tested against."""
+"""Other projects' networks, built from their published key lists with torch alone, to test importing."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def randomised(network: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def with_statistics(network: nn.Module) -> nn.Module:
-    """The same, with the statistics that torch before 0.4 kept for instance norm and never used."""
+    """The same with the unused statistics that torch before 0.4 kept for instance norm."""
     for module in network.modules():
         if isinstance(module, nn.InstanceNorm2d):
             module.register_buffer("running_mean", torch.randn(module.num_features))
@@ -32,7 +32,7 @@ def with_statistics(network: nn.Module) -> nn.Module:
 
 
 class Level(nn.Module):
-    """A level of the U-Net: what is inside stands between going down and up again, and is put after the skip."""
+    """A level of the U-Net: the inner levels are between its convolutions, and their output follows the skip."""
 
     def __init__(
         self, outer: int, inner: int, submodule: nn.Module | None, channels_in: int, norm: str, outermost: bool
@@ -59,7 +59,7 @@ class Level(nn.Module):
 
 
 class Wrapped(nn.Module):
-    """Under the name ``model``, as that project's networks are."""
+    """A network under the name ``model``, as in that project."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

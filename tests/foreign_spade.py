@@ -1,4 +1,4 @@
-"""SPADE's networks as tables of random tensors under their published names, and what they compute, in plain functions."""
+"""SPADE's networks: random tensors under their published names, and their computation in plain functions."""
 
 import torch
 from foreign import W
@@ -7,7 +7,7 @@ from torch.nn import functional
 
 
 def normed(state: dict[str, Tensor], name: str) -> Tensor:
-    """A weight over its largest singular value by the stored vectors."""
+    """A weight divided by its largest singular value, from the stored vectors."""
     weight = state[f"{name}.weight_orig"]
     return weight / torch.dot(state[f"{name}.weight_u"], weight.flatten(1) @ state[f"{name}.weight_v"])
 

@@ -31,5 +31,5 @@ def test_facts_that_are_no_table_are_damage(words: str, tmp_path: Path) -> None:
     tensors = {"a": torch.ones(2)}
     metadata = {"facts": words, "sha256": checkpoints.checksum(tensors, words)}
     safetensors.torch.save_file(tensors, tmp_path / "a.safetensors", metadata)
-    with pytest.raises(checkpoints.Damaged, match=r"a\.safetensors is damaged"):
+    with pytest.raises(checkpoints.DamagedCheckpoint, match=r"a\.safetensors is damaged"):
         checkpoints.load(tmp_path / "a.safetensors")

@@ -1,4 +1,4 @@
-"""Loss values of SYSTEMS 0.3."""
+"""Loss values, worked out by hand."""
 
 import math
 from itertools import permutations
@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from diptych.losses import ADVERSARIES, feature_matching, gradient_penalty, l1, total_variation, travel_terms
+from diptych.losses import ADVERSARIES, feature_matching, gradient_penalty, l1, total_variation, travel_losses
 
 LOGITS = torch.tensor([[[[1.0, -2.0], [0.0, 3.0]]]])
 NONE = torch.zeros(0)
 
 
 def only_real(name: str, logits: Tensor) -> float:
-    """The discriminator's loss on real logits: what is left when the fake's part, known at zero logits, is taken off."""
+    """The discriminator's loss on real logits alone: less the fakes' part, which is known at zero logits."""
     adversary = ADVERSARIES[name]
     zero = torch.zeros_like(logits)
     both = adversary.discriminator(logits, zero) - adversary.discriminator(zero, zero)
@@ -119,8 +119,8 @@ def test_travel_terms_over_all_pairs(squared: bool) -> None:
         margins.append(max(0.0, 2.5 - (length if squared else math.sqrt(length))))
         lengths.append(float((vector - moved) @ (vector - moved)) / 3)
         angles.append(-float(vector @ moved / (vector.norm() * moved.norm())))
-    found = travel_terms(real, fake, 2.5, squared)
+    found = travel_losses(real, fake, 2.5, squared)
     assert [float(term) for term in found] == pytest.approx([sum(x) / 12 for x in (margins, lengths, angles)], rel=1e-5)
     assert 0 < margins.count(0) < 12
     if squared:
-        assert travel_terms(real, fake, 2.5) == found
+        assert travel_losses(real, fake, 2.5) == found

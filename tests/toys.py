@@ -96,7 +96,7 @@ def draw_pairs(folder: Path) -> Path:
 
 
 class Teller(Watch):
-    """A watch that keeps what was said."""
+    """A watch that keeps its messages."""
 
     def __init__(self, run: Run, processes: Processes) -> None:
         self.said: list[str] = []

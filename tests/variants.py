@@ -7,9 +7,9 @@ from torch import Tensor
 from toys import tiny_recipe
 
 from diptych.systems import SYSTEMS
-from diptych.training.accelerate.estimate import noise
+from diptych.training.estimate import noise
 from diptych.training.processes import Processes
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 VARIANTS: list[tuple[str, list[str]]] = [

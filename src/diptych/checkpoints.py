@@ -1,16 +1,17 @@
-"""Checkpoint files: tensors and a few words in one safetensors file, whole or not there.
+"""Checkpoint files: tensors and a few facts in one safetensors file, written atomically.
 
-A file is written beside its place, flushed to the disk and renamed; it carries a checksum over everything it holds, so a
-damaged one is recognised. Nothing is ever unpickled.
+A file is written under another name, flushed to the disk and renamed. Its checksum covers its whole content, so a damaged file
+is recognised. Nothing is unpickled.
 """
 
 import errno
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -24,14 +25,14 @@ Facts = dict[str, int | float | str]
 
 
 class Checkpoint(NamedTuple):
-    """What a file held."""
+    """The content of a checkpoint file."""
 
     tensors: dict[str, Tensor]
     facts: Facts
 
 
-class Damaged(DiptychError):
-    """A checkpoint that cannot be trusted."""
+class DamagedCheckpoint(DiptychError):
+    """A checkpoint that cannot be read or has the wrong checksum."""
 
 
 def checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
@@ -45,25 +46,25 @@ def checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
     return digest.hexdigest()
 
 
-def still(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors as a file holds them: on the processor, in the order of their shape; the same memory where they are so already."""
+def contiguous_on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU and contiguous, as a file stores them; without a copy where they are so already."""
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def under(place: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What stands under ``place``, such as "system" or "average.generator", by the rest of the names."""
-    return {name[len(place) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{place}.")}
+def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``prefix`` and a dot, by the rest of their names."""
+    return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}.")}
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, int | float | str]) -> None:
-    """Write a checkpoint; when this fails, what stood at ``path`` before stands there still.
+    """Write a checkpoint. When this fails, the former file at ``path`` stays.
 
     Raises:
         DiptychError: when the disk is full or read-only.
     """
-    kept = still(tensors)
-    words = as_json(dict(sorted(facts.items())))
-    metadata = {"facts": words, "sha256": checksum(kept, words)}
+    kept = contiguous_on_cpu(tensors)
+    text = as_json(dict(sorted(facts.items())))
+    metadata = {"facts": text, "sha256": checksum(kept, text)}
     with written_beside(path) as beside:
         try:
             safetensors.torch.save_file(kept, beside, metadata)
@@ -74,62 +75,65 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, int | fl
 
 
 def sort_metadata(path: Path) -> None:
-    """Bring a safetensors file's words into order, so that equal contents are equal bytes: safetensors' own is by chance.
+    """Sort a safetensors file's metadata, whose order is random, so that equal contents are equal bytes.
 
-    A file begins with the length of its header, eight bytes, and the header in JSON, filled up with spaces.
+    A file begins with the length of its header, eight bytes, and the header in JSON, padded with spaces.
     """
     with open(path, "rb+") as file:
         size = int.from_bytes(file.read(8), "little")
         header = from_json(file.read(size))
         header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-        words = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-        assert len(words) <= size
+        data = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        assert len(data) <= size
         file.seek(8)
-        file.write(words.ljust(size))
+        file.write(data.ljust(size))
 
 
 UNREADABLE = (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError)
 
 
-def damaged(path: Path, problem: BaseException) -> Damaged:
-    return Damaged(f"{path} is damaged ({str(problem) or type(problem).__name__}); take another, or copy it again.")
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """An open safetensors file.
+
+    Raises:
+        DamagedCheckpoint: when the file is missing, or it or its metadata cannot be read.
+    """
+    try:
+        with named_in_utf8(regular(path)) as named, safetensors.safe_open(named, "pt") as file:
+            yield file
+    except UNREADABLE as problem:
+        reason = str(problem) or type(problem).__name__
+        raise DamagedCheckpoint(f"{path} is damaged ({reason}); take another, or copy it again.") from None
 
 
-def read_facts(words: str) -> Facts:
-    facts: Facts = from_json(words)
+def parse_facts(text: str) -> Facts:
+    facts: Facts = from_json(text)
     if not isinstance(facts, dict):
         raise ValueError("its facts are no table")
     return facts
 
 
-def facts_of(path: Path) -> Facts:
-    """What a checkpoint says of itself, without its tensors and unverified.
+def read_facts(path: Path) -> Facts:
+    """The facts of a checkpoint, without its tensors and without a check of the checksum.
 
     Raises:
-        Damaged: when there is no such file, or it cannot be read.
+        DamagedCheckpoint: when the file is missing or cannot be read.
     """
-    try:
-        with named_in_utf8(regular(path)) as named, safetensors.safe_open(named, "pt") as file:
-            return read_facts((file.metadata() or {})["facts"])
-    except UNREADABLE as problem:
-        raise damaged(path, problem) from None
+    with opened(path) as file:
+        return parse_facts((file.metadata() or {})["facts"])
 
 
 def load(path: Path, verify: bool = True) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        Damaged: when the file cannot be read or its checksum is another.
+        DamagedCheckpoint: when the file cannot be read or its checksum is wrong.
     """
-    try:
-        with named_in_utf8(regular(path)) as place, safetensors.safe_open(place, "pt") as file:
-            metadata = file.metadata() or {}
-            names = file.keys()
-            tensors = {name: file.get_tensor(name) for name in names}
-        words = metadata["facts"]
-        facts = read_facts(words)
-    except UNREADABLE as problem:
-        raise damaged(path, problem) from None
-    if verify and checksum(tensors, words) != metadata.get("sha256"):
-        raise Damaged(f"{path} is damaged (its checksum is another); take another, or copy it again.")
+    with opened(path) as file:
+        metadata, names = file.metadata() or {}, file.keys()
+        tensors = {name: file.get_tensor(name) for name in names}
+        facts = parse_facts(metadata["facts"])
+    if verify and checksum(tensors, metadata["facts"]) != metadata.get("sha256"):
+        raise DamagedCheckpoint(f"{path} is damaged (its checksum is another); take another, or copy it again.")
     return Checkpoint(tensors, facts)

@@ -1,4 +1,4 @@
-"""Losses: pure functions of tensors, computed in float32, each returning a scalar."""
+"""Losses: pure functions of tensors, computed in float32; each returns a scalar."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -19,7 +19,7 @@ def l1(fake: Tensor, target: Tensor) -> Scalar:
 
 
 def total_variation(pictures: Pictures) -> Scalar:
-    """Sum of absolute differences of neighbours, the mean over the pictures (Aly and Dubois 2005)."""
+    """Sum of absolute differences of neighbouring pixels, averaged over the pictures (Aly and Dubois 2005)."""
     pictures = pictures.float()
     rows = (pictures[..., 1:, :] - pictures[..., :-1, :]).abs().sum()
     columns = (pictures[..., 1:] - pictures[..., :-1]).abs().sum()
@@ -27,11 +27,10 @@ def total_variation(pictures: Pictures) -> Scalar:
 
 
 def feature_matching(fake: Sequence[Sequence[Tensor]], real: Sequence[Sequence[Tensor]]) -> Scalar:
-    """Mean absolute difference of a discriminator's maps, summed over its maps and averaged over its scales
-    (pix2pixHD, equation 4). Real maps are taken as they are: no gradient goes through them.
+    """Mean absolute difference of a discriminator's maps, summed over maps and averaged over scales (pix2pixHD, equation 4).
 
     Args:
-        fake, real: for each scale its maps, without the logits.
+        fake, real: for each scale its maps, without the logits; no gradient goes through the real ones.
     """
     differences = [
         functional.l1_loss(one.float(), other.detach().float())
@@ -41,13 +40,13 @@ def feature_matching(fake: Sequence[Sequence[Tensor]], real: Sequence[Sequence[T
     return torch.stack(differences).sum() / len(fake)
 
 
-def kl(mean: Tensor, log_variance: Tensor) -> Scalar:
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Scalar:
     """Kullback-Leibler divergence from N(0, 1), summed over batch and dimensions (SPADE's code)."""
     mean, log_variance = mean.float(), log_variance.float()
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum()
 
 
-class Travel(NamedTuple):
+class TravelLosses(NamedTuple):
     """The three terms of one direction, each a scalar."""
 
     margin: Tensor
@@ -55,19 +54,19 @@ class Travel(NamedTuple):
     angle: Tensor
 
 
-def travel_terms(real: Tensor, fake: Tensor, margin: float, squared: bool = True) -> Travel:
-    """Means over all ordered pairs of a batch, as cyclic shifts.
+def travel_losses(real: Tensor, fake: Tensor, margin: float, squared: bool = True) -> TravelLosses:
+    """The terms of TraVelGAN, averaged over all ordered pairs of a batch, which are cyclic shifts.
 
     Args:
-        real, fake: (batch, latent), points of pictures and of their translations.
-        margin: under which vectors between real pictures are pushed apart.
+        real, fake: (batch, latent), the embeddings of pictures and of their translations.
+        margin: shorter vectors between real pictures are pushed apart.
         squared: whether the margin is on the squared length (authors' code) or on the length (paper).
     """
     real, fake, shifts = real.float(), fake.float(), range(1, len(real))
     vectors = torch.cat([real - real.roll(shift, 0) for shift in shifts])
     moved = torch.cat([fake - fake.roll(shift, 0) for shift in shifts])
     far = vectors.square().sum(1) if squared else vectors.norm(dim=1)
-    return Travel(
+    return TravelLosses(
         functional.relu(margin - far).mean(),
         (vectors - moved).square().mean(),
         -functional.cosine_similarity(vectors, moved, dim=1).mean(),
@@ -75,12 +74,12 @@ def travel_terms(real: Tensor, fake: Tensor, margin: float, squared: bool = True
 
 
 class Adversary(NamedTuple):
-    """How a discriminator and a generator are set against each other; losses are means over patches and pictures."""
+    """An adversarial loss; both parts are means over patches and pictures."""
 
     discriminator: Callable[[Logits, Logits], Scalar]
-    """(logits of real pictures, logits of fakes) to what the discriminator minimises."""
+    """The discriminator's loss, from the logits of real pictures and of fakes."""
     generator: Callable[[Logits], Scalar]
-    """Logits of fakes to what the generator minimises."""
+    """The generator's loss, from the logits of fakes."""
 
 
 def vanilla_discriminator(real: Logits, fake: Logits) -> Scalar:
@@ -116,21 +115,16 @@ def wasserstein_discriminator(real: Logits, fake: Logits) -> Scalar:
     return fake.float().mean() - real.float().mean()
 
 
-VANILLA = Adversary(vanilla_discriminator, vanilla_generator)
-LEAST_SQUARES = Adversary(least_squares_discriminator, least_squares_generator)
-HINGE = Adversary(hinge_discriminator, critic_generator)
-WASSERSTEIN = Adversary(wasserstein_discriminator, critic_generator)
-
 ADVERSARIES = {
-    "vanilla": VANILLA,
-    "least-squares": LEAST_SQUARES,
-    "hinge": HINGE,
-    "wasserstein": WASSERSTEIN,
+    "vanilla": Adversary(vanilla_discriminator, vanilla_generator),
+    "least-squares": Adversary(least_squares_discriminator, least_squares_generator),
+    "hinge": Adversary(hinge_discriminator, critic_generator),
+    "wasserstein": Adversary(wasserstein_discriminator, critic_generator),
 }
 
 
 def gradient_penalty(judge: Callable[[Tensor], Logits], real: Pictures, fake: Pictures, mix: Tensor) -> Scalar:
-    """Mean squared distance from 1 of the gradient's norm between real and fake (Gulrajani et al. 2017, equation 3).
+    """Mean squared distance of the gradient's norm from 1, between real and fake (Gulrajani et al. 2017, equation 3).
 
     Args:
         judge: pictures to logits.

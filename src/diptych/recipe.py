@@ -18,10 +18,10 @@ import tomli_w
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import UsageError
 from diptych.evaluation.metrics import chosen, direction, scores_of
-from diptych.networks.shapes import shapes_alone
+from diptych.networks.meta_device import on_meta_device
 from diptych.recipe_files import find, spellings
 from diptych.systems import SYSTEMS, Domains, System
-from diptych.tables import Spelt, closest, flatten, from_table, to_table
+from diptych.tables import CommandLineValue, closest, flatten, from_table, to_table
 from diptych.translator.weights import LARGEST
 
 LR = {"generator": 2e-4, "discriminator": 2e-4}
@@ -188,8 +188,8 @@ class Recipe:
         for key, number in flatten(to_table(self.options), "options").items():
             if isinstance(number, int) and number > LARGEST:
                 raise UsageError(f"{key} is {number}; no network can be built of numbers beyond {LARGEST}.")
-        with shapes_alone():
-            least = self.build().least_batch
+        with on_meta_device():
+            least = self.build().min_batch_size
         if self.training.batch_size < least:
             raise UsageError(
                 f"{self.system} compares the pictures of a batch; set training.batch_size to {least} or more, "
@@ -253,7 +253,7 @@ def as_typed(text: str) -> Any:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-    return value if isinstance(value, str | dict) else Spelt(text, value)
+    return value if isinstance(value, str | dict) else CommandLineValue(text, value)
 
 
 def differences(one: Recipe, other: Recipe) -> dict[str, tuple[Any, Any]]:

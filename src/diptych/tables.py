@@ -1,6 +1,6 @@
-"""Plain tables, as TOML and JSON give them, to frozen dataclasses and back; strictly.
+"""Convert tables of TOML and JSON to frozen dataclasses and back, strictly.
 
-An unknown key, a wrong type or an impossible value gives one sentence with the place and what is known.
+An unknown key, a wrong type or an impossible value raises a sentence with the dotted key and the known choices.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def closest(word: str, known: typing.Iterable[str]) -> str:
-    """`` (did you mean "x"?)`` where something known is close to ``word``, else nothing."""
+    """`` (did you mean "x"?)`` when a known word is close to ``word``, else empty."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f' (did you mean "{near[0]}"?)' if near else ""
 
@@ -26,8 +26,8 @@ def closest(word: str, known: typing.Iterable[str]) -> str:
 T = TypeVar("T", bound="DataclassInstance")
 
 
-class Spelt(typing.NamedTuple):
-    """A value as it was typed, beside what TOML makes of it: a folder called 2024_01_15 is no number."""
+class CommandLineValue(typing.NamedTuple):
+    """A value's text and its TOML value. A text key takes the text: a folder called 2024_01_15 is no number."""
 
     text: str
     value: Any
@@ -37,7 +37,7 @@ class Spelt(typing.NamedTuple):
 
 
 def from_table(cls: type[T], table: Mapping[str, Any], place: str = "") -> T:
-    """Build the dataclass ``cls`` from ``table``; ``place`` is the dotted key of the table, for the messages.
+    """Build the dataclass ``cls`` from ``table``; ``place`` is the table's dotted key, for messages.
 
     Raises:
         UsageError: with a sentence that names the key.
@@ -55,9 +55,9 @@ def from_table(cls: type[T], table: Mapping[str, Any], place: str = "") -> T:
 
 
 def convert(kind: Any, value: Any, place: str) -> Any:
-    """``value`` as the annotated type ``kind``, or a UsageError that names ``place``."""
+    """``value`` as the annotated type ``kind``; a UsageError names ``place``."""
     origin = get_origin(kind)
-    if isinstance(value, Spelt):
+    if isinstance(value, CommandLineValue):
         as_text = kind is str or (origin is Literal and all(isinstance(choice, str) for choice in get_args(kind)))
         value = value.text if as_text else value.value
     if origin is Literal:
@@ -67,7 +67,11 @@ def convert(kind: Any, value: Any, place: str) -> Any:
     if origin is tuple:
         return as_tuple(get_args(kind), value, place)
     if origin is dict:
-        return as_dict(get_args(kind)[1], value, place)
+        if not isinstance(value, Mapping):
+            hint = f"give each key a value, such as {place}.generator"
+            raise UsageError(f'"{place}" must be a table, not {value!r}; {hint}.')
+        item_kind = get_args(kind)[1]
+        return {str(key): convert(item_kind, item, f"{place}.{key}") for key, item in value.items()}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         if not isinstance(value, Mapping):
             raise UsageError(f'"{place}" must be a table, not {value!r}.')
@@ -102,12 +106,6 @@ def as_tuple(kinds: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:
     return tuple(convert(kind, item, f"{place}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True)))
 
 
-def as_dict(kind: Any, value: Any, place: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise UsageError(f'"{place}" must be a table, not {value!r}; give each key a value, such as {place}.generator.')
-    return {str(key): convert(kind, item, f"{place}.{key}") for key, item in value.items()}
-
-
 def as_scalar(kind: type, value: Any, place: str) -> Any:
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise UsageError(f'"{place}" is a number beyond what can be counted; it must have 18 digits at most.')
@@ -122,20 +120,19 @@ def as_scalar(kind: type, value: Any, place: str) -> Any:
 
 
 def to_table(settings: Any) -> dict[str, Any]:
-    """The dataclass as nested plain dicts and lists, every key written out."""
-    return {key: plain(value) for key, value in dataclasses.asdict(settings).items()}
+    """The dataclass as nested dicts and lists with every key."""
+    table: dict[str, Any] = with_lists(dataclasses.asdict(settings))
+    return table
 
 
-def plain(value: Any) -> Any:
+def with_lists(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
+        return {key: with_lists(item) for key, item in value.items()}
+    return [with_lists(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def flatten(table: Mapping[str, Any], place: str = "") -> dict[str, Any]:
-    """Nested tables as one, with dotted keys; the values are left as they are."""
+    """Nested tables as one with dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in table.items():
         where = f"{place}.{key}" if place else key

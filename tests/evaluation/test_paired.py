@@ -103,6 +103,12 @@ def test_ms_ssim_against_torchmetrics_and_by_its_definition() -> None:
     one, near = one[..., :176, :192], near[..., :176, :192]  # the definition's windows take much memory
     torch.testing.assert_close(ms_ssim(one, near), by_definition(one, near), atol=1e-4, rtol=0)
     assert ms_ssim(one, one).tolist() == pytest.approx([1, 1, 1], abs=1e-5)
+    dim, bright = 0.3 * one - 0.6, 0.3 * one + 0.2  # which the smallest scale alone tells apart
+    torch.testing.assert_close(ms_ssim(dim, bright), by_definition(dim, bright), atol=1e-4, rtol=0)
+    assert float((by_definition(dim, bright) - 1).abs().min()) > 0.02
+    colours = (torch.cat([one[:1], dim[1:2]], 1), torch.cat([near[:1], bright[1:2]], 1))
+    apart = torch.stack([by_definition(*(side[:, [channel]] for side in colours)) for channel in (0, 1)])
+    torch.testing.assert_close(ms_ssim(*(side.expand(3, -1, -1, -1) for side in colours)), apart.mean(0).expand(3))
 
 
 def by_definition(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

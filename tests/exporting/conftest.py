@@ -23,7 +23,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of one's own."""
+    """A cache folder for the session."""
     monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path / "cache"))
     assert catalog.cache_folder().is_relative_to(tmp_path)
     return tmp_path / "cache"

@@ -1,4 +1,4 @@
-"""A service that starts reaches for nothing: neither for a network nor for pictures that would have to be made."""
+"""A starting service downloads nothing and renders no pictures."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""ONNX files: of any size and batch, with the noise of a seed, compared with their network, and refused when they are off."""
+"""ONNX files: any size and batch, noise by a seed, comparison with the network, and refusal of wrong files."""
 
 import json
 import os
@@ -14,8 +14,8 @@ from torch import Tensor
 from toys import Made
 
 from diptych import DiptychError, Translator
-from diptych.exporting import checks, fastest, onnx_files
-from diptych.exporting.traced import example
+from diptych.exporting import comparison, engine_cache, onnx_files
+from diptych.exporting.tracing import example
 from diptych.machine.runtimes import CARD, PRECISION
 from diptych.systems import SYSTEMS
 
@@ -148,24 +148,24 @@ def test_what_ends_early_leaves_nothing(
     def interrupted(*arguments: object) -> None:
         raise DiptychError("the comparison ended early.")
 
-    monkeypatch.setattr(checks, "compare", interrupted)
+    monkeypatch.setattr(comparison, "compare", interrupted)
     place = tmp_path / {"model": "folder", "onnx": "a.onnx", "pt2": "a.pt2"}[form]
     refused(typed("export", made("pix2pix"), "--to", form, "--out", place), 1, "ended early")
     assert not place.exists()
 
 
 def test_the_cache_of_engines_keeps_what_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fastest, "KEPT", 2)
+    monkeypatch.setattr(engine_cache, "KEPT", 2)
     files = [tmp_path / f"{number}.onnx" for number in range(5)]
     for age, file in enumerate(files):
         file.touch()
         os.utime(file, (1000 + age, 1000 + age))
-    monkeypatch.setattr(fastest, "USED", {files[0]})
-    fastest.forget_old(tmp_path)
+    monkeypatch.setattr(engine_cache, "USED", {files[0]})
+    engine_cache.forget_old(tmp_path)
     assert sorted(tmp_path.iterdir()) == [files[0], files[3], files[4]]
 
 
 def test_not_a_number_is_refused(made: Made) -> None:
     translator = Translator.load(made("pix2pix"))
     with pytest.raises(DiptychError, match="NaN"):
-        checks.compare(translator, lambda source: torch.full_like(source, torch.nan), [])
+        comparison.compare(translator, lambda source: torch.full_like(source, torch.nan), [])

@@ -120,7 +120,7 @@ def test_what_the_browser_cannot_show_is_said(made: Made, typed: Typed, tmp_path
     [
         (["--to", "onxx", "--out", "a.onnx"], 2, "choose from model, onnx, pt2, web"),
         (["--to", "onnx", "--out", "a.png"], 2, "translator.onnx"),
-        (["--to", "pt2", "--out", "a.pt2", "--precision", "int8"], 2, "pt2 knows the precisions float32"),
+        (["--to", "pt2", "--out", "a.pt2", "--precision", "int8"], 2, "pt2 has the precisions float32"),
         (["--to", "pt2", "--out", "a.pt2", "--processing", "inside"], 2, "--to onnx"),
         (["--to", "onnx", "--out", "a.onnx", "--processing", "around"], 2, "inside or outside"),
         (["--to", "onnx", "--out", "a.onnx", "--title", "Cats"], 2, "--to web"),

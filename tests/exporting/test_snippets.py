@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from toys import Made
 
-from diptych.exporting.export import Order, export
+from diptych.exporting.export import ExportSettings, export
 from diptych.translator.translator import Translator
 
 ROOT = Path(__file__).parents[2]
@@ -25,10 +25,10 @@ SNIPPETS = [
 
 @pytest.fixture(scope="module")
 def place(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as a reader of the page has it; the sides of the picture are no multiples of the network's 16."""
+    """A folder as a reader of the docs has it. The picture's sides are no multiples of the network's 16."""
     folder = tmp_path_factory.mktemp("snippets")
-    export(Order(made("pix2pix"), "onnx", folder / "translator.onnx"))
-    export(Order(made("pix2pix"), "onnx", folder / "inside.onnx", processing="inside"))
+    export(ExportSettings(made("pix2pix"), "onnx", folder / "translator.onnx"))
+    export(ExportSettings(made("pix2pix"), "onnx", folder / "inside.onnx", processing="inside"))
     pixels = np.random.default_rng(0).integers(0, 256, (20, 27, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(folder / "drawing.png")
     return folder

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from diptych.exporting.fastest import cached
+from diptych.exporting.engine_cache import cached
 from diptych.machine.interrupts import Stop, StoppedError, stoppable
 from diptych.networks import NetworkSpec
 from diptych.pictures.kinds import Kind

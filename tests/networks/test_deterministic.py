@@ -1,4 +1,4 @@
-"""What `training.deterministic` needs on a GPU, as far as it shows without one: which operations a step is made of."""
+"""The operations of a step under `training.deterministic`, as far as a machine without a GPU shows them."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from toys import SMALL
 
-from diptych.networks.blocks import ReflectionPad, bordered
+from diptych.networks.blocks import ReflectionPad, reflect_side
 from diptych.networks.features.vgg_alexnet import vgg19
 from diptych.networks.srresnet import SRDiscriminator
 from diptych.pictures.kinds import Batch
@@ -116,7 +116,7 @@ def test_borders_of_copies_are_torch_s_reflection(pad: int, layout: torch.memory
     one = torch.randn(2, 5, 6, 4, dtype=torch.float64).to(memory_format=layout).requires_grad_()
     other = one.detach().clone(memory_format=torch.preserve_format).requires_grad_()
     expected = functional.pad(one, (pad,) * 4, mode="reflect")
-    found = bordered(bordered(other, 3, pad, pad), 2, pad, pad)
+    found = reflect_side(reflect_side(other, 3, pad, pad), 2, pad, pad)
     assert torch.equal(expected, found)
     assert found.is_contiguous(memory_format=layout)
     weights = torch.randn_like(expected)

@@ -1,4 +1,4 @@
-"""Memory layout changes speed and nothing else: gradients in channels-last layout are those of the default one.
+"""Memory layout changes speed alone: gradients in channels-last layout equal those of the default layout.
 
 torch 2.13's instance norm fails this for a batch of one on a CPU, silently; hence a test of every network and layer.
 """

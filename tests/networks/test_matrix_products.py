@@ -1,4 +1,4 @@
-"""Convolutions as matrix products are the library's, with their gradients, whatever their shape."""
+"""Convolutions as matrix products equal torch's, with their gradients, for many shapes."""
 
 import copy
 from collections.abc import Callable
@@ -78,7 +78,7 @@ def test_outputs_and_gradients(layer: Filter, shape: tuple[int, ...], precision:
 def test_which_products_are_taken(
     layer: Filter, shape: tuple[int, ...], products: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By what each would take: columns once for each product of them, folding once."""
+    """Counted by calls: columns once for each product, folding once."""
     ours, taken = copy.deepcopy(layer), list[str]()
     use_products(ours)
     for name in ("columns", "folded"):

@@ -1,4 +1,4 @@
-"""Parameter counts, shapes and receptive fields as SYSTEMS states them (tag CALC), and what layers do at test time."""
+"""Parameter counts, shapes and receptive fields of the papers' networks, and layers at test time."""
 
 from typing import Any
 
@@ -155,7 +155,7 @@ def test_the_paper_s_unet_is_noisy_in_training_and_repeatable_from_a_seed() -> N
 @pytest.mark.parametrize("dropout_at_test", [True, False])
 @pytest.mark.parametrize("statistics", ["picture", "running"])
 def test_the_four_ways_of_testing(dropout_at_test: bool, statistics: Any) -> None:
-    """Dropout and statistics are two switches (SYSTEMS 8.6); every picture comes out alone as it does among others."""
+    """Dropout and statistics are two options; a picture's result does not depend on the batch."""
     torch.manual_seed(0)
     network = initialise(UNet(depth=4, width=8, dropout_at_test=dropout_at_test, statistics=statistics), gain=0.2)
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Addressed noise: a function of seed and place, close to fair coins, alike in tiles and in the whole."""
+"""Counter-based noise: a function of seed and position, close to fair coins, equal in tiles and whole pictures."""
 
 import pytest
 import torch
@@ -8,14 +8,14 @@ from diptych.networks import noise
 
 def coins(seed: int, channels: int = 32, side: int = 16) -> torch.Tensor:
     with noise.seeded(seed):
-        return noise.kept(torch.zeros(1, channels, side, side), 0.5)[0]
+        return noise.dropout_mask(torch.zeros(1, channels, side, side), 0.5)[0]
 
 
 def test_the_same_seed_gives_the_same_and_every_draw_another() -> None:
     torch.testing.assert_close(coins(3), coins(3), rtol=0, atol=0)
     maps = torch.zeros(1, 8, 8, 8)
     with noise.seeded(3):
-        first, second = noise.kept(maps, 0.5), noise.kept(maps, 0.5)
+        first, second = noise.dropout_mask(maps, 0.5), noise.dropout_mask(maps, 0.5)
     assert 0.3 < (first != second).float().mean() < 0.7
 
 
@@ -38,15 +38,15 @@ def test_rows_columns_channels_and_seeds_do_not_follow_each_other() -> None:
 @pytest.mark.parametrize("probability", [0.1, 0.5, 0.8])
 def test_the_share_that_is_kept(probability: float) -> None:
     with noise.seeded(11):
-        kept = noise.kept(torch.zeros(1, 64, 32, 32), probability)
+        kept = noise.dropout_mask(torch.zeros(1, 64, 32, 32), probability)
     assert abs(kept.mean().item() - probability) < 0.01
 
 
 def test_a_tile_has_the_noise_of_its_place() -> None:
     with noise.seeded(7):
-        whole = noise.kept(torch.zeros(1, 8, 64, 64), 0.5)
+        whole = noise.dropout_mask(torch.zeros(1, 8, 64, 64), 0.5)
     with noise.seeded(7, origin=(256, 128), shape=(256, 128)):  # of the source, eight times as large as the map
-        tile = noise.kept(torch.zeros(1, 8, 32, 16), 0.5)
+        tile = noise.dropout_mask(torch.zeros(1, 8, 32, 16), 0.5)
     torch.testing.assert_close(tile, whole[..., 32:64, 16:32], rtol=0, atol=0)
 
 
@@ -65,10 +65,10 @@ def test_normal_numbers_are_normal() -> None:
 def test_without_a_seed_torch_s_generator_decides() -> None:
     maps = torch.zeros(1, 8, 8, 8)
     torch.manual_seed(1)
-    first = noise.kept(maps, 0.5)
+    first = noise.dropout_mask(maps, 0.5)
     torch.manual_seed(1)
-    torch.testing.assert_close(noise.kept(maps, 0.5), first, rtol=0, atol=0)
-    assert (noise.kept(maps, 0.5) != first).any()
+    torch.testing.assert_close(noise.dropout_mask(maps, 0.5), first, rtol=0, atol=0)
+    assert (noise.dropout_mask(maps, 0.5) != first).any()
 
 
 def test_every_step_stays_below_31_bits() -> None:
@@ -78,4 +78,4 @@ def test_every_step_stays_below_31_bits() -> None:
         for other in (0, 0x3C6F, noise.MASK):
             a, b = torch.tensor(one), torch.tensor(other)
             assert (a ^ 0x5A35) * (b ^ 0x3C6F) < 2**31
-            assert 0 <= noise.mixed(a, b) <= top
+            assert 0 <= noise.hash_pair(a, b) <= top

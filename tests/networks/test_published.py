@@ -1,4 +1,4 @@
-"""Parameter counts and map sizes that SYSTEMS gives for pix2pixHD, SPADE, SRGAN and the others, on the meta device."""
+"""Parameter counts and map sizes of pix2pixHD, SPADE, SRGAN and the others, on the meta device."""
 
 from typing import Any
 

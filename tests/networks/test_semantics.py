@@ -1,4 +1,4 @@
-"""Labels on the device, instance means, styles, spectral norm, SPADE's property, dilation: checks of SYSTEMS 0.3, 4f, 6f, 7f."""
+"""Labels on the device, instance means, styles, spectral norm, SPADE's property, dilation."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from diptych.losses import ADVERSARIES, feature_matching, kl, total_variation
-from diptych.networks.blocks import halved
+from diptych.losses import ADVERSARIES, feature_matching, kl_divergence, total_variation
+from diptych.networks.blocks import downsample
 from diptych.networks.coarse_to_fine import CoarseToFine
-from diptych.networks.dilated import DilatedBlock, DilatedResNet, TwoHeadedDiscriminator, composited
-from diptych.networks.semantics import Semantics, boundaries, instance_means
-from diptych.networks.spade import SPADE, Modulation
+from diptych.networks.dilated import DilatedResNet, TwoHeadedDiscriminator, composited, dilated_block
+from diptych.networks.semantics import Semantics, boundary_map, instance_means
+from diptych.networks.spade import SPADE, SPADENorm
 from diptych.networks.spectral import SpectralConv2d, SyncBatchNorm
 from diptych.networks.styles import StyleBank
 from diptych.systems import multi_scale
@@ -22,11 +22,11 @@ RAMP = torch.arange(16.0).view(1, 1, 4, 4)
 
 def test_boundaries() -> None:
     expected = torch.tensor([[0, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 1], [0, 0, 1, 1]]).float()
-    assert torch.equal(boundaries(IDS[None, None])[0, 0], expected)
+    assert torch.equal(boundary_map(IDS[None, None])[0, 0], expected)
 
 
 def test_the_pyramid_leaves_padding_out() -> None:
-    assert torch.equal(halved(RAMP)[0, 0], torch.tensor([[2.5, 4.0], [8.5, 10.0]]))
+    assert torch.equal(downsample(RAMP)[0, 0], torch.tensor([[2.5, 4.0], [8.5, 10.0]]))
 
 
 def test_numbers_become_one_hot_maps_with_unknown_and_boundary() -> None:
@@ -36,7 +36,7 @@ def test_numbers_become_one_hot_maps_with_unknown_and_boundary() -> None:
     assert maps.shape == (1, semantics.channels, 4, 4) == (1, 4, 4, 4)
     assert torch.equal(maps[0, :3].argmax(0), IDS)
     assert torch.equal(maps[0, :3].sum(0), torch.ones(4, 4))
-    assert torch.equal(maps[:, 3:], boundaries(source[:, 1:]))
+    assert torch.equal(maps[:, 3:], boundary_map(source[:, 1:]))
     pictures = torch.randn(1, 3, 4, 4)
     assert Semantics(3)(pictures) is pictures
 
@@ -120,9 +120,9 @@ def test_spectral_convolution_agrees_with_torch_s() -> None:
 
 
 def test_a_uniform_map_still_tells_its_class() -> None:
-    """What a norm behind a convolution washes away (SYSTEMS 7f)."""
+    """A norm after a convolution would remove it (SPADE, section 3)."""
     torch.manual_seed(0)
-    layer = Modulation(4, 3, "instance", 3, 8)
+    layer = SPADENorm(4, 3, "instance", 3, 8)
     features = torch.randn(1, 4, 6, 6)
     maps = [nn.functional.one_hot(torch.tensor(k), 3).float().view(1, 3, 1, 1).expand(1, 3, 8, 8) for k in range(3)]
     outputs = [layer(features, one)[..., 2:4, 2:4] for one in maps]
@@ -152,7 +152,7 @@ def test_spade_translates_any_size_and_draws_its_style() -> None:
 
 def test_global_part_alone_is_held_still() -> None:
     network = CoarseToFine(3, width=8, downs=2, blocks=1, enhancers=1)
-    network(torch.randn(1, 3, 16, 16), still=True).sum().backward()
+    network(torch.randn(1, 3, 16, 16), frozen=True).sum().backward()
     assert all(parameter.grad is None for parameter in network.coarse.parameters())
     rest = [network.fronts, network.backs, network.head]
     assert all(parameter.grad is not None for part in rest for parameter in part.parameters())
@@ -168,7 +168,7 @@ def test_batch_norm_of_one_process_is_torch_s() -> None:
 
 def test_dilated_blocks_keep_their_size_and_see_further() -> None:
     for dilation in (1, 2, 4, 8):
-        block = DilatedBlock(1, "dilated", dilation, "none", "running")
+        block = dilated_block(1, "dilated", dilation, "none", "running")
         source = torch.zeros(1, 1, 65, 65, requires_grad=True)
         result = block(source)
         assert result.shape == source.shape
@@ -184,7 +184,7 @@ def test_dilated_blocks_keep_their_size_and_see_further() -> None:
 
 
 def test_interpolated_upsampling_keeps_a_constant() -> None:
-    """In the middle, where no border is felt (SYSTEMS 6f)."""
+    """In the middle, away from the borders' influence."""
     torch.manual_seed(0)
     results = {}
     for way in ("resize", "transposed"):
@@ -218,19 +218,19 @@ def test_known_pixels_are_kept() -> None:
 
 
 def test_losses_over_scales() -> None:
-    """SYSTEMS 0.3: least squares are summed, SPADE's hinge is averaged."""
+    """Least squares are summed over the scales, SPADE's hinge loss is averaged."""
     x = torch.tensor([1.0, -2.0, 0.0, 3.0])
     judged = [[x], [0 * x]]
     squares, hinge = ADVERSARIES["least-squares"], ADVERSARIES["hinge"]
     zeros = [[torch.zeros(4)], [torch.zeros(4)]]
     ones = [[torch.ones(4)], [torch.ones(4)]]
-    assert multi_scale.against_real(squares, judged, zeros).item() == pytest.approx(4.5)
-    assert multi_scale.against_real(squares, ones, judged).item() == pytest.approx(3.5)
+    assert multi_scale.discriminator_loss(squares, judged, zeros).item() == pytest.approx(4.5)
+    assert multi_scale.discriminator_loss(squares, ones, judged).item() == pytest.approx(3.5)
     far = [[torch.full((4,), -9.0)], [torch.full((4,), -9.0)]]
     near = [[torch.full((4,), 9.0)], [torch.full((4,), 9.0)]]
-    assert multi_scale.against_real(hinge, judged, far).item() / 2 == pytest.approx(1.0)
-    assert multi_scale.against_real(hinge, near, judged).item() / 2 == pytest.approx(1.375)
-    assert multi_scale.convincing(hinge, judged).item() / 2 == pytest.approx(-0.25)
+    assert multi_scale.discriminator_loss(hinge, judged, far).item() / 2 == pytest.approx(1.0)
+    assert multi_scale.discriminator_loss(hinge, near, judged).item() / 2 == pytest.approx(1.375)
+    assert multi_scale.adversarial_loss(hinge, judged).item() / 2 == pytest.approx(-0.25)
     first, second = multi_scale.split([[torch.arange(4)]], 1)
     assert first[0][0].tolist() == [0]
     assert second[0][0].tolist() == [1, 2, 3]
@@ -238,7 +238,7 @@ def test_losses_over_scales() -> None:
 
 def test_other_losses() -> None:
     mean, log_variance = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 4.0]]).log().nan_to_num(neginf=0.0)
-    assert kl(mean, log_variance).item() == pytest.approx(3.3068528)
+    assert kl_divergence(mean, log_variance).item() == pytest.approx(3.3068528)
     maps = [[torch.randn(1, 2, 3, 3), torch.randn(1, 2, 2, 2)]]
     assert feature_matching(maps, maps).item() == 0
     shifted = [[one + 1 for one in maps[0]]]

@@ -1,4 +1,4 @@
-"""Norms of large maps and of single numbers, against float64 and plain autograd."""
+"""Norms of large maps and of single values, against float64 and plain autograd."""
 
 from collections.abc import Callable
 from functools import partial
@@ -44,7 +44,7 @@ def test_one_picture_of_any_size_against_float64(side: int) -> None:
 
 @pytest.mark.parametrize("affine", [True, False])
 def test_gradients_of_large_maps_against_float64(affine: bool) -> None:
-    """The first, and as a gradient penalty has it the second."""
+    """First derivatives, and second ones as in a gradient penalty."""
     maps, slope = features(1, 4, 300, 301), torch.randn(1, 4, 300, 301)
     parameters = [torch.rand(4) + 0.5, torch.rand(4)] if affine else [None, None]
 

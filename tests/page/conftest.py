@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from running import running
 from toys import draw_pairs, run_to_end, tiny_recipe
 
-from diptych.exporting.export import Order, export
+from diptych.exporting.export import ExportSettings, export
 from diptych.exporting.offers import offers_of
 from diptych.serving.page import assets
 from diptych.serving.service.server import Service
@@ -50,7 +50,7 @@ def exported(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     if not assets.has_runtime():
         pytest.skip("there is no browser's runtime here; `make page` fetches it")
     out = tmp_path_factory.mktemp("web") / "page"
-    export(Order(runs["pix2pix"], "web", out))
+    export(ExportSettings(runs["pix2pix"], "web", out))
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None: ...

@@ -17,15 +17,15 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych import DiptychError, Translator
 from diptych.cli import call
-from diptych.released import LAYOUTS, exported, imported, recognised
+from diptych.released import LAYOUTS, export_weights, import_weights, recognise
 from diptych.translator.engines import Eager
 
 
 def test_every_layout_is_recognised(files: dict[str, Path]) -> None:
     assert STATES.keys() == LAYOUTS.keys()
     for name, state in STATES.items():
-        assert recognised(state).name == name
-        assert imported(files[name]).layout.name == name
+        assert recognise(state).name == name
+        assert import_weights(files[name]).layout.name == name
 
 
 def test_the_command_makes_a_model_that_translates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +69,7 @@ def test_label_models_with_their_encoders(
     for generator, encoder in (("styled-spade", "spade-encoder"), ("styled-hd", "pix2pixhd-encoder")):
         out = tmp_path / generator
         assert run(files[generator], "--encoder", files[encoder], "--out", out) == 0
-        assert "Assumed, since no file tells it: classes=" in capsys.readouterr().out
+        assert "Assumed, since the file does not contain it: classes=" in capsys.readouterr().out
         translator = Translator.load(out)
         seen = ids if translator.card.source.instances else ids[..., 0]
         assert translator(seen, style=np.zeros((32, 64, 3), np.uint8)).shape == (32, 64, 3)
@@ -89,7 +89,7 @@ def test_a_super_resolution_model_says_how_much_it_enlarges(files: dict[str, Pat
         ("pix2pix-unet", ["--size", "own"], "own", (256, 256), "at their own size; as you say"),
         ("pix2pix-unet", ["--size", "128x192"], "stretch", (128, 192), "translated at 128x192, as you say"),
         ("spade-generator", ["size=[64,128]"], "stretch", (64, 128), "translated at 64x128, as its project tests"),
-        ("pix2pixhd-global", [], "own", (256, 256), "own size; its project does not tell another"),
+        ("pix2pixhd-global", [], "own", (256, 256), "own size; its project states no other"),
         ("srresnet", [], "own", (256, 256), "own size; it is made for that"),
     ],
 )
@@ -138,14 +138,18 @@ def test_training_goes_on_from_what_was_imported(toy_pairs: Path, tmp_path: Path
     first, _ = run_to_end(tiny_recipe("cyclegan", toy_pairs), tmp_path / "first")
     made = Translator.load(first.folder, "b-to-a")
     assert isinstance(made.engine, Eager)
-    theirs = exported(made.engine.network.state_dict(), made.card.arguments, "cyclegan-resnet")
+    theirs = export_weights(made.engine.network.state_dict(), made.card.arguments, "cyclegan-resnet")
     torch.save(theirs, tmp_path / "latest_net_G.pth")
     assert run(tmp_path / "latest_net_G.pth", "--out", tmp_path / "imported") == 0
     order = {"--to": "model", "--out": tmp_path / "exported", "--way": "b-to-a"}
     assert call(["export", str(first.folder), *(str(word) for pair in order.items() for word in pair)]) == 0
     still = "training.learning_rate={generator=0.0, discriminator=0.0}"
     wanted = under("system.generator.b_to_a", weights(first))
-    for source, way in (("imported", "a_to_b"), ("exported", "b_to_a"), ("exported/weights.safetensors", "b_to_a")):
+    for source, way in (
+        ("imported", "a_to_b"),
+        ("exported", "b_to_a"),
+        ("exported/weights.safetensors", "b_to_a"),
+    ):
         words = (f"training.init_from={tmp_path / source}", "training.seed=5", "training.steps=1", still)
         second, said = run_to_end(
             tiny_recipe("cyclegan", toy_pairs, *words), tmp_path / f"from {source}".replace("/", " ")

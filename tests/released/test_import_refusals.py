@@ -11,14 +11,14 @@ from importing import STATES, run
 from torch import Tensor, nn
 
 from diptych import DiptychError, UsageError
-from diptych.released import LAYOUTS, chosen, imported, opened, taken
+from diptych.released import LAYOUTS, choose_layout, convert, import_weights, read_tensors
 
 
 def refusal(state: dict[str, Tensor], layout: str) -> str:
     """The sentence with which a table of tensors is refused; empty where it is not."""
     path = Path("file.pth")
     try:
-        taken(chosen(layout, state, path), state, {}, path)
+        convert(choose_layout(layout, state, path), state, {}, path)
     except DiptychError as problem:
         return str(problem)
     return ""
@@ -40,7 +40,7 @@ def test_what_is_not_of_a_layout_is_refused_in_words() -> None:
 def test_tensors_that_are_not_plain_are_refused(tmp_path: Path) -> None:
     torch.save({"conv3.bias": torch.eye(3).to_sparse()}, tmp_path / "sparse.pth")
     with pytest.raises(DiptychError, match="no table of tensors"):
-        opened(tmp_path / "sparse.pth")
+        read_tensors(tmp_path / "sparse.pth")
 
 
 REFUSED = [
@@ -54,8 +54,8 @@ REFUSED = [
     (["spade-generator", "clases=5"], 2, 'did you mean "classes"'),
     (["spade-generator", "classes=x"], 2, '"classes" must be a whole number'),
     (["spade-generator", "boundary=x"], 2, '"boundary" must be true or false'),
-    (["spade-generator", "statistics=running"], 2, "says nothing of the generator of SPADE"),
-    (["cyclegan-resnet", "classes=5"], 2, "says nothing of the ResNet"),
+    (["spade-generator", "statistics=running"], 2, "is no argument of the generator of SPADE"),
+    (["cyclegan-resnet", "classes=5"], 2, "is no argument of the ResNet"),
     (["cyclegan-resnet", "dropout=[2]"], 2, "in .*it is False"),
     (["pix2pix-unet", "dropout=5"], 2, "must be a list"),
     (["pix2pix-unet", "dropout=[9]"], 2, r"1 \(the innermost\) to 6"),
@@ -98,7 +98,7 @@ def test_what_wants_to_run_code_is_refused(tmp_path: Path, capsys: pytest.Captur
     torch.save(nn.Conv2d(1, 1, 1), tmp_path / "whole.pth")
     for name in ("evil.pth", "old.pth", "whole.pth"):
         with pytest.raises(DiptychError, match=r"would have to run code to be read, and that is refused"):
-            opened(tmp_path / name)
+            read_tensors(tmp_path / name)
     assert "code was run" not in capsys.readouterr().out
 
 
@@ -114,18 +114,18 @@ def test_other_files_are_refused_in_words(tmp_path: Path) -> None:
         archive.writestr("a.txt", "b")
     for name in ("half.pth", "half.safetensors", "text.pth", "empty.pth", "zip.pth", "folder.pth"):
         with pytest.raises(DiptychError, match=f"{name} is no checkpoint, or a damaged one"):
-            opened(tmp_path / name)
+            read_tensors(tmp_path / name)
     with zipfile.ZipFile(tmp_path / "script.pth", "w") as archive:
         archive.writestr("script/constants.pkl", "b")
     with pytest.raises(DiptychError, match=r"script\.pth is (TorchScript|no checkpoint)"):
-        opened(tmp_path / "script.pth")
+        read_tensors(tmp_path / "script.pth")
     with pytest.raises(DiptychError, match="is not there"):
-        opened(tmp_path / "none.pth")
+        read_tensors(tmp_path / "none.pth")
     torch.save({"a": 1}, tmp_path / "odd.pth")
     with pytest.raises(DiptychError, match="no table of tensors"):
-        opened(tmp_path / "odd.pth")
+        read_tensors(tmp_path / "odd.pth")
     torch.save({"a.weight": torch.zeros(1)}, tmp_path / "strange.pth")
     with pytest.raises(DiptychError, match="say which with --as"):
-        imported(tmp_path / "strange.pth")
+        import_weights(tmp_path / "strange.pth")
     with pytest.raises(UsageError, match=r'did you mean "patchgan"'):
-        imported(tmp_path / "strange.pth", "patchgam")
+        import_weights(tmp_path / "strange.pth", "patchgam")

@@ -1,4 +1,4 @@
-"""Other projects' layouts: what comes of importing their files, against their networks as foreign.py builds them."""
+"""Other projects' layouts: their files, imported, against their networks of foreign.py."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,13 +35,13 @@ from diptych.networks import NETWORKS, NetworkSpec, PatchGAN
 from diptych.networks.coarse_to_fine import Encoder
 from diptych.networks.discriminators import MultiScale
 from diptych.networks.spade import StyleEncoder
-from diptych.released import exported, imported, opened
+from diptych.released import export_weights, import_weights, read_tensors
 from diptych.released.layout import spectral_names
 
 
 @pytest.fixture(autouse=True)
 def doubles() -> Iterator[None]:
-    """Rounding is not what is tested."""
+    """Double precision, since rounding is not tested here."""
     torch.set_default_dtype(torch.float64)
     torch.manual_seed(0)
     yield
@@ -54,13 +54,13 @@ def saved(network: nn.Module, path: Path) -> Path:
 
 
 def loaded(network: nn.Module, path: Path) -> nn.Module:
-    network.load_state_dict(imported(path).tensors)
+    network.load_state_dict(import_weights(path).tensors)
     return network.eval()
 
 
 def ours(path: Path, **given: Any) -> nn.Module:
     """Imported, with the layout recognised."""
-    found = imported(path, "", given)
+    found = import_weights(path, "", given)
     network = NetworkSpec(found.layout.network, found.arguments).build()
     network.load_state_dict({**network.state_dict(), **found.tensors})
     return network.eval()
@@ -74,10 +74,10 @@ def assert_same(found: Tensor, expected: Tensor, bounded: bool = True) -> None:
 
 
 def assert_round_trip(path: Path, dropped: tuple[str, ...] = (), **given: Any) -> None:
-    """Exported, everything of the file is there again but for names that end in ``dropped``."""
-    found = imported(path, "", given)
-    back = exported(found.tensors, found.arguments, found.layout.name)
-    expected = {name: t for name, t in opened(path).items() if not name.endswith(dropped or ("\0",))}
+    """Exporting gives the file's tensors again, except names that end in ``dropped``."""
+    found = import_weights(path, "", given)
+    back = export_weights(found.tensors, found.arguments, found.layout.name)
+    expected = {name: t for name, t in read_tensors(path).items() if not name.endswith(dropped or ("\0",))}
     assert back.keys() == expected.keys()
     for name, tensor in expected.items():
         torch.testing.assert_close(back[name], tensor)
@@ -95,9 +95,9 @@ def test_unet(norm: str, depth: int, tmp_path: Path) -> None:
     picture = torch.randn(1, 3, 2**depth * 2, 2**depth)
     assert_same(network(picture), theirs(picture))
     assert_round_trip(path)
-    assert imported(path).arguments["dropout"] == {6: [2], 7: [2, 3], 8: [2, 3, 4]}[depth]
+    assert import_weights(path).arguments["dropout"] == {6: [2], 7: [2, 3], 8: [2, 3, 4]}[depth]
     if norm == "batch" and depth == 8:
-        assert len(opened(path)) == 82
+        assert len(read_tensors(path)) == 82
 
 
 def test_a_unet_is_tested_with_the_statistics_of_the_picture(tmp_path: Path) -> None:
@@ -114,12 +114,12 @@ def test_resnet(form: str, tmp_path: Path) -> None:
     network = ours(path, dropout_at_test=False, statistics="running")
     picture = torch.randn(2, 3, 24, 20)
     assert_same(network(picture), theirs(picture))
-    assert imported(path).arguments["dropout"] == (form in ("dropout", "batch"))
+    assert import_weights(path).arguments["dropout"] == (form in ("dropout", "batch"))
     if form != "affine":
         assert_round_trip(path)
         return
-    back = exported(imported(path).tensors, imported(path).arguments, "cyclegan-resnet")
-    for name, tensor in opened(path).items():
+    back = export_weights(import_weights(path).tensors, import_weights(path).arguments, "cyclegan-resnet")
+    for name, tensor in read_tensors(path).items():
         assert torch.equal(back[name.replace(".block.", ".conv_block.")], tensor)
 
 
@@ -129,7 +129,7 @@ def test_patchgan(norm: str, layers: int, tmp_path: Path) -> None:
     theirs = randomised(their_patchgan(layers, norm) if layers else Pixel(norm)).eval()
     path = saved(theirs, tmp_path / "D.pth")
     picture = torch.randn(1, 6, 128, 128)
-    assert_same(loaded(PatchGAN(**imported(path).arguments), path)(picture), theirs(picture), bounded=False)
+    assert_same(loaded(PatchGAN(**import_weights(path).arguments), path)(picture), theirs(picture), bounded=False)
     assert_round_trip(path)
 
 
@@ -142,9 +142,9 @@ def test_pix2pixhd(enhancers: int, tmp_path: Path) -> None:
     maps = network.get_submodule("semantics")(source)  # five classes and a boundary, unless told otherwise
     assert_same(network(source), theirs(maps))
     assert_round_trip(path)
-    assert imported(path, "", {"classes": 6, "boundary": False}).arguments["boundary"] is False
+    assert import_weights(path, "", {"classes": 6, "boundary": False}).arguments["boundary"] is False
     with pytest.raises(DiptychError, match="9 classes and a boundary do not make that up"):
-        imported(path, "", {"classes": 9})
+        import_weights(path, "", {"classes": 9})
 
 
 def assert_same_logits(network: nn.Module, expected: list[Tensor], picture: Tensor) -> None:
@@ -155,7 +155,7 @@ def assert_same_logits(network: nn.Module, expected: list[Tensor], picture: Tens
 def test_pix2pixhd_discriminators(tmp_path: Path) -> None:
     theirs = randomised(HDScales())
     path = saved(theirs, tmp_path / "D.pth")
-    found = imported(path)
+    found = import_weights(path)
     picture = torch.randn(1, 5, 64, 64)
     assert_same_logits(loaded(MultiScale(**found.arguments), path), theirs(picture), picture)
     assert_round_trip(path)
@@ -164,7 +164,7 @@ def test_pix2pixhd_discriminators(tmp_path: Path) -> None:
         scale, layer = int(name[5]), int(name.split("layer")[1][0])
         flat[f"layer{scale}.{max(3 * layer - 1, 0)}.{name.rpartition('.')[2]}"] = tensor
     torch.save(flat, tmp_path / "flat.pth")
-    again = imported(tmp_path / "flat.pth")
+    again = import_weights(tmp_path / "flat.pth")
     assert again.arguments == found.arguments
     assert all(torch.equal(again.tensors[name], tensor) for name, tensor in found.tensors.items())
 
@@ -172,7 +172,7 @@ def test_pix2pixhd_discriminators(tmp_path: Path) -> None:
 def test_pix2pixhd_encoder(tmp_path: Path) -> None:
     theirs = randomised(their_encoder())
     path = saved(theirs, tmp_path / "E.pth")
-    found = imported(path)
+    found = import_weights(path)
     network = Encoder(3, found.arguments["features"], found.arguments["width"], "instance", "transposed")
     picture = torch.randn(1, 3, 32, 32)
     assert_same(loaded(network, path).get_submodule("layers")(picture), theirs(picture))
@@ -195,8 +195,8 @@ OLD = {
 @pytest.mark.parametrize("name", OLD)
 def test_statistics_of_instance_norm_in_old_files_are_dropped(name: str, tmp_path: Path) -> None:
     network = OLD[name]
-    plain = imported(saved(network, tmp_path / "new.pth"))
-    old = imported(saved(with_statistics(network), tmp_path / "old.pth"))
+    plain = import_weights(saved(network, tmp_path / "new.pth"))
+    old = import_weights(saved(with_statistics(network), tmp_path / "old.pth"))
     assert old.arguments == plain.arguments
     assert old.tensors.keys() == plain.tensors.keys()
     if name != "affine":
@@ -221,7 +221,7 @@ def test_spade(depth: str, tmp_path: Path) -> None:
 def test_spade_with_style(tmp_path: Path) -> None:
     state = spade_state(4, 6, False)
     torch.save(state, tmp_path / "G.pth")
-    assert imported(tmp_path / "G.pth").arguments["size"] == [32, 64]  # two places: one high, two wide
+    assert import_weights(tmp_path / "G.pth").arguments["size"] == [32, 64]  # two places: one high, two wide
     network = ours(tmp_path / "G.pth", encoder_width=2)
     source, z = torch.randint(0, 4, (1, 1, 32, 64), dtype=torch.int32), torch.randn(1, 6)
     maps = network.get_submodule("semantics")(source)
@@ -234,14 +234,16 @@ def test_spade_discriminators_and_encoder(tmp_path: Path) -> None:
     torch.save(state, path)
     assert len(state) == 26
     picture = torch.randn(1, 5, 64, 64)
-    assert_same_logits(loaded(MultiScale(**imported(path).arguments), path), discriminated(state, picture), picture)
+    assert_same_logits(
+        loaded(MultiScale(**import_weights(path).arguments), path), discriminated(state, picture), picture
+    )
     assert_round_trip(path)
 
     state, path = spade_encoder(), tmp_path / "E.pth"
     torch.save(state, path)
     assert len(state) == 22
     picture = torch.randn(1, 3, 256, 256)
-    encoder = loaded(StyleEncoder(**imported(path).arguments), path)
+    encoder = loaded(StyleEncoder(**import_weights(path).arguments), path)
     for found, expected in zip(encoder(picture), encoded(state, picture), strict=True):
         torch.testing.assert_close(found, expected.float(), rtol=1e-6, atol=1e-5)
     assert_round_trip(path)
@@ -275,7 +277,7 @@ def test_srresnet(steps: int, tmp_path: Path) -> None:
     torch.save({"epoch": 3, "state_dict": compiled}, path)
     picture = torch.rand(1, 3, 7, 9)
     assert_same(ours(path)(picture * 2 - 1), theirs(picture) * 2 - 1, bounded=False)
-    assert imported(path).arguments["factor"] == 2**steps
+    assert import_weights(path).arguments["factor"] == 2**steps
     assert_round_trip(path)
 
 
@@ -283,12 +285,12 @@ def test_networks_of_our_own_are_exported_with_what_their_cards_say() -> None:
     """A card leaves defaults away, and a network with styles holds its encoder too."""
     hd = {"classes": 5, "boundary": True, "width": 4, "blocks": 2, "features": 3, "encoder_width": 4}
     network = NETWORKS["coarse-to-fine"](**hd)
-    generator = exported(network.state_dict(), hd, "pix2pixhd-global")
+    generator = export_weights(network.state_dict(), hd, "pix2pixhd-global")
     assert generator.keys() == their_global(9).state_dict().keys()
-    encoder = exported(network.state_dict(), {}, "pix2pixhd-encoder")
+    encoder = export_weights(network.state_dict(), {}, "pix2pixhd-encoder")
     assert encoder.keys() == their_encoder().state_dict().keys()
     small = {"width": 4, "depth": 7}
-    weights = exported(NETWORKS["unet"](**small).state_dict(), small, "pix2pix-unet")
+    weights = export_weights(NETWORKS["unet"](**small).state_dict(), small, "pix2pix-unet")
     assert weights.keys() == their_unet(7, "batch").state_dict().keys()
 
 
@@ -296,4 +298,4 @@ def test_networks_of_our_own_are_exported_with_what_their_cards_say() -> None:
 def test_what_a_layout_has_no_place_for_is_not_exported(arguments: dict[str, Any]) -> None:
     arguments = {"width": 4, "depth": 7, **arguments}
     with pytest.raises(DiptychError, match=r"(has skips|has no place in this layout)"):
-        exported(NETWORKS["unet"](**arguments).state_dict(), arguments, "pix2pix-unet")
+        export_weights(NETWORKS["unet"](**arguments).state_dict(), arguments, "pix2pix-unet")

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 @pytest.fixture
 def page(browser: Browser, run: Path) -> Iterator[Page]:
-    """The run's report, long enough for bands; whatever the browser complains of, and every request, is a failure."""
+    """The run's report, long enough for bands. Any browser error, warning or request is a failure."""
     from diptych.report import Reporter
 
     with open(run / "log.jsonl", "a") as file:

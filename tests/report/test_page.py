@@ -1,4 +1,4 @@
-"""The page of a run: what it holds, how large it gets, and what it makes of odd folders."""
+"""The report of a run: its content, its size, and odd run folders."""
 
 import json
 import shutil
@@ -15,8 +15,8 @@ from diptych.errors import DiptychError
 from diptych.report import write
 from diptych.report.curves import CURVES, POINTS, Curve, curves
 from diptych.report.facts import EVENTS, gather
+from diptych.report.html_parts import HtmlParts, scores_in
 from diptych.report.pictures import GRID_BYTES, GRIDS, SHEETS, embedded, folded, spread
-from diptych.report.words import Wording, scores_in
 
 HOSTILE = "</script><script>alert(1)</script>"
 
@@ -116,7 +116,7 @@ def test_odd_cards_are_passed_over(run: Path, card: str) -> None:
 
 
 def test_no_place_of_the_machine_is_told(run: Path, tmp_path: Path) -> None:
-    words = Wording(gather(run))
+    words = HtmlParts(gather(run))
     folder = gather(run).recipe["data"]["folder"]
     assert words.safe(f"{folder} at 3 steps/s, see https://a.org/b") == f"{folder} at 3 steps/s, see https://a.org/b"
     place, drive = str(tmp_path / "secret"), str(PureWindowsPath("C:/") / "secret")
@@ -277,7 +277,7 @@ def test_open_shows_the_page(run: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_a_page_elsewhere_leaves_the_run_alone(run: Path, tmp_path: Path) -> None:
     def times() -> dict[Path, int]:
-        """Of all but the lock, which some versions of filelock touch when they look whether it is held."""
+        """Of all files except the lock, which some versions of filelock touch when they test it."""
         return {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.name != ".lock"}
 
     before = times()

@@ -1,4 +1,4 @@
-"""The report that is kept up while training, and the events that it tells."""
+"""The report that training rewrites, and its events."""
 
 import errno
 import json
@@ -12,7 +12,7 @@ from toys import Teller, run_to_end, tiny_recipe
 
 from diptych.errors import DiptychError
 from diptych.recipe import Recipe
-from diptych.report import Reporter, Standing, write
+from diptych.report import LiveReport, Reporter, write
 from diptych.report.reporter import plotting
 from diptych.training.loop import train
 from diptych.training.processes import environment, join
@@ -39,7 +39,7 @@ def trained(recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch, each:
 
 
 def kinds(run: Run) -> list[tuple[str, int]]:
-    """Of all events but those of the last validation, of which so small a run is never well."""
+    """Kinds of all events except the last validation's, where so small a run always has health warnings."""
     found = [(event["kind"], event["step"]) for event in run.entries("events.jsonl")]
     return [event for event in found if event != ("health", 6)]
 
@@ -56,7 +56,7 @@ def recipe(toy_pairs: Path) -> Recipe:
 def test_events_are_forgotten_with_the_steps(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def each(watch: Teller, step: int) -> None:
         if step == 4:
-            watch.unwell(4, "Health: something.")
+            watch.health_event(4, "Health: something.")
             watch.interrupt()
 
     run = trained(recipe, tmp_path / "run", monkeypatch, each)
@@ -130,7 +130,7 @@ def test_a_run_that_was_killed_is_not_live(run: Path) -> None:
     (run / "events.jsonl").write_text(json.dumps(events[0] | {"steps": 99}) + "\n")
     page = write(run).read_text(encoding="utf-8")
     assert 'data-refresh="0"' in page
-    assert "ended without a word" in page
+    assert "stopped without recording an end" in page
     with filelock.FileLock(run / ".lock"):
         assert 'data-refresh="30"' in write(run).read_text(encoding="utf-8")
 
@@ -155,7 +155,7 @@ def test_without_plotly_it_says_so_once(run: Path, monkeypatch: pytest.MonkeyPat
     plotting.cache_clear()
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
     said: list[str] = []
-    standing = Standing(run, said.append)
+    standing = LiveReport(run, said.append)
     assert standing.write() is standing.write() is None
     assert said == ["report.html is not written: pip install 'diptych[report]'"]
 
@@ -168,7 +168,7 @@ def test_what_else_prevents_it_is_told_once_and_tried_again(
         raise problem
 
     said: list[str] = []
-    standing = Standing(run, said.append)
+    standing = LiveReport(run, said.append)
     with monkeypatch.context() as patch:
         patch.setattr("diptych.report.reporter.write_text", fail)
         assert standing.write() is standing.write() is None
@@ -182,7 +182,7 @@ def test_a_full_disk_ends_the_training(run: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("os.replace", full)
     with pytest.raises(DiptychError, match="No space left"):
-        Standing(run, print).write()
+        LiveReport(run, print).write()
 
 
 def test_pictures_are_encoded_once_and_again_when_they_change(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,14 +111,16 @@ class Fixed:
         self.sides = {side: Side(side, system.get_submodule(side), settings, alone) for side in system.sides}
 
     def run(self, batches: list[Batch]) -> None:
+        from diptych.training.step import backward, optimiser_step
+
         for step, batch in enumerate(batches):
             torch.manual_seed(step)
             pulls: Iterator[Any] = self.system.losses(batch, step)
             for losses in pulls:
                 side = self.sides[losses.trains]
-                side.accumulate(losses.terms, 1.0)
-                side.prepare(2e-4, step)
-                side.update()
+                backward(side, losses.terms, 1.0)
+                side.set_rate(2e-4, step)
+                optimiser_step(side)
 
 
 def assert_same_weights(one: nn.Module, other: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""What a recipe's options say reaches the networks, and what cannot be is refused; what systems tell of themselves."""
+"""Options reach the networks, impossible ones are refused; notes and facts of systems."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from diptych.errors import UsageError
 from diptych.networks import PatchGAN
 from diptych.networks.dilated import TwoHeadedDiscriminator
 from diptych.networks.discriminators import MultiScale
-from diptych.networks.features.perceptual import sentence
+from diptych.networks.features.perceptual import loss_note
 from diptych.networks.srresnet import SRDiscriminator
 from diptych.networks.travelgan import Siamese, WholeDiscriminator
 from diptych.pictures.kinds import Kind
@@ -107,7 +107,7 @@ def test_blocks_follow_the_size_as_published(size: tuple[int, int], blocks: int)
 
 
 def layers_of(module: nn.Module) -> list[Any]:
-    """What a network is made of, but for the values of its weights."""
+    """A network's layers, without the values of its weights."""
     kinds = [(name, type(part).__name__) for name, part in module.named_modules()]
     return [*kinds[1:], *((name, tensor.shape) for name, tensor in module.state_dict().items())]
 
@@ -206,8 +206,8 @@ def test_sides_stand_in_the_order_of_their_updates(system: str, words: str) -> N
 
 
 def test_turns() -> None:
-    assert build("srgan", pretrain_steps=7).turns == (7,)
-    assert build("pix2pixhd", enhancers=1, fix_coarse_steps=7).turns == (7,)
+    assert build("srgan", pretrain_steps=7).phase_steps == (7,)
+    assert build("pix2pixhd", enhancers=1, fix_coarse_steps=7).phase_steps == (7,)
     assert build("srgan", adversarial=0.0).sides == ("generator",)
 
 
@@ -280,10 +280,10 @@ def test_what_a_perceptual_loss_looks_through_is_told() -> None:
     name = "efficientnet-lite0"
     for system in ("pix2pixhd", "spade"):
         seen = build(system, perceptual_network=name)
-        assert (seen.notes, seen.facts) == ((sentence(name),), {"perceptual loss": name})
+        assert (seen.notes, seen.facts) == ((loss_note(name),), {"perceptual loss": name})
         for options in ({"perceptual_network": "none"}, {"perceptual_network": name, "perceptual": 0.0}):
             blind = build(system, **options)
             assert (blind.notes, dict(blind.facts)) == ((), {})
     seen = build("srgan", content="lite0-deep")
-    assert (seen.notes, seen.facts) == ((sentence(name),), {"content loss": f"lite0-deep of {name}"})
+    assert (seen.notes, seen.facts) == ((loss_note(name),), {"content loss": f"lite0-deep of {name}"})
     assert (build("srgan").notes, dict(build("srgan").facts)) == ((), {})

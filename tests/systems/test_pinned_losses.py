@@ -33,7 +33,7 @@ def first_losses(system: str, words: list[str]) -> Losses:
 
 
 def problems(pinned: Losses, found: Losses, tolerance: float) -> list[str]:
-    """What differs, in words."""
+    """The differences, in sentences."""
     if [list(one) for one in pinned] != [list(one) for one in found]:
         return [f"terms {[list(one) for one in found]}, pinned {[list(one) for one in pinned]}"]
     return [

@@ -9,7 +9,7 @@ from torch.nn import functional
 from diptych.errors import UsageError
 from diptych.pictures.kinds import Kind
 from diptych.systems import Domains, Pix2Pix
-from diptych.systems.pix2pix_options import Pix2PixOptions, depth_for
+from diptych.systems.pix2pix import Pix2PixOptions, depth_for
 
 
 def test_with_l1_alone_there_is_no_discriminator() -> None:
@@ -19,7 +19,7 @@ def test_with_l1_alone_there_is_no_discriminator() -> None:
 
 
 def test_the_generator_s_loss_with_a_silent_discriminator() -> None:
-    """SYSTEMS 1f: with zero logits the loss is 0.693147 + 100 L1."""
+    """With zero logits the loss is log 2 + 100 L1."""
     system = build("pix2pix", dropout=())
     assert isinstance(system, Pix2Pix)
     assert system.discriminator is not None
@@ -46,7 +46,7 @@ def test_features_are_the_discriminator_s_maps() -> None:
     system.discriminator.eval()
     logits = system.discriminator(torch.cat([source, target], 1))
     torch.testing.assert_close(system.judge(source, target)[-1], logits, rtol=0, atol=0)
-    assert system.convincing(real, real)["feature_matching"].item() == 0
+    assert system.adversarial_terms(real, real)["feature_matching"].item() == 0
     *_, generator = system.losses(batch_of(), 0)
     assert generator.terms["feature_matching"].item() > 0
 

@@ -15,12 +15,13 @@ from diptych.networks.discriminators import MultiScale
 from diptych.recipe import TrainingSettings
 from diptych.systems.pix2pixhd import Pix2PixHD
 from diptych.training.side import Side
+from diptych.training.step import backward
 
 ENHANCED: dict[str, Any] = {"enhancers": 2, "enhancer_blocks": 1, "features": 2, "encoder_width": 2}
 
 
 def test_an_enhancer_starts_from_a_global_generator(tmp_path: Path) -> None:
-    """pix2pixHD, coarse to fine: what matches by name and shape is taken, and the global part is then held still."""
+    """Weights that match by name and shape are loaded, and the global generator is then frozen."""
     labelled = draw_labelled(tmp_path / "data")
     kind = 'data.source={colour="labels",classes=3,instances=true,palette=[]}'
     half = tiny_recipe("pix2pixhd", labelled, "data.palette=[]", kind, "training.steps=1")
@@ -44,16 +45,16 @@ def test_an_enhancer_starts_from_a_global_generator(tmp_path: Path) -> None:
 
 
 def test_while_the_outermost_enhancer_is_trained_alone_the_encoder_learns_through_all(tmp_path: Path) -> None:
-    """The authors' code gives Adam fewer weights and cuts no gradient: those that are trained have the gradients they always have."""
+    """The authors' code gives Adam fewer weights and cuts no gradient; trained weights have their usual gradients."""
     system, batch = build("pix2pixhd", **ENHANCED, fix_coarse_steps=1), fitting_batch(domains_of("pix2pixhd"))
     assert isinstance(system, Pix2PixHD)
     side = Side("generator", system.generator, TrainingSettings(steps=1), ALONE)
     gradients = []
     for step in (0, 1):
         losses = next(system.losses(batch, step))
-        side.accumulate(losses.terms, 1.0, losses.still)
+        backward(side, losses.terms, 1.0, losses.frozen)
         gradients.append({name: parameter.grad for name, parameter in side.parameters.items()})
-        side.forget()
+        side.zero_grad()
     alone, whole = gradients
     trained = {name for name, gradient in alone.items() if gradient is not None}
     parts = {name.removeprefix("generator.").rpartition(".")[0].split(".")[0] for name in trained}

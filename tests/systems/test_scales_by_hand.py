@@ -6,14 +6,14 @@ from by_hand import ADVERSARIES, Adams, assert_step_by_hand, called_real, descen
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from diptych.networks.features.perceptual import perceptual
+from diptych.networks.features.perceptual import perceptual_loss
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.systems import System
 from diptych.systems.pix2pixhd import Pix2PixHD
 from diptych.systems.spade import SPADESystem
 
-Judged = list[list[Tensor]]
+ScaleMaps = list[list[Tensor]]
 LITE = "options.perceptual_network=efficientnet-lite0"
 
 
@@ -27,7 +27,7 @@ def maps_of(source: Tensor) -> Tensor:
     return one_hot(source[:, 0].long(), 3).permute(0, 3, 1, 2).float()
 
 
-def matched(judged: Judged, real: Judged) -> Tensor:
+def matched(judged: ScaleMaps, real: ScaleMaps) -> Tensor:
     """Sum over all maps but the logits, each scale's share 1 / num_D, as both codes loop."""
     total = torch.zeros(())
     for i in range(len(judged)):
@@ -46,16 +46,16 @@ def pix2pixhd(system: System, adams: Adams, batch: Batch, step: int, recipe: Rec
         style = generator.encode(source, target)
         generator.remember(source, style)
     fake = generator(source, style)
-    judged_detached: Judged = system.discriminator(torch.cat([maps, fake.detach()], 1))
-    real: Judged = system.discriminator(torch.cat([maps, target], 1))
-    judged: Judged = system.discriminator(torch.cat([maps, fake], 1))
+    judged_detached: ScaleMaps = system.discriminator(torch.cat([maps, fake.detach()], 1))
+    real: ScaleMaps = system.discriminator(torch.cat([maps, target], 1))
+    judged: ScaleMaps = system.discriminator(torch.cat([maps, fake], 1))
     weight = 4 / (options.discriminator_layers + 1) * 10
     terms = {
         "generator.adversarial": torch.stack([called_real(kind, scale[-1]) for scale in judged]).sum(),
         "generator.feature_matching": weight * matched(judged, real),
     }
-    if system.sight is not None:
-        terms["generator.perceptual"] = 10 * perceptual(system.sight, fake, target)
+    if system.perceptual_network is not None:
+        terms["generator.perceptual"] = 10 * perceptual_loss(system.perceptual_network, fake, target)
     pairs = zip(real, judged_detached, strict=True)
     loss = torch.stack([real_and_fake(kind, one[-1], other[-1]) for one, other in pairs]).sum() / 2
     descend(adams["generator"], terms, generator.coarse if step < options.fix_coarse_steps else None)
@@ -93,7 +93,7 @@ def spade(system: System, adams: Adams, batch: Batch, step: int, recipe: Recipe)
         divergence = -0.5 * torch.sum(1 + log_variance - mean**2 - log_variance.exp())
         return system.generator(source, style), {"generator.kl": 0.05 * divergence}
 
-    def judged(fake: Tensor) -> tuple[Judged, Judged]:
+    def judged(fake: Tensor) -> tuple[ScaleMaps, ScaleMaps]:
         both = system.discriminator(torch.cat([torch.cat([maps, fake], 1), torch.cat([maps, target], 1)]))
         return [[m[:count] for m in scale] for scale in both], [[m[count:] for m in scale] for scale in both]
 
@@ -101,8 +101,8 @@ def spade(system: System, adams: Adams, batch: Batch, step: int, recipe: Recipe)
     ours, real = judged(fake)
     terms["generator.adversarial"] = torch.stack([called_real(kind, scale[-1]) for scale in ours]).mean()
     terms["generator.feature_matching"] = 10 * matched(ours, real)
-    if system.sight is not None:
-        terms["generator.perceptual"] = 10 * perceptual(system.sight, fake, target)
+    if system.perceptual_network is not None:
+        terms["generator.perceptual"] = 10 * perceptual_loss(system.perceptual_network, fake, target)
     descend(adams["generator"], terms)
     with torch.no_grad():
         fake, _ = painted()

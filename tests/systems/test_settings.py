@@ -1,4 +1,4 @@
-"""A setting that is valid by name: either a sentence before anything starts, or a step works. Nothing ends in a traceback."""
+"""Any setting with a valid name is either refused with a sentence or trains a step; none ends in a traceback."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.systems import SYSTEMS
 from diptych.training.processes import Processes
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 EXAMPLES = int(os.environ.get("DIPTYCH_EXAMPLES", "12"))
 CPU = torch.device("cpu")
@@ -109,7 +109,7 @@ SIDES = {
 
 @st.composite
 def overrides(draw: st.DrawFn, system: str) -> list[str]:
-    """A recipe's words that each are known."""
+    """Overrides of a recipe with known keys."""
     chosen = {key: draw(st.sampled_from(values)) for key, values in OPTIONS[system].items()}
     sides = SIDES.get(system, SIDES[""])
     height = draw(sides)
@@ -146,7 +146,7 @@ def drawn(recipe: Recipe) -> Batch:
 
 
 def step_or_sentence(system: str, words: list[str]) -> str:
-    """The sentence of a refusal; empty where a step has been made."""
+    """The message of the refusal; empty after a step."""
     try:
         recipe = read(system, words)
     except UsageError as refusal:

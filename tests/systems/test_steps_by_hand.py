@@ -9,7 +9,7 @@ from by_hand import ADVERSARIES, Adams, assert_step_by_hand, called_real, descen
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss, mse_loss
 
-from diptych.networks.features.perceptual import content
+from diptych.networks.features.perceptual import content_loss
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.systems import SRGAN, CycleGAN, Inpainting, Pix2Pix, System, TraVelGAN
@@ -174,8 +174,8 @@ def srgan(system: System, adams: Adams, batch: Batch, step: int, recipe: Recipe)
     if options.content == "mse":
         others["generator.content"] = ((fake - large) ** 2).mean()
     else:
-        assert system.sight is not None
-        others["generator.content"] = content(system.sight, options.content, fake, large) / 12.75**2
+        assert system.perceptual_network is not None
+        others["generator.content"] = content_loss(system.perceptual_network, options.content, fake, large) / 12.75**2
         others["generator.mse"] = 0.5 * mse_loss(fake, large)
         others["generator.total_variation"] = 2e-4 * sum(neighbours(fake), torch.zeros(()))
     descend(adams["generator"], others)

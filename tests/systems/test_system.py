@@ -1,4 +1,4 @@
-"""What systems share: what they are made for, the accuracy that is watched, and gradients that are taken before an update."""
+"""What systems share: their sources, the discriminator's accuracy, and gradients computed before an update."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from diptych.errors import UsageError
 from diptych.pictures.kinds import Kind
 from diptych.systems import Domains
-from diptych.systems.detached_loss import with_gradient_now
+from diptych.systems.detached_loss import detached_loss
 from diptych.systems.system import accuracy
 
 IN_OUT = {"channels_in": 3, "channels_out": 3}
@@ -33,10 +33,10 @@ HOLED = Kind(colour="holed")
 def test_what_a_system_is_made_for(source: Kind, colours: tuple[str, ...], fits: bool) -> None:
     domains = Domains(source, Kind(), (16, 16))
     if fits:
-        domains.only("it", *colours)
+        domains.require_source("it", *colours)
         return
     with pytest.raises(UsageError, match=f"the source here is {source.colour}; choose another system or data.task"):
-        domains.only("it", *colours)
+        domains.require_source("it", *colours)
 
 
 def test_what_a_system_is_made_for_is_said_in_words() -> None:
@@ -47,19 +47,19 @@ def test_what_a_system_is_made_for_is_said_in_words() -> None:
         (shrunk, "it needs a source as large as the target; choose another", False),
     ]:
         with pytest.raises(UsageError, match=words):
-            domains.only("it", enlarging=enlarging)
+            domains.require_source("it", enlarging=enlarging)
     with pytest.raises(UsageError, match=r'it needs data\.task = "labelled" or data\.task = "holed", and'):
-        plain.only("it", "labels", "holed")
-    shrunk.only("it", enlarging=True)
+        plain.require_source("it", "labels", "holed")
+    shrunk.require_source("it", enlarging=True)
 
 
 def test_arguments_of_what_takes_labels_or_pictures() -> None:
     maps = {**IN_OUT, "channels_in": LABELS.network_channels, "classes": 5, "unknown": True, "boundary": True}
-    assert domains_of("spade").semantics() == maps
-    assert domains_of("pix2pix").semantics() == IN_OUT
-    plain = Domains(Kind(colour="labels", classes=4), Kind(), (8, 8)).semantics()
+    assert domains_of("spade").network_arguments() == maps
+    assert domains_of("pix2pix").network_arguments() == IN_OUT
+    plain = Domains(Kind(colour="labels", classes=4), Kind(), (8, 8)).network_arguments()
     assert (plain["classes"], plain["unknown"], plain["boundary"]) == (4, False, False)
-    zero = Domains(Kind(colour="labels", classes=4, unknown=0), Kind(), (8, 8)).semantics()
+    zero = Domains(Kind(colour="labels", classes=4, unknown=0), Kind(), (8, 8)).network_arguments()
     assert zero["unknown"]
 
 
@@ -85,7 +85,7 @@ def test_a_gradient_that_was_taken_before_goes_on() -> None:
     pictures = maker(noise)
     seen = pictures.detach().requires_grad_()
     terms = terms_of(seen)
-    given = with_gradient_now(terms, seen, pictures)
+    given = detached_loss(terms, seen, pictures)
     assert {name: term.item() for name, term in given.items()} == {name: term.item() for name, term in terms.items()}
     assert seen.grad is None
     assert all(parameter.grad is None for parameter in critic.parameters())

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from building import apply, build, domains_of, fitting_batch
+from building import apply, batch_of, build, domains_of, fitting_batch
 
 from diptych.errors import UsageError
-from diptych.systems import SYSTEMS
+from diptych.pictures.kinds import Kind
+from diptych.systems import SYSTEMS, Domains
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     *[(name, {}) for name in SYSTEMS],
@@ -53,6 +54,42 @@ def test_a_step_trains_every_side_and_every_parameter_gets_a_gradient(name: str,
     # A bias that a norm takes out again, or dropout, may leave a parameter as it was; most must have moved.
     moved = [key for key in trained if not torch.equal(before[key], after[key])]
     assert len(moved) > 0.6 * len(trained)
+
+
+@pytest.mark.parametrize(("name", "adversary", "expected"), [
+    ("pix2pix", "vanilla", {"accuracy": 0}), ("pix2pix", "least-squares", {"accuracy": 0.5}),
+    ("cyclegan", "least-squares", {"accuracy_a": 0.5, "accuracy_b": 0.5}),
+    ("travelgan", "vanilla", {"accuracy_a": 0, "accuracy_b": 0}), ("srgan", "", {"accuracy": 0}),
+    ("inpainting", "least-squares", {"accuracy_whole": 0.5, "accuracy_patch": 0.5}),
+    ("pix2pixhd", "least-squares", {"accuracy": 0.5}), ("spade", "hinge", {"accuracy": 0}),
+])  # fmt: skip
+def test_accuracy_of_a_discriminator_that_knows_nothing(name: str, adversary: str, expected: dict[str, float]) -> None:
+    """All its answers are 0: for least squares, between 0 and 1, "fake" of everything; else neither."""
+    system = build(name, adversary=adversary) if adversary else build(name)
+    with torch.no_grad():
+        for key, parameter in system.named_parameters():
+            if key.startswith("discriminator"):
+                parameter.zero_()
+    found: dict[str, float] = {}
+    for losses in system.losses(fitting_batch(domains_of(name)), 0):
+        found |= {key: float(value) for key, value in losses.figures.items()}
+    assert found == expected
+
+
+@pytest.mark.parametrize("order", ["joint", "four-step"])
+def test_accuracy_in_both_orders_of_cyclegan(order: str) -> None:
+    found = [sorted(losses.figures) for losses in build("cyclegan", order=order).losses(batch_of(), 0)]
+    assert sorted(name for names in found for name in names) == ["accuracy_a", "accuracy_b"]
+
+
+@pytest.mark.parametrize(("name", "shown"), [
+    ("cyclegan", "CycleGAN"), ("travelgan", "TraVelGAN"), ("pix2pixhd", "pix2pixHD"), ("spade", "SPADE"),
+    ("srgan", "SRGAN"), ("inpainting", "inpainting"), ("pix2pix", "pix2pix"),
+])  # fmt: skip
+def test_refusals_name_the_system(name: str, shown: str) -> None:
+    wrong = Kind() if name == "inpainting" else Kind(colour="holed")
+    with pytest.raises(UsageError, match=f"^{shown} needs .*, and the source here is"):
+        build(name, domains=Domains(wrong, Kind(), (64, 64), 2 if name == "srgan" else 1))
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from diptych.errors import UsageError
-from diptych.losses import travel_terms
+from diptych.losses import travel_losses
 from diptych.networks.travelgan import OffsetNorm, Siamese, TravelUNet, WholeDiscriminator, halvings
 from diptych.pictures.kinds import Batch, Kind
 from diptych.systems import Domains
@@ -27,7 +27,7 @@ def batch_of(size: int = 16, pictures: int = 3, seed: int = 0) -> Batch:
 
 
 def test_parameter_counts_of_the_published_networks() -> None:
-    """SYSTEMS 3a."""
+    """Of the authors' code for 128x128."""
     assert count(TravelUNet()) == 4_074_691
     assert count(WholeDiscriminator(3, size=(128, 128))) == 27_815_553
     assert count(Siamese(3, 3, size=(128, 128))) == 15_148_904
@@ -64,12 +64,12 @@ def test_offset_norm_is_batch_norm_without_a_scale() -> None:
 
 
 def test_the_worked_example() -> None:
-    """SYSTEMS 3b."""
+    """Three points, worked out by hand."""
     real = torch.tensor([[0.0, 0], [3, 4], [1, 0]])
     fake = torch.tensor([[0.0, 0], [4, 3], [0, 1]])
-    found = travel_terms(real, fake, margin=10.0)
+    found = travel_losses(real, fake, margin=10.0)
     assert [float(term) for term in found] == pytest.approx([3.0, 2.0, -0.5866667], abs=1e-6)
-    by_length = travel_terms(real, fake, margin=2.0, squared=False)
+    by_length = travel_losses(real, fake, margin=2.0, squared=False)
     assert float(by_length.margin) == pytest.approx((2 - 1) * 2 / 6, abs=1e-5)  # one pair of three is nearer than 2
 
 
@@ -129,6 +129,6 @@ def test_fresh_halves_and_batches_that_are_too_small() -> None:
     judged, translated = system.halves(batch)
     assert torch.equal(torch.cat([judged.source, translated.source]), batch.source)
     assert len(list(system.losses(batch, 0))) == 2
-    assert (system.least_batch, TraVelGAN(TINY, Domains(Kind(), Kind(), (16, 16))).least_batch) == (4, 2)
+    assert (system.min_batch_size, TraVelGAN(TINY, Domains(Kind(), Kind(), (16, 16))).min_batch_size) == (4, 2)
     with pytest.raises(UsageError, match="16 or more, not 8x16"):
         TraVelGAN(TINY, Domains(Kind(), Kind(), (8, 16)))

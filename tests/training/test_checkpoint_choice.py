@@ -9,7 +9,7 @@ from commanding import Typed, tiny_words
 from toys import tiny_recipe
 
 from diptych import checkpoints
-from diptych.training.checkpoint_choice import taken
+from diptych.training.checkpoint_choice import checkpoint_note
 from diptych.training.run import Run
 
 
@@ -26,17 +26,17 @@ def run(toy_pairs: Path, tmp_path: Path) -> Run:
 
 def test_the_better_one_is_named(run: Run) -> None:
     better = "That of step 3 is better by psnr (12.5000, here 12.2500): --checkpoint best takes it."
-    assert taken(run.folder, "latest") == f"Checkpoint of step 6. {better}"
-    assert taken(run.folder, "6") == f"Checkpoint of step 6. {better}"
-    assert taken(run.folder, "3") == "Checkpoint of step 3."
-    assert taken(run.folder, "best") == "Checkpoint best, of step 3: psnr 12.5000."
+    assert checkpoint_note(run.folder, "latest") == f"Checkpoint of step 6. {better}"
+    assert checkpoint_note(run.folder, "6") == f"Checkpoint of step 6. {better}"
+    assert checkpoint_note(run.folder, "3") == "Checkpoint of step 3."
+    assert checkpoint_note(run.folder, "best") == "Checkpoint best, of step 3: psnr 12.5000."
 
 
 @pytest.mark.parametrize("score", ["l1", "psnr"])
 def test_better_is_lower_for_errors_and_higher_for_likeness(score: str, run: Run) -> None:
     run.append("scores.jsonl", {"step": 6, "psnr": 13.0, "l1": 0.5})
     run.save_best(3, {"system.x": torch.zeros(1)}, score, {"l1": 0.25, "psnr": 12.5}[score])
-    assert ("is better" in taken(run.folder, "latest")) == (score == "l1")
+    assert ("is better" in checkpoint_note(run.folder, "latest")) == (score == "l1")
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,15 @@ def test_better_is_lower_for_errors_and_higher_for_likeness(score: str, run: Run
 )
 def test_a_best_one_that_tells_nothing_is_not_named(facts: dict[str, str], run: Run) -> None:
     checkpoints.save(run.path_of("best"), {"system.x": torch.zeros(1)}, facts)
-    assert taken(run.folder, "latest") == "Checkpoint of step 6."
-    assert taken(run.folder, "best") == "Checkpoint best."
+    assert checkpoint_note(run.folder, "latest") == "Checkpoint of step 6."
+    assert checkpoint_note(run.folder, "best") == "Checkpoint best."
 
 
 def test_without_a_score_of_its_own(run: Run) -> None:
     (run.folder / "scores.jsonl").write_bytes(b'\xff{"step": 6\n[]\n{"psnr": 1}\n')
-    assert "is better by psnr (12.5000): --checkpoint best" in taken(run.folder, "latest")
+    assert "is better by psnr (12.5000): --checkpoint best" in checkpoint_note(run.folder, "latest")
     run.path_of("best").unlink()
-    assert taken(run.folder, "latest") == "Checkpoint of step 6."
+    assert checkpoint_note(run.folder, "latest") == "Checkpoint of step 6."
 
 
 def test_every_command_that_takes_one_says_so(

@@ -14,7 +14,8 @@ from diptych.evaluation.metrics import Example
 from diptych.evaluation.requirements import Resources
 from diptych.networks.features.pretrained import available
 from diptych.systems import SYSTEMS
-from diptych.training.step import Trainer
+from diptych.training.step import Scalars
+from diptych.training.trainer import Trainer
 
 pytestmark = [
     pytest.mark.gpu,
@@ -55,9 +56,9 @@ def test_where_recording_fails_the_weights_are_those_of_plain_steps(toy_pairs: P
     """What a graph cannot hold is met while it is recorded; random draws go on as they would have."""
     plainly = Trainer.update
 
-    def asking(self: Trainer, *given: Any) -> dict[str, torch.Tensor]:
+    def asking(self: Trainer, *given: Any) -> Scalars:
         found = plainly(self, *given)
-        next(iter(found.values())).item()
+        next(iter(found.values.values())).item()
         return found
 
     found = {}

@@ -17,8 +17,8 @@ from toys import run_to_end, tiny_recipe
 
 from diptych import Translator
 from diptych.machine import devices
-from diptych.machine.devices import multiplying
-from diptych.training import processes, step, validation
+from diptych.machine.devices import matmul_precision
+from diptych.training import processes, state, trainer, validation
 from diptych.translator import translator
 
 PLACES: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
@@ -46,19 +46,21 @@ def seen() -> Iterator[Seen]:
 
 @pytest.fixture(autouse=True)
 def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (step, validation, translator):
-        monkeypatch.setattr(module, "multiplying", lambda precision, _: multiplying(precision, torch.device("cuda")))
-    for module in (processes, step, validation):
+    for module in (trainer, validation, translator):
+        monkeypatch.setattr(
+            module, "matmul_precision", lambda precision, _: matmul_precision(precision, torch.device("cuda"))
+        )
+    for module in (processes, state):
         monkeypatch.setattr(module, "precision_of", lambda settings, _: settings.precision)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_flags_are_set_within_and_as_before_afterwards(precision: str) -> None:
     before = flags()
-    with devices.multiplying(precision, torch.device("cuda")):
+    with devices.matmul_precision(precision, torch.device("cuda")):
         assert flags() == [precision == "tf32"] * 2
     assert flags() == before
-    with devices.multiplying(precision, torch.device("cpu")):
+    with devices.matmul_precision(precision, torch.device("cpu")):
         assert flags() == before
 
 
@@ -67,13 +69,13 @@ def test_threads_that_want_the_same_share_it_and_others_wait() -> None:
     done = {name: Event() for name in ("entered", "leave")}
 
     def another(precision: str) -> None:
-        with multiplying(precision, gpu):
+        with matmul_precision(precision, gpu):
             done["entered"].set()
             assert done["leave"].wait(10)
             assert flags() == [precision == "tf32"] * 2
 
     with ThreadPoolExecutor(2) as pool:
-        with multiplying("float32", gpu):
+        with matmul_precision("float32", gpu):
             same = pool.submit(another, "float32")
             assert done["entered"].wait(10)
         assert flags() == [False, False]  # the other is still at work
@@ -90,9 +92,9 @@ def test_one_that_asks_for_another_within_keeps_nobody_waiting_meanwhile() -> No
     before, gpu, both = flags(), torch.device("cuda"), Barrier(2)
 
     def nested() -> None:
-        with multiplying("tf32", gpu):
+        with matmul_precision("tf32", gpu):
             both.wait(10)
-            with multiplying("float32", gpu):
+            with matmul_precision("float32", gpu):
                 assert flags() == [False, False]
             assert flags() == [True, True]
 

@@ -17,8 +17,8 @@ from diptych.networks.travelgan import OffsetNorm
 from diptych.training.monitoring import watch
 from diptych.training.processes import Processes
 from diptych.training.run import Run
-from diptych.training.statistics import Gathering, first_batches, recomputed, running_layers
-from diptych.training.step import Trainer
+from diptych.training.statistics import StatisticsGatherer, first_batches, precise_statistics, running_layers
+from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation
 from diptych.translator.translator import Translator
 from diptych.translator.weights import network_weights
@@ -74,12 +74,12 @@ def plainly(network: nn.Module, sources: list[Tensor]) -> dict[str, Tensor]:
 def test_they_equal_a_plainly_written_second_version(system: str, averaged: bool, folder: Path) -> None:
     words = ("training.average=0.5", f"training.average_translates={averaged}".lower())
     trainer, dataset = trained(system, folder, *words)
-    found = recomputed(trainer, dataset)
+    found = precise_statistics(trainer, dataset)
     compared = 0
     for exit in trainer.state.system.translators().values():
         network = copy.deepcopy(trainer.state.system.get_submodule(exit.module))
         if averaged:
-            network.load_state_dict(checkpoints.under(exit.module, trainer.state.averages()), strict=False)
+            network.load_state_dict(checkpoints.with_prefix(exit.module, trainer.state.averages()), strict=False)
         sources = [batch.target if exit.reverse else batch.source for batch in first_batches(trainer, dataset)]
         expected = plainly(network, sources)
         for name, value in expected.items():
@@ -95,7 +95,7 @@ def test_training_sees_nothing_of_it(system: str, folder: Path) -> None:
     trainer, dataset = trained(system, folder)
     before = {name: tensor.clone() for name, tensor in trainer.state.tensors().items()}
     drawn, modes = torch.get_rng_state(), [module.training for module in trainer.state.system.modules()]
-    first, second = recomputed(trainer, dataset), recomputed(trainer, dataset)
+    first, second = precise_statistics(trainer, dataset), precise_statistics(trainer, dataset)
     assert_equal(first, second)
     assert_equal(before, trainer.state.tensors())
     assert torch.equal(drawn, torch.get_rng_state())
@@ -106,7 +106,7 @@ def test_a_layer_that_no_picture_reaches_keeps_its_own() -> None:
     network = nn.Sequential(OffsetNorm(3))
     network.add_module("idle", nn.Sequential())
     network[0].register_module("idle", nn.BatchNorm2d(2))
-    gathering = Gathering(network.eval(), {})
+    gathering = StatisticsGatherer(network.eval(), {})
     gathering.add(torch.ones(1, 3, 1, 1), 0)
     found = gathering.statistics()
     assert set(found) == {"0.running_mean", "0.running_var"}
@@ -126,7 +126,10 @@ def test_what_is_validated_is_what_leaves(words: tuple[str, ...], toy_pairs: Pat
         l1 = [(translator.batch(one.source) - one.target).abs().mean().item() for one in seen]
         assert sum(l1) / 4 == pytest.approx(scores[step], rel=1e-6)
         tensors = checkpoints.load(run.path_of(step if name != "best" else "best")).tensors
-        own, statistics = network_weights(tensors, translator.card), checkpoints.under("statistics.generator", tensors)
+        own, statistics = (
+            network_weights(tensors, translator.card),
+            checkpoints.with_prefix("statistics.generator", tensors),
+        )
         assert statistics
         for buffer, value in statistics.items():
             assert torch.equal(own[buffer], value)
@@ -139,7 +142,7 @@ def test_none_are_computed_where_none_are_wanted(toy_pairs: Path, tmp_path: Path
     without, _ = run_to_end(tiny_recipe("pix2pix", toy_pairs, *words, "training.statistics_pictures=0"), tmp_path / "w")
     picture, _ = run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "picture")
     for run in (without, picture):
-        assert not checkpoints.under("statistics", weights(run))
+        assert not checkpoints.with_prefix("statistics", weights(run))
     left = weights(with_)
     assert_equal(weights(without), {name: value for name, value in left.items() if not name.startswith("statistics.")})
     network = Translator.load(without.folder).plain
@@ -159,12 +162,12 @@ def test_resuming_repeats_them_bitwise(toy_pairs: Path, tmp_path: Path) -> None:
     again = Run(run.folder, recipe)
     assert_equal(straight, weights(again))
     assert_equal(best, checkpoints.load(again.path_of("best")).tensors)
-    assert checkpoints.under("statistics", straight)
+    assert checkpoints.with_prefix("statistics", straight)
 
 
 def test_once_for_all_that_is_done_at_a_step(toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    counted = Mock(wraps=recomputed)
-    monkeypatch.setattr(watch, "recomputed", counted)
+    counted = Mock(wraps=precise_statistics)
+    monkeypatch.setattr(watch, "precise_statistics", counted)
     words = ("training.picture_every=3", "training.validate_every=3", "training.checkpoint_every=3")
     run_to_end(tiny_recipe("pix2pix", toy_pairs, *RUNNING, *words), tmp_path / "run")
     assert counted.call_count == 2  # at steps 3 and 6

@@ -16,7 +16,7 @@ from diptych.networks.noise import seeded
 from diptych.training.processes import Processes
 from diptych.training.run import Run
 from diptych.training.state import State
-from diptych.training.validation import Spread, Validation, below, beside, cards_of, translate_with
+from diptych.training.validation import CurrentTranslator, Spread, Validation, below, beside, cards_of
 from diptych.translator.card import read_cards
 
 CPU = torch.device("cpu")
@@ -136,7 +136,7 @@ def test_the_average_translates_where_there_is_one(pairs: Path) -> None:
         after = asked(state, "generator.b_to_a", picture)
         state.system.train()
         with torch.inference_mode():
-            found = translate_with(state)("b-to-a", picture)
+            found = CurrentTranslator(state)("b-to-a", picture)
         torch.testing.assert_close(found, before if wanted == "true" else after)
         assert not torch.allclose(before, after)
         assert found.dtype == torch.float32

@@ -32,7 +32,7 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
     """
     from diptych.data.checks.check import look_over
     from diptych.recipe import quoted, read
-    from diptych.training.accelerate.estimate import estimate
+    from diptych.training.estimate import estimate
 
     words = [*overrides, f"data.folder={quoted(folder)}", *([f"data.task={task}"] if task else [])]
     settings = read(recipe or "pix2pix", words)

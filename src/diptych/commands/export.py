@@ -61,11 +61,11 @@ def export(
     address
         Where a web page will be, such as https://example.org/page/: a posted link shows its picture only if that is known.
     """
-    from diptych.exporting.export import Order
+    from diptych.exporting.export import ExportSettings
     from diptych.exporting.export import export as carry_out
 
     words = (way, checkpoint, precision, processing, noise, data, licence, attribution, runtime, title, address)
-    order = Order(run, to, out, *words)
+    order = ExportSettings(run, to, out, *words)
     for sentence in carry_out(order):
         print(sentence)
     return 0

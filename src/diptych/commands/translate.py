@@ -94,7 +94,7 @@ def translate(
         Where to run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
     from diptych.pictures.sizes import parse_size
-    from diptych.training.checkpoint_choice import taken
+    from diptych.training.checkpoint_choice import checkpoint_note
     from diptych.translator.engines import device_for
     from diptych.translator.many import write_all
     from diptych.translator.translator import Translator
@@ -121,7 +121,7 @@ def translate(
         engine = ""
     make = partial(made, options=options, tile=tile, style=style, style_from=style_from)
     job, words = make(translator, engine=engine)
-    told = "\n".join(filter(None, (taken(run, checkpoint), words)))
+    told = "\n".join(filter(None, (checkpoint_note(run, checkpoint), words)))
     if not pictures:
         code = through_pipes(job, list(inputs), out)
         print(told, end="\n" if told else "", file=sys.stderr)  # a failure is one sentence
@@ -200,9 +200,9 @@ def made(
 
     words = ""
     if engine:
-        from diptych.exporting.fastest import faster
+        from diptych.exporting.engine_cache import with_engine
 
-        translator, words = faster(translator, engine)
+        translator, words = with_engine(translator, engine)
     if tile and translator.plain is None:
         raise UsageError(
             "tiles take the network itself, which an ONNX file is not; name the run, or leave --tile away."

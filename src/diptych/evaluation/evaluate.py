@@ -12,7 +12,7 @@ from diptych.evaluation import bootstrap
 from diptych.evaluation.metrics import METRICS, PICTURE_METRICS, Example, PictureMetric, Score
 from diptych.evaluation.requirements import Resources
 from diptych.evaluation.set_metrics import Diversity, FeatureDistances, Lab, Segmented, SetMetric
-from diptych.machine.devices import multiplying
+from diptych.machine.devices import matmul_precision
 from diptych.networks.features.pretrained import spec_of
 
 USUAL = ("l1", "psnr", "ssim", "ms-ssim", "perceptual", "frechet", "kernel", "coverage", "lab")
@@ -90,7 +90,7 @@ def evaluate(
     values: dict[str, list[float]] = {name: [] for name in single}
     real: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.of_target is not None}
     plain: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.baseline is not None}
-    with torch.inference_mode(), multiplying("float32", resources.device):
+    with torch.inference_mode(), matmul_precision("float32", resources.device):
         for example in (example.on(resources.device) for example in examples):
             names.append(example.name)
             for name, metric in single.items():

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from diptych.errors import DiptychError
-from diptych.machine.devices import multiplying
+from diptych.machine.devices import matmul_precision
 
 Images = Float[Tensor, "batch channels height width"]
 Scores = Float[Tensor, "batch"]
@@ -79,7 +79,7 @@ def similarity_maps(one: Images, other: Images) -> tuple[Tensor, Tensor]:
     lights = [(images.float() + 1) / RANGE for images in (one, other)]
     middles = [light.mean((2, 3), keepdim=True) for light in lights]
     one, other = (light - middle for light, middle in zip(lights, middles, strict=True))
-    with multiplying("float32", one.device):  # differences of squares: the ten bits of a GPU's TF32 would not do
+    with matmul_precision("float32", one.device):  # differences of squares: the ten bits of a GPU's TF32 would not do
         first, second = smooth(one), smooth(other)
         variances = smooth(one * one) - first**2 + smooth(other * other) - second**2
         covariance = smooth(one * other) - first * second

@@ -9,7 +9,7 @@ from torch import Tensor
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import ClassMap
 from diptych.evaluation.segmentation import Segmenter
-from diptych.networks.features.pretrained import CPU, find
+from diptych.networks.features.pretrained import CPU, weights_file
 
 NETWORK = "efficientnet-lite0"
 
@@ -60,7 +60,7 @@ def weights(name: str) -> Requirement:
 
     def requirement(resources: Resources) -> str:
         try:
-            find(name)
+            weights_file(name)
         except DiptychError as problem:
             return str(problem).rstrip(".")
         return ""

@@ -20,10 +20,10 @@ from diptych import checkpoints
 from diptych.errors import DiptychError
 from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.labels import IGNORED, ClassMap
-from diptych.machine.devices import multiplying
+from diptych.machine.devices import matmul_precision
 from diptych.networks.blocks import channels_last
 from diptych.networks.features.fcn import FCN
-from diptych.networks.features.pretrained import CPU, find, read_weights
+from diptych.networks.features.pretrained import CPU, read_weights, weights_file
 
 Say = Callable[[str], None]
 Labelled = Callable[[int], tuple[Tensor, ClassMap]]
@@ -88,12 +88,12 @@ def trained(plan: Plan, count: int, read: Labelled, cache: Path, say: Say, devic
         try:
             network.load_state_dict(checkpoints.load(place).tensors)
             return Segmenter(network, device)
-        except checkpoints.Damaged:
+        except checkpoints.DamagedCheckpoint:
             place.unlink()
     say(f"Training the segmenter on {count} real pictures ({plan.summary()}); it is kept for the next time ...")
     # On GPUs, cross-entropy of maps is not bitwise repeatable.
     place_of_work = CPU if torch.are_deterministic_algorithms_enabled() else device
-    with multiplying("float32", place_of_work):
+    with matmul_precision("float32", place_of_work):
         train(network, plan, count, read, say, place_of_work)
     checkpoints.save(place, network.state_dict(), {"steps": plan.steps})
     return Segmenter(network, device)
@@ -110,7 +110,7 @@ def fingerprint(plan: Plan, count: int, read: Labelled) -> str:
 
 def train(network: FCN, plan: Plan, count: int, read: Labelled, say: Say, device: torch.device = CPU) -> None:
     """Cross-entropy, Adam with a rate that falls as a cosine, mirroring; the backbone starts from ImageNet."""
-    network.backbone.load_state_dict(read_weights("efficientnet-lite0", find("efficientnet-lite0")))
+    network.backbone.load_state_dict(read_weights("efficientnet-lite0", weights_file("efficientnet-lite0")))
     torch.manual_seed(plan.seed)
     for score in network.scores:
         for layer in score.modules():

@@ -1,1 +1,1 @@
-"""What leaves a run to be handed on: model folders, ONNX, torch.export programs, web pages, offers of a service; each checked."""
+"""Exported forms of a run: model folders, ONNX files, torch.export programs, web pages, offers of a service; each is checked."""

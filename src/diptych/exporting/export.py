@@ -1,4 +1,4 @@
-"""A run becomes something to hand on: one order, one artefact, checked against the network that it comes from."""
+"""Export a run in one of several forms and check the result against its network."""
 
 import tempfile
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ import numpy as np
 from torch import nn
 
 from diptych.errors import DiptychError, UsageError, unwritten
-from diptych.exporting import checks, models, onnx_files, programs, web
-from diptych.exporting.samples import Sample, at_hand, samples
-from diptych.exporting.shown import COLUMNS, Seen, Shown, title_of
-from diptych.exporting.traced import Outside, noisy, traceable
+from diptych.exporting import comparison, models, onnx_files, torch_export, web
+from diptych.exporting.page_metadata import COLUMNS, PageMetadata, RGBArray, title_of
+from diptych.exporting.samples import Sample, samples, samples_or_reason
+from diptych.exporting.tracing import NetworkOnly, has_noise, traceable
 from diptych.files import made_aside, vacant
 from diptych.pictures.padding import pad
 from diptych.serving.service.listing import Offer, drawing, name_for
-from diptych.training.checkpoint_choice import taken
+from diptych.training.checkpoint_choice import checkpoint_note
 from diptych.translator.engines import Eager
 from diptych.translator.translator import Translator
 
@@ -31,16 +31,16 @@ PRECISIONS = {
     "pt2": ("float32",),
     "web": ("float16", "float32", "int8"),
 }
-"""By form; the first is meant where none is named."""
+"""Precisions of each form; the first is the default."""
 CALIBRATION = 32
-"""Training pictures that int8 measures its ranges on."""
+"""Number of training pictures that int8 is calibrated on."""
 COMPARED = 10
 EXAMPLES = 8
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be made of which run."""
+class ExportSettings:
+    """The run, the form of the export and its options."""
 
     run: Path
     to: str
@@ -63,73 +63,97 @@ class Order:
         if not self.precision:
             object.__setattr__(self, "precision", PRECISIONS[self.to][0])
         if self.precision not in PRECISIONS[self.to]:
-            raise UsageError(f"{self.to} knows the precisions {', '.join(PRECISIONS[self.to])}, not {self.precision}.")
+            raise UsageError(f"{self.to} has the precisions {', '.join(PRECISIONS[self.to])}, not {self.precision}.")
         if self.processing not in ("inside", "outside"):
             raise UsageError(f'--processing is "{self.processing}"; choose inside or outside.')
         if self.processing == "inside" and self.to != "onnx":
             raise UsageError("--processing inside is for --to onnx; the others leave it outside.")
         if self.precision == "int8" and self.processing == "inside":
-            raise UsageError("int8 is calibrated on the network alone; leave --processing inside away.")
+            raise UsageError("int8 is calibrated on the network alone; leave out --processing inside.")
         if self.to != "web" and (self.title or self.address):
             raise UsageError("--title and --address are for --to web.")
         if self.address and not self.address.startswith(("https://", "http://")):
             raise UsageError(f"--address is {self.address}; it must begin with https:// or http://.")
 
 
-def export(order: Order) -> list[str]:
-    """Carry out an order; what is to be told of it, in sentences.
+def export(settings: ExportSettings) -> list[str]:
+    """Export a run; the result in sentences.
 
     Raises:
+        UsageError: when ``out`` does not fit the form, or the run is exported already.
         DiptychError: when it cannot be made, or does not compute what its network does; nothing is left then.
     """
-    free = vacant(order.out)
-    if FORMS[order.to] == "a folder" and not free:
-        raise DiptychError(f"{order.out} exists and is not empty; give another --out.")
-    if FORMS[order.to] != "a folder" and (order.out.exists() or order.out.suffix != f".{order.to}"):
-        raise UsageError(f"--out is {order.out}; name {FORMS[order.to]} that is not there yet.")
-    translator = Translator.load(order.run, order.way, order.checkpoint)
+    free = vacant(settings.out)
+    if FORMS[settings.to] == "a folder" and not free:
+        raise DiptychError(f"{settings.out} exists and is not empty; give another --out.")
+    if FORMS[settings.to] != "a folder" and (settings.out.exists() or settings.out.suffix != f".{settings.to}"):
+        raise UsageError(f"--out is {settings.out}; name {FORMS[settings.to]} that is not there yet.")
+    translator = Translator.load(settings.run, settings.way, settings.checkpoint)
     if not isinstance(translator.engine, Eager):
-        raise UsageError(f"{order.run} is exported already; name the run or the model folder that it came from.")
-    real, why = at_hand(order.run, translator, order.data, "held-out", max(COMPARED, EXAMPLES))
-    told = [f"Compared with random pictures only: {why}"] if why else []
-    told += filter(None, [taken(order.run, order.checkpoint)])
-    make = {"model": model, "onnx": onnx, "pt2": program, "web": page}[order.to]
+        raise UsageError(f"{settings.run} is exported already; name the run or the model folder that it came from.")
+    real, why = samples_or_reason(settings.run, translator, settings.data, "held-out", max(COMPARED, EXAMPLES))
+    notes = [f"Compared with random pictures only: {why}"] if why else []
+    notes += filter(None, [checkpoint_note(settings.run, settings.checkpoint)])
+    make = {"model": model, "onnx": onnx, "pt2": program, "web": page}[settings.to]
     try:
-        with made_aside(order.out) as place:
-            return make(order, place, translator, real) + told
+        with made_aside(settings.out) as place:
+            return make(settings, place, translator, real) + notes
     except OSError as problem:
-        raise unwritten(order.out, problem) from None
+        raise unwritten(settings.out, problem) from None
 
 
-def model(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
-    terms = models.terms_for(order.run, order.licence, order.attribution)
-    models.write_model(translator, order.run, place, order.checkpoint, order.precision, terms)
-    found = checks.compare(translator, Translator.load(place), real)
-    if order.precision == "float32":
-        checks.refuse(found, 0.0, str(order.out))
-    return [f"{order.out}: card.json, weights.safetensors ({order.precision}), README.md; {found.words()}"]
+def model(settings: ExportSettings, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
+    terms = models.terms_for(settings.run, settings.licence, settings.attribution)
+    models.write_model(translator, settings.run, place, settings.checkpoint, settings.precision, terms)
+    compared = check(settings, translator, Translator.load(place), real, most=0.0)
+    return [f"{settings.out}: card.json, weights.safetensors ({settings.precision}), README.md; {compared}"]
 
 
-def onnx(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
-    inputs = calibration(order, translator) if order.precision == "int8" else []
-    onnx_files.write(translator, place, order.processing, order.noise, order.precision, inputs)
-    words = checked(order, translator, place, real)
-    size = place.stat().st_size / 2**20
-    return [f"{order.out}: {size:.1f} MiB, {order.precision}, processing {order.processing}; {words}"]
+def onnx(settings: ExportSettings, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
+    compared = write_onnx(settings, place, translator, real)
+    size = f"{place.stat().st_size / 2**20:.1f} MiB"
+    return [f"{settings.out}: {size}, {settings.precision}, processing {settings.processing}; {compared}"]
 
 
-def checked(order: Order, translator: Translator, place: Path, real: list[Sample]) -> str:
-    """What the comparison of an ONNX file says.
+def write_onnx(settings: ExportSettings, file: Path, translator: Translator, real: list[Sample]) -> str:
+    """Write an ONNX file and compare it; the sentence of the comparison."""
+    inputs = calibration(settings, translator) if settings.precision == "int8" else []
+    onnx_files.write(translator, file, settings.processing, settings.noise, settings.precision, inputs)
+    return check(settings, reference(settings, translator), Translator.load(file), real)
+
+
+def program(settings: ExportSettings, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
+    torch_export.write(translator, place, settings.noise)
+    run = torch_export.runner(place, translator)
+    compared = check(settings, reference(settings, translator), run, real)
+    return [f"{settings.out}: a torch.export program, {place.stat().st_size / 2**20:.1f} MiB; {compared}"]
+
+
+def check(
+    settings: ExportSettings,
+    wanted: Translator,
+    exported: Translator | comparison.BatchFunction,
+    real: list[Sample],
+    most: float | None = None,  # the largest difference allowed in float32; None = that of its form
+) -> str:
+    """Compare an exported file; the sentence of the comparison.
 
     Raises:
-        DiptychError: for a float32 file that is off.
+        DiptychError: for a float32 file that does not compute what its network does.
     """
-    exported = Translator.load(place)
-    beside = translator if order.noise or not noisy(network_of(translator)) else noiseless(translator)
-    found = checks.compare(beside, exported, real)
-    if order.precision == "float32":
-        checks.refuse(found, checks.tolerance(exported), str(order.out))
-    return found.words()
+    found = comparison.compare(wanted, exported, real)
+    if settings.precision == "float32":
+        comparison.refuse(found, comparison.tolerance(exported) if most is None else most, str(settings.out))
+    return found.sentence()
+
+
+def reference(settings: ExportSettings, translator: Translator) -> Translator:
+    """The translator, without noise where the exported file has none."""
+    if settings.noise or not has_noise(network_of(translator)):
+        return translator
+    inner = traceable(translator, "outside", noise=False)
+    assert isinstance(inner, NetworkOnly)
+    return Translator(inner, translator.card)
 
 
 def network_of(translator: Translator) -> nn.Module:
@@ -137,61 +161,40 @@ def network_of(translator: Translator) -> nn.Module:
     return translator.engine.network
 
 
-def noiseless(translator: Translator) -> Translator:
-    """With the dropout off, as the file has it."""
-    inner = traceable(translator, "outside", noise=False)
-    assert isinstance(inner, Outside)
-    return Translator(inner, translator.card)
-
-
-def program(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
-    programs.write(translator, place, order.noise)
-    beside = translator if order.noise or not noisy(network_of(translator)) else noiseless(translator)
-    found = checks.compare(beside, programs.runner(place, translator), real)
-    checks.refuse(found, checks.TOLERANCE, str(order.out))
-    return [f"{order.out}: a torch.export program, {place.stat().st_size / 2**20:.1f} MiB; {found.words()}"]
-
-
-def page(order: Order, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
-    terms = models.terms_for(order.run, order.licence, order.attribution)
+def page(settings: ExportSettings, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
+    terms = models.terms_for(settings.run, settings.licence, settings.attribution)
     offer = Offer(
-        name_for(order.run, order.way, ()),
+        name_for(settings.run, settings.way, ()),
         translator,
-        order.noise and noisy(network_of(translator)),
+        settings.noise and has_noise(network_of(translator)),
         terms.licence,
         terms.attribution,
         [drawing(translator.card.source, sample.source[0]) for sample in real[:EXAMPLES]],
     )
-    shown = Shown(
-        order.title or title_of(translator.card, offer.name),
-        pairs_of(translator, real),
-        terms.attribution,
-        order.address,
-    )
+    name = settings.title or title_of(translator.card, offer.name)
+    shown = PageMetadata(name, pairs_of(translator, real), terms.attribution, settings.address)
     with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
         file = Path(folder) / "model.onnx"
-        inputs = calibration(order, translator) if order.precision == "int8" else []
-        onnx_files.write(translator, file, "outside", order.noise, order.precision, inputs)
-        words = checked(order, translator, file, real)
-        size = web.write(offer, shown, file, place, order.runtime, order.precision)
+        compared = write_onnx(settings, file, translator, real)
+        size = web.write(offer, shown, file, place, settings.runtime, settings.precision)
         network = file.stat().st_size
     return [
-        f"{order.out}: a page of {size / 2**20:.1f} MiB, {network / 2**20:.1f} of them the network ({order.precision}); {words}",
-        f"Look at it with: python3 -m http.server --directory {order.out}",
+        f"{settings.out}: a page of {size / 2**20:.1f} MiB, {network / 2**20:.1f} of them the network ({settings.precision}); {compared}",
+        f"Look at it with: python3 -m http.server --directory {settings.out}",
     ]
 
 
-def pairs_of(translator: Translator, real: list[Sample]) -> list[tuple[Seen, Seen]]:
-    """Held-out pictures and what the translator makes of them, to look at."""
+def pairs_of(translator: Translator, real: list[Sample]) -> list[tuple[RGBArray, RGBArray]]:
+    """Held-out sources and their translations, 8-bit RGB."""
     source, target = translator.card.source, translator.card.target
     spread = real[:: max(1, len(real) // COLUMNS)][:COLUMNS]
     return [(source.preview(one.source[0]), target.preview(translator.batch(one.source)[0])) for one in spread]
 
 
-def calibration(order: Order, translator: Translator) -> list[np.ndarray]:
-    """Training pictures as the network takes them."""
+def calibration(settings: ExportSettings, translator: Translator) -> list[np.ndarray]:
+    """Training pictures as inputs of the network."""
     try:
-        found = samples(order.run, translator, order.data, "train", CALIBRATION)
+        found = samples(settings.run, translator, settings.data, "train", CALIBRATION)
     except DiptychError as problem:
         raise DiptychError(f"int8 is calibrated on training pictures, and they are not at hand: {problem}") from None
     return [pad(sample.source, translator.card.multiple).numpy() for sample in found]

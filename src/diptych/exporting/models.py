@@ -1,4 +1,4 @@
-"""Model folders: a card, weights without their training state, and a README that says what it is."""
+"""Model folders: a card, the weights without training state, and a README."""
 
 from dataclasses import replace
 from importlib.metadata import version
@@ -10,7 +10,7 @@ import torch
 from diptych import checkpoints
 from diptych.data.public.licences import Licence, licence_of
 from diptych.errors import DiptychError
-from diptych.exporting.traced import noisy
+from diptych.exporting.tracing import has_noise
 from diptych.files import write_text
 from diptych.pictures.kinds import Kind
 from diptych.pictures.sizes import size_text
@@ -31,7 +31,7 @@ def write_model(
 
     Args:
         translator: of the engine torch, loaded from ``place``.
-        precision: of the weights; they are computed with in float32.
+        precision: of the stored weights; computation is in float32.
 
     Raises:
         DiptychError: when a place cannot be written.
@@ -49,37 +49,41 @@ def write_model(
 
 
 def digest(weights: dict[str, torch.Tensor]) -> str:
-    return checkpoints.checksum(checkpoints.still(weights), "{}")
+    return checkpoints.checksum(checkpoints.contiguous_on_cpu(weights), "{}")
 
 
 def described(translator: Translator, place: Path, checkpoint: str, terms: Licence) -> Card:
-    """The card with all that is known of the training and of the terms."""
+    """The card with the facts of the training and the terms of its data."""
     card = translator.card
     assert isinstance(translator.engine, Eager)
     facts: dict[str, Any] = dict(card.provenance)
     facts |= {"checkpoint": weights_path(place, checkpoint).stem} if (place / "recipe.toml").is_file() else {}
     facts |= {"scores": scores_of(place, str(facts.get("checkpoint", "")))}
     facts |= {"licence of the data": terms.licence, "attribution": terms.attribution}
-    facts |= {"noise": "of dropout or style, by the seed" if noisy(translator.engine.network) else "none"}
+    facts |= {"noise": "of dropout or style, by the seed" if has_noise(translator.engine.network) else "none"}
     facts |= {"torch": version("torch").split("+")[0]}
     return replace(card, averaged=False, provenance={name: fact for name, fact in facts.items() if fact})
 
 
+def trained_on(place: Path) -> str:
+    """The data folder in a run's recipe; empty without a recipe."""
+    return read_recipe(place).data.folder if (place / "recipe.toml").is_file() else ""
+
+
 def terms_for(place: Path, licence: str, attribution: str) -> Licence:
-    """As told, else what the data set of a run says."""
-    known = Licence()
-    if (place / "recipe.toml").is_file():
-        known = licence_of(read_recipe(place).data.folder)
+    """The given terms, else those of the run's data set."""
+    folder = trained_on(place)
+    known = licence_of(folder) if folder else Licence()
     return Licence(licence or known.licence, attribution or known.attribution)
 
 
 def scores_of(place: Path, checkpoint: str) -> dict[str, float]:
-    """The validation scores at the checkpoint, or of the best one."""
+    """The validation scores at the step of the checkpoint; empty without such."""
     try:
         found = read_lines(place / "scores.jsonl")
     except OSError as problem:
-        words = f"{place / 'scores.jsonl'} cannot be read ({problem}); remove it to export without scores."
-        raise DiptychError(words) from None
+        file = place / "scores.jsonl"
+        raise DiptychError(f"{file} cannot be read ({problem}); remove it to export without scores.") from None
     at = [line for line in found if checkpoint.isdecimal() and line["step"] == int(checkpoint)]
     return {name: round(value, 5) for name, value in at[-1].items() if number(value) is not None} if at else {}
 
@@ -95,8 +99,8 @@ def readme(card: Card, weights: int) -> str:
     height, width = card.size
     return f"""# {facts.get("recipe") or card.network}: {card.source.colour} to {card.target.colour}
 
-Turns {words_of(card.source)} into {words_of(card.target)}. A {card.network} of {weights:,} weights, trained on crops of
-{height}x{width} pixels; {words_on_size(card)}.
+Turns {kind_note(card.source)} into {kind_note(card.target)}. A {card.network} of {weights:,} weights, trained on crops of
+{height}x{width} pixels; {size_note(card)}.
 
     diptych translate THIS_FOLDER drawing.png --out result.png
 
@@ -121,8 +125,8 @@ paints is invented, never a record of what was there.
 """
 
 
-def words_on_size(card: Card) -> str:
-    """What becomes of pictures of other sizes."""
+def size_note(card: Card) -> str:
+    """How pictures of other sizes are translated."""
     larger = f", and come out {card.scale} times larger" if card.scale > 1 else ""
     padded = f"padded to multiples of {card.multiple} and cropped back{larger}"
     if card.rule not in ("stretch", "shorter-side"):
@@ -131,8 +135,8 @@ def words_on_size(card: Card) -> str:
     return f"others are resized {way} ({card.filter}) and the results back, or with `--size own` {padded}"
 
 
-def words_of(kind: Kind) -> str:
-    """A Kind for a reader."""
+def kind_note(kind: Kind) -> str:
+    """A sentence's name for pictures of a Kind."""
     if kind.colour == "labels":
         names = f" ({', '.join(kind.names)})" if kind.names else ""
         return f"class maps of {kind.classes} classes{names}"

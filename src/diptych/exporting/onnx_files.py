@@ -1,8 +1,9 @@
-"""ONNX files: written, made smaller, and compared with the network that they come from."""
+"""Write ONNX files, in float32 or with smaller weights."""
 
 import contextlib
 import io
 import logging
+import math
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -13,15 +14,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from diptych.exporting.traced import program
+from diptych.exporting.tracing import program
 from diptych.files import written_beside
-from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, needed
+from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, RequiredPackage
 from diptych.translator.card import write_card
 from diptych.translator.translator import Translator
 
 OPSET = 20
 LEAST = 512
-"""Smaller tensors stay as they are: what they take is nothing, and among them are sizes and offsets."""
+"""Smaller tensors stay in float32: they need little memory, and some of them are sizes and offsets."""
 
 
 def write(
@@ -39,24 +40,24 @@ def write(
         place: the file.
         processing: "outside": "source" (batch, channels, height, width) in [-1, 1], sides divisible by the multiple, to
             "target"; "inside": "picture" (batch, height, width, channels) as stored, of any size, to "result".
-        noise: whether a network that has noise takes its "seed" (int32, 0 to 2^30 - 1); without, dropout is off.
-        precision: float32; float16 holds the weights in half the bytes and computes in float32; int8 computes in it.
-        calibration: for int8, inputs as the file takes them, each with its batch.
+        noise: whether a network with noise has an input "seed" (int32, 0 to 2^30 - 1); otherwise dropout is off.
+        precision: "float32"; "float16" stores half the bytes and computes in float32; "int8" computes in int8.
+        calibration: for int8, inputs of the file, each a batch.
 
     Raises:
         DiptychError: when a package is missing, the network cannot be traced, or the place cannot be written.
     """
-    with needed("onnx", "writing ONNX files"):
+    with RequiredPackage("onnx", "writing ONNX files"):
         import onnx
 
-        import_module("onnxscript")  # torch needs it, and would say so at length
+        import_module("onnxscript")  # torch needs it, with a long error when it is missing
     model = traced(translator, processing, noise)
     if precision == "int8":
         model = quantised(model, calibration)
     if precision == "float16":
         halve(model)
-    told = {CARD: write_card(translator.card), PROCESSING: processing, PRECISION: precision}
-    onnx.helper.set_model_props(model, told)
+    metadata = {CARD: write_card(translator.card), PROCESSING: processing, PRECISION: precision}
+    onnx.helper.set_model_props(model, metadata)
     model.producer_name = "diptych"
     with written_beside(place) as beside:
         onnx.save(model, str(beside))
@@ -79,7 +80,7 @@ def traced(translator: Translator, processing: str, noise: bool) -> Any:
 
 
 def name_sizes(model: Any, names: Sequence[str]) -> None:
-    """Give the symbols of sizes names that a reader understands, such as "16*rows"; an empty name stands for a fixed size."""
+    """Rename the symbols of sizes, for sizes such as "16*rows"; an empty name stands for a fixed size."""
     sizes = model.graph.input[0].type.tensor_type.shape.dim
     renamed = {}
     for size, name in zip(sizes, names, strict=False):
@@ -93,33 +94,25 @@ def name_sizes(model: Any, names: Sequence[str]) -> None:
 
 
 def forget_origin(model: Any) -> None:
-    """Leave out where in which source file each node came from, places of this machine included."""
+    """Remove each node's source file and line, which contain paths of this machine."""
     graph = model.graph
-    for part in [graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]:
+    parts = [model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]
+    for function in model.functions:
+        parts += [function, *function.node]
+    for part in parts:
         part.doc_string = ""
         del part.metadata_props[:]
-    for function in model.functions:
-        function.doc_string = ""
-        del function.metadata_props[:]
-        for node in function.node:
-            node.doc_string = ""
-            del node.metadata_props[:]
-    del model.metadata_props[:]
-    model.doc_string = ""
 
 
 def halve(model: Any) -> None:
-    """Store large float32 weights as float16; runtimes widen them once, when they load the file."""
+    """Store large float32 weights as float16; runtimes convert them back once, when they load the file."""
     from onnx import TensorProto, helper, numpy_helper
 
-    wide = [one for one in model.graph.initializer if one.data_type == TensorProto.FLOAT]
-    casts = []
-    for one in wide:
-        values = numpy_helper.to_array(one)
-        if values.size < LEAST:
+    casts, top = [], np.finfo(np.float16).max
+    for one in model.graph.initializer:
+        if one.data_type != TensorProto.FLOAT or math.prod(one.dims) < LEAST:
             continue
-        name = one.name
-        top = np.finfo(np.float16).max
+        name, values = one.name, numpy_helper.to_array(one)
         one.CopyFrom(numpy_helper.from_array(np.clip(values, -top, top).astype(np.float16), f"{name}.half"))
         casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *model.graph.node]
@@ -128,22 +121,22 @@ def halve(model: Any) -> None:
 
 
 def quantised(model: Any, calibration: Sequence[np.ndarray[Any, Any]]) -> Any:
-    """8-bit weights and activations, their ranges those that ``calibration`` shows (nncf, post-training)."""
-    with needed("nncf", "int8"):
+    """Quantise weights and activations to 8 bits, with ranges from ``calibration`` (nncf, post-training)."""
+    with RequiredPackage("nncf", "int8"):
         import nncf
     inputs = [one.name for one in model.graph.input]
-    shown = [feed_of(inputs, picture, number) for number, picture in enumerate(calibration)]
+    seeds = np.arange(len(calibration), dtype=np.int32)
+    feeds = [
+        dict(zip(inputs, (picture, np.array(seed)), strict=False))
+        for picture, seed in zip(calibration, seeds, strict=True)
+    ]
     with quiet():
-        return nncf.quantize(model, nncf.Dataset(shown), subset_size=len(shown))
-
-
-def feed_of(inputs: list[str], picture: np.ndarray[Any, Any], number: int) -> dict[str, Any]:
-    return {inputs[0]: picture} | ({inputs[1]: np.array(number, dtype=np.int32)} if len(inputs) > 1 else {})
+        return nncf.quantize(model, nncf.Dataset(feeds), subset_size=len(feeds))
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without the remarks of exporters, which are for their own developers."""
+    """Silence the exporters' output, which is for their own developers."""
     loud = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "nncf", "onnx_ir")]
     levels = [logger.level for logger in loud]
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

@@ -1,4 +1,4 @@
-"""Real pictures of a run's own data, to compare and to calibrate with, and to show on a page."""
+"""Real pictures of a run's own data, for comparison, calibration and the examples of a page."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -15,14 +15,14 @@ from diptych.translator.translator import Translator
 
 
 class Sample(NamedTuple):
-    """What is translated, and what it should become; (1, channels, H, W) each."""
+    """A source and its target, (1, channels, H, W) each; None for unpaired data."""
 
     source: Tensor
     target: Tensor | None
 
 
 def held_out(settings: DataSettings) -> str:
-    """The split that training never sees."""
+    """The split that training does not use."""
     splits = discover(settings).splits
     return next((split for split in ("test", "val") if splits.get(split)), "train")
 
@@ -34,7 +34,7 @@ def samples(place: Path, translator: Translator, data: str, split: str, count: i
         split: "train", or "held-out".
 
     Raises:
-        DiptychError: when the data are not at hand.
+        DiptychError: when the data cannot be read.
     """
     settings = settings_of(place, data, translator)
     dataset = open_dataset(settings, held_out(settings) if split == "held-out" else split, train=False)
@@ -47,8 +47,10 @@ def samples(place: Path, translator: Translator, data: str, split: str, count: i
     return found
 
 
-def at_hand(place: Path, translator: Translator, data: str, split: str, count: int) -> tuple[list[Sample], str]:
-    """The same, or none and why."""
+def samples_or_reason(
+    place: Path, translator: Translator, data: str, split: str, count: int
+) -> tuple[list[Sample], str]:
+    """The samples and ""; or none, and why the data cannot be read."""
     try:
         return samples(place, translator, data, split, count), ""
     except DiptychError as problem:

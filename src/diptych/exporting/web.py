@@ -1,4 +1,4 @@
-"""A folder that any web host serves: the page, the network, and the browser's runtime."""
+"""A static folder for any web host: the page, the network, and the browser's runtime."""
 
 import io
 import shutil
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from diptych.errors import DiptychError
-from diptych.exporting.shown import Shown
+from diptych.exporting.page_metadata import PageMetadata
 from diptych.files import as_json, written_beside
 from diptych.serving.page import assets
 from diptych.serving.page.browser_model import PART, cut
 from diptych.serving.service.listing import Offer, in_browser
 
 LARGEST = 24 * 2**20
-"""Bytes of a file; some hosts take no more than 25 MiB."""
+"""Bytes of a file, at most; some hosts limit files to 25 MiB."""
 NOTE = """\
 A page of diptych: open index.html through any web server (not from the disk: browsers refuse modules there), such as
     python3 -m http.server --directory THIS_FOLDER
@@ -25,14 +25,14 @@ vendor/ is onnxruntime-web, MIT licence, https://github.com/microsoft/onnxruntim
 """
 
 
-def write(offer: Offer, shown: Shown, network: Path, out: Path, runtime: Path | None, precision: str) -> int:
+def write(offer: Offer, shown: PageMetadata, network: Path, out: Path, runtime: Path | None, precision: str) -> int:
     """Write the folder and return its bytes.
 
     Args:
-        offer: its translator, name, terms and examples.
-        shown: what it is called, and what a posted link shows.
-        network: an ONNX file, with its processing outside.
-        runtime: a folder that holds onnxruntime-web; None = what came with diptych.
+        offer: the translator with its name, terms and examples.
+        shown: the page's metadata.
+        network: an ONNX file with processing "outside".
+        runtime: a folder with onnxruntime-web; None = the one of diptych.
 
     Raises:
         DiptychError: when the page cannot show such pictures, the runtime is missing, or the place cannot be written.
@@ -49,14 +49,16 @@ def write(offer: Offer, shown: Shown, network: Path, out: Path, runtime: Path | 
     index = (assets.page() / "index.html").read_text(encoding="utf-8")
     put(out / "index.html", shown.index(index).encode())
     put(out / "manifest.webmanifest", as_json(shown.manifest(), indent=1).encode())
-    for name, picture in shown.pictures().items():
+    for name, image in shown.pictures().items():
         stream = io.BytesIO()
-        picture.save(stream, "PNG", optimize=True)
+        image.save(stream, "PNG", optimize=True)
         put(out / name, stream.getvalue())
     parts = cut(network, offer.name, precision)
     for name, part in parts.parts.items():
         put(out / "models" / offer.name / name, part.whole())
-    addresses = write_examples(offer.examples, out, offer.name)
+    addresses = [f"examples/{offer.name}/{number}.png" for number in range(len(offer.examples))]
+    for address, picture in zip(addresses, offer.examples, strict=True):
+        put(out / address, picture)
     listing = {"translators": [offer.entry(addresses, parts.entry)], "served": False}
     put(out / "translators.json", as_json(listing, indent=1).encode())
     put(out / "README.txt", NOTE.encode())
@@ -64,7 +66,7 @@ def write(offer: Offer, shown: Shown, network: Path, out: Path, runtime: Path | 
 
 
 def write_runtime(files: Sequence[Path], out: Path) -> None:
-    """Into vendor/; a file that is too large for some hosts in parts, which the page's service worker joins."""
+    """Copy the runtime into vendor/. Files too large for some hosts are cut; the page's service worker joins the parts."""
     joined = {}
     for file in files:
         place = out / "vendor" / file.name
@@ -82,13 +84,6 @@ def write_runtime(files: Sequence[Path], out: Path) -> None:
 def copy(file: Path, place: Path) -> None:
     with written_beside(place) as beside:
         shutil.copyfile(file, beside)
-
-
-def write_examples(examples: Sequence[bytes], out: Path, name: str) -> list[str]:
-    addresses = [f"examples/{name}/{number}.png" for number in range(len(examples))]
-    for address, picture in zip(addresses, examples, strict=True):
-        put(out / address, picture)
-    return addresses
 
 
 def put(place: Path, data: bytes) -> None:

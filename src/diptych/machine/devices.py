@@ -1,9 +1,9 @@
 """Which device work runs on, how products are rounded there, and what memory is free."""
 
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
 from pathlib import Path
 from threading import Condition, get_ident
 from typing import Any
@@ -11,10 +11,6 @@ from typing import Any
 import torch
 
 from diptych.errors import UsageError
-
-REHEARSING = ContextVar("REHEARSING", default=False)
-"""Whether steps are made on tensors without data (``training/accelerate/rehearsal.py``): torch cannot convert such weights, so they stay
-as they were made, and pretrained networks are as large without theirs. Of one thread alone."""
 
 
 def choose(device: str, key: str = "training.device") -> torch.device:
@@ -67,7 +63,7 @@ PRODUCTS = Products()
 
 
 @contextmanager
-def multiplying(precision: str, device: torch.device) -> Iterator[None]:
+def matmul_precision(precision: str, device: torch.device) -> Iterator[None]:
     """Within, NVIDIA GPUs multiply what is float32 as it is, or for "tf32" with ten bits of its mantissas.
 
     Left alone, torch takes TF32 for convolutions and not for matrix products, so "float32" would be neither.
@@ -98,3 +94,14 @@ def free_bytes(device: torch.device) -> float:
         bound, used = (int((CONTAINER / f"memory.{name}").read_text()) for name in ("max", "current"))
         found.append(float(bound - used + int(facts["inactive_file"])))  # what is cached of files makes room when asked
     return max(0.0, min(found))
+
+
+def limit_memory(more: float) -> None:
+    """Have this process fail when it takes more bytes than now, instead of the machine running out; on Linux, elsewhere nothing."""
+    if sys.platform != "linux" or math.isinf(more):
+        return
+    import resource
+
+    status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
+    used = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData"))
+    resource.setrlimit(resource.RLIMIT_DATA, (used + int(more), resource.getrlimit(resource.RLIMIT_DATA)[1]))

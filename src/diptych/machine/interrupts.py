@@ -13,12 +13,12 @@ class StoppedError(Exception):
 
 
 class Stop:
-    """What one piece of work listens to."""
+    """A request to stop one piece of work, which checks it."""
 
-    def __init__(self, way: Event | None = None, patience: float = 0.0) -> None:
-        """``way`` is set while nothing more urgent is at work; each operation waits for it for at most ``patience`` seconds."""
+    def __init__(self, may_run: Event | None = None, patience: float = 0.0) -> None:
+        """``may_run`` is set while nothing more urgent is at work; each operation waits for it for at most ``patience`` seconds."""
         self.asked = Event()
-        self.way, self.patience = way, patience
+        self.may_run, self.patience = may_run, patience
         self.lock = Lock()
         self.end: Callable[[], object] | None = None
         """How the runtime that is at work now is stopped."""
@@ -31,9 +31,9 @@ class Stop:
                 self.end()
 
     def check(self) -> None:
-        """Raises: StoppedError, when it was asked to; gives way before."""
-        if self.way is not None:
-            self.way.wait(self.patience)
+        """Raises: StoppedError, when it was asked to; lets more urgent work go first."""
+        if self.may_run is not None:
+            self.may_run.wait(self.patience)
         if self.asked.is_set():
             raise StoppedError
 

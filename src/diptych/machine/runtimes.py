@@ -1,4 +1,4 @@
-"""Exported files and what runs them, without torch: ONNX Runtime's sessions, what a file says of itself, and which extra is missing."""
+"""Exported files and the runtimes that run them, without torch: ONNX sessions, a file's metadata, and missing extras."""
 
 import os
 import sys
@@ -48,14 +48,14 @@ def session_of(place: Path) -> Any:
     Raises:
         DiptychError: when there is no such file, it is damaged, or the package is missing.
     """
-    with needed("onnxruntime", f"{place}, an ONNX file,"):
+    with RequiredPackage("onnxruntime", f"{place}, an ONNX file,"):
         import onnxruntime
     if not place.is_file():
         raise DiptychError(f"there is no file {place}; write one with: diptych export RUN --to onnx --out {place}.")
     onnxruntime.set_default_logger_severity(4)  # what it has to say it also throws
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads()
-    with explained(place), named_in_utf8(place) as named:
+    with FileErrors(place), named_in_utf8(place) as named:
         return onnxruntime.InferenceSession(str(named), options, providers=["CPUExecutionProvider"])
 
 
@@ -87,8 +87,8 @@ def read_metadata(place: Path) -> dict[str, Any]:
     return {CARD: card, PROCESSING: processing, PRECISION: told.get(PRECISION, "float32"), CHANNELS: channels}
 
 
-class explained:
-    """Whatever a runtime throws over a file, as one sentence."""
+class FileErrors:
+    """Turns whatever a runtime raises about a file into one sentence."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -97,12 +97,12 @@ class explained:
 
     def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
         if isinstance(problem, Exception) and not isinstance(problem, DiptychError):
-            words = " ".join(str(problem).split())[:200]
-            raise DiptychError(f"{self.place} is no ONNX file that can be used ({words}); export it again.") from None
+            message = " ".join(str(problem).split())[:200]
+            raise DiptychError(f"{self.place} is no ONNX file that can be used ({message}); export it again.") from None
 
 
-class needed:
-    """The import of an extra's package, or a sentence that says how to get it."""
+class RequiredPackage:
+    """Around the import of an extra's package: where it is missing, a sentence says how to get it."""
 
     def __init__(self, package: str, purpose: str) -> None:
         self.package, self.purpose = package, purpose
@@ -115,6 +115,6 @@ class needed:
 
 
 def missing(package: str, purpose: str) -> DiptychError:
-    """What says which extra brings a package."""
+    """An error that names the extra which brings a package."""
     extra = {"openvino": "openvino", "nncf": "quant", "fastapi": "serve"}.get(package, "onnx")
     return DiptychError(f"{purpose} needs {package}: pip install 'diptych[{extra}]'.")

@@ -1,20 +1,19 @@
-"""What a library reads in the process's environment when it is loaded, chosen before torch is. What the user has set stands."""
+"""Environment variables that libraries read when they are loaded; set before torch is imported. What the user has set stands.
 
-import math
+The command alone decides how OpenMP threads wait for each other. They spin for some microseconds, then block. Where nothing else
+runs, a training step is 1.1 to 1.3 times as fast as with blocking at once, and judging 1.5 times. `serve` shares the cores with its
+clients and `--ray` with its workers, so there threads block at once. Beside other programs that compute, set
+OMP_WAIT_POLICY=passive, which gains as much (`benchmarks/waiting.py`).
+"""
+
 import os
 from dataclasses import dataclass
 
 SHARING = ("serve", "--ray")
-"""Words of commands whose threads have company of their own making: those who ask a service, or workers beside each other."""
-BUSY = 0.5  # programs that want a core, on average of the last minute
+"""Commands and options whose work shares the cores with other work."""
 
-ASLEEP = {"OMP_WAIT_POLICY": "passive"}
-"""Threads that wait for each other sleep."""
-SPINNING = {"GOMP_SPINCOUNT": "3000"}
-"""They look some microseconds long before they do: faster if they have the cores for themselves, slower if not, since then they
-hold the core of those that they wait for (docs/decisions.md, 44 and 59)."""
-
-
+SPINS = {"GOMP_SPINCOUNT": "3000"}
+BLOCKS = {"OMP_WAIT_POLICY": "passive"}
 ALONE = {"OPENCV_FOR_THREADS_NUM": "1"}
 """OpenCV is called from reading threads, which are enough."""
 
@@ -33,16 +32,7 @@ PROCESS = Process()
 def prepare(words: list[str]) -> None:
     """For the command line ``words``."""
     PROCESS.ours = True
-    for name, value in ALONE.items():
+    shares = any(word.partition("=")[0] in SHARING for word in words)
+    chosen = any(name in os.environ for name in SPINS | BLOCKS)
+    for name, value in (ALONE if chosen else ALONE | (BLOCKS if shares else SPINS)).items():
         os.environ.setdefault(name, value)
-    if not any(name in os.environ for name in ASLEEP | SPINNING):
-        shares = any(word.partition("=")[0] in SHARING for word in words)
-        os.environ.update(SPINNING if load() < BUSY and not shares else ASLEEP)
-
-
-def load() -> float:
-    """Programs that want a core; where the system does not say, many."""
-    try:
-        return os.getloadavg()[0]
-    except (AttributeError, OSError):
-        return math.inf

@@ -1,4 +1,4 @@
-"""Networks: plain modules with flat arguments, one paper a file. This table is the only list."""
+"""Networks: plain modules with flat arguments, one paper a file. NETWORKS lists those that a card can name."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -30,7 +30,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A network by its name in NETWORKS and its plain arguments: what a card needs to build it again."""
+    """A network's name in NETWORKS and its plain arguments, from which a card builds it again."""
 
     name: str
     arguments: dict[str, Any]
@@ -39,30 +39,25 @@ class NetworkSpec:
         """The network with fresh weights.
 
         Raises:
-            UsageError: when the name is in no table.
+            UsageError: when the name is not in NETWORKS.
         """
         if self.name not in NETWORKS:
             raise UsageError(f'"{self.name}" is not in NETWORKS; known are {", ".join(NETWORKS)}.')
         return NETWORKS[self.name](**self.arguments)
 
 
-class Sized(Protocol):
-    """What every network says of the pictures that it takes."""
+class SizeLimits(Protocol):
+    """The sizes of pictures that a network takes."""
 
-    @property
-    def multiple(self) -> int:
-        """By which both sides must be divisible."""
-        ...
-
-    @property
-    def least(self) -> int:
-        """The shortest side."""
-        ...
+    multiple: int
+    """Both sides must be divisible by this."""
+    min_size: int
+    """The shortest side."""
 
 
-def sized(network: nn.Module) -> Sized:
-    """The network as what it says of sizes."""
-    return cast("Sized", network)
+def size_limits(network: nn.Module) -> SizeLimits:
+    """The network, typed by its size limits."""
+    return cast("SizeLimits", network)
 
 
-__all__ = ["NETWORKS", "NetworkSpec", "PatchGAN", "ResNet", "Sized", "TravelUNet", "UNet", "initialise", "sized"]
+__all__ = ["NETWORKS", "NetworkSpec", "PatchGAN", "ResNet", "SizeLimits", "UNet", "initialise", "size_limits"]

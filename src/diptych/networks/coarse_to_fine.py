@@ -1,51 +1,31 @@
-"""The generators of pix2pixHD (Wang et al., CVPR 2018, arXiv 1711.11585): a global one, local enhancers, and the encoder."""
+"""The generator of pix2pixHD (Wang et al., CVPR 2018, arXiv 1711.11585): global generator, local enhancers, encoder."""
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Maps, Norm, ReflectionPad, Upsampling, halved, normalise, upsampling
-from diptych.networks.resnet import ResidualBlock
+from diptych.networks.blocks import Maps, Norm, Upsampling, downsample, norm_layer
+from diptych.networks.resnet import After, conv7x7, down, residual_block, resnet_layers, up
 from diptych.networks.semantics import Semantics, instance_means
 from diptych.networks.styles import StyleBank
 
 
-def wide(channels_in: int, channels_out: int) -> list[nn.Module]:
-    """A 7x7 convolution with reflected borders."""
-    return [ReflectionPad(3), nn.Conv2d(channels_in, channels_out, 7)]
+def norm_relu(norm: Norm) -> After:
+    return lambda channels: [norm_layer(norm, channels), nn.ReLU()]
 
 
-def down(channels: int, norm: Norm) -> list[nn.Module]:
-    out = 2 * channels
-    return [nn.Conv2d(channels, out, 3, 2, 1), normalise(norm, out), nn.ReLU()]
-
-
-def up(channels: int, norm: Norm, way: Upsampling) -> list[nn.Module]:
-    out = channels // 2
-    transposed = nn.ConvTranspose2d(channels, out, 3, 2, 1, output_padding=1)
-    return [upsampling(way, channels, out, True, transposed), normalise(norm, out), nn.ReLU()]
-
-
-def block(channels: int, norm: Norm) -> ResidualBlock:
-    return ResidualBlock(channels, norm, "picture", affine=False, bias=True, noise=[], at_test=False)
-
-
-def hourglass(channels_in: int, width: int, downs: int, blocks: int, norm: Norm, way: Upsampling) -> nn.Sequential:
-    """c7s1-width, ``downs`` halvings, residual blocks, as many doublings; without the last convolution."""
-    layers = [*wide(channels_in, width), normalise(norm, width), nn.ReLU()]
-    for level in range(downs):
-        layers += down(width * 2**level, norm)
-    layers += [block(width * 2**downs, norm) for _ in range(blocks)]
-    for level in reversed(range(downs)):
-        layers += up(width * 2 ** (level + 1), norm, way)
-    return nn.Sequential(*layers)
+def residual_blocks(channels: int, norm: Norm, count: int) -> Iterator[nn.Module]:
+    return (residual_block(channels, norm, "picture", affine=False, bias=True, dropout=[]) for _ in range(count))
 
 
 class Encoder(nn.Module):
-    """Pictures to a few features, each averaged over every instance (section 3.4)."""
+    """Pictures to feature maps, averaged over each instance (section 3.4)."""
 
-    def __init__(self, channels_in: int, features: int, width: int, norm: Norm, way: Upsampling) -> None:
+    def __init__(self, channels_in: int, features: int, width: int, norm: Norm, upsample: Upsampling) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*hourglass(channels_in, width, 4, 0, norm, way), *wide(width, features), nn.Tanh())
+        layers = resnet_layers(channels_in, width, 4, [], norm_relu(norm), upsample)
+        self.layers = nn.Sequential(*layers, *conv7x7(width, features), nn.Tanh())
 
     def forward(self, pictures: Maps, regions: Tensor) -> Maps:
         return instance_means(self.layers(pictures).float(), regions)
@@ -62,7 +42,7 @@ class CoarseToFine(nn.Module):
         downs, blocks: of the global generator.
         enhancers: local enhancers, each doubling the resolution of the one before.
         enhancer_blocks: residual blocks of each.
-        features: numbers that make the style of an instance; 0 = no encoder.
+        features: dimensions of an instance's style; 0 = no encoder.
         encoder_width: of its first layer.
         norm: "instance" is the paper's.
         upsample: "transposed" is the paper's.
@@ -88,33 +68,35 @@ class CoarseToFine(nn.Module):
     ) -> None:
         super().__init__()
         self.multiple = 2 ** max(downs + enhancers, 4 if features else 0)
-        self.least = max(self.multiple, 2 ** (downs + enhancers + 1))  # the blocks' reflected borders find two pixels
+        # The residual blocks' reflection padding needs two pixels.
+        self.min_size = max(self.multiple, 2 ** (downs + enhancers + 1))
         self.semantics = Semantics(channels_in, classes=classes, unknown=unknown, boundary=boundary)
         seen = self.semantics.channels + features
-        self.coarse = hourglass(seen, width, downs, blocks, norm, upsample)
+        after, made = norm_relu(norm), residual_blocks(width * 2**downs, norm, blocks)
+        self.coarse = nn.Sequential(*resnet_layers(seen, width, downs, made, after, upsample))
         self.fronts, self.backs = nn.ModuleList(), nn.ModuleList()
         for number in range(1, enhancers + 1):
             fine = width // 2**number
-            self.fronts.append(nn.Sequential(*wide(seen, fine), normalise(norm, fine), nn.ReLU(), *down(fine, norm)))
-            rest = [block(2 * fine, norm) for _ in range(enhancer_blocks)]
-            self.backs.append(nn.Sequential(*rest, *up(2 * fine, norm, upsample)))
-        self.head = nn.Sequential(*wide(width // 2**enhancers, channels_out), nn.Tanh())
+            self.fronts.append(nn.Sequential(*conv7x7(seen, fine), *after(fine), *down(fine, after)))
+            rest = residual_blocks(2 * fine, norm, enhancer_blocks)
+            self.backs.append(nn.Sequential(*rest, *up(2 * fine, after, upsample)))
+        self.head = nn.Sequential(*conv7x7(width // 2**enhancers, channels_out), nn.Tanh())
         self.encoder = Encoder(channels_out, features, encoder_width, norm, upsample) if features else None
         self.styles = StyleBank(max(self.semantics.labels, 1), features) if features else None
 
     def encode(self, source: Tensor, picture: Maps) -> Maps:
-        """(batch, features, H, W), the style of each instance as ``picture`` has it."""
+        """The style of each instance of ``picture``, (batch, features, H, W)."""
         assert self.encoder is not None
         encoded: Maps = self.encoder(picture, self.semantics.regions(source))
         return encoded
 
     def remember(self, source: Tensor, encoded: Maps) -> None:
-        """Keep styles to draw from when translating."""
+        """Keep styles in the bank, from which translation samples."""
         assert self.styles is not None
         self.styles.remember(encoded, self.semantics.classes_of(source), self.semantics.regions(source))
 
-    def drawn(self, source: Tensor, chosen: dict[int, int] | None = None) -> Maps:
-        """Styles from the clusters of each instance's class; ``chosen`` says which for some classes."""
+    def sample_style(self, source: Tensor, chosen: dict[int, int] | None = None) -> Maps:
+        """Sample each instance's style from its class's clusters; ``chosen`` is the cluster by class, where given."""
         assert self.styles is not None
         regions = self.semantics.regions(source)
         return self.styles.draw(self.semantics.classes_of(source), regions, source.shape[2:], chosen)
@@ -124,32 +106,30 @@ class CoarseToFine(nn.Module):
         return self.encoder is not None
 
     def style_of(self, source: Tensor, picture: Maps) -> Maps:
-        """The style of each instance of ``source`` as ``picture``, of any size, has it there."""
+        """The style of each instance of ``source``, encoded from ``picture`` of any size."""
         return self.encode(source, nn.functional.interpolate(picture, source.shape[2:], mode="bilinear"))
 
     @property
-    def inner(self) -> tuple[str, ...]:
+    def coarse_parts(self) -> tuple[str, ...]:
         """Paths of all but the outermost enhancer, the head and the encoder."""
-        return (
-            "coarse",
-            *(f"{part}.{number}" for part in ("fronts", "backs") for number in range(len(self.fronts) - 1)),
-        )
+        parts = (f"{part}.{number}" for part in ("fronts", "backs") for number in range(len(self.fronts) - 1))
+        return ("coarse", *parts)
 
-    def forward(self, source: Tensor, style: Maps | None = None, still: bool = False) -> Maps:
+    def forward(self, source: Tensor, style: Maps | None = None, frozen: bool = False) -> Maps:
         """Translate.
 
         Args:
             source: labels or pictures.
             style: (batch, features, H, W); drawn where it is not given.
-            still: what is ``inner`` is not being trained, so nothing is kept for its gradient unless the style's goes through it.
+            frozen: ``coarse_parts`` are not trained, so their activations are kept for the style's gradient alone.
         """
         maps = self.semantics(source)
         if self.encoder is not None:
-            maps = torch.cat([maps, self.drawn(source) if style is None else style], 1)
+            maps = torch.cat([maps, self.sample_style(source) if style is None else style], 1)
         pyramid = [maps]
         for _ in self.fronts:
-            pyramid.append(halved(pyramid[-1]))
-        with torch.set_grad_enabled(torch.is_grad_enabled() and (maps.requires_grad or not still)):
+            pyramid.append(downsample(pyramid[-1]))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and (maps.requires_grad or not frozen)):
             last = self.coarse(pyramid.pop())
             for number in range(len(self.fronts) - 1):
                 last = self.enhanced(last, pyramid.pop(), number)
@@ -159,6 +139,6 @@ class CoarseToFine(nn.Module):
         return result
 
     def enhanced(self, last: Maps, level: Maps, number: int) -> Maps:
-        """At twice the resolution of ``last``, which is that of ``level``."""
+        """One enhancer: from ``last`` to twice its resolution, that of ``level``."""
         finer: Maps = self.backs[number](self.fronts[number](level) + last)
         return finer

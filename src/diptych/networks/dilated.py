@@ -1,52 +1,51 @@
 """The networks of patch-based inpainting (Demir and Unal 2018, arXiv 1803.07422): a reconstruction.
 
-Only the paper's abstract was at hand: residual learning in the generator, dilated and interpolated convolutions, a global
-and a patch discriminator that share their first layers. Everything finer is our choice (docs/inpainting.md).
+The paper's abstract names residual learning in the generator, dilated and interpolated convolutions, and a global and a patch
+discriminator that share their first layers. Finer details are chosen here (docs/inpainting.md).
 """
 
+from itertools import cycle, islice
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Maps, Norm, ReflectionPad, Statistics, Upsampling, needs_bias, normalise, upsampling
+from diptych.networks.blocks import (
+    Maps,
+    Norm,
+    Residual,
+    Statistics,
+    Upsampling,
+    discriminator_layer,
+    needs_bias,
+    norm_layer,
+)
+from diptych.networks.resnet import conv7x7, resnet_layers
 
 BlockKind = Literal["standard", "dilated", "dilated-first", "dilated-second"]
 """The paper's four kinds of residual block: neither, both, the first, or the second of its convolutions dilated."""
-CYCLE = (1, 2, 4, 8)
+DILATIONS = (1, 2, 4, 8)
+"""Of the residual blocks, in turn."""
 
 
-def dilations(kind: BlockKind, dilation: int) -> tuple[int, int]:
-    return {
-        "standard": (1, 1),
-        "dilated": (dilation, dilation),
-        "dilated-first": (dilation, 1),
-        "dilated-second": (1, dilation),
-    }[kind]
+def dilated_block(channels: int, kind: BlockKind, dilation: int, norm: Norm, statistics: Statistics) -> Residual:
+    """Two 3x3 convolutions that keep height and width, added to the input."""
 
-
-class DilatedBlock(nn.Module):
-    """Two 3x3 convolutions that keep height and width, added to the input; nothing after the sum."""
-
-    def __init__(self, channels: int, kind: BlockKind, dilation: int, norm: Norm, statistics: Statistics) -> None:
-        super().__init__()
-        first, second = dilations(kind, dilation)
+    def convolution(dilation: int) -> nn.Conv2d:
         bias = needs_bias(norm, "auto")
-        self.layers = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=first, dilation=first, bias=bias, padding_mode="replicate"),
-            normalise(norm, channels, statistics),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, padding=second, dilation=second, bias=bias, padding_mode="replicate"),
-            normalise(norm, channels, statistics),
-        )
+        return nn.Conv2d(channels, channels, 3, 1, dilation, dilation, bias=bias, padding_mode="replicate")
 
-    def forward(self, maps: Maps) -> Maps:
-        total: Maps = maps + self.layers(maps)
-        return total
+    return Residual(
+        convolution(dilation if kind in ("dilated", "dilated-first") else 1),
+        norm_layer(norm, channels, statistics),
+        nn.ReLU(),
+        convolution(dilation if kind in ("dilated", "dilated-second") else 1),
+        norm_layer(norm, channels, statistics),
+    )
 
 
 class DilatedResNet(nn.Module):
-    """A picture with a hole, and its mask, to a whole picture in [-1, 1].
+    """A picture with a hole to a whole picture in [-1, 1].
 
     The last channel of the source is the mask, 1 in the hole and -1 outside.
 
@@ -59,7 +58,7 @@ class DilatedResNet(nn.Module):
         downs: how often the sides are halved, and doubled again.
         norm, statistics: of all layers but the last.
         upsample: "resize" is the paper's interpolated convolution.
-        sees_mask: whether the network is given the mask beside the picture.
+        sees_mask: whether the mask is an input of the network.
         composite: keep the known pixels of the source.
     """
 
@@ -79,34 +78,23 @@ class DilatedResNet(nn.Module):
         composite: bool = True,
     ) -> None:
         super().__init__()
-        self.multiple = 2**downs
-        self.least = max(self.multiple, 4)  # so that borders of three pixels can be reflected
+        self.multiple = 1 << downs
+        self.min_size = max(self.multiple, 4)  # for reflection padding by three pixels
         self.sees_mask = sees_mask
         self.composite = composite
         bias = needs_bias(norm, "auto")
 
         def after(channels: int) -> list[nn.Module]:
-            return [normalise(norm, channels, statistics), nn.ReLU()]
+            return [norm_layer(norm, channels, statistics), nn.ReLU()]
 
         seen = channels_in if sees_mask else channels_in - 1
-        layers: list[nn.Module] = [ReflectionPad(3), nn.Conv2d(seen, width, 7, bias=bias), *after(width)]
-        channels = width
-        for _ in range(downs):
-            layers += [nn.Conv2d(channels, 2 * channels, 3, 2, 1, bias=bias), *after(2 * channels)]
-            channels *= 2
-        layers += [
-            DilatedBlock(channels, block, CYCLE[number % len(CYCLE)], norm, statistics) for number in range(blocks)
-        ]
-        for _ in range(downs):
-            half = channels // 2
-            transposed = nn.ConvTranspose2d(channels, half, 3, 2, 1, output_padding=1, bias=bias)
-            layers += [upsampling(upsample, channels, half, bias, transposed), *after(half)]
-            channels = half
-        layers += [ReflectionPad(3), nn.Conv2d(width, channels_out, 7), nn.Tanh()]
-        self.layers = nn.Sequential(*layers)
+        dilations = islice(cycle(DILATIONS), blocks)
+        made = (dilated_block(width * self.multiple, block, dilation, norm, statistics) for dilation in dilations)
+        layers = resnet_layers(seen, width, downs, made, after, upsample, bias)
+        self.layers = nn.Sequential(*layers, *conv7x7(width, channels_out), nn.Tanh())
 
     def paint(self, source: Maps) -> Maps:
-        """The network's own picture, known pixels included."""
+        """The network's output, known pixels included."""
         painted: Maps = self.layers(source if self.sees_mask else source[:, :-1])
         return painted
 
@@ -116,19 +104,19 @@ class DilatedResNet(nn.Module):
 
 
 def composited(painted: Tensor, source: Tensor) -> Tensor:
-    """What was painted inside the hole, the source outside."""
+    """The painted picture inside the hole, the source outside."""
     return torch.where(source[:, -1:] > 0, painted, source[:, :-1].to(painted.dtype))
 
 
 class TwoHeadedDiscriminator(nn.Module):
-    """Shared strided convolutions, then a patch head with a map of logits and a global head with one.
+    """Shared strided convolutions, then a patch head with a map of logits and a global head with one logit.
 
     Args:
         channels_in: of the pictures.
-        size: height and width that the global head is made for.
+        size: height and width of the pictures, for the global head.
         width: channels of the first layer.
         norm: from the second layer on.
-        patch_dense: relate the patches by a fully connected layer, which also fixes the size.
+        patch_dense: a fully connected layer over the patches, for which pictures must have ``size``.
     """
 
     def __init__(
@@ -143,9 +131,8 @@ class TwoHeadedDiscriminator(nn.Module):
         super().__init__()
         bias = needs_bias(norm, "auto")
 
-        def layer(channels: int, out: int, stride: int) -> list[nn.Module]:
-            convolution = nn.Conv2d(channels, out, 4, stride, 1, bias=bias)
-            return [convolution, normalise(norm, out, "running"), nn.LeakyReLU(0.2)]
+        def layer(channels: int, out: int, stride: int) -> tuple[nn.Module, ...]:
+            return discriminator_layer(channels, out, 4, stride, norm, bias)
 
         self.trunk = nn.Sequential(
             nn.Conv2d(channels_in, width, 4, 2, 1),
@@ -162,6 +149,6 @@ class TwoHeadedDiscriminator(nn.Module):
         self.whole = nn.Sequential(*[part for parts in deep for part in parts], nn.Flatten(), nn.Linear(left, 1))
 
     def forward(self, pictures: Maps) -> tuple[Tensor, Tensor]:
-        """(logits of the whole pictures, (batch, 1), and of their patches)."""
+        """Logits of the whole pictures, (batch, 1), and of their patches."""
         shared = self.trunk(pictures)
         return self.whole(shared), self.patch(shared)

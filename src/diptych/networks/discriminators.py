@@ -3,18 +3,27 @@
 from torch import nn
 
 from diptych.errors import UsageError
-from diptych.networks.blocks import Bias, InstanceNorm, Maps, Norm, halved, needs_bias, normalise
+from diptych.networks.blocks import (
+    Bias,
+    InstanceNorm,
+    Maps,
+    Norm,
+    discriminator_layer,
+    downsample,
+    needs_bias,
+    norm_layer,
+)
 from diptych.networks.spectral import convolution
 
 
 class PatchGAN(nn.Module):
-    """Pictures, of sides of ``least`` or more, to a map of logits, one for each patch.
+    """Pictures, of sides of ``min_size`` or more, to a map of logits, one for each patch.
 
     ``layers`` strided convolutions set the receptive field: 0 gives 1 (PixelGAN, all convolutions 1x1), then 16, 34, 70
     (the default), 142, 286 (the paper's ImageGAN), 574.
 
     Args:
-        channels_in: of the picture judged, with its source's where the discriminator is conditional.
+        channels_in: of the picture, and of its source where the discriminator is conditional.
         layers: 0 to 6.
         width: channels of the first layer; they double up to eight times this.
         norm: not on the first and the last convolution.
@@ -28,9 +37,8 @@ class PatchGAN(nn.Module):
         self, channels_in: int, *, layers: int = 3, width: int = 64, norm: Norm = "batch", bias: Bias = "auto"
     ) -> None:
         super().__init__()
-        self.least = (
-            3 * 2**layers if layers else 1
-        )  # two unstrided convolutions each take one off what the strided leave
+        # Each of the two unstrided convolutions takes one pixel off the map that the strided ones leave.
+        self.min_size = 3 * 2**layers if layers else 1
         if not 0 <= layers <= 6:
             raise UsageError(f"a PatchGAN has 0 (PixelGAN) to 6 layers, not {layers}.")
         has_bias = needs_bias(norm, bias)
@@ -39,7 +47,7 @@ class PatchGAN(nn.Module):
                 nn.Conv2d(channels_in, width, 1),
                 nn.LeakyReLU(0.2),
                 nn.Conv2d(width, 2 * width, 1, bias=has_bias),
-                normalise(norm, 2 * width, "running"),
+                norm_layer(norm, 2 * width, "running"),
                 nn.LeakyReLU(0.2),
                 nn.Conv2d(2 * width, 1, 1, bias=has_bias),
             )
@@ -48,11 +56,7 @@ class PatchGAN(nn.Module):
         channels = width
         for number in range(1, layers + 1):
             out, stride = width * min(2**number, 8), 2 if number < layers else 1
-            stack += [
-                nn.Conv2d(channels, out, 4, stride, 1, bias=has_bias),
-                normalise(norm, out, "running"),
-                nn.LeakyReLU(0.2),
-            ]
+            stack += discriminator_layer(channels, out, 4, stride, norm, has_bias)
             channels = out
         self.layers = nn.Sequential(*stack, nn.Conv2d(channels, 1, 4, 1, 1))
 
@@ -61,11 +65,11 @@ class PatchGAN(nn.Module):
         return logits
 
     def maps(self, pictures: Maps) -> list[Maps]:
-        """What each layer gives after its activation, and the logits last."""
+        """The map after each activation, and the logits last."""
         found: list[Maps] = []
-        # Hooks for this pass alone: with checkpointed activations the layers run again in backward.
+        # The hooks stay for this pass alone: with activation checkpointing the layers run again in backward.
         activations = [layer for layer in self.layers if isinstance(layer, nn.LeakyReLU)]
-        hooks = [layer.register_forward_hook(lambda *told: found.append(told[2])) for layer in activations]
+        hooks = [layer.register_forward_hook(lambda *call: found.append(call[2])) for layer in activations]
         try:
             logits = self(pictures)
             return [*found, logits]
@@ -75,20 +79,20 @@ class PatchGAN(nn.Module):
 
 
 WIDEST = 512
-"""Channels of a layer in MultiScale, at most."""
+"""The most channels of a layer in MultiScale."""
 
 
 class MultiScale(nn.Module):
-    """Equal PatchGANs on a pyramid of the pictures (pix2pixHD, section 3.2; SPADE has spectral normalisation with it).
+    """Equal PatchGANs on a pyramid of the pictures (pix2pixHD, section 3.2; SPADE adds spectral normalisation).
 
-    Gives for each scale, the full resolution first, the maps of its layers, the last of which are the logits.
+    Returns for each scale, the full resolution first, the maps of its layers; the last are the logits.
 
     Args:
-        channels_in: of the picture judged, with its semantic maps.
+        channels_in: of the picture and its semantic maps.
         scales: how many discriminators.
         layers: strided and unstrided convolutions after the first, as for a PatchGAN.
-        width: channels of the first layer; they double up to 512, whatever it is (both authors' codes).
-        spectral: normalise the convolutions that a norm follows, which then have no bias (SPADE's code).
+        width: channels of the first layer; they double up to 512 (both authors' codes).
+        spectral: spectral normalisation of the convolutions before a norm, which then have no bias (SPADE's code).
     """
 
     def __init__(
@@ -99,7 +103,7 @@ class MultiScale(nn.Module):
 
     @staticmethod
     def one(channels_in: int, layers: int, width: int, spectral: bool) -> nn.ModuleList:
-        """Convolutions are padded by 2, not by 1 as in pix2pix."""
+        """One discriminator. Its convolutions are padded by 2; those of pix2pix by 1."""
         stack = [nn.Sequential(nn.Conv2d(channels_in, width, 4, 2, 2), nn.LeakyReLU(0.2))]
         channels = width
         for number in range(1, layers + 1):
@@ -112,7 +116,7 @@ class MultiScale(nn.Module):
     def forward(self, pictures: Maps) -> list[list[Maps]]:
         judged = []
         for number, scale in enumerate(self.scales):
-            pictures = halved(pictures) if number else pictures
+            pictures = downsample(pictures) if number else pictures
             maps = [pictures]
             assert isinstance(scale, nn.ModuleList)
             for layer in scale:

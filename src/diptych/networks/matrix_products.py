@@ -1,14 +1,14 @@
-"""Convolutions of many channels and few places, or of very few channels, as matrix products: a processor's library is slow at both.
+"""Convolutions as matrix products (im2col; Chellapilla et al. 2006), for training on a CPU, where oneDNN is slow at two kinds of layer.
 
-oneDNN spends most of a U-Net's inner layers on bringing weights into its blocks, and much of a layer that gives one or three
-channels on the sixteen that it pads them to. As products (im2col; Chellapilla et al. 2006) weights are read once, as they lie:
+In a U-Net's inner layers, of many channels and few positions, oneDNN spends most time on reordering weights. It pads one or
+three channels to sixteen. A product reads the weights once, in their own order:
 
-* a convolution is columns times weights, columns being the k x k neighbourhood of each place;
-* the gradient of its input is places times weights, folded: each place adds its k x k pixels;
-* the gradient of its weights is places, transposed, times columns.
+* a convolution is columns times weights; columns are the k x k neighbourhood of each position;
+* the gradient of its input is positions times weights, folded: each position adds its k x k pixels;
+* the gradient of its weights is positions, transposed, times columns.
 
-A transposed convolution is the same with the first two exchanged. Which of the three is taken when was measured
-(docs/decisions.md, 56); results differ from the library's by rounding. Used where a system trains on a processor.
+A transposed convolution exchanges the first two. Measurements decide which of the three products is used (docs/decisions.md, 56).
+Results differ from oneDNN's by rounding.
 """
 
 from functools import partial
@@ -19,23 +19,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 FEW = 4  # channels, as of a picture or a patch's logit
-LEAST_BEHIND_FEW = 32  # channels that few are made of, under which the library is as fast
-MOST_PLACES = 2**17  # of few channels, above which columns take too much memory
+LEAST_BEHIND_FEW = 32  # channels on the other side of few; with fewer, oneDNN is as fast
+MOST_PLACES = 2**17  # positions of few channels; with more, columns take too much memory
 MANY = 256  # channels, of either side
 PLACES = {"columns": (512, 256), "folded": (128, 0), "weights": (2048, 256)}
-"""Up to how many places (of the smaller grid, over the batch) each product is the faster one: where one side has more than
-MANY channels, and where both have just as many."""
+"""The most positions (of the smaller grid, over the batch) at which each product is faster than oneDNN: where one side has more
+than MANY channels, and where both have MANY."""
 
 
 class Geometry(NamedTuple):
-    """Of a square kernel: the same for a convolution from the larger grid to the smaller and for the transposed one."""
+    """A square kernel, for a convolution from the larger grid to the smaller or for its transpose."""
 
     kernel: int
     stride: int
     padding: int
 
 
-# Between grids. The larger has maps of (batch, channels, H, W); a place is one of the smaller, over the whole batch.
+# Between grids. The larger has maps of (batch, channels, H, W); a place is a position of the smaller, over the whole batch.
 
 
 def rows(maps: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def rows(maps: Tensor) -> Tensor:
 def columns(large: Tensor, how: Geometry, height: int, width: int) -> Tensor:
     """The neighbourhood of each of ``height`` x ``width`` places: (places, kernel * kernel * channels).
 
-    Few channels are gathered as planes, in whose rows pixels lie side by side, and many as pixels, in which channels do.
+    Few channels are copied in planes, which are contiguous along rows; many in channels-last order.
     """
     kernel, stride, padding = how
     batch, channels = large.shape[:2]
@@ -57,9 +57,8 @@ def columns(large: Tensor, how: Geometry, height: int, width: int) -> Tensor:
     strides = [by_batch, down * stride, along * stride, down, along, of_channel]
     if channels > FEW:
         return planes.as_strided(sizes, strides).reshape(-1, kernel * kernel * channels)
-    return (
-        planes.as_strided(sizes[3:] + sizes[:3], strides[3:] + strides[:3]).reshape(kernel * kernel * channels, -1).t()
-    )
+    gathered = planes.as_strided(sizes[3:] + sizes[:3], strides[3:] + strides[:3])
+    return gathered.reshape(kernel * kernel * channels, -1).t()
 
 
 def folded(found: Tensor, how: Geometry, small: tuple[int, int, int], large: tuple[int, int]) -> Tensor:
@@ -88,7 +87,7 @@ def flat(weight: Tensor) -> Tensor:
 
 
 class Layer(NamedTuple):
-    """A convolution at work, with its three products, each by ours or by the library.
+    """One call of a convolution, and its three products, each by a matrix product or by oneDNN.
 
     Weights are (small channels, large channels, k, k), whether it is transposed or not.
     """
@@ -103,11 +102,11 @@ class Layer(NamedTuple):
 
     @property
     def few(self) -> bool:
-        """An unstrided convolution to few channels; columns of its gradient are then much smaller than of its input."""
+        """An unstrided convolution to few channels; columns of its gradient are much smaller than those of its input."""
         return not self.transposed and self.channels[0] <= FEW and self.how.stride == 1
 
     def fits(self, product: str) -> bool:
-        """Whether ours is the faster one."""
+        """Whether the matrix product is faster than oneDNN."""
         batch, height, width = self.small
         places, strided = batch * height * width, self.how.stride > 1
         if self.few:
@@ -147,29 +146,27 @@ class Layer(NamedTuple):
             return found.view(len(weight), kernel, kernel, -1).permute(0, 3, 1, 2)
         given, gradient = (small, large) if self.transposed else (large, small)
         sides = [[value, value] for value in (self.how.stride, self.how.padding, 1)]
-        only = [False, True, False]
-        of_weight: Tensor = torch.ops.aten.convolution_backward(
-            gradient, given, weight, None, *sides, self.transposed, [0, 0], 1, only
-        )[1]
+        arguments = (*sides, self.transposed, [0, 0], 1, [False, True, False])
+        of_weight: Tensor = torch.ops.aten.convolution_backward(gradient, given, weight, None, *arguments)[1]
         return of_weight
 
 
 def asked_for(node: Any) -> bool:
-    """Whether the backward pass that runs now wants the gradient that goes to a node.
+    """Whether the current backward pass needs the gradient of a node.
 
-    ``ctx.needs_input_grad`` says what could be wanted, not what this pass wants: a generator's update would have the gradients of
-    its discriminator's weights computed and thrown away.
+    ``ctx.needs_input_grad`` does not depend on the pass: a generator's update would compute the gradients of its discriminator's
+    weights and discard them.
     """
     if node is None:
         return False
     try:
         return bool(torch._C._will_engine_execute_node(node))
     except (AttributeError, RuntimeError):
-        return True  # another torch; or it cannot tell of leaves that torch.autograd.grad was asked for
+        return True  # another version of torch, or leaves of torch.autograd.grad, for which torch cannot tell
 
 
 class Convolve(torch.autograd.Function):
-    """A layer with its gradients, which can themselves be differentiated."""
+    """A convolution with gradients that can be differentiated again."""
 
     @staticmethod
     def forward(ctx: Any, given: Tensor, weight: Tensor, bias: Tensor | None, layer: Layer) -> Tensor:
@@ -194,7 +191,7 @@ class Convolve(torch.autograd.Function):
 
 
 def convolve(module: nn.Conv2d | nn.ConvTranspose2d, maps: Tensor) -> Tensor:
-    """What ``module`` does, by products where one of them is the faster."""
+    """The forward pass of ``module``, with matrix products where one of them is faster."""
     layer = layer_of(module, maps)
     if maps.device.type != "cpu" or not any(map(layer.fits, PLACES)):
         if isinstance(module, nn.ConvTranspose2d):
@@ -210,7 +207,7 @@ def convolve(module: nn.Conv2d | nn.ConvTranspose2d, maps: Tensor) -> Tensor:
 
 
 def layer_of(module: nn.Conv2d | nn.ConvTranspose2d, maps: Tensor) -> Layer:
-    """What the module is for these maps."""
+    """The call of ``module`` on ``maps``."""
     batch, _, height, width = maps.shape
     how = Geometry(module.kernel_size[0], module.stride[0], int(module.padding[0]))
     into, out, given = module.in_channels, module.out_channels, (height, width)
@@ -223,7 +220,7 @@ def layer_of(module: nn.Conv2d | nn.ConvTranspose2d, maps: Tensor) -> Layer:
 
 
 def plain(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
-    """Whether it is a torch convolution as such, the same along both sides."""
+    """Whether it is torch's own convolution with the same parameters along both sides."""
     pairs = (module.kernel_size, module.stride, module.output_padding)
     return (
         type(module) in (nn.Conv2d, nn.ConvTranspose2d)
@@ -236,7 +233,7 @@ def plain(module: nn.Conv2d | nn.ConvTranspose2d) -> bool:
 
 
 def use_products(network: nn.Module) -> None:
-    """Have the convolutions of ``network`` take products where they are faster; names and weights stay as they are."""
+    """Let the convolutions of ``network`` use matrix products where they are faster; names and weights do not change."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and plain(module):
             vars(module)["forward"] = partial(convolve, module)

@@ -1,7 +1,7 @@
-"""Noise at translating time, addressed instead of drawn: each value is a function of (seed, draw, channel, row, column).
+"""Counter-based noise for translation: each value is a hash of (seed, draw, channel, row, column).
 
-So the same seed gives the same noise on every device, in every exported form, and in a tile as in the whole picture.
-All of it is integer arithmetic below 2^31, which ONNX Runtime, OpenVINO and browsers compute alike.
+The same seed gives the same noise on every device, in every exported form, and in a tile as in the whole picture.
+The hash is integer arithmetic below 2^31, which ONNX Runtime, OpenVINO and browsers compute alike.
 """
 
 import math
@@ -17,27 +17,28 @@ from diptych.machine.runtimes import BITS, SEEDS, folded
 
 MASK = (1 << BITS) - 1
 ROWS, COLUMNS = 1 << 20, 1 << 21
-"""Where their indices begin, so that channels, rows and columns are numbered apart."""
+"""First index of rows and of columns, so that channels, rows and columns have different indices."""
 
 
 @dataclass
 class Noise:
-    """Where a network stands in drawing its noise."""
+    """The state of a network's noise: its seed, its tile, and how many draws were made."""
 
     seed: Tensor
     """A scalar of int32, below SEEDS."""
     origin: tuple[int, int] = (0, 0)
-    """Row and column of the source at which a tile begins."""
+    """First row and column of the tile in the source."""
     shape: tuple[int, int] | None = None
     """Height and width of the tile; None for whole pictures."""
     draws: int = 0
 
     def hashes(self, indices: Tensor) -> Tensor:
-        """One for each of ``indices``, others with every call."""
+        """One hash for each of ``indices``; each call gives different ones."""
         self.draws += 1
         seed = self.seed.to(indices.device)
-        low, high = seed & MASK, upper(seed)
-        return mixed(mixed(mixed(low, high) ^ (977 * self.draws & MASK), indices & MASK), high ^ upper(indices))
+        low, high = seed & MASK, high_bits(seed)
+        draw = hash_pair(low, high) ^ (977 * self.draws & MASK)
+        return hash_pair(hash_pair(draw, indices & MASK), high ^ high_bits(indices))
 
 
 CURRENT: ContextVar[Noise | None] = ContextVar("noise", default=None)
@@ -47,7 +48,7 @@ CURRENT: ContextVar[Noise | None] = ContextVar("noise", default=None)
 def seeded(
     seed: int | Tensor, origin: tuple[int, int] = (0, 0), shape: tuple[int, int] | None = None
 ) -> Iterator[None]:
-    """Within, networks take their noise from ``seed``; without it, they take a seed from torch's default generator."""
+    """Within, networks take their noise from ``seed``; outside, from a seed of torch's default generator."""
     scalar = torch.tensor(folded(seed), dtype=torch.int32) if isinstance(seed, int) else seed
     token = CURRENT.set(Noise(scalar, origin, shape))
     try:
@@ -60,19 +61,19 @@ def current() -> Noise:
     return CURRENT.get() or Noise(torch.randint(SEEDS, (), dtype=torch.int32))
 
 
-def upper(numbers: Tensor) -> Tensor:
-    """The bits above the lowest BITS, without a shift, which ONNX Runtime lacks for int32; exact, since 15 bits are left."""
+def high_bits(numbers: Tensor) -> Tensor:
+    """The bits above the lowest BITS. ONNX Runtime has no shift of int32; float32 is exact here, for 15 bits."""
     return ((numbers & (MASK << BITS)).float() / (1 << BITS)).int()
 
 
-def mixed(a: Tensor, b: Tensor) -> Tensor:
-    """Two numbers of BITS bits, hashed to one: the halves of a product, folded; OpenVINO would take a remainder in float32."""
+def hash_pair(a: Tensor, b: Tensor) -> Tensor:
+    """Hash two numbers of BITS bits to one. The product's halves are combined, since OpenVINO computes remainders in float32."""
     product = (a ^ 0x5A35) * (b ^ 0x3C6F)
-    return (product & MASK) ^ upper(product) ^ ((5 * a + 3 * b) & MASK)
+    return (product & MASK) ^ high_bits(product) ^ ((5 * a + 3 * b) & MASK)
 
 
-def kept(maps: Tensor, probability: float) -> Tensor:
-    """(1, channels, height, width) of ``maps``' type: 1 with ``probability``, else 0; the same for all of a batch."""
+def dropout_mask(maps: Tensor, probability: float) -> Tensor:
+    """(1, channels, height, width) of ``maps``' type: 1 with ``probability``, else 0; one mask for the whole batch."""
     noise = current()
     channels, height, width = maps.shape[1:]
     row, column = 0, 0
@@ -82,8 +83,8 @@ def kept(maps: Tensor, probability: float) -> Tensor:
     firsts = (0, ROWS + row, COLUMNS + column)
     axes = [first + torch.arange(size, device=maps.device).int() for first, size in zip(firsts, sizes, strict=True)]
     across, down, along = noise.hashes(torch.cat(axes)).split(sizes)
-    places = mixed(mixed(down[:, None], along[None]), along[None])
-    values = mixed(across[:, None, None], places[None])
+    places = hash_pair(hash_pair(down[:, None], along[None]), along[None])
+    values = hash_pair(across[:, None, None], places[None])
     return (values < round(probability * (MASK + 1))).to(maps.dtype)[None]
 
 

@@ -1,4 +1,6 @@
-"""The ResNet generator of CycleGAN (Zhu et al. 2017, section 7.2; Johnson et al. 2016)."""
+"""The ResNet generator of CycleGAN (Zhu et al. 2017, section 7.2; Johnson et al. 2016), and the layers of its kind."""
+
+from collections.abc import Callable, Iterable
 
 from torch import nn
 
@@ -8,42 +10,68 @@ from diptych.networks.blocks import (
     Maps,
     Norm,
     ReflectionPad,
+    Residual,
     Statistics,
     Upsampling,
     needs_bias,
-    normalise,
+    norm_layer,
     upsampling,
 )
 
+After = Callable[[int], list[nn.Module]]
+"""From a number of channels to the norm and activation after a convolution."""
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with reflected borders, added to the input; nothing after the sum."""
 
-    def __init__(
-        self,
-        channels: int,
-        norm: Norm,
-        statistics: Statistics,
-        affine: bool,
-        bias: bool,
-        noise: list[float],
-        at_test: bool,
-    ) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
-            normalise(norm, channels, statistics, affine),
-            nn.ReLU(),
-            *[Dropout(probability, at_test) for probability in noise],
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
-            normalise(norm, channels, statistics, affine),
-        )
+def conv7x7(channels_in: int, channels_out: int, bias: bool = True) -> list[nn.Module]:
+    """A 7x7 convolution with reflected borders."""
+    return [ReflectionPad(3), nn.Conv2d(channels_in, channels_out, 7, bias=bias)]
 
-    def forward(self, maps: Maps) -> Maps:
-        total: Maps = maps + self.layers(maps)
-        return total
+
+def down(channels: int, after: After, bias: bool = True) -> list[nn.Module]:
+    """Halve both sides and double the channels."""
+    return [nn.Conv2d(channels, 2 * channels, 3, 2, 1, bias=bias), *after(2 * channels)]
+
+
+def up(channels: int, after: After, upsample: Upsampling, bias: bool = True) -> list[nn.Module]:
+    """Double both sides and halve the channels."""
+    out = channels // 2
+    transposed = nn.ConvTranspose2d(channels, out, 3, 2, 1, output_padding=1, bias=bias)
+    return [upsampling(upsample, channels, out, bias, transposed), *after(out)]
+
+
+def resnet_layers(
+    channels_in: int,
+    width: int,
+    downs: int,
+    blocks: Iterable[nn.Module],  # an iterator: they are built here, so that weights are drawn in the layers' order
+    after: After,
+    upsample: Upsampling,
+    bias: bool = True,
+) -> list[nn.Module]:
+    """c7s1-width, ``downs`` halvings, residual blocks, as many doublings; without the last convolution."""
+    layers = [*conv7x7(channels_in, width, bias), *after(width)]
+    for level in range(downs):
+        layers += down(width * 2**level, after, bias)
+    layers += blocks
+    for level in reversed(range(downs)):
+        layers += up(width * 2 ** (level + 1), after, upsample, bias)
+    return layers
+
+
+def residual_block(
+    channels: int, norm: Norm, statistics: Statistics, affine: bool, bias: bool, dropout: list[Dropout]
+) -> Residual:
+    """Two 3x3 convolutions with reflected borders, added to the input."""
+    return Residual(
+        ReflectionPad(1),
+        nn.Conv2d(channels, channels, 3, bias=bias),
+        norm_layer(norm, channels, statistics, affine),
+        nn.ReLU(),
+        *dropout,
+        ReflectionPad(1),
+        nn.Conv2d(channels, channels, 3, bias=bias),
+        norm_layer(norm, channels, statistics, affine),
+    )
 
 
 class ResNet(nn.Module):
@@ -54,16 +82,16 @@ class ResNet(nn.Module):
         blocks: residual blocks; 6 for 128x128 and 9 from 256x256 on in the paper.
         width: channels of the first layer.
         norm: "instance" is the paper's.
-        statistics: batch norm's at test time.
+        statistics: of batch norm at test time.
         affine: instance norm with weight and bias, as in the Torch code; the PyTorch code has none.
         dropout: between the two convolutions of each block.
-        dropout_at_test: keep that noise when translating.
+        dropout_at_test: keep dropout when translating.
         upsample: "transposed" is the paper's.
         bias: "auto" gives a convolution a bias unless batch norm follows.
     """
 
     multiple = 4
-    least = 8  # so that the residual blocks' reflected borders find two pixels
+    min_size = 8  # the residual blocks' reflection padding needs two pixels
 
     def __init__(
         self,
@@ -82,26 +110,17 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         has_bias = needs_bias(norm, bias)
-        noise = [0.5] if dropout else []
 
         def after(channels: int) -> list[nn.Module]:
-            return [normalise(norm, channels, statistics, affine), nn.ReLU()]
+            return [norm_layer(norm, channels, statistics, affine), nn.ReLU()]
 
-        layers: list[nn.Module] = [
-            ReflectionPad(3),
-            nn.Conv2d(channels_in, width, 7, bias=has_bias),
-            *after(width),
-        ]
-        for channels in (width, 2 * width):
-            layers += [nn.Conv2d(channels, 2 * channels, 3, 2, 1, bias=has_bias), *after(2 * channels)]
-        for _ in range(blocks):
-            layers.append(ResidualBlock(4 * width, norm, statistics, affine, has_bias, noise, dropout_at_test))
-        for channels in (4 * width, 2 * width):
-            half = channels // 2
-            transposed = nn.ConvTranspose2d(channels, half, 3, 2, 1, output_padding=1, bias=has_bias)
-            layers += [upsampling(upsample, channels, half, has_bias, transposed), *after(half)]
-        layers += [ReflectionPad(3), nn.Conv2d(width, channels_out, 7), nn.Tanh()]
-        self.layers = nn.Sequential(*layers)
+        def block() -> Residual:
+            noise = [Dropout(0.5, dropout_at_test)] if dropout else []
+            return residual_block(4 * width, norm, statistics, affine, has_bias, noise)
+
+        made = (block() for _ in range(blocks))
+        layers = resnet_layers(channels_in, width, 2, made, after, upsample, has_bias)
+        self.layers = nn.Sequential(*layers, *conv7x7(width, channels_out), nn.Tanh())
 
     def forward(self, source: Maps) -> Maps:
         result: Maps = self.layers(source)

@@ -1,7 +1,7 @@
-"""The networks of SPADE (Park et al., CVPR 2019, arXiv 1903.07291), as in the authors' code: the generator, which is told the
-semantic map at every scale, and the encoder that finds a picture's style.
+"""The generator and the style encoder of SPADE (Park et al., CVPR 2019, arXiv 1903.07291), as in the authors' code.
 
-Spectral normalisation is where that code has it: on the convolutions of the residual blocks and of the encoder.
+The generator takes the semantic map at every scale. Spectral normalisation is on the convolutions of the residual blocks and
+of the encoder, as in that code.
 """
 
 from itertools import pairwise
@@ -19,21 +19,17 @@ from diptych.networks.spectral import SyncBatchNorm, convolution
 Depth = Literal["normal", "more", "most"]
 FreeNorm = Literal["batch", "instance"]
 MULTIPLES: dict[Depth, int] = {"normal": 32, "more": 64, "most": 128}
-"""By which height and width are divisible, and so many times smaller the first map is."""
+"""Height and width are divisible by this; the first map is this many times smaller."""
 ENCODED = 256
-"""Side to which pictures are resized for the encoder."""
+"""Side of the encoder's input, to which pictures are resized."""
 
 
-def parameter_free(norm: FreeNorm, channels: int) -> nn.Module:
-    return SyncBatchNorm(channels) if norm == "batch" else InstanceNorm(channels)
-
-
-class Modulation(nn.Module):
-    """The SPADE layer: a norm without parameters, then a scale and a shift for every pixel, read off the semantic map."""
+class SPADENorm(nn.Module):
+    """The SPADE layer: a norm without parameters, then a scale and a bias for every pixel, computed from the semantic map."""
 
     def __init__(self, channels: int, maps: int, norm: FreeNorm, kernel: int, hidden: int) -> None:
         super().__init__()
-        self.norm = parameter_free(norm, channels)
+        self.norm: nn.Module = SyncBatchNorm(channels) if norm == "batch" else InstanceNorm(channels)
         self.shared = nn.Conv2d(maps, hidden, kernel, padding=kernel // 2)
         self.gamma = nn.Conv2d(hidden, channels, kernel, padding=kernel // 2)
         self.beta = nn.Conv2d(hidden, channels, kernel, padding=kernel // 2)
@@ -45,7 +41,7 @@ class Modulation(nn.Module):
 
 
 class SPADEBlock(nn.Module):
-    """Two modulated convolutions, and a learnt shortcut where the number of channels changes."""
+    """Two convolutions with SPADE norms, and a learned shortcut where the number of channels changes."""
 
     def __init__(
         self, channels_in: int, channels_out: int, maps: int, norm: FreeNorm, kernel: int, hidden: int, spectral: bool
@@ -53,17 +49,13 @@ class SPADEBlock(nn.Module):
         super().__init__()
         middle = min(channels_in, channels_out)
         self.modulate = nn.ModuleList(
-            [Modulation(channels, maps, norm, kernel, hidden) for channels in (channels_in, middle)]
+            [SPADENorm(channels, maps, norm, kernel, hidden) for channels in (channels_in, middle)]
         )
-        self.filter = nn.ModuleList(
-            [
-                convolution(spectral, channels_in, middle, 3, padding=1),
-                convolution(spectral, middle, channels_out, 3, padding=1),
-            ]
-        )
+        pairs = ((channels_in, middle), (middle, channels_out))
+        self.filter = nn.ModuleList([convolution(spectral, into, out, 3, padding=1) for into, out in pairs])
         self.shortcut: nn.Module | None = None
         if channels_in != channels_out:
-            self.shortcut_modulate = Modulation(channels_in, maps, norm, kernel, hidden)
+            self.shortcut_modulate = SPADENorm(channels_in, maps, norm, kernel, hidden)
             self.shortcut = convolution(spectral, channels_in, channels_out, 1, bias=False)
 
     def forward(self, features: Maps, maps: Maps) -> Maps:
@@ -82,12 +74,10 @@ class StyleEncoder(nn.Module):
         layers: list[nn.Module] = []
         channels = channels_in
         for factor in (1, 2, 4, 8, 8, 8):
-            layers += [
-                convolution(spectral, channels, factor * width, 3, 2, 1, bias=False),
-                InstanceNorm(factor * width),
-            ]
-            layers += [nn.LeakyReLU(0.2)]
-            channels = factor * width
+            out = factor * width
+            filtered = convolution(spectral, channels, out, 3, 2, 1, bias=False)
+            layers += [filtered, InstanceNorm(out), nn.LeakyReLU(0.2)]
+            channels = out
         self.layers = nn.Sequential(*layers, nn.Flatten())
         places = (ENCODED // 64) ** 2
         self.mean = nn.Linear(channels * places, style)
@@ -107,13 +97,13 @@ class SPADE(nn.Module):
         channels_in: of plain pictures.
         channels_out: of the result.
         classes, unknown, boundary: of labels, see Semantics.
-        size: height and width of the training crops; only a style's first map depends on it.
-        width: channels of the last but one scale; the first has sixteen times this.
+        size: height and width of the training crops, for the first map of a style.
+        width: channels of the second to last scale; the first scale has sixteen times this.
         depth: "normal" enlarges 2^5 times, "more" 2^6, "most" 2^7 with another block.
-        style: numbers that make a picture's style; 0 = no encoder, and the first map is the semantic map's.
-        norm: without parameters; "batch" is over all processes.
+        style: dimensions of a picture's style; 0 = no encoder, and the first map is computed from the semantic map.
+        norm: without parameters; "batch" is synchronised over all processes.
         kernel, hidden: of the SPADE layers.
-        spectral: normalise as the authors' code does.
+        spectral: spectral normalisation, as in the authors' code.
         encoder_width: of its first layer.
     """
 
@@ -139,7 +129,7 @@ class SPADE(nn.Module):
         self.semantics = Semantics(channels_in, classes=classes, unknown=unknown, boundary=boundary)
         maps = self.semantics.channels
         self.depth = depth
-        self.multiple = self.least = MULTIPLES[depth]
+        self.multiple = self.min_size = MULTIPLES[depth]
         self.style = style
         self.start = (max(size[0] // self.multiple, 1), max(size[1] // self.multiple, 1))
         first = 16 * width
@@ -155,7 +145,7 @@ class SPADE(nn.Module):
         self.encoder = StyleEncoder(channels_out, style, encoder_width, spectral) if style else None
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
-                glorot(module)
+                xavier_init(module)
 
     def encode(self, pictures: Maps) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the pictures' styles."""
@@ -171,27 +161,27 @@ class SPADE(nn.Module):
         """The mean style of ``picture``, of any size, for every picture of ``source``."""
         return self.encode(picture)[0].expand(len(source), -1)
 
-    def drawn(self, count: int, device: torch.device) -> Tensor:
-        """One style from N(0, 1) for a whole batch, so that a picture comes out as it would alone."""
+    def sample_style(self, count: int, device: torch.device) -> Tensor:
+        """One style from N(0, 1) for the whole batch, so that a picture's result does not depend on the batch."""
         return normal(self.style, device)[None].expand(count, -1)
 
-    def beginning(self, maps: Maps, style: Tensor | None) -> Maps:
-        """The first map, a ``multiple``-th of the picture's size."""
+    def first_map(self, maps: Maps, style: Tensor | None) -> Maps:
+        """The first map, whose sides are the picture's over ``multiple``."""
         start = (maps.shape[2] // self.multiple, maps.shape[3] // self.multiple)
         if not self.style:
             first: Maps = self.first(functional.interpolate(maps, start, mode="nearest"))
             return first
-        style = self.drawn(maps.shape[0], maps.device) if style is None else style
+        style = self.sample_style(maps.shape[0], maps.device) if style is None else style
         grown: Maps = self.first(style).unflatten(1, (-1, *self.start))
         if not torch.compiler.is_exporting() and start == self.start:  # sizes are symbols when exporting
             return grown
         return functional.interpolate(grown, start, mode="bilinear")
 
     def forward(self, source: Tensor, style: Tensor | None = None) -> Maps:
-        """Translate; ``style`` is (batch, style), drawn where it is not given."""
+        """Translate. ``style`` is (batch, style); without it one is sampled."""
         maps = self.semantics(source)
-        features = self.beginning(maps, style)
-        # Doubled before every block but the first, and not before the third where the generator is shallow.
+        features = self.first_map(maps, style)
+        # Doubled before every block but the first, and with depth "normal" not before the third.
         for number, block in enumerate(self.blocks):
             if number and (number != 2 or self.depth != "normal"):
                 features = functional.interpolate(features, scale_factor=2.0, mode="nearest")
@@ -200,8 +190,8 @@ class SPADE(nn.Module):
         return painted
 
 
-def glorot(module: nn.Conv2d | nn.Linear, gain: float = 0.02) -> None:
-    """The authors' initial weights; biases 0."""
+def xavier_init(module: nn.Conv2d | nn.Linear, gain: float = 0.02) -> None:
+    """Xavier initialisation as in the authors' code; biases 0."""
     nn.init.xavier_normal_(module.weight, gain)
     if module.bias is not None:
         nn.init.zeros_(module.bias)

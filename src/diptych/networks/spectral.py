@@ -8,7 +8,7 @@ import torch.distributed.nn.functional as together
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diptych.networks.blocks import Maps, of_batch
+from diptych.networks.blocks import Maps, norm_of_batch
 
 
 def uncast(device: torch.device) -> AbstractContextManager[object]:
@@ -20,7 +20,8 @@ def uncast(device: torch.device) -> AbstractContextManager[object]:
 class SpectralConv2d(nn.Conv2d):
     """A convolution whose weight is divided by its largest singular value, by one power iteration a training step.
 
-    The two vectors are buffers; at test time they stay as they are. ``weight`` is what is trained.
+    The two vectors are buffers, which stay as they are at test time. ``weight`` is trained under its own name, so a network has the
+    same checkpoint keys with and without it; torch's own renames it. It is computed in float32 under autocast.
     """
 
     weight_u: Tensor
@@ -68,7 +69,7 @@ def convolution(
 class SyncBatchNorm(nn.BatchNorm2d):
     """Batch norm without weight and bias whose training statistics are those of the batches of all processes together.
 
-    torch's own works on GPUs only; this one does wherever processes can add tensors up.
+    torch's own refuses tensors on a processor.
     """
 
     running_mean: Tensor
@@ -80,7 +81,7 @@ class SyncBatchNorm(nn.BatchNorm2d):
 
     def forward(self, maps: Maps) -> Maps:
         if not (self.training and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
-            return of_batch(self, maps, None) if self.training else super().forward(maps)
+            return norm_of_batch(self, maps, None) if self.training else super().forward(maps)
         with uncast(maps.device):
             return self.over_all(maps.float()).to(maps.dtype)
 

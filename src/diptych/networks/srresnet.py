@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Bias, Maps, needs_bias, normalise
+from diptych.networks.blocks import Bias, Maps, Residual, discriminator_layer, needs_bias, norm_layer
 
 Slopes = Literal["one", "each"]
 
@@ -15,8 +15,8 @@ def prelu(channels: int, slopes: Slopes) -> nn.PReLU:
     return nn.PReLU(1 if slopes == "one" else channels)
 
 
-def factors(number: int) -> list[int]:
-    """Prime factors, smallest first: 8 is enlarged as 2, 2, 2."""
+def prime_factors(number: int) -> list[int]:
+    """Prime factors in rising order; 8 gives 2, 2, 2."""
     found, divisor = [], 2
     while number > 1:
         while number % divisor == 0:
@@ -26,37 +26,30 @@ def factors(number: int) -> list[int]:
     return found
 
 
-class Block(nn.Module):
+def block(width: int, bias: bool, slopes: Slopes) -> Residual:
     """Convolution, norm, PReLU, convolution, norm, and the input added."""
-
-    def __init__(self, width: int, bias: bool, slopes: Slopes) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1, bias=bias),
-            normalise("batch", width, "running"),
-            prelu(width, slopes),
-            nn.Conv2d(width, width, 3, padding=1, bias=bias),
-            normalise("batch", width, "running"),
-        )
-
-    def forward(self, maps: Maps) -> Maps:
-        total: Maps = maps + self.layers(maps)
-        return total
+    return Residual(
+        nn.Conv2d(width, width, 3, padding=1, bias=bias),
+        norm_layer("batch", width, "running"),
+        prelu(width, slopes),
+        nn.Conv2d(width, width, 3, padding=1, bias=bias),
+        norm_layer("batch", width, "running"),
+    )
 
 
 class SRResNet(nn.Module):
-    """Pictures in [-1, 1] of any size to pictures ``factor`` times as large, about in [-1, 1]: nothing bounds the output.
+    """Pictures in [-1, 1] of any size to pictures ``factor`` times as large. The output is not bounded to [-1, 1].
 
     Args:
         channels_in, channels_out: independent of each other.
         factor: any integer from 2 on; each of its prime factors is one sub-pixel convolution.
         blocks: residual blocks.
         width: channels throughout.
-        bias: "all" gives every convolution one; "auto" none to those before a norm (a later implementation).
+        bias: "all" gives every convolution one; "auto" not those before a norm (a later implementation).
         slopes: of the PReLUs; "one" for all channels or one for "each".
     """
 
-    multiple = least = 1
+    multiple = min_size = 1
 
     def __init__(
         self,
@@ -73,12 +66,12 @@ class SRResNet(nn.Module):
         has_bias = needs_bias("batch", bias)
         self.first = nn.Sequential(nn.Conv2d(channels_in, width, 9, padding=4), prelu(width, slopes))
         self.trunk = nn.Sequential(
-            *[Block(width, has_bias, slopes) for _ in range(blocks)],
+            *[block(width, has_bias, slopes) for _ in range(blocks)],
             nn.Conv2d(width, width, 3, padding=1, bias=has_bias),
-            normalise("batch", width, "running"),
+            norm_layer("batch", width, "running"),
         )
         self.enlarge = nn.Sequential()
-        for prime in factors(factor):
+        for prime in prime_factors(factor):
             convolution = nn.Conv2d(width, width * prime**2, 3, padding=1)
             self.enlarge.extend([convolution, nn.PixelShuffle(prime), prelu(width, slopes)])
         self.last = nn.Conv2d(width, channels_out, 9, padding=4)
@@ -94,10 +87,10 @@ class SRDiscriminator(nn.Module):
 
     Args:
         channels_in: of the pictures.
-        size: height and width that the dense layer is made for; 96x96 in the paper.
+        size: height and width of the pictures, for the dense layer; 96x96 in the paper.
         width: channels of the first layer; they grow to eight times this.
         bias: as for SRResNet.
-        pooled: average what comes before the dense layers, so that pictures of any size fit (not the paper's).
+        pooled: average pooling before the dense layers, for pictures of any size (not in the paper).
     """
 
     def __init__(
@@ -114,11 +107,7 @@ class SRDiscriminator(nn.Module):
         layers: list[nn.Module] = [nn.Conv2d(channels_in, width, 3, padding=1), nn.LeakyReLU(0.2)]
         channels = width
         for out, stride in ((1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2)):
-            layers += [
-                nn.Conv2d(channels, out * width, 3, stride, 1, bias=has_bias),
-                normalise("batch", out * width, "running"),
-                nn.LeakyReLU(0.2),
-            ]
+            layers += discriminator_layer(channels, out * width, 3, stride, "batch", has_bias)
             channels = out * width
         height, wide = self.places = tuple(-(-side // 16) for side in size)
         self.layers = nn.Sequential(*layers)
@@ -129,6 +118,6 @@ class SRDiscriminator(nn.Module):
 
     def forward(self, pictures: Maps) -> Tensor:
         maps = self.layers(pictures)
-        # Means over one place each change nothing, and on GPUs have no backward pass that repeats bitwise.
+        # Pooling to the same size changes nothing, and its backward pass on GPUs is not deterministic.
         logits: Tensor = self.dense(maps if tuple(maps.shape[2:]) == self.places else self.pool(maps))
         return logits.to(torch.float32)

@@ -1,7 +1,7 @@
 """Batch norm over large maps on a processor.
 
-For maps in channels-last layout torch adds up one number after another in float32, for each channel alone: the error of mean
-and variance grows with the area, to a thousandth at 1024x1024. Here such maps are added up in strips, and strips in float64.
+In channels-last layout torch adds up one number after another in float32, for each channel alone. So the error of mean and
+variance grows with the area, to a thousandth at 1024x1024. Here such maps are added up in strips, and strips in float64.
 """
 
 from collections.abc import Callable

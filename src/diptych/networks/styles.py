@@ -1,7 +1,7 @@
-"""Styles of instances by their class (pix2pixHD, section 3.4): what was encoded in training, clustered, to draw from.
+"""Styles of instances by class (pix2pixHD, section 3.4): encodings from training, clustered, from which translation samples.
 
-The authors' script encodes the whole training set when training is over. Here the encodings of large instances are
-remembered as training meets them, the latest of each class, so a checkpoint has all that is needed to draw styles.
+The authors' script encodes the training set after training. Here training itself keeps the latest encodings of large instances of each
+class, so a checkpoint has all that sampling needs.
 """
 
 import torch
@@ -11,18 +11,18 @@ from diptych.networks.noise import uniform
 from diptych.networks.semantics import INSTANCES, instance_sums
 
 LEAST_SHARE = 1 / 64
-"""Smaller instances are not remembered."""
+"""Share of the picture; smaller instances are not kept."""
 LARGEST = 8
-"""Instances remembered of a picture."""
-ROUNDS = 12
+"""Instances kept of each picture."""
+ROUNDS = 12  # of k-means
 
 
 class StyleBank(nn.Module):
     """The latest encodings of each class, and their clusters.
 
     Args:
-        classes: with the one for what is unknown.
-        features: numbers that make a style.
+        classes: the unknown class included.
+        features: dimensions of a style.
         kept: encodings of each class.
         clusters: of each class, at most.
     """
@@ -50,13 +50,13 @@ class StyleBank(nn.Module):
         chosen = sums.gather(2, places[:, None].expand(-1, sums.shape[1], -1)) / largest.clamp(min=1)[:, None]
         enough = largest > LEAST_SHARE * classes.shape[1]
         for style, large in zip(chosen.permute(0, 2, 1).flatten(0, 1), enough.flatten(), strict=True):
-            number = style[-2:-1].round().long()  # one-element tensors index without asking the device for their value
+            number = style[-2:-1].round().long()  # one-element tensors index without a device sync
             place = self.filled[number] % self.bank.shape[1]
             self.bank[number, place] = torch.where(large, style[:-2], self.bank[number, place])
             self.filled[number] += large.long()
 
     def centres(self) -> tuple[Tensor, Tensor]:
-        """((classes, clusters, features), how many clusters each class has): k-means from evenly spaced beginnings."""
+        """K-means centres, (classes, clusters, features), and each class's number of clusters; it starts from evenly spaced encodings."""
         held = self.filled.clamp(max=self.bank.shape[1])
         count = held.clamp(max=self.clusters)
         steps = torch.arange(self.clusters, device=held.device)
@@ -74,13 +74,13 @@ class StyleBank(nn.Module):
         return centres, count
 
     def draw(self, classes: Tensor, regions: Tensor, shape: torch.Size, chosen: dict[int, int] | None = None) -> Tensor:
-        """A style for each region, of the clusters of its class: (batch, features, H, W).
+        """Sample a style for each region from its class's clusters: (batch, features, H, W).
 
         Args:
             classes, regions: (batch, H * W) numbers.
             shape: height and width.
-            chosen: by class, the cluster that all its instances have; the others are drawn. One draw
-                serves all pictures of a batch, so that a picture comes out as it would alone.
+            chosen: the cluster of all instances of a class, by class. The pictures of a batch share the samples, so a picture's result
+                does not depend on the batch.
         """
         centres, count = self.centres()
         share = uniform(INSTANCES, classes.device)[regions]

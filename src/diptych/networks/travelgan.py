@@ -1,8 +1,8 @@
 """The networks of TraVelGAN (Amodio and Krishnaswamy, CVPR 2019, arXiv 1902.09631), as in the authors' code.
 
-Every convolution is 4x4 with stride 2 and a bias; batch norm shifts and does not scale, and uses running averages at
-test time. Generators are shallow U-Nets down to a side of 8; discriminator and siamese network go down to a side of 4 and
-end in a dense layer, so they see whole pictures, not patches.
+Every convolution is 4x4 with stride 2 and a bias. Batch norm has a bias without a scale, and uses running averages at test
+time. Generators are shallow U-Nets down to a side of 8. Discriminator and siamese network go down to a side of 4 and end in a
+dense layer, so they judge whole pictures, not patches.
 """
 
 import math
@@ -11,10 +11,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Maps, of_batch
+from diptych.networks.blocks import Maps, norm_of_batch
 from diptych.networks.spectral import SpectralConv2d
 
-SPREAD = 0.02  # of the initial weights
+DEVIATION = 0.02  # standard deviation of the initial weights
 
 
 class OffsetNorm(nn.BatchNorm2d):
@@ -31,7 +31,7 @@ class OffsetNorm(nn.BatchNorm2d):
     def forward(self, maps: Maps) -> Maps:
         scale = torch.ones(self.num_features, device=maps.device)
         if self.training:
-            return of_batch(self, maps, scale)
+            return norm_of_batch(self, maps, scale)
         return nn.functional.batch_norm(
             maps, self.running_mean, self.running_var, scale, self.bias, False, 0.1, self.eps
         )
@@ -41,7 +41,7 @@ def convolution(channels_in: int, channels_out: int, spectral: bool = False) -> 
     """Halves both sides; weights from a normal cut off at two deviations."""
     kind = SpectralConv2d if spectral else nn.Conv2d
     layer = kind(channels_in, channels_out, 4, 2, 1)
-    nn.init.trunc_normal_(layer.weight, 0.0, SPREAD, -2 * SPREAD, 2 * SPREAD)
+    nn.init.trunc_normal_(layer.weight, 0.0, DEVIATION, -2 * DEVIATION, 2 * DEVIATION)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return layer
@@ -50,14 +50,14 @@ def convolution(channels_in: int, channels_out: int, spectral: bool = False) -> 
 def transposed(channels_in: int, channels_out: int) -> nn.ConvTranspose2d:
     """Doubles both sides."""
     layer = nn.ConvTranspose2d(channels_in, channels_out, 4, 2, 1)
-    nn.init.normal_(layer.weight, 0.0, SPREAD)
+    nn.init.normal_(layer.weight, 0.0, DEVIATION)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return layer
 
 
 def halvings(side: int, end: int) -> int:
-    """How often ``side`` is halved until it is ``end`` or less."""
+    """Number of times that ``side`` is halved until it is ``end`` or less."""
     return max(math.ceil(math.log2(side / end)), 1)
 
 
@@ -66,13 +66,13 @@ class TravelUNet(nn.Module):
 
     Args:
         channels_in, channels_out: independent of each other.
-        depth: how often the sides are halved; 4 for 128x128, so that the innermost side is 8.
+        depth: number of times that the sides are halved; 4 for 128x128, for an innermost side of 8.
         width: channels of the first level; they double up to four times this.
     """
 
     def __init__(self, channels_in: int = 3, channels_out: int = 3, *, depth: int = 4, width: int = 64) -> None:
         super().__init__()
-        self.depth = depth
+        self.multiple = self.min_size = 1 << depth
         channels = [width * min(2**level, 4) for level in range(depth)]
         self.down = nn.ModuleList()
         for level, out in enumerate(channels):
@@ -85,16 +85,6 @@ class TravelUNet(nn.Module):
             self.up.append(nn.Sequential(transposed(into, out), OffsetNorm(out), nn.ReLU()))
             into = 2 * out
         self.last = nn.Sequential(transposed(into, channels_out), nn.Tanh())
-
-    @property
-    def multiple(self) -> int:
-        """Both sides of the input must be divisible by this."""
-        return int(2**self.depth)
-
-    @property
-    def least(self) -> int:
-        """Shortest side that it takes."""
-        return self.multiple
 
     def forward(self, source: Maps) -> Maps:
         maps, kept = source, []
@@ -116,11 +106,6 @@ def trunk(channels: list[int], spectral: bool = False) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def cells(size: tuple[int, int], depth: int) -> int:
-    """Places of a map after ``depth`` halvings."""
-    return (size[0] >> depth) * (size[1] >> depth)
-
-
 class WholeDiscriminator(nn.Module):
     """Pictures of ``size`` to one logit each, (batch, 1)."""
 
@@ -130,8 +115,8 @@ class WholeDiscriminator(nn.Module):
         channels = [2 * width * min(2**level, 8) for level in range(depth)]
         self.first = nn.Sequential(convolution(channels_in, channels[0], spectral), nn.LeakyReLU(0.2))
         self.trunk = trunk(channels, spectral)
-        self.dense = nn.Linear(channels[-1] * cells(size, depth), 1)
-        nn.init.normal_(self.dense.weight, 0.0, SPREAD)
+        self.dense = nn.Linear(channels[-1] * math.prod(side >> depth for side in size), 1)
+        nn.init.normal_(self.dense.weight, 0.0, DEVIATION)
         nn.init.zeros_(self.dense.bias)
 
     def forward(self, pictures: Maps) -> Tensor:
@@ -140,7 +125,7 @@ class WholeDiscriminator(nn.Module):
 
 
 class Siamese(nn.Module):
-    """Pictures of ``size`` to points, (batch, latent). The first layer is each domain's own, all else is shared."""
+    """Pictures of ``size`` to embeddings, (batch, latent). Each domain has its own first layer; the others are shared."""
 
     def __init__(
         self, channels_a: int, channels_b: int, *, size: tuple[int, int], width: int = 64, latent: int = 1000
@@ -153,7 +138,7 @@ class Siamese(nn.Module):
         )
         self.activation = nn.LeakyReLU(0.2)
         self.trunk = trunk(channels)
-        self.dense = nn.Linear(channels[-1] * cells(size, depth), latent)
+        self.dense = nn.Linear(channels[-1] * math.prod(side >> depth for side in size), latent)
         nn.init.xavier_uniform_(self.dense.weight)
         nn.init.zeros_(self.dense.bias)
 

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from diptych.networks.blocks import Bias, Dropout, Maps, Norm, Statistics, Upsampling, needs_bias, normalise, upsampling
+from diptych.networks.blocks import (
+    Bias,
+    Dropout,
+    Maps,
+    Norm,
+    Statistics,
+    Upsampling,
+    needs_bias,
+    norm_layer,
+    upsampling,
+)
 
 
 class UNet(nn.Module):
@@ -13,14 +23,14 @@ class UNet(nn.Module):
 
     Args:
         channels_in, channels_out: independent of each other.
-        depth: how often the height and width are halved; 8 for 256x256 and 7 for 128x128 as published.
+        depth: number of times that height and width are halved; 8 for 256x256 and 7 for 128x128 as published.
         width: channels of the first level; they double with each level up to eight times this.
         skips: False gives the encoder-decoder of the paper's Table 2.
         norm: after every convolution but the first, the innermost and the last.
-        statistics: batch norm's at test time; "picture" is the paper's.
+        statistics: of batch norm at test time; "picture" is the paper's.
         dropout: decoder levels with dropout, 1 the innermost. (1, 2, 3) in the paper and its Torch and TensorFlow
             codes, (2, 3, 4) in the PyTorch code.
-        dropout_at_test: keep the noise when translating, as the paper does.
+        dropout_at_test: keep dropout when translating, as the paper does.
         upsample: "transposed" is the paper's.
         bias: "auto" gives a convolution a bias unless batch norm follows (PyTorch code); "all" everywhere (Torch code).
         bottleneck_norm: normalise the innermost level too, as in the paper's experiments and the TensorFlow code.
@@ -43,20 +53,18 @@ class UNet(nn.Module):
         bottleneck_norm: bool = False,
     ) -> None:
         super().__init__()
-        self.depth = depth
+        self.multiple = self.min_size = 1 << depth
         self.skips = skips
         channels = [width * min(2**level, 8) for level in range(depth)]  # of the encoder's outputs, outermost first
         normed = needs_bias(norm, bias)
 
         self.down = nn.ModuleList()
         for level, out in enumerate(channels):
-            innermost = level == depth - 1
-            normal = level > 0 and (not innermost or bottleneck_norm)
             layers: list[nn.Module] = [] if level == 0 else [nn.LeakyReLU(0.2)]
             # The PyTorch code gives the first and the innermost convolution the bias rule of the others.
             layers.append(nn.Conv2d(channels[level - 1] if level else channels_in, out, 4, 2, 1, bias=normed))
-            if normal:
-                layers.append(normalise(norm, out, statistics))
+            if level > 0 and (level < depth - 1 or bottleneck_norm):
+                layers.append(norm_layer(norm, out, statistics))
             self.down.append(nn.Sequential(*layers))
 
         self.up = nn.ModuleList()  # innermost first
@@ -68,20 +76,10 @@ class UNet(nn.Module):
             has_bias = last or normed
             transposed = nn.ConvTranspose2d(into, out, 4, 2, 1, bias=has_bias)
             layers = [nn.ReLU(), upsampling(upsample, into, out, has_bias, transposed)]
-            layers.append(nn.Tanh() if last else normalise(norm, out, statistics))
+            layers.append(nn.Tanh() if last else norm_layer(norm, out, statistics))
             if number in dropout and not last:
                 layers.append(Dropout(0.5, dropout_at_test))
             self.up.append(nn.Sequential(*layers))
-
-    @property
-    def multiple(self) -> int:
-        """Both sides of the input must be divisible by this."""
-        return int(2**self.depth)
-
-    @property
-    def least(self) -> int:
-        """Shortest side that it takes."""
-        return self.multiple
 
     def forward(self, source: Maps) -> Maps:
         maps = source

@@ -1,6 +1,6 @@
-"""Other projects' published weights, to ours and back: recognised by their tensors' names, sizes read off their shapes.
+"""Conversion of other projects' published weights to ours and back. Tensor names determine the layout, shapes the sizes.
 
-Nothing is unpickled but tensors: a file that wants to run code is refused.
+Nothing but tensors is unpickled; a file that would run code is refused.
 """
 
 import inspect
@@ -20,7 +20,7 @@ from diptych.errors import DiptychError, UsageError
 from diptych.files import named_in_utf8, regular
 from diptych.networks import NETWORKS
 from diptych.released import junyanz, pix2pixhd, spade, srresnet
-from diptych.released.layout import Layout, Tensors, renamed, told
+from diptych.released.layout import Layout, Tensors, checked_arguments, renamed
 from diptych.tables import closest
 
 LAYOUTS: dict[str, Layout] = {
@@ -30,67 +30,69 @@ LAYOUTS: dict[str, Layout] = {
 
 @dataclass(frozen=True)
 class Imported:
-    """Weights under our names, and with which arguments our network is to be built."""
+    """Weights under our names, and the arguments of our network."""
 
     layout: Layout
     arguments: dict[str, Any]
     tensors: Tensors
 
 
-def opened(path: Path) -> Tensors:
-    """The tensors of a checkpoint, whatever is wrapped around them.
+def read_tensors(path: Path) -> Tensors:
+    """The tensors of a checkpoint, also inside ``state_dict``, ``model`` or ``params``.
 
     Raises:
-        DiptychError: for a file that is none, is damaged, or wants to run code.
+        DiptychError: for a file that is no checkpoint, is damaged, or would run code.
     """
-    content = content_of(path)
+    content = read_file(path)
     for key in ("state_dict", "model", "params", "params_ema"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
-    if not isinstance(content, Mapping) or not content or not all(map(plain, content.values())):
+    if not isinstance(content, Mapping) or not content or not all(map(is_dense, content.values())):
         raise DiptychError(f"{path} holds no table of tensors; save a state_dict().")
     return {re.sub(r"^(module\.|_orig_mod\.)+", "", str(name)): tensor for name, tensor in content.items()}
 
 
-def plain(value: Any) -> bool:
+def is_dense(value: Any) -> bool:
     return isinstance(value, Tensor) and value.layout == torch.strided
 
 
-def content_of(path: Path) -> Any:
-    """What a file holds, read without running anything that is in it."""
+def read_file(path: Path) -> Any:
+    """The content of a file, read without running code."""
     regular(path)
     try:
         if path.suffix == ".safetensors":
             with named_in_utf8(path) as named:
                 return safetensors.torch.load_file(named)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of TorchScript, which is refused
+            warnings.simplefilter("ignore")  # about TorchScript, which is refused
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DiptychError(f"{path} is not there.") from None
-    except Exception as problem:  # damaged archives throw anything
-        raise DiptychError(f"{path} {unread(problem)}.") from None
+    except Exception as problem:  # damaged archives raise many types
+        raise DiptychError(f"{path} {why_unreadable(problem)}.") from None
 
 
-def unread(problem: Exception) -> str:
-    """Why a file could not be read, in words."""
-    words = (str(problem).splitlines() or [""])[0][:120]
+def why_unreadable(problem: Exception) -> str:
+    """Why a file could not be read, as the end of a sentence."""
+    reason = (str(problem).splitlines() or [""])[0][:120]
     if "TorchScript" in str(problem):
         return "is TorchScript, which is a program; save its state_dict() alone, with torch.save"
     pickled = isinstance(problem, pickle.UnpicklingError)
-    if pickled and any(sign in str(problem) for sign in ("GLOBAL", "operand 149")):  # the latter begins a plain pickle
+    if pickled and any(sign in str(problem) for sign in ("GLOBAL", "operand 149")):  # the latter is of a plain pickle
         return (
             "holds more than tensors: it would have to run code to be read, and that is refused. "
             "Save its state_dict() alone, with torch.save"
         )
-    return "is no checkpoint, or a damaged one" + (f" ({words})" if " " in words and "eights only" not in words else "")
+    return "is no checkpoint, or a damaged one" + (
+        f" ({reason})" if " " in reason and "eights only" not in reason else ""
+    )
 
 
-def recognised(tensors: Tensors, path: Path | str = "the file") -> Layout:
-    """The layout that the tensors have.
+def recognise(tensors: Tensors, path: Path | str = "the file") -> Layout:
+    """The layout of the tensors, by their names.
 
     Raises:
-        DiptychError: when it is none that is known.
+        DiptychError: when none or more than one fits.
     """
     found = [layout for layout in LAYOUTS.values() if layout.recognises(tensors)]
     if len(found) == 1:
@@ -100,84 +102,83 @@ def recognised(tensors: Tensors, path: Path | str = "the file") -> Layout:
     raise DiptychError(f"{path}: its layout is not clear ({names} of {known}); say which with --as.")
 
 
-def named(layout: str) -> Layout:
+def layout_named(layout: str) -> Layout:
     if layout not in LAYOUTS:
         raise UsageError(f'there is no layout "{layout}"{closest(layout, LAYOUTS)}; choose from {", ".join(LAYOUTS)}.')
     return LAYOUTS[layout]
 
 
-def chosen(layout: str, tensors: Tensors, path: Path) -> Layout:
-    """The layout of that name; recognised where it is empty."""
-    return named(layout) if layout else recognised(tensors, path)
+def choose_layout(layout: str, tensors: Tensors, path: Path) -> Layout:
+    """The layout of that name; without a name, the one that the tensors have."""
+    return layout_named(layout) if layout else recognise(tensors, path)
 
 
-def imported(path: Path, layout: str = "", given: Mapping[str, Any] | None = None) -> Imported:
+def import_weights(path: Path, layout: str = "", given: Mapping[str, Any] | None = None) -> Imported:
     """Read a foreign checkpoint.
 
     Args:
         path: the file.
-        layout: its name in LAYOUTS; recognised where it is not given.
-        given: arguments of our network that a file does not tell, such as ``classes``, ``boundary``, ``depth``.
+        layout: its name in LAYOUTS; by default, the one that the tensors have.
+        given: arguments of our network that the file does not contain, such as ``classes``, ``boundary``, ``depth``.
 
     Raises:
         DiptychError: when the file cannot be read or does not fit the layout.
-        UsageError: for a layout that is unknown, or an argument that is, or that this file does not leave open.
+        UsageError: for an unknown layout, an unknown argument, or one that contradicts the file.
     """
-    tensors = opened(path)
-    return taken(chosen(layout, tensors, path), tensors, given or {}, path)
+    tensors = read_tensors(path)
+    return convert(choose_layout(layout, tensors, path), tensors, given or {}, path)
 
 
-def taken(layout: Layout, tensors: Tensors, given: Mapping[str, Any], path: Path) -> Imported:
-    """The tensors of ``path``, which are of ``layout``, under our names."""
-    known = told(given)
+def convert(layout: Layout, tensors: Tensors, given: Mapping[str, Any], path: Path) -> Imported:
+    """The tensors of ``path`` under our names."""
+    known = checked_arguments(given)
     try:
         tensors = layout.tidy(tensors)
         arguments = layout.arguments(tensors, known)
         table = {theirs: ours for ours, theirs in layout.modules(arguments).items()}
-        found = Imported(layout, arguments, layout.inward(renamed(tensors, table)))
+        found = Imported(layout, arguments, layout.to_ours(renamed(tensors, table)))
     except KeyError as problem:
-        raise DiptychError(f"{path} is not {layout.words}: {problem.args[0]} is missing.") from None
+        raise DiptychError(f"{path} is not {layout.description}: {problem.args[0]} is missing.") from None
     except (IndexError, ValueError, ArithmeticError, RuntimeError) as problem:
-        raise DiptychError(f"{path} is not {layout.words}: names or shapes are odd ({problem}).") from None
+        raise DiptychError(f"{path} is not {layout.description}: names or shapes are odd ({problem}).") from None
     for name, value in known.items():
         if name not in arguments:
-            raise UsageError(f'"{name}" says nothing of {layout.words}; leave it away.')
+            raise UsageError(f'"{name}" is no argument of {layout.description}; leave it out.')
         if arguments[name] != value:
             raise UsageError(f'"{name}" cannot be {value}; in {path} it is {arguments[name]}.')
     return found
 
 
-def exported(tensors: Tensors, arguments: Mapping[str, Any], layout: str) -> Tensors:
-    """Our weights under the names of a foreign layout; the way back of ``imported``.
+def export_weights(tensors: Tensors, arguments: Mapping[str, Any], layout: str) -> Tensors:
+    """Our weights under the names of a foreign layout, the inverse of ``import_weights``.
 
     Args:
-        tensors: of a network. Of one that has an encoder, what the layout names is taken: the generator or its encoder.
-        arguments: the network's, as a card has them.
+        tensors: of a network. Of one with an encoder, the layout selects the generator or the encoder.
+        arguments: the network's, as on a card.
         layout: a name in LAYOUTS.
 
     Raises:
-        DiptychError: when the layout has no place for such a network.
-        UsageError: for a layout that is unknown.
+        DiptychError: when the layout does not fit such a network.
+        UsageError: for an unknown layout.
     """
-    foreign = named(layout)
+    foreign = layout_named(layout)
     inner = {name.removeprefix("encoder."): t for name, t in tensors.items() if name.startswith("encoder.")}
     if foreign.network:
         tensors = {name: t for name, t in tensors.items() if not name.startswith(("encoder.", "styles."))}
         arguments = defaults(foreign.network) | dict(arguments)
         if not arguments.get("skips", True):
-            raise DiptychError(f"{foreign.words} has skips, and this network has none.")
+            raise DiptychError(f"{foreign.description} has skips, and this network has none.")
     else:
         tensors = inner or tensors
     try:
-        return foreign.outward(renamed(tensors, foreign.modules(arguments)))
+        return foreign.to_theirs(renamed(tensors, foreign.modules(arguments)))
     except KeyError as problem:
-        raise DiptychError(f"{foreign.words} needs {problem.args[0]}, which these arguments or tensors lack.") from None
+        raise DiptychError(
+            f"{foreign.description} needs {problem.args[0]}, which these arguments or tensors lack."
+        ) from None
 
 
 def defaults(network: str) -> dict[str, Any]:
-    """Arguments that a card may leave away."""
+    """The default arguments of a network, which a card may lack."""
     parameters = inspect.signature(NETWORKS[network]).parameters.values()
     return {one.name: one.default for one in parameters if one.default is not inspect.Parameter.empty}
-
-
-__all__ = ["LAYOUTS", "Imported", "Layout", "chosen", "exported", "imported", "opened", "recognised", "taken"]

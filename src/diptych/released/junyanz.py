@@ -9,7 +9,7 @@ from diptych.released.layout import RUNNING, Layout, Modules, Tensors, choose, w
 
 
 def level(number: int) -> str:
-    """The path of the U-Net's level, 0 the outermost."""
+    """The path of a level of the U-Net; 0 is the outermost."""
     return "model.model" + (".1.model" + ".3.model" * (number - 1) if number else "")
 
 
@@ -18,9 +18,9 @@ def depth_of(tensors: Tensors) -> int:
 
 
 def unet_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Dropout stays on when translating and statistics are the picture's, as that project tests without ``--eval``.
+    """Dropout stays on and batch norm uses each picture's statistics, since that project tests without ``--eval``.
 
-    It has dropout in the levels that keep eight times the width but for the innermost: three of eight, two of seven.
+    Dropout is in the levels of eight times the width except the innermost: three of eight levels, two of seven.
     """
     first, last = tensors["model.model.0.weight"], tensors["model.model.3.weight"]
     normed, depth = f"{level(1)}.2.weight" in tensors, depth_of(tensors)
@@ -42,13 +42,9 @@ def unet_modules(arguments: Mapping[str, Any]) -> Modules:
     depth = arguments["depth"]
     found = {"down.0.0": f"{level(0)}.0", f"up.{depth - 1}.1": f"{level(0)}.3"}
     for number in range(1, depth):
-        place = level(number)
-        found[f"down.{number}.1"] = f"{place}.1"
-        if number < depth - 1:
-            found[f"down.{number}.2"] = f"{place}.2"
-        innermost = number == depth - 1
-        found[f"up.{depth - 1 - number}.1"] = f"{place}.{3 if innermost else 5}"
-        found[f"up.{depth - 1 - number}.2"] = f"{place}.{4 if innermost else 6}"
+        ours, theirs, innermost = depth - 1 - number, level(number), number == depth - 1
+        found |= {f"down.{number}.{part}": f"{theirs}.{part}" for part in ((1,) if innermost else (1, 2))}
+        found |= {f"up.{ours}.{part}": f"{theirs}.{part + (2 if innermost else 4)}" for part in (1, 2)}
     return found
 
 
@@ -59,7 +55,7 @@ def blocks_of(tensors: Tensors) -> list[int]:
 
 
 def tidy_resnet(tensors: Tensors) -> Tensors:
-    """Blocks called `block` are `conv_block`; running statistics of instance norm, which old files have, are dropped."""
+    """Rename `block` to `conv_block`; drop the running statistics of instance norm, which old files have."""
     tensors = {re.sub(r"^(model\.\d+)\.block\.", r"\1.conv_block.", name): t for name, t in tensors.items()}
     if "model.1.bias" not in tensors:
         return tensors  # batch norm
@@ -109,9 +105,9 @@ def patch_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any
 
 
 def patch_modules(arguments: Mapping[str, Any]) -> Modules:
-    count = arguments["layers"]
-    numbers = [0, *[3 * layer - 1 for layer in range(1, count + 1)], *[3 * layer for layer in range(1, count + 1)]]
-    return {f"layers.{number}": f"model.{number}" for number in [*numbers, 3 * count + 2]}
+    last = 3 * arguments["layers"] + 2
+    numbers = [0, *(number for number in range(2, last - 1) if number % 3 != 1), last]
+    return {f"layers.{number}": f"model.{number}" for number in numbers}
 
 
 def pixel_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,8 +120,8 @@ def pixel_modules(arguments: Mapping[str, Any]) -> Modules:
     return {f"layers.{number}": f"net.{number}" for number in (0, 2, 3, 5)}
 
 
-def whole(arguments: Mapping[str, Any]) -> tuple[int, int]:
-    """Its default when it tests: resized to 256 x 256, bicubic, without a crop."""
+def size_at_test(arguments: Mapping[str, Any]) -> tuple[int, int]:
+    """That project's default at test time: bicubic resizing to 256 x 256 without a crop."""
     return 256, 256
 
 
@@ -137,7 +133,7 @@ LAYOUTS = (
         unet_arguments,
         unet_modules,
         network="unet",
-        tested_at=whole,
+        tested_at=size_at_test,
         tidy=without_running,
     ),
     Layout(
@@ -147,7 +143,7 @@ LAYOUTS = (
         resnet_arguments,
         resnet_modules,
         network="resnet",
-        tested_at=whole,
+        tested_at=size_at_test,
         tidy=tidy_resnet,
     ),
     Layout(

@@ -1,9 +1,10 @@
-"""What a layout of foreign weights is: how it is recognised, which network of ours it is, and how modules are called there.
+"""Layouts of foreign weights: how each is recognised, which network of ours it is, and the paths of its modules.
 
-A foreign file and our network agree in their tensors but for the names, and names agree but for the path of the module:
-``weight``, ``bias`` and ``running_mean`` are everywhere the same. So a layout is a table of module paths.
+A foreign file has our network's tensors under other module paths; ``weight``, ``bias`` and ``running_mean`` have the same names
+everywhere. A layout is therefore a table of module paths.
 """
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,7 +12,6 @@ from typing import Any, Literal
 from torch import Tensor
 
 from diptych.errors import DiptychError
-from diptych.networks import NetworkSpec
 from diptych.tables import from_table
 
 Tensors = dict[str, Tensor]
@@ -19,13 +19,13 @@ Modules = dict[str, str]
 """Our module's path to theirs."""
 
 
-def as_they_are(tensors: Tensors) -> Tensors:
+def unchanged(tensors: Tensors) -> Tensors:
     return tensors
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a file does not tell of a network and a user may: arguments of ours, each with its type."""
+class GivenArguments:
+    """Arguments of our networks that a file does not contain and a user may give."""
 
     classes: int = 0
     boundary: bool = False
@@ -38,13 +38,13 @@ class Told:
     statistics: Literal["picture", "running"] = "picture"
 
 
-def told(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that were given, with lists for tuples, as a card has them.
+def checked_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that were given, with lists for tuples, as on a card.
 
     Raises:
         UsageError: for an unknown key or a wrong type.
     """
-    checked = from_table(Told, given)
+    checked = from_table(GivenArguments, given)
     values = {name: getattr(checked, name) for name in given}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -54,29 +54,26 @@ class Layout:
     """One network of one project."""
 
     name: str
-    words: str
+    description: str
     recognises: Callable[[Tensors], bool]
     arguments: Callable[[Tensors, Mapping[str, Any]], dict[str, Any]]
-    """Plain arguments of our network, read off the shapes; what they do not tell is in the given overrides."""
+    """Arguments of our network, from the tensors' shapes and the arguments that the user gave."""
     modules: Callable[[Mapping[str, Any]], Modules]
     network: str = ""
-    """The name in NETWORKS of a generator; empty for what translates nothing by itself."""
+    """The name of a generator in NETWORKS; empty for encoders and discriminators."""
     tested_at: Callable[[Mapping[str, Any]], tuple[int, int]] | None = None
-    """To which (height, width) that project stretches a picture before it tests, by our arguments; None: it does not say."""
+    """The (height, width) to which that project resizes pictures at test time, by our arguments; None: unknown."""
     encoder: str = ""
-    """The layout of the encoder that a generator with styles needs."""
-    tidy: Callable[[Tensors], Tensors] = as_they_are
-    """Other spellings of the same file, to the one that ``modules`` knows."""
-    inward: Callable[[Tensors], Tensors] = as_they_are
-    """After renaming: what our network computes otherwise."""
-    outward: Callable[[Tensors], Tensors] = as_they_are
-
-    def spec(self, arguments: dict[str, Any]) -> NetworkSpec:
-        return NetworkSpec(self.network, arguments)
+    """The layout of the encoder of a generator with styles."""
+    tidy: Callable[[Tensors], Tensors] = unchanged
+    """Renames variants of the same file to the names that ``modules`` uses."""
+    to_ours: Callable[[Tensors], Tensors] = unchanged
+    """Applied after renaming, where our network computes something differently."""
+    to_theirs: Callable[[Tensors], Tensors] = unchanged
 
 
 def renamed(tensors: Tensors, modules: Mapping[str, str]) -> Tensors:
-    """Tensors under the paths that ``modules`` gives their modules.
+    """Tensors with the paths of their modules replaced by ``modules``.
 
     Raises:
         DiptychError: when a tensor's module is not in the table.
@@ -96,27 +93,27 @@ SPELLINGS = {
     "parametrizations.weight.0._v": "weight_v",
     "weight_orig": "weight",
 }
-"""Of spectral normalisation, by the versions of torch."""
+"""Names of spectral normalisation's tensors in the versions of torch."""
 
 
 def spectral_names(tensors: Tensors) -> Tensors:
-    """Spectral normalisation as every version of torch wrote it, to weight, weight_u and weight_v."""
+    """Rename spectral normalisation's tensors of every version of torch to weight, weight_u and weight_v."""
     found: Tensors = {}
     for name, tensor in tensors.items():
         if f"{name}_orig" in tensors:
-            continue  # the normalised weight, which some versions kept beside the other
+            continue  # the normalised weight, which some versions saved too
         old = next((old for old in SPELLINGS if name.endswith(f".{old}")), "")
         found[name.removesuffix(old) + SPELLINGS[old] if old else name] = tensor
     for name in [name for name in found if name.endswith(".weight_u")]:
         stem = name.removesuffix("_u")
-        if f"{stem}_v" not in found:  # written before the second vector was kept
+        if f"{stem}_v" not in found:  # older versions did not save the second vector
             vector = found[stem].flatten(1).mT @ found[name]
             found[f"{stem}_v"] = vector / vector.norm().clamp(min=1e-12)
     return found
 
 
 def spectral_back(tensors: Tensors) -> Tensors:
-    """The names that torch wrote when the weights were released: weight_orig, weight_u, weight_v."""
+    """Rename to torch's names of that time: weight_orig, weight_u, weight_v."""
     normed = {name.removesuffix("_u") for name in tensors if name.endswith(".weight_u")}
     return {f"{name}_orig" if name in normed else name: tensor for name, tensor in tensors.items()}
 
@@ -125,33 +122,30 @@ RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def without_running(tensors: Tensors) -> Tensors:
-    """Less the running statistics of norms without a weight, that is of instance norm: torch before 0.4 wrote them."""
+    """Drop the running statistics of norms without a weight (instance norm), which torch before 0.4 wrote."""
 
-    def plain(name: str) -> bool:
+    def unused(name: str) -> bool:
         module, _, leaf = name.rpartition(".")
         return leaf in RUNNING and f"{module}.weight" not in tensors
 
-    return {name: tensor for name, tensor in tensors.items() if not plain(name)}
+    return {name: tensor for name, tensor in tensors.items() if not unused(name)}
 
 
 def count(tensors: Tensors, pattern: str) -> int:
-    """How many numbers n from 0 on make ``pattern.format(n)`` a tensor's name."""
-    number = 0
-    while pattern.format(number) in tensors:
-        number += 1
-    return number
+    """How many tensors are named ``pattern.format(n)`` for n = 0, 1, 2, ... without a gap."""
+    return next(number for number in itertools.count() if pattern.format(number) not in tensors)
 
 
 def choose(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Those of the overrides."""
+    """Those of the names that were given."""
     return {name: given[name] for name in names if name in given}
 
 
 def labels(channels: int, given: Mapping[str, Any], features: int = 0) -> dict[str, Any]:
-    """How the channels that a generator takes are made up: classes, one for what is unknown, one of boundaries.
+    """The parts of a generator's input channels: classes, one for unknown pixels, one for boundaries.
 
     Raises:
-        DiptychError: when what was given does not add up to what the file has.
+        DiptychError: when the given parts do not add up to the file's channels.
     """
     channels -= features
     boundary = bool(given.get("boundary", False))

@@ -1,4 +1,4 @@
-"""A model folder from foreign weights: the network, its encoder where it has one, and a card."""
+"""Model folders from foreign weights: the generator, its encoder where it has one, and a card."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -10,35 +10,50 @@ import torch
 from diptych import checkpoints
 from diptych.errors import DiptychError
 from diptych.files import write_text
-from diptych.networks import NetworkSpec, sized
+from diptych.networks import NetworkSpec, size_limits
 from diptych.pictures.kinds import Kind
 from diptych.pictures.sizes import Exact, Size, parse_size, size_text
-from diptych.released import Imported, chosen, imported, opened, taken
+from diptych.released import Imported, choose_layout, convert, import_weights, read_tensors
+from diptych.released.layout import choose
 from diptych.translator.card import Card, write_cards
+
+DESCRIBED = (
+    "channels_in",
+    "channels_out",
+    "classes",
+    "boundary",
+    "depth",
+    "blocks",
+    "width",
+    "norm",
+    "factor",
+    "style",
+)
 
 
 def write_model(
     file: Path, out: Path, layout: str, given: Mapping[str, Any], encoder: Path | None, size: Size = None
 ) -> str:
-    """Write ``out`` and say in a few sentences what was taken.
+    """Write the model folder ``out`` and describe it in a few sentences.
 
     Args:
-        size: at which its pictures are translated: "own", or to what they are stretched; None = as its project tests.
+        size: "own", or the size to which pictures are resized for translation; None = as its project tests.
 
     Raises:
-        DiptychError: when the file cannot be taken over, or translates nothing by itself.
+        DiptychError: when the file cannot be converted, or is no generator.
         UsageError: for an unknown layout or key.
     """
     sides = parse_size(size)
-    tensors = opened(file)
-    kind = chosen(layout, tensors, file)
+    tensors = read_tensors(file)
+    kind = choose_layout(layout, tensors, file)
     if not kind.network:
-        raise DiptychError(f"{file} is {kind.words}, which translates nothing; give the generator's file.")
-    inner = imported(encoder) if encoder else None
+        raise DiptychError(f"{file} is {kind.description}, which translates nothing; give the generator's file.")
+    inner = import_weights(encoder) if encoder else None
     if inner is not None and inner.layout.name != kind.encoder:
-        raise DiptychError(f"{encoder} is {inner.layout.words}, which does not belong to {kind.words} ({file}).")
-    found = taken(kind, tensors, {**given, **widths(inner)}, file)
-    spec = kind.spec(found.arguments)
+        belongs = f"which does not belong to {kind.description} ({file})"
+        raise DiptychError(f"{encoder} is {inner.layout.description}, {belongs}.")
+    found = convert(kind, tensors, {**given, **widths(inner)}, file)
+    spec = NetworkSpec(kind.network, found.arguments)
     styled = bool(spec.arguments.get("style") or spec.arguments.get("features"))
     if styled and inner is None:
         raise DiptychError(f"{file} takes styles that its encoder finds; give that file too, with --encoder.")
@@ -51,15 +66,14 @@ def write_model(
     card = card_of(found, spec, network, file, sides)
     write_text(out / "card.json", write_cards([card]))
     count = sum(parameter.numel() for parameter in network.parameters())
-    return f"{file} is {kind.words}, {count:,} weights: {described(spec)}.{assumed(spec, given)} {scale_of(card, size)}"
+    return f"{file} is {kind.description}, {count:,} weights: {described(spec)}.{assumed(spec, given)} {scale_of(card, size)}"
 
 
 def widths(inner: Imported | None) -> dict[str, Any]:
-    """What an encoder tells of its generator."""
+    """The arguments of a generator that its encoder's file determines."""
     if inner is None:
         return {}
-    features = {"features": inner.arguments["features"]} if "features" in inner.arguments else {}
-    return {"encoder_width": inner.arguments["width"], **features}
+    return {"encoder_width": inner.arguments["width"], **choose(inner.arguments, "features")}
 
 
 def filled(spec: NetworkSpec, found: Imported, inner: Imported | None, file: Path) -> torch.nn.Module:
@@ -77,19 +91,20 @@ def filled(spec: NetworkSpec, found: Imported, inner: Imported | None, file: Pat
     try:
         network.load_state_dict({**network.state_dict(), **tensors})
     except RuntimeError as problem:
-        raise DiptychError(f"{file} is not {found.layout.words}: {str(problem).splitlines()[-1].strip()}") from None
+        reason = str(problem).splitlines()[-1].strip()
+        raise DiptychError(f"{file} is not {found.layout.description}: {reason}") from None
     if missing:
-        raise DiptychError(f"{file} lacks {missing[0]} and {len(missing) - 1} other tensors of {found.layout.words}.")
+        others = f"{len(missing) - 1} other tensors of {found.layout.description}"
+        raise DiptychError(f"{file} lacks {missing[0]} and {others}.")
     return network
 
 
 def assumed(spec: NetworkSpec, given: Mapping[str, Any]) -> str:
-    """A sentence on what the file does not tell and nobody said."""
-    open_to_doubt = ("classes", "boundary", *(("depth",) if spec.arguments.get("depth") == "normal" else ()))
-    names = [name for name in open_to_doubt if name not in given] if spec.arguments.get("classes") else []
-    if not names:
-        return ""
-    return f" Assumed, since no file tells it: {' '.join(f'{name}={word(spec.arguments[name])}' for name in names)}."
+    """A sentence on the arguments that neither the file nor the user gave."""
+    uncertain = ("classes", "boundary", *(("depth",) if spec.arguments.get("depth") == "normal" else ()))
+    names = [name for name in uncertain if name not in given] if spec.arguments.get("classes") else []
+    listed = " ".join(f"{name}={str(spec.arguments[name]).lower()}" for name in names)
+    return f" Assumed, since the file does not contain it: {listed}." if names else ""
 
 
 def scale_of(card: Card, size: Size) -> str:
@@ -97,35 +112,17 @@ def scale_of(card: Card, size: Size) -> str:
     if card.rule == "stretch":
         whose = "as its project tests" if size is None else "as you say"
         return f"Pictures are translated at {size_text(card.size)}, {whose}, and brought back to their size (--size)."
-    why = "its project does not tell another" if size is None and card.scale == 1 else "it is made for that"
+    why = "its project states no other" if size is None and card.scale == 1 else "it is made for that"
     return f"Pictures are translated at their own size; {'as you say' if size == 'own' else why} (--size)."
 
 
-def word(value: Any) -> str:
-    """As the command takes it."""
-    return str(value).lower()
-
-
 def described(spec: NetworkSpec) -> str:
-    shown = (
-        "channels_in",
-        "channels_out",
-        "classes",
-        "boundary",
-        "depth",
-        "blocks",
-        "width",
-        "norm",
-        "factor",
-        "style",
-    )
-    return ", ".join(f"{name} {spec.arguments[name]}" for name in shown if name in spec.arguments)
+    return ", ".join(f"{name} {value}" for name, value in choose(spec.arguments, *DESCRIBED).items())
 
 
 def kind_of(channels: int) -> Kind:
-    """RGB and grey as such."""
-    plain = {1: Kind(colour="grey"), 3: Kind()}
-    return plain.get(channels) or Kind(colour="channels", channels=channels)
+    known = {1: Kind(colour="grey"), 3: Kind()}
+    return known.get(channels) or Kind(colour="channels", channels=channels)
 
 
 def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: Path, size: Exact | None) -> Card:
@@ -135,9 +132,8 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         source, target = Kind(colour="lightness"), Kind(colour="chroma")
     if arguments.get("classes"):
         unknown = 255 if arguments["unknown"] else -1
-        source = Kind(
-            colour="labels", classes=arguments["classes"], unknown=unknown, instances=bool(arguments["boundary"])
-        )
+        instances = bool(arguments["boundary"])
+        source = Kind(colour="labels", classes=arguments["classes"], unknown=unknown, instances=instances)
     tested_at = found.layout.tested_at(arguments) if found.layout.tested_at is not None else None
     sides = tested_at if size is None or size == "training" else None if size == "own" else size
     return Card(
@@ -147,7 +143,7 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         arguments=arguments,
         source=source,
         target=target,
-        multiple=sized(network).multiple,
+        multiple=size_limits(network).multiple,
         size=sides or tested_at or (256, 256),
         fit="stretch" if sides else "own",
         load_size=sides,

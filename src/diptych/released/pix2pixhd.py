@@ -7,18 +7,12 @@ from diptych.released.junyanz import blocks_of
 from diptych.released.layout import Layout, Modules, Tensors, choose, count, labels, without_running
 
 
-def downs_of(tensors: Tensors) -> int:
-    return (blocks_of(tensors)[0] - 4) // 3
-
-
-def enhancers_of(tensors: Tensors) -> int:
-    return next((number for number in range(8, 0, -1) if f"model{number}_1.1.weight" in tensors), 0)
-
-
 def generator_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
-    """With ``features`` given, so many of the channels are the encoder's."""
+    """``features``, where given, is how many of the input channels are the encoder's."""
     first = tensors["model.1.weight"]
-    blocks, downs, enhancers = blocks_of(tensors), downs_of(tensors), enhancers_of(tensors)
+    blocks, enhancers = blocks_of(tensors), 0
+    while f"model{enhancers + 1}_1.1.weight" in tensors:
+        enhancers += 1
     head = f"model{enhancers}_2" if enhancers else "model"
     last = max(int(name.split(".")[1]) for name in tensors if name.startswith(f"{head}."))
     features = int(given.get("features", 0))
@@ -26,7 +20,7 @@ def generator_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str,
         "channels_in": first.shape[1] - features,
         "channels_out": tensors[f"{head}.{last}.weight"].shape[0],
         "width": first.shape[0],
-        "downs": downs,
+        "downs": (blocks[0] - 4) // 3,
         "blocks": len(blocks),
         "enhancers": enhancers,
         "features": features,
@@ -69,7 +63,7 @@ def discriminator_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[
 
 
 def discriminator_modules(arguments: Mapping[str, Any]) -> Modules:
-    """Their last scale is the full resolution, which is our first."""
+    """Their last scale is the full resolution, ours the first."""
     scales, layers = arguments["scales"], arguments["layers"]
     found: Modules = {}
     for scale in range(scales):
@@ -80,7 +74,7 @@ def discriminator_modules(arguments: Mapping[str, Any]) -> Modules:
 
 
 def tidy_discriminator(tensors: Tensors) -> Tensors:
-    """Files written without feature matching keep all layers of a scale in one sequence."""
+    """Files written without feature matching have all layers of a scale in one sequence."""
     tensors = without_running(tensors)
     if "scale0_layer0.0.weight" in tensors:
         return tensors
@@ -93,12 +87,8 @@ def tidy_discriminator(tensors: Tensors) -> Tensors:
 
 def encoder_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
     last = max(int(name.split(".")[1]) for name in tensors)
-    first = tensors["model.1.weight"]
-    return {
-        "channels_in": first.shape[1],
-        "features": tensors[f"model.{last}.weight"].shape[0],
-        "width": first.shape[0],
-    }
+    first, features = tensors["model.1.weight"], tensors[f"model.{last}.weight"].shape[0]
+    return {"channels_in": first.shape[1], "features": features, "width": first.shape[0]}
 
 
 def encoder_modules(arguments: Mapping[str, Any]) -> Modules:

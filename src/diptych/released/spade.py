@@ -12,7 +12,7 @@ BLOCKS = ("head_0", "G_middle_0", "G_middle_1", "up_0", "up_1", "up_2", "up_3", 
 
 
 def generator_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether the map is doubled once more before the third block (``depth = "more"``) does not show in a file."""
+    """A file does not show depth "more", which doubles the map once more before the third block than "normal"."""
     shared = tensors["head_0.norm_0.mlp_shared.0.weight"]
     first, last = tensors["fc.weight"], tensors["conv_img.weight"]
     most = "up_4.conv_0.weight" in tensors
@@ -39,14 +39,14 @@ def generator_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str,
 
 
 def size_of(places: int, multiple: int) -> list[int]:
-    """Height and width of the training pictures: square, or twice as wide as high."""
+    """Height and width of the training pictures, from the positions of the first map: square, or twice as wide as high."""
     side = math.isqrt(places)
     if side * side == places:
         return [side * multiple, side * multiple]
     high = math.isqrt(places // 2)
     if 2 * high * high == places:
         return [high * multiple, 2 * high * multiple]
-    raise DiptychError("the size of the training pictures cannot be told; give it: size=[256,512].")
+    raise DiptychError("the file does not show the size of the training pictures; give it: size=[256,512].")
 
 
 def generator_modules(arguments: Mapping[str, Any]) -> Modules:
@@ -117,7 +117,7 @@ LAYOUTS = (
         tested_at=lambda arguments: (arguments["size"][0], arguments["size"][1]),
         encoder="spade-encoder",
         tidy=spectral_names,
-        outward=spectral_back,
+        to_theirs=spectral_back,
     ),
     Layout(
         "spade-discriminator",
@@ -126,7 +126,7 @@ LAYOUTS = (
         discriminator_arguments,
         discriminator_modules,
         tidy=spectral_names,
-        outward=spectral_back,
+        to_theirs=spectral_back,
     ),
     Layout(
         "spade-encoder",
@@ -135,6 +135,6 @@ LAYOUTS = (
         encoder_arguments,
         encoder_modules,
         tidy=spectral_names,
-        outward=spectral_back,
+        to_theirs=spectral_back,
     ),
 )

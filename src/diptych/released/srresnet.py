@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from diptych.networks.srresnet import prime_factors
 from diptych.released.layout import Layout, Modules, Tensors, count
 
 CONVOLUTION = "upsampling.{}.upsample_block.0.weight"
@@ -24,21 +25,19 @@ def arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def modules(arguments: Mapping[str, Any]) -> Modules:
-    from diptych.networks.srresnet import factors
-
     blocks = arguments["blocks"]
     found = {"first.0": "conv1.0", "first.1": "conv1.1", "last": "conv3"}
     found |= {f"trunk.{blocks + part}": f"conv2.{part}" for part in (0, 1)}
     for block in range(blocks):
         found |= {f"trunk.{block}.layers.{part}": f"trunk.{block}.rcb.{part}" for part in range(5)}
-    for number in range(len(factors(arguments["factor"]))):
+    for number in range(len(prime_factors(arguments["factor"]))):
         ours, theirs = 3 * number, f"upsampling.{number}.upsample_block"
         found |= {f"enlarge.{ours}": f"{theirs}.0", f"enlarge.{ours + 2}": f"{theirs}.2"}
     return found
 
 
 def to_signed(tensors: Tensors) -> Tensors:
-    """Our network brings its source to [0, 1] itself; its result is twice theirs less one, which the last layer can do."""
+    """Ours takes sources in [-1, 1] and scales them itself. Its result is 2 x theirs - 1, by the last layer's weights."""
     return tensors | {"last.weight": 2 * tensors["last.weight"], "last.bias": 2 * tensors["last.bias"] - 1}
 
 
@@ -54,7 +53,7 @@ LAYOUTS = (
         arguments,
         modules,
         network="srresnet",
-        inward=to_signed,
-        outward=to_unit,
+        to_ours=to_signed,
+        to_theirs=to_unit,
     ),
 )

@@ -1,5 +1,5 @@
-"""A run as one HTML file that needs nothing else: ``write(run_folder)``."""
+"""The report of a run as one self-contained HTML file: ``write(run_folder)``."""
 
-from diptych.report.reporter import Reporter, Standing, write
+from diptych.report.reporter import LiveReport, Reporter, write
 
-__all__ = ["Reporter", "Standing", "write"]
+__all__ = ["LiveReport", "Reporter", "write"]

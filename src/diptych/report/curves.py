@@ -1,4 +1,4 @@
-"""Numbers of a log as curves whose size does not grow with the log's length."""
+"""Curves of a log's numbers, with a bounded number of points whatever the log's length."""
 
 import math
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from typing import Any
 
 from diptych.files import from_json
 
-POINTS = 500  # of a curve, at least, once there were so many; at most twice as many
-CURVES = 30  # of one log; more are left out
+POINTS = 500  # of a curve that is longer than that; at most twice as many
+CURVES = 30  # of one log, at most
 
 
 @dataclass
 class Curve:
-    """A value over the steps; once there are many, the mean, lowest and highest of ever longer stretches."""
+    """A value over the steps. A long curve has the mean, lowest and highest value of each ``stretch`` of entries."""
 
     steps: list[int] = field(default_factory=list)
     means: list[float] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Curve:
             self.halve()
 
     def close(self) -> None:
-        """Make a point of what is held."""
+        """Make a point of the held values."""
         if self.held:
             values = [value for _, value in self.held]
             self.steps.append(self.held[-1][0])
@@ -42,7 +42,7 @@ class Curve:
             self.held = []
 
     def halve(self) -> None:
-        """Half as many points, each of two."""
+        """Merge each two points to one."""
         self.steps = self.steps[1::2]
         self.means = [(one + other) / 2 for one, other in zip(self.means[::2], self.means[1::2], strict=True)]
         self.lows = list(map(min, self.lows[::2], self.lows[1::2]))
@@ -51,7 +51,7 @@ class Curve:
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a file that may be absent, or end in half a line; one at a time."""
+    """Iterate over the JSON objects of a file; a missing file and broken lines are skipped."""
     with suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
             with suppress(ValueError):
@@ -61,7 +61,7 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def number(value: Any) -> float | None:
-    """A finite number, or None for whatever else a file may hold."""
+    """A finite number, or None for any other value."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     with suppress(OverflowError):
@@ -70,7 +70,7 @@ def number(value: Any) -> float | None:
 
 
 def whole(value: Any, otherwise: int = 0) -> int:
-    """The number as a step; ``otherwise`` where it is none."""
+    """The value as a step; ``otherwise`` when it is no number."""
     found = number(value)
     return otherwise if found is None else int(found)
 

@@ -1,4 +1,4 @@
-"""What a run folder tells, whatever its age and state."""
+"""Read the facts of a run folder, also of one that is unfinished, damaged or of an earlier version."""
 
 import tomllib
 from contextlib import suppress
@@ -11,13 +11,13 @@ from diptych.files import from_json, read_text
 from diptych.report.curves import Curve, curves, lines, number, whole
 from diptych.report.pictures import SHEETS, spread
 
-EVENTS = 200  # the last ones
-JUDGED = 12  # evaluations, the last ones
+EVENTS = 200  # shown, the last ones
+EVALUATIONS = 12  # shown, the last ones
 
 
 @dataclass
 class Facts:
-    """Everything that the page shows."""
+    """Everything that the report shows."""
 
     name: str
     recipe: dict[str, Any]
@@ -28,7 +28,7 @@ class Facts:
     grids: list[Path]
     cards: list[dict[str, Any]]
     evaluations: list[tuple[str, Any, Path]]
-    trained_now: bool = True  # as far as is known; only who holds the run, or has looked at its lock, knows better
+    trained_now: bool = True  # False when the run's lock is free
 
     @property
     def starts(self) -> list[dict[str, Any]]:
@@ -36,26 +36,26 @@ class Facts:
 
     @property
     def last(self) -> dict[str, Any]:
-        """The last event of the run itself; empty for a run of an earlier version."""
+        """The last start, end or pause; empty for a run of an earlier version."""
         own = [event for event in self.events if event["kind"] in ("start", "end", "pause")]
         return own[-1] if own else {}
 
     @property
     def steps(self) -> int:
-        """Of the whole run; 0 where neither the run nor its recipe says."""
-        said = [whole(event.get("steps")) for event in self.events]
-        settings = part(self.recipe, "training")
+        """Steps of the whole run; 0 when unknown."""
+        logged = [whole(event.get("steps")) for event in self.events]
+        settings = subtable(self.recipe, "training")
         by_recipe = 0 if number(settings.get("epochs")) else whole(settings.get("steps"))
-        return next((steps for steps in reversed(said) if steps > 0), by_recipe)
+        return next((steps for steps in reversed(logged) if steps > 0), by_recipe)
 
     @property
     def unfinished(self) -> bool:
-        """It was started and has said nothing of an end."""
+        """It has a start without an end."""
         return self.last.get("kind") == "start" and (self.step < self.steps or not self.steps)
 
     @property
     def live(self) -> bool:
-        """Training goes on."""
+        """Training is running."""
         return self.unfinished and self.trained_now
 
     @property
@@ -72,7 +72,7 @@ def gather(folder: Path) -> Facts:
     """Read a run folder.
 
     Raises:
-        DiptychError: when it is no run, or something in it cannot be read at all.
+        DiptychError: when it is no run, or a file cannot be read at all.
     """
     try:
         recipe = tomllib.loads(read_text(folder / "recipe.toml"))
@@ -98,14 +98,14 @@ def gather(folder: Path) -> Facts:
         raise DiptychError(f"{problem.filename or folder} cannot be read: {problem.strerror}.") from None
 
 
-def part(table: Any, key: str) -> dict[str, Any]:
+def subtable(table: Any, key: str) -> dict[str, Any]:
     """A table within a table; empty where there is none."""
     found = table.get(key) if isinstance(table, dict) else None
     return found if isinstance(found, dict) else {}
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
-    """In the order in which they happened; a run of an earlier version has its faults in ``faults.jsonl`` only."""
+    """Events in order; a run of an earlier version has its faults in ``faults.jsonl`` only."""
     found = [entry for entry in lines(folder / "events.jsonl") if isinstance(entry.get("kind"), str)]
     known = {(event.get("step"), event.get("fault")) for event in found if event["kind"] == "fault"}
     missed = [
@@ -123,15 +123,15 @@ def cards_of(path: Path) -> list[dict[str, Any]]:
 
 
 def evaluations_of(folder: Path) -> list[tuple[str, Any, Path]]:
-    """Name, kept verdict and sheet of the last evaluations of the run."""
+    """Name, scores.json and sheet of the run's last evaluations."""
     found = []
-    for place in sorted(folder.rglob("scores.json"))[-JUDGED:]:
+    for place in sorted(folder.rglob("scores.json"))[-EVALUATIONS:]:
         with suppress(OSError, ValueError):
-            verdict = from_json(place.read_text(encoding="utf-8"))
-            found.append((str(place.parent.relative_to(folder)), verdict, place.parent / "sheet.png"))
+            scores = from_json(place.read_text(encoding="utf-8"))
+            found.append((str(place.parent.relative_to(folder)), scores, place.parent / "sheet.png"))
     return found
 
 
 def sheets(facts: Facts) -> list[Path]:
-    """Of the last evaluations, those that have one."""
+    """The sheets of the last evaluations, where there are any."""
     return [sheet for _, _, sheet in facts.evaluations if sheet.is_file()][-SHEETS:]

@@ -1,4 +1,4 @@
-"""Pictures within the page: few, small, and laid out for a wide screen."""
+"""Pictures of the report: small, few, and laid out for a wide screen."""
 
 import base64
 import io
@@ -7,35 +7,35 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-GRIDS = 24  # sample grids, first and last among them
-GRID_BYTES = 200_000  # of one encoded grid or sheet; a third more as text, so that all grids take 6.4 MB
-SHEETS = 4  # of evaluations, the last ones
+GRIDS = 24  # sample grids, at most
+GRID_BYTES = 200_000  # of one encoded grid or sheet; base64 adds a third, so all grids take 6.4 MB
+SHEETS = 4  # of the last evaluations
 SIDE = 1600  # the longer side, at most
 GAP = 8  # pixels between columns
-PIXELS = 700_000_000  # more are not decoded: that is no sample grid
+PIXELS = 700_000_000  # larger pictures are no sample grids and are not decoded
 
 
 def spread(grids: list[Path]) -> list[Path]:
-    """At most GRIDS of them, evenly, with the first and the last."""
+    """At most GRIDS of them, evenly spaced, the first and the last included."""
     if len(grids) <= GRIDS:
         return grids
     return [grids[place * (len(grids) - 1) // (GRIDS - 1)] for place in range(GRIDS)]
 
 
 def embedded(path: Path, tile: tuple[int, int] | None = None) -> str:
-    """A picture as a data address, WebP of at most GRID_BYTES; empty where it cannot be read.
+    """A picture as a data URL, WebP of at most GRID_BYTES; empty when it cannot be read.
 
     Args:
         path: the picture.
-        tile: height and width of a picture in it; a grid of rows of such is laid out in columns.
+        tile: height and width of the pictures of a grid, whose rows are laid out in columns.
     """
     try:
-        # Not by Image.open, which refuses what is large: eight 4K pictures, and our own.
+        # Image.open refuses large pictures, such as a grid of eight 4K pictures.
         with open(path, "rb") as file, PngImagePlugin.PngImageFile(file) as opened:
             if opened.width * opened.height > PIXELS:
                 return ""
             picture = folded(opened.convert("RGB"), tile)
-    except Exception:  # a damaged file throws anything
+    except Exception:  # damaged files raise many types
         return ""
     picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     for quality in (80, 60, 40):
@@ -55,7 +55,7 @@ def encoded(picture: Image.Image, quality: int) -> bytes:
 
 
 def folded(picture: Image.Image, tile: tuple[int, int] | None) -> Image.Image:
-    """A tall grid in columns, nearest to a screen's shape; as it is where it does not consist of whole tiles."""
+    """Lay out a tall grid in columns, closest to a screen's shape; unchanged when it does not consist of whole tiles."""
     if tile is None or min(tile) < 1 or picture.height % tile[0] or picture.width % tile[1]:
         return picture
     rows = picture.height // tile[0]
@@ -70,7 +70,7 @@ def folded(picture: Image.Image, tile: tuple[int, int] | None) -> Image.Image:
     if columns == 1:
         return picture
     pixels = np.asarray(picture)
-    sheet = Image.new("RGBA", (columns * step - GAP, high))  # what a last column lacks is transparent, as the gaps are
+    sheet = Image.new("RGBA", (columns * step - GAP, high))  # gaps and missing rows are transparent
     for column in range(columns):
         sheet.paste(Image.fromarray(pixels[column * high : (column + 1) * high]), (column * step, 0))
     return sheet

@@ -1,4 +1,4 @@
-"""The data of the plots, for the page's script."""
+"""The data of the plots, as JSON for the page's script."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +7,7 @@ from diptych.files import as_json
 from diptych.report.curves import Curve, whole
 from diptych.report.facts import Facts
 
-MARKS = 40  # troubles that are marked in the plots, the last ones
+MARKS = 40  # health warnings and faults marked in the plots, the last ones
 SCORES = {
     "l1": "L1 of outputs and targets",
     "psnr": "PSNR, dB",
@@ -23,7 +23,7 @@ FIGURES = {
 
 
 def plots(facts: Facts) -> str:
-    """The data of every plot as JSON that cannot end its script element."""
+    """Every plot as JSON that is safe inside a script element."""
     found = [
         {"title": title, "log": title == "gradient norms", "curves": {name: points(facts.log[name]) for name in names}}
         for title, names in groups(facts.log)
@@ -36,11 +36,9 @@ def plots(facts: Facts) -> str:
 
 
 def troubles(facts: Facts) -> str:
-    """Steps at which something was wrong, to be marked in the plots."""
-    kinds = ("health", "fault")
-    return as_script(
-        [[whole(event.get("step")), event["kind"]] for event in facts.events if event["kind"] in kinds][-MARKS:]
-    )
+    """Steps of health warnings and faults, which the plots mark."""
+    events = [event for event in facts.events if event["kind"] in ("health", "fault")]
+    return as_script([[whole(event.get("step")), event["kind"]] for event in events[-MARKS:]])
 
 
 def as_script(value: Any) -> str:
@@ -53,12 +51,12 @@ def points(curve: Curve) -> dict[str, Any]:
 
 
 def short(values: list[float]) -> list[float]:
-    """To six digits, which is more than a plot shows."""
+    """Rounded to six digits, more than a plot shows."""
     return [float(f"{value:.6g}") for value in values]
 
 
 def groups(names: Iterable[str]) -> list[tuple[str, list[str]]]:
-    """The curves that belong into one plot: the losses of a side, gradient norms, pace, and the rest alone."""
+    """Group curves into plots: the losses of each side, gradient norms; others have a plot each."""
     found: dict[str, list[str]] = {}
     for name in names:
         side, _, last = name.rpartition(".")

@@ -1,4 +1,4 @@
-"""Put the page together and write it as one file."""
+"""Assemble the report and write it as one HTML file."""
 
 import time
 from collections.abc import Callable
@@ -14,33 +14,33 @@ from diptych.errors import DiptychError, NoSpaceError
 from diptych.files import write_text
 from diptych.report import plots
 from diptych.report.facts import Facts, gather, sheets
+from diptych.report.html_parts import HtmlParts
 from diptych.report.pictures import embedded
-from diptych.report.words import Wording
 
-REFRESH = 30  # seconds after which a live page loads itself anew
+REFRESH = 30  # seconds after which the page of a running training reloads
 
 
-class NoPlotting(DiptychError):
+class PlotlyMissing(DiptychError):
     """The plotting library is not installed."""
 
 
 @cache
 def plotting() -> str:
-    """The plotting library, whole.
+    """The source of plotly.js.
 
     Raises:
-        NoPlotting: when it is not installed.
+        PlotlyMissing: when it is not installed.
     """
     try:
         from plotly.offline import get_plotlyjs  # an extra
     except ImportError:
-        raise NoPlotting("a report needs plotly: pip install 'diptych[report]'.") from None
+        raise PlotlyMissing("a report needs plotly: pip install 'diptych[report]'.") from None
     script: str = get_plotlyjs()
     return script
 
 
 class Reporter:
-    """Writes the report of a run again and again; pictures are encoded once."""
+    """Writes the report of a run repeatedly; each picture is encoded once."""
 
     def __init__(self, folder: Path, place: Path | None = None) -> None:
         self.folder = folder
@@ -49,7 +49,7 @@ class Reporter:
         self.damaged: list[Path] = []
 
     def write(self, facts: Facts | None = None) -> Path:
-        """Write the page as the folder stands now; pictures that cannot be read are left out and listed in ``damaged``.
+        """Write the page of the folder's present state. Pictures that cannot be read are left out and listed in ``damaged``.
 
         Raises:
             DiptychError: when the folder is no run, the page cannot be written, or plotly is missing.
@@ -62,7 +62,7 @@ class Reporter:
         return self.place
 
     def pictures(self, facts: Facts) -> dict[Path, str]:
-        """What the page shows of the run's pictures; a file that was written anew is read anew."""
+        """The encoded pictures; a file that has changed is read again."""
         found: dict[Path, str] = {}
         kept: dict[tuple[Path, int, int], str] = {}
         for path in [*facts.grids, *sheets(facts)]:
@@ -79,46 +79,46 @@ class Reporter:
 
 
 def page(facts: Facts, pictures: dict[Path, str]) -> str:
-    """The whole page."""
+    """The page's HTML."""
     grids = [
         {"step": int(path.stem) if path.stem.isdecimal() else 0, "src": pictures[path]}
         for path in facts.grids
         if pictures.get(path)
     ]
-    words = Wording(facts)
+    parts = HtmlParts(facts)
     damaged = [path.name for path, shown in pictures.items() if not shown]
-    return Template(part("page.html")).substitute(
+    return Template(asset("page.html")).substitute(
         title=escape(facts.name),
-        style=part("style.css"),
+        style=asset("style.css"),
         plotly=plotting(),
-        script=part("script.js"),
+        script=asset("script.js"),
         refresh=REFRESH if facts.live else 0,
         written=int(time.time()),
-        summary=words.summary(),
-        tiles=words.tiles(),
+        summary=parts.summary(),
+        tiles=parts.tiles(),
         plots=plots.plots(facts),
         troubles=plots.troubles(facts),
-        order=words.order(),
+        order=parts.order(),
         grids=plots.as_script(grids),
         damaged=f"<p class=note>Cannot be read, and left out: {escape(', '.join(damaged))}.</p>" if damaged else "",
-        events=words.events(),
-        evaluations=words.evaluations(pictures),
-        cards=words.cards(),
-        settings=words.settings(),
-        environment=words.environment(),
+        events=parts.events(),
+        evaluations=parts.evaluations(pictures),
+        cards=parts.cards(),
+        settings=parts.settings(),
+        environment=parts.environment(),
     )
 
 
-def part(name: str) -> str:
+def asset(name: str) -> str:
     return (resources.files("diptych.report") / "page" / name).read_text(encoding="utf-8")
 
 
 def write(folder: Path, place: Path | None = None) -> Path:
-    """The report of a run folder, written once.
+    """Write the report of a run folder once.
 
     Raises:
-        DiptychError: when the folder is no run, has logged nothing, the page cannot be written, or plotly is missing; and,
-            after the page was written without them, when pictures cannot be read.
+        DiptychError: when the folder is no run, has no log, the page cannot be written, or plotly is missing. When pictures cannot
+            be read it is raised after the page was written without them.
     """
     reporter = Reporter(folder, place)
     facts = gather(folder)
@@ -135,7 +135,7 @@ def write(folder: Path, place: Path | None = None) -> Path:
 
 
 def in_use(folder: Path) -> bool:
-    """Whether a training holds the run; asked for an instant, and not at all where nothing was ever locked."""
+    """Whether a training holds the run's lock."""
     lock = folder / ".lock"
     if not lock.is_file():
         return False
@@ -148,38 +148,38 @@ def in_use(folder: Path) -> bool:
         return False
 
 
-class Standing:
-    """A report that is kept up while training; what prevents it is told once and, short of a full disk, stops nothing."""
+class LiveReport:
+    """A report that training rewrites. A problem is logged once; only a full disk stops the training."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, log: Callable[[str], None]) -> None:
         self.reporter: Reporter | None = Reporter(folder)
-        self.utter = say
-        self.said: set[str] = set()
+        self.log = log
+        self.logged: set[str] = set()
 
-    def say(self, sentence: str) -> None:
-        if sentence not in self.said:
-            self.utter(sentence)
-        self.said.add(sentence)
+    def log_once(self, message: str) -> None:
+        if message not in self.logged:
+            self.log(message)
+        self.logged.add(message)
 
     def write(self) -> Path | None:
-        """The page where it was written.
+        """Write the page; its path, or None when it was not written.
 
         Raises:
-            DiptychError: when the disk is full; nothing else can be kept either.
+            DiptychError: when the disk is full, which stops the training's own files too.
         """
         if self.reporter is None:
             return None
         try:
             place = self.reporter.write()
-        except NoPlotting:
-            self.say("report.html is not written: pip install 'diptych[report]'")
+        except PlotlyMissing:
+            self.log_once("report.html is not written: pip install 'diptych[report]'")
             self.reporter = None
             return None
-        except Exception as problem:  # a training of days must not end for its report
+        except Exception as problem:  # a report must not end a training
             if isinstance(problem, NoSpaceError):
                 raise
-            self.say(f"report.html is not kept up: {problem}")
+            self.log_once(f"report.html is not kept up: {problem}")
             return None
         for path in self.reporter.damaged:
-            self.say(f"{path} cannot be read; report.html is written without.")
+            self.log_once(f"{path} cannot be read; report.html is written without.")
         return place

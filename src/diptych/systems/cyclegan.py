@@ -1,9 +1,9 @@
 """CycleGAN: unpaired translation with cycle-consistent adversarial networks (Zhu et al., ICCV 2017, arXiv 1703.10593).
 
-Built is the paper's version in the "joint" order of the authors' PyTorch code: one update for both generators, then one
-for both discriminators, which see fakes from a pool of 50. ``order = "four-step"`` is their Torch code: generator a->b,
-discriminator of b, generator b->a (which already meets the updated a->b), discriminator of a. The identity term is off
-unless asked for, as in the paper; both public codes switch it on for every task.
+The default is the paper's version in the "joint" order of the authors' PyTorch code: one update for both generators, then one for
+both discriminators, whose fakes come from a pool of 50. ``order = "four-step"`` is their Torch code: generator a->b, discriminator
+of b, generator b->a (with the updated a->b), discriminator of a. The identity term is off by default, as in the paper;
+both public codes use it for every task.
 """
 
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ from torch import Tensor, nn
 
 from diptych.errors import UsageError
 from diptych.losses import ADVERSARIES, l1
-from diptych.networks import NetworkSpec, initialise, sized
+from diptych.networks import NetworkSpec, initialise, size_limits
 from diptych.pictures.kinds import Batch
 from diptych.systems.image_pool import ImagePool
-from diptych.systems.system import Domains, Exit, Losses, System, accuracy
+from diptych.systems.system import Domains, Losses, SystemOptions, TwoWaySystem, accuracy
 
 
 @dataclass(frozen=True)
-class CycleGANOptions:
+class CycleGANOptions(SystemOptions):
     """The [options] table of a CycleGAN recipe; the defaults are the paper's."""
 
-    cycle: float = 10.0  # lambda, weight of the cycle term each way
+    cycle: float = 10.0  # lambda, weight of the cycle term in each direction
     identity: float = 0.0  # lambda_id, relative to ``cycle``; 0.5 for paintings and flowers
     pool: int = 50  # fakes kept for each discriminator; 0 = none
     adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"
@@ -39,22 +39,20 @@ class CycleGANOptions:
     discriminator_width: int = 64
 
     def __post_init__(self) -> None:
-        if self.pool < 0 or self.blocks < 0 or self.width < 1 or self.discriminator_width < 1:
-            raise UsageError("options.pool and options.blocks may not be negative, and widths must be at least 1.")
-        if self.cycle < 0 or self.identity < 0:
-            raise UsageError("options.cycle and options.identity may not be negative.")
-        if not 0 <= self.discriminator_layers <= 6:
+        self.require_at_least(0, "cycle", "identity", "pool", "blocks", "discriminator_layers")
+        self.require_at_least(1, "width", "discriminator_width")
+        if self.discriminator_layers > 6:
             raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
 
 
-class CycleGAN(System):
-    """Two generators and two discriminators; domain a is the source's, b the target's."""
+class CycleGAN(TwoWaySystem):
+    """Two generators and two discriminators; domain a is the source, b the target."""
 
     Options = CycleGANOptions
 
     def __init__(self, options: CycleGANOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("CycleGAN")
+        domains.require_source("CycleGAN")
         channels_in, channels_out, size = domains.channels_in, domains.channels_out, domains.size
         self.options = options
         self.adversary = ADVERSARIES[options.adversary]
@@ -63,34 +61,17 @@ class CycleGAN(System):
             self.notes = (
                 f"The identity term is off: it needs equal channels, and here they are {channels_in} and {channels_out}.",
             )
-        self.specs = {
-            "a_to_b": self.generator_spec(channels_in, channels_out, size),
-            "b_to_a": self.generator_spec(channels_out, channels_in, size),
-        }
-        self.generator = nn.ModuleDict({way: initialise(spec.build()) for way, spec in self.specs.items()})
+        blocks = options.blocks or (6 if min(size) < 256 else 9)
+        arguments = {"blocks": blocks} | options.pick("width", "norm", "affine", "dropout", "upsample")
+        self.specs = self.two_way_specs("resnet", domains, arguments)
+        self.generator = nn.ModuleDict({direction: initialise(spec.build()) for direction, spec in self.specs.items()})
         channels = {"a": channels_in, "b": channels_out}
         self.discriminator = nn.ModuleDict({name: self.build_discriminator(count) for name, count in channels.items()})
-        domains.fit("CycleGAN", *map(sized, (*self.generator.values(), *self.discriminator.values())))
+        domains.require_size("CycleGAN", *map(size_limits, (*self.generator.values(), *self.discriminator.values())))
         self.pool = nn.ModuleDict({name: ImagePool(options.pool, count, *size) for name, count in channels.items()})
         self.sides = ("generator", "discriminator")
         if options.order == "four-step":
             self.sides = ("generator.a_to_b", "discriminator.b", "generator.b_to_a", "discriminator.a")
-
-    def generator_spec(self, channels_in: int, channels_out: int, size: tuple[int, int]) -> NetworkSpec:
-        options = self.options
-        return NetworkSpec(
-            "resnet",
-            {
-                "channels_in": channels_in,
-                "channels_out": channels_out,
-                "blocks": options.blocks or (6 if min(size) < 256 else 9),
-                "width": options.width,
-                "norm": options.norm,
-                "affine": options.affine,
-                "dropout": options.dropout,
-                "upsample": options.upsample,
-            },
-        )
 
     def build_discriminator(self, channels: int) -> nn.Module:
         options = self.options
@@ -107,9 +88,8 @@ class CycleGAN(System):
         terms, fakes = self.generator_terms(batch)
         yield Losses("generator" if joint else "generator.a_to_b", terms)
         if joint:
-            found = {name: self.judge(name, real, fakes[name]) for name, real in zip("ab", batch, strict=True)}
-            terms = {name: term for name, (term, _) in found.items()}
-            yield Losses("discriminator", terms, {f"accuracy_{name}": value for name, (_, value) in found.items()})
+            a, b = (self.discriminator_losses(name, real, fakes[name]) for name, real in zip("ab", batch, strict=True))
+            yield Losses("discriminator", a.terms | b.terms, {**a.figures, **b.figures})
             return
         yield self.discriminator_losses("b", batch.target, fakes["b"])
         terms, fakes = self.generator_terms(batch)
@@ -117,7 +97,7 @@ class CycleGAN(System):
         yield self.discriminator_losses("a", batch.source, fakes["a"])
 
     def generator_terms(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Every term of the generators' objective, and the fakes; the side that is applied takes its own derivative."""
+        """Every term of the generators' objective, and the fakes. Each side's update takes the gradient of its own weights."""
         (a, b), options = batch, self.options
         a_to_b, b_to_a = self.generator["a_to_b"], self.generator["b_to_a"]
         fake_b, fake_a = a_to_b(a), b_to_a(b)
@@ -132,19 +112,10 @@ class CycleGAN(System):
             terms |= {"identity_a": weight * l1(b_to_a(a), a), "identity_b": weight * l1(a_to_b(b), b)}
         return terms, {"a": fake_a, "b": fake_b}
 
-    def judge(self, name: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """The halved loss of one discriminator on a real picture and one from the pool, and its accuracy."""
+    def discriminator_losses(self, name: str, real: Tensor, fake: Tensor) -> Losses:
+        """The halved loss of one discriminator on real pictures and fakes from the pool, and its accuracy."""
         judged_real = self.discriminator[name](real)
         judged_fake = self.discriminator[name](self.pool[name](fake))
         loss = 0.5 * self.adversary.discriminator(judged_real, judged_fake)
-        return loss, accuracy(self.options.adversary, judged_real, judged_fake)["accuracy"]
-
-    def discriminator_losses(self, name: str, real: Tensor, fake: Tensor) -> Losses:
-        loss, right = self.judge(name, real, fake)
+        right = accuracy(self.options.adversary, judged_real, judged_fake)["accuracy"]
         return Losses(f"discriminator.{name}", {name: loss}, {f"accuracy_{name}": right})
-
-    def translators(self) -> dict[str, Exit]:
-        return {
-            "a-to-b": Exit("generator.a_to_b", self.specs["a_to_b"]),
-            "b-to-a": Exit("generator.b_to_a", self.specs["b_to_a"], reverse=True),
-        }

@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 
 class ImagePool(nn.Module):
-    """Holds up to ``size`` fakes of shape (channels, height, width); everything it holds is a buffer, so it is saved.
+    """Holds up to ``size`` fakes of shape (channels, height, width) in buffers, which checkpoints save.
 
-    Per picture: while the pool is filling, the new picture is stored and returned. Once full, with probability 0.5 a
-    uniformly drawn old picture is returned and its place taken by the new one; otherwise the new one passes unchanged.
-    A size of 0 lets everything pass. The rule is written with tensor operations alone, so no step waits for the host.
+    While the pool is filling, each new picture is stored and returned. Once it is full, with probability 0.5 a uniformly drawn
+    old picture is returned and replaced by the new one; otherwise the new one is returned. A size of 0 returns every picture.
+    The rule uses tensor operations alone, so no step waits for the host.
     """
 
     images: Tensor

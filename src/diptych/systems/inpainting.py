@@ -1,8 +1,8 @@
 """Patch-based inpainting: a residual generator against a global and a patch discriminator (Demir and Unal 2018, arXiv 1803.07422).
 
-A reconstruction: the paper's abstract and the three weights were known, the rest is chosen here and open as options. Of what
-the sources leave open: both discriminators see the composite (``judged = "painted"`` shows them the raw output), L1 is over
-the whole picture (``l1_on``), each head's map is averaged before it is weighted, and the discriminator goes first.
+A reconstruction from the paper's abstract and its three weights; options open the other choices. Both discriminators take the
+composite (``judged = "painted"``: the raw output). L1 is over the whole picture (``l1_on``). Each head's map is averaged before it is
+weighted. The discriminator is updated first.
 """
 
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ from torch import Tensor
 
 from diptych.errors import UsageError
 from diptych.losses import ADVERSARIES, l1
-from diptych.networks import NetworkSpec, initialise, sized
+from diptych.networks import NetworkSpec, initialise, size_limits
 from diptych.networks.dilated import DilatedResNet, TwoHeadedDiscriminator, composited
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Exit, Losses, System, accuracy
+from diptych.systems.system import Domains, Losses, System, SystemOptions, accuracy
 
 
 @dataclass(frozen=True)
-class InpaintingOptions:
+class InpaintingOptions(SystemOptions):
     """The [options] table of an inpainting recipe."""
 
     l1: float = 0.995
     whole: float = 0.0025  # weight of the global adversarial term
-    patch: float = 0.0025  # of the patches'
+    patch: float = 0.0025  # weight of the patches' adversarial term
     l1_on: Literal["picture", "hole"] = "picture"
     judged: Literal["composite", "painted"] = "composite"
     composite: bool = True  # results keep the known pixels
@@ -42,12 +42,10 @@ class InpaintingOptions:
     patch_dense: bool = False  # a dense layer that relates the patches
 
     def __post_init__(self) -> None:
-        if min(self.l1, self.whole, self.patch) < 0 or self.whole + self.patch == 0:
-            raise UsageError(
-                "options.l1, whole and patch may not be negative, and one of the last two must be positive."
-            )
-        if min(self.blocks, self.width, self.downs, self.discriminator_width) < 1:
-            raise UsageError("options.blocks, width, downs and discriminator_width must be at least 1.")
+        self.require_at_least(0, "l1", "whole", "patch")
+        self.require_at_least(1, "blocks", "width", "downs", "discriminator_width")
+        if not self.whole + self.patch:
+            raise UsageError("one of options.whole and options.patch must be positive.")
 
 
 class Inpainting(System):
@@ -57,37 +55,25 @@ class Inpainting(System):
 
     def __init__(self, options: InpaintingOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("inpainting", "holed")
+        domains.require_source("inpainting", "holed")
         if min(domains.size) < 64:
             raise UsageError("inpainting judges whole crops of 64 pixels or more; set data.crop_size to 64 or more.")
         self.options = options
         self.adversary = ADVERSARIES[options.adversary]
-        arguments = {
-            "channels_in": domains.channels_in,
-            "channels_out": domains.channels_out,
-            "blocks": options.blocks,
-            "block": options.block,
-            "width": options.width,
-            "downs": options.downs,
-            "norm": options.norm,
-            "upsample": options.upsample,
-            "sees_mask": options.sees_mask,
-            "composite": options.composite,
-        }
-        self.spec = NetworkSpec("dilated-resnet", arguments)
+        shape = options.pick("blocks", "block", "width", "downs", "norm", "upsample", "sees_mask", "composite")
+        self.spec = NetworkSpec("dilated-resnet", domains.network_arguments() | shape)
         generator = initialise(self.spec.build())
         assert isinstance(generator, DilatedResNet)
         self.generator = generator
-        domains.fit("inpainting", sized(generator))
-        self.discriminator = initialise(
-            TwoHeadedDiscriminator(
-                domains.channels_out,
-                size=domains.size,
-                width=options.discriminator_width,
-                norm=options.discriminator_norm,
-                patch_dense=options.patch_dense,
-            )
+        domains.require_size("inpainting", size_limits(generator))
+        discriminator = TwoHeadedDiscriminator(
+            domains.channels_out,
+            size=domains.size,
+            width=options.discriminator_width,
+            norm=options.discriminator_norm,
+            patch_dense=options.patch_dense,
         )
+        self.discriminator = initialise(discriminator)
         self.sides = ("discriminator", "generator")
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
@@ -108,12 +94,9 @@ class Inpainting(System):
         yield Losses("generator", terms | {"l1": options.l1 * self.distance(painted, source, target)})
 
     def distance(self, painted: Tensor, source: Tensor, target: Tensor) -> Tensor:
-        """Mean absolute difference over all elements, of the whole picture or of the hole alone."""
+        """Mean absolute difference over the whole picture, or over the hole alone."""
         if self.options.l1_on == "picture":
             return l1(painted, target)
         hole = (source[:, -1:] > 0).float()
         difference = (painted.float() - target.float()).abs().mean(1, keepdim=True)
         return (difference * hole).sum() / hole.sum().clamp(min=1)
-
-    def translators(self) -> dict[str, Exit]:
-        return {"a-to-b": Exit("generator", self.spec)}

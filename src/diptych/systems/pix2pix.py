@@ -1,67 +1,138 @@
 """pix2pix: image-to-image translation with conditional adversarial networks (Isola et al., CVPR 2017, arXiv 1611.07004).
 
-Built is the paper's version with the order of updates of the authors' PyTorch code: the discriminator first, on the fake
-of this step, then the generator against the updated discriminator ("simultaneous": against the one that judged the fake).
-Options reach what else is published: the five objectives of Table 1, the generators of Table 2, the receptive fields of
-Table 3, and the adversaries that came later.
+The default is the paper's version with the order of updates of the authors' PyTorch code: the discriminator first, on the fake of this
+step, then the generator against the updated discriminator (``order = "simultaneous"``: against the one before its update).
+Options give the five objectives of Table 1, the generators of Table 2, the receptive fields of Table 3, and later
+adversarial losses.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from diptych.errors import UsageError
 from diptych.losses import ADVERSARIES, feature_matching, gradient_penalty, l1
-from diptych.networks import NetworkSpec, PatchGAN, initialise, sized
+from diptych.networks import NetworkSpec, PatchGAN, initialise, size_limits
 from diptych.pictures.kinds import Batch
-from diptych.systems.detached_loss import with_gradient_now
-from diptych.systems.pix2pix_options import Pix2PixOptions, generator_spec
-from diptych.systems.system import Domains, Exit, Losses, System, accuracy
+from diptych.systems.detached_loss import detached_loss
+from diptych.systems.system import Domains, Losses, System, SystemOptions, accuracy
+
+
+@dataclass(frozen=True)
+class Pix2PixOptions(SystemOptions):
+    """The [options] table of a pix2pix recipe; the defaults are the paper's."""
+
+    objective: Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"] = "l1+cgan"
+    l1: float = 100.0  # weight of the L1 term
+    feature_matching: float = 0.0  # weight of the distance of the discriminator's maps (pix2pixHD, equation 4)
+    # Whether the generator's loss uses the updated discriminator.
+    order: Literal["alternating", "simultaneous"] = "alternating"
+    adversary: Literal["vanilla", "least-squares", "hinge", "wasserstein"] = "vanilla"
+    gradient_penalty: float = 10.0  # weight of the penalty; used by the Wasserstein adversary only
+    generator: Literal["unet", "encoder-decoder", "resnet"] = "unet"
+    depth: int = 0  # levels of the U-Net or encoder-decoder; 0 = as many as the crop size allows, at most 8
+    blocks: int = 9  # residual blocks of the ResNet generator
+    width: int = 64  # channels of the first layer
+    norm: Literal["batch", "instance", "none"] = "batch"
+    statistics: Literal["picture", "running"] = "picture"  # of batch norm at test time; "picture" is the paper's
+    dropout: tuple[int, ...] = (1, 2, 3)  # decoder levels with dropout; the PyTorch code has (2, 3, 4)
+    dropout_at_test: bool = True  # the paper's only source of noise
+    upsample: Literal["transposed", "resize", "shuffle"] = "transposed"
+    bottleneck_norm: bool = False  # the paper's experiments had it, its released code does not
+    bias: Literal["auto", "all"] = "auto"
+    discriminator_layers: int = 3  # 0 to 6: receptive fields 1, 16, 34, 70, 142, 286, 574
+    discriminator_width: int = 64
+    discriminator_norm: Literal["batch", "instance", "none"] = "batch"
+
+    def __post_init__(self) -> None:
+        self.require_at_least(0, "l1", "feature_matching", "gradient_penalty", "discriminator_layers")
+        self.require_at_least(1, "width", "discriminator_width", "blocks")
+        if self.discriminator_layers > 6:
+            raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
+
+
+LEVELS, INNERMOST = 5, 8
+"""A U-Net of fewer levels needs innermost maps of at most so many pixels to relate all parts of a picture."""
+
+
+def depth_for(size: tuple[int, int], wanted: int) -> int:
+    """Levels for pictures of ``size`` (height, width): as published 8 for 256 and 7 for 128, never more than 8.
+
+    Raises:
+        UsageError: when the sides cannot be halved as often as wanted, or, where nothing is wanted, often enough.
+    """
+    deepest = min(side & -side for side in size).bit_length() - 1  # the power of two that divides both sides
+    shown = f"{size[0]}x{size[1]}"
+    if wanted and (wanted > deepest or wanted < 2):
+        raise UsageError(
+            f"a U-Net of options.depth={wanted} levels needs sides divisible by {2 ** max(wanted, 2)} and at least two levels, and "
+            f"data.crop_size is {shown}; choose a crop size such as 128 or 256, or another options.depth."
+        )
+    depth = wanted or min(deepest, 8)
+    if not wanted and (depth < 2 or (depth < LEVELS and min(size) >> depth > INNERMOST)):
+        raise UsageError(
+            f"data.crop_size is {shown}, whose sides a U-Net can halve only {deepest} times, which leaves it nearly blind to the whole "
+            f"picture; choose a multiple of 32 such as 64, 96 or 128, or set options.depth."
+        )
+    return depth
 
 
 class Pix2Pix(System):
-    """A generator, and unless the objective is L1 alone a PatchGAN discriminator; the depth of the U-Net follows from the
-    size of the crops."""
+    """A generator and a PatchGAN discriminator; the objective "l1" has no discriminator."""
 
     Options = Pix2PixOptions
 
     def __init__(self, options: Pix2PixOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("pix2pix")
-        channels_in, channels_out, size = domains.channels_in, domains.channels_out, domains.size
+        domains.require_source("pix2pix")
         self.options = options
         self.conditional = "cgan" in options.objective
         self.adversary = ADVERSARIES[options.adversary]
-        self.spec = generator_spec(options, channels_in, channels_out, size)
+        self.spec = self.generator_spec(domains)
         self.generator = initialise(self.spec.build())
         self.discriminator: nn.Module | None = None
         if options.objective != "l1":
-            judged = channels_in + channels_out if self.conditional else channels_out
-            arguments = {
-                "channels_in": judged,
-                "layers": options.discriminator_layers,
-                "width": options.discriminator_width,
-                "norm": options.discriminator_norm,
-                "bias": options.bias,
-            }
-            self.discriminator = initialise(NetworkSpec("patchgan", arguments).build())
-        judges = [] if self.discriminator is None else [sized(self.discriminator)]
-        domains.fit("pix2pix", sized(self.generator), *judges)
+            discriminator = PatchGAN(
+                domains.channels_out + (domains.channels_in if self.conditional else 0),
+                layers=options.discriminator_layers,
+                width=options.discriminator_width,
+                norm=options.discriminator_norm,
+                bias=options.bias,
+            )
+            self.discriminator = initialise(discriminator)
+        judges = [] if self.discriminator is None else [size_limits(self.discriminator)]
+        domains.require_size("pix2pix", size_limits(self.generator), *judges)
         self.sides = ("generator",) if self.discriminator is None else ("discriminator", "generator")
         if self.discriminator is None and (options.feature_matching or options.order != "alternating"):
             self.notes = (
                 "With options.objective = l1 there is no discriminator: feature_matching and order do nothing.",
             )
 
+    def generator_spec(self, domains: Domains) -> NetworkSpec:
+        """The generator that the options name. The depth of a U-Net follows from the crops' size."""
+        options = self.options
+        arguments = domains.network_arguments()
+        arguments |= options.pick("width", "norm", "statistics", "dropout_at_test", "upsample", "bias")
+        if options.generator == "resnet":
+            return NetworkSpec("resnet", arguments | {"blocks": options.blocks, "dropout": bool(options.dropout)})
+        arguments |= {"depth": depth_for(domains.size, options.depth), "skips": options.generator == "unet"}
+        arguments |= {"dropout": list(options.dropout), "bottleneck_norm": options.bottleneck_norm}
+        return NetworkSpec("unet", arguments)
+
     def judge(self, source: Tensor, image: Tensor) -> list[Tensor]:
-        """What the discriminator makes of ``image``, seen beside its source when the objective is conditional: its maps where
-        features are matched, and the logits last."""
-        seen = torch.cat([source, image], dim=1) if self.conditional else image
+        """The discriminator's logits of ``image``, with its maps before them where features are matched.
+
+        A conditional discriminator takes the source beside the image.
+        """
+        assert self.discriminator is not None
+        pair = torch.cat([source, image], dim=1) if self.conditional else image
         if self.options.feature_matching:
             assert isinstance(self.discriminator, PatchGAN)
-            return self.discriminator.maps(seen)
-        assert self.discriminator is not None
-        return [self.discriminator(seen)]
+            return self.discriminator.maps(pair)
+        return [self.discriminator(pair)]
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         source, target = batch
@@ -72,18 +143,20 @@ class Pix2Pix(System):
             shown = fake.detach().requires_grad_(at_once)
             # Real and fake go through in separate batches, fake first (paper, section 3.3).
             judged, real = self.judge(source, shown), self.judge(source, target)
-            if at_once:  # against the discriminator as it is, whose answer serves both
-                terms = with_gradient_now(self.convincing(judged, real), shown, fake)
+            if at_once:  # against the discriminator before its update, whose output both losses use
+                terms = detached_loss(self.adversarial_terms(judged, real), shown, fake)
             yield self.discriminator_losses(source, target, shown, judged[-1], real[-1])
             if not at_once:
-                terms = self.convincing(self.judge(source, fake), real)
+                terms = self.adversarial_terms(self.judge(source, fake), real)
         if "l1" in self.options.objective:
             terms["l1"] = self.options.l1 * l1(fake, target)
         yield Losses("generator", terms)
 
-    def convincing(self, judged: list[Tensor], real: list[Tensor]) -> dict[str, Tensor]:
-        """The generator's terms that the discriminator gives. In alternating order ``real`` is what it said before its update: close
-        enough to be matched, and a pass saved."""
+    def adversarial_terms(self, judged: list[Tensor], real: list[Tensor]) -> dict[str, Tensor]:
+        """The adversarial term and feature matching.
+
+        In alternating order ``real`` is from before the discriminator's update, which saves a forward pass.
+        """
         terms = {"adversarial": self.adversary.generator(judged[-1])}
         if self.options.feature_matching:
             terms["feature_matching"] = self.options.feature_matching * feature_matching([judged[:-1]], [real[:-1]])
@@ -99,6 +172,3 @@ class Pix2Pix(System):
             penalty = gradient_penalty(lambda image: self.judge(source, image)[-1], target, fake.detach(), mix)
             terms["gradient_penalty"] = self.options.gradient_penalty * penalty
         return Losses("discriminator", terms, accuracy(self.options.adversary, real, judged))
-
-    def translators(self) -> dict[str, Exit]:
-        return {"a-to-b": Exit("generator", self.spec)}

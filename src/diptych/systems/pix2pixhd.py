@@ -1,9 +1,10 @@
 """pix2pixHD: high-resolution synthesis and semantic manipulation (Wang et al., CVPR 2018, arXiv 1711.11585).
 
-Built is the authors' code: one forward pass for both players, the generator's update first, least squares summed over the scales,
-VGG19 without ImageNet's normalisation. The paper has three scales of discriminators (``scales = 3``), the code two. Styles to draw
-from are remembered while training instead of encoded afterwards (``networks/styles.py``). A 1024p run starts from a 512p one
-with ``training.init_from`` and ``enhancers = 1``, and trains the outermost enhancer and the encoder alone for ``fix_coarse_steps``.
+This follows the authors' code: one forward pass for both updates, the generator's first; least squares summed over the scales;
+VGG19 without ImageNet's normalisation. The paper has three scales of discriminators (``scales = 3``), the code two.
+Styles are collected during training (``networks/styles.py``); the authors encode the training set afterwards.
+A 1024p run starts from a 512p one with ``training.init_from`` and ``enhancers = 1``. For ``fix_coarse_steps`` it then trains the
+outermost enhancer and the encoder alone.
 """
 
 from collections.abc import Iterator
@@ -16,14 +17,13 @@ from torch import Tensor
 from diptych.errors import UsageError
 from diptych.networks import NetworkSpec, initialise
 from diptych.networks.coarse_to_fine import CoarseToFine
-from diptych.networks.discriminators import MultiScale
 from diptych.pictures.kinds import Batch
 from diptych.systems import multi_scale
-from diptych.systems.system import Domains, Exit, Losses
+from diptych.systems.system import Domains, Losses, SystemOptions
 
 
 @dataclass(frozen=True)
-class Pix2PixHDOptions:
+class Pix2PixHDOptions(SystemOptions):
     """The [options] table of a pix2pixHD recipe; the defaults are the authors' code's."""
 
     adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"
@@ -45,11 +45,9 @@ class Pix2PixHDOptions:
     discriminator_width: int = 64
 
     def __post_init__(self) -> None:
-        counts = (self.width, self.downs, self.blocks, self.enhancer_blocks, self.encoder_width, self.scales)
-        if min(*counts, self.discriminator_layers, self.discriminator_width) < 1:
-            raise UsageError("the widths, downs, blocks, layers and scales in options must be at least 1.")
-        if min(self.feature_matching, self.perceptual, self.enhancers, self.fix_coarse_steps, self.features) < 0:
-            raise UsageError("the weights, enhancers, fix_coarse_steps and features in options may not be negative.")
+        self.require_at_least(0, "feature_matching", "perceptual", "enhancers", "fix_coarse_steps", "features")
+        self.require_at_least(1, "width", "downs", "blocks", "enhancer_blocks", "encoder_width", "scales")
+        self.require_at_least(1, "discriminator_layers", "discriminator_width")
         if self.width % 2**self.enhancers:
             raise UsageError(f"options.width ({self.width}) must be divisible by 2 for each of options.enhancers.")
         if self.fix_coarse_steps and not self.enhancers:
@@ -59,68 +57,47 @@ class Pix2PixHDOptions:
 
 
 class Pix2PixHD(multi_scale.MultiScaleSystem):
-    """A coarse-to-fine generator, where wanted with an encoder, and discriminators on several scales."""
+    """A coarse-to-fine generator, optionally with an encoder, and discriminators on several scales."""
 
     Options = Pix2PixHDOptions
 
     def __init__(self, options: Pix2PixHDOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("pix2pixHD", "labels", "pictures")
-        shape = (
-            "width",
-            "downs",
-            "blocks",
-            "enhancers",
-            "enhancer_blocks",
-            "features",
-            "encoder_width",
-            "norm",
-            "upsample",
-        )
-        self.spec = NetworkSpec(
-            "coarse-to-fine", domains.semantics() | {name: getattr(options, name) for name in shape}
-        )
+        domains.require_source("pix2pixHD", "labels", "pictures")
+        shape = options.pick("width", "downs", "blocks", "enhancers", "enhancer_blocks", "features", "encoder_width")
+        arguments = domains.network_arguments() | shape | options.pick("norm", "upsample")
+        self.spec = NetworkSpec("coarse-to-fine", arguments)
         generator = initialise(self.spec.build(), biases=False)
         assert isinstance(generator, CoarseToFine)
         self.generator = generator
         self.check("pix2pixHD", domains, generator)
-        self.discriminator = initialise(
-            MultiScale(
-                generator.semantics.channels + domains.channels_out,
-                scales=options.scales,
-                layers=options.discriminator_layers,
-                width=options.discriminator_width,
-            ),
-            biases=False,
-        )
+        discriminator = self.build_discriminator(generator.semantics.channels + domains.channels_out)
+        self.discriminator = initialise(discriminator, biases=False)
         self.sides = ("generator", "discriminator")
-        self.turns = (options.fix_coarse_steps,)
-        # The authors' code weighs by the number of maps, so that four of them, the default, count fully.
+        self.phase_steps = (options.fix_coarse_steps,)
+        # The authors' code divides by the number of maps over 4; the default is four maps.
         self.matching *= 4 / (options.discriminator_layers + 1)
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         source, target = batch
         maps = self.generator.semantics(source)
-        still = step < self.options.fix_coarse_steps
-        fake = self.generator(source, self.style(source, target), still)
+        frozen = step < self.options.fix_coarse_steps
+        fake = self.generator(source, self.style(source, target), frozen)
         real = self.discriminator(torch.cat([maps, target], 1))
         judged = self.discriminator(torch.cat([maps, fake], 1))
-        adversarial = multi_scale.convincing(self.adversary, judged)
+        adversarial = multi_scale.adversarial_loss(self.adversary, judged)
         terms = self.generator_terms(adversarial, fake, target, judged, real)
-        yield Losses("generator", terms, still=self.generator.inner if still else ())
-        # The discriminator has not changed since, so its answer on the real pictures stands.
+        yield Losses("generator", terms, frozen=self.generator.coarse_parts if frozen else ())
+        # The discriminator has not changed since, so its output on the real pictures is used again.
         judged = self.discriminator(torch.cat([maps, fake.detach()], 1))
-        adversarial = 0.5 * multi_scale.against_real(self.adversary, real, judged)
+        adversarial = 0.5 * multi_scale.discriminator_loss(self.adversary, real, judged)
         figures = multi_scale.mean_accuracy(self.options.adversary, real, judged)
         yield Losses("discriminator", {"adversarial": adversarial}, figures)
 
     def style(self, source: Tensor, target: Tensor) -> Tensor | None:
-        """What the encoder says of each instance, which is remembered too."""
+        """The encoded style of each instance, which the style bank keeps too."""
         if self.generator.encoder is None:
             return None
         encoded = self.generator.encode(source, target)
         self.generator.remember(source, encoded)
         return encoded
-
-    def translators(self) -> dict[str, Exit]:
-        return {"a-to-b": Exit("generator", self.spec)}

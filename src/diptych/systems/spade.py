@@ -1,9 +1,10 @@
 """SPADE, or GauGAN: semantic image synthesis with spatially-adaptive normalization (Park et al., CVPR 2019, arXiv 1903.07291).
 
-Built is the authors' code: spectral normalisation where it has it, hinge averaged over the scales, fake and real through the
-discriminator in one batch (fake first), the generator's update first, and then a fake made anew for the discriminator's, so that
-statistics and singular vectors move twice in a step. The rates are 1e-4 and 4e-4 with beta2 0.9 as in the code; the paper says 0.999.
-``style`` turns the image encoder on, whose KL is summed over the batch as in the code.
+This follows the authors' code in its places of spectral normalisation and its hinge loss averaged over the scales. Fake and real
+pictures pass the discriminator in one batch, fake first. The generator is updated first. The discriminator's update uses a new
+fake, so running statistics and singular vectors are updated twice in a step.
+The rates are 1e-4 and 4e-4 with beta2 0.9, as in the code; the paper says 0.999.
+``style`` turns on the image encoder, whose KL divergence is summed over the batch as in the code.
 """
 
 from collections.abc import Iterator
@@ -14,17 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.losses import kl
+from diptych.losses import kl_divergence
 from diptych.networks import NetworkSpec
-from diptych.networks.discriminators import MultiScale
-from diptych.networks.spade import SPADE, glorot
+from diptych.networks.spade import SPADE, xavier_init
 from diptych.pictures.kinds import Batch
 from diptych.systems import multi_scale
-from diptych.systems.system import Domains, Exit, Losses
+from diptych.systems.system import Domains, Losses, SystemOptions
 
 
 @dataclass(frozen=True)
-class SPADEOptions:
+class SPADEOptions(SystemOptions):
     """The [options] table of a SPADE recipe; the defaults are the authors' code's."""
 
     adversary: Literal["vanilla", "least-squares", "hinge"] = "hinge"
@@ -45,40 +45,32 @@ class SPADEOptions:
     discriminator_width: int = 64
 
     def __post_init__(self) -> None:
-        counts = (self.width, self.hidden, self.encoder_width, self.scales, self.discriminator_layers)
-        if min(*counts, self.discriminator_width) < 1:
-            raise UsageError("the widths, layers and scales in options must be at least 1.")
+        self.require_at_least(0, "feature_matching", "perceptual", "style", "kl")
+        self.require_at_least(1, "width", "hidden", "encoder_width", "scales")
+        self.require_at_least(1, "discriminator_layers", "discriminator_width")
         if self.depth == "most" and self.width < 2:
             raise UsageError("options.width must be at least 2 with options.depth=most, which halves it once more.")
-        if min(self.feature_matching, self.perceptual, self.style, self.kl) < 0:
-            raise UsageError("options.feature_matching, perceptual, style and kl may not be negative.")
 
 
 class SPADESystem(multi_scale.MultiScaleSystem):
-    """A generator told the semantic map at every scale, where wanted an encoder, and discriminators on several scales."""
+    """A generator that takes the semantic map at every scale, optionally an encoder, and discriminators on several scales."""
 
     Options = SPADEOptions
 
     def __init__(self, options: SPADEOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("SPADE", "labels", "pictures")
-        shape = ("width", "depth", "style", "norm", "kernel", "hidden", "spectral", "encoder_width")
-        arguments = {name: getattr(options, name) for name in shape} | {"size": list(domains.size)}
-        self.spec = NetworkSpec("spade", domains.semantics() | arguments)
+        domains.require_source("SPADE", "labels", "pictures")
+        shape = options.pick("width", "depth", "style", "norm", "kernel", "hidden", "spectral", "encoder_width")
+        self.spec = NetworkSpec("spade", domains.network_arguments() | shape | {"size": list(domains.size)})
         generator = self.spec.build()
         assert isinstance(generator, SPADE)
         self.check("SPADE", domains, generator)
         self.generator = generator
-        self.discriminator = MultiScale(
-            generator.semantics.channels + domains.channels_out,
-            scales=options.scales,
-            layers=options.discriminator_layers,
-            width=options.discriminator_width,
-            spectral=options.spectral,
-        )
+        channels = generator.semantics.channels + domains.channels_out
+        self.discriminator = self.build_discriminator(channels, options.spectral)
         for module in self.discriminator.modules():
             if isinstance(module, nn.Conv2d):
-                glorot(module)
+                xavier_init(module)
         self.sides = ("generator", "discriminator")
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
@@ -88,7 +80,7 @@ class SPADESystem(multi_scale.MultiScaleSystem):
         fake = self.generator(source, style)
         judged, real = self.judge(maps, fake, target)
         options, scales = self.options, self.options.scales
-        adversarial = multi_scale.convincing(self.adversary, judged) / scales
+        adversarial = multi_scale.adversarial_loss(self.adversary, judged) / scales
         terms = self.generator_terms(adversarial, fake, target, judged, real)
         if penalty is not None:
             terms["kl"] = options.kl * penalty
@@ -96,21 +88,18 @@ class SPADESystem(multi_scale.MultiScaleSystem):
         with torch.no_grad():
             fake = self.generator(source, self.style(target)[0])
         judged, real = self.judge(maps, fake, target)
-        adversarial = multi_scale.against_real(self.adversary, real, judged) / scales
+        adversarial = multi_scale.discriminator_loss(self.adversary, real, judged) / scales
         figures = multi_scale.mean_accuracy(options.adversary, real, judged)
         yield Losses("discriminator", {"adversarial": adversarial}, figures)
 
     def style(self, target: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """A draw around what the encoder finds in the target, and its divergence from N(0, 1)."""
+        """A style drawn from the encoder's distribution for the target, and that distribution's divergence from N(0, 1)."""
         if not self.options.style:
             return None, None
         mean, log_variance = self.generator.encode(target)
-        return mean + torch.randn_like(mean) * (0.5 * log_variance).exp(), kl(mean, log_variance)
+        return mean + torch.randn_like(mean) * (0.5 * log_variance).exp(), kl_divergence(mean, log_variance)
 
-    def judge(self, maps: Tensor, fake: Tensor, real: Tensor) -> tuple[multi_scale.Judged, multi_scale.Judged]:
-        """The answers on fake and on real pictures, from one pass."""
+    def judge(self, maps: Tensor, fake: Tensor, real: Tensor) -> tuple[multi_scale.ScaleMaps, multi_scale.ScaleMaps]:
+        """The discriminator's maps of fake and of real pictures, from one pass."""
         together = torch.cat([torch.cat([maps, fake], 1), torch.cat([maps, real.to(fake.dtype)], 1)])
         return multi_scale.split(self.discriminator(together), len(fake))
-
-    def translators(self) -> dict[str, Exit]:
-        return {"a-to-b": Exit("generator", self.spec)}

@@ -1,8 +1,8 @@
 """SRGAN: photo-realistic single image super-resolution (Ledig et al., CVPR 2017, arXiv 1609.04802).
 
-No code of the authors for training exists; built is the paper. SRResNet learns by squared error alone (``adversarial = 0``, or the
-first ``pretrain_steps``); then a content loss and a discriminator take over, the discriminator first in each step. The dense
-layer of the paper is of 1024 units at width 64. Where VGG19 cannot be had, EfficientNet-Lite0 can be named for the content.
+This follows the paper; the authors published no training code. SRResNet minimises the squared error alone (``adversarial = 0``, or
+the first ``pretrain_steps``). After that come a content loss and a discriminator, which is updated first in each step. The dense
+layer of the paper has 1024 units at width 64. EfficientNet-Lite0 can replace VGG19 in the content loss.
 """
 
 from collections.abc import Iterator
@@ -12,17 +12,16 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional
 
-from diptych.errors import UsageError
 from diptych.losses import ADVERSARIES, total_variation
 from diptych.networks import NetworkSpec
-from diptych.networks.features.perceptual import Sight, content, sentence
+from diptych.networks.features.perceptual import PerceptualNetwork, content_loss, loss_note
 from diptych.networks.srresnet import SRDiscriminator
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Exit, Losses, System, accuracy
+from diptych.systems.system import Domains, Losses, System, SystemOptions, accuracy
 
 
 @dataclass(frozen=True)
-class SRGANOptions:
+class SRGANOptions(SystemOptions):
     """The [options] table of an SRGAN recipe; the defaults are those of SRGAN-VGG54."""
 
     content: Literal["mse", "vgg22", "vgg54", "lite0-fine", "lite0-deep"] = "vgg54"
@@ -39,35 +38,25 @@ class SRGANOptions:
     discriminator_pooled: bool = False
 
     def __post_init__(self) -> None:
-        if min(self.content_weight, self.mse, self.adversarial, self.total_variation, self.pretrain_steps) < 0:
-            raise UsageError("the weights in options, and options.pretrain_steps, may not be negative.")
-        if min(self.blocks, self.width, self.discriminator_width) < 1:
-            raise UsageError("options.blocks, options.width and options.discriminator_width must be at least 1.")
+        self.require_at_least(0, "content_weight", "mse", "adversarial", "total_variation", "pretrain_steps")
+        self.require_at_least(1, "blocks", "width", "discriminator_width")
 
 
 class SRGAN(System):
-    """A generator that enlarges, and unless it is SRResNet a discriminator of whole crops."""
+    """A generator that enlarges pictures and a discriminator of whole crops; SRResNet is the generator alone."""
 
     Options = SRGANOptions
 
     def __init__(self, options: SRGANOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("SRGAN", enlarging=True)
+        domains.require_source("SRGAN", enlarging=True)
         self.options = options
-        arguments = {
-            "channels_in": domains.channels_in,
-            "channels_out": domains.channels_out,
-            "factor": domains.factor,
-            "blocks": options.blocks,
-            "width": options.width,
-            "bias": options.bias,
-            "slopes": options.slopes,
-        }
-        self.spec = NetworkSpec("srresnet", arguments)
+        shape = {"factor": domains.factor} | options.pick("blocks", "width", "bias", "slopes")
+        self.spec = NetworkSpec("srresnet", domains.network_arguments() | shape)
         self.generator = self.spec.build()
         self.discriminator: SRDiscriminator | None = None
         self.sides = ("generator",)
-        self.turns = (options.pretrain_steps,)
+        self.phase_steps = (options.pretrain_steps,)
         if options.adversarial:
             self.discriminator = SRDiscriminator(
                 domains.channels_out,
@@ -77,13 +66,13 @@ class SRGAN(System):
                 pooled=options.discriminator_pooled,
             )
             self.sides = ("discriminator", "generator")
-        self.sight: Sight | None = None
+        self.perceptual_network: PerceptualNetwork | None = None
         if options.content != "mse":
             name = "vgg19" if options.content.startswith("vgg") else "efficientnet-lite0"
-            self.sight = Sight(name)
-            domains.fit("SRGAN", self.sight)
-            domains.seen("SRGAN")
-            self.notes = (sentence(name),)
+            self.perceptual_network = PerceptualNetwork(name)
+            domains.require_size("SRGAN", self.perceptual_network)
+            domains.require_rgb_or_grey("SRGAN")
+            self.notes = (loss_note(name),)
             self.facts = {"content loss": f"{options.content} of {name}"}
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
@@ -101,9 +90,11 @@ class SRGAN(System):
 
     def generator_terms(self, fake: Tensor, target: Tensor, squared: Tensor) -> dict[str, Tensor]:
         options = self.options
-        weight = options.content_weight or (1.0 if self.sight is None else 12.75**-2)
-        seen = squared if self.sight is None else content(self.sight, options.content, fake, target)
-        terms = {"content": weight * seen}
+        if self.perceptual_network is None:
+            terms = {"content": (options.content_weight or 1.0) * squared}
+        else:
+            loss = content_loss(self.perceptual_network, options.content, fake, target)
+            terms = {"content": (options.content_weight or 12.75**-2) * loss}
         if options.mse:
             terms["mse"] = options.mse * squared
         if options.total_variation:
@@ -111,6 +102,3 @@ class SRGAN(System):
         if self.discriminator is not None:
             terms["adversarial"] = options.adversarial * ADVERSARIES["vanilla"].generator(self.discriminator(fake))
         return terms
-
-    def translators(self) -> dict[str, Exit]:
-        return {"a-to-b": Exit("generator", self.spec)}

@@ -1,15 +1,15 @@
-"""What a system is: a module that yields its losses in the order in which they are to be applied.
+"""The base of every system: a module that yields its losses in the order of their updates.
 
-A system owns networks and knows how they judge each other. It never sees an optimiser, a device, a folder or a clock:
+A system owns networks and computes their losses. It never sees an optimiser, a device, a folder or a clock:
 
-* ``losses(batch, step)`` is a generator. The loop pulls one :class:`Losses`, applies it to the side that it names, and
-  pulls again; so a line that stands after a ``yield`` runs after that update. Where two published versions of a method
-  differ in their order of updates, the difference is where a line stands.
-* Nothing in ``losses`` may ask a tensor for its value (no ``.item()``, no branch on a tensor), draw or make a tensor elsewhere
-  than on the batch's device, or do anything else at some steps than at others but at those in ``turns``: a step may be
-  captured once and played again (``training/accelerate/cuda_graph.py``). Nor may a loss go backward through a
-  graph that was built before its weights were updated. A side is yielded once a step. No ``with`` may span a ``yield``:
-  autocast is opened for each pull and closed before the update.
+* ``losses(batch, step)`` is a generator. The loop pulls one :class:`Losses`, updates the side that it names, and pulls again.
+  A line after a ``yield`` therefore runs after that update. Published versions of a method that differ in their order of
+  updates differ in where that line stands.
+* A step may be captured once as a CUDA graph and replayed (``training/accelerate/cuda_graph.py``). So ``losses`` reads no tensor's
+  value (no ``.item()``, no branch on a tensor) and makes tensors on the batch's device alone. What it does depends on the
+  step only at those in ``phase_steps``.
+* No loss goes backward through a graph that was built before its weights were updated. Each side is yielded once a step.
+* No ``with`` spans a ``yield``: autocast is opened for each pull and closed before the update.
 * Everything that must survive a restart is a parameter or a buffer.
 
 ``list(system.losses(batch, 0))`` is a whole test.
@@ -26,20 +26,20 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.networks import NetworkSpec, Sized
+from diptych.networks import NetworkSpec, SizeLimits
 from diptych.pictures.kinds import Batch, Kind
 
 
 @dataclass(frozen=True)
 class Domains:
-    """Between what a system translates."""
+    """The two image domains that a system translates between."""
 
     source: Kind
     target: Kind
     size: tuple[int, int]
     """Height and width of the target's training crops."""
     factor: int = 1
-    """How many times larger the target is than the source (super-resolution)."""
+    """Side of the target over side of the source; above 1 for super-resolution."""
 
     @property
     def channels_in(self) -> int:
@@ -49,22 +49,22 @@ class Domains:
     def channels_out(self) -> int:
         return self.target.network_channels
 
-    def semantics(self) -> dict[str, Any]:
-        """Arguments of a network that takes labels or pictures."""
+    def network_arguments(self) -> dict[str, Any]:
+        """Channels of a generator, and for labels the arguments of its ``Semantics``."""
         kind = self.source
         arguments: dict[str, Any] = {"channels_in": self.channels_in, "channels_out": self.channels_out}
         if kind.colour == "labels":
             arguments |= {"classes": kind.classes, "unknown": kind.unknown >= 0, "boundary": kind.instances}
         return arguments
 
-    def fit(self, system: str, *networks: Sized) -> None:
-        """Refuse crops that one of the networks cannot take, by what each says of itself.
+    def require_size(self, system: str, *networks: SizeLimits) -> None:
+        """Refuse crops that one of the networks cannot take.
 
         Raises:
             UsageError: naming the system, what it needs, and the nearest crops that it takes.
         """
         multiple = math.lcm(*(network.multiple for network in networks))
-        least = max(-(-network.least // multiple) * multiple for network in networks)
+        least = max(-(-network.min_size // multiple) * multiple for network in networks)
         needs = [f"divisible by {multiple}"] if any(side % multiple for side in self.size) else []
         needs += [f"of {least} pixels or more"] if min(self.size) < least else []
         if needs:
@@ -75,8 +75,8 @@ class Domains:
                 f"{self.size[0]}x{self.size[1]}; set data.crop_size={near}, or choose smaller networks."
             )
 
-    def seen(self, system: str) -> None:
-        """Refuse targets that no network which was trained on photographs can look at.
+    def require_rgb_or_grey(self, system: str) -> None:
+        """Refuse targets of other channels than the network of a perceptual loss takes.
 
         Raises:
             UsageError: naming the system.
@@ -87,17 +87,23 @@ class Domains:
                 f"set options.perceptual=0, or for SRGAN options.content=mse."
             )
 
-    def only(self, system: str, *colours: str, enlarging: bool = False) -> None:
-        """Refuse a source that the system is not made for; no ``colours`` stand for plain pictures.
+    def require_source(self, system: str, *colours: str, enlarging: bool = False) -> None:
+        """Refuse a source that the system is not made for.
+
+        Args:
+            system: its name, for the message.
+            colours: "labels", "holed" or "pictures"; none stands for "pictures".
+            enlarging: whether the system is for super-resolution.
 
         Raises:
             UsageError: naming the system and what it needs.
         """
+        colours = colours or ("pictures",)
         found = self.source.colour
         plain = found not in ("labels", "holed")
-        if not (found in colours or (plain and ("pictures" in colours or not colours))):
+        if not (found in colours or (plain and "pictures" in colours)):
             wants = {"labels": 'data.task = "labelled"', "holed": 'data.task = "holed"'}
-            needs = " or ".join(wants.get(colour, "plain pictures") for colour in colours or ("pictures",))
+            needs = " or ".join(wants.get(colour, "plain pictures") for colour in colours)
             raise UsageError(
                 f"{system} needs {needs}, and the source here is {found}; choose another system or data.task."
             )
@@ -107,49 +113,71 @@ class Domains:
 
 
 class Losses(NamedTuple):
-    """One update: the side it trains, what is minimised, and what is only worth knowing."""
+    """One update: the side that it trains, the terms that are minimised, and figures for the log."""
 
     trains: str
     """The path of a submodule, one of the system's ``sides``: "generator", "discriminator", "generator.a_to_b", ..."""
     terms: dict[str, Float[Tensor, ""]]
     """Named, weighted scalars in float32; their sum is minimised."""
     figures: Mapping[str, Float[Tensor, ""]] = MappingProxyType({})
-    """Named scalars that go to the log and to the health watch only, such as the discriminator's accuracy."""
-    still: tuple[str, ...] = ()
-    """Paths within that submodule which this update leaves as they are; gradients pass through them all the same."""
+    """Named scalars for the log and the health checks alone, such as the discriminator's accuracy."""
+    frozen: tuple[str, ...] = ()
+    """Paths within that submodule that this update does not change; gradients pass through them all the same."""
 
 
-class Exit(NamedTuple):
-    """A network that may leave the run as a translator."""
+class TranslatorSpec(NamedTuple):
+    """A generator that a run gives as a translator."""
 
     module: str
     """Path of the network inside the system."""
     network: NetworkSpec
-    """How to build it again without the system."""
+    """Name and arguments to build it without the system."""
     reverse: bool = False
-    """True when it turns targets into sources."""
+    """Whether it translates targets to sources."""
+
+
+@dataclass(frozen=True)
+class SystemOptions:
+    """The base of every system's [options] table."""
+
+    def require_at_least(self, least: int, *names: str) -> None:
+        """Refuse smaller values of the named options.
+
+        Raises:
+            UsageError: naming the option.
+        """
+        for name, value in self.pick(*names).items():
+            if value < least:
+                raise UsageError(f"options.{name} is {value}; it must be at least {least}.")
+
+    def pick(self, *names: str) -> dict[str, Any]:
+        """The named options, as arguments of a network."""
+        return {name: getattr(self, name) for name in names}
 
 
 class System(nn.Module, ABC):
     """The base of every system; final classes live one a file beside this one and are listed in ``SYSTEMS``."""
 
     Options: ClassVar[type[Any]]
-    """A frozen dataclass; its defaults are the paper's structure and weights."""
+    """A frozen dataclass with the paper's structure and weights as defaults."""
 
     sides: tuple[str, ...]
     """Paths of the submodules that are trained, each with an optimiser of its own, in the order of their updates."""
 
-    turns: tuple[int, ...] = ()
+    phase_steps: tuple[int, ...] = ()
     """Rising steps at which ``losses`` changes what it does; ``step`` may be compared with no others."""
 
-    least_batch: int = 1
+    min_batch_size: int = 1
     """Pictures that ``losses`` needs at once."""
 
     notes: tuple[str, ...] = ()
-    """Sentences for the user about what the options came to, printed when a run starts."""
+    """Sentences about the options, printed when a run starts."""
 
     facts: Mapping[str, str] = MappingProxyType({})
-    """What the card should say of how this was trained, such as the network of a perceptual loss."""
+    """Facts about the training for the card, such as the network of a perceptual loss."""
+
+    spec: NetworkSpec
+    """The generator, where there is one alone."""
 
     def __init__(self, options: Any, domains: Domains) -> None:
         """``options`` is an instance of ``Options``.
@@ -163,17 +191,37 @@ class System(nn.Module, ABC):
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         """Yield the updates of one step, in order. ``step`` counts from 0."""
 
-    @abstractmethod
-    def translators(self) -> dict[str, Exit]:
-        """What can leave the run, by name; the first is the one meant when none is named."""
+    def translators(self) -> dict[str, TranslatorSpec]:
+        """The generators by direction; the first is the default."""
+        return {"a-to-b": TranslatorSpec("generator", self.spec)}
+
+
+class TwoWaySystem(System):
+    """A system with generators "a_to_b" and "b_to_a", equal but for their channels."""
+
+    specs: dict[str, NetworkSpec]
+
+    def two_way_specs(self, network: str, domains: Domains, arguments: dict[str, Any]) -> dict[str, NetworkSpec]:
+        there = {"channels_in": domains.channels_in, "channels_out": domains.channels_out}
+        back = {"channels_in": domains.channels_out, "channels_out": domains.channels_in}
+        return {"a_to_b": NetworkSpec(network, there | arguments), "b_to_a": NetworkSpec(network, back | arguments)}
+
+    def translators(self) -> dict[str, TranslatorSpec]:
+        return {
+            "a-to-b": TranslatorSpec("generator.a_to_b", self.specs["a_to_b"]),
+            "b-to-a": TranslatorSpec("generator.b_to_a", self.specs["b_to_a"], reverse=True),
+        }
 
 
 MIDPOINT = {"vanilla": 0.0, "least-squares": 0.5, "hinge": 0.0}
-"""The logit at which a discriminator is undecided. Wasserstein critics have none."""
+"""The logit between real and fake. Wasserstein critics have none."""
 
 
 def accuracy(adversary: str, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-    """Share of patches that the discriminator calls rightly: 0.5 is guessing, 1.0 a discriminator that has won."""
+    """Share of patches that the discriminator classifies correctly: 0.5 is guessing, 1.0 means that it has won.
+
+    Empty for a Wasserstein critic.
+    """
     if adversary not in MIDPOINT:
         return {}
     real, fake, middle = real.detach(), fake.detach(), MIDPOINT[adversary]

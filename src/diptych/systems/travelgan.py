@@ -1,11 +1,10 @@
 """TraVelGAN: unpaired translation by transformation vectors (Amodio and Krishnaswamy, CVPR 2019, arXiv 1902.09631).
 
-No cycle and no way back is needed: a siamese network places pictures in a space, and the generator must keep the vectors
-between them. Built is the authors' code: cross-entropy, one joint update for both generators and the siamese network, the
-margin on the squared length, every ordered pair of the batch. ``margin_on = "length"`` is the paper's formula, and
-``adversary = "hinge"`` that of a later port. In the authors' code the two updates of a step see different pictures;
-``fresh`` gives the first half of a batch to the discriminators and the second to the generators, and off, the default, both
-see all of it.
+There is no cycle: a siamese network embeds pictures in a latent space, and the generator must keep the vectors between them.
+The defaults are the authors' code: cross-entropy, one joint update for both generators and the siamese network, the margin on
+the squared length, every ordered pair of the batch. ``margin_on = "length"`` is the paper's formula, ``adversary = "hinge"``
+that of a later port. In the authors' code the two updates of a step take different pictures: ``fresh`` gives the first half of a
+batch to the discriminators and the second to the generators. By default both take the whole batch.
 """
 
 from collections.abc import Iterator
@@ -15,15 +14,15 @@ from typing import Literal
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.losses import ADVERSARIES, travel_terms
-from diptych.networks import NetworkSpec, sized
+from diptych.losses import ADVERSARIES, travel_losses
+from diptych.networks import size_limits
 from diptych.networks.travelgan import Siamese, WholeDiscriminator, halvings
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Exit, Losses, System, accuracy
+from diptych.systems.system import Domains, Losses, SystemOptions, TwoWaySystem, accuracy
 
 
 @dataclass(frozen=True)
-class TraVelGANOptions:
+class TraVelGANOptions(SystemOptions):
     """The [options] table of a TraVelGAN recipe; the defaults are the authors' code's."""
 
     travel: float = 10.0  # weight of the three siamese terms
@@ -39,33 +38,28 @@ class TraVelGANOptions:
     fresh: bool = False  # the two updates of a step see different halves of the batch
 
     def __post_init__(self) -> None:
-        if self.width < 1 or self.latent < 1:
-            raise UsageError("options.width and options.latent must be at least 1.")
-        if min(self.travel, self.margin, self.apart, self.angle, self.length) < 0:
-            raise UsageError("options.travel, margin, apart, angle and length may not be negative.")
+        self.require_at_least(0, "travel", "margin", "apart", "angle", "length")
+        self.require_at_least(1, "width", "latent")
 
 
-class TraVelGAN(System):
+class TraVelGAN(TwoWaySystem):
     """Two generators and the siamese network in one side, two discriminators in the other."""
 
     Options = TraVelGANOptions
 
     def __init__(self, options: TraVelGANOptions, domains: Domains) -> None:
         super().__init__(options, domains)
-        domains.only("TraVelGAN")
+        domains.require_source("TraVelGAN")
         channels_in, channels_out, size = domains.channels_in, domains.channels_out, domains.size
         if min(size) < 16:
             raise UsageError(f"TraVelGAN needs data.crop_size of 16 or more, not {size[0]}x{size[1]}.")
         self.options = options
         self.adversary = ADVERSARIES[options.adversary]
         shape = {"depth": halvings(min(size), 8), "width": options.width}
-        self.specs = {
-            "a_to_b": NetworkSpec("travel-unet", {"channels_in": channels_in, "channels_out": channels_out, **shape}),
-            "b_to_a": NetworkSpec("travel-unet", {"channels_in": channels_out, "channels_out": channels_in, **shape}),
-        }
+        self.specs = self.two_way_specs("travel-unet", domains, shape)
         siamese = Siamese(channels_in, channels_out, size=size, width=options.width, latent=options.latent)
-        generators = {way: spec.build() for way, spec in self.specs.items()}
-        domains.fit("TraVelGAN", *map(sized, generators.values()))
+        generators = {direction: spec.build() for direction, spec in self.specs.items()}
+        domains.require_size("TraVelGAN", *map(size_limits, generators.values()))
         self.generator = nn.ModuleDict(generators | {"siamese": siamese})
         self.discriminator = nn.ModuleDict(
             {
@@ -74,7 +68,7 @@ class TraVelGAN(System):
             }
         )
         self.sides = ("discriminator", "generator")
-        self.least_batch = 4 if options.fresh else 2
+        self.min_batch_size = 4 if options.fresh else 2
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         judged, translated = self.halves(batch)
@@ -91,9 +85,9 @@ class TraVelGAN(System):
         yield Losses("generator", self.generator_terms(translated, fake_b, fake_a))
 
     def halves(self, batch: Batch) -> tuple[Batch, Batch]:
-        """The pictures of the discriminators' update and of the generators'."""
+        """The batches of the discriminators' update and of the generators'."""
         count = len(batch.source)
-        assert count >= self.least_batch
+        assert count >= self.min_batch_size
         if not self.options.fresh:
             return batch, batch
         middle = count // 2
@@ -104,21 +98,15 @@ class TraVelGAN(System):
 
     def generator_terms(self, batch: Batch, fake_b: Tensor, fake_a: Tensor) -> dict[str, Tensor]:
         options, siamese = self.options, self.generator["siamese"]
-        ways = [
-            travel_terms(siamese(real, home), siamese(fake, away), options.margin, options.margin_on == "squared")
+        both = [
+            travel_losses(siamese(real, home), siamese(fake, away), options.margin, options.margin_on == "squared")
             for real, fake, home, away in ((batch.source, fake_b, "a", "b"), (batch.target, fake_a, "b", "a"))
         ]
-        margin, length, angle = (0.5 * (one + other) for one, other in zip(*ways, strict=True))
+        margin, length, angle = (0.5 * (one + other) for one, other in zip(*both, strict=True))
         return {
             "adversarial_a_to_b": self.adversary.generator(self.discriminator["b"](fake_b)),
             "adversarial_b_to_a": self.adversary.generator(self.discriminator["a"](fake_a)),
             "margin": options.travel * options.apart * margin,
             "length": options.travel * options.length * length,
             "angle": options.travel * options.angle * angle,
-        }
-
-    def translators(self) -> dict[str, Exit]:
-        return {
-            "a-to-b": Exit("generator.a_to_b", self.specs["a_to_b"]),
-            "b-to-a": Exit("generator.b_to_a", self.specs["b_to_a"], reverse=True),
         }

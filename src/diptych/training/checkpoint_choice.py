@@ -3,14 +3,14 @@
 from contextlib import suppress
 from pathlib import Path
 
-from diptych.checkpoints import Damaged, facts_of
+from diptych.checkpoints import DamagedCheckpoint, read_facts
 from diptych.evaluation.metrics import direction
 from diptych.report.curves import number
 from diptych.training.run import RECIPE, read_lines
 from diptych.translator.weights import weights_path
 
 
-def taken(place: Path, checkpoint: str) -> str:
+def checkpoint_note(place: Path, checkpoint: str) -> str:
     """A line on the checkpoint of a run that ``checkpoint`` names, and on the best one where that is better.
 
     Empty for what is no run: a model folder or a file has no choice.
@@ -27,22 +27,22 @@ def taken(place: Path, checkpoint: str) -> str:
     if not chosen.stem.isdecimal():
         return ""
     step = int(chosen.stem)
-    words = f"Checkpoint of step {step}."
+    message = f"Checkpoint of step {step}."
     if not score or best == step:
-        return words
+        return message
     own = [number(line.get(score)) for line in read_lines(place / "scores.jsonl") if line["step"] == step]
     sign = 1 if direction(score) == "higher" else -1
     if own and own[-1] is not None and sign * own[-1] >= sign * value:
-        return words
+        return message
     against = f", here {own[-1]:.4f}" if own and own[-1] is not None else ""
-    return f"{words} That of step {best} is better by {score} ({value:.4f}{against}): --checkpoint best takes it."
+    return f"{message} That of step {best} is better by {score} ({value:.4f}{against}): --checkpoint best takes it."
 
 
 def best_of(path: Path) -> tuple[int, str, float]:
     """Step, score and its value of the best checkpoint; no score where there is none, or none that tells."""
     try:
-        facts = facts_of(path)
-    except Damaged:
+        facts = read_facts(path)
+    except DamagedCheckpoint:
         return -1, "", 0.0
     step, score, value = facts.get("step"), facts.get("score"), number(facts.get("value"))
     if isinstance(step, int) and isinstance(score, str) and value is not None:

@@ -1,7 +1,7 @@
-"""Whether two recipes are of one run: keys are compared by what they mean, and the data by what they hold.
+"""Whether a run may go on with another recipe: keys are compared by what they mean, and data by what they hold.
 
-A run may go on where nothing that decides what is learned is another, however it is spelled. Where the data lie is no
-part of it: ``Run`` compares what they hold (``diptych.data.inventory``).
+It may where no key that decides what is learned has another meaning, however it is spelled. Where the data lie does not
+count: ``Run`` compares what they hold (``diptych.data.inventory``).
 """
 
 import os
@@ -100,12 +100,12 @@ def names(folders: str | list[str]) -> list[str]:
     return [Path(folder).name for folder in ([folders] if isinstance(folders, str) else folders)]
 
 
-def at_the_places_of(stored: Recipe, data: DataSettings) -> Recipe:
+def with_data_at(stored: Recipe, data: DataSettings) -> Recipe:
     """The stored recipe with its data where they are now."""
     keys = [key.removeprefix("data.") for key in PLACES]
     return replace(stored, data=replace(stored.data, **{key: getattr(data, key) for key in keys}))
 
 
-def as_long_as(stored: Recipe, now: TrainingSettings) -> Recipe:
+def with_length_of(stored: Recipe, now: TrainingSettings) -> Recipe:
     """The stored recipe with the end that it has now."""
     return stored.replace(**{key: getattr(now, key) for key in LENGTH})

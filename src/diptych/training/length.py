@@ -1,15 +1,20 @@
-"""A run that is given another length goes on from where it stands, with Adam's moments and at its place in the schedule."""
+"""Steps of a run, and what changing them means for a run that has begun: it goes on with Adam's moments and the new schedule."""
 
 import math
 
 from diptych.errors import UsageError
 from diptych.recipe import TrainingSettings
 from diptych.training.schedule import factor
-from diptych.training.step import length
+
+
+def length(settings: TrainingSettings, steps_per_epoch: int) -> int:
+    """Steps of the run: of steps and epochs, where both are given, whichever ends first."""
+    by_epochs = math.ceil(settings.epochs * steps_per_epoch)
+    return min(steps for steps in (settings.steps, by_epochs) if steps)
 
 
 def another_length(before: TrainingSettings, now: TrainingSettings, step: int, steps_per_epoch: int) -> str:
-    """What is to be said of it, where the run stands at ``step``; empty for the same length.
+    """A sentence on the new length of a run that has made ``step`` steps; empty for the same length.
 
     Raises:
         UsageError: when the run has gone further already, or when it still ends where it did.
@@ -20,7 +25,7 @@ def another_length(before: TrainingSettings, now: TrainingSettings, step: int, s
             f"the run stands at step {step}, and training.steps and training.epochs end it at {second}; give {step} steps or more."
         )
     if first == second:
-        refuse_in_vain(before, now, second, steps_per_epoch)
+        refuse_without_effect(before, now, second, steps_per_epoch)
         return ""
     words = f"The run had {first} steps and has {second} now"
     made = range(step)
@@ -34,7 +39,7 @@ def another_length(before: TrainingSettings, now: TrainingSettings, step: int, s
     )
 
 
-def refuse_in_vain(before: TrainingSettings, now: TrainingSettings, steps: int, steps_per_epoch: int) -> None:
+def refuse_without_effect(before: TrainingSettings, now: TrainingSettings, steps: int, steps_per_epoch: int) -> None:
     """Of steps and epochs the one that ends first counts, so to raise the other alone does nothing."""
     if now.steps > max(before.steps, steps) and now.epochs:
         raise UsageError(

@@ -1,7 +1,7 @@
-"""The one loop: a step, a look, and on; after a fault, back to the last good state.
+"""The training loop: make a step, log and save what is due, and go on; after a fault, restore the last good state.
 
-Nothing that is not finite reaches a checkpoint: the step is dropped, the last checkpoint restored, and the draws
-re-addressed, so that the same bad luck does not come again.
+Nothing that is not finite reaches a checkpoint. The step is dropped and the last checkpoint restored, and from then on the random
+draws are others, so the same fault need not come again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,10 +18,10 @@ from diptych.training.length import another_length
 from diptych.training.monitoring.watch import Watch
 from diptych.training.processes import Processes, conditions, join, precision_of
 from diptych.training.run import Run
-from diptych.training.step import Trainer
 from diptych.training.step_result import Fault
+from diptych.training.trainer import Trainer
 
-FAULT_SEED = 1_000_003  # a prime: the stream's seed after a fault is far from every seed that a person would choose
+FAULT_SEED = 1_000_003  # a prime, so that the stream's seed after a fault is far from those that a person would choose
 
 
 def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
@@ -35,7 +35,7 @@ def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
     if recipe.training.init_from and not run.saved_steps():
         weights_of(recipe.training.init_from)  # refused before anything is written
     dataset, trainer = prepare(dataset, recipe, processes)
-    trainer.tell = lambda sentence: watch.unwell(watch.at, sentence)
+    trainer.tell = lambda sentence: watch.health_event(watch.at, sentence)
     watch.begin(trainer, dataset)
     if isinstance(dataset, Resident):
         watch.say(f"Pictures stay on the device once they are read ({dataset.bytes / 2**20:.0f} MiB).")
@@ -67,7 +67,7 @@ def advance_to_end(trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -
         with closing(stream(dataset, settings.batch_size, seed, start, recipe.data.workers, *place)) as batches:
             try:
                 while not watch.finished(step):
-                    processes.ask(watch.interrupted)
+                    processes.request_stop(watch.interrupted)
                     entry = trainer.advance(batches, step, faults)
                     step += 1
                     watch.after(step, faults, entry)
@@ -75,7 +75,7 @@ def advance_to_end(trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -
                 at = step if fault.step is None else fault.step
                 step, faults = recover(trainer, run, watch, at, faults + 1, str(fault))
             except Exception as problem:
-                if trainer.whole:
+                if trainer.between_steps:
                     rescue(watch, step, faults)
                 if processes.size > 1 and isinstance(problem, DiptychError):
                     raise type(problem)(f"{problem} One process alone saves nothing: {run.what_is_kept()}.") from None
@@ -92,7 +92,7 @@ def restore(trainer: Trainer, run: Run, watch: Watch, faults: int) -> tuple[int,
         step, faults = int(found.facts["step"]), max(faults, int(found.facts["faults"]))
         before = (run.stored or run.recipe).training
         run.keep_length(another_length(before, run.recipe.training, step, trainer.steps_per_epoch))
-        if odd := trainer.state.unfit(found.tensors):
+        if odd := trainer.state.mismatch(found.tensors):
             raise DiptychError(f"{run.path_of(step)} is no checkpoint of this run: {odd}; copy it again, or remove it.")
         trainer.state.load(found.tensors)
         watch.resumed(step, faults)
@@ -149,7 +149,7 @@ def rescue(watch: Watch, step: int, faults: int) -> None:
     with suppress(Fault, DiptychError, RuntimeError):  # the end has its reason already
         if watch.last is not None:
             watch.last.look()
-        if not watch.state.not_finite():
+        if not watch.state.first_not_finite():
             watch.state.statistics = {}
             with suppress(Exception):  # whatever keeps them from being had, the weights are whole
                 watch.gather_statistics()

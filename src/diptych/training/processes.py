@@ -1,4 +1,4 @@
-"""Several processes of one run, as torchrun starts them. Alone, everything here does nothing."""
+"""Several processes of one run, as torchrun starts them. With one process everything here does nothing."""
 
 import contextlib
 import os
@@ -18,9 +18,9 @@ from diptych.errors import DiptychError, UsageError
 from diptych.machine.devices import choose
 from diptych.recipe import TrainingSettings
 
-LONGEST_ALONE = timedelta(hours=12)
-"""For which processes wait for one that works alone: a look at every picture of a large data set, a segmenter's training, metrics over
-a whole split. The libraries' own half hour or ten minutes would end a run that is well. A process that ends is noticed at once."""
+TIMEOUT = timedelta(hours=12)
+"""How long processes wait for one that works alone: checking a large data set, training a segmenter, metrics over a whole split.
+The libraries' own half hour or ten minutes would end a healthy run. A process that has ended is noticed at once."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Processes:
     rank: int
     size: int
     device: torch.device
-    wish: Tensor = field(init=False, repr=False, compare=False)
-    """Whether this process was asked to stop, 0 or 1; averaged along with gradients, so that no step waits for an answer."""
+    stop_request: Tensor = field(init=False, repr=False, compare=False)
+    """Whether this process was asked to stop, 0 or 1. It is averaged along with the gradients, so no step waits for it."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "wish", torch.zeros((), device=self.device))
+        object.__setattr__(self, "stop_request", torch.zeros((), device=self.device))
 
     @property
     def leads(self) -> bool:
@@ -55,19 +55,19 @@ class Processes:
 
         return finish
 
-    def ask(self, stop: bool) -> None:
-        """Have this process's wish to stop go along with the next gradients."""
+    def request_stop(self, stop: bool) -> None:
+        """Send along with the next gradients whether this process was asked to stop."""
         if self.size > 1:
-            self.wish.fill_(float(stop))
+            self.stop_request.fill_(float(stop))
 
-    def agree(self, flag: bool) -> bool:
+    def any_process(self, flag: bool) -> bool:
         """True in every process when it is true in any.
 
         Where a process works alone (validation, metrics, checks of the data) the others wait for it here.
         """
-        return self.largest(int(flag)) == [1]
+        return self.maxima(int(flag)) == [1]
 
-    def largest(self, *numbers: int) -> list[int]:
+    def maxima(self, *numbers: int) -> list[int]:
         """Of each number the largest that any process gives.
 
         On the processor: gloo notices at once when a process has ended, NCCL only when its time is up.
@@ -78,7 +78,7 @@ class Processes:
         dist.all_reduce(found, op=dist.ReduceOp.MAX)
         return [int(number) for number in found.tolist()]
 
-    def gathered(self, tensor: Tensor) -> list[Tensor]:
+    def gather(self, tensor: Tensor) -> list[Tensor]:
         """In the process that leads, what each gives, by rank, on the processor; nothing in the others. All take part."""
         tensor = tensor.cpu().contiguous()
         found = [torch.empty_like(tensor) for _ in range(self.size)] if self.leads else None
@@ -97,10 +97,10 @@ class Processes:
 
     def wait(self) -> None:
         """Until every process has come here."""
-        self.agree(False)
+        self.any_process(False)
 
     def close(self) -> None:
-        """Leave the others; after an error without a word to them, which those that have ended would not hear."""
+        """Leave the group; not after an error, when other processes may have ended and would not answer."""
         if self.size > 1 and dist.is_initialized() and sys.exc_info()[0] is None:
             dist.destroy_process_group()
 
@@ -120,7 +120,7 @@ def join(device: str) -> Processes:
         if not dist.is_initialized():
             backends = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
             try:
-                dist.init_process_group(backends, timeout=LONGEST_ALONE)
+                dist.init_process_group(backends, timeout=TIMEOUT)
             except (RuntimeError, ValueError) as problem:
                 why = str(problem).partition("\n")[0]
                 raise UsageError(
@@ -137,7 +137,7 @@ def make_deterministic() -> None:
 
 
 @contextlib.contextmanager
-def repeating_kernels() -> Iterator[None]:
+def deterministic_kernels() -> Iterator[None]:
     """Within, an operation of which ``make_deterministic`` found no kernel is named.
 
     Raises:
@@ -156,7 +156,7 @@ def repeating_kernels() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def trying_kernels() -> Iterator[None]:
+def benchmarked_kernels() -> Iterator[None]:
     """Within, GPUs try which of their convolutions is the fastest for each shape, the first time that it is met.
 
     Not for validation, where every picture may have a shape of its own.

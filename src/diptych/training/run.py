@@ -17,7 +17,7 @@ from diptych.files import as_json, read_text, remove_parts, write_text
 from diptych.machine.locks import take
 from diptych.recipe import Recipe, lay_over
 from diptych.report.curves import lines, number
-from diptych.training.identity import as_long_as, at_the_places_of, changed, real
+from diptych.training.identity import changed, real, with_data_at, with_length_of
 from diptych.translator.card import read_cards
 
 RECIPE, DATA, LOCK = "recipe.toml", "data.json", ".lock"
@@ -103,7 +103,7 @@ class Run:
             )
         held = inventory(self.recipe.data)
         self.compare_data(began, before if before is not None else held, held)
-        self.stored = at_the_places_of(began, self.recipe.data)
+        self.stored = with_data_at(began, self.recipe.data)
         self.remember(self.stored, held)
 
     def compare_data(self, began: Recipe, before: Inventory, held: Inventory) -> None:
@@ -135,7 +135,7 @@ class Run:
     def keep_length(self, sentence: str) -> None:
         """The run ends where this start says from now on; ``sentence`` says what that means, where it ends elsewhere."""
         if self.stored is not None:
-            self.stored = as_long_as(self.stored, self.recipe.training)
+            self.stored = with_length_of(self.stored, self.recipe.training)
             write_text(self.folder / RECIPE, self.stored.to_toml())
         if sentence:
             self.remark("length", sentence)
@@ -194,7 +194,7 @@ class Run:
         for step in reversed(self.saved_steps()):
             try:
                 return whole(checkpoints.load(self.path_of(step)), step, self.path_of(step))
-            except checkpoints.Damaged as damage:
+            except checkpoints.DamagedCheckpoint as damage:
                 self.messages.append(f"{damage} Falling back to the checkpoint before it.")
                 if self.leads:
                     with contextlib.suppress(OSError):
@@ -233,11 +233,11 @@ class Run:
 
 
 def whole(found: checkpoints.Checkpoint, step: int, path: Path) -> checkpoints.Checkpoint:
-    """Raises: Damaged for one that does not say where in a run it stands, whatever its checksum."""
+    """Raises: DamagedCheckpoint for one that does not say where in a run it stands, whatever its checksum."""
     faults = found.facts.get("faults")
     if found.facts.get("step") == step and type(faults) is int and faults >= 0:
         return found
-    raise checkpoints.Damaged(
+    raise checkpoints.DamagedCheckpoint(
         f"{path} is damaged: it does not say what it is (its facts are {found.facts}); take another."
     )
 

@@ -1,7 +1,7 @@
 """Learning-rate factors as pure functions of the step: nothing to save, nothing to forget.
 
-The epoch-wise linear schedules follow SYSTEMS: "linear-pytorch" is stepped at the start of every epoch (its last epoch
-trains with rate 0), "linear-pytorch-old" at the end, "linear-torch" subtracts after each epoch past the held ones.
+The epoch-wise linear schedules follow the public codes. "linear-pytorch" is stepped at the start of every epoch, so its last epoch
+trains with rate 0. "linear-pytorch-old" is stepped at the end. "linear-torch" subtracts after each epoch past the held ones.
 """
 
 import math

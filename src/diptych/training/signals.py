@@ -1,4 +1,4 @@
-"""Asking a run to end from outside."""
+"""Signals that end a run: Ctrl-C, SIGTERM, SIGHUP."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-SAID = "\nStopping after this step, and saving. Once more stops at once and saves nothing.\n"
+MESSAGE = "\nStopping after this step, and saving. Once more stops at once and saves nothing.\n"
 
 
 def stop_on_signals(interrupt: Callable[[], None]) -> None:
@@ -28,7 +28,7 @@ def stop_on_signals(interrupt: Callable[[], None]) -> None:
             signal.signal(one, request)
 
 
-def tell() -> None:
-    """Past Python's buffers, which what was interrupted may hold."""
+def announce() -> None:
+    """Print the message past Python's buffers, which the interrupted code may hold."""
     with suppress(OSError, ValueError):
-        os.write(sys.stderr.fileno(), SAID.encode())
+        os.write(sys.stderr.fileno(), MESSAGE.encode())

@@ -1,4 +1,4 @@
-"""Everything that a run is at a step: the system, its sides, and the numbers that address its randomness."""
+"""The state of a run at a step: the system, its sides, and the seeds of its random draws."""
 
 from collections.abc import Mapping
 
@@ -6,30 +6,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diptych.checkpoints import under
-from diptych.machine.devices import REHEARSING
+from diptych.checkpoints import with_prefix
 from diptych.networks.matrix_products import use_products
 from diptych.recipe import Recipe
 from diptych.systems import System
 from diptych.training.accelerate.recompute import recompute_blocks
-from diptych.training.processes import Processes
+from diptych.training.processes import Processes, precision_of
 from diptych.training.side import Side
 
 
 class State:
-    """The system and its sides on the device; a checkpoint is ``tensors()`` and ``apart()`` with a step and a count of faults."""
+    """The system and its sides on the device; a checkpoint is ``tensors()`` and ``differing_buffers()`` with a step and a count of faults."""
 
     def __init__(self, recipe: Recipe, processes: Processes) -> None:
         self.recipe = recipe
         self.processes = processes
+        self.precision = precision_of(recipe.training, processes.device)
         self.system = build(recipe).train()
         if processes.device.type == "cpu":
             use_products(self.system)
         if recipe.training.checkpointing == "blocks":
             recompute_blocks(self.system)
         layout = torch.channels_last if recipe.training.channels_last else torch.contiguous_format
-        if not REHEARSING.get():
-            self.system.to(processes.device, memory_format=layout)  # type: ignore[call-overload]  # the stub lacks it
+        self.system.to(processes.device, memory_format=layout)  # type: ignore[call-overload]  # the stub lacks it
         self.sides = {
             path: Side(path, self.system.get_submodule(path), recipe.training, processes) for path in self.system.sides
         }
@@ -43,8 +42,8 @@ class State:
             tensors |= {name: value for name, value in side.state().items() if moments or name.startswith("average.")}
         return tensors | {f"statistics.{name}": value for name, value in self.statistics.items()}
 
-    def apart(self) -> dict[str, Tensor]:
-        """In the process that leads, as "process.RANK.system.NAME", what others hold in another state than its own.
+    def differing_buffers(self) -> dict[str, Tensor]:
+        """In the process that leads: buffers of other processes that differ from its own, as "process.RANK.system.NAME".
 
         Weights are the same everywhere; remembered pictures and running statistics are not. All processes take part.
         """
@@ -54,13 +53,13 @@ class State:
         saved = self.system.state_dict()
         for name, buffer in self.system.named_buffers():
             if name in saved:
-                pile = self.processes.gathered(buffer)
+                pile = self.processes.gather(buffer)
                 others = {f"process.{rank}.system.{name}": one for rank, one in enumerate(pile)}
                 found |= {key: one for key, one in others.items() if not torch.equal(bits(one), bits(pile[0]))}
         return found
 
-    def unfit(self, tensors: Mapping[str, Tensor]) -> str:
-        """What is wrong with the first of the tensors that ``load`` could not take, in words; empty where all fit."""
+    def mismatch(self, tensors: Mapping[str, Tensor]) -> str:
+        """A sentence on the first of the tensors that ``load`` could not take; empty where all fit."""
         wanted = {f"system.{name}": value for name, value in self.system.state_dict().items()}
         for side in self.sides.values():
             wanted |= side.expected(tensors)
@@ -79,13 +78,13 @@ class State:
         return ""
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take back what ``tensors`` and ``apart`` gave."""
-        tensors = {**tensors, **under(f"process.{self.processes.rank}", tensors)}
-        self.system.load_state_dict(under("system", tensors))
+        """Take back what ``tensors`` and ``differing_buffers`` gave."""
+        tensors = {**tensors, **with_prefix(f"process.{self.processes.rank}", tensors)}
+        self.system.load_state_dict(with_prefix("system", tensors))
         for side in self.sides.values():
             side.load(tensors)
 
-    def not_finite(self) -> str:
+    def first_not_finite(self) -> str:
         """The name of a weight or buffer that is not finite, or nothing."""
         for name, tensor in self.system.state_dict().items():
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
@@ -97,12 +96,12 @@ class State:
         return {name: value for side in self.sides.values() for name, value in side.average.items()}
 
     def translating_weights(self) -> dict[str, Tensor]:
-        """What translates in place of the system's own weights, by their names there: averages, where the recipe says so."""
+        """Averages that translate in place of the system's own weights, by their names there; empty where the recipe does not want them."""
         return self.averages() if self.recipe.training.average_translates else {}
 
 
 def bits(tensor: Tensor) -> Tensor:
-    """(bytes,): no number equals itself less than another, as those that are none do."""
+    """(bytes,), so that NaN equals NaN."""
     return tensor.reshape(-1).view(torch.uint8)
 
 

@@ -1,8 +1,8 @@
 """Statistics of batch norm for the weights that leave a run ("precise batch norm", Wu and Johnson 2021, arXiv 2105.07576).
 
-Running averages follow the last ten or so batches, each seen by other weights. What translates is one set of weights, often
-an average that no batch has seen. So before it is looked at or saved, its statistics are computed anew: training pictures
-pass once, each batch is normalised by its own statistics, and those of all batches together are kept. Training sees nothing of it.
+Running averages follow the last ten or so batches, each of which other weights have seen. What translates is one set of weights,
+often an average that has seen no batch. So its statistics are computed anew before it is validated or saved. Training pictures
+pass once, each batch normalised by its own statistics, and those of all batches together are kept. Training is not affected.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from diptych.checkpoints import under
+from diptych.checkpoints import with_prefix
 from diptych.data import Dataset, stream
-from diptych.machine.devices import multiplying
+from diptych.machine.devices import matmul_precision
 from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Batch
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 from diptych.translator.tiling import uses_picture_statistics
 
 
@@ -33,7 +33,7 @@ def running_layers(network: nn.Module) -> dict[str, nn.BatchNorm2d]:
     }
 
 
-class Gathering:
+class StatisticsGatherer:
     """Lets batches pass through a network in which each is normalised by its own statistics, and keeps these.
 
     Args:
@@ -86,7 +86,7 @@ def pair(layer: nn.Module) -> list[tuple[str, Tensor]]:
     return [(kind, getattr(layer, kind)) for kind in ("running_mean", "running_var")]
 
 
-def recomputed(trainer: Trainer, dataset: Dataset) -> dict[str, Tensor]:
+def precise_statistics(trainer: Trainer, dataset: Dataset) -> dict[str, Tensor]:
     """Statistics for the weights that would leave now, by the buffer's name in the system; always of the same pictures.
 
     Args:
@@ -97,7 +97,7 @@ def recomputed(trainer: Trainer, dataset: Dataset) -> dict[str, Tensor]:
     exits = {exit.module: exit for exit in state.system.translators().values()}
     weights = state.translating_weights()
     passing = {
-        module: Gathering(state.system.get_submodule(module), under(module, weights))
+        module: StatisticsGatherer(state.system.get_submodule(module), with_prefix(module, weights))
         for module in exits
         if running_layers(state.system.get_submodule(module))
     }
@@ -105,7 +105,7 @@ def recomputed(trainer: Trainer, dataset: Dataset) -> dict[str, Tensor]:
         return {}
     state.system.eval()
     try:
-        with multiplying(trainer.precision, trainer.processes.device):
+        with matmul_precision(state.precision, trainer.processes.device):
             for number, batch in enumerate(first_batches(trainer, dataset)):
                 for module, gathering in passing.items():
                     gathering.add(batch.target if exits[module].reverse else batch.source, number)
@@ -124,4 +124,4 @@ def first_batches(trainer: Trainer, dataset: Dataset) -> Iterator[Batch]:
     count = -(-settings.statistics_pictures // settings.batch_size)
     with closing(stream(dataset, settings.batch_size, settings.seed, workers=workers)) as batches:
         for batch in islice(batches, count):
-            yield trainer.laid_out(trainer.developed(trainer.to_device(batch)))
+            yield trainer.prepared(trainer.to_device(batch))

@@ -1,7 +1,7 @@
-"""What came of a step, whose numbers may still be on their way from the device.
+"""The numbers of a step, which may still be on their way from the device.
 
-A GPU computes while Python goes on. Numbers are copied to memory that it can write to by itself, and looked at when the next step has
-been launched, so the GPU never waits; or at once where something depends on them (``Watch.after``).
+A GPU computes while Python goes on. Its numbers are copied to pinned memory and looked at when the next step has been launched,
+so the GPU never waits. Where something depends on them (``Watch.after``), they are looked at at once.
 """
 
 import math
@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor
+
+from diptych.training.step import Scalars
 
 Fetch = Callable[[], list[float]]
 """Waits for numbers and gives them."""
@@ -43,24 +45,28 @@ def fetched(values: Tensor) -> Fetch:
 
 
 class Entry(Mapping[str, float]):
-    """A line of the log: losses, figures and gradient norms by name; whoever reads it waits for them.
+    """A line of the log: losses, figures and gradient norms by name. Reading it waits for them.
 
     Args:
         step: which it is of, counted from 0.
-        known: what the device need not be asked for.
-        figures: names of what need not be finite.
-        alone: whether there is one process. Of several all must meet a fault together: in the averaged gradient, which it reaches.
+        known: values that are on the processor already.
+        alone: whether there is one process. Several must all meet a fault in the same step, so they look at the averaged gradient only.
     """
 
-    def __init__(self, step: int, known: dict[str, float], figures: set[str], alone: bool = True) -> None:
+    def __init__(self, step: int, known: dict[str, float], alone: bool = True) -> None:
         self.step = step
         self.known = known
-        self.figures = figures
         self.alone = alone
         self.awaited: list[tuple[list[str], Fetch]] = []
+        self.figures: set[str] = set()
+        """Names of what need not be finite."""
 
-    def await_values(self, names: list[str], fetch: Fetch) -> None:
-        self.awaited.append((names, fetch))
+    def add(self, scalars: Scalars, late: bool) -> None:
+        """Await the scalars of an update; ``late`` starts their copy to the processor now."""
+        if scalars.values:
+            values = torch.stack(list(scalars.values.values()))
+            self.awaited.append((list(scalars.values), fetched(values) if late else values.tolist))
+            self.figures |= scalars.figures
 
     def look(self) -> None:
         """Wait for what is awaited.

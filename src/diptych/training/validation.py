@@ -1,4 +1,4 @@
-"""Looking at a run: the same validation pictures each time, as numbers and as a sample grid."""
+"""Validation during a run: scores and a sample grid of the same pictures each time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from diptych import __version__
-from diptych.checkpoints import under
+from diptych.checkpoints import with_prefix
 from diptych.data import open_dataset
 from diptych.data.settings import as_size
 from diptych.errors import UsageError
@@ -21,14 +21,13 @@ from diptych.evaluation.metrics import Example, as_rgb
 from diptych.evaluation.requirements import Resources
 from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
-from diptych.machine.devices import multiplying
-from diptych.networks import sized
+from diptych.machine.devices import matmul_precision
+from diptych.networks import size_limits
 from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import enlarge_nearest
 from diptych.recipe import Recipe
-from diptych.systems import Exit
-from diptych.training.processes import precision_of
+from diptych.systems.system import TranslatorSpec
 from diptych.training.run import Run
 from diptych.training.state import State, address
 from diptych.translator.card import Card, write_cards
@@ -72,10 +71,10 @@ class Validation:
     def scores(self, state: State, count: int) -> dict[str, float]:
         """Means over the first ``count`` validation pictures.
 
-        Paired data: "l1" in [0, 2], "psnr" in dB, "ssim", the health figure "l1_inverted", and "diversity": the mean
-        difference of successive outputs as a share of the targets'. Unpaired: "cycle_l1_..." and "diversity".
+        Paired data: "l1" in [0, 2], "psnr" in dB, "ssim", and the health figure "l1_inverted". Unpaired: "cycle_l1_...". Both:
+        "diversity", the mean difference of successive outputs as a share of the targets'.
         """
-        translate = translate_with(state)
+        translate = CurrentTranslator(state)
         rows: list[dict[str, float]] = []
         outputs, targets = Spread(), Spread()
         for seen in self.pictures(count):
@@ -140,7 +139,7 @@ class Validation:
 
     def examples(self, state: State, count: int) -> Iterator[Example]:
         """The same pictures as ``scores``, to be judged."""
-        data, translate = self.recipe.data, translate_with(state)
+        data, translate = self.recipe.data, CurrentTranslator(state)
         numbers = self.numbers(count)
         for number, seen in zip(numbers, self.pictures(count), strict=True):
             with torch.inference_mode():
@@ -160,7 +159,7 @@ class Validation:
     @torch.inference_mode()
     def grid(self, state: State, count: int) -> np.ndarray:
         """uint8 H x W x 3: a row a picture. Paired: source, output, target; two ways: source, output, target, output."""
-        translate, data = translate_with(state), self.recipe.data
+        translate, data = CurrentTranslator(state), self.recipe.data
         rows = []
         for seen in self.pictures(count):
             seen_source = data.source.to_stored(seen.source[0].cpu()) if data.source.colour == "lightness" else None
@@ -204,8 +203,8 @@ class Spread:
         return float(np.mean(self.differences)) if self.differences else 0.0
 
 
-class translate_with:
-    """The run's networks as they would translate now: with averaged weights and statistics as they leave, and seeded noise.
+class CurrentTranslator:
+    """The run's networks as they would leave it now: with averaged weights, their statistics, and seeded noise.
 
     float32 is multiplied as the recipe's precision says; bfloat16 is for training alone, as for the translators that leave the run.
     """
@@ -213,15 +212,14 @@ class translate_with:
     def __init__(self, state: State) -> None:
         state.system.eval()
         self.state = state
-        self.precision = precision_of(state.recipe.training, state.processes.device)
         self.exits = state.system.translators()
         self.leaving = state.translating_weights() | state.statistics
 
     def __call__(self, way: str, source: Tensor) -> Tensor:
         exit = self.exits[way]
         network = self.state.system.get_submodule(exit.module)
-        own = under(exit.module, self.leaving)
-        with seeded(0), multiplying(self.precision, self.state.processes.device):
+        own = with_prefix(exit.module, self.leaving)
+        with seeded(0), matmul_precision(self.state.precision, self.state.processes.device):
             output: Tensor = functional_call(network, own, (source,)) if own else network(source)
         return output.float()
 
@@ -235,7 +233,7 @@ def cards_of(state: State) -> list[Card]:
     ]
 
 
-def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe, facts: Mapping[str, str]) -> Card:
+def card_of(way: str, exit: TranslatorSpec, network: nn.Module, recipe: Recipe, facts: Mapping[str, str]) -> Card:
     kinds = (recipe.data.source, recipe.data.target)
     source, target = kinds[::-1] if exit.reverse else kinds
     return Card(
@@ -245,7 +243,7 @@ def card_of(way: str, exit: Exit, network: nn.Module, recipe: Recipe, facts: Map
         arguments=exit.network.arguments,
         source=source,
         target=target,
-        multiple=sized(network).multiple,
+        multiple=size_limits(network).multiple,
         size=as_size(recipe.data.crop_size),
         scale=recipe.data.scale,
         fit=recipe.data.fit,

@@ -17,10 +17,10 @@ from diptych.machine.interrupts import ended_by
 from diptych.machine.runtimes import (
     PRECISION,
     PROCESSING,
-    explained,
+    FileErrors,
+    RequiredPackage,
     feed,
     missing,
-    needed,
     run_session,
     session_of,
     threads,
@@ -94,11 +94,11 @@ class OpenVino:
 
     def __init__(self, place: Path, precision: str = "float32", hint: str = "f32") -> None:
         """``precision`` is the file's; ``hint`` that of the arithmetic which the file leaves open, "f32" or "bf16"."""
-        with needed("openvino", "the engine openvino"):
+        with RequiredPackage("openvino", "the engine openvino"):
             import openvino
         self.place = place
         core = openvino.Core()
-        with explained(place), named_in_utf8(place) as named:
+        with FileErrors(place), named_in_utf8(place) as named:
             self.compiled = core.compile_model(
                 str(named), "CPU", {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads()}
             )

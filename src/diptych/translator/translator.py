@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from diptych import checkpoints
 from diptych.errors import DiptychError, UsageError
-from diptych.machine.devices import choose, multiplying
+from diptych.machine.devices import choose, matmul_precision
 from diptych.machine.runtimes import PRECISION, PROCESSING, read_metadata
 from diptych.networks import NETWORKS
 from diptych.networks.noise import seeded
@@ -170,7 +170,7 @@ class Translator(Scaled):
         padded = pad(source, self.card.multiple)
         drawn = style if isinstance(style, int) else seed
         number = self.card.seed if drawn is None else drawn
-        with multiplying("float32", self.plain.device if self.plain else padded.device):
+        with matmul_precision("float32", self.plain.device if self.plain else padded.device):
             tile = self.tile_for(padded)
             if tile:
                 result = self.tiled(padded, number, tile, style)
@@ -228,7 +228,9 @@ class Translator(Scaled):
             raise UsageError(
                 "styles by class are pix2pixHD's; give a whole number as style, or a picture to take it from."
             )
-        drawn: Tensor = network.drawn(source, {self.class_number(name): cluster for name, cluster in style.items()})
+        drawn: Tensor = network.sample_style(
+            source, {self.class_number(name): cluster for name, cluster in style.items()}
+        )
         return drawn
 
     def class_number(self, name: str) -> int:

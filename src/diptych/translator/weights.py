@@ -11,9 +11,9 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from diptych import checkpoints
 from diptych.errors import DiptychError
-from diptych.networks import sized
+from diptych.networks import size_limits
+from diptych.networks.meta_device import on_meta_device
 from diptych.networks.noise import seeded
-from diptych.networks.shapes import shapes_alone
 from diptych.translator.card import Card
 
 LARGEST = 65_536
@@ -45,7 +45,7 @@ def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mod
     try:
         if huge := [name for name, value in card.arguments.items() if isinstance(value, int) and value > LARGEST]:
             raise ValueError(f"{huge[0]} is {card.arguments[huge[0]]}")
-        with shapes_alone(), parameters_up_to(2 * len(weights)):
+        with on_meta_device(), parameters_up_to(2 * len(weights)):
             outline = card.spec.build()
             shapes = {name: tensor.shape for name, tensor in outline.state_dict().items()}
     except Exception as problem:  # whatever arguments of another's making lead to
@@ -72,12 +72,12 @@ def network_with(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mod
 
 def bears_out(outline: nn.Module, card: Card) -> bool:
     """Whether a network of shapes alone takes what the card calls its source, and makes of it what that calls the target."""
-    if card.multiple % sized(outline).multiple or card.multiple > LARGEST:
+    if card.multiple % size_limits(outline).multiple or card.multiple > LARGEST:
         return False
-    side = -(-sized(outline).least // card.multiple) * card.multiple
+    side = -(-size_limits(outline).min_size // card.multiple) * card.multiple
     kind = torch.int32 if card.source.colour == "labels" else torch.float32
     try:
-        with shapes_alone(), torch.inference_mode(), seeded(0):
+        with on_meta_device(), torch.inference_mode(), seeded(0):
             source = torch.zeros(1, card.source.network_channels, side, side, dtype=kind)
             made: Tensor = outline.eval()(source)
     except (RuntimeError, ValueError, IndexError, TypeError):
@@ -115,5 +115,5 @@ def network_weights(tensors: dict[str, Tensor], card: Card) -> dict[str, Tensor]
     """The network's own tensors out of a checkpoint's: the running average where meant, its statistics where there are any."""
     weights: dict[str, Tensor] = {}
     for root in ("system", "average", "statistics") if card.averaged else ("system", "statistics"):
-        weights |= checkpoints.under(f"{root}.{card.module}", tensors)
+        weights |= checkpoints.with_prefix(f"{root}.{card.module}", tensors)
     return weights

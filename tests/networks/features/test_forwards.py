@@ -1,4 +1,4 @@
-"""The feature networks against second forwards written plainly: published layer tables, convolutions, and arithmetic.
+"""The feature networks against second forward passes, written plainly from the published layer tables.
 
 Weights are random, so no published file is needed; all is in float64, so that the two agree to rounding.
 """
@@ -23,7 +23,7 @@ Built = TypeVar("Built", bound=nn.Module)
 
 
 def shaken(build: Callable[[], Built]) -> tuple[Built, Weights]:
-    """The network in float64 with random weights and batch statistics under which signals neither die nor explode."""
+    """The network in float64, with random weights and statistics that keep activations finite and non-zero."""
     with torch.device("meta"):
         network = build()
     generator = torch.Generator().manual_seed(0)

@@ -1,4 +1,4 @@
-"""Perceptual losses: which network looks, how it is normalised, what is never touched, and what happens without weights."""
+"""Perceptual losses: the network, its normalisation, its frozen weights, and the error without weights."""
 
 from pathlib import Path
 
@@ -7,7 +7,14 @@ import torch
 
 from diptych.errors import DiptychError
 from diptych.networks.features import pretrained
-from diptych.networks.features.perceptual import POINTS, SCALES, Sight, content, perceptual, sentence
+from diptych.networks.features.perceptual import (
+    CONTENT_TAPS,
+    PERCEPTUAL_TAPS,
+    PerceptualNetwork,
+    content_loss,
+    loss_note,
+    perceptual_loss,
+)
 from diptych.networks.features.vgg_alexnet import Tapped, vgg19
 from diptych.pictures.kinds import Kind
 from diptych.systems import SYSTEMS, Domains
@@ -28,21 +35,21 @@ def vgg(monkeypatch: pytest.MonkeyPatch) -> Tapped:
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0"])
 def test_equal_pictures_lose_nothing_and_others_something(name: str) -> None:
-    sight = Sight(name, normalised=False)
+    perceptual_network = PerceptualNetwork(name, normalised=False)
     fake, real = pictures(0).requires_grad_(), pictures(1)
-    assert perceptual(sight, real, real).item() == 0
-    loss = perceptual(sight, fake, real)
+    assert perceptual_loss(perceptual_network, real, real).item() == 0
+    loss = perceptual_loss(perceptual_network, fake, real)
     loss.backward()
     assert loss.item() > 0
     assert fake.grad is not None
     assert fake.grad.abs().sum() > 0
-    assert all(parameter.grad is None for parameter in sight.network.parameters())
-    assert content(sight, "lite0-fine", real, real).item() == 0
+    assert all(parameter.grad is None for parameter in perceptual_network.network.parameters())
+    assert content_loss(perceptual_network, "lite0-fine", real, real).item() == 0
 
 
 def test_vgg19_is_tapped_where_the_papers_say(vgg: Tapped) -> None:
     """relu1_1, 2_1, 3_1, 4_1, 5_1 with 1/32 to 1; features[8] and features[35] for SRGAN."""
-    sight = Sight("vgg19", normalised=False)
+    perceptual_network = PerceptualNetwork("vgg19", normalised=False)
     fake, real = pictures(0), pictures(1)
     weights = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1)
     features: list[torch.nn.Module] = list(vgg.features)
@@ -54,12 +61,12 @@ def test_vgg19_is_tapped_where_the_papers_say(vgg: Tapped) -> None:
             found[index] = values
         maps.append(found)
     expected = sum(weight * (maps[0][i] - maps[1][i]).abs().mean() for weight, i in zip(weights, indices, strict=True))
-    torch.testing.assert_close(perceptual(sight, fake, real), expected)
-    assert tuple(sorted(vgg.taps)[POINTS[point]] for point in ("vgg22", "vgg54")) == (8, 35)
-    assert [sorted(vgg.taps)[tap] for tap in SCALES] == list(indices)
+    torch.testing.assert_close(perceptual_loss(perceptual_network, fake, real), expected)
+    assert tuple(sorted(vgg.taps)[CONTENT_TAPS[point]] for point in ("vgg22", "vgg54")) == (8, 35)
+    assert [sorted(vgg.taps)[tap] for tap in PERCEPTUAL_TAPS] == list(indices)
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     normalised = ((fake + 1) / 2 - mean[:, None, None]) / deviation[:, None, None]
-    torch.testing.assert_close(Sight("vgg19").maps(fake)[0], vgg(normalised)[0])
+    torch.testing.assert_close(PerceptualNetwork("vgg19").maps(fake)[0], vgg(normalised)[0])
 
 
 def test_without_weights_training_does_not_begin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -80,7 +87,7 @@ def test_the_network_is_named_and_no_part_of_the_run() -> None:
     options = system.Options(width=2, hidden=2, discriminator_width=4, perceptual_network="efficientnet-lite0")
     built = system(options, domains)
     assert built.facts == {"perceptual loss": "efficientnet-lite0"}
-    assert built.notes == (sentence("efficientnet-lite0"),)
+    assert built.notes == (loss_note("efficientnet-lite0"),)
     assert "not the published loss" in built.notes[0]
     assert not any("_blocks" in name for name in built.state_dict())
 
@@ -91,6 +98,6 @@ def test_loading_a_network_draws_nothing_from_a_run_s_random_numbers() -> None:
     drawn = []
     for _ in range(2):
         torch.manual_seed(0)
-        Sight("efficientnet-lite0")
+        PerceptualNetwork("efficientnet-lite0")
         drawn.append(torch.rand(()))
     assert drawn[0] == drawn[1]

@@ -1,4 +1,4 @@
-"""Feature networks: their weights, their refusal of wrong files, and the distances that stand on them."""
+"""Feature networks: their weights, the refusal of wrong files, and distances of their features."""
 
 import hashlib
 from dataclasses import replace
@@ -17,11 +17,11 @@ from diptych.networks.features.pretrained import (
     FEATURES,
     WEIGHTS,
     available,
-    find,
     load,
     read_weights,
-    resized,
+    resize,
     spec_of,
+    weights_file,
 )
 from diptych.networks.features.vgg_alexnet import alexnet, vgg16
 
@@ -84,11 +84,11 @@ def test_parameter_counts_are_the_published_ones() -> None:
 
 
 def test_sizes() -> None:
-    assert resized(pictures(), "efficientnet-lite0").shape[-2:] == (224, 224)
-    assert resized(pictures(), "inception-2015").shape[-2:] == (299, 299)
+    assert resize(pictures(), "efficientnet-lite0").shape[-2:] == (224, 224)
+    assert resize(pictures(), "inception-2015").shape[-2:] == (299, 299)
     same = pictures(side=224)
-    assert resized(same, "efficientnet-lite0") is same
-    assert resized(pictures(), "vgg16").shape[-2:] == (64, 64)
+    assert resize(same, "efficientnet-lite0") is same
+    assert resize(pictures(), "vgg16").shape[-2:] == (64, 64)
 
 
 def test_absent_weights_say_their_file_and_how_to_come_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def test_absent_weights_say_their_file_and_how_to_come_by_it(tmp_path: Path, mon
     monkeypatch.delenv(WEIGHTS, raising=False)
     assert not available("inception-2015")
     with pytest.raises(DiptychError, match=r"pt_inception-2015-12-05-6726825d\.pth.*DIPTYCH_WEIGHTS"):
-        find("inception-2015")
+        weights_file("inception-2015")
     with pytest.raises(UsageError, match='"efficientnet"'):
         spec_of("efficientnet")
 
@@ -105,7 +105,7 @@ def test_a_wrong_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = tmp_path / FEATURES["alexnet"].files[0]
     torch.save({"features.0.weight": torch.zeros(1)}, path)
     monkeypatch.setenv(WEIGHTS, str(tmp_path))
-    assert find("alexnet") == path
+    assert weights_file("alexnet") == path
     with pytest.raises(
         DiptychError, match=r"is not the published alexnet: its SHA-256 begins with \w{8}, not 7be5be79"
     ):
@@ -146,5 +146,5 @@ def test_inception_features_read_from_a_file(published: Path) -> None:
 def test_values_are_those_of_the_training() -> None:
     """The package states (byte - 127) / 128."""
     bytes_ = torch.arange(256.0).reshape(1, 1, 16, 16).repeat(1, 3, 14, 14)  # 224 x 224, so that nothing is resized
-    found = pretrained.prepared(bytes_ / 127.5 - 1, "efficientnet-lite0")
+    found = pretrained.preprocess(bytes_ / 127.5 - 1, "efficientnet-lite0")
     torch.testing.assert_close(found, (bytes_ - 127) / 128, atol=1e-5, rtol=0)

@@ -21,10 +21,11 @@ from variants import ALONE, VARIANTS
 from diptych.data import open_dataset, stream
 from diptych.pictures.kinds import Batch
 from diptych.systems import SYSTEMS
-from diptych.training.accelerate.cuda_graph import WARM_UP, Captured, Found, NotRecorded
-from diptych.training.accelerate.estimate import noise
+from diptych.training.accelerate.cuda_graph import WARM_UP, Captured, NotRecorded
+from diptych.training.estimate import noise
 from diptych.training.loop import prepare
-from diptych.training.step import Trainer
+from diptych.training.step import Scalars
+from diptych.training.trainer import Trainer
 
 MORE: list[tuple[str, list[str]]] = [
     ("srgan", [f"options.pretrain_steps={WARM_UP + 2}"]),
@@ -67,7 +68,7 @@ class Tape(TorchDispatchMode):
                 again()
 
 
-def record(function: Callable[[], Found]) -> tuple[Callable[[], object], Found]:
+def record(function: Callable[[], Scalars]) -> tuple[Callable[[], object], Scalars]:
     """What ``Captured.record_graph`` does, without leaving a trace in the state: a graph does nothing while it is recorded."""
     tape = Tape()
     with tape:
@@ -89,10 +90,10 @@ class Rewound:
         self.trainer = trainer
         self.recordings = 0
 
-    def __call__(self, function: Callable[[], Found]) -> tuple[Callable[[], object], Found]:
+    def __call__(self, function: Callable[[], Scalars]) -> tuple[Callable[[], object], Scalars]:
         self.recordings += 1
         sides = self.trainer.state.sides.values()
-        moving = [t for side in sides for moments in side.moments if moments for t in moments]
+        moving = [t for side in sides for moments in side.moments.values() for t in moments]
         moving += [*self.trainer.state.system.state_dict().values(), *self.trainer.state.averages().values()]
         before, drawn = [tensor.clone() for tensor in moving], torch.get_rng_state()
         played = record(function)
@@ -108,12 +109,12 @@ def test_played_steps_are_the_plain_ones(system: str, words: list[str]) -> None:
     recipe = tiny_recipe(system, Path("unused"), *words)
     plain, graphed = Trainer(recipe, ALONE, pictures=12), Trainer(recipe, ALONE, pictures=12)
     rewound = Rewound(graphed)
-    graphed.compute = captured = Captured(graphed.update, ALONE.device, rewound)
+    graphed.compute = captured = Captured(graphed.update, graphed.state, print, rewound)
     count = 2 * WARM_UP + 4
     assert steps(plain, count) == steps(graphed, count)
     assert_equal(plain.state.tensors(), graphed.state.tensors())
     kinds = (recipe.training.discriminator_updates > 1) + 1
-    turning = any(WARM_UP < turn < count for turn in plain.state.system.turns)
+    turning = any(WARM_UP < turn < count for turn in plain.state.system.phase_steps)
     assert rewound.recordings == kinds + turning
     assert len({phase for _, phase in captured.recorded}) == 1  # those of the past are given up with their memory
 
@@ -123,8 +124,8 @@ def test_steps_on_pictures_that_stay_on_the_device(toy_pairs: Path) -> None:
     recipe = tiny_recipe("pix2pix", toy_pairs, "data.resident=on", "training.batch_size=2")
     dataset, plain = prepare(open_dataset(recipe.data, "train", train=True), recipe, ALONE)
     _, graphed = prepare(open_dataset(recipe.data, "train", train=True), recipe, ALONE)
-    graphed.developed = plain.developed  # of one pile, which the stream below fills
-    graphed.compute = Captured(graphed.update, ALONE.device, Rewound(graphed))
+    graphed.to_pictures = plain.to_pictures  # of one pile, which the stream below fills
+    graphed.compute = Captured(graphed.update, graphed.state, print, Rewound(graphed))
     for trainer in (plain, graphed):
         batches = stream(dataset, 2, seed=0, workers=0)
         for step in range(2 * WARM_UP + 2):
@@ -138,17 +139,17 @@ def test_where_recording_fails_steps_stay_plain_and_that_is_said_once() -> None:
     tried, said = list[int](), list[str]()
     rewound = Rewound(graphed)
 
-    def record(function: Callable[[], Found]) -> tuple[Callable[[], object], Found]:
+    def record(function: Callable[[], Scalars]) -> tuple[Callable[[], object], Scalars]:
         tried.append(len(tried))
         if len(tried) == 1:
             return rewound(function)
         for side in graphed.state.sides.values():
-            for parameter in side.trained:
+            for parameter in side.trained.values():
                 parameter.grad = torch.full_like(parameter, torch.nan)  # a graph's memory, which nothing has filled
         raise NotRecorded("operation not permitted when stream is capturing")
 
     graphed.graph, graphed.tell = True, said.append
-    graphed.compute = Captured(graphed.update, ALONE.device, record, graphed.forget, graphed.unrecorded)
+    graphed.compute = Captured(graphed.update, graphed.state, graphed.unrecorded, record)
     assert steps(plain, 2 * WARM_UP + 2) == steps(graphed, 2 * WARM_UP + 2)
     assert_equal(plain.state.tensors(), graphed.state.tensors())
     assert len(tried) == 2  # one kind of step was recorded and given up with the other

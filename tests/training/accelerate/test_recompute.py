@@ -10,10 +10,10 @@ from toys import assert_equal, tiny_recipe
 from variants import ALONE, VARIANTS, after_steps
 
 from diptych.systems import SYSTEMS
-from diptych.training.accelerate.estimate import noise
 from diptych.training.accelerate.recompute import recompute_blocks, segments
+from diptych.training.estimate import noise
 from diptych.training.state import build
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 
 @pytest.mark.parametrize(("system", "words"), VARIANTS, ids=str)

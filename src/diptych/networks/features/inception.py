@@ -1,7 +1,7 @@
 """Inception-v3 (Szegedy et al., CVPR 2016) in the form whose pooled features the published FID uses.
 
-That form is TensorFlow's graph of 2015-12-05: average pooling does not count the border, and the last block pools by the
-maximum. Module names are those of the converted weights that FID programs share (``pt_inception-2015-12-05``).
+That form is TensorFlow's graph of 2015-12-05: average pooling does not count padding, and the last block has max pooling.
+Module names are those of the converted weights that FID programs share (``pt_inception-2015-12-05``).
 """
 
 import torch
@@ -23,20 +23,20 @@ class ConvNorm(nn.Module):
         return functional.relu(self.bn(self.conv(images)))
 
 
-def average(images: Tensor) -> Tensor:
+def average_pool(images: Tensor) -> Tensor:
     return functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
 
 
-def largest(images: Tensor) -> Tensor:
+def max_pool(images: Tensor) -> Tensor:
     return functional.max_pool2d(images, 3, 1, 1)
 
 
-def halved(images: Tensor) -> Tensor:
+def max_pool_by_2(images: Tensor) -> Tensor:
     return functional.max_pool2d(images, 3, 2)
 
 
 class InceptionA(nn.Module):
-    """35x35: 1x1, 5x5, two 3x3, and pooling."""
+    """35x35: branches of 1x1, 5x5, two 3x3, and pooling."""
 
     def __init__(self, channels: int, pooled: int) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class InceptionA(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        parts = [self.branch1x1(x), self.branch5x5_2(self.branch5x5_1(x)), double, self.branch_pool(average(x))]
+        parts = [self.branch1x1(x), self.branch5x5_2(self.branch5x5_1(x)), double, self.branch_pool(average_pool(x))]
         return torch.cat(parts, 1)
 
 
@@ -66,11 +66,11 @@ class InceptionB(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return torch.cat([self.branch3x3(x), double, halved(x)], 1)
+        return torch.cat([self.branch3x3(x), double, max_pool_by_2(x)], 1)
 
 
 class InceptionC(nn.Module):
-    """17x17 with kernels of 7 in one direction at a time."""
+    """17x17 with 1x7 and 7x1 kernels."""
 
     def __init__(self, channels: int, inner: int) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class InceptionC(nn.Module):
         single = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
         double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
         double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
-        return torch.cat([self.branch1x1(x), single, double, self.branch_pool(average(x))], 1)
+        return torch.cat([self.branch1x1(x), single, double, self.branch_pool(average_pool(x))], 1)
 
 
 class InceptionD(nn.Module):
@@ -106,15 +106,15 @@ class InceptionD(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         long = self.branch7x7x3_4(self.branch7x7x3_3(self.branch7x7x3_2(self.branch7x7x3_1(x))))
-        return torch.cat([self.branch3x3_2(self.branch3x3_1(x)), long, halved(x)], 1)
+        return torch.cat([self.branch3x3_2(self.branch3x3_1(x)), long, max_pool_by_2(x)], 1)
 
 
 class InceptionE(nn.Module):
-    """8x8 with branches that fork; ``pool`` is what distinguishes the last two blocks of the 2015 graph."""
+    """8x8 with branches that fork. The last two blocks of the 2015 graph differ in their pooling alone."""
 
-    def __init__(self, channels: int, by_maximum: bool) -> None:
+    def __init__(self, channels: int, max_pooling: bool) -> None:
         super().__init__()
-        self.pool = largest if by_maximum else average
+        self.pool = max_pool if max_pooling else average_pool
         self.branch1x1 = ConvNorm(channels, 320, 1)
         self.branch3x3_1 = ConvNorm(channels, 384, 1)
         self.branch3x3_2a = ConvNorm(384, 384, (1, 3))
@@ -160,13 +160,13 @@ class InceptionV3(nn.Module):
         self.Mixed_6d = InceptionC(768, 160)
         self.Mixed_6e = InceptionC(768, 192)
         self.Mixed_7a = InceptionD(768)
-        self.Mixed_7b = InceptionE(1280, by_maximum=False)
-        self.Mixed_7c = InceptionE(2048, by_maximum=True)
+        self.Mixed_7b = InceptionE(1280, max_pooling=False)
+        self.Mixed_7c = InceptionE(2048, max_pooling=True)
         self.fc = nn.Linear(2048, 1008)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = halved(self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(images))))
-        x = halved(self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x)))
+        x = max_pool_by_2(self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(images))))
+        x = max_pool_by_2(self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x)))
         x = self.Mixed_6a(self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(x))))
         x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(x))))
         x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))

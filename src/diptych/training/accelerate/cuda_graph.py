@@ -1,14 +1,14 @@
-"""A step as one CUDA graph: recorded once, then launched as a whole, without a word from Python in between.
+"""A step as one CUDA graph: recorded once, then launched as a whole, without Python in between.
 
-A graph repeats the same kernels on the same memory. So a step may depend on nothing but the tensors that it is given, the
-state's own, those that ``Side.prepare`` fills, and the generator of random numbers; which holds for every system (no value is
-asked for, ``System.turns`` says at which steps something changes), and is tested on a processor, where a recorder plays
-operations back as a graph does.
+A graph repeats the same kernels on the same memory. So a step may depend on tensors only: the batches, the state's own, those that
+``Side.set_rate`` fills, and the random generator's. This holds for every system, since none asks a tensor for its value, and
+``System.phase_steps`` says at which steps something changes. A test plays recorded operations back on a processor as a graph would.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,20 +16,13 @@ from torch import Tensor
 from diptych.pictures.kinds import Batch
 from diptych.recipe import TrainingSettings
 from diptych.training.processes import Processes
+from diptych.training.state import State
+from diptych.training.step import Scalars, Update
 
 WARM_UP = 3  # real steps before recording: libraries choose their kernels in them, and Adam makes its moments
 
-Found = dict[str, Tensor]
-
-
-class Compute(Protocol):
-    """``Trainer.update``, or that as a graph."""
-
-    def __call__(self, held: list[Batch], step: int, only_discriminators: bool, phase: int) -> Found: ...
-
-
-Record = Callable[[Callable[[], Found]], tuple[Callable[[], object], Found]]
-"""Takes note of what a function does on the device; returns what does it again, and where the results will lie."""
+Record = Callable[[Callable[[], Scalars]], tuple[Callable[[], object], Scalars]]
+"""Records what a function does on the device; returns a function that repeats it, and the tensors that will hold the results."""
 
 
 class Recorded(NamedTuple):
@@ -37,22 +30,21 @@ class Recorded(NamedTuple):
 
     inputs: list[Tensor]
     replay: Callable[[], object]
-    found: Found
+    scalars: Scalars
 
 
 def capturing(settings: TrainingSettings, processes: Processes) -> bool:
-    """Whether steps are captured. Gradients of several processes travel outside of graphs, and recomputed blocks look up
-    the state of the random generator, which a graph has not got."""
+    """Whether steps are captured.
+
+    Not with several processes, whose gradients travel outside of graphs. Not with recomputed blocks, which read the state of the
+    random generator.
+    """
     wanted = settings.graph and processes.device.type == "cuda"
     return wanted and processes.size == 1 and settings.checkpointing == "none"
 
 
 class NotRecorded(Exception):
-    """Why a step could not be recorded, in torch's words; nothing of it was done."""
-
-
-def silent(sentence: str) -> None:
-    pass
+    """A step could not be recorded, for torch's reason; nothing of it was computed."""
 
 
 class Captured:
@@ -61,65 +53,61 @@ class Captured:
     Where recording fails, this and all that follow are plain steps.
 
     Args:
-        dropped: forgets what a step has gathered and not applied.
-        tell: is told that steps stay plain, once.
+        update: what is recorded.
+        state: what it moves.
+        failed: is given a sentence when steps stay plain, once.
     """
 
     def __init__(
-        self,
-        update: Compute,
-        device: torch.device,
-        record: Record | None = None,
-        dropped: Callable[[], None] = lambda: None,
-        tell: Callable[[str], None] = silent,
+        self, update: Update, state: State, failed: Callable[[str], None], record: Record | None = None
     ) -> None:
         self.update = update
-        self.device = device
-        self.dropped = dropped
-        self.tell = tell
+        self.state = state
+        self.device = state.processes.device
+        self.tell = failed
         self.failed = False
-        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self.stream = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None
         self.record = record or self.record_graph
         self.plain: Counter[tuple[bool, int]] = Counter()
         self.recorded: dict[tuple[bool, int], Recorded] = {}
 
-    def __call__(self, held: list[Batch], step: int, only_discriminators: bool, phase: int) -> Found:
+    def __call__(self, batches: list[Batch], step: int, only_discriminators: bool) -> Scalars:
         if self.stream is None:
-            return self.run(held, step, only_discriminators, phase)
+            return self.run(batches, step, only_discriminators)
         # Autograd remembers on which stream a weight's gradient was first gathered: it must be the one that is captured.
         self.stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(self.stream):
-            found = self.run(held, step, only_discriminators, phase)
+            scalars = self.run(batches, step, only_discriminators)
         torch.cuda.current_stream(self.device).wait_stream(self.stream)
-        return found
+        return scalars
 
-    def run(self, held: list[Batch], step: int, only_discriminators: bool, phase: int) -> Found:
-        if self.failed:
-            return self.update(held, step, only_discriminators, phase)
+    def run(self, batches: list[Batch], step: int, only_discriminators: bool) -> Scalars:
+        phase = bisect_right(self.state.system.phase_steps, step)
         kind = (only_discriminators, phase)
         for past in [known for known in self.recorded if known[1] != phase]:
             del self.recorded[past]  # and with it its memory
-        if kind not in self.recorded and self.plain[kind] < WARM_UP:
+        if self.failed or (kind not in self.recorded and self.plain[kind] < WARM_UP):
             self.plain[kind] += 1
-            return self.update(held, step, only_discriminators, phase)
+            return self.update(batches, step, only_discriminators)
         if kind not in self.recorded:
-            own = [Batch(*(tensor.clone() for tensor in batch)) for batch in held]
+            own = [Batch(*(tensor.clone() for tensor in batch)) for batch in batches]
             try:
-                replay, found = self.record(lambda: self.update(own, step, only_discriminators, phase))
+                replay, scalars = self.record(lambda: self.update(own, step, only_discriminators))
             except NotRecorded as why:
                 self.failed = True
                 self.recorded.clear()
-                self.dropped()  # gradients that lie where no graph will ever put them
+                for side in self.state.sides.values():
+                    side.zero_grad()  # gradients that lie where no graph will ever put them
                 self.tell(f"The step could not be recorded as a CUDA graph, so steps are launched one by one ({why}).")
-                return self.update(held, step, only_discriminators, phase)
-            self.recorded[kind] = Recorded([tensor for batch in own for tensor in batch], replay, found)
+                return self.update(batches, step, only_discriminators)
+            self.recorded[kind] = Recorded([tensor for batch in own for tensor in batch], replay, scalars)
         recorded = self.recorded[kind]
-        for own_tensor, tensor in zip(recorded.inputs, (t for batch in held for t in batch), strict=True):
+        for own_tensor, tensor in zip(recorded.inputs, (t for batch in batches for t in batch), strict=True):
             own_tensor.copy_(tensor, non_blocking=True)
         recorded.replay()
-        return recorded.found
+        return recorded.scalars
 
-    def record_graph(self, function: Callable[[], Found]) -> tuple[Callable[[], object], Found]:
+    def record_graph(self, function: Callable[[], Scalars]) -> tuple[Callable[[], object], Scalars]:
         """Raises: NotRecorded."""
         graph = torch.cuda.CUDAGraph()
         if not self.recorded:  # one pool for all graphs that live at a time; with the last of them it ends
@@ -128,7 +116,7 @@ class Captured:
         try:
             # Other threads may bring pictures meanwhile; what they do is no part of the step.
             with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
-                found = function()
+                scalars = function()
         except RuntimeError as problem:
             # A recording that has failed may leave the generator in its midst; a copy of it is not.
             generator = torch.cuda.default_generators[torch.empty((), device=self.device).get_device()]
@@ -137,4 +125,4 @@ class Captured:
             first = problem.__context__ if isinstance(problem.__context__, RuntimeError) else problem
             raise NotRecorded(str(first).partition("\n")[0]) from None
         torch.cuda.set_rng_state(before, self.device)  # recording draws nothing
-        return graph.replay, found
+        return graph.replay, scalars

@@ -1,7 +1,7 @@
-"""Gradients on their way to their mean over the processes, while backward goes on for those that come after them.
+"""The mean of gradients over the processes, sent while backward still computes others.
 
-Parameters lie in buckets, those that are used last first, since backward reaches them first. A bucket sets off when the gradients of
-all its parameters are there and the buckets before it have set off, so the processes send the same ones in the same order.
+Parameters lie in buckets, from the last to the first, since backward reaches the last ones first. A bucket is sent when all its
+gradients are there and the buckets before it have been sent. So all processes send the same buckets in the same order.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,14 +14,14 @@ from diptych.training.accelerate.memory_order import in_memory_order, laid_out_a
 from diptych.training.processes import Processes
 
 BYTES = 25 * 2**20
-"""Of a bucket: enough that a network's latency is of no account, and several to a network."""
+"""Of a bucket: large enough that latency does not count, small enough that a network has several."""
 
 
 class Bucket:
-    """Parameters that travel together.
+    """Parameters whose gradients are sent as one row.
 
-    One that a step does not reach has no gradient, sends zeros, and is left without one. Which these are follows from the system
-    alone (``systems/system.py``: no branch on a tensor), so it is the same in all processes, and so is a row's length whatever they are.
+    A parameter that a step does not reach sends zeros and is left without a gradient. Which these are follows from the system alone
+    (``systems/system.py``: no branch on a tensor), so all processes agree about it and about a row's length.
     """
 
     def __init__(self, parameters: list[nn.Parameter]) -> None:
@@ -50,12 +50,15 @@ class Bucket:
                 parameter.grad = shaped_as(parameter, piece)
 
 
-class Buckets:
-    """The buckets of a side. Between ``begin`` and ``receive`` lies the backward pass after which the gradients are complete."""
+class GradientMean:
+    """The buckets of a side; of one process alone there are none, and nothing is done.
+
+    Between ``begin`` and ``finish`` lies the backward pass after which the gradients are complete.
+    """
 
     def __init__(self, parameters: Sequence[nn.Parameter], processes: Processes) -> None:
         self.processes = processes
-        self.buckets = [Bucket(group) for group in grouped(parameters, BYTES)]
+        self.buckets = [Bucket(group) for group in grouped(parameters, BYTES)] if processes.size > 1 else []
         self.sent = len(self.buckets)
         for bucket in self.buckets:
             for parameter in bucket.parameters:
@@ -76,17 +79,18 @@ class Buckets:
 
     def send_next(self) -> None:
         last = self.sent + 1 == len(self.buckets)
-        self.buckets[self.sent].send(self.processes, [self.processes.wish.reshape(1)] if last else [])
+        self.buckets[self.sent].send(self.processes, [self.processes.stop_request.reshape(1)] if last else [])
         self.sent += 1
 
     @torch.no_grad()
-    def receive(self) -> None:
+    def finish(self) -> None:
         """Send what has not set off yet, wait for all, and leave the means in the place of the gradients."""
         while self.sent < len(self.buckets):
             self.send_next()
         for bucket in self.buckets:
             bucket.receive()
-        self.processes.wish.copy_(self.buckets[-1].flat[-1])
+        if self.buckets:
+            self.processes.stop_request.copy_(self.buckets[-1].flat[-1])
 
 
 def grouped(parameters: Sequence[nn.Parameter], size: int) -> list[list[nn.Parameter]]:

@@ -7,8 +7,8 @@ from torch import Tensor
 def in_memory_order(tensor: Tensor) -> Tensor:
     """The same memory, as one row: (numbers,), in the order in which the numbers lie there.
 
-    So Adam is given parameters and gradients. torch's fused Adam pairs them by their place in memory, whatever their
-    layouts, and on a processor first copies every gradient that is not contiguous, to no use: a third of its time.
+    So Adam is given parameters and gradients. torch's fused Adam pairs them by their place in memory, whatever their layouts. On a
+    processor it also copies every gradient that is not contiguous and does not use the copy, which takes a third of its time.
     """
     return tensor.as_strided((tensor.numel(),), (1,))
 
@@ -21,5 +21,5 @@ def laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
 
 
 def shaped_as(parameter: Tensor, flat: Tensor) -> Tensor:
-    """What ``in_memory_order`` made a row of, in the parameter's shape again."""
+    """The inverse of ``in_memory_order``: the row in the parameter's shape."""
     return flat.as_strided(parameter.shape, parameter.stride())

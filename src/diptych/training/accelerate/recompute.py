@@ -1,10 +1,10 @@
 """Activation checkpointing (Chen et al. 2016, arXiv 1604.06174): blocks keep their input alone and run again in backward.
 
-What a block is follows from how networks are built, so they need no code of their own: the elements of a ``ModuleList``
-(levels of a U-Net, blocks of SPADE), and in a ``Sequential`` each convolution or residual block with what follows it up to the next.
+Networks need no code for it, since blocks follow from how they are built. Each element of a ``ModuleList`` is one (levels of a
+U-Net, blocks of SPADE). In a ``Sequential``, each convolution or residual block is one, with what follows it up to the next.
 
-Running again must repeat, not go on: random draws are set back (by torch), and buffers are for that time what they were before the
-first run, so that running statistics and the vectors of spectral normalisation move once. Weights are bitwise those without it.
+The second run must repeat the first. torch sets random draws back; buffers are set back here, so running statistics and the
+vectors of spectral normalisation move once. Weights are bitwise those without it.
 """
 
 from collections.abc import Callable, Sequence
@@ -80,13 +80,13 @@ def recomputed(forward: Callable[..., Any], places: Places, *inputs: Any) -> Any
     return checkpoint(forward, *inputs, use_reentrant=False, context_fn=partial(contexts, places))
 
 
-def contexts(places: Places) -> tuple[nullcontext[None], "as_before"]:
+def contexts(places: Places) -> tuple[nullcontext[None], "BuffersAsBefore"]:
     """Around the first run, and around the one in backward."""
-    return nullcontext(), as_before(places, [getattr(owner, name).clone() for owner, name in places])
+    return nullcontext(), BuffersAsBefore(places, [getattr(owner, name).clone() for owner, name in places])
 
 
-class as_before:
-    """Within, the buffers are copies of what they were; afterwards the same tensors as outside. May be entered repeatedly."""
+class BuffersAsBefore:
+    """Within, the buffers are copies of what they were before the first run; afterwards they are the same tensors as before."""
 
     def __init__(self, places: Places, values: list[Tensor]) -> None:
         self.places = places

@@ -1,4 +1,4 @@
-"""Is this run still alive? Figures in, plain sentences out; each is said once until the trouble has passed."""
+"""Warnings about a run's health, from its losses and scores; each is given once until the trouble has passed."""
 
 from collections.abc import Iterator, Mapping
 
@@ -19,7 +19,7 @@ class Health:
         self.seen: dict[str, int] = {}
         self.won = max(min(WON_WINDOWS, steps // log_every // 3), -(-WON_STEPS // log_every), 3)
 
-    def again(self, trouble: str, present: bool, times: int = 1) -> bool:
+    def repeated(self, trouble: str, present: bool, times: int = 1) -> bool:
         """True when ``trouble`` has just been present ``times`` times in a row."""
         self.seen[trouble] = self.seen.get(trouble, 0) + 1 if present else 0
         return self.seen[trouble] == times
@@ -27,7 +27,7 @@ class Health:
     def losses(self, step: int, means: Mapping[str, float]) -> Iterator[str]:
         """From a log line: has a discriminator won?"""
         for key, value in means.items():
-            if "accuracy" in key.rpartition(".")[2] and self.again(key, value > WON, self.won):
+            if "accuracy" in key.rpartition(".")[2] and self.repeated(key, value > WON, self.won):
                 yield (
                     f"Health: at step {step} the discriminator has won ({key} {value:.2f} for {self.won} log lines): the "
                     f"generator learns little from it. Lower training.learning_rate.discriminator, or try "
@@ -37,21 +37,21 @@ class Health:
     def scores(self, step: int, scores: Mapping[str, float]) -> Iterator[str]:
         """From a validation: are all outputs alike, are they inverted?"""
         diversity = scores.get("diversity", 1.0)
-        if self.again("alike", step >= EARLY and diversity < ALIKE):
+        if self.repeated("alike", step >= EARLY and diversity < ALIKE):
             yield (
                 f"Health: at step {step} all outputs are alike (their differences are {100 * diversity:.0f} % of the "
                 f"targets'): the generator ignores its input. Check that sources and targets belong together, and "
                 f"lower the learning rates."
             )
         distance, inverted = scores.get("l1", 0.0), scores.get("l1_inverted", 1.0)
-        if self.again("inverted", inverted < INVERTED * distance):
+        if self.repeated("inverted", inverted < INVERTED * distance):
             yield (
                 f"Health: at step {step} the outputs look like inverted targets (L1 {inverted:.3f} inverted, {distance:.3f} as "
                 f"they are). Begin again with another training.seed, or with an identity or L1 term."
             )
 
     def standstill(self, step: int, since: int, score: str, best: int) -> Iterator[str]:
-        if self.again("standstill", since >= STANDSTILL):
+        if self.repeated("standstill", since >= STANDSTILL):
             yield (
                 f"Health: at step {step} nothing has improved for {since} validations (best {score} at step {best}). "
                 f"Stop here, or set training.stop_after."

@@ -1,4 +1,4 @@
-"""What one sees and keeps of a run: progress, logs, scores, sample grids, checkpoints, health, and when it ends."""
+"""Progress, logs, scores, sample grids, checkpoints, health and early end of a run."""
 
 import sys
 import time
@@ -13,17 +13,17 @@ import torch
 from diptych.data import Dataset
 from diptych.errors import DiptychError
 from diptych.pictures import formats
-from diptych.report import Standing
+from diptych.report import LiveReport
 from diptych.training.monitoring.health import Health
 from diptych.training.monitoring.progress import MetricTime, Progress
 from diptych.training.monitoring.tensorboard import Board
 from diptych.training.processes import Processes, conditions, environment
 from diptych.training.run import Run
-from diptych.training.signals import tell
+from diptych.training.signals import announce
 from diptych.training.state import State
-from diptych.training.statistics import recomputed
-from diptych.training.step import Trainer
+from diptych.training.statistics import precise_statistics
 from diptych.training.step_result import Entry, Fault
+from diptych.training.trainer import Trainer
 from diptych.training.validation import Validation
 
 
@@ -49,10 +49,10 @@ class Watch:
         self.window: list[Entry] = []
         self.last: Entry | None = None
         self.saved = -1
-        self.words = ""
+        self.summary = ""
         self.at = 0
         self.started = sys.maxsize  # the step at which this process has recorded its start
-        self.standing_report: Standing | None = None
+        self.standing_report: LiveReport | None = None
         self.opens = opens  # called once with the report, when it is first written
 
     # What the loop calls
@@ -65,15 +65,15 @@ class Watch:
         self.trainer, self.dataset = trainer, dataset
         self.steps = trainer.steps
         self.health = Health(self.steps, self.settings.log_every)
-        self.words = trainer.words()
-        self.say(self.words)
+        self.summary = trainer.summary()
+        self.say(self.summary)
         for note in self.state.system.notes:
             self.say(note)
         self.validation = Validation(self.run.recipe, self.processes.device) if self.processes.leads else None
         if self.validation is not None:
             self.validation.describe(self.run, self.state)
             self.validation.prepare(self.say)
-            self.standing_report = Standing(self.run.folder, self.say) if self.settings.report else None
+            self.standing_report = LiveReport(self.run.folder, self.say) if self.settings.report else None
             self.metrics = MetricTime(self.settings.metrics_share)
         self.board = Board(self.run.folder if self.processes.leads and self.settings.tensorboard else None)
 
@@ -83,7 +83,7 @@ class Watch:
             self.say(message)
         self.run.messages.clear()
         self.window, self.saved, self.last = [], step, None
-        below, most = self.processes.largest(-step, step)
+        below, most = self.processes.maxima(-step, step)
         if -below < most:
             raise DiptychError(
                 f"the processes of this run see different checkpoints in {self.run.folder}, of step {-below} and of step {most}; "
@@ -107,7 +107,7 @@ class Watch:
                 self.end_early(step, self.run.standing(self.settings.best)[1])
             self.started_or_ended(step)
             self.report()
-        self.stop = self.processes.agree(bool(self.reason))
+        self.stop = self.processes.any_process(bool(self.reason))
         self.progress.start(step, self.steps)
 
     def catch_up(self, step: int, faults: int) -> None:
@@ -127,7 +127,7 @@ class Watch:
             if [(entry["kind"], entry.get("words")) for entry in told[-1:]] != [("end", words)]:
                 self.event("end", step, words, steps=self.steps)
         elif step < self.started:  # after a fault it is recorded already, unless it lies after the restored step
-            self.event("start", step, self.words, steps=self.steps, environment=environment(self.processes))
+            self.event("start", step, self.summary, steps=self.steps, environment=environment(self.processes))
             self.started = step
 
     def after(self, step: int, faults: int, entry: Entry) -> None:
@@ -151,34 +151,34 @@ class Watch:
         if step % settings.log_every == 0 or last:
             self.log(step)
         if kept:
-            self.make_ready()
+            self.require_finite()
         scored = step % settings.validate_every == 0 or last
         if self.validation is not None:
             if step % settings.picture_every == 0 or last:
                 self.draw(step, self.validation)
             if scored:
                 self.score(step, self.validation)
-        ended_early = scored and self.processes.agree(bool(self.reason))
+        ended_early = scored and self.processes.any_process(bool(self.reason))
         if step % settings.checkpoint_every == 0 or last or self.stop or ended_early:
             self.save(step, faults)
         self.paused = self.stop and not (last or ended_early)
         self.stop = self.stop or ended_early
 
-    def make_ready(self) -> None:
+    def require_finite(self) -> None:
         """Have weights that may be drawn, scored and saved: all finite, with statistics of their own.
 
         Raises:
             Fault: when one is not finite, in any process.
         """
-        spoiled = self.state.not_finite()
-        if self.processes.agree(bool(spoiled)):
+        spoiled = self.state.first_not_finite()
+        if self.processes.any_process(bool(spoiled)):
             raise Fault(f'the weight "{spoiled}" is not finite' if spoiled else "a weight elsewhere is not finite")
         if self.processes.leads:
             self.gather_statistics()
 
     def gather_statistics(self) -> None:
         began = time.perf_counter()
-        found = recomputed(self.trainer, self.dataset)
+        found = precise_statistics(self.trainer, self.dataset)
         finite = all(bool(torch.isfinite(value).all()) for value in found.values())
         self.state.statistics = found if finite else {}
         self.progress.set_aside(time.perf_counter() - began)
@@ -198,7 +198,7 @@ class Watch:
     def interrupt(self) -> None:
         """Asked from outside, at any time: save after this step and leave, all processes together."""
         if self.processes.leads and not self.interrupted:
-            tell()
+            announce()
         self.interrupted = True
 
     def finished(self, step: int) -> bool:
@@ -219,7 +219,7 @@ class Watch:
             self.event("end", self.at, f"Failed: {sentence}", steps=self.steps)
             self.report()
 
-    def unwell(self, step: int, sentence: str) -> None:
+    def health_event(self, step: int, sentence: str) -> None:
         self.say(sentence)
         self.event("health", step, sentence)
 
@@ -241,7 +241,7 @@ class Watch:
             self.board.scalars(line, step)
             self.progress.show(step, means)
             for sentence in self.health.losses(step, means):
-                self.unwell(step, sentence)
+                self.health_event(step, sentence)
 
     def draw(self, step: int, validation: Validation) -> None:
         picture = validation.grid(self.state, self.settings.pictures)
@@ -264,13 +264,13 @@ class Watch:
         shown = "  ".join(f"{key} {value:.4f}" for key, value in scores.items() if key != "diversity")
         self.say(f"Validation at step {step}:  {shown}")
         for sentence in self.health.scores(step, scores):
-            self.unwell(step, sentence)
+            self.health_event(step, sentence)
         best, since = self.run.standing(self.settings.best)
         if best == step:
             tensors = self.state.tensors(moments=False)
             self.run.save_best(step, tensors, self.settings.best, scores[self.settings.best])
         for sentence in self.health.standstill(step, since, self.settings.best, best):
-            self.unwell(step, sentence)
+            self.health_event(step, sentence)
         self.end_early(step, since)
 
     def end_early(self, step: int, since: int) -> None:
@@ -281,7 +281,7 @@ class Watch:
     def save(self, step: int, faults: int) -> None:
         if step == self.saved:
             return
-        began, apart = time.perf_counter(), self.state.apart()
+        began, apart = time.perf_counter(), self.state.differing_buffers()
         if self.processes.leads:
             self.keep(step, faults, apart)
             if step == self.steps or self.reason:

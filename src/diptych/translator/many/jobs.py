@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from diptych.checkpoints import checksum, still
+from diptych.checkpoints import checksum, contiguous_on_cpu
 from diptych.data.datasets import stack_kinds
 from diptych.errors import DiptychError
 from diptych.pictures import formats
@@ -224,7 +224,7 @@ def identity(translator: Translator) -> str:
     """The same for translators with the same card and weights, and for engines over the same exported file."""
     words = write_card(translator.card)
     if translator.plain is not None:
-        return checksum(still(translator.plain.network.state_dict()), words)
+        return checksum(contiguous_on_cpu(translator.plain.network.state_dict()), words)
     if isinstance(translator.engine, OnnxRuntime | OpenVino):
         words += hashlib.sha256(translator.engine.place.read_bytes()).hexdigest()
     return hashlib.sha256(words.encode()).hexdigest()

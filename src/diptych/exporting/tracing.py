@@ -1,4 +1,4 @@
-"""Networks as they are traced for export: sizes are symbols, and the seed of the noise is an input."""
+"""Trace networks for export, with symbolic sizes and the seed of the noise as an input."""
 
 import copy
 from typing import Any
@@ -17,8 +17,8 @@ from diptych.translator.engines import Eager
 from diptych.translator.translator import Translator
 
 
-class Outside(nn.Module):
-    """The network alone: in [-1, 1] (or class numbers), sides divisible by the card's ``multiple``."""
+class NetworkOnly(nn.Module):
+    """The network alone: values in [-1, 1] or class numbers, sides divisible by the card's ``multiple``."""
 
     def __init__(self, network: nn.Module, noise: bool, seed: int) -> None:
         super().__init__()
@@ -31,10 +31,10 @@ class Outside(nn.Module):
         return result
 
 
-class Inside(nn.Module):
-    """With pre- and post-processing: (batch, height, width, channels) as stored in a file, to the same of the target."""
+class WithProcessing(nn.Module):
+    """The network with its processing: stored pictures, (batch, height, width, channels), to stored pictures."""
 
-    def __init__(self, inner: Outside, card: Card) -> None:
+    def __init__(self, inner: NetworkOnly, card: Card) -> None:
         super().__init__()
         self.inner, self.card = inner, card
 
@@ -61,14 +61,14 @@ class Inside(nn.Module):
         return stored
 
 
-def noisy(network: nn.Module) -> bool:
-    """Whether the seed changes what comes out."""
+def has_noise(network: nn.Module) -> bool:
+    """Whether the output depends on the seed."""
     dropout = any(isinstance(part, Dropout) and part.at_test and part.probability > 0 for part in network.modules())
     return dropout or bool(getattr(network, "has_style", False))
 
 
 def traceable(translator: Translator, processing: str, noise: bool) -> nn.Module:
-    """What is to be traced: a copy on the processor.
+    """A copy of the network on the CPU, with or without its processing, to be traced.
 
     Raises:
         DiptychError: for an engine other than torch, or Kinds whose processing stays outside.
@@ -77,29 +77,26 @@ def traceable(translator: Translator, processing: str, noise: bool) -> nn.Module
         raise DiptychError("an export starts from a run or a model folder, not from an exported file.")
     card = translator.card
     network = copy.deepcopy(translator.engine.network).cpu()
-    for tensor in [
-        *network.parameters(),
-        *network.buffers(),
-    ]:  # channels last would put guards on 1x1 maps into the trace
+    # Channels-last tensors would add guards on 1x1 maps to the trace.
+    for tensor in [*network.parameters(), *network.buffers()]:
         tensor.data = tensor.data.clone(memory_format=torch.contiguous_format)
     if not noise:
         for part in network.modules():
             if isinstance(part, Dropout):
                 part.at_test = False
-    inner = Outside(network, noise and noisy(network), card.seed).eval()
+    inner = NetworkOnly(network, noise and has_noise(network), card.seed).eval()
     if processing == "outside":
         return inner
-    lab = {"lightness", "chroma"} & {card.source.colour, card.target.colour}
-    if lab:
+    if lab := {"lightness", "chroma"} & {card.source.colour, card.target.colour}:
         raise DiptychError(
             f"pictures of {' and '.join(sorted(lab))} are converted to and from CIE Lab outside of the network; "
             f"export with --processing outside."
         )
-    return Inside(inner, card).eval()
+    return WithProcessing(inner, card).eval()
 
 
 def example(card: Card, processing: str, count: int = 2, repeats: tuple[int, int] = (2, 3)) -> Tensor:
-    """Random input; every symbolic size of an example must be at least 2."""
+    """Random input. Every symbolic size of an example must be 2 or more."""
     generator = torch.Generator().manual_seed(0)
     grain = card.multiple * -(-32 // card.multiple)
     height, width = (grain * repeat for repeat in repeats)
@@ -128,7 +125,7 @@ def program(translator: Translator, processing: str = "outside", noise: bool = T
     module = traceable(translator, processing, noise)
     card = translator.card
     source = example(card, processing)
-    inner: Any = module.inner if isinstance(module, Inside) else module
+    inner: Any = module.inner if isinstance(module, WithProcessing) else module
     arguments = (source, torch.tensor(0, dtype=torch.int32)) if inner.fixed is None else (source,)
     try:
         return torch.export.export(
@@ -137,18 +134,18 @@ def program(translator: Translator, processing: str = "outside", noise: bool = T
             dynamic_shapes=shapes(card.multiple, processing, len(arguments)),
             prefer_deferred_runtime_asserts_over_guards=processing == "inside",
         )
-    except Exception as problem:  # torch.export throws many types of its own
-        words = " ".join(str(problem).split())[:300]
-        raise DiptychError(f"the network {card.network} cannot be exported as it is: {words}") from None
+    except Exception as problem:  # torch.export raises many types of its own
+        reason = " ".join(str(problem).split())[:300]
+        raise DiptychError(f"the network {card.network} cannot be exported as it is: {reason}") from None
 
 
 def shapes(multiple: int, processing: str, count: int) -> tuple[Any, ...]:
-    """Which sizes are symbols."""
+    """The symbolic sizes."""
     if processing == "inside":
-        # Sizes whose range may be narrowed: what is traced holds for small pictures too, which the check of the file shows.
+        # The tracer may narrow the range of such sizes; the check of the file shows that it holds for small pictures too.
         sizes: dict[int, Any] = dict.fromkeys((0, 1, 2), Dim.DYNAMIC)
     else:
         rows, columns = Dim("rows"), Dim("columns")
-        sizes = {0: Dim("batch"), 2: multiple * rows, 3: multiple * columns} if multiple > 1 else {}
-        sizes = sizes or {0: Dim("batch"), 2: rows, 3: columns}
+        sides = (rows, columns) if multiple == 1 else (multiple * rows, multiple * columns)
+        sizes = {0: Dim("batch"), 2: sides[0], 3: sides[1]}
     return (sizes, None)[:count]

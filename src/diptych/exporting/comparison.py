@@ -1,4 +1,4 @@
-"""An exported file beside the network that it comes from: the worst difference, and what a lower precision costs."""
+"""Compare an exported file with its network: the worst difference, and the loss by lower precision."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from torch import Tensor
 from diptych.errors import DiptychError
 from diptych.evaluation.paired import l1, psnr
 from diptych.exporting.samples import Sample
-from diptych.exporting.traced import example
+from diptych.exporting.tracing import example
 from diptych.translator.engines import OnnxRuntime
 from diptych.translator.translator import Translator
 
 TOLERANCE = 1e-3
-"""Of values in [-1, 1]; a float32 file that is farther off is not kept."""
+"""The largest difference allowed in a float32 file, of values in [-1, 1]."""
 ROUGH = 4e-2
-"""The same for an engine that computes in bfloat16: five grey levels, at the worst place of random pictures."""
+"""The same for an engine that computes in bfloat16: five grey levels at the worst pixel of random pictures."""
 SEED = 5
-Run = Callable[[Tensor], Tensor]
+BatchFunction = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -26,22 +26,22 @@ class Comparison:
     """Differences of values in [-1, 1]."""
 
     random: float
+    """The worst over random pictures."""
     real: float | None
-    """The worst over real pictures; None where there were none."""
+    """The worst over real pictures; None without any."""
     pictures: int
     l1: float | None = None
-    """Between the outputs of both, over the real pictures."""
+    """Mean absolute difference of both outputs over the real pictures."""
     psnr: float | None = None
-    """Of the file's outputs against the network's, in dB."""
+    """PSNR of the file's outputs against the network's, in dB."""
     to_target: tuple[float, float] | None = None
-    """L1 to the targets of (network, file), for pairs."""
+    """L1 of the network's and of the file's outputs to the targets, for pairs."""
 
     @property
     def worst(self) -> float:
         return max(self.random, self.real or 0.0)
 
-    def words(self) -> str:
-        """For the user."""
+    def sentence(self) -> str:
         found = f"worst difference to PyTorch {self.random:.1e} on random pictures"
         if self.real is None or self.l1 is None or self.psnr is None:
             return f"{found}."
@@ -52,10 +52,10 @@ class Comparison:
         return f"{found}; L1 to the targets {before:.4f} before, {after:.4f} after."
 
 
-def compare(translator: Translator, exported: Translator | Run, samples: Sequence[Sample]) -> Comparison:
+def compare(translator: Translator, exported: Translator | BatchFunction, samples: Sequence[Sample]) -> Comparison:
     """Run both on random pictures of two sizes and on ``samples``.
 
-    A file that holds its own processing gives whole grey levels; it is compared with the translator's, as stored.
+    A file with its processing inside returns stored pictures; it is compared with the translator's stored pictures.
     """
     card = translator.card
     stored = isinstance(exported, Translator) and holds_processing(exported)
@@ -70,9 +70,8 @@ def compare(translator: Translator, exported: Translator | Run, samples: Sequenc
     for count, repeats in ((1, (3, 2)), (3, (1, 2))):
         wanted, found = both(example(card, "outside", count, repeats))
         if found.shape != wanted.shape or not torch.isfinite(found).all():
-            raise DiptychError(
-                f"the exported file gives {tuple(found.shape)} instead of {tuple(wanted.shape)}, or NaN."
-            )
+            shapes = f"{tuple(found.shape)} instead of {tuple(wanted.shape)}"
+            raise DiptychError(f"the exported file gives {shapes}, or NaN.")
         worst = max(worst, (wanted - found).abs().max().item())
     if not samples:
         return Comparison(worst, None, 0)
@@ -81,13 +80,8 @@ def compare(translator: Translator, exported: Translator | Run, samples: Sequenc
     off = torch.cat([l1(found, wanted) for wanted, found in outputs]).mean().item()
     close = torch.cat([psnr(found, wanted).clamp(max=200) for wanted, found in outputs]).mean().item()
     pairs = [(sample.target, *both) for sample, both in zip(samples, outputs, strict=True) if sample.target is not None]
-    to_target = None
-    if pairs:
-        before, after = (
-            torch.cat([l1(outputs[which], outputs[0]) for outputs in pairs]).mean().item() for which in (1, 2)
-        )
-        to_target = (before, after)
-    return Comparison(worst, real, len(samples), off, close, to_target)
+    means = [torch.cat([l1(pair[which], pair[0]) for pair in pairs]).mean().item() for which in (1, 2) if pairs]
+    return Comparison(worst, real, len(samples), off, close, (means[0], means[1]) if means else None)
 
 
 def run(translator: Translator, source: Tensor, stored: bool) -> Tensor:
@@ -102,8 +96,8 @@ def holds_processing(exported: Translator) -> bool:
     return isinstance(exported.engine, OnnxRuntime) and exported.engine.processing == "inside"
 
 
-def tolerance(exported: Translator | Run) -> float:
-    """The most that is right in float32: a value may fall to the next grey level where it lies between two."""
+def tolerance(exported: Translator | BatchFunction) -> float:
+    """The largest difference allowed in float32. A stored value between two grey levels may round to the other one."""
     if not isinstance(exported, Translator) or not holds_processing(exported):
         return TOLERANCE
     kind = exported.card.target
@@ -111,7 +105,7 @@ def tolerance(exported: Translator | Run) -> float:
 
 
 def refuse(comparison: Comparison, most: float, name: str) -> None:
-    """Refuse a float32 file that computes something else than its network.
+    """Refuse a float32 file that does not compute what its network does.
 
     Raises:
         DiptychError: with the worst difference.

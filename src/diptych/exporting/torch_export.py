@@ -1,4 +1,4 @@
-"""torch.export programs: one file that torch alone can load, without diptych."""
+"""torch.export programs: files that torch loads without diptych."""
 
 import io
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diptych.exporting.checks import SEED, Run
-from diptych.exporting.traced import program
+from diptych.exporting.comparison import SEED, BatchFunction
+from diptych.exporting.tracing import program
 from diptych.files import named_in_utf8, written_beside
 from diptych.machine.runtimes import folded
 from diptych.pictures.padding import pad
@@ -19,24 +19,24 @@ CARD = "card.json"
 
 
 def write(translator: Translator, place: Path, noise: bool) -> None:
-    """Write (source[, seed]) -> target, as ``onnx_files`` has it outside of the processing, with the card beside it.
+    """Write (source[, seed]) -> target with the inputs of ``onnx_files`` and processing "outside"; the card is in the file.
 
     Raises:
         DiptychError: when the network cannot be traced or the place cannot be written.
     """
     exported = program(translator, "outside", noise)
     for node in exported.graph.nodes:
-        node.meta.pop("stack_trace", None)  # places of this machine
-    # Tracing takes sizes for 2 or more and guards against 1, where the same operations hold (checked by ``compare``).
+        node.meta.pop("stack_trace", None)  # paths of this machine
+    # Tracing assumes sizes of 2 or more and guards against 1, where the same operations hold (``compare`` checks it).
     exported._guards_code = []
-    file = io.BytesIO()  # into a path, it would store the path's name
+    file = io.BytesIO()  # saved to a path, the file would contain the path's name
     torch.export.save(exported, file, extra_files={CARD: write_card(translator.card)})
     with written_beside(place) as beside:
         beside.write_bytes(file.getbuffer())
 
 
-def runner(place: Path, translator: Translator) -> Run:
-    """What the file computes, padded and cropped as the translator does."""
+def runner(place: Path, translator: Translator) -> BatchFunction:
+    """The file's function, with padding and cropping as in the translator."""
     with named_in_utf8(place) as named:
         file = torch.export.load(named)
     loaded: Any = file.module()
@@ -44,9 +44,9 @@ def runner(place: Path, translator: Translator) -> Run:
 
     def run(source: Tensor) -> Tensor:
         padded = pad(source, card.multiple)
-        told = (torch.tensor(folded(SEED), dtype=torch.int32),) if takes_seed else ()
+        seed = (torch.tensor(folded(SEED), dtype=torch.int32),) if takes_seed else ()
         with torch.inference_mode():
-            found: Tensor = loaded(padded, *told)
+            found: Tensor = loaded(padded, *seed)
         height, width = source.shape[-2:]
         return found[..., : height * card.scale, : width * card.scale]
 

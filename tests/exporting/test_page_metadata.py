@@ -1,11 +1,11 @@
-"""What an exported page shows of itself elsewhere."""
+"""The metadata of an exported page: title, link preview, manifest and icons."""
 
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
-from diptych.exporting.shown import CARD, CELL, Shown, title_of
+from diptych.exporting.page_metadata import CARD, CELL, PageMetadata, title_of
 from diptych.pictures.kinds import Kind
 from diptych.serving.page import assets
 from diptych.translator.card import Card
@@ -46,7 +46,7 @@ class Head(HTMLParser):
 
 def test_words_are_escaped_and_addresses_whole() -> None:
     page = (assets.page() / "index.html").read_text(encoding="utf-8")
-    index = Shown('Cats "R" <us> \\1', [], "A & B", "https://example.org/cats").index(page)
+    index = PageMetadata('Cats "R" <us> \\1', [], "A & B", "https://example.org/cats").index(page)
     assert "<title>Cats &quot;R&quot; &lt;us&gt; \\1</title>" in index
     assert index.count("<title>") == index.count('name="description"') == 1
     said = Head(index).said
@@ -59,7 +59,7 @@ def test_words_are_escaped_and_addresses_whole() -> None:
 
 def test_the_card_holds_source_and_counterpart() -> None:
     red, blue = (np.full((10, 20, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
-    card = Shown("Red to blue", [(red, blue)]).card()
+    card = PageMetadata("Red to blue", [(red, blue)]).card()
     assert card.size == CARD
     assert card.getpixel((600, 30 + CELL // 2)) == (255, 0, 0)
     assert card.getpixel((600, 60 + CELL + CELL // 2)) == (0, 0, 255)
@@ -67,7 +67,7 @@ def test_the_card_holds_source_and_counterpart() -> None:
 
 
 def test_without_pictures_the_card_has_words() -> None:
-    plain, other = (np.asarray(Shown(title, []).card()) for title in ("Cats", "Dogs to cats"))
+    plain, other = (np.asarray(PageMetadata(title, []).card()) for title in ("Cats", "Dogs to cats"))
     assert plain.shape == (CARD[1], CARD[0], 3)
     assert (plain[:, :520] == other[:, :520]).all(), "the icon"
     assert (plain[:, 540:] != other[:, 540:]).any()

@@ -1,7 +1,5 @@
-"""Steps rehearsed without data: bytes that live, operations that are counted."""
+"""Operations and bytes of a step, as `benchmarks/limits.py` counts them."""
 
-import copy
-import threading
 from math import prod
 from pathlib import Path
 
@@ -13,68 +11,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from toys import tiny_recipe
 
 from benchmarks.limits import ADAM_BYTES, Ceilings, Product, Work, inference_work, training_work
-from diptych.machine.devices import REHEARSING
 from diptych.networks import UNet
 from diptych.networks.matrix_products import use_products
-from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
-from diptych.systems import SYSTEMS
-from diptych.training.accelerate.estimate import noise
-from diptych.training.accelerate.rehearsal import Live, live_peak
-from diptych.training.processes import Processes
+from diptych.training.estimate import noise
 from diptych.training.state import build
-
-ALONE = Processes(0, 1, torch.device("cpu"))
 
 
 def products(work: Work) -> list[Product]:
     return [product for found in work.networks.values() for product in found]
-
-
-def test_bytes_live_as_long_as_their_tensors() -> None:
-    with FakeTensorMode(), Live() as live:
-        one = torch.zeros(1024)
-        view, other = one[:10] + 0, one.view(32, 32)
-        assert live.bytes == 4096 + 40
-        del one, view
-        assert live.bytes == 4096
-        del other
-        assert (live.bytes, live.peak) == (0, 4096 + 40)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_every_system_is_rehearsed(system: str) -> None:
-    """Weights and two moments stay, gradients and what is kept for backward come on top; blocks keep less."""
-    recipe = tiny_recipe(system, Path("unused"), "training.batch_size=4")
-    weights = sum(4 * parameter.numel() for parameter in build(recipe).parameters())
-    peak, stays = live_peak(recipe, ALONE, noise)
-    assert 3 * weights <= stays < peak
-    assert peak > 3.5 * weights
-    blocks, _ = live_peak(recipe.replace(checkpointing="blocks"), ALONE, noise)
-    assert blocks < peak
-
-
-def test_a_rehearsal_is_seen_by_no_other_thread() -> None:
-    """Where modules go on being converted and copied meanwhile, and nothing stays patched."""
-    seen = []
-
-    def elsewhere() -> None:
-        module = copy.deepcopy(nn.Linear(1, 1)).to(torch.float64)
-        seen.append((module.weight.dtype, float(module.weight.detach()) != 0))
-
-    def batch(recipe: Recipe) -> Batch:
-        thread = threading.Thread(target=elsewhere)
-        thread.start()
-        thread.join()
-        return noise(recipe)
-
-    known = (nn.Module.to, copy.deepcopy)
-    live_peak(tiny_recipe("pix2pix", Path("unused")), ALONE, batch)
-    assert seen
-    assert set(seen) == {(torch.float64, True)}
-    assert (nn.Module.to, copy.deepcopy) == known
-    assert not REHEARSING.get()
 
 
 @pytest.mark.parametrize("bias", [True, False])

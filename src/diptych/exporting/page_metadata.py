@@ -1,7 +1,8 @@
-"""What an exported page shows of itself elsewhere: its title, the picture of a posted link, and how a telephone installs it."""
+"""Metadata of an exported page: title, link preview (Open Graph), web app manifest and icons."""
 
 import html
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,33 +15,33 @@ from diptych.data.public.catalog import domains
 from diptych.serving.service.listing import title
 from diptych.translator.card import Card, data_of
 
-Seen = npt.NDArray[np.uint8]
+RGBArray = npt.NDArray[np.uint8]
 
 CARD = (1200, 630)
-"""Width and height of a link's picture, as most sites show it."""
+"""Width and height of the link preview, as most sites show it."""
 CELL, COLUMNS = 270, 4
 PAPER, INK = (246, 243, 236), (31, 42, 48)
 ICONS = {"icon-192.png": (192, 0.84), "icon-512.png": (512, 0.84), "icon-maskable.png": (512, 0.58)}
-"""Sides, and the share of it that is drawn on: telephones cut a maskable one to a shape of their own."""
+"""Sides, and the share of the side that the drawing covers; phones crop a maskable icon to their own shape."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """The words and the picture."""
+class PageMetadata:
+    """The title, the preview's pictures and the address of a page."""
 
     title: str
-    pairs: Sequence[tuple[Seen, Seen]]
-    """Sources and what the translator makes of them, 8-bit RGB."""
+    pairs: Sequence[tuple[RGBArray, RGBArray]]
+    """Sources and their translations, 8-bit RGB."""
     attribution: str = ""
     address: str = ""
-    """Where the folder will be, such as https://example.org/page/; empty where that is not known."""
+    """Where the folder will be, such as https://example.org/page/; may be empty."""
 
     @property
     def description(self) -> str:
         return f"{self.title}: draw on the left, and the counterpart appears on the right, in your own browser."
 
     def index(self, page: str) -> str:
-        """The page's HTML with these words in its head."""
+        """The page's HTML with this metadata in its head."""
         plain = (r"<title>.*?</title>", r'<meta name="description".*?>')
         assert all(re.search(part, page) for part in plain)
         page = re.sub(plain[1] + r"\n?", "", page)
@@ -48,7 +49,7 @@ class Shown:
 
     def head(self) -> list[str]:
         base = self.address.rstrip("/") + "/" if self.address else ""
-        words = {
+        properties = {
             "og:type": "website",
             "og:title": self.title,
             "og:description": self.description,
@@ -60,7 +61,7 @@ class Shown:
         return [
             f"<title>{html.escape(self.title)}</title>",
             f'<meta name="description" content="{html.escape(self.description)}">',
-            *(f'<meta property="{name}" content="{html.escape(said)}">' for name, said in words.items()),
+            *(f'<meta property="{name}" content="{html.escape(value)}">' for name, value in properties.items()),
             '<meta name="twitter:card" content="summary_large_image">',
             '<meta name="theme-color" content="#1f7a74">',
             '<link rel="manifest" href="manifest.webmanifest">',
@@ -68,7 +69,7 @@ class Shown:
         ]
 
     def manifest(self) -> dict[str, Any]:
-        """By which a telephone installs the page."""
+        """The web app manifest, by which a phone installs the page."""
         icons = [
             {"src": name, "type": "image/png", "sizes": f"{side}x{side}"}
             | {"purpose": "maskable" if "maskable" in name else "any"}
@@ -91,12 +92,13 @@ class Shown:
         return {"card.png": self.card()} | {name: icon(side, share) for name, (side, share) in ICONS.items()}
 
     def card(self) -> Image.Image:
-        """Sources above, what is made of them below; where there are none, the icon and the title."""
+        """The link preview: sources above their translations; without pictures, the icon and the title."""
         card = Image.new("RGB", CARD, PAPER)
         if not self.pairs:
             card.paste(icon(400, 0.84), (100, 115))
             draw = ImageDraw.Draw(card)
-            draw.multiline_text((540, 315), wrapped(self.title), INK, ImageFont.load_default(64), "lm", 16)
+            title = textwrap.fill(self.title, 18, break_long_words=False, break_on_hyphens=False)
+            draw.multiline_text((540, 315), title, INK, ImageFont.load_default(64), "lm", 16)
             return card
         shown = list(self.pairs[:COLUMNS])
         between = (CARD[0] - len(shown) * CELL) // (len(shown) + 1)
@@ -108,7 +110,7 @@ class Shown:
 
 
 def title_of(card: Card, name: str) -> str:
-    """What is made of what, where the data set is known; else what is said of any pictures of these kinds."""
+    """Source and target domain of a known data set; otherwise a title from the Kinds."""
     known = domains(data_of(card)) if not card.same_picture else None
     if known is None:
         return title(card, name)
@@ -117,17 +119,8 @@ def title_of(card: Card, name: str) -> str:
     return f"{source[0].upper()}{source[1:]} to {target}"
 
 
-def wrapped(words: str, most: int = 18) -> str:
-    lines = [""]
-    for word in words.split():
-        lines = (
-            [*lines, word] if lines[-1] and len(lines[-1]) + len(word) > most else [*lines[:-1], f"{lines[-1]} {word}"]
-        )
-    return "\n".join(line.strip() for line in lines)
-
-
 def icon(side: int, share: float) -> Image.Image:
-    """The page's icon.svg, whose side is 32, on paper."""
+    """The page's icon.svg, of side 32, on the paper's colour."""
     fine = 4 * side
     picture = Image.new("RGB", (fine, fine), PAPER)
     draw = ImageDraw.Draw(picture)

@@ -1,4 +1,4 @@
-"""The engine that a command asks for: a run's network exported once into the cache, compared, and used from there."""
+"""Run a translator under another engine: its network is exported into the cache once and compared with torch."""
 
 import hashlib
 import os
@@ -7,24 +7,24 @@ from pathlib import Path
 
 import torch
 
-from diptych.checkpoints import checksum, still
+from diptych.checkpoints import checksum, contiguous_on_cpu
 from diptych.data.public.catalog import cache_folder
 from diptych.errors import DiptychError, UsageError
-from diptych.exporting import checks, onnx_files
+from diptych.exporting import comparison, onnx_files
 from diptych.translator.card import write_card
 from diptych.translator.engines import BFLOAT16, Eager, OnnxRuntime, chosen_engine
 from diptych.translator.translator import Translator
 
 FORMAT = 1
-"""Counts up when what is exported changes."""
+"""Version of the exported files; a change makes old ones invalid."""
 KEPT = 12
-"""Exported files in the cache; those that were used longest ago go first."""
+"""Exported files in the cache; the least recently used are removed first."""
 USED: set[Path] = set()
-"""By this process."""
+"""Files that this process uses."""
 
 
-def faster(translator: Translator, engine: str, precision: str = "float32") -> tuple[Translator, str]:
-    """The translator under that engine, and a sentence that says which it came to.
+def with_engine(translator: Translator, engine: str, precision: str = "float32") -> tuple[Translator, str]:
+    """The translator under that engine, and a sentence that names the engine.
 
     Args:
         translator: loaded from a run, a model folder or an exported file.
@@ -32,7 +32,7 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
 
     Raises:
         UsageError: for an unknown engine.
-        DiptychError: when the named one cannot be used; "auto" takes the next.
+        DiptychError: when the named one cannot be used; "auto" tries the next.
     """
     eager = translator.engine
     if not isinstance(eager, Eager):
@@ -44,7 +44,7 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
     for candidate in dict.fromkeys((name, "onnx") if engine == "auto" else (name,)):
         try:
             found = Translator.of_onnx(cached(translator, precision), candidate)
-            off = checks.compare(translator, found, []).worst
+            off = comparison.compare(translator, found, []).worst
             if off <= allowed(candidate):
                 found = Translator(found.engine, found.card, plain=eager)
                 return found, f"Engine: {candidate}, within {off:.0e} of torch (values in [-1, 1])."
@@ -57,12 +57,12 @@ def faster(translator: Translator, engine: str, precision: str = "float32") -> t
 
 
 def allowed(engine: str) -> float:
-    """How far it may be off from torch, of values in [-1, 1]."""
-    return checks.ROUGH if engine == BFLOAT16 else checks.TOLERANCE
+    """The largest difference allowed to torch, of values in [-1, 1]."""
+    return comparison.ROUGH if engine == BFLOAT16 else comparison.TOLERANCE
 
 
 def of_file(translator: Translator, engine: str) -> tuple[Translator, str]:
-    """An exported file under that engine, in the file's precision."""
+    """The translator of an exported file under that engine, in the file's precision."""
     if engine == "torch":
         raise UsageError("an exported file runs under onnx or openvino; for --engine torch name the run it came from.")
     loaded = translator.engine
@@ -70,7 +70,7 @@ def of_file(translator: Translator, engine: str) -> tuple[Translator, str]:
     if name.startswith("openvino") and isinstance(loaded, OnnxRuntime) and loaded.processing == "outside":
         try:
             found = Translator.of_onnx(loaded.place, name)
-            if loaded.precision == "int8" or checks.compare(translator, found, []).worst <= allowed(name):
+            if loaded.precision == "int8" or comparison.compare(translator, found, []).worst <= allowed(name):
                 return found, f"Engine: {name}, {found.engine.precision}, from the file."
         except DiptychError:
             if engine != "auto":
@@ -79,20 +79,20 @@ def of_file(translator: Translator, engine: str) -> tuple[Translator, str]:
 
 
 def cached(translator: Translator, precision: str) -> Path:
-    """The exported file of these weights; written where there is none yet.
+    """The exported file of these weights, written when it is not in the cache.
 
     Raises:
         DiptychError: when it cannot be exported or written.
     """
     assert isinstance(translator.engine, Eager)
-    weights = checksum(still(translator.engine.network.state_dict()), "")
-    words = f"{FORMAT} {precision} {write_card(translator.card)} {weights}"
+    weights = checksum(contiguous_on_cpu(translator.engine.network.state_dict()), "")
+    key = f"{FORMAT} {precision} {write_card(translator.card)} {weights}"
     folder = cache_folder("engines")
-    place = folder / f"{hashlib.sha256(words.encode()).hexdigest()[:24]}.onnx"
+    place = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.onnx"
     USED.add(place)
     if place.is_file():
         with suppress(OSError):
-            os.utime(place)  # so that it counts as young
+            os.utime(place)  # as recently used
         return place
     onnx_files.write(translator, place, precision=precision)
     forget_old(folder)
@@ -100,7 +100,7 @@ def cached(translator: Translator, precision: str) -> Path:
 
 
 def forget_old(folder: Path) -> None:
-    """Remove what was used longest ago, beyond so many; never what this process uses."""
+    """Remove the least recently used files beyond KEPT, but none that this process uses."""
     ages: dict[Path, float] = {}
     for file in folder.glob("*.onnx"):
         with suppress(OSError):  # another process may remove it just now

@@ -20,7 +20,7 @@ from benchmarks.training_step import pictures, plain, recipe_of, timed
 from diptych.data import open_dataset, stream
 from diptych.evaluation.evaluate import TEXTURES, USUAL, evaluate
 from diptych.evaluation.paired import ssim
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.networks.blocks import reflect_side
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
@@ -259,9 +259,9 @@ def judging(device: torch.device) -> Told:
     """Seconds for 20 pictures of 256x256 there and on the processor, and how far structural similarity is off."""
     metrics = [*USUAL, *TEXTURES]
     for place in dict.fromkeys((device, torch.device("cpu"))):
-        evaluate(examples(6), metrics, Means(device=place))
+        evaluate(examples(6), metrics, Resources(device=place))
         began = time.perf_counter()
-        evaluate(examples(20), metrics, Means(device=place))
+        evaluate(examples(20), metrics, Resources(device=place))
         yield f"20 pictures by the usual metrics on {place}", f"{time.perf_counter() - began:.1f} s"
     one, other = pictures(256, 1)
     off = (ssim(one, other) - ssim(one.to(device), other.to(device)).cpu()).abs().max()

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from diptych.data.public.licences import Terms
+from diptych.data.public.licences import Licence
 from diptych.exporting.models import write_model
 from diptych.networks import NetworkSpec
 from diptych.pictures.kinds import Kind
@@ -27,7 +27,7 @@ def untrained(folder: Path, side: int, **options: Any) -> Path:
     spec = NetworkSpec("unet", {"channels_in": 3, "channels_out": 3, "statistics": "running", **options})
     network = spec.build()
     card = Card("a-to-b", "generator", spec.name, spec.arguments, Kind(), Kind(), side, (side, side))
-    write_model(Translator(network, card), folder, folder / f"unet-{side}", "latest", "float32", Terms())
+    write_model(Translator(network, card), folder, folder / f"unet-{side}", "latest", "float32", Licence())
     return folder / f"unet-{side}"
 
 

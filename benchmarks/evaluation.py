@@ -19,7 +19,7 @@ from rich.table import Table
 
 from diptych.evaluation.evaluate import TEXTURES, USUAL, evaluate
 from diptych.evaluation.metrics import Example
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.evaluation.segmentation import Segmenter
 from diptych.networks.features.fcn import FCN
 
@@ -41,10 +41,10 @@ def examples(count: int) -> Iterator[Example]:
         yield Example(str(number), output, output, target, target, labels=labels)
 
 
-def seconds(metrics: list[str], means: Means) -> float:
+def seconds(metrics: list[str], resources: Resources) -> float:
     """For so many pictures."""
     began = time.perf_counter()
-    evaluate(examples(AT_ONCE), metrics, means)
+    evaluate(examples(AT_ONCE), metrics, resources)
     return time.perf_counter() - began
 
 
@@ -56,9 +56,9 @@ def main() -> None:
         "--device", default="cpu", help="there is one way only; taken so that all benchmarks can be called alike"
     )
     arguments = parser.parse_args()
-    means = Means(side=SIDE, labels=True, classes=CLASSES, segmenter=Segmenter(FCN(CLASSES)))
+    resources = Resources(side=SIDE, labels=True, classes=CLASSES, segmenter=Segmenter(FCN(CLASSES)))
     metrics = [*USUAL, *TEXTURES, "fcn"]
-    evaluate(examples(8), metrics, means)  # weights are read, buffers made
+    evaluate(examples(8), metrics, resources)  # weights are read, buffers made
     table = Table(
         "metric",
         f"seconds for {AT_ONCE} pictures",
@@ -67,7 +67,7 @@ def main() -> None:
         title=f"judging at {SIDE}x{SIDE}, {torch.get_num_threads()} threads",
     )
     chosen = {"all together": metrics} | {name: [name] for name in metrics}
-    rounds = [[seconds(names, means) for names in chosen.values()] for _ in range(arguments.rounds)]
+    rounds = [[seconds(names, resources) for names in chosen.values()] for _ in range(arguments.rounds)]
     for place, name in enumerate(chosen):
         found = Compared.of([tuple(taken) for taken in rounds], 0, place)
         table.add_row(name, f"{found.second:.1f}", f"{found.ratio:.2f}", found.span)
@@ -79,7 +79,7 @@ def main() -> None:
         if done in marks:
             memory.add_row(str(done), f"{held() / MIB:.0f}")
 
-    evaluate(examples(arguments.pictures), metrics, means, follow)
+    evaluate(examples(arguments.pictures), metrics, resources, follow)
     Console(width=90).print(memory)
 
 

@@ -24,7 +24,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
-from diptych.data.public.licences import Terms
+from diptych.data.public.licences import Licence
 from diptych.exporting.models import write_model
 from diptych.exporting.offers import offers_of
 from diptych.networks import NetworkSpec
@@ -51,7 +51,7 @@ def untrained(folder: Path) -> list[Path]:
         spec = NetworkSpec("unet", {"channels_in": 3, "channels_out": 3, "statistics": "running", **options})
         network = spec.build()
         card = Card("a-to-b", "generator", spec.name, spec.arguments, Kind(), Kind(), side, (side, side))
-        write_model(Translator(network, card), folder, folder / name, "latest", "float32", Terms())
+        write_model(Translator(network, card), folder, folder / name, "latest", "float32", Licence())
     return [folder / name for name in NETS]
 
 

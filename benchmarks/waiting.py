@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from diptych.evaluation.evaluate import USUAL, evaluate
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.machine.threads import BLOCKS, SPINS
 from diptych.training.accelerate.allocator import keep_freed_memory
 
@@ -43,7 +43,7 @@ def step_for(pipe: Connection) -> None:
 
 def judging_for(pipe: Connection) -> None:
     """For every number received, so many pictures are made and judged that often, in milliseconds each time."""
-    means = Means()
+    means = Resources()
     while repeats := pipe.recv():
         pipe.send(timed(lambda: evaluate(examples(JUDGED), USUAL, means), torch.device("cpu"), repeats))
 

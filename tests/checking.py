@@ -43,8 +43,8 @@ def check(folder: Path, *words: str) -> Report:
 
 
 def found(report: Report) -> list[tuple[str, str, bool]]:
-    """(sort, name of the file that the sentence begins with, whether it is fatal)."""
-    return sorted((problem.sort, first_file(problem.words), problem.fatal) for problem in report.problems)
+    """(category, name of the file that the sentence begins with, whether it is fatal)."""
+    return sorted((finding.category, first_file(finding.message), finding.fatal) for finding in report.findings)
 
 
 def first_file(words: str) -> str:

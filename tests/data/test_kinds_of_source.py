@@ -117,12 +117,12 @@ def test_the_check_counts_classes_and_finds_the_wrong_one(tmp_path: Path) -> Non
     settings = small(labelled(tmp_path), task="labelled", source=OBJECTS)
     report = look_over(settings)
     assert any("Classes: 0 " in line for line in report.lines)
-    assert not report.problems
+    assert not report.findings
     ids = numbers()
     ids[0, 0] = 77
     save(tmp_path / "train_label" / "2.png", ids)
     report = look_over(settings)
-    assert [problem.words.split(" holds")[0] for problem in report.fatal] == [str(tmp_path / "train_label" / "2.png")]
+    assert [finding.message.split(" holds")[0] for finding in report.fatal] == [str(tmp_path / "train_label" / "2.png")]
 
 
 def test_side_by_side_colours_are_labels_too(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_sizes_that_do_not_belong_together_are_named(tmp_path: Path) -> None:
         save(tmp_path / f"{number}_HR.png", photo(64))
         save(tmp_path / f"{number}_LR.png", photo(20))
     report = look_over(small(tmp_path, task="shrunk", factor=4))
-    assert "0_HR.png is 64x64" in report.fatal[0].words
+    assert "0_HR.png is 64x64" in report.fatal[0].message
     assert len(report.fatal) == 3
     with pytest.raises(UsageError, match=r"divisible by data\.factor"):
         DataSettings(task="shrunk", factor=3, crop_size=16, load_size=16)
@@ -252,7 +252,7 @@ def test_class_maps_given_as_targets_are_told_in_one_sentence(tmp_path: Path) ->
         save(tmp_path / "trainA" / f"{number}.png", photo(seed=number))
         save(tmp_path / "trainB" / f"{number}.png", numbers())
     wrong = small(tmp_path, task="labelled", source=LABELS)
-    assert [line for line in look_over(wrong).words() if "PROBLEM" in line] == [
+    assert [line for line in look_over(wrong).messages() if "PROBLEM" in line] == [
         (
             f"PROBLEM (cannot be used): {tmp_path}/trainA/0.png is no class map, and its partner is one; "
             "set data.direction=b-to-a. The same of 2 others: 1.png, 2.png."
@@ -261,5 +261,5 @@ def test_class_maps_given_as_targets_are_told_in_one_sentence(tmp_path: Path) ->
     turned = look_over(small(tmp_path, task="labelled", source=LABELS, direction="b-to-a"))
     assert not turned.fatal
     save(tmp_path / "trainB" / "1.png", numbers() + 9)  # no class map either way
-    told = [problem.words for problem in look_over(wrong).fatal if "1.png is" in problem.words]
+    told = [finding.message for finding in look_over(wrong).fatal if "1.png is" in finding.message]
     assert "1.png is an RGB picture" in told[0]

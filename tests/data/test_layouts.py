@@ -119,7 +119,7 @@ def test_a_split_without_its_other_folder_is_named(make: Make) -> None:
 
 
 def test_folders_that_are_not_used_are_said(make: Make) -> None:
-    assert "not used: depth" in look(make(*numbered("train", "val", "depth"))).words
+    assert "not used: depth" in look(make(*numbered("train", "val", "depth"))).description
 
 
 def test_unpaired_piles_of_any_counts(make: Make) -> None:

@@ -160,7 +160,7 @@ def test_a_line_says_how_far_a_long_listing_is(
     listing(folder)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setattr(listings, "TOLD_EACH", 5)
+    monkeypatch.setattr(listings, "PROGRESS_EACH", 5)
     listing(folder)
     said = capsys.readouterr().err
     assert f"listing {folder}: 5 files" in said

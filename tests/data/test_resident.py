@@ -110,13 +110,13 @@ def test_each_picture_is_read_once(toy_pairs: Path, monkeypatch: pytest.MonkeyPa
     kept = resident(open_dataset(settings, "train", train=True), settings, CPU, PLENTY, "on")
     assert kept is not None
     read: list[tuple[int, int]] = []
-    whole = kept.dataset.whole
+    whole = kept.dataset.picture
 
     def noted(side: int, number: int) -> Stored:
         read.append((side, number))
         return whole(side, number)
 
-    monkeypatch.setattr(kept.dataset, "whole", noted)
+    monkeypatch.setattr(kept.dataset, "picture", noted)
     for _ in islice(stream(kept, 4, seed=0, workers=2), 9):
         pass
     assert sorted(read) == [(side, number) for side in (0, 1) for number in range(12)]

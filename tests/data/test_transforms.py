@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 from diptych.data.transforms import Geometry, Window
 from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import Filter
-from diptych.pictures.sizes import brought_to
+from diptych.pictures.sizes import resized_size
 
 SIDES = some.integers(1, 40)
 SIZES = some.tuples(SIDES, SIDES)
@@ -127,12 +127,12 @@ def test_a_window_of_a_resized_picture() -> None:
 
 def test_scales_round_to_pixels_and_cover_the_crop() -> None:
     geometry = Geometry((20, 30), (16, 24), "shorter-side")
-    assert brought_to("shorter-side", 40, 90, (20, 30), (16, 24)) == (
+    assert resized_size("shorter-side", 40, 90, (20, 30), (16, 24)) == (
         20,
         45,
     )  # the shorter side to the smaller of the two
-    assert brought_to("shorter-side", 40, 44, (20, 30), (16, 24)) == (22, 24)  # would be 22 wide, under the crop
-    assert brought_to("shorter-side", 41, 60, (20, 30), (16, 24)) == (20, 29)
+    assert resized_size("shorter-side", 40, 44, (20, 30), (16, 24)) == (22, 24)  # would be 22 wide, under the crop
+    assert resized_size("shorter-side", 41, 60, (20, 30), (16, 24)) == (20, 29)
     window = geometry.whole(40, 90)  # to the crop's own size, the middle
     assert window == (16, 36, 0, 6, False)
     assert Geometry((20, 30), (16, 24), "none").whole(21, 31) == (21, 31, 2, 3, False)

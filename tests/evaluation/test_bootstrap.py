@@ -1,4 +1,4 @@
-"""Intervals by resampling against what is known of means."""
+"""Intervals by resampling against what is known of resources."""
 
 import math
 

@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 from diptych.evaluation import perceptual
 from diptych.evaluation.evaluate import FILLING, USUAL, evaluate
 from diptych.evaluation.metrics import Example
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.evaluation.segmentation import Segmenter
 from diptych.networks.features import pretrained
 from diptych.networks.features.efficientnet import EfficientNetLite0
@@ -79,10 +79,10 @@ CASES: list[tuple[list[str], int, dict[str, Any]]] = [
 def test_metrics_are_computed_where_they_are_told_to(metrics: list[str], count: int, more: dict[str, Any]) -> None:
     with Apart() as apart:
         segmenter = Segmenter(FCN(3), META) if "fcn" in metrics else None
-        means = Means(device=META, segmenter=segmenter, **more)
+        resources = Resources(device=META, segmenter=segmenter, **more)
         judged = examples(count, more.get("factor", 1))
         apart.there = 0
-        verdict = evaluate(judged, metrics, means)
+        verdict = evaluate(judged, metrics, resources)
     assert {score.metric.partition(" ")[0] for score in verdict.scores} == set(metrics)
     assert apart.there > 0
 

@@ -6,7 +6,7 @@ import torch
 
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import IGNORED, Tally, agreement, learn_palette
-from diptych.pictures.class_maps import nearest
+from diptych.pictures.class_maps import nearest_class
 from diptych.pictures.kinds import Kind
 
 PALETTE = [(0, 0, 0), (250, 0, 0), (0, 250, 0)]
@@ -14,7 +14,7 @@ PALETTE = [(0, 0, 0), (250, 0, 0), (0, 250, 0)]
 
 def test_nearest_colour() -> None:
     picture = np.array([[[10, 5, 0], [200, 90, 0]], [[90, 200, 80], [0, 0, 0]]], np.uint8)
-    assert nearest(picture, PALETTE).tolist() == [[0, 1], [2, 0]]
+    assert nearest_class(picture, PALETTE).tolist() == [[0, 1], [2, 0]]
 
 
 def test_a_palette_is_learnt_despite_noise() -> None:
@@ -22,9 +22,9 @@ def test_a_palette_is_learnt_despite_noise() -> None:
     maps = rng.integers(3, size=(4, 20, 20))
     pictures = np.clip(np.array(PALETTE)[maps] + rng.integers(-6, 7, (4, 20, 20, 3)), 0, 255).astype(np.uint8)
     learnt = learn_palette(pictures, 3)
-    order = [int(nearest(np.array([[colour]], np.uint8), PALETTE)[0, 0]) for colour in learnt]
+    order = [int(nearest_class(np.array([[colour]], np.uint8), PALETTE)[0, 0]) for colour in learnt]
     assert sorted(order) == [0, 1, 2]
-    found = np.array(order)[np.array([nearest(picture, learnt) for picture in pictures])]
+    found = np.array(order)[np.array([nearest_class(picture, learnt) for picture in pictures])]
     assert (found == maps).all()
     with pytest.raises(DiptychError, match="hold 3 colours that lie apart, not 4"):
         learn_palette(pictures, 4)
@@ -37,7 +37,7 @@ def test_nearest_of_many_colours(classes: int) -> None:
     numbers = np.random.default_rng(0).integers(classes, size=(30, 40))
     numbers[0, :2] = (classes - 1, 255)
     picture = np.array(palette)[numbers].clip(1, 254) + np.random.default_rng(1).integers(-1, 2, (30, 40, 3))
-    found = nearest(picture.astype(np.uint8), palette)
+    found = nearest_class(picture.astype(np.uint8), palette)
     for place in np.ndindex(30, 40):
         distances = [sum((int(a) - b) ** 2 for a, b in zip(picture[place], colour, strict=True)) for colour in palette]
         assert found[place] == distances.index(min(distances))
@@ -50,7 +50,7 @@ def test_classes_without_colours_get_such_as_can_be_told_apart(classes: int) -> 
     numbers = np.arange(classes, dtype=np.int32).reshape(1, 1, -1)
     seen = kind.preview(torch.from_numpy(numbers))
     if classes <= 1000:
-        assert (nearest(seen, kind.colours()[:-1].tolist()) == numbers[0]).all()
+        assert (nearest_class(seen, kind.colours()[:-1].tolist()) == numbers[0]).all()
 
 
 def matrix_of(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from diptych.errors import DiptychError, UsageError
-from diptych.evaluation import bootstrap, paired, perceptual, restoration, texture
-from diptych.evaluation import requirements as need
+from diptych.evaluation import bootstrap, paired, perceptual, requirements, restoration, texture
 from diptych.evaluation.evaluate import choose, evaluate, lacking
 from diptych.evaluation.metrics import (
     PICTURE_METRICS,
@@ -20,7 +19,7 @@ from diptych.evaluation.metrics import (
     of_filling,
     scores_of,
 )
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.networks.features.efficientnet import EfficientNetLite0
 from diptych.networks.features.pretrained import load
 
@@ -112,7 +111,7 @@ def test_how_scores_of_enlarging_and_filling_become_metrics() -> None:
     assert one.source is not None
     assert one.target_rgb is not None
     enlarging = of_enlarging(lambda output, target, factor: float((output * target).sum()) * factor)
-    assert (enlarging.better, enlarging.needs) == ("higher", (need.target, need.enlarging))
+    assert (enlarging.better, enlarging.requirements) == ("higher", (requirements.target, requirements.enlarging))
     assert (enlarging.baseline_name, enlarging.network, enlarging.of_target) == ("bicubic", "", None)
     assert enlarging.measure(one) == float((one.output_rgb * one.target_rgb).sum()) * 2
     assert enlarging.baseline is not None
@@ -123,7 +122,7 @@ def test_how_scores_of_enlarging_and_filling_become_metrics() -> None:
     hole = holed.source[:, 3:] > 0
     for inside in (True, False):
         filling = of_filling("lower", lambda output, target, region: float((output * target * region).sum()), inside)
-        assert (filling.better, filling.needs) == ("lower", (need.target, need.holes))
+        assert (filling.better, filling.requirements) == ("lower", (requirements.target, requirements.holes))
         region = hole if inside else ~hole
         assert filling.measure(holed) == float((holed.output * holed.target * region).sum())
         assert (filling.baseline is None) == (not inside)
@@ -147,7 +146,7 @@ def test_the_perceptual_distance_is_of_directions() -> None:
 def test_a_verdict_has_a_value_a_picture_and_an_interval() -> None:
     examples = [example(seed, f"picture {seed}") for seed in range(5)]
     done: list[int] = []
-    verdict = evaluate(iter(examples), ["lab", "ssim", "checkerboard", "diversity", "l1"], Means(), done.append)
+    verdict = evaluate(iter(examples), ["lab", "ssim", "checkerboard", "diversity", "l1"], Resources(), done.append)
     assert done == [1, 2, 3, 4, 5]
     assert verdict.names == [f"picture {seed}" for seed in range(5)]
     assert [score.metric for score in verdict.scores] == ["lab L", "lab a", "lab b", "ssim", "checkerboard", "diversity", "l1"]  # fmt: skip
@@ -160,17 +159,17 @@ def test_a_verdict_has_a_value_a_picture_and_an_interval() -> None:
     assert (score.better, score.count, score.network, score.note) == ("lower", 5, "", "")
     grids = [float(texture.checkerboard(one.target_rgb)) for one in examples if one.target_rgb is not None]
     assert verdict.scores[4].note == f"targets: {np.mean(grids):.3f}"
-    (alone,) = evaluate([example(0)._replace(target_rgb=None)], ["checkerboard"], Means()).scores
+    (alone,) = evaluate([example(0)._replace(target_rgb=None)], ["checkerboard"], Resources()).scores
     assert alone.note == ""
-    (distance,) = evaluate(examples[:2], ["perceptual"], Means()).scores
+    (distance,) = evaluate(examples[:2], ["perceptual"], Resources()).scores
     assert distance.network == "efficientnet-lite0"
     with pytest.raises(DiptychError, match="there is no picture to judge"):
-        evaluate([], ["l1"], Means())
+        evaluate([], ["l1"], Resources())
 
 
 def test_what_needs_no_learning_stands_beside() -> None:
     examples = [example(seed) for seed in range(3)]
-    (score,) = evaluate(examples, ["psnr-y"], Means(factor=2)).scores
+    (score,) = evaluate(examples, ["psnr-y"], Resources(factor=2)).scores
     plain = PICTURE_METRICS["psnr-y"].baseline
     assert plain is not None
     assert score.note == f"bicubic: {np.mean([plain(one) for one in examples]):.4f}"
@@ -193,59 +192,59 @@ USUAL = [
 
 
 def test_the_usual_metrics() -> None:
-    assert choose([], Means()) == (USUAL, [])
-    assert choose([], Means(factor=4))[0] == ["psnr-y", "ssim-y", *USUAL]
+    assert choose([], Resources()) == (USUAL, [])
+    assert choose([], Resources(factor=4))[0] == ["psnr-y", "ssim-y", *USUAL]
     holes = [f"{name}-{place}" for place in ("hole", "known") for name in ("l1", "psnr", "ssim")]
-    assert choose([], Means(holed=True))[0] == [*holes, *USUAL]
-    assert choose([], Means(labels=True))[0] == [*USUAL, "fcn"]
-    names, notes = choose([], Means(paired=False, targets=False, side=31))
+    assert choose([], Resources(holed=True))[0] == [*holes, *USUAL]
+    assert choose([], Resources(labels=True))[0] == [*USUAL, "fcn"]
+    names, notes = choose([], Resources(paired=False, targets=False, side=31))
     assert names == ["sharpness", "diversity"]
     assert len(notes) == len(USUAL) - 2
     assert notes[0] == "l1 is left out: it needs a target for each output."
-    assert choose(["ssim", "l1"], Means()) == (["ssim", "l1"], [])
+    assert choose(["ssim", "l1"], Resources()) == (["ssim", "l1"], [])
     with pytest.raises(UsageError, match="noise cannot be computed: it needs a run, whose network is asked twice"):
-        choose(["l1", "noise"], Means())
+        choose(["l1", "noise"], Resources())
 
 
 @pytest.mark.parametrize(
     ("metric", "lacks", "has"),
     [
-        ("ms-ssim", Means(side=160), Means(side=161)),
-        ("checkerboard", Means(side=31), Means(side=32)),
-        ("l1", Means(paired=False), Means()),
-        ("frechet", Means(targets=False), Means(paired=False)),
-        ("frechet", Means(pictures=1), Means(pictures=2)),
-        ("kernel", Means(pictures=2), Means(pictures=3)),
-        ("coverage", Means(pictures=5), Means(pictures=6)),
-        ("lab", Means(targets=False), Means(paired=False)),
-        ("psnr-y", Means(factor=1), Means(factor=2)),
-        ("l1-hole", Means(), Means(holed=True)),
-        ("l1-known", Means(paired=False, holed=True), Means(holed=True)),
-        ("fcn", Means(), Means(labels=True)),
-        ("noise", Means(), Means(noise=True)),
+        ("ms-ssim", Resources(side=160), Resources(side=161)),
+        ("checkerboard", Resources(side=31), Resources(side=32)),
+        ("l1", Resources(paired=False), Resources()),
+        ("frechet", Resources(targets=False), Resources(paired=False)),
+        ("frechet", Resources(pictures=1), Resources(pictures=2)),
+        ("kernel", Resources(pictures=2), Resources(pictures=3)),
+        ("coverage", Resources(pictures=5), Resources(pictures=6)),
+        ("lab", Resources(targets=False), Resources(paired=False)),
+        ("psnr-y", Resources(factor=1), Resources(factor=2)),
+        ("l1-hole", Resources(), Resources(holed=True)),
+        ("l1-known", Resources(paired=False, holed=True), Resources(holed=True)),
+        ("fcn", Resources(), Resources(labels=True)),
+        ("noise", Resources(), Resources(noise=True)),
     ],
 )
-def test_needs(metric: str, lacks: Means, has: Means) -> None:
+def test_needs(metric: str, lacks: Resources, has: Resources) -> None:
     assert lacking(metric, lacks) != ""
     assert lacking(metric, has) == ""
 
 
 def test_needs_say_how_much() -> None:
-    assert need.pictures(6)(Means(pictures=5)) == "it needs 6 pictures or more, and there are 5"
-    assert need.side(161)(Means(side=9)) == "it needs pictures with sides of 161 or more"
-    assert need.target(Means(paired=False)) == "it needs a target for each output"
-    assert need.real(Means(targets=False)) == "it needs real pictures to compare with"
-    assert need.noise(Means()) == "it needs a run, whose network is asked twice"
-    assert need.enlarging(Means()) == 'it is of super-resolution, data.task = "shrunk"'
-    assert need.holes(Means()) == 'it is of inpainting, data.task = "holed"'
-    assert need.labels(Means()) == "it needs class maps: data.palette in the recipe, or --labels FOLDER"
-    assert need.weights("efficientnet-lite0")(Means()) == need.network(Means()) == ""
+    assert requirements.pictures(6)(Resources(pictures=5)) == "it needs 6 pictures or more, and there are 5"
+    assert requirements.side(161)(Resources(side=9)) == "it needs pictures with sides of 161 or more"
+    assert requirements.target(Resources(paired=False)) == "it needs a target for each output"
+    assert requirements.real(Resources(targets=False)) == "it needs real pictures to compare with"
+    assert requirements.noise(Resources()) == "it needs a run, whose network is asked twice"
+    assert requirements.enlarging(Resources()) == 'it is of super-resolution, data.task = "shrunk"'
+    assert requirements.holes(Resources()) == 'it is of inpainting, data.task = "holed"'
+    assert requirements.labels(Resources()) == "it needs class maps: data.palette in the recipe, or --labels FOLDER"
+    assert requirements.weights("efficientnet-lite0")(Resources()) == requirements.network(Resources()) == ""
 
 
 def test_weights_that_are_not_here_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.delenv("DIPTYCH_WEIGHTS", raising=False)
-    said = need.weights("vgg16")(Means())
+    said = requirements.weights("vgg16")(Resources())
     assert said.startswith("the weights of vgg16 (vgg16-397923af.pth) are not here: ")
     assert not said.endswith(".")
-    assert need.network(Means(network="vgg16")) == said
+    assert requirements.network(Resources(network="vgg16")) == said

@@ -13,7 +13,7 @@ from diptych.data import DataSettings, open_dataset
 from diptych.evaluation import paired, restoration
 from diptych.evaluation.evaluate import evaluate
 from diptych.evaluation.metrics import Example
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 
 DATA = Path(os.environ.get("DIPTYCH_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -171,13 +171,13 @@ def test_the_mean_of_what_is_known_fills_the_hole() -> None:
 def test_the_plain_row_stands_beside_the_score(tmp_path: Path) -> None:
     source, target = holed()
     example = Example("one", output=target, output_rgb=target, target=target, target_rgb=target, source=source)
-    verdict = evaluate([example], ["l1-hole", "psnr-known"], Means(holed=True))
+    verdict = evaluate([example], ["l1-hole", "psnr-known"], Resources(holed=True))
     assert verdict.scores[0].value == 0
     assert verdict.scores[0].note.startswith("filled with the mean: 0.")
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     large = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
     small = torch.from_numpy(np.asarray(Image.fromarray(pixels).resize((16, 16))).copy()).permute(2, 0, 1)[None]
     shrunk = Example("one", large, large, large, large, source=small.float() / 127.5 - 1)
-    (score,) = evaluate([shrunk], ["psnr-y"], Means(factor=4)).scores
+    (score,) = evaluate([shrunk], ["psnr-y"], Resources(factor=4)).scores
     assert np.isinf(score.value)
     assert score.note.startswith("infinite on 1 of 1 pictures; bicubic: ")

@@ -1,4 +1,4 @@
-"""Metrics of whole piles, against numpy, with features that are a few pixels."""
+"""Metrics of whole sets, against numpy, with features that are a few pixels."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +12,7 @@ from diptych.errors import DiptychError
 from diptych.evaluation import bootstrap, set_metrics
 from diptych.evaluation.labels import IGNORED
 from diptych.evaluation.metrics import Example
-from diptych.evaluation.set_metrics import Diversity, FeaturePiles, Lab, Pile, Segmented, as_bytes
+from diptych.evaluation.set_metrics import Diversity, FeatureDistances, Lab, Segmented, SetMetric, as_bytes
 
 FEATURES = 4
 
@@ -26,10 +26,10 @@ def drawn(count: int, seed: int, shift: float = 0.0) -> list[Tensor]:
     return [torch.from_numpy(rng.normal(shift, 1, (1, 3, 4, 4))).float() for _ in range(count)]
 
 
-def filled(pile: Pile, outputs: list[Tensor], targets: list[Tensor]) -> Pile:
+def filled(metric: SetMetric, outputs: list[Tensor], targets: list[Tensor]) -> SetMetric:
     for output, target in zip(outputs, targets, strict=True):
-        pile.add(shown(output, target))
-    return pile
+        metric.add(shown(output, target))
+    return metric
 
 
 def features_of(pictures: list[Tensor]) -> Any:
@@ -51,9 +51,9 @@ def few_features(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_distances_of_feature_piles(few_features: None) -> None:
     outputs, targets = drawn(20, 0), drawn(20, 1, 0.5)
-    pile = filled(FeaturePiles("some", ["frechet", "kernel", "coverage"]), outputs, targets)
+    metric = filled(FeatureDistances("some", ["frechet", "kernel", "coverage"]), outputs, targets)
     one, other = features_of(outputs), features_of(targets)
-    scores = {score.metric: score for score in pile.scores()}
+    scores = {score.metric: score for score in metric.scores()}
     assert list(scores) == ["frechet", "kernel", "coverage density", "coverage share"]
     assert {(score.count, score.network) for score in scores.values()} == {(20, "some")}
     assert [score.better for score in scores.values()] == ["lower", "lower", "higher", "higher"]
@@ -78,16 +78,16 @@ def test_distances_of_feature_piles(few_features: None) -> None:
     near = np.linalg.norm(other[:, None] - one, axis=2) < np.sort(distances, axis=1)[:, [5]]
     assert scores["coverage density"].value == pytest.approx(near.sum() / (5 * 20))
     assert scores["coverage share"].value == pytest.approx(near.any(1).mean())
-    assert pile.notes() == []
-    assert pile.pictures() == {}
+    assert metric.notes() == []
+    assert metric.pictures() == {}
 
 
 @pytest.mark.parametrize("metric", ["frechet", "kernel", "coverage"])
 def test_only_what_is_wanted(few_features: None, metric: str) -> None:
-    pile = filled(FeaturePiles("some", [metric]), drawn(7, 0), drawn(7, 1))
-    assert {score.metric.partition(" ")[0] for score in pile.scores()} == {metric}
+    found = filled(FeatureDistances("some", [metric]), drawn(7, 0), drawn(7, 1))
+    assert {score.metric.partition(" ")[0] for score in found.scores()} == {metric}
     told = "frechet: 7 pictures are few for 4 features, which makes the distance too large; compare it only with"
-    assert [note.startswith(told) for note in pile.notes()] == ([True] if metric == "frechet" else [])
+    assert [note.startswith(told) for note in found.notes()] == ([True] if metric == "frechet" else [])
 
 
 def test_what_is_kept_has_an_end(few_features: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,13 +95,13 @@ def test_what_is_kept_has_an_end(few_features: None, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(set_metrics, "KEPT", 9)
     monkeypatch.setattr(set_metrics, "RESAMPLED", 8)
     outputs, targets = drawn(15, 0), drawn(15, 1, 0.5)
-    found = {s.metric: s for s in filled(FeaturePiles("some", ["frechet", "kernel"]), outputs, targets).scores()}
+    found = {s.metric: s for s in filled(FeatureDistances("some", ["frechet", "kernel"]), outputs, targets).scores()}
     assert found["frechet"].value == pytest.approx(frechet(features_of(outputs), features_of(targets)), rel=1e-4)
     assert found["frechet"].low == found["frechet"].high == found["frechet"].value
-    first = filled(FeaturePiles("some", ["kernel"]), outputs[:9], targets[:9]).scores()[0]
+    first = filled(FeatureDistances("some", ["kernel"]), outputs[:9], targets[:9]).scores()[0]
     assert found["kernel"].value == first.value
     monkeypatch.setattr(set_metrics, "RESAMPLED", 9)
-    score = filled(FeaturePiles("some", ["frechet"]), outputs, targets).scores()[0]
+    score = filled(FeatureDistances("some", ["frechet"]), outputs, targets).scores()[0]
     assert score.low < score.value < score.high
 
 
@@ -112,8 +112,8 @@ def test_pictures_as_bytes() -> None:
 
 def test_lab_shares() -> None:
     white, black = torch.ones(1, 3, 4, 4), -torch.ones(1, 3, 4, 4)
-    pile = filled(Lab(), [white, white], [white, black])
-    scores = pile.scores()
+    metric = filled(Lab(), [white, white], [white, black])
+    scores = metric.scores()
     assert [score.metric for score in scores] == ["lab L", "lab a", "lab b"]
     assert [score.value for score in scores] == pytest.approx([0.5, 1, 1])
     assert all((s.low, s.high, s.better, s.count) == (s.value, s.value, "higher", 2) for s in scores)
@@ -124,8 +124,8 @@ def level(value: float) -> Tensor:
 
 
 def test_diversity_is_of_successive_pictures() -> None:
-    pile = filled(Diversity(), [level(0), level(0.5), level(-0.5)], [level(0), level(0.25), level(0)])
-    (score,) = pile.scores()
+    metric = filled(Diversity(), [level(0), level(0.5), level(-0.5)], [level(0), level(0.25), level(0)])
+    (score,) = metric.scores()
     assert score.value == score.low == score.high == pytest.approx(0.75 / 0.25)
     assert (score.metric, score.better, score.count, score.note) == ("diversity", "near 1", 3, "over the targets'")
     alone = Diversity()
@@ -169,9 +169,9 @@ def test_class_accuracies_over_all_pictures() -> None:
     truths[2][0] = IGNORED
     outputs = drawn(5, 2)
     outputs = [torch.nn.functional.interpolate(picture, (6, 6)) for picture in outputs]
-    pile = Segmented(2, None, classes_by_sign)
+    metric = Segmented(2, None, classes_by_sign)
     for output, truth in zip(outputs, truths, strict=True):
-        pile.add(shown(output, output, labels=truth))
+        metric.add(shown(output, output, labels=truth))
     own = []
     for output, truth in zip(outputs, truths, strict=True):
         guess = classes_by_sign(output)
@@ -182,7 +182,7 @@ def test_class_accuracies_over_all_pictures() -> None:
         return hits.sum() / counts.sum(), (hits / truth).mean(), (hits / (truth + guessed - hits)).mean()
 
     counts = np.array(own)
-    scores = pile.scores()
+    scores = metric.scores()
     assert [score.metric for score in scores] == ["fcn pixel accuracy", "fcn class accuracy", "fcn class iou"]
     assert [score.value for score in scores] == pytest.approx(accuracies(counts.sum(0)))
     again = np.array([accuracies(counts[chosen].sum(0)) for chosen in bootstrap.draws(5, 200)])
@@ -190,8 +190,8 @@ def test_class_accuracies_over_all_pictures() -> None:
         assert (score.low, score.high) == pytest.approx(tuple(np.quantile(again[:, place], [0.025, 0.975])))
         assert (score.better, score.count, score.network, score.note) == ("higher", 5, "nearest class colour", "")
     each = [np.trace(matrix) / matrix.sum() for matrix in counts]
-    assert pile.pictures()["fcn pixel accuracy"] == pytest.approx(each)
-    assert pile.notes() == []
+    assert metric.pictures()["fcn pixel accuracy"] == pytest.approx(each)
+    assert metric.notes() == []
 
 
 def test_a_segmenter_judges_real_pictures_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,14 +202,14 @@ def test_a_segmenter_judges_real_pictures_too(monkeypatch: pytest.MonkeyPatch) -
         return np.full(size, int(picture.mean() > 0), np.uint8)
 
     stand_in: Any = segmenter
-    pile = Segmented(2, stand_in, None)
+    metric = Segmented(2, stand_in, None)
     truth = np.ones((4, 8), np.uint8)
     truth[:1] = 0
     for value in (1.0, -1.0, 1.0):
-        pile.add(shown(level(value), level(1), labels=truth))
-    pixel, *_ = pile.scores()
+        metric.add(shown(level(value), level(1), labels=truth))
+    pixel, *_ = metric.scores()
     assert pixel.value == pytest.approx((0.75 + 0.25 + 0.75) / 3)
     assert (pixel.network, pixel.note, pixel.count) == ("FCN on efficientnet-lite0", "real pictures: 0.750", 3)
     assert (pixel.low, pixel.high) == (0.25, 0.75)  # of the two that were kept
     with pytest.raises(DiptychError, match="three has no class map"):
-        pile.add(shown(level(1), name="three"))
+        metric.add(shown(level(1), name="three"))

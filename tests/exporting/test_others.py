@@ -14,7 +14,7 @@ from PIL import Image
 from toys import Made
 
 from diptych import Translator
-from diptych.data.public.licences import terms_of
+from diptych.data.public.licences import licence_of
 from diptych.serving.page import assets
 
 RNG = np.random.default_rng(0)
@@ -141,8 +141,8 @@ def test_refusals(
 
 
 def test_the_terms_of_data(tmp_path: Path) -> None:
-    assert terms_of("openmoji-143").licence == "CC BY-SA 4.0"
-    assert terms_of("facades").attribution
-    assert terms_of(str(tmp_path)) == ("", "")
+    assert licence_of("openmoji-143").licence == "CC BY-SA 4.0"
+    assert licence_of("facades").attribution
+    assert licence_of(str(tmp_path)) == ("", "")
     (tmp_path / "ATTRIBUTION.txt").write_text("Photos by\nall of us.\n")
-    assert terms_of(str(tmp_path)).attribution == "Photos by all of us."
+    assert licence_of(str(tmp_path)).attribution == "Photos by all of us."

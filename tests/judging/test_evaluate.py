@@ -13,13 +13,13 @@ from judged import SIMPLE, folder_of, strict
 from PIL import Image
 
 from diptych.errors import DiptychError
+from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.evaluate import choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.files import write_text
-from diptych.judging.folders import of_folders
+from diptych.judging.folders import from_folders
 from diptych.judging.judge import Result, keep, kept
-from diptych.judging.subjects import spread
 from diptych.pictures import formats
 
 
@@ -59,7 +59,7 @@ def test_what_cannot_be_had_is_told_or_refused(run: Path, typed: Typed, monkeypa
     assert "--network inception-2015 cannot be used: the weights of inception-2015" in err
     code, _, err = typed("evaluate", run, "--network", "resnet")
     assert 'no feature network "resnet"' in err
-    _, notes = choose([], Means(side=16))
+    _, notes = choose([], Resources(side=16))
     assert "ms-ssim is left out: it needs pictures with sides of 161 or more." in notes
 
 
@@ -112,9 +112,9 @@ def test_numbers_that_are_none_are_null_with_a_note(tmp_path: Path) -> None:
         output[:, :, :hole] += 0.25
         examples.append(Example(name, output, output, target, target, source=source))
     names = ["l1-hole", "psnr-known", "psnr"]
-    verdict = evaluate(examples, names, Means(holed=True))
+    verdict = evaluate(examples, names, Resources(holed=True))
     assert all("undefined" in note or "infinite" in note for note in (score.note for score in verdict.scores[:2]))
-    nowhere = evaluate(examples[:1], ["l1-hole"], Means(holed=True))
+    nowhere = evaluate(examples[:1], ["l1-hole"], Resources(holed=True))
     result = Result("mine", {}, verdict.scores + nowhere.scores, verdict.names, verdict.pictures, [])
     keep(result, tmp_path)
     hole, known, psnr, none = strict((tmp_path / "scores.json").read_text())["scores"]
@@ -158,8 +158,8 @@ def test_three_pictures_are_too_few_for_a_distribution(tmp_path: Path, typed: Ty
 
 
 def test_spread_takes_all_or_evenly() -> None:
-    assert spread(5, 0) == spread(5, 9) == [0, 1, 2, 3, 4]
-    assert spread(10, 3) == [0, 3, 6]
+    assert evenly_spaced(5, 0) == evenly_spaced(5, 9) == [0, 1, 2, 3, 4]
+    assert evenly_spaced(10, 3) == [0, 3, 6]
 
 
 def test_sixteen_bit_outputs_keep_their_depth(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_sixteen_bit_outputs_keep_their_depth(tmp_path: Path) -> None:
     place.mkdir()
     ramp = np.linspace(0, 65535, 32 * 32).reshape(32, 32, 1).astype(np.uint16)
     formats.write(place / "a.png", ramp)
-    subject = of_folders(place, place, False, 0)
+    subject = from_folders(place, place, False, 0)
     example = subject.read(0)
     assert example.output.shape == (1, 1, 32, 32)
     assert len(example.output.unique()) == 1024  # 8 bits would leave 256
@@ -191,7 +191,7 @@ def test_memory_of_an_evaluation_is_a_number_a_picture() -> None:
             gc.collect()
             most = max(most, sum(found() is not None for found in alive))
 
-    evaluate(examples(), ["l1", "ssim", "lab", "diversity", "checkerboard"], Means(side=40))
+    evaluate(examples(), ["l1", "ssim", "lab", "diversity", "checkerboard"], Resources(side=40))
     assert most <= 2
 
 

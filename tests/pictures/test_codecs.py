@@ -1,11 +1,7 @@
-"""Formats told by their first bytes, orientations, first frames, and damage of every sort."""
+"""Formats recognised by their first bytes, orientations, first frames, headers, and damage of every sort."""
 
 import io
-import os
 import struct
-import subprocess
-import sys
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -17,7 +13,7 @@ from PIL import Image, ImageFile
 
 from diptych.errors import DiptychError
 from diptych.pictures import codecs
-from diptych.pictures.decoded import upright
+from diptych.pictures.decoded import apply_orientation
 from diptych.pictures.formats import Header, probe, read
 from diptych.pictures.kinds import Kind, Stored
 
@@ -117,7 +113,7 @@ def test_orientations_equal_pillow_s(form: str, orientation: int, tmp_path: Path
         data = bytes(imagecodecs.png_encode(DEEP))
         exif = chunk(b"eXIf", oriented(orientation).tobytes().removeprefix(b"Exif\0\0"))
         path.write_bytes(data[:33] + exif + data[33:])
-        expected, kind = upright(DEEP, orientation), Kind("rgb", "uint16")
+        expected, kind = apply_orientation(DEEP, orientation), Kind("rgb", "uint16")
     else:
         path.write_bytes(saved(PICTURE, form, exif=oriented(orientation)))
         from PIL import ImageOps
@@ -177,60 +173,15 @@ def test_probing_decodes_no_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert probe(tmp_path / name).width == 31
 
 
-def npz(**members: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name.replace("_", "."), data)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (npz(readme_txt=b"hello"), "is a zip file that holds no numpy array"),
-        (npz(), "is a zip file that holds no numpy array"),
-        (npz(a_npy=b"hello"), "is truncated or damaged"),
-    ],
-)
-def test_zip_files_of_something_else(data: bytes, words: str) -> None:
-    with pytest.raises(DiptychError, match=words):
-        read(data, Kind(), "a.npz")
-
-
-def test_of_several_arrays_the_first_is_taken() -> None:
-    buffer = io.BytesIO()
-    np.savez(buffer, z=COLOUR, a=COLOUR[::-1])
-    np.testing.assert_array_equal(read(buffer.getvalue(), Kind()), COLOUR)
-
-
-@pytest.mark.parametrize("code", [">u2", ">f4", "<f8", "<f2"])
-def test_arrays_of_other_byte_orders_and_floats(code: str, tmp_path: Path) -> None:
-    array = np.arange(12).reshape(3, 4).astype(code)
-    np.save(tmp_path / "a.npy", np.asfortranarray(array))
-    kind = Kind("grey", "uint16") if "u" in code else Kind("grey", "float32", high=12)
-    back = read(tmp_path / "a.npy", kind)
-    assert back.dtype == np.dtype(kind.depth)
-    np.testing.assert_array_equal(back[..., 0], array.astype(kind.depth))
-    assert probe(tmp_path / "a.npy") == Header(3, 4, 1, kind.depth)
-
-
-def test_an_array_too_large_is_refused_before_it_is_read() -> None:
-    buffer = io.BytesIO()
-    np.lib.format.write_array_header_1_0(buffer, {"descr": "|u1", "fortran_order": False, "shape": (9000, 9000, 50)})
-    with pytest.raises(DiptychError, match=r"is 9000x9000 with 50 channels, larger than"):
-        read(buffer.getvalue(), Kind("channels", channels=50))
-
-
 @pytest.mark.parametrize(
     "mode", ["1", "L", "LA", "P", "PA", "HSV", "LAB", "RGB", "RGBA", "RGBa", "La", "CMYK", "YCbCr", "I;16", "I", "F"]
 )
 def test_every_mode_of_pillow_s(mode: str) -> None:
-    raw = codecs.from_pillow(Image.new(mode, (5, 4)))
-    assert raw.pixels.shape[:2] == (4, 5)
-    assert raw.alpha == (mode in ("LA", "La", "PA", "RGBA", "RGBa"))
-    assert raw.pixels.shape[2] - raw.alpha in (1, 3)
-    assert raw.pixels.dtype == {"I;16": np.uint16, "I": np.uint16, "F": np.float32}.get(mode, np.uint8)
+    decoded = codecs.from_pillow(Image.new(mode, (5, 4)))
+    assert decoded.pixels.shape[:2] == (4, 5)
+    assert decoded.alpha == (mode in ("LA", "La", "PA", "RGBA", "RGBa"))
+    assert decoded.pixels.shape[2] - decoded.alpha in (1, 3)
+    assert decoded.pixels.dtype == {"I;16": np.uint16, "I": np.uint16, "F": np.float32}.get(mode, np.uint8)
 
 
 def test_real_pictures_equal_pillow_s(shared_data: Path) -> None:
@@ -251,99 +202,6 @@ def test_a_real_sixteen_bit_map_keeps_its_numbers(shared_data: Path) -> None:
     assert probe(path).depth == "uint16"
     with Image.open(path) as picture:
         np.testing.assert_array_equal(read(path, Kind("grey", "uint16"))[..., 0], np.asarray(picture))
-
-
-ODD = """
-import io, struct, sys
-from diptych.commands.terminal import quieten
-from diptych.machine.threads import prepare
-prepare([])
-quieten()
-import numpy as np
-from PIL import Image
-from diptych.pictures import codecs
-from diptych.pictures.metadata import Tags
-from diptych.errors import DiptychError
-from diptych.pictures.formats import read, write
-from diptych.pictures.kinds import Kind
-
-picture, odd = Image.new("RGB", (64, 64), (9, 90, 200)), []
-for compression in ("tiff_lzw", "tiff_adobe_deflate"):
-    file = io.BytesIO()
-    picture.save(file, "TIFF", compression=compression)
-    odd.append(file.getvalue())
-    odd[-1] = odd[-1][:12] + bytes(8) + odd[-1][20:]
-file = io.BytesIO()
-picture.save(file, "JPEG", exif=b"Exif\\0\\0II*\\0\\x08\\0\\0\\0\\xff\\xffabc")
-odd.append(file.getvalue())
-deep = np.full((8, 8, 3), 999, np.uint16)
-odd.append(codecs.encode(deep, ".png", Tags(b"no profile that libpng would like" * 9)))
-for name, at in ((277, 8), (256, 4)):  # samples per pixel, and the count of the width
-    tiff = bytearray(codecs.encode(deep, ".tif"))
-    start = struct.unpack("<I", tiff[4:8])[0] + 2
-    entry = next(place for place in range(start, start + 240, 12) if tiff[place : place + 2] == struct.pack("<H", name))
-    tiff[entry + at : entry + at + 2] = struct.pack("<H", 2048)
-    odd.append(bytes(tiff))
-for data in odd:
-    try:
-        read(data, Kind())
-        print("read")
-    except DiptychError as problem:
-        print(problem)
-try:
-    write(io.BytesIO(), np.zeros((1, 65501, 3), np.uint8), "jpg")
-except DiptychError as problem:
-    print(problem)
-"""
-
-
-def test_nothing_but_our_sentence_reaches_the_terminal() -> None:
-    """Neither warnings and logs of Pillow and tifffile nor what libtiff, libpng and libjpeg write to standard error by themselves."""
-    said = subprocess.run([sys.executable, "-c", ODD], capture_output=True, text=True, check=True)
-    assert said.stderr == ""
-    assert [line.split()[-1] for line in said.stdout.splitlines()] == [
-        "it.",
-        "it.",
-        "read",
-        "read",
-        "it.",
-        "it.",
-        "instead.",
-    ]
-
-
-MANNERS = """
-import io, logging, os, sys, warnings
-import numpy as np
-from PIL import Image, _imaging
-import cv2, torch  # which sets filters of its own
-
-def now():
-    os.umask(known := os.umask(0))
-    loggers = {name: logging.getLogger(name).handlers for name in ("", "PIL", "tifffile")}
-    return Image.MAX_IMAGE_PIXELS, list(warnings.filters), loggers, cv2.getNumThreads(), known
-
-before = now()
-from diptych.data.edges import edges
-from diptych.pictures.formats import probe, read, write
-from diptych.pictures.kinds import Kind
-from diptych.report.pictures import embedded
-from pathlib import Path
-
-file = io.BytesIO()
-write(file, np.zeros((64, 64, 3), np.uint8), "tif")
-edges(read(file.getvalue(), Kind()))
-Image.new("1", (20000, 10000)).save(sys.argv[1])
-assert embedded(Path(sys.argv[1])).startswith("data:image/webp")
-assert now() == before, (before, now())
-"""
-
-
-def test_a_program_of_others_has_its_libraries_as_it_left_them(tmp_path: Path) -> None:
-    """Pillow's limit, warnings' filters, loggers, OpenCV's threads and the umask, whatever diptych is told to take."""
-    pytest.importorskip("cv2")
-    known = {**os.environ, "DIPTYCH_MAX_PIXELS": "300000000"}
-    subprocess.run([sys.executable, "-W", "error", "-c", MANNERS, str(tmp_path / "large.png")], check=True, env=known)
 
 
 def test_a_deep_png_keeps_its_pixels_whatever_stands_beside_them() -> None:

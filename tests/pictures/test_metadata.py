@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from diptych.pictures import metadata
-from diptych.pictures.formats import read, read_tagged, write
+from diptych.pictures.formats import read, read_with_metadata, write
 from diptych.pictures.kinds import Kind
 from diptych.pictures.metadata import (
     GDAL_METADATA,
@@ -20,7 +20,7 @@ from diptych.pictures.metadata import (
     GEO_WORDS,
     PIXEL_SCALE,
     TIEPOINTS,
-    Tags,
+    Metadata,
 )
 
 RNG = np.random.default_rng(3)
@@ -62,8 +62,8 @@ def test_tiffs_keep_place_profile_channels_and_depth(kind: Kind, tmp_path: Path)
     """Through Pillow or tifffile, whichever the depth takes; read back by both of ours and by tifffile itself."""
     profile = {1: GREY_PROFILE, 3: RGB_PROFILE}.get(kind.stored_channels, b"")
     picture = pixels(kind.stored_channels, kind.depth)
-    write(tmp_path / "a.tif", picture, tags=Tags(profile, PLACE))
-    back, found = read_tagged(tmp_path / "a.tif", kind)
+    write(tmp_path / "a.tif", picture, metadata=Metadata(profile, PLACE))
+    back, found = read_with_metadata(tmp_path / "a.tif", kind)
     np.testing.assert_array_equal(back, picture)
     assert found.profile == profile
     assert without_zeros(found.place) == PLACE
@@ -80,32 +80,32 @@ def test_tiffs_keep_place_profile_channels_and_depth(kind: Kind, tmp_path: Path)
 def test_profiles_of_every_format(ending: str, channels: int, tmp_path: Path) -> None:
     profile = RGB_PROFILE if channels == 3 else GREY_PROFILE
     kind = Kind() if channels == 3 else Kind("grey")
-    write(tmp_path / f"a{ending}", pixels(channels, "uint8"), tags=Tags(profile, PLACE))
-    assert read_tagged(tmp_path / f"a{ending}", kind)[1].profile == profile
+    write(tmp_path / f"a{ending}", pixels(channels, "uint8"), metadata=Metadata(profile, PLACE))
+    assert read_with_metadata(tmp_path / f"a{ending}", kind)[1].profile == profile
     with Image.open(tmp_path / f"a{ending}") as opened:
         assert opened.info["icc_profile"] == profile
 
 
 def test_a_sixteen_bit_png_keeps_its_profile(tmp_path: Path) -> None:
     picture, kind = pixels(3, "uint16"), Kind("rgb", "uint16")
-    write(tmp_path / "a.png", picture, tags=Tags(RGB_PROFILE))
-    back, found = read_tagged(tmp_path / "a.png", kind)
+    write(tmp_path / "a.png", picture, metadata=Metadata(RGB_PROFILE))
+    back, found = read_with_metadata(tmp_path / "a.png", kind)
     np.testing.assert_array_equal(back, picture)
     assert found.profile == RGB_PROFILE
 
 
 def test_formats_that_hold_neither(tmp_path: Path) -> None:
     for ending in (".bmp", ".npy", ".npz"):
-        write(tmp_path / f"a{ending}", pixels(3, "uint8"), tags=Tags(RGB_PROFILE, PLACE))
-        assert read_tagged(tmp_path / f"a{ending}", Kind())[1] == Tags()
+        write(tmp_path / f"a{ending}", pixels(3, "uint8"), metadata=Metadata(RGB_PROFILE, PLACE))
+        assert read_with_metadata(tmp_path / f"a{ending}", Kind())[1] == Metadata()
 
 
 def test_a_profile_of_other_colours_is_left_out() -> None:
-    assert Tags(RGB_PROFILE).for_result(3).profile == RGB_PROFILE
-    assert Tags(RGB_PROFILE).for_result(1).profile == b""
-    assert Tags(GREY_PROFILE).for_result(1).profile == GREY_PROFILE
-    assert Tags(GREY_PROFILE[:16] + b"CMYK").for_result(3).profile == b""
-    assert Tags(RGB_PROFILE).for_result(5).profile == b""
+    assert Metadata(RGB_PROFILE).for_result(3).profile == RGB_PROFILE
+    assert Metadata(RGB_PROFILE).for_result(1).profile == b""
+    assert Metadata(GREY_PROFILE).for_result(1).profile == GREY_PROFILE
+    assert Metadata(GREY_PROFILE[:16] + b"CMYK").for_result(3).profile == b""
+    assert Metadata(RGB_PROFILE).for_result(5).profile == b""
 
 
 def on_earth(place: Any, column: float, row: float) -> tuple[float, float]:
@@ -115,7 +115,7 @@ def on_earth(place: Any, column: float, row: float) -> tuple[float, float]:
 
 
 def test_a_larger_result_covers_the_same_area() -> None:
-    found = Tags(place=PLACE).for_result(3, scale=4).place
+    found = Metadata(place=PLACE).for_result(3, scale=4).place
     assert found[PIXEL_SCALE] == (7.5, 5.0, 0.0)
     for column, row in ((0, 0), (10, 12)):
         assert on_earth(found, 4 * column, 4 * row) == on_earth(PLACE, column, row)
@@ -124,7 +124,7 @@ def test_a_larger_result_covers_the_same_area() -> None:
 
 def test_a_larger_result_where_coordinates_are_centres() -> None:
     """The coarse pixel's centre lies between the two middle ones of its four."""
-    found = Tags(place=POINT).for_result(3, scale=4).place
+    found = Metadata(place=POINT).for_result(3, scale=4).place
     assert on_earth(found, 4 * 3 + 1.5, 4 * 2 + 1.5) == on_earth(POINT, 3, 2)
 
 
@@ -132,7 +132,7 @@ def test_a_larger_result_where_coordinates_are_centres() -> None:
 def test_a_larger_result_with_a_matrix(keys: Any) -> None:
     matrix = np.array([[30, 5, 0, 500], [4, -20, 0, 700], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=float)
     place = {metadata.TRANSFORMATION: tuple(matrix.reshape(-1).tolist()), GEO_KEYS: keys}
-    value: Any = Tags(place=place).for_result(3, scale=2).place[metadata.TRANSFORMATION]
+    value: Any = Metadata(place=place).for_result(3, scale=2).place[metadata.TRANSFORMATION]
     shift = 0.5 if keys == POINT[GEO_KEYS] else 0.0
     np.testing.assert_allclose(
         np.array(value).reshape(4, 4) @ [2 * 3 + shift, 2 * 7 + shift, 0, 1], matrix @ [3, 7, 0, 1]
@@ -141,9 +141,9 @@ def test_a_larger_result_with_a_matrix(keys: Any) -> None:
 
 @pytest.mark.parametrize("depth", ["uint8", "uint16"])
 def test_a_turned_file_loses_its_place_since_it_would_be_wrong(depth: Any, tmp_path: Path) -> None:
-    extra = [(274, 3, 1, 6, True), *metadata.tifffile_options(Tags(place=PLACE))["extratags"]]
+    extra = [(274, 3, 1, 6, True), *metadata.tifffile_options(Metadata(place=PLACE))["extratags"]]
     tifffile.imwrite(tmp_path / "a.tif", pixels(3, depth), photometric="rgb", extratags=extra)
-    back, found = read_tagged(tmp_path / "a.tif", Kind("rgb", depth))
+    back, found = read_with_metadata(tmp_path / "a.tif", Kind("rgb", depth))
     assert back.shape == (10, 12, 3)
     assert found.place == {}
 
@@ -154,9 +154,9 @@ def test_damaged_tags_do_not_spoil_a_picture(tmp_path: Path) -> None:
         extra = [(PIXEL_SCALE, 2, 5, "wide!", True), (GEO_WORDS, 12, 1, 4.0, True)]
         picture = pixels(3, depth)
         tifffile.imwrite(tmp_path / "a.tif", picture, photometric="rgb", extratags=extra, iccprofile=b"no profile")
-        back, found = read_tagged(tmp_path / "a.tif", Kind("rgb", depth))
+        back, found = read_with_metadata(tmp_path / "a.tif", Kind("rgb", depth))
         np.testing.assert_array_equal(back, picture)
-        assert found.for_result(3) == Tags()
+        assert found.for_result(3) == Metadata()
 
 
 def test_a_jpeg_with_a_profile_and_an_orientation(tmp_path: Path) -> None:
@@ -164,8 +164,8 @@ def test_a_jpeg_with_a_profile_and_an_orientation(tmp_path: Path) -> None:
     exif[274] = 6
     buffer = io.BytesIO()
     Image.fromarray(pixels(3, "uint8")).save(buffer, "JPEG", icc_profile=RGB_PROFILE, exif=exif)
-    back, found = read_tagged(buffer.getvalue(), Kind())
+    back, found = read_with_metadata(buffer.getvalue(), Kind())
     assert back.shape == (10, 12, 3)
     assert found.profile == RGB_PROFILE
-    write(tmp_path / "b.jpg", back, tags=found)
+    write(tmp_path / "b.jpg", back, metadata=found)
     assert read(tmp_path / "b.jpg", Kind()).shape == (10, 12, 3)  # turned once

@@ -10,7 +10,7 @@ import tifffile
 from icc import ADOBE, ADOBE_LIKE, GREY_18, GREY_SRGB, OTHER_SRGB, SRGB, ink_profile
 from PIL import Image, ImageCms
 
-from diptych.pictures.formats import from_pillow, read, read_tagged
+from diptych.pictures.formats import from_pillow, read, read_with_metadata
 from diptych.pictures.kinds import Kind
 from diptych.pictures.profiles import LARGE
 
@@ -44,7 +44,7 @@ def test_other_colours_become_srgb(form: str) -> None:
     with Image.open(io.BytesIO(data)) as picture:
         wanted = converted(picture, ADOBE)
         plain = np.asarray(picture)
-    found, beside = read_tagged(data, Kind())
+    found, beside = read_with_metadata(data, Kind())
     np.testing.assert_array_equal(found, wanted)
     assert np.abs(found.astype(int) - plain).max() > 10
     assert beside.profile == b""
@@ -61,7 +61,7 @@ def test_as_the_formula_has_it() -> None:
 
 @pytest.mark.parametrize("profile", [LIBRARY_SRGB, OTHER_SRGB], ids=["of the library", "of a camera"])
 def test_srgb_stays_as_it_is(profile: bytes) -> None:
-    found, beside = read_tagged(saved(Image.fromarray(COLOURS), profile), Kind())
+    found, beside = read_with_metadata(saved(Image.fromarray(COLOURS), profile), Kind())
     np.testing.assert_array_equal(found, COLOURS)
     assert beside.profile == profile
 
@@ -151,10 +151,10 @@ def test_sixteen_bits() -> None:
     """They stay where they shall be kept; where 8 bits are wanted, those are converted."""
     deep, file = COLOURS.astype(np.uint16) * 257, io.BytesIO()
     tifffile.imwrite(file, deep, photometric="rgb", iccprofile=ADOBE)
-    found, beside = read_tagged(file.getvalue(), Kind("rgb", "uint16"))
+    found, beside = read_with_metadata(file.getvalue(), Kind("rgb", "uint16"))
     np.testing.assert_array_equal(found, deep)
     assert beside.profile == ADOBE
-    found, beside = read_tagged(file.getvalue(), Kind())
+    found, beside = read_with_metadata(file.getvalue(), Kind())
     np.testing.assert_array_equal(found, converted(Image.fromarray(COLOURS), ADOBE))
     assert beside.profile == b""
     eight = read(saved(Image.fromarray(COLOURS), ADOBE), Kind("rgb", "uint16"))

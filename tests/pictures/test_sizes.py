@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from diptych.data.transforms import Geometry
 from diptych.errors import DiptychError, UsageError
 from diptych.pictures.kinds import Kind
-from diptych.pictures.sizes import Fit, brought_to, exact, named
+from diptych.pictures.sizes import Fit, parse_size, resized_size, size_text
 from diptych.translator.card import Card, read_cards, write_cards
 from diptych.translator.translator import Translator
 
@@ -122,11 +122,17 @@ def test_sizes_that_are_asked_for() -> None:
 @pytest.mark.parametrize("size", ["big", "", "0", "-3", 0, -1, (4, 0), (1, 2, 3), "4x", "4x5x6", "٣"])
 def test_what_is_no_size_is_refused(size: Any) -> None:
     with pytest.raises(UsageError, match="give own, training, a side such as 256, or HEIGHTxWIDTH"):
-        exact(size)
+        parse_size(size)
 
 
 def test_names_of_sizes() -> None:
-    assert [named(size) for size in (None, "own", 128, "128x256", (4, 5))] == ["", "own", "128x128", "128x256", "4x5"]
+    assert [size_text(size) for size in (None, "own", 128, "128x256", (4, 5))] == [
+        "",
+        "own",
+        "128x128",
+        "128x256",
+        "4x5",
+    ]
 
 
 def test_classes_and_instances_are_never_mixed() -> None:
@@ -214,12 +220,12 @@ def test_a_card_carries_the_scale_and_an_older_one_means_own_size(tmp_path: Path
 
 def test_training_stays_as_it_was() -> None:
     """The plain rule of training, written out once more."""
-    assert brought_to("stretch", 50, 100, (12, 12), (10, 10)) == (12, 12)
-    assert brought_to("shorter-side", 50, 100, (12, 12), (10, 10)) == (12, 24)
-    assert brought_to("none", 5, 10, (12, 12), (10, 10)) == (10, 20)
+    assert resized_size("stretch", 50, 100, (12, 12), (10, 10)) == (12, 12)
+    assert resized_size("shorter-side", 50, 100, (12, 12), (10, 10)) == (12, 24)
+    assert resized_size("none", 5, 10, (12, 12), (10, 10)) == (10, 20)
 
 
 def test_sizes_that_are_none_are_refused_in_a_sentence() -> None:
     for size in (0, -1, 1.5, (1, 2, 3), (0, 4), (1.5, 2), "abc", ""):
         with pytest.raises(UsageError, match="give own, training"):
-            exact(size)  # type: ignore[arg-type]  # as a user without types may write
+            parse_size(size)  # type: ignore[arg-type]  # as a user without types may write

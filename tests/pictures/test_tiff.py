@@ -13,7 +13,7 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.pictures import codecs
-from diptych.pictures.decoded import upright
+from diptych.pictures.decoded import apply_orientation
 from diptych.pictures.formats import probe, read, write
 from diptych.pictures.kinds import Kind
 
@@ -61,7 +61,7 @@ def test_orientations(pixels: Any, orientation: int, tmp_path: Path) -> None:
     tags = [(274, "H", 1, orientation, True)]
     (tmp_path / "a.tif").write_bytes(tiff(pixels, photometric=photometric, extratags=tags))
     kind = Kind("rgb" if pixels.ndim == 3 else "grey", "uint8" if pixels.dtype == np.uint8 else "uint16")
-    expected = upright(pixels if pixels.ndim == 3 else pixels[..., None], orientation)
+    expected = apply_orientation(pixels if pixels.ndim == 3 else pixels[..., None], orientation)
     np.testing.assert_array_equal(read(tmp_path / "a.tif", kind), expected)
     header = probe(tmp_path / "a.tif")
     assert (header.height, header.width) == expected.shape[:2]
@@ -164,9 +164,9 @@ def test_without_the_extra(missing: str, monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_the_words_of_tifffile_without_imagecodecs_are_ours() -> None:
-    from diptych.pictures.formats import explaining
+    from diptych.pictures.formats import readable_errors
 
-    with pytest.raises(DiptychError, match=r"^a\.tif needs imagecodecs: pip install"), explaining("a.tif"):
+    with pytest.raises(DiptychError, match=r"^a\.tif needs imagecodecs: pip install"), readable_errors("a.tif"):
         raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
 
 
@@ -176,4 +176,4 @@ def test_palettes_and_one_bit_are_pillow_s(tmp_path: Path) -> None:
     assert read(tmp_path / "palette.tif", Kind()).shape == plain.shape
     Image.fromarray(GREY > 30000).save(tmp_path / "fax.tif", compression="group4")
     np.testing.assert_array_equal(read(tmp_path / "fax.tif", Kind("grey"))[..., 0], (GREY > 30000) * np.uint8(255))
-    assert codecs.holds(".tif", 1, "uint8")
+    assert codecs.can_hold(".tif", 1, "uint8")

@@ -10,10 +10,10 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from diptych.errors import DiptychError
-from diptych.pictures.decoded import Raw
+from diptych.pictures.decoded import Decoded
 from diptych.pictures.formats import from_array, from_pillow, to_pillow
 from diptych.pictures.kinds import Kind
-from diptych.pictures.to_kind import fitted, luma
+from diptych.pictures.to_kind import as_kind, luma
 
 ALL_16 = np.arange(65536, dtype=np.uint16).reshape(256, 256, 1)
 ALL_8 = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
@@ -121,7 +121,7 @@ def test_luma_is_that_of_the_weights(picture: Any, depth: str) -> None:
 def test_every_picture_fits_every_kind(colour: Any, depth: Any, found: str, channels: int, data: st.DataObject) -> None:
     array = data.draw(hnp.arrays(found, (3, 2, channels)))
     kind = Kind(colour, depth)
-    picture = fitted(Raw(array, alpha=channels in (2, 4)), kind, "a")
+    picture = as_kind(Decoded(array, alpha=channels in (2, 4)), kind, "a")
     assert picture.shape == (3, 2, kind.stored_channels)
     assert picture.dtype == np.dtype(depth)
     assert kind.to_tensor(picture).abs().max() <= 1

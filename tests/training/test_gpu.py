@@ -11,7 +11,7 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 from diptych.data import open_dataset, stream
 from diptych.evaluation.evaluate import evaluate
 from diptych.evaluation.metrics import Example
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.networks.features.pretrained import available
 from diptych.systems import SYSTEMS
 from diptych.training.step import Scalars
@@ -93,7 +93,7 @@ def test_metrics_are_those_of_a_processor() -> None:
     metrics = ["l1", "psnr", "ssim", "ms-ssim", "lab", "sharpness", "checkerboard", "diversity"]
     metrics += ["perceptual", "kernel"] if available("efficientnet-lite0") else []
     values = [
-        [score.value for score in evaluate(examples, metrics, Means(device=torch.device(place))).scores]
+        [score.value for score in evaluate(examples, metrics, Resources(device=torch.device(place))).scores]
         for place in ("cpu", "cuda")
     ]
     assert values[0] == pytest.approx(values[1], rel=1e-3, abs=1e-4)

@@ -48,12 +48,12 @@ def compare(
     from diptych.judging.judge import judge, kept
     from diptych.judging.runs import subject_of
     from diptych.judging.subjects import Request, Subject
-    from diptych.pictures.sizes import exact
+    from diptych.pictures.sizes import parse_size
 
     if len(runs) < 2:
         raise UsageError("give at least two runs to compare.")
     wanted = chosen(metrics)
-    request = Request(data, split, checkpoint, way, limit, device, "noise" in wanted, exact(size or None))
+    request = Request(data, split, checkpoint, way, limit, device, "noise" in wanted, parse_size(size or None))
     results, subjects = [], list[Subject]()
     for run in runs:
         if (run / "scores.json").is_file():
@@ -65,7 +65,7 @@ def compare(
     names = comparing.names_of(results)
     sheet = comparing.sheet_of(subjects, names) if len(subjects) == len(runs) else None
     comparing.keep(results, out, sheet)
-    print(comparing.words(results))
+    print(comparing.summary(results))
     print(f"Written: {out} (compare.json, compare.csv{', sheet.png' if sheet is not None else ''})")
     if sheet is not None and (note := numbered([*results[0].names, *names], "compare.json")):
         print(note)

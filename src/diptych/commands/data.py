@@ -36,7 +36,7 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
 
     settings = read_settings(folder, overrides, recipe, task)
     report = look_over(settings.data, progress=progress_line("checking"))
-    for line in report.words():
+    for line in report.messages():
         print(line)
     if recipe:
         print(estimate(settings))

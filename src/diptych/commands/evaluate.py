@@ -66,26 +66,28 @@ def evaluate(
     from diptych.evaluation.metrics import chosen
     from diptych.judging.captions import numbered
     from diptych.judging.judge import judge, keep, sheet_of, table
-    from diptych.judging.runs import made_elsewhere, place_of, subject_of
+    from diptych.judging.runs import evaluation_folder, subject_of, subject_of_outputs
     from diptych.judging.subjects import Request
-    from diptych.pictures.sizes import exact, named
+    from diptych.pictures.sizes import parse_size, size_text
 
     if (run is None) == (outputs is None):
         raise UsageError("give a run to judge, or --outputs FOLDER, and not both.")
     if limit < 0:
         raise UsageError(f"--limit is {limit}; it may not be negative.")
-    wanted, seen = chosen(metrics), exact(size or None)
+    wanted, seen = chosen(metrics), parse_size(size or None)
     if run is not None:
         request = Request(data, split, checkpoint, way, limit, device, "noise" in wanted, seen)
         subject = subject_of(run, request, Labels(labels, classes, ignore), wanted)
-        folder = out or place_of(run, request, subject)
+        folder = out or evaluation_folder(run, request, subject)
     else:
         assert outputs is not None
         if recipe and (targets is not None or unpaired):
             raise UsageError("--recipe brings the targets along; leave --targets and --unpaired away.")
         request = Request(data, split, limit=limit, device=device, size=seen)
-        subject = made_elsewhere(outputs, targets, unpaired, request, recipe, Labels(labels, classes, ignore), wanted)
-        parts = [outputs.resolve().name, "evaluation", data and Path(data).name, split, named(seen)]
+        subject = subject_of_outputs(
+            outputs, targets, unpaired, request, recipe, Labels(labels, classes, ignore), wanted
+        )
+        parts = [outputs.resolve().name, "evaluation", data and Path(data).name, split, size_text(seen)]
         folder = out or outputs.parent / "-".join(filter(None, parts))
     result = judge(subject, wanted, network)
     keep(result, folder, sheet_of(subject, result))

@@ -86,7 +86,7 @@ def translate(
     grid
         Write each result beside its input, as one picture.
     """
-    from diptych.pictures.sizes import exact
+    from diptych.pictures.sizes import parse_size
     from diptych.training.checkpoint_choice import checkpoint_note
     from diptych.translator.engines import device_for
     from diptych.translator.many import translate_all
@@ -94,7 +94,7 @@ def translate(
 
     check_options(inputs, format, seed, batch, tile, ray)
     options = {
-        "size": exact(size or None),
+        "size": parse_size(size or None),
         "seed": seed,
         "batch": batch,
         "overwrite": overwrite,
@@ -234,7 +234,7 @@ def style_of(translator: "Translator", style: str, picture: Path | None) -> "Sty
 
 def translate_stream(job: "Job", inputs: list[str], out: str) -> int:
     """One picture from a file or standard input to a file or standard output."""
-    from diptych.pictures.formats import opened
+    from diptych.pictures.formats import open_file
 
     if len(inputs) != 1:
         raise UsageError("standard input and output carry one picture; give exactly one input.")
@@ -243,7 +243,7 @@ def translate_stream(job: "Job", inputs: list[str], out: str) -> int:
     if inputs[0] == STREAM and sys.stdin is None:
         raise UsageError("standard input is closed; pipe a picture into it, or name one.")
     name = "standard input" if inputs[0] == STREAM else inputs[0]
-    with sys.stdin.buffer if inputs[0] == STREAM else opened(Path(name)) as file:
+    with sys.stdin.buffer if inputs[0] == STREAM else open_file(Path(name)) as file:
         result = job.translate_bytes(file.read(), name)
     if out == STREAM:
         job.write(sys.stdout.buffer, *result, job.format or "png")
@@ -260,7 +260,7 @@ def find_pictures(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]
     Raises:
         DiptychError: for an input that is not there, or a folder without pictures.
     """
-    from diptych.pictures.formats import ENDINGS, passed_over
+    from diptych.pictures.formats import ENDINGS, ignored_files
 
     pictures: dict[Path, Path] = {}
     for text in inputs:
@@ -270,7 +270,7 @@ def find_pictures(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]
             inside = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
             if path.resolve() in out.resolve().parents:
                 inside = skip_results(inside, out)
-            if note := passed_over(path):
+            if note := ignored_files(path):
                 print(note, file=sys.stderr)
             if not inside:
                 raise DiptychError(f"there is no picture in {path} (endings: {' '.join(sorted(ENDINGS))}).")

@@ -1,4 +1,4 @@
-"""Decoded pictures kept in memory up to a stated budget; what does not fit is decoded each time."""
+"""A cache of decoded pictures in memory, up to a stated size; the others are decoded each time."""
 
 import threading
 
@@ -9,7 +9,7 @@ GIB = 2**30
 
 
 class Cache:
-    """Shared by the reading threads. Pictures are handed out read-only, so that none can change another's."""
+    """Shared by the reading threads. Its pictures are read-only arrays."""
 
     def __init__(self, gib: float) -> None:
         self.room = int(gib * GIB)

@@ -1,43 +1,33 @@
-"""Datasets: an index and a random generator in, a source and a target out."""
+"""Datasets: an index and a random generator give a source and a target."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
-from torch import Tensor
 
 from diptych.data.cache import Cache
 from diptych.data.derived import DERIVE, Derived, Holed, Shrunk
 from diptych.data.entries import Entry, Layout
 from diptych.data.layouts import discover
 from diptych.data.picture_file import File, probe
-from diptych.data.resident import Place
-from diptych.data.sampler import Pictures, Sampler
+from diptych.data.resident import Crop
+from diptych.data.sampler import Pictures
 from diptych.data.settings import DataSettings
-from diptych.data.shards.windows import InWindows
+from diptych.data.shards.windows import WindowShuffle
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import INSTANCES, Kind, Stored
 
 
-class Pairs:
+class Pairs(Pictures):
     """Aligned pictures: side by side in one file, or matched by name; both halves get the same crop and mirroring."""
 
     def __init__(
         self, settings: DataSettings, entries: Sequence[Entry], train: bool, cache: Cache | None = None
     ) -> None:
-        self.sampler = Sampler(settings, train, cache)
-        self.settings = settings
-        self.entries = entries
+        super().__init__(settings, entries, train, cache)
         self.sizes = (len(entries), len(entries))
         several = len(entries[0].a) > 1
         self.kinds = stack_kinds(entries[0].a, settings.source) if several else [settings.source]
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def name(self, index: int) -> str:
-        return self.entries[index].name
 
     def pair(self, index: int) -> tuple[Stored, Stored]:
         """The stored source and target, as large as they are in the file."""
@@ -59,71 +49,64 @@ class Pairs:
                 )
         return pictures[0] if len(pictures) == 1 else np.concatenate(pictures, axis=2), target
 
-    def places(self, index: int, rng: np.random.Generator) -> tuple[Place, Place]:
+    def crops(self, index: int, rng: np.random.Generator) -> tuple[Crop, Crop]:
         """What ``sample`` takes where all pictures are resized alike."""
-        place = index, self.sampler.drawn(rng)
-        return place, place
+        crop = index, self.sampler.draw(rng)
+        return crop, crop
 
-    def whole(self, side: int, number: int) -> Stored:
+    def picture(self, side: int, number: int) -> Stored:
         """The stored source (0) or target (1)."""
         return self.pair(number)[side]
-
-    def half(self, index: int, side: str, kind: Kind) -> Stored:
-        """The left (a) or right (b) half of a side-by-side picture."""
-        path = self.entries[index].a[0]
-        return half_of(self.sampler.cache.read(path, kind), path, side)
-
-    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        return self.sampler.tensors(*self.stored(index, rng))
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         source, target = self.sampler.cut(self.pair(index), (self.settings.source, self.settings.target), rng)
         return source, target
 
 
-class Unpaired:
-    """Two piles: a source by index, a target drawn at random; each has a crop and mirroring of its own."""
+class Unpaired(Pictures):
+    """Two sets: a source by index, a target drawn at random; each has a crop and mirroring of its own.
+
+    ``halves`` says which half of a side-by-side picture each set takes, "a" (left) or "b"; "" takes the picture whole.
+    """
 
     def __init__(
         self,
         settings: DataSettings,
-        read: Sequence[Callable[[int], Stored]],
-        sizes: tuple[int, int],
-        names: Sequence[str],
+        entries: Sequence[Entry],
+        others: Sequence[Entry],
+        halves: tuple[str, str],
         train: bool,
         cache: Cache | None = None,
     ) -> None:
-        self.sampler = Sampler(settings, train, cache)
-        self.read = read
-        self.sizes = sizes
-        self.names = names
+        super().__init__(settings, entries, train, cache)
+        self.sides = (entries, settings.source, halves[0]), (others, settings.target, halves[1])
+        self.sizes = (len(entries), len(others))
 
     def __len__(self) -> int:
         return max(self.sizes)
 
     def name(self, index: int) -> str:
-        return self.names[index % self.sizes[0]]
-
-    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        return self.sampler.tensors(*self.stored(index, rng))
+        return super().name(index % self.sizes[0])
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         drawn = int(rng.integers(self.sizes[1]))
         if not self.sampler.train:
             drawn = index % self.sizes[1]
-        settings = self.sampler.settings
-        (source,) = self.sampler.cut([self.whole(0, index % self.sizes[0])], [settings.source], rng)
-        (target,) = self.sampler.cut([self.whole(1, drawn)], [settings.target], rng)
+        (source,) = self.sampler.cut([self.picture(0, index % self.sizes[0])], [self.settings.source], rng)
+        (target,) = self.sampler.cut([self.picture(1, drawn)], [self.settings.target], rng)
         return source, target
 
-    def places(self, index: int, rng: np.random.Generator) -> tuple[Place, Place]:
+    def crops(self, index: int, rng: np.random.Generator) -> tuple[Crop, Crop]:
         """What ``sample`` takes where all pictures are resized alike."""
         drawn = int(rng.integers(self.sizes[1]))
-        return (index % self.sizes[0], self.sampler.drawn(rng)), (drawn, self.sampler.drawn(rng))
+        return (index % self.sizes[0], self.sampler.draw(rng)), (drawn, self.sampler.draw(rng))
 
-    def whole(self, side: int, number: int) -> Stored:
-        """The stored picture of a pile, sources (0) or targets (1)."""
-        return self.read[side](number)
+    def picture(self, side: int, number: int) -> Stored:
+        """A stored source (0) or target (1)."""
+        entries, kind, half = self.sides[side]
+        path = entries[number].a[0]
+        picture = self.sampler.cache.read(path, kind)
+        return half_of(picture, path, half) if half else picture
 
 
 def half_of(picture: Stored, path: File, side: str) -> Stored:
@@ -137,10 +120,10 @@ def half_of(picture: Stored, path: File, side: str) -> Stored:
 
 
 def stack_kinds(paths: Sequence[File], kind: Kind) -> list[Kind]:
-    """As what to read each of several pictures that together make one of ``kind``, its channels theirs in order.
+    """The Kinds of several pictures that are stacked, channel after channel, into one of ``kind``.
 
-    The number of channels is stated by the Kind; how many each folder brings is read from its first file. Where that
-    does not add up, all are read as grey, or all as RGB, if that does. Class maps have their instance maps beside them.
+    The Kind states the number of channels; the first file of each folder tells how many it brings. If these do not add
+    up, all are read as grey or all as RGB, where that does. Class maps come with their instance maps.
     """
     if kind.colour == "labels":
         return [kind, INSTANCES][: len(paths)]
@@ -159,7 +142,7 @@ def stack_kinds(paths: Sequence[File], kind: Kind) -> list[Kind]:
 
 
 def colour_channels(path: File) -> int:
-    """Channels without opacity, which only picture formats have."""
+    """Channels without opacity, which only PNG and WebP have."""
     found = probe(path).channels
     return found - 1 if found in (2, 4) and path.suffix.lower() in (".png", ".webp") else found
 
@@ -168,9 +151,14 @@ def size_of(picture: Stored) -> str:
     return f"{picture.shape[1]}x{picture.shape[0]}"
 
 
-SINGLE: dict[str, type[Pairs | Holed | Shrunk]] = {"pairs": Pairs, "labelled": Pairs, "holed": Holed, "shrunk": Shrunk}
+OF_ONE_SET: dict[str, type[Pairs | Derived | Holed | Shrunk]] = {
+    **dict.fromkeys(("pairs", "labelled"), Pairs),
+    **dict.fromkeys(DERIVE, Derived),
+    "holed": Holed,
+    "shrunk": Shrunk,
+}
 ALL = "all"
-"""The split that is all pictures together, for judging on a folder that was not trained on."""
+"""The split that holds all pictures, to evaluate on a folder that was not trained on."""
 
 
 def of_split(splits: dict[str, list[Entry]], split: str) -> list[Entry]:
@@ -178,9 +166,9 @@ def of_split(splits: dict[str, list[Entry]], split: str) -> list[Entry]:
 
 
 def open_dataset(settings: DataSettings, split: str, train: bool, own: bool = False) -> Pictures:
-    """The pictures of a split; ``train`` for random crops and mirroring, else whole and the same each time.
+    """The pictures of a split: with ``train`` random crops and mirroring, else whole and the same each time.
 
-    Whole pictures come at the scale of training, or ``own``: at their own size.
+    Whole pictures come at the scale of training, or with ``own`` at their own size.
 
     Raises:
         DiptychError: when the folder, or the split in it, holds nothing that fits.
@@ -188,36 +176,24 @@ def open_dataset(settings: DataSettings, split: str, train: bool, own: bool = Fa
     layout = discover(settings)
     if split not in (*layout.splits, ALL):
         raise DiptychError(f'{settings.folder} has no split "{split}"; it has {", ".join(layout.splits)}, and {ALL}.')
-    entries = of_split(layout.splits, split)
     dataset = open_entries(settings, layout, split, train)
     if own:
         dataset.sampler.geometry = replace(dataset.sampler.geometry, own=True)
     if layout.sharded and train and settings.shuffle_window:
-        return InWindows(dataset, entries, settings.shuffle_window)
+        return WindowShuffle(dataset, settings.shuffle_window)
     return dataset
 
 
-def open_entries(settings: DataSettings, layout: Layout, split: str, train: bool) -> Pairs | Unpaired | Derived:
-    """By the task."""
+def open_entries(settings: DataSettings, layout: Layout, split: str, train: bool) -> Pictures:
+    """The dataset class of the task, over the entries of a split."""
     entries = of_split(layout.splits, split)
     cache = Cache(settings.cache_gib if train else 0.0)  # one budget, for what is read again and again
-    if settings.task in DERIVE:
-        return Derived(settings, entries, train, DERIVE[settings.task], cache)
-    if settings.task in SINGLE:
-        return SINGLE[settings.task](settings, entries, train, cache)
+    if settings.task in OF_ONE_SET:
+        return OF_ONE_SET[settings.task](settings, entries, train, cache)
     others = of_split(layout.others, split)
     if not others:
         raise DiptychError(f'{settings.folder} has no second pile for the split "{split}".')
-    swapped = settings.direction == "b-to-a"
-    sides = [(others, "b"), (entries, "a")] if swapped else [(entries, "a"), (others, "b")]
-    readers = []
-    for (pile, side), kind in zip(sides, (settings.source, settings.target), strict=True):
-        pairs = Pairs(settings, pile, train, cache)
-        halves = layout.kind == "side-by-side"
-        readers.append(partial(pairs.half, side=side, kind=kind) if halves else partial(read_entry, pairs, kind))
-    sizes = (len(sides[0][0]), len(sides[1][0]))
-    return Unpaired(settings, readers, sizes, [entry.name for entry in sides[0][0]], train, cache)
-
-
-def read_entry(pairs: Pairs, kind: Kind, index: int) -> Stored:
-    return pairs.sampler.cache.read(pairs.entries[index].a[0], kind)
+    halves = ("a", "b") if layout.kind == "side-by-side" else ("", "")
+    if settings.direction == "b-to-a":
+        entries, others, halves = others, entries, (halves[1], halves[0])
+    return Unpaired(settings, entries, others, halves, train, cache)

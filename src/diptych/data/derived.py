@@ -1,15 +1,14 @@
-"""Sources that are made from their target: edges, grey, colorization, holes, and smaller pictures."""
+"""Sources that are derived from their target: edges, grey, colorization, holes, and smaller pictures."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from torch import Tensor
 
 from diptych.data.cache import Cache
 from diptych.data.edges import edges
 from diptych.data.entries import Entry
 from diptych.data.holes import HOLES, Mask
-from diptych.data.sampler import Sampler
+from diptych.data.sampler import Pictures
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import DiptychError
 from diptych.pictures.formats import list_pictures, luma
@@ -20,35 +19,13 @@ from diptych.pictures.to_kind import with_hole
 EIGHT_BIT = Kind()
 
 
-class Derived:
-    """One pile of pictures; the source is made from the target after the crop."""
-
-    def __init__(
-        self,
-        settings: DataSettings,
-        entries: Sequence[Entry],
-        train: bool,
-        derive: "Derive",
-        cache: Cache | None = None,
-    ) -> None:
-        self.sampler = Sampler(settings, train, cache)
-        self.entries = entries
-        self.derive = derive
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def name(self, index: int) -> str:
-        return self.entries[index].name
-
-    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        return self.sampler.tensors(*self.stored(index, rng))
+class Derived(Pictures):
+    """Pictures whose source is made from the target after the crop."""
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
-        kind = self.sampler.settings.target
-        picture = self.sampler.cache.read(self.entries[index].a[0], kind)
-        (target,) = self.sampler.cut([picture], [kind], rng)
-        return self.derive(target, self.sampler.settings), target
+        picture = self.sampler.cache.read(self.entries[index].a[0], self.settings.target)
+        (target,) = self.sampler.cut([picture], [self.settings.target], rng)
+        return DERIVE[self.settings.task](target, self.settings), target
 
 
 Derive = Callable[[Stored, DataSettings], Stored]
@@ -74,7 +51,7 @@ DERIVE: dict[str, Derive] = {"edges": edge_source, "greyscale": grey_source, "co
 
 
 def converted(picture: Stored, found: Kind, wanted: Kind) -> Stored:
-    """The same shares of the value range in another depth and range; channels are left alone."""
+    """Convert values from one Kind's depth and range to another's; channels stay."""
     if (found.depth, found.range) == (wanted.depth, wanted.range):
         return picture
     (low, high), (new_low, new_high) = found.range, wanted.range
@@ -82,19 +59,19 @@ def converted(picture: Stored, found: Kind, wanted: Kind) -> Stored:
     return values.astype(np.float32) if wanted.depth == "float32" else np.rint(values).astype(wanted.depth)
 
 
-class Holed(Derived):
-    """Pictures with a hole; in validation the hole of a picture is the same each time."""
+class Holed(Pictures):
+    """Pictures with a hole. In validation each picture has the same hole every time."""
 
     def __init__(
         self, settings: DataSettings, entries: Sequence[Entry], train: bool, cache: Cache | None = None
     ) -> None:
-        super().__init__(settings, entries, train, same_source, cache)
+        super().__init__(settings, entries, train, cache)
         self.masks = list_pictures(settings.mask_path()) if settings.hole == "files" else []
         if settings.hole == "files" and not self.masks:
             raise DiptychError(f"there is no mask in {settings.mask_path()}; correct data.mask_folder.")
 
     def hole(self, shape: tuple[int, int], index: int, rng: np.random.Generator) -> Mask:
-        settings = self.sampler.settings
+        settings = self.settings
         if not self.masks:
             return HOLES[settings.hole](shape, settings.hole_share, rng)
         place = int(rng.integers(len(self.masks))) if self.sampler.train else index % len(self.masks)
@@ -103,26 +80,21 @@ class Holed(Derived):
         return white
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
-        settings = self.sampler.settings
+        settings = self.settings
         picture = self.sampler.cache.read(self.entries[index].a[0], settings.target)
         (target,) = self.sampler.cut([picture], [settings.target], rng)
         hole = self.hole(target.shape[:2], index, rng)
         return with_hole(target, hole[..., None], settings.source), target
 
 
-class Shrunk(Derived):
-    """Large pictures and small ones; the small are made by antialiased bicubic, or are given as files of their own.
+class Shrunk(Pictures):
+    """Large pictures and small ones. The small are resized by antialiased bicubic, or are files of their own.
 
-    In training crops are drawn; else a picture is taken whole, but for what the factor leaves over at its right and below.
+    Training draws crops. Otherwise a picture is whole, cut at the right and below to a multiple of the factor.
     """
 
-    def __init__(
-        self, settings: DataSettings, entries: Sequence[Entry], train: bool, cache: Cache | None = None
-    ) -> None:
-        super().__init__(settings, entries, train, same_source, cache)
-
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
-        settings, entry, factor = self.sampler.settings, self.entries[index], self.sampler.settings.factor
+        settings, entry, factor = self.settings, self.entries[index], self.settings.factor
         target = self.sampler.cache.read(entry.b or entry.a[0], settings.target)
         source = None if entry.b is None else self.sampler.cache.read(entry.a[0], settings.source)
         height, width = target.shape[:2]
@@ -145,7 +117,7 @@ class Shrunk(Derived):
             mirrored = settings.mirror and bool(rng.random() < 0.5)
             height, width = crop
         height, width = height // factor * factor, width // factor * factor
-        target = turned(target[top : top + height, left : left + width], mirrored)
+        target = mirrored_copy(target[top : top + height, left : left + width], mirrored)
         if source is None:
             source = resize(converted(target, settings.target, settings.source), height // factor, width // factor)
         else:
@@ -153,10 +125,10 @@ class Shrunk(Derived):
                 slice(top // factor, (top + height) // factor),
                 slice(left // factor, (left + width) // factor),
             )
-            source = turned(source[rows, columns], mirrored)
+            source = mirrored_copy(source[rows, columns], mirrored)
         return source, target
 
 
-def turned(picture: Stored, mirrored: bool) -> Stored:
-    """A copy, since pictures of the cache may not be written to."""
+def mirrored_copy(picture: Stored, mirrored: bool) -> Stored:
+    """A copy: pictures of the cache are read-only."""
     return np.array(picture[:, ::-1] if mirrored else picture, order="C")

@@ -1,7 +1,7 @@
 """Edge pictures from photographs, for tasks such as edges -> shoes where the edges are derived on the fly.
 
-The pix2pix paper draws its edges with HED, a network whose weights cannot be shipped; this is Canny's detector with the
-paper's clean-up: components under five pixels are removed and the result is black on white (SYSTEMS 1d).
+The pix2pix paper uses HED, a network whose weights cannot be shipped. This is Canny's detector with the paper's clean-up:
+components under five pixels are removed, and the result is black on white.
 """
 
 import numpy as np

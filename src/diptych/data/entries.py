@@ -1,6 +1,6 @@
-"""What a set of examples is made of: files on the disk or in shards, and which of them belong together."""
+"""Examples: files on the disk or in shards that belong together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from diptych.data.picture_file import File, Member
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One example: one file with both halves, or files for either side; ``name`` is what its results are called."""
+    """One example: one file with both halves, or files for either side. Results are called ``name``."""
 
     name: str
     a: tuple[File, ...]
@@ -18,21 +18,27 @@ class Entry:
 
 @dataclass(frozen=True)
 class Layout:
-    """What was recognised: kind is "side-by-side", "folders", "unpaired" or "single"; a and b are as the folder has them.
+    """The layout of a folder: its kind is "side-by-side", "folders", "unpaired" or "single".
 
-    Of "unpaired" layouts the splits hold all of a, and ``others`` all of b. ``problems`` names each file that is left
-    out because it lacks a partner; ``folders`` are those of each split. ``sharded`` where the files lie in shards,
-    ``remote`` where those lie on a server.
+    In "unpaired" layouts ``splits`` hold all of a, and ``others`` all of b. ``problems`` names each file that is left out
+    because it has no partner. ``folders`` are those of each split. ``sharded``: the files are in shards; ``remote``: the
+    shards are on a server.
     """
 
     kind: str
-    words: str
+    description: str
     splits: dict[str, list[Entry]]
     others: dict[str, list[Entry]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     folders: dict[str, list[Path]] = field(default_factory=dict)
     sharded: bool = False
     remote: bool = False
+
+    def domains(self) -> Iterator[tuple[str, str, list[Entry]]]:
+        """(split, domain, its entries): the domain is "a", or "b" for the second of two unpaired ones."""
+        yield from ((split, "a", entries) for split, entries in self.splits.items())
+        if self.kind == "unpaired":
+            yield from ((split, "b", entries) for split, entries in self.others.items())
 
 
 def files_of(entries: Iterable[Entry]) -> list[File]:

@@ -1,4 +1,4 @@
-"""Folders of pictures by their names, for the splits and for what belongs together."""
+"""Find the folders of splits and of domains by their names."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -13,11 +13,11 @@ SHAPES = ("{split}{name}", "{split}_{name}", "{name}_{split}", "{split}/{name}",
 NAME_THEM = "name them with data.source_folders and data.target_folder"
 
 Folders = dict[str, list[Path]]
-"""By split, the folders that belong together; the split "" is of those that are not divided."""
+"""By split, the folders that belong together; the split "" stands for a set without splits."""
 
 
 def pictures_in(folder: Path) -> tuple[str, ...]:
-    """Their names in natural order; an empty or unreadable folder is an error, never taken for one that is not there."""
+    """Names of the pictures in natural order; DiptychError for an empty or unreadable folder."""
     try:
         pictures = listing(folder).pictures
     except OSError as problem:
@@ -30,7 +30,7 @@ def pictures_in(folder: Path) -> tuple[str, ...]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """Hidden ones aside; none where they cannot be seen."""
+    """The folders in a folder, without hidden ones; empty if it cannot be listed."""
     try:
         return [folder / name for name in listing(folder).folders]
     except OSError:
@@ -38,7 +38,7 @@ def folders_in(folder: Path) -> list[Path]:
 
 
 class Tree:
-    """Finds folders one or two levels down, whatever their capitals."""
+    """Finds folders one or two levels below the root; capitals do not matter."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -1,4 +1,4 @@
-"""Where pictures are cut open for inpainting: boolean masks (height, width), True in the hole, from a given generator."""
+"""Holes for inpainting: boolean masks (height, width), True in the hole, drawn from a given generator."""
 
 import math
 from collections.abc import Callable
@@ -14,13 +14,13 @@ MOST_STROKES = 64
 
 
 def centre(shape: Shape, share: float, rng: np.random.Generator) -> Mask:
-    """The middle, of the picture's proportions; a share of 0.25 is the square of half the side."""
+    """A rectangle in the middle with the picture's proportions; a share of 0.25 has half the side."""
     height, width = (max(round(side * math.sqrt(share)), 1) for side in shape)
     return rectangle(shape, (shape[0] - height) // 2, (shape[1] - width) // 2, height, width)
 
 
 def squares(shape: Shape, share: float, rng: np.random.Generator) -> Mask:
-    """One to four squares anywhere, together about ``share`` of the picture where they do not overlap."""
+    """One to four squares anywhere, together about ``share`` of the picture unless they overlap."""
     count = int(rng.integers(1, MOST_SQUARES + 1))
     side = min(max(round(math.sqrt(share * shape[0] * shape[1] / count)), 1), *shape)
     mask = np.zeros(shape, dtype=bool)
@@ -31,7 +31,7 @@ def squares(shape: Shape, share: float, rng: np.random.Generator) -> Mask:
 
 
 def strokes(shape: Shape, share: float, rng: np.random.Generator) -> Mask:
-    """Strokes of a thick brush that turn as they go, until about ``share`` of the picture is covered."""
+    """Winding strokes of a thick brush, until they cover about ``share`` of the picture."""
     picture = Image.new("1", shape[::-1])
     draw = ImageDraw.Draw(picture)
     brush = max(min(shape) // 16, 1), max(min(shape) // 8, 2)
@@ -56,8 +56,5 @@ def rectangle(shape: Shape, top: int, left: int, height: int, width: int) -> Mas
     return mask
 
 
-HOLES: dict[str, Callable[[Shape, float, np.random.Generator], Mask]] = {
-    "centre": centre,
-    "squares": squares,
-    "strokes": strokes,
-}
+HOLES: dict[str, Callable[[Shape, float, np.random.Generator], Mask]]
+HOLES = {"centre": centre, "squares": squares, "strokes": strokes}

@@ -1,7 +1,7 @@
-"""What a set of examples holds, told without reading a picture: their names, and how long their files are.
+"""An inventory of a set of examples: their names, and the bytes of their files. No picture is read for it.
 
-So a set is the same wherever it lies and however its path is spelled, in folders or in shards, and what was added to
-it, removed or exchanged is known.
+It does not depend on the path, or on whether the set is in folders or in shards. Two inventories show what was added,
+removed or exchanged.
 """
 
 import json
@@ -19,22 +19,22 @@ from diptych.files import expand_user, from_json
 from diptych.pictures.formats import list_pictures
 
 Inventory = dict[str, dict[str, list[int]]]
-"""By split, and for the targets of two piles and for masks by names of their own: of each example the bytes of its files."""
+"""By split, such as "train", "train targets" (of unpaired sets) or "masks": the bytes of each example's files by its name."""
 
 
 def inventory(settings: DataSettings) -> Inventory:
-    """All that training and validation may read.
+    """The inventory of all that training and validation may read.
 
     Raises:
         DiptychError: as ``discover``, and for a file that is gone.
     """
     layout = discover(settings)
-    piles = dict(used(layout.splits))
-    if layout.others is not layout.splits:  # which they are where both piles are halves of the same pictures
-        piles |= {f"{split} targets": entries for split, entries in used(layout.others)}
+    parts = dict(used(layout.splits))
+    if layout.others is not layout.splits:  # they are the same where both domains are halves of one picture
+        parts |= {f"{split} targets": entries for split, entries in used(layout.others)}
     found: Inventory = {
-        pile: {entry.name: [bytes_of(file) for file in files_of([entry])] for entry in entries}
-        for pile, entries in piles.items()
+        part: {entry.name: [bytes_of(file) for file in files_of([entry])] for entry in entries}
+        for part, entries in parts.items()
     }
     if settings.hole == "files":
         found["masks"] = {mask.name: [bytes_of(mask)] for mask in list_pictures(settings.mask_path())}
@@ -42,7 +42,7 @@ def inventory(settings: DataSettings) -> Inventory:
 
 
 def used(splits: dict[str, list[Entry]]) -> Iterator[tuple[str, list[Entry]]]:
-    """What training and validation read of the splits."""
+    """The splits that training and validation read."""
     return ((split, splits[split]) for split in ("train", "val") if split in splits)
 
 
@@ -72,16 +72,16 @@ class Change:
     def __bool__(self) -> bool:
         return self.added + self.removed + self.resized > 0
 
-    def words(self) -> str:
+    def summary(self) -> str:
         """Such as "2 added, 1 of another size, 13 as they were"."""
         counts = {"added": self.added, "removed": self.removed, "of another size": self.resized}
         return ", ".join(f"{count} {what}" for what, count in (counts | {"as they were": self.same}).items() if count)
 
 
 def compared(before: Inventory, now: Inventory) -> Change:
-    """From one to the other; an example that has come to another split is one removed and one added."""
+    """The change between two inventories; an example that moved to another split is removed and added."""
     first, second = (
-        {(pile, name): sizes for pile, entries in found.items() for name, sizes in entries.items()}
+        {(part, name): sizes for part, entries in found.items() for name, sizes in entries.items()}
         for found in (before, now)
     )
     shared = first.keys() & second.keys()
@@ -98,8 +98,8 @@ def from_text(text: str) -> Inventory:
     found = from_json(text)
     try:
         return {
-            str(pile): {str(name): [int(size) for size in sizes] for name, sizes in entries.items()}
-            for pile, entries in found.items()
+            str(part): {str(name): [int(size) for size in sizes] for name, sizes in entries.items()}
+            for part, entries in found.items()
         }
     except (AttributeError, TypeError) as problem:
         raise ValueError(str(problem)) from None

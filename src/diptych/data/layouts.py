@@ -1,4 +1,4 @@
-"""What a folder of pictures is: which files belong together, and to which split they belong."""
+"""Recognise the layout of a folder: which files belong together, and to which split."""
 
 import hashlib
 import os
@@ -27,11 +27,9 @@ FAMILIES = (
     ("photo photos image images img imgs picture pictures", "mask masks annotation annotations gt"),
     ("", "annot"),  # train and trainannot
 )
-"""Names of the folders of a and of b, whatever their capitals."""
+"""Names of the folders of a and of b; capitals do not matter."""
 LABELS, INSTANCES, PHOTOS = "label labels", "inst instance instances", "img image images photo photos"
 """Names of the folders of class maps, instance maps and photos."""
-
-
 MEMORY = 4  # layouts
 remembered: dict[object, Layout] = {}
 
@@ -59,7 +57,7 @@ def discover(settings: DataSettings) -> Layout:
         no_overlap({split: [*pile, *layout.others.get(split, [])] for split, pile in layout.splits.items()})
     unused = left_over(root, layout)
     if unused:
-        layout = replace(layout, words=f"{layout.words}; not used: {', '.join(unused)}")
+        layout = replace(layout, description=f"{layout.description}; not used: {', '.join(unused)}")
     if stamps is not None:
         while len(remembered) >= MEMORY:
             remembered.pop(next(iter(remembered)), None)
@@ -92,14 +90,14 @@ def recognised(root: Path, settings: DataSettings) -> Layout:
 
 
 def domain_folders(root: Path) -> tuple[Folders, list[str]]:
-    """The folders of the two domains, whichever of the usual names they have: trainA, train/A and A/train are all known."""
+    """The folders of the two domains, by the usual names; trainA, train/A and A/train are all recognised."""
     tree = Tree(root)
     pairs = [pair for first, second in FAMILIES for pair in product(first.split() or [""], second.split())]
-    ways = [way for way in (by_split(tree, pair) for pair in pairs) if way[0]]
-    if len(ways) > 1:
-        first, second = (" and ".join(folder.name for folder in next(iter(found.values()))) for found, _ in ways[:2])
+    matches = [match for match in (by_split(tree, pair) for pair in pairs) if match[0]]
+    if len(matches) > 1:
+        first, second = (" and ".join(folder.name for folder in next(iter(found.values()))) for found, _ in matches[:2])
         raise DiptychError(f"{root} has several pairs of folders ({first}; {second}); {NAME_THEM}.")
-    return ways[0] if ways else ({}, [])
+    return matches[0] if matches else ({}, [])
 
 
 def labelled_folders(root: Path) -> tuple[Folders, list[str]]:
@@ -119,7 +117,7 @@ def labelled_folders(root: Path) -> tuple[Folders, list[str]]:
 
 
 def by_suffix(entries: list[Entry]) -> list[Entry]:
-    """Entries whose names end in _HR and _LR, put together; as they were where any lacks its partner."""
+    """Pair entries whose names end in _HR and _LR; unchanged if any has no partner."""
     files = {entry.name: entry.a[0] for entry in entries}
     large = [name for name in files if name.upper().endswith("_HR")]
     partners = {
@@ -131,19 +129,19 @@ def by_suffix(entries: list[Entry]) -> list[Entry]:
 
 
 def left_over(root: Path, layout: Layout) -> list[str]:
-    """Names of folders in ``root`` that hold pictures of which none is used: the layout may have been mistaken."""
+    """Names of folders in ``root`` with pictures that the layout does not use, which may be a mistake."""
     used = {folder for folders in layout.folders.values() for folder in folders}
     used |= {folder.parent for folder in used}
     names = []
     for folder in folders_in(root):
-        with suppress(OSError):  # of no concern here
+        with suppress(OSError):  # a folder that cannot be listed is not reported here
             if folder not in used and listing(folder).pictures:
                 names.append(folder.name)
     return names
 
 
 def singles(root: Path, folder: str = "") -> tuple[dict[str, list[Entry]], Folders]:
-    """Pictures of the split folders, or those of the folder itself under the split "" (to be split by share); the folders."""
+    """Pictures of the split folders, or of the folder itself under the split ""; and these folders."""
     found = named_folders(root, [folder])[0] if folder else {"": [root]}
     if "" in found:
         inside, _ = by_split(Tree(found[""][0]), ["{split}"])
@@ -156,7 +154,7 @@ def entries_of(folder: Path) -> list[Entry]:
 
 
 def of_folders(found: Folders, lacking: list[str], settings: DataSettings) -> Layout:
-    """Examples from folders that belong together, the last of them b."""
+    """The layout of folders that belong together; the last one is b."""
     names = ", ".join(" and ".join(folder.name for folder in folders) for folders in found.values())
     if settings.task == "unpaired":
         piles = [{split: entries_of(pair[side]) for split, pair in found.items()} for side in (0, 1)]
@@ -172,7 +170,7 @@ def of_folders(found: Folders, lacking: list[str], settings: DataSettings) -> La
 
 
 def matched(folders: Sequence[Path]) -> tuple[list[Entry], list[str]]:
-    """Examples whose name is in every folder, and a sentence for each picture that lacks a partner."""
+    """Examples whose name is in every folder, and a sentence for each picture without a partner."""
     piles = [by_name(folder) for folder in folders]
     complete = [name for name in piles[0] if all(name in pile for pile in piles)]
     if not complete:
@@ -199,9 +197,9 @@ def by_name(folder: Path) -> dict[str, Path]:
 def with_splits(
     kind: str, words: str, splits: dict[str, list[Entry]], settings: DataSettings, folders: Folders
 ) -> Layout:
-    """Splits as the folders give them; one that is missing is taken from train by a hash of the name.
+    """The layout with the splits of the folders; a missing val is taken from train by a hash of the names.
 
-    The hash, unlike a shuffle, moves no picture to another split when pictures are added.
+    Unlike a shuffle, the hash moves no picture to another split when pictures are added.
     """
     whole = splits.pop("", None)
     if whole is not None:
@@ -232,14 +230,14 @@ def divided(entries: list[Entry], settings: DataSettings) -> tuple[list[Entry], 
 
 
 def may_overlap(folders: Folders) -> bool:
-    """Not where the splits have folders of their own without links, which is told without a look at each file."""
+    """Whether a file may be in two splits; not where the splits have separate folders without links."""
     real = [{os.path.realpath(folder) for folder in places} for places in folders.values()]
     linked = any(links_in(folder) for places in folders.values() for folder in places)
     return linked or len(set().union(*real)) < sum(map(len, real))
 
 
 def no_overlap(splits: dict[str, list[Entry]]) -> None:
-    """A folder or a file may be a link to another; the same file in two splits would make every score worthless."""
+    """DiptychError for a file in two splits, also by links: it would make every score worthless."""
     seen: dict[str, tuple[str, Path]] = {}
     real_folder, links = lru_cache(os.path.realpath), lru_cache(links_in)
     for split, entries in splits.items():
@@ -252,7 +250,7 @@ def no_overlap(splits: dict[str, list[Entry]]) -> None:
 
 
 def links_in(folder: Path) -> frozenset[str]:
-    """None where the folder has gone since it was listed, which reading will tell."""
+    """Names of the links in a folder; none if it has gone since it was listed, which reading will report."""
     try:
         return listing(folder).links
     except OSError:

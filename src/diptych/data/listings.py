@@ -1,9 +1,9 @@
-"""What lies in a folder, remembered: sorting the names of very many pictures takes seconds, looking whether they changed none.
+"""Cached listings of folders: sorting very many names takes seconds, checking that a folder has not changed takes none.
 
-A listing is taken again when its folder's stamp has changed: device, number, and times of change, which any file that
-comes, goes or is renamed alters. A folder that was changed in the last moments is listed each time, since a further change
-within the same tick of its clock would leave no trace. Long listings are kept in the cache folder too, for the next run;
-what is damaged there, or belongs to another folder, is passed over. Nothing is ever written into the user's folders.
+A folder is listed again when its stamp changes: device, inode, and times of change, which every added, removed or
+renamed file alters. A folder that was changed moments ago is listed each time, since another change within the same tick
+of its clock would leave no trace. Long listings are also kept in the cache folder for the next run; damaged ones, and
+those of other folders, are ignored. Nothing is ever written into the user's folders.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ from diptych.files import from_json, remove_partial_files, write_text
 from diptych.pictures.formats import ENDINGS, natural
 
 SETTLED = 2_000_000_000  # nanoseconds after which a folder's clock must have ticked
-KEPT_FROM = 2000  # pictures from which a listing is worth a file
-TOLD_EACH = 10_000  # names between two words on the terminal
+KEPT_FROM = 2000  # pictures from which a listing is kept on the disk
+PROGRESS_EACH = 10_000  # names between two lines of progress
 VERSION = 1
 
 
 class Stamp(NamedTuple):
-    """Two listings of one stamp are the same, once the folder has settled."""
+    """The state of a folder: listings under equal stamps are equal, once the folder has settled."""
 
     device: int
     number: int
@@ -38,7 +38,7 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures of a folder in natural order, which of them are links, and the folders in it; hidden ones aside."""
+    """The pictures of a folder in natural order, those that are links, and the folders in it; no hidden ones."""
 
     pictures: tuple[str, ...] = ()
     links: frozenset[str] = frozenset()
@@ -54,7 +54,7 @@ def stamp_of(folder: Path) -> Stamp:
 
 
 def settled(stamp: Stamp) -> bool:
-    """A clock that runs ahead of this machine's, as on a file server, makes it never so: then nothing is remembered."""
+    """Whether the last change is long enough ago. Never if a file server's clock runs ahead; then nothing is cached."""
     return time.time_ns() - max(stamp.modified, stamp.changed) > SETTLED
 
 
@@ -80,13 +80,13 @@ def listing(folder: Path) -> Listing:
 
 
 def scan(folder: str) -> Listing:
-    """Read the folder itself; the kind of a file comes with its name, without a look at each."""
+    """List the folder itself; scandir tells files from folders without a stat of each."""
     pictures, links, folders = [], [], []
-    tell = sys.stderr.isatty()
+    shown = sys.stderr.isatty()
     with os.scandir(folder) as items:
         for count, item in enumerate(items, 1):
             name = item.name
-            if tell and count % TOLD_EACH == 0:
+            if shown and count % PROGRESS_EACH == 0:
                 print(f"\r\033[Klisting {folder}: {count:,} files", end="", file=sys.stderr, flush=True)
             if name.startswith("."):
                 continue
@@ -97,7 +97,7 @@ def scan(folder: str) -> Listing:
             elif not name.startswith("__") and (os.path.isdir(item) if link else item.is_dir()):
                 folders.append(name)
     pictures.sort(key=natural)
-    if tell and len(pictures) >= TOLD_EACH:
+    if shown and len(pictures) >= PROGRESS_EACH:
         print(f"\r\033[Klisted {folder}: {len(pictures):,} pictures", file=sys.stderr, flush=True)
     return Listing(tuple(pictures), frozenset(links), tuple(sorted(folders)))
 
@@ -111,9 +111,8 @@ def file_of(place: str) -> Path:
 
 
 def keep(place: str, stamp: Stamp, found: Listing) -> None:
-    """Whole or not at all, whoever else writes at the same time; that it cannot be written is of no concern."""
-    words = {"pictures": found.pictures, "links": sorted(found.links), "folders": found.folders}
-    body = json.dumps(words)
+    """Write it atomically; a cache that cannot be written is not an error."""
+    body = json.dumps({"pictures": found.pictures, "links": sorted(found.links), "folders": found.folders})
     head = json.dumps({"version": VERSION, "folder": place, "stamp": stamp, "sha256": digest_of(body)})
     remove_partial_files(file_of(place).parent)
     with suppress(DiptychError):
@@ -121,15 +120,15 @@ def keep(place: str, stamp: Stamp, found: Listing) -> None:
 
 
 def recalled(place: str, stamp: Stamp) -> Listing | None:
-    """The listing that an earlier run has kept, if it is whole and the folder is as it was."""
+    """The listing that an earlier run kept, if it is intact and the folder has not changed."""
     try:
         head, body, _ = file_of(place).read_text(encoding="utf-8").split("\n")
         known = from_json(head)
         wanted = {"version": VERSION, "folder": place, "stamp": list(stamp), "sha256": digest_of(body)}
         if known != wanted:
             return None
-        words = from_json(body)
-        return Listing(tuple(words["pictures"]), frozenset(words["links"]), tuple(words["folders"]))
+        kept = from_json(body)
+        return Listing(tuple(kept["pictures"]), frozenset(kept["links"]), tuple(kept["folders"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -142,7 +141,7 @@ def digest_of(text: str) -> str:
 
 
 def stamps_below(root: Path) -> tuple[tuple[str, Stamp], ...] | None:
-    """The stamps of a folder, its folders and theirs: all that a layout is recognised by. None while one is unsettled."""
+    """The stamps of a folder and two levels below, which decide its layout. None while one is unsettled."""
     stamps = []
     try:
         level = [root]

@@ -1,4 +1,4 @@
-"""A picture's file: a path, or a member of a shard, read straight from where it stands in the tar."""
+"""A picture's file: a path, or a member of a shard, read from its position in the tar."""
 
 import io
 from abc import ABC, abstractmethod
@@ -13,22 +13,22 @@ BLOCK = 512  # bytes of a tar's header; contents are filled up to whole blocks
 
 
 class Shard(ABC):
-    """A plain tar, on this disk or to be brought here."""
+    """A plain tar, on this disk or to be downloaded."""
 
     name: str
 
     @abstractmethod
-    def here(self) -> Path:
-        """Where it lies on this disk, brought here first if need be; a DiptychError says why it cannot be had."""
+    def local_path(self) -> Path:
+        """Its path on this disk, downloaded first if need be; a DiptychError says why it cannot be had."""
 
-    def expect(self) -> None:
-        """Say that it will be wanted soon."""
+    def prefetch(self) -> None:
+        """Say that it will be read soon."""
         return
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A picture in a shard; ``start`` is where its tar header stands, ``size`` the bytes of its contents."""
+    """A picture in a shard; ``start`` is the position of its tar header, ``size`` the bytes of its contents."""
 
     shard: Shard
     name: str
@@ -43,10 +43,10 @@ class Member:
         return Path(self.name).suffix
 
     def content(self) -> bytes:
-        """Its bytes; a DiptychError where the shard does not hold it there."""
-        for _ in range(3):  # others who share the cache of shards may have made room between the two lines
+        """Its bytes; DiptychError if the shard does not hold it there."""
+        for _ in range(3):  # another process that shares the cache of shards may remove the file before it is opened
             try:
-                with open(self.shard.here(), "rb") as tar:
+                with open(self.shard.local_path(), "rb") as tar:
                     tar.seek(self.start)
                     head, data = tar.read(BLOCK), tar.read(self.size)
                 break
@@ -70,7 +70,7 @@ def content(file: File) -> bytes:
     """The bytes of the file; a DiptychError names one that has vanished."""
     if isinstance(file, Member):
         return file.content()
-    with formats.opened(file) as opened, formats.explaining(str(file)):
+    with formats.open_file(file) as opened, formats.readable_errors(str(file)):
         return opened.read()
 
 
@@ -84,7 +84,7 @@ def probe(file: File) -> formats.Header:
     if not isinstance(file, Member):
         return formats.probe(file)
     data = file.content()
-    with formats.explaining(str(file)):
+    with formats.readable_errors(str(file)):
         if not data:
             raise DiptychError(f"{file} is empty (0 bytes); pack its folder again without it.")
         return codecs.header(io.BytesIO(data))

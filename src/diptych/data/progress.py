@@ -1,4 +1,4 @@
-"""One line on the terminal that says how far something is; nothing where no one sits before it."""
+"""A line of progress on the terminal; nothing where standard error is no terminal."""
 
 import sys
 

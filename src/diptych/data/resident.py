@@ -1,7 +1,7 @@
-"""Pictures that stay on the device: read and resized once, kept as bytes, and from then on cropped and mirrored there.
+"""Pictures that stay on the device: read and resized once, kept as bytes, then cropped and mirrored there.
 
-What is drawn for a sample is what the datasets draw, from the same generator, so the batches are bitwise the same; a batch that
-travels is eight numbers a pair. Pictures come when they are first asked for, so a training begins at once.
+The draws are those of the datasets, from the same generator, so the batches are bitwise the same. Only eight numbers a pair
+are copied to the device for a batch. Pictures are loaded when they are first needed, so training begins at once.
 """
 
 import threading
@@ -18,47 +18,47 @@ from diptych.errors import UsageError
 from diptych.pictures.kinds import Batch, Kind, Stored
 from diptych.pictures.resizing import resize
 
-Place = tuple[int, Window]
-"""A picture by its number, and what is cut out of it."""
+Crop = tuple[int, Window]
+"""A picture by its number, and the window that is cut from it."""
 PLAIN = ("rgb", "grey", "channels")  # each value becomes a number by itself
 SHARE = 0.25  # of the device's free memory, at most
 
 
 @runtime_checkable
-class Choosing(Protocol):
-    """A dataset that can say what it would cut without cutting it: source and target, in this order, everywhere."""
+class Croppable(Protocol):
+    """A dataset that can say which crops a sample takes, without cutting them: source, then target."""
 
     sizes: tuple[int, int]
-    """How many pictures each pile has."""
+    """How many sources and targets there are."""
 
     def __len__(self) -> int: ...
 
     def name(self, index: int) -> str: ...
 
-    def places(self, index: int, rng: np.random.Generator) -> tuple[Place, Place]:
+    def crops(self, index: int, rng: np.random.Generator) -> tuple[Crop, Crop]:
         """What ``sample`` would take for the same ``index`` and ``rng``."""
         ...
 
-    def whole(self, side: int, number: int) -> Stored:
+    def picture(self, side: int, number: int) -> Stored:
         """A stored picture, as large as it is in the file."""
         ...
 
 
 class Resident:
-    """A dataset whose samples are places, and ``pictures``, which makes a batch of pictures of a batch of them."""
+    """A dataset whose samples are crops as numbers; ``pictures`` cuts a batch of them on the device."""
 
-    def __init__(self, dataset: Choosing, settings: DataSettings, device: torch.device) -> None:
+    def __init__(self, dataset: Croppable, settings: DataSettings, device: torch.device) -> None:
         self.dataset = dataset
         self.settings = settings
         self.device = device
         self.kinds = (settings.source, settings.target)
         self.load_size, self.crop_size = as_size(settings.load_size), as_size(settings.crop_size)
-        self.piles = [
+        self.storage = [
             torch.empty((count, *self.load_size, kind.stored_channels), dtype=torch.uint8, device=device)
             for count, kind in zip(dataset.sizes, self.kinds, strict=True)
         ]
-        self.bytes = sum(pile.nbytes for pile in self.piles)
-        self.there = [np.zeros(count, dtype=bool) for count in dataset.sizes]
+        self.bytes = sum(pictures.nbytes for pictures in self.storage)
+        self.loaded = [np.zeros(count, dtype=bool) for count in dataset.sizes]
         self.locks = [threading.Lock() for _ in range(64)]
         self.values = [values_of(kind).to(device) for kind in self.kinds]
 
@@ -70,30 +70,30 @@ class Resident:
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Two int64 tensors (4,): the picture's number, top, left, and 1 where it is mirrored."""
-        places = self.dataset.places(index, rng)
+        places = self.dataset.crops(index, rng)
         for side, (number, _) in enumerate(places):
-            self.bring(side, number)
+            self.load(side, number)
         source, target = (
             torch.from_numpy(np.array([number, window.top, window.left, window.mirrored], dtype=np.int64))
             for number, window in places
         )
         return source, target
 
-    def bring(self, side: int, number: int) -> None:
-        """Read a picture and put it on the device, if it is not there yet."""
-        if self.there[side][number]:
+    def load(self, side: int, number: int) -> None:
+        """Read a picture and copy it to the device, unless it is there."""
+        if self.loaded[side][number]:
             return
         with self.locks[number % len(self.locks)]:
-            if self.there[side][number]:
+            if self.loaded[side][number]:
                 return
-            picture = np.array(self.dataset.whole(side, number), order="C")
+            picture = np.array(self.dataset.picture(side, number), order="C")
             sized = resize(picture, *self.load_size, self.settings.filter)
-            # It returns when the picture has arrived, since it comes from memory that may be moved.
-            self.piles[side][number].copy_(torch.from_numpy(np.ascontiguousarray(sized)))
-            self.there[side][number] = True
+            # This copy blocks, since the array's memory may be reused.
+            self.storage[side][number].copy_(torch.from_numpy(np.ascontiguousarray(sized)))
+            self.loaded[side][number] = True
 
     def pictures(self, places: Batch) -> Batch:
-        """(batch, 4) of places to (batch, channels, height, width) in [-1, 1], in channels-last memory, on the device."""
+        """(batch, 4) of crops to (batch, channels, height, width) in [-1, 1], in channels-last memory, on the device."""
         source, target = (self.cut(side, chosen) for side, chosen in enumerate(places))
         return Batch(source, target)
 
@@ -103,17 +103,17 @@ class Resident:
         across = torch.arange(width, device=places.device)
         columns = left[:, None] + torch.where(mirrored[:, None] > 0, width - 1 - across, across)
         rows = top[:, None] + torch.arange(height, device=places.device)
-        found = self.piles[side][number[:, None, None], rows[:, :, None], columns[:, None, :]]
+        found = self.storage[side][number[:, None, None], rows[:, :, None], columns[:, None, :]]
         return self.values[side][found.long()].permute(0, 3, 1, 2)
 
 
 def values_of(kind: Kind) -> Tensor:
-    """(256,) what each byte becomes, by the Kind's own rule."""
+    """(256,) the network's value of each byte, by the Kind."""
     ramp = np.arange(256, dtype=np.uint8)[:, None, None].repeat(kind.stored_channels, axis=2)
     return kind.to_tensor(ramp)[0, :, 0]
 
 
-def needed(dataset: Choosing, settings: DataSettings) -> int:
+def bytes_needed(dataset: Croppable, settings: DataSettings) -> int:
     """Bytes of all pictures on the device."""
     height, width = as_size(settings.load_size)
     kinds = (settings.source, settings.target)
@@ -121,25 +121,25 @@ def needed(dataset: Choosing, settings: DataSettings) -> int:
     return height * width * channels
 
 
-def hindrance(dataset: Dataset, settings: DataSettings, free: float) -> str:
-    """Why the pictures cannot stay on a device with ``free`` bytes, in words; empty where they can."""
+def obstacle(dataset: Dataset, settings: DataSettings, free: float) -> str:
+    """Why the pictures cannot stay on a device with ``free`` bytes; empty where they can."""
     kinds = (settings.source, settings.target)
     if not all(kind.colour in PLAIN and kind.depth == "uint8" for kind in kinds):
         return "only 8-bit colours, grey levels and channels stay as they are, and here source or target is made of something else"
     if settings.shuffle_window:
         return "data.shuffle_window brings them in an order of its own"
-    if not isinstance(dataset, Choosing):
+    if not isinstance(dataset, Croppable):
         return f'data.task = "{settings.task}" makes its samples in another way'
     if settings.fit != "stretch":
         return 'they are not brought to one size (data.fit = "stretch")'
-    if needed(dataset, settings) > SHARE * free:
-        return f"they would take {needed(dataset, settings) / 2**30:.1f} GiB, more than a quarter of what is free"
+    if bytes_needed(dataset, settings) > SHARE * free:
+        return f"they would take {bytes_needed(dataset, settings) / 2**30:.1f} GiB, more than a quarter of what is free"
     return ""
 
 
-def stays(
+def fits(
     dataset: Dataset, settings: DataSettings, device: torch.device, free: float, wanted: Literal["auto", "on", "off"]
-) -> TypeGuard[Choosing]:
+) -> TypeGuard[Croppable]:
     """Whether the pictures of ``dataset`` are kept on ``device``.
 
     Args:
@@ -151,7 +151,7 @@ def stays(
     """
     if wanted == "off" or (wanted == "auto" and device.type != "cuda"):
         return False
-    why = hindrance(dataset, settings, free)
+    why = obstacle(dataset, settings, free)
     if why and wanted == "on":
         raise UsageError(f"data.resident=on is not possible here: {why}. Set data.resident to auto or off.")
     return not why
@@ -160,7 +160,7 @@ def stays(
 def resident(
     dataset: Dataset, settings: DataSettings, device: torch.device, free: float, wanted: Literal["auto", "on", "off"]
 ) -> Resident | None:
-    """The dataset on the device, or None where it does not stay there; arguments and errors are those of ``stays``."""
-    if not stays(dataset, settings, device, free, wanted):
+    """The dataset on the device, or None where it does not stay there; arguments and errors are those of ``fits``."""
+    if not fits(dataset, settings, device, free, wanted):
         return None
     return Resident(dataset, settings, device)

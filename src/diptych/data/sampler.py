@@ -1,5 +1,6 @@
-"""What the datasets share: geometry, kinds, and the cache of decoded pictures."""
+"""What datasets share: geometry, kinds, and the cache of decoded pictures."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -7,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from diptych.data.cache import Cache
+from diptych.data.entries import Entry
 from diptych.data.settings import DataSettings, as_size
 from diptych.data.transforms import Geometry, Window
 from diptych.pictures.kinds import Kind, Stored
@@ -22,23 +24,12 @@ class Dataset(Protocol):
         ...
 
     def name(self, index: int) -> str:
-        """What results for this example are called."""
-        ...
-
-
-class Pictures(Dataset, Protocol):
-    """A dataset that reads pictures from files."""
-
-    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
-        """What ``sample`` gives, as files hold it."""
+        """The name of this example's results."""
         ...
 
 
 class Sampler:
-    """Geometry and kinds, shared by the datasets: ``train`` draws crops and mirrors, else pictures are taken whole.
-
-    With ``own`` they keep their size too.
-    """
+    """Geometry and kinds of a dataset: ``train`` draws crops and mirrors, else pictures are taken whole."""
 
     def __init__(self, settings: DataSettings, train: bool, cache: Cache | None = None) -> None:
         self.settings = settings
@@ -56,9 +47,32 @@ class Sampler:
             for picture, kind in zip(pictures, kinds, strict=True)
         ]
 
-    def drawn(self, rng: np.random.Generator) -> Window:
-        """The window that ``cut`` draws of a picture that is brought to the load size, whatever its own."""
+    def draw(self, rng: np.random.Generator) -> Window:
+        """The window that ``cut`` would draw from a picture of the load size."""
         return self.geometry.draw(rng, *self.geometry.load_size)
 
     def tensors(self, source: Stored, target: Stored) -> tuple[Tensor, Tensor]:
         return self.settings.source.to_tensor(source), self.settings.target.to_tensor(target)
+
+
+class Pictures(ABC):
+    """A dataset that reads pictures from files, an example for each of its entries."""
+
+    def __init__(
+        self, settings: DataSettings, entries: Sequence[Entry], train: bool, cache: Cache | None = None
+    ) -> None:
+        self.settings, self.entries = settings, entries
+        self.sampler = Sampler(settings, train, cache)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def name(self, index: int) -> str:
+        return self.entries[index].name
+
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        return self.sampler.tensors(*self.stored(index, rng))
+
+    @abstractmethod
+    def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
+        """What ``sample`` gives, as files hold it."""

@@ -71,7 +71,7 @@ class DataSettings:
         self.check_kinds()
 
     def check_folders(self) -> None:
-        """What would be passed over in silence is refused."""
+        """Refuse folders that would be ignored silently."""
         derived = self.task not in OF_TWO
         if derived and self.source_folders and self.task != "shrunk":
             raise UsageError(
@@ -88,7 +88,7 @@ class DataSettings:
             raise UsageError(f'{why} says already what the source is; leave data.direction at "a-to-b".')
 
     def check_kinds(self) -> None:
-        """A derived source brings its Kind along; a Kind that was given must be that one."""
+        """Set the Kinds that a task implies; UsageError where others were stated."""
         if self.task == "labelled" and self.palette and not self.source.palette:
             labels = replace(self.source, colour="labels", palette=self.palette, classes=len(self.palette))
             object.__setattr__(self, "source", labels)
@@ -101,23 +101,20 @@ class DataSettings:
                 "data.source_folders of labelled pictures are the class maps', and with data.source.instances = true "
                 "then the instance maps'."
             )
-        if {self.source.colour, self.target.colour} & {"instances", "mask"} or self.target.colour in (
-            "labels",
-            "holed",
-        ):
+        companions = {"instances", "mask"}
+        if self.source.colour in companions or self.target.colour in companions | {"labels", "holed"}:
             raise UsageError("class maps, instance maps and holes are sources; give data.target pictures.")
-        wanted = {
-            "colorization": ("lightness", "chroma"),
-            "greyscale": ("grey", ""),
-            "edges": ("grey", ""),
-            "holed": ("holed", "rgb"),
+        grey = {"source": "grey"}
+        implied = {
+            "colorization": {"source": "lightness", "target": "chroma"},
+            "greyscale": grey,
+            "edges": grey,
+            "holed": {"source": "holed", "target": "rgb"},
         }
-        for side, colour in zip(("source", "target"), wanted.get(self.task, ("", "")), strict=True):
-            if colour and getattr(self, side).colour == "rgb":
+        for side, colour in implied.get(self.task, {}).items():
+            if (found := getattr(self, side).colour) == "rgb":
                 object.__setattr__(self, side, replace(getattr(self, side), colour=colour))
-        for side, colour in zip(("source", "target"), wanted.get(self.task, ("", "")), strict=True):
-            found = getattr(self, side).colour
-            if colour and found != colour:
+            elif found != colour:
                 raise UsageError(
                     f'data.task = "{self.task}" needs data.{side} = {{ colour = "{colour}" }}, and it is "{found}".'
                 )
@@ -164,6 +161,6 @@ def root_of(settings: DataSettings) -> Path:
         return path
     if path.is_file():
         raise DiptychError(f"data.folder is {path}, which is a file; give the folder that it lies in.")
-    from diptych.data.public.catalog import resolve  # the catalogue is needed only for names
+    from diptych.data.public.catalog import resolve  # the catalogue is needed for names alone
 
     return resolve(settings.folder)

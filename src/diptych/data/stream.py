@@ -3,7 +3,7 @@
 Position p belongs to epoch p // n; a permutation addressed by (seed, epoch) says which picture it is, and a generator
 addressed by (seed, p) draws its crop. So the number of workers, the place where a run starts and the number of
 processes change nothing, and there is nothing to store. Workers are threads: decoding and resizing release the
-interpreter lock, the cache is shared, and nothing needs to be sent between processes.
+interpreter lock, they share the cache, and nothing is sent between processes.
 """
 
 import os
@@ -17,17 +17,17 @@ import torch
 from torch import Tensor
 
 from diptych.data.sampler import Dataset
-from diptych.data.shards.windows import InWindows
+from diptych.data.shards.windows import WindowShuffle
 from diptych.pictures.kinds import Batch
 
-FEWEST_WORKERS, MOST_WORKERS = 2, 8  # where the machine chooses
+FEWEST_WORKERS, MOST_WORKERS = 2, 8  # where their number is not stated
 AHEAD = 2  # batches in hand for each worker
 CPU = torch.device("cpu")
 PERMUTATION, SAMPLE = 1, 2  # kinds of draw, so that no two share an address
 
 
 class Positions:
-    """What stands at each position of the stream."""
+    """The sample at each position of the stream."""
 
     def __init__(self, dataset: Dataset, seed: int, device: torch.device = CPU) -> None:
         self.dataset = dataset
@@ -37,15 +37,17 @@ class Positions:
 
     def draw_order(self, epoch: int) -> np.ndarray:
         rng = np.random.default_rng([self.seed, PERMUTATION, epoch])
-        return self.dataset.order(rng) if isinstance(self.dataset, InWindows) else rng.permutation(len(self.dataset))
+        return (
+            self.dataset.order(rng) if isinstance(self.dataset, WindowShuffle) else rng.permutation(len(self.dataset))
+        )
 
     def index(self, position: int) -> int:
         epoch, place = divmod(position, len(self.dataset))
         return int(self.order(epoch)[place])
 
     def sample(self, position: int) -> tuple[Tensor, Tensor]:
-        if isinstance(self.dataset, InWindows):
-            self.dataset.expect(self.index(position + self.dataset.reach))
+        if isinstance(self.dataset, WindowShuffle):
+            self.dataset.prefetch(self.index(position + self.dataset.examples_ahead))
         rng = np.random.default_rng([self.seed, SAMPLE, position])
         return self.dataset.sample(self.index(position), rng)
 
@@ -55,14 +57,14 @@ class Positions:
 
 
 def stacked(pictures: Sequence[Tensor], device: torch.device = CPU) -> Tensor:
-    """By numpy: torch.stack would start a team of threads in each worker, which take the cores from training.
+    """Stack by numpy: torch.stack would start threads in each worker, which take cores from training.
 
-    What goes to a GPU lies in memory that it can read by itself, without which copying it would hold the trainer up.
+    Batches for a GPU are in pinned memory, so that copying them does not block the trainer.
     """
     arrays = [picture.numpy() for picture in pictures]
     if device.type != "cuda":
         return torch.from_numpy(np.stack(arrays))
-    with torch.cuda.device(device):  # each thread has its own, and would otherwise open the first GPU
+    with torch.cuda.device(device):  # the current device is a thread's own, and would be the first GPU
         room = torch.empty((len(arrays), *arrays[0].shape), dtype=pictures[0].dtype, pin_memory=True)
     np.stack(arrays, out=room.numpy())
     return room

@@ -1,4 +1,4 @@
-"""Pure transforms of stored pictures: (H, W, C) in, (H, W, C) of the same depth out, every draw from a given generator."""
+"""Pure transforms of stored pictures (H, W, C); depth stays, and every draw comes from a given generator."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -7,11 +7,11 @@ import numpy as np
 
 from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import Filter, resize
-from diptych.pictures.sizes import Fit, brought_to
+from diptych.pictures.sizes import Fit, resized_size
 
 
 class Window(NamedTuple):
-    """What becomes of a picture: its size after resizing, the crop's corner, and whether it is mirrored."""
+    """A crop: the picture's size after resizing, the corner, and whether it is mirrored."""
 
     height: int
     width: int
@@ -30,11 +30,11 @@ class Geometry:
     mirror: bool = True
     filter: Filter = "bicubic"
     own: bool = False
-    """Whole pictures keep their size, to judge what is translated at another."""
+    """Whole pictures keep their size, for evaluation at another size than that of training."""
 
     def draw(self, rng: np.random.Generator, height: int, width: int) -> Window:
         """A random crop of the resized picture, mirrored with probability 0.5 (pix2pix, section 6.2)."""
-        tall, wide = brought_to(self.fit, height, width, self.load_size, self.crop_size)
+        tall, wide = resized_size(self.fit, height, width, self.load_size, self.crop_size)
         top = int(rng.integers(tall - self.crop_size[0] + 1))
         left = int(rng.integers(wide - self.crop_size[1] + 1))
         return Window(tall, wide, top, left, bool(rng.random() < 0.5) and self.mirror)
@@ -43,11 +43,11 @@ class Geometry:
         """For validation: the picture at the scale at which it is translated, and the middle of it; never mirrored."""
         if self.own:
             return Window(height, width, 0, 0, False)
-        tall, wide = brought_to(self.fit, height, width, self.crop_size, self.crop_size)
+        tall, wide = resized_size(self.fit, height, width, self.crop_size, self.crop_size)
         return Window(tall, wide, (tall - self.crop_size[0]) // 2, (wide - self.crop_size[1]) // 2, False)
 
     def apply(self, picture: Stored, window: Window, filter: Filter | Literal[""] = "") -> Stored:
-        """The window of ``picture``, which is left as it is and may be read-only: the result shares no memory with it."""
+        """The window of ``picture``, which may be read-only: the result shares no memory with it."""
         sized = resize(np.array(picture, order="C"), window.height, window.width, filter or self.filter)
         if self.own:
             return sized

@@ -1,4 +1,4 @@
-"""How far may a number be off? Resampling the pictures, always with the same draws."""
+"""Intervals of scores: bootstrap over the pictures, always with the same draws."""
 
 import math
 from collections.abc import Callable
@@ -16,8 +16,13 @@ def draws(count: int, times: int = DRAWS) -> npt.NDArray[np.intp]:
     return np.random.default_rng(0).integers(count, size=(times, count))
 
 
+def evenly_spaced(count: int, limit: int) -> list[int]:
+    """Up to ``limit`` of ``count`` picture numbers, evenly spaced; all of them for a limit of 0."""
+    return [place * count // limit for place in range(limit)] if 0 < limit < count else list(range(count))
+
+
 def interval(statistics: Values) -> tuple[float, float]:
-    """The middle 95 % of resampled statistics, those left out that are undefined; NaN where all are."""
+    """The middle 95 % of resampled statistics without undefined ones; NaN where all are undefined."""
     statistics = statistics[~np.isnan(statistics)]
     if not len(statistics):
         return math.nan, math.nan

@@ -1,13 +1,13 @@
-"""Do the colours of outputs come in the shares in which those of targets do? (pix2pix, figure 7)"""
+"""Histograms of colours in CIE Lab, of outputs and targets (pix2pix, figure 7)."""
 
 import numpy as np
 import numpy.typing as npt
 
 from diptych.pictures.kinds import rgb_to_lab
 
-BINS = 101  # an odd number, so that the 0 of greys is the centre of a bin and not an edge, where noise would decide
+BINS = 101  # odd, so that 0, the value of greys, is the centre of a bin and not an edge
 RANGES = ((0.0, 100.0), (-110.0, 110.0), (-110.0, 110.0))
-"""Of L, a and b; what lies beyond counts to the outermost bin."""
+"""Of L, a and b; values outside count to the outermost bin."""
 
 
 class LabHistograms:

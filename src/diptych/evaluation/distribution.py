@@ -1,6 +1,6 @@
-"""Two piles of features in, one number out: Frechet and kernel distance, density and coverage.
+"""Distances between two sets of features: Frechet and kernel distance, density and coverage.
 
-Features come as (pictures, features) matrices; what is streamed keeps moments, which do not grow with the pictures.
+Features are (pictures, features) matrices; moments are streamed, and do not grow with the pictures.
 """
 
 from typing import NamedTuple
@@ -93,7 +93,7 @@ def kernel(one: Features, other: Features) -> Tensor:
 
 
 def kernel_sums(one: Features, other: Features, same: bool) -> Tensor:
-    """For each row of ``one``, the sum of its kernel over ``other``; over the others where the piles are the same."""
+    """For each row of ``one``, the sum of its kernel over ``other``; over the others where the sets are the same."""
     sums = torch.cat([kernel(one[start : start + ROWS], other).sum(1) for start in range(0, len(one), ROWS)])
     own = (one.double().square().sum(1) / one.shape[1] + 1) ** 3
     return sums - own if same else sums
@@ -102,7 +102,7 @@ def kernel_sums(one: Features, other: Features, same: bool) -> Tensor:
 def kernel_distance(one: Features, other: Features) -> Estimate:
     """Unbiased squared maximum mean discrepancy over all pairs, the number called KID; it can be under 0.
 
-    Its standard error is a jackknife's: the estimate with each picture of either pile left out in turn.
+    Its standard error is a jackknife's: the estimate with each picture of either set left out in turn.
     """
     m, n = len(one), len(other)
     if min(m, n) < 3:

@@ -1,4 +1,4 @@
-"""Judge outputs, whoever made them: ``evaluate(examples, metrics)`` -> scores with intervals, and a value a picture."""
+"""``evaluate(examples, metrics, resources)``: scores with intervals, and a value for each picture."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -9,9 +9,9 @@ import torch
 
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap
-from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, PictureMetric, Score
-from diptych.evaluation.requirements import Means
-from diptych.evaluation.set_metrics import Diversity, FeaturePiles, Lab, Pile, Segmented
+from diptych.evaluation.metrics import METRICS, PICTURE_METRICS, Example, PictureMetric, Score
+from diptych.evaluation.requirements import Resources
+from diptych.evaluation.set_metrics import Diversity, FeatureDistances, Lab, Segmented, SetMetric
 from diptych.machine.devices import matmul_precision
 from diptych.networks.features.pretrained import spec_of
 
@@ -20,12 +20,12 @@ ENLARGING = ("psnr-y", "ssim-y")
 FILLING = ("l1-hole", "psnr-hole", "ssim-hole", "l1-known", "psnr-known", "ssim-known")
 TEXTURES = ("sharpness", "checkerboard", "diversity")
 INFINITE = "infinite"
-"""What the note of an infinite score begins with."""
+"""How the note of an infinite score begins."""
 
 
 @dataclass
 class Verdict:
-    """What came of an evaluation."""
+    """Scores, values of single pictures, and notes."""
 
     scores: list[Score]
     names: list[str]
@@ -34,64 +34,64 @@ class Verdict:
     notes: list[str] = field(default_factory=list)
 
 
-def lacking(metric: str, means: Means) -> str:
-    """Why a metric cannot be computed here, in words; empty where it can."""
-    needs = PICTURE_METRICS[metric].needs if metric in PICTURE_METRICS else PILE_METRICS[metric].needs
-    return next(filter(None, (need(means) for need in needs)), "")
+def lacking(metric: str, resources: Resources) -> str:
+    """Why a metric cannot be computed here; empty where it can."""
+    return next(filter(None, (requirement(resources) for requirement in METRICS[metric].requirements)), "")
 
 
-def choose(wanted: Sequence[str], means: Means) -> tuple[list[str], list[str]]:
-    """The metrics to compute, and a sentence for each of the usual ones that cannot be.
+def choose(wanted: Sequence[str], resources: Resources) -> tuple[list[str], list[str]]:
+    """The metrics to compute, and a sentence for each usual metric that cannot be computed.
 
     Raises:
         UsageError: when one that was asked for by name cannot be computed.
     """
-    spec_of(means.network)
+    spec_of(resources.network)
     if wanted:
         for name in wanted:
-            if why := lacking(name, means):
+            if why := lacking(name, resources):
                 raise UsageError(f"{name} cannot be computed: {why}.")
         return list(wanted), []
-    usual = [*USUAL, *TEXTURES, *(["fcn"] if means.labels else [])]
-    usual = [*(ENLARGING if means.factor > 1 else ()), *(FILLING if means.holed else ()), *usual]
-    left_out = {name: lacking(name, means) for name in usual}
+    usual = [*USUAL, *TEXTURES, *(["fcn"] if resources.labels else [])]
+    usual = [*(ENLARGING if resources.factor > 1 else ()), *(FILLING if resources.holed else ()), *usual]
+    left_out = {name: lacking(name, resources) for name in usual}
     notes = [f"{name} is left out: {why}." for name, why in left_out.items() if why]
     return [name for name in usual if not left_out[name]], notes
 
 
-def piles_for(metrics: Sequence[str], means: Means) -> list[Pile]:
-    piles: list[Pile] = []
+def set_metrics_for(metrics: Sequence[str], resources: Resources) -> list[SetMetric]:
+    set_metrics: list[SetMetric] = []
     if features := [name for name in ("frechet", "kernel", "coverage") if name in metrics]:
-        piles.append(FeaturePiles(means.network, features))
+        set_metrics.append(FeatureDistances(resources.network, features))
     if "lab" in metrics:
-        piles.append(Lab())
+        set_metrics.append(Lab())
     if "diversity" in metrics:
-        piles.append(Diversity())
+        set_metrics.append(Diversity())
     if "fcn" in metrics:
-        piles.append(Segmented(means.classes, means.segmenter, means.direct))
-    return piles
+        set_metrics.append(Segmented(resources.classes, resources.segmenter, resources.direct))
+    return set_metrics
 
 
 def evaluate(
     examples: Iterable[Example],
     metrics: Sequence[str],
-    means: Means,
+    resources: Resources,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Verdict:
-    """Judge examples one after another; memory does not grow with them but for a number a picture and metric, and for at
-    most ``piles.KEPT`` feature vectors.
+    """Evaluate examples one after another.
+
+    Memory grows only by a number for each picture and metric, and by at most ``set_metrics.KEPT`` feature vectors.
 
     Raises:
         DiptychError: when there is no example, or a metric does not fit one.
     """
     single: dict[str, PictureMetric] = {name: PICTURE_METRICS[name] for name in metrics if name in PICTURE_METRICS}
-    piles = piles_for(metrics, means)
+    set_metrics = set_metrics_for(metrics, resources)
     names: list[str] = []
     values: dict[str, list[float]] = {name: [] for name in single}
     real: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.of_target is not None}
     plain: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.baseline is not None}
-    with torch.inference_mode(), matmul_precision("float32", means.device):
-        for example in (example.on(means.device) for example in examples):
+    with torch.inference_mode(), matmul_precision("float32", resources.device):
+        for example in (example.on(resources.device) for example in examples):
             names.append(example.name)
             for name, metric in single.items():
                 values[name].append(metric.measure(example))
@@ -99,8 +99,8 @@ def evaluate(
                     real[name].append(metric.of_target(example.target_rgb))
                 if metric.baseline is not None:
                     plain[name].append(metric.baseline(example))
-            for pile in piles:
-                pile.add(example)
+            for set_metric in set_metrics:
+                set_metric.add(example)
             progress(len(names))
     if not names:
         raise DiptychError("there is no picture to judge.")
@@ -108,23 +108,23 @@ def evaluate(
     notes_of |= {name: f"{single[name].baseline_name}: {mean_of(found):.4f}" for name, found in plain.items()}
     scores = [score_of(name, single[name], values[name], notes_of.get(name, "")) for name in single]
     notes = []
-    for pile in piles:
-        scores += pile.scores()
-        notes += pile.notes()
-        values |= pile.pictures()
+    for set_metric in set_metrics:
+        scores += set_metric.scores()
+        notes += set_metric.notes()
+        values |= set_metric.pictures()
     order = {name: place for place, name in enumerate(metrics)}
     scores.sort(key=lambda score: order.get(score.metric.partition(" ")[0], len(order)))
     return Verdict(scores, names, values, notes)
 
 
 def mean_of(values: list[float]) -> float:
-    """Over the pictures for which there is a number; NaN where there is none."""
+    """The mean without NaN; NaN if nothing is left."""
     known = np.array(values)[~np.isnan(values)]
     return float(known.mean()) if known.size else math.nan
 
 
 def score_of(name: str, metric: PictureMetric, values: list[float], note: str) -> Score:
-    """The mean over the pictures for which the metric is defined, which ``count`` counts."""
+    """The mean over the pictures for which the metric is defined; ``count`` is their number."""
     array = np.array(values)
     known = array[~np.isnan(array)]
     low, high = bootstrap.of_mean(known) if known.size else (math.nan, math.nan)
@@ -134,5 +134,5 @@ def score_of(name: str, metric: PictureMetric, values: list[float], note: str) -
         notes.append(f"{INFINITE} on {infinite} of {len(values)} pictures{rest}")
     if unknown := len(values) - len(known):
         notes.append(f"undefined on {unknown} of {len(values)} pictures")
-    words = "; ".join(filter(None, [*notes, note]))
-    return Score(name, mean_of(values), low, high, metric.better, len(known), metric.network, words)
+    text = "; ".join(filter(None, [*notes, note]))
+    return Score(name, mean_of(values), low, high, metric.better, len(known), metric.network, text)

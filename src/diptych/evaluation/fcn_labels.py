@@ -1,4 +1,4 @@
-"""Class maps for the FCN-score: where the labels of a data set are, and the segmenter that learns them."""
+"""Class maps for the FCN-score: reading the labels of a data set, and the segmenter that learns them."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +11,12 @@ from diptych.data import DataSettings, open_dataset
 from diptych.data.datasets import Pairs
 from diptych.data.public.catalog import cache_folder
 from diptych.errors import DiptychError, UsageError
+from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.labels import IGNORED, ClassMap, learn_palette
 from diptych.evaluation.metrics import as_rgb
 from diptych.evaluation.segmentation import Plan, Say, Segmenter, trained
 from diptych.pictures import formats
-from diptych.pictures.class_maps import Palette, nearest
+from diptych.pictures.class_maps import Palette, nearest_class
 from diptych.pictures.kinds import Kind, Stored
 
 INDEX = Kind(colour="labels", classes=IGNORED, unknown=IGNORED)
@@ -52,7 +53,7 @@ class Reader:
             raise UsageError('fcn needs data.fit = "stretch", so that class maps and outputs show the same.')
 
     def picture(self, number: int) -> Stored:
-        """The label picture of an example, as large as it is stored."""
+        """The label picture of an example at its stored size."""
         assert isinstance(self.dataset, Pairs)
         return self.dataset.pair(number)[0 if self.labels.where == "source" else 1]
 
@@ -63,7 +64,7 @@ class Reader:
                 unknown = picture[:, :, 0] >= self.settings.source.classes
                 classes = np.where(unknown, IGNORED, picture[:, :, 0]).astype(np.uint16)
             elif picture.shape[2] == 3:
-                classes = nearest(picture, self.palette)
+                classes = nearest_class(picture, self.palette)
             else:
                 classes = without_ignored(picture[:, :, 0], self.labels.classes)
         else:
@@ -110,14 +111,14 @@ def without_ignored(numbers: Stored, classes: int) -> ClassMap:
 
 
 def resolved(labels: Labels, settings: DataSettings) -> Labels:
-    """With the place of the labels made plain; empty where nothing says that there are any."""
+    """Labels with ``where`` filled in; it stays empty if the data have no labels."""
     if not labels.where and (settings.task == "labelled" or (settings.palette and settings.task == "pairs")):
         return replace(labels, where="source")
     return labels
 
 
 def palette_of(settings: DataSettings, labels: Labels) -> Palette:
-    """The recipe's, or one learnt from the training split's label pictures where the number of classes was given."""
+    """The recipe's palette, or one learnt from label pictures of the training split, if the number of classes is stated."""
     if settings.task == "labelled":
         return settings.source.palette
     if settings.palette or labels.where not in ("source", "target"):
@@ -128,10 +129,7 @@ def palette_of(settings: DataSettings, labels: Labels) -> Palette:
     if not labels.classes:
         raise UsageError("fcn needs data.palette, or --classes N to learn the colours of N classes.")
     reader = Reader(settings, "train", labels)
-    count = len(reader.dataset)
-    return learn_palette(
-        (reader.picture(place * count // min(count, 50)) for place in range(min(count, 50))), labels.classes
-    )
+    return learn_palette(map(reader.picture, evenly_spaced(len(reader.dataset), 50)), labels.classes)
 
 
 def count_of(labels: Labels, palette: Palette, reader: Reader, settings: DataSettings) -> int:
@@ -146,15 +144,14 @@ def count_of(labels: Labels, palette: Palette, reader: Reader, settings: DataSet
         return labels.classes or settings.source.classes
     if labels.classes or (palette and labels.where in ("source", "target")):
         return labels.classes or len(palette)
-    count = len(reader.dataset)
-    looked_at = (reader(place * count // min(count, LOOKED_AT)) for place in range(min(count, LOOKED_AT)))
+    looked_at = map(reader, evenly_spaced(len(reader.dataset), LOOKED_AT))
     return max(int(found[found != IGNORED].max(initial=0)) for found in looked_at) + 1
 
 
 def segmenter_for(
     settings: DataSettings, labels: Labels, palette: Palette, classes: int, say: Say, device: torch.device
 ) -> Segmenter:
-    """Trained on the targets of the training split, or remembered."""
+    """The segmenter for the training split: trained on its targets, or from the cache."""
     reader = Reader(settings, "train", labels, palette)
     kept: dict[int, tuple[Tensor, ClassMap]] = {}
 

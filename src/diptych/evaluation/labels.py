@@ -1,4 +1,4 @@
-"""Class maps: which colours they are drawn in, and how well two of them agree."""
+"""Class maps: the colours of label pictures, and the agreement of two class maps."""
 
 import math
 from collections.abc import Iterable
@@ -52,7 +52,7 @@ class Tally:
     def __init__(self, classes: int) -> None:
         self.classes = classes
         self.counts = np.zeros((3, classes), dtype=np.int64)
-        """Of pixels that are of a class, of those that were said to be, and of those where both are so."""
+        """For each class: its true pixels, its predicted pixels, and those that are both."""
 
     def add(self, truth: ClassMap, predicted: ClassMap) -> npt.NDArray[np.int64]:
         """Count one picture, and return its own counts; pixels of IGNORED or unknown truth are left out.
@@ -64,15 +64,14 @@ class Tally:
             one, other = (f"{classes.shape[1]}x{classes.shape[0]}" for classes in (truth, predicted))
             raise DiptychError(f"a class map of {one} cannot be compared with one of {other}.")
         known = truth < self.classes
-        there, said = truth[known], predicted[known]
-        own = np.stack([np.bincount(which, minlength=self.classes) for which in (there, said, there[there == said])])
+        real, made = truth[known], predicted[known]
+        own = np.stack([np.bincount(which, minlength=self.classes) for which in (real, made, real[real == made])])
         self.counts += own
         return own
 
 
 def agreement(counts: npt.NDArray[np.int64]) -> Agreement:
-    """The FCN-score's three numbers (pix2pix, Table 1); classes of which the truth has no pixel are left out, and where it has
-    none of any class all three are NaN."""
+    """The FCN-score's three numbers (pix2pix, Table 1), over classes with true pixels; NaN if no class has any."""
     truth, predicted, hits = counts[:, counts[0] > 0]
     if not truth.size:
         return Agreement(math.nan, math.nan, math.nan)

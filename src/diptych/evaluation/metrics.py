@@ -1,6 +1,6 @@
-"""Every metric by name: what it needs, which direction is better, and how it sees one example after another.
+"""Every metric by name: its requirements, the better direction, and how an example is measured.
 
-A metric of single pictures gives one number for each; a metric of the whole pile gathers and gives its numbers at the end.
+A metric of single pictures gives one number for each; a metric of the whole set collects, and gives its numbers at the end.
 """
 
 from collections.abc import Callable
@@ -14,22 +14,22 @@ import torch
 from torch import Tensor
 
 from diptych.errors import UsageError
-from diptych.evaluation import paired, perceptual, restoration, texture
-from diptych.evaluation import requirements as need
+from diptych.evaluation import paired, perceptual, requirements, restoration, texture
 from diptych.evaluation.labels import ClassMap
+from diptych.evaluation.requirements import Requirement
 from diptych.tables import closest
 
 Better = Literal["higher", "lower", "near 1", "as the targets'"]
 
 
 RANGES = "values in [-1, 1], of SSIM and MS-SSIM in [0, 1]"
-"""On what the scores of single pictures are computed; a part of every protocol."""
+"""The value ranges on which scores of single pictures are computed; a part of every protocol."""
 
 
 class Example(NamedTuple):
-    """One output to be judged. All tensors are (1, channels, H, W) in [-1, 1] on one device.
+    """One output to be evaluated. All tensors are (1, channels, H, W) in [-1, 1] on one device.
 
-    ``output`` and ``target`` are of the target's Kind; the ``rgb`` ones are as a person sees them.
+    ``output`` and ``target`` are of the target's Kind; those named ``rgb`` are its previews.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True)
 class Score:
-    """A number with the middle 95 % of its resampled values, and what it was measured with."""
+    """A number with its 95 % interval, and the network that it was measured with."""
 
     metric: str
     value: float
@@ -69,19 +69,19 @@ class PictureMetric:
 
     better: Better
     measure: Callable[[Example], float]
-    needs: tuple[need.Need, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
     network: str = ""
-    of_target: Callable[[Tensor], float] | None = None  # the same number of a real picture, to compare with
-    baseline: Callable[[Example], float] | None = None  # the same number of what needs no learning
+    of_target: Callable[[Tensor], float] | None = None  # the number of a real picture, to compare with
+    baseline: Callable[[Example], float] | None = None  # the number of a method without learning
     baseline_name: str = ""
 
 
 @dataclass(frozen=True)
-class PileMetric:
-    """Numbers for all pictures together."""
+class SetMetricSpec:
+    """A metric of all pictures together; ``set_metrics`` computes it."""
 
     better: Better
-    needs: tuple[need.Need, ...]
+    requirements: tuple[Requirement, ...]
     uses_network: bool = False  # the chosen feature network
 
 
@@ -101,21 +101,17 @@ def seen(score: Callable[[Tensor, Tensor], Tensor], example: Example) -> float:
 
 
 def sharpness(example: Example) -> float:
-    """The output's over the target's, where there is one."""
+    """The output's sharpness over the target's, or alone where there is no target."""
     own = float(texture.sharpness(example.output_rgb))
     return own if example.target_rgb is None else own / max(float(texture.sharpness(example.target_rgb)), 1e-6)
 
 
-def checkerboard(example: Example) -> float:
-    return grid_of(example.output_rgb)
-
-
-def grid_of(picture: Tensor) -> float:
+def checkerboard(picture: Tensor) -> float:
     return float(texture.checkerboard(picture))
 
 
 def enlarged(score: Callable[[Tensor, Tensor, int], float], plain: bool, example: Example) -> float:
-    """A score of super-resolution, with as much of the border cut off as the factor; ``plain`` scores bicubic."""
+    """A score of super-resolution without a border as wide as the factor; ``plain`` scores bicubic enlargement."""
     assert example.target_rgb is not None
     assert example.source is not None
     factor = example.target_rgb.shape[2] // example.source.shape[2]
@@ -134,15 +130,19 @@ def filled(score: Callable[[Tensor, Tensor, Tensor], float], inside: bool, plain
 
 def of_enlarging(score: Callable[[Tensor, Tensor, int], float]) -> PictureMetric:
     own, plain = partial(enlarged, score, False), partial(enlarged, score, True)
-    return PictureMetric("higher", own, (need.target, need.enlarging), baseline=plain, baseline_name="bicubic")
+    return PictureMetric(
+        "higher", own, (requirements.target, requirements.enlarging), baseline=plain, baseline_name="bicubic"
+    )
 
 
 def of_filling(better: Better, score: Callable[[Tensor, Tensor, Tensor], float], inside: bool) -> PictureMetric:
     own = partial(filled, score, inside, False)
     if not inside:
-        return PictureMetric(better, own, (need.target, need.holes))
+        return PictureMetric(better, own, (requirements.target, requirements.holes))
     plain = partial(filled, score, inside, True)
-    return PictureMetric(better, own, (need.target, need.holes), baseline=plain, baseline_name="filled with the mean")
+    return PictureMetric(
+        better, own, (requirements.target, requirements.holes), baseline=plain, baseline_name="filled with the mean"
+    )
 
 
 def noise(example: Example) -> float:
@@ -151,28 +151,36 @@ def noise(example: Example) -> float:
 
 
 PICTURE_METRICS: dict[str, PictureMetric] = {
-    "l1": PictureMetric("lower", partial(between, paired.l1), (need.target,)),
-    "psnr": PictureMetric("higher", partial(between, paired.psnr), (need.target,)),
-    "ssim": PictureMetric("higher", partial(between, paired.ssim), (need.target,)),
-    "ms-ssim": PictureMetric("higher", partial(between, paired.ms_ssim), (need.target, need.side(161))),
+    "l1": PictureMetric("lower", partial(between, paired.l1), (requirements.target,)),
+    "psnr": PictureMetric("higher", partial(between, paired.psnr), (requirements.target,)),
+    "ssim": PictureMetric("higher", partial(between, paired.ssim), (requirements.target,)),
+    "ms-ssim": PictureMetric("higher", partial(between, paired.ms_ssim), (requirements.target, requirements.side(161))),
     "perceptual": PictureMetric(
         "lower",
         partial(seen, perceptual.perceptual),
-        (need.target, need.weights("efficientnet-lite0")),
+        (requirements.target, requirements.weights("efficientnet-lite0")),
         network="efficientnet-lite0",
     ),
     "lpips-alexnet": PictureMetric(
-        "lower", partial(seen, perceptual.lpips), (need.target, need.weights("alexnet")), network="alexnet"
+        "lower",
+        partial(seen, perceptual.lpips),
+        (requirements.target, requirements.weights("alexnet")),
+        network="alexnet",
     ),
     "lpips-vgg16": PictureMetric(
         "lower",
         partial(seen, partial(perceptual.lpips, backbone="vgg16")),
-        (need.target, need.weights("vgg16")),
+        (requirements.target, requirements.weights("vgg16")),
         network="vgg16",
     ),
     "sharpness": PictureMetric("near 1", sharpness),
-    "checkerboard": PictureMetric("as the targets'", checkerboard, (need.side(32),), of_target=grid_of),
-    "noise": PictureMetric("higher", noise, (need.noise,)),
+    "checkerboard": PictureMetric(
+        "as the targets'",
+        lambda example: checkerboard(example.output_rgb),
+        (requirements.side(32),),
+        of_target=checkerboard,
+    ),
+    "noise": PictureMetric("higher", noise, (requirements.noise,)),
     "psnr-y": of_enlarging(restoration.psnr_luma),
     "ssim-y": of_enlarging(restoration.ssim_luma),
     "l1-hole": of_filling("lower", restoration.l1_in, inside=True),
@@ -183,15 +191,21 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
     "ssim-known": of_filling("higher", restoration.ssim_in, inside=False),
 }
 
-PILE_METRICS: dict[str, PileMetric] = {
-    "frechet": PileMetric("lower", (need.real, need.network, need.pictures(2)), uses_network=True),
-    "kernel": PileMetric("lower", (need.real, need.network, need.pictures(3)), uses_network=True),
-    "coverage": PileMetric("higher", (need.real, need.network, need.pictures(6)), uses_network=True),
-    "lab": PileMetric("higher", (need.real,)),
-    "diversity": PileMetric("near 1", ()),
-    "fcn": PileMetric("higher", (need.labels, need.weights("efficientnet-lite0"))),
+SET_METRICS: dict[str, SetMetricSpec] = {
+    "frechet": SetMetricSpec(
+        "lower", (requirements.real, requirements.network, requirements.pictures(2)), uses_network=True
+    ),
+    "kernel": SetMetricSpec(
+        "lower", (requirements.real, requirements.network, requirements.pictures(3)), uses_network=True
+    ),
+    "coverage": SetMetricSpec(
+        "higher", (requirements.real, requirements.network, requirements.pictures(6)), uses_network=True
+    ),
+    "lab": SetMetricSpec("higher", (requirements.real,)),
+    "diversity": SetMetricSpec("near 1", ()),
+    "fcn": SetMetricSpec("higher", (requirements.labels, requirements.weights("efficientnet-lite0"))),
 }
-"""How they are measured stands in ``piles``."""
+METRICS: dict[str, PictureMetric | SetMetricSpec] = {**PICTURE_METRICS, **SET_METRICS}
 
 
 SEVERAL = {
@@ -207,13 +221,12 @@ def scores_of(metric: str) -> tuple[str, ...]:
 
 
 def direction(score: str) -> Better:
-    """Whether more or less of a score is better: "higher", "lower", or another word; by its first word."""
-    metric = score.partition(" ")[0]
-    return (PICTURE_METRICS[metric] if metric in PICTURE_METRICS else PILE_METRICS[metric]).better
+    """Which direction of a score is better; its first word names the metric."""
+    return METRICS[score.partition(" ")[0]].better
 
 
 def known() -> list[str]:
-    return [*PICTURE_METRICS, *PILE_METRICS]
+    return list(METRICS)
 
 
 def chosen(names: str) -> list[str]:

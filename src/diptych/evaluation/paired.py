@@ -1,4 +1,4 @@
-"""Two batches of pictures in, one number for each picture out. All pictures are float in [-1, 1]."""
+"""Metrics of two batches of pictures, a number for each pair. Pictures are float in [-1, 1]."""
 
 import torch
 from jaxtyping import Float
@@ -30,7 +30,7 @@ def ssim(one: Images, other: Images) -> Scores:
     """Structural similarity (Wang et al. 2004) of the pictures as light, black 0 and white 1: 11x11 Gaussian window of
     deviation 1.5, constants 0.01 and 0.03, the mean over channels and over the places where the window lies inside;
     smaller pictures get the largest odd window."""
-    return likeness(one, other)[0].flatten(1).mean(1)
+    return similarity_maps(one, other)[0].flatten(1).mean(1)
 
 
 SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -51,17 +51,17 @@ def ms_ssim(one: Images, other: Images) -> Scores:
     one, other = one.float(), other.float()
     result = torch.ones(one.shape[0], one.shape[1], device=one.device)
     for scale, weight in enumerate(SCALES):
-        whole, structure = likeness(one, other)
+        whole, structure = similarity_maps(one, other)
         last = scale == len(SCALES) - 1
         result = result * (whole if last else structure).mean((2, 3)).clamp(min=0) ** weight
         one, other = functional.avg_pool2d(one, 2), functional.avg_pool2d(other, 2)
     return result.mean(1)
 
 
-def likeness(one: Images, other: Images) -> tuple[Tensor, Tensor]:
+def similarity_maps(one: Images, other: Images) -> tuple[Tensor, Tensor]:
     """At each place and channel: structural similarity, and its part that compares contrast and structure.
 
-    Luminance is compared by ratios of means, which a shift changes: there black is 0 and white 1, as published. Contrast and
+    Luminance is compared by ratios of resources, which a shift changes: there black is 0 and white 1, as published. Contrast and
     structure know no shift; they are computed about each picture's mean, where float32 loses the least.
     """
     side = min(WINDOW, *one.shape[-2:])
@@ -79,9 +79,7 @@ def likeness(one: Images, other: Images) -> tuple[Tensor, Tensor]:
     lights = [(images.float() + 1) / RANGE for images in (one, other)]
     middles = [light.mean((2, 3), keepdim=True) for light in lights]
     one, other = (light - middle for light, middle in zip(lights, middles, strict=True))
-    with matmul_precision(
-        "float32", one.device
-    ):  # differences of squares, of which a GPU's ten bits would leave nothing
+    with matmul_precision("float32", one.device):  # differences of squares: the ten bits of a GPU's TF32 would not do
         first, second = smooth(one), smooth(other)
         variances = smooth(one * one) - first**2 + smooth(other * other) - second**2
         covariance = smooth(one * other) - first * second

@@ -1,4 +1,4 @@
-"""Distances that compare what networks see: LPIPS as published, and its unweighted form on a network that pip brings."""
+"""Perceptual distances: LPIPS as published, and its unweighted form on a network that pip installs."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -6,18 +6,15 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from diptych.errors import DiptychError
+from diptych.evaluation.paired import Images, Scores
 from diptych.networks.features.efficientnet import EfficientNetLite0
 from diptych.networks.features.pretrained import load, spec_of
 
-Images = Float[Tensor, "batch channels height width"]
-Scores = Float[Tensor, "batch"]
-
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-"""LPIPS takes [-1, 1] to what its backbones were trained on by these."""
+"""LPIPS normalises [-1, 1] by these to the input of its backbones."""
 HEADS = {"alexnet": "alex", "vgg16": "vgg"}
 
 
@@ -48,7 +45,7 @@ def lpips(one: Images, other: Images, backbone: str = "alexnet") -> Scores:
 def perceptual(one: Images, other: Images) -> Scores:
     """The mean over EfficientNet-Lite0's five resolutions of the unweighted distance; 0 = the same, at most 2.
 
-    Its own yardstick: it orders pictures much as LPIPS does, but is not LPIPS.
+    It orders pictures much as LPIPS does, but its values are not those of LPIPS.
     """
     network = load("efficientnet-lite0", one.device)
     assert isinstance(network, EfficientNetLite0)

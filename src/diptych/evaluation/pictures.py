@@ -1,4 +1,4 @@
-"""Judging from Python: any iterable of pictures."""
+"""Evaluation from Python, of any iterable of pictures."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, zip_longest
@@ -11,7 +11,7 @@ from torch import Tensor
 from diptych.errors import UsageError
 from diptych.evaluation.evaluate import Verdict, choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb, chosen
-from diptych.evaluation.requirements import NETWORK, Means
+from diptych.evaluation.requirements import NETWORK, Resources
 from diptych.pictures.formats import from_array, from_pillow
 from diptych.pictures.kinds import Kind
 
@@ -24,7 +24,7 @@ def judge(
     kind: Kind | None = None,
     network: str = NETWORK,
 ) -> Verdict:
-    """Judge pictures, one after another, so that any number of them may come from a generator.
+    """Evaluate pictures one after another; a generator may give any number of them.
 
     Args:
         outputs: PIL or numpy pictures, (H, W) or (H, W, C), of the kind.
@@ -43,11 +43,11 @@ def judge(
     first = next(pictured, None)
     if first is None:
         raise UsageError("there is no picture to judge.")
-    means = Means(
+    resources = Resources(
         paired=targets is not None, targets=targets is not None, side=min(first.output.shape[-2:]), network=network
     )
-    names, _ = choose(chosen(metrics), means)
-    return evaluate(chain([first], pictured), names, means)
+    names, _ = choose(chosen(metrics), resources)
+    return evaluate(chain([first], pictured), names, resources)
 
 
 def examples(outputs: Iterable[Any], targets: Iterable[Any] | None, kind: Kind) -> Iterator[Example]:

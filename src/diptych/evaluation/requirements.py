@@ -1,4 +1,4 @@
-"""What a metric needs, and why it cannot be had: a need takes what is at hand and answers in words, or with nothing."""
+"""What metrics require: each requirement returns "" when it is met, or a sentence that says what is missing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ NETWORK = "efficientnet-lite0"
 
 
 @dataclass(frozen=True)
-class Means:
-    """What is at hand to judge with."""
+class Resources:
+    """What there is to judge with: pictures, class maps, networks and the device."""
 
     paired: bool = True  # each output has its target
     targets: bool = True  # there are real pictures to compare with
@@ -29,65 +29,52 @@ class Means:
     classes: int = 0
     factor: int = 1  # how many times larger an output is than its source
     holed: bool = False  # sources have holes
-    device: torch.device = CPU  # where is judged
+    device: torch.device = CPU  # on which metrics are computed
     direct: Callable[[Tensor], ClassMap] | None = None  # outputs that are label pictures, to their classes
 
 
-Need = Callable[[Means], str]
+Requirement = Callable[[Resources], str]
 
 
-def target(means: Means) -> str:
-    return "" if means.paired else "it needs a target for each output"
+def require(met: Callable[[Resources], bool], otherwise: str) -> Requirement:
+    return lambda resources: "" if met(resources) else otherwise
 
 
-def real(means: Means) -> str:
-    return "" if means.targets else "it needs real pictures to compare with"
+target = require(lambda resources: resources.paired, "it needs a target for each output")
+real = require(lambda resources: resources.targets, "it needs real pictures to compare with")
+noise = require(lambda resources: resources.noise, "it needs a run, whose network is asked twice")
+enlarging = require(lambda resources: resources.factor > 1, 'it is of super-resolution, data.task = "shrunk"')
+holes = require(lambda resources: resources.holed, 'it is of inpainting, data.task = "holed"')
+labels = require(
+    lambda resources: resources.labels, "it needs class maps: data.palette in the recipe, or --labels FOLDER"
+)
 
 
-def noise(means: Means) -> str:
-    return "" if means.noise else "it needs a run, whose network is asked twice"
-
-
-def enlarging(means: Means) -> str:
-    return "" if means.factor > 1 else 'it is of super-resolution, data.task = "shrunk"'
-
-
-def holes(means: Means) -> str:
-    return "" if means.holed else 'it is of inpainting, data.task = "holed"'
-
-
-def labels(means: Means) -> str:
-    return "" if means.labels else "it needs class maps: data.palette in the recipe, or --labels FOLDER"
-
-
-def network(means: Means) -> str:
+def network(resources: Resources) -> str:
     """The chosen feature network's weights."""
-    return weights(means.network)(means)
+    return weights(resources.network)(resources)
 
 
-def weights(name: str) -> Need:
+def weights(name: str) -> Requirement:
     """The weights of a certain network."""
 
-    def need(means: Means) -> str:
+    def requirement(resources: Resources) -> str:
         try:
             weights_file(name)
         except DiptychError as problem:
             return str(problem).rstrip(".")
         return ""
 
-    return need
+    return requirement
 
 
-def side(least: int) -> Need:
-    def need(means: Means) -> str:
-        return "" if means.side >= least else f"it needs pictures with sides of {least} or more"
-
-    return need
+def side(least: int) -> Requirement:
+    return require(lambda resources: resources.side >= least, f"it needs pictures with sides of {least} or more")
 
 
-def pictures(least: int) -> Need:
-    def need(means: Means) -> str:
-        enough = means.pictures >= least
-        return "" if enough else f"it needs {least} pictures or more, and there are {means.pictures}"
+def pictures(least: int) -> Requirement:
+    def requirement(resources: Resources) -> str:
+        enough = resources.pictures >= least
+        return "" if enough else f"it needs {least} pictures or more, and there are {resources.pictures}"
 
-    return need
+    return requirement

@@ -1,4 +1,4 @@
-"""How well what was lost is restored: super-resolution on luma without the border, and inpainting inside and outside the hole.
+"""Metrics of restoration: super-resolution on luma without the border, and inpainting inside and outside the hole.
 
 Pictures are (1, channels, H, W) in [-1, 1]; each measure is one number.
 """
@@ -37,7 +37,7 @@ def ssim_luma(output: Tensor, target: Tensor, border: int) -> float:
 
 
 def bicubic(source: Tensor, factor: int) -> Tensor:
-    """RGB enlarged by bicubic interpolation in 8 bits, what a method must be better than."""
+    """RGB enlarged by bicubic interpolation in 8 bits: the baseline."""
     levels = ((source[0] + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
     large = resize(np.ascontiguousarray(levels), levels.shape[0] * factor, levels.shape[1] * factor)
     return torch.from_numpy(large).to(source.device).permute(2, 0, 1)[None].float() / 127.5 - 1
@@ -49,7 +49,7 @@ def hole_of(source: Tensor) -> Tensor:
 
 
 def filled_with_mean(source: Tensor) -> Tensor:
-    """The hole filled with the mean colour of the known pixels, what a method must be better than."""
+    """The hole filled with the mean colour of the known pixels: the baseline."""
     hole, colours = hole_of(source), source[:, :-1]
     known = (~hole).float()
     mean = (colours * known).sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True).clamp(min=1)
@@ -68,7 +68,7 @@ def psnr_in(output: Tensor, target: Tensor, region: Tensor) -> float:
 
 def ssim_in(output: Tensor, target: Tensor, region: Tensor) -> float:
     """The mean of the map of structural similarity over the region's places, whose windows reach over its edge."""
-    places = paired.likeness(output, target)[0].mean(1, keepdim=True)
+    places = paired.similarity_maps(output, target)[0].mean(1, keepdim=True)
     rows, columns = ((whole - part) // 2 for whole, part in zip(region.shape[2:], places.shape[2:], strict=True))
     seen = region[:, :, rows : rows + places.shape[2], columns : columns + places.shape[3]]
     return float(places[seen].mean())

@@ -1,8 +1,7 @@
-"""The FCN-score of the pix2pix paper (section 5): can a segmenter that knows real pictures recognise the generated ones?
+"""The FCN-score of the pix2pix paper (section 5): a segmenter trained on real pictures labels the generated ones.
 
-The segmenter is trained here on the targets and class maps of the training split. As in the paper its pictures have been
-reduced to the size at which translators work and enlarged to that of the class maps, so real and generated ones alike
-have lost the same detail.
+It is trained on the targets and class maps of the training split. As in the paper, its pictures were reduced to the size
+at which translators work and enlarged to that of the class maps. So real and generated pictures lack the same detail.
 """
 
 import hashlib
@@ -19,6 +18,7 @@ from torch.nn import functional
 
 from diptych import checkpoints
 from diptych.errors import DiptychError
+from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.labels import IGNORED, ClassMap
 from diptych.machine.devices import matmul_precision
 from diptych.networks.blocks import channels_last
@@ -30,18 +30,18 @@ Labelled = Callable[[int], tuple[Tensor, ClassMap]]
 """A picture by its number: RGB (3, H, W) in [-1, 1] at the translator's size, and its class map at its own size."""
 BATCH = 8
 RATE = 1e-3
-LONGEST = 512  # side at which the segmenter sees pictures; larger class maps are judged at their own size all the same
+LONGEST = 512  # side at which the segmenter sees pictures; larger class maps are still compared at their own size
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a segmenter is trained; it belongs to the protocol of the numbers that it gives."""
+    """How a segmenter is trained; a part of the protocol of its scores."""
 
     classes: int
     steps: int = 500
     seed: int = 0
 
-    def words(self) -> str:
+    def summary(self) -> str:
         return f"FCN on EfficientNet-Lite0, {self.classes} classes, {self.steps} steps of {BATCH}, seed {self.seed}"
 
 
@@ -68,7 +68,7 @@ def resized_classes(classes: ClassMap, size: tuple[int, int]) -> ClassMap:
 
 
 class Segmenter:
-    """Says which class each pixel of a picture seems to be."""
+    """Predicts the class of each pixel."""
 
     def __init__(self, network: FCN, device: torch.device = CPU) -> None:
         self.network = channels_last(network.eval(), device)
@@ -90,8 +90,8 @@ def trained(plan: Plan, count: int, read: Labelled, cache: Path, say: Say, devic
             return Segmenter(network, device)
         except checkpoints.DamagedCheckpoint:
             place.unlink()
-    say(f"Training the segmenter on {count} real pictures ({plan.words()}); it is kept for the next time ...")
-    # GPUs have no cross-entropy of maps that repeats bitwise.
+    say(f"Training the segmenter on {count} real pictures ({plan.summary()}); it is kept for the next time ...")
+    # On GPUs, cross-entropy of maps is not bitwise repeatable.
     place_of_work = CPU if torch.are_deterministic_algorithms_enabled() else device
     with matmul_precision("float32", place_of_work):
         train(network, plan, count, read, say, place_of_work)
@@ -100,9 +100,9 @@ def trained(plan: Plan, count: int, read: Labelled, cache: Path, say: Say, devic
 
 
 def fingerprint(plan: Plan, count: int, read: Labelled) -> str:
-    """Of the plan and of pictures spread over the split, so that other data never meets this segmenter."""
+    """A hash of the plan and of pictures spread over the split, so that other data gets another segmenter."""
     digest = hashlib.sha256(f"{plan} {count}".encode())
-    for index in sorted({place * count // min(count, 100) for place in range(min(count, 100))}):
+    for index in evenly_spaced(count, 100):
         picture, classes = read(index)
         digest.update(picture.numpy().tobytes() + classes.tobytes())
     return digest.hexdigest()[:24]

@@ -1,7 +1,7 @@
-"""Metrics of a whole pile: each gathers from example after example, and gives its scores at the end."""
+"""Metrics of a whole set: each collects from one example after another, and gives its scores at the end."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,22 +18,19 @@ from diptych.evaluation.segmentation import Segmenter, resized_classes
 from diptych.networks.features.pretrained import features, spec_of
 
 KEPT = 10_000
-"""Feature vectors (or other small things a picture) kept for resampling; of more pictures, the first ones."""
+"""Feature vectors, or class counts of pictures, kept for resampling: those of the first pictures."""
 RESAMPLED = 600
-"""Pictures up to which Frechet's interval is resampled; with more it would take minutes, and is narrow."""
+"""Pictures up to which Frechet's interval is resampled; with more it takes minutes, and is narrow."""
 
 
-class Pile(Protocol):
-    """Sees every example, then gives scores, remarks, and perhaps a value a picture."""
+class SetMetric(ABC):
+    """Sees every example, then gives scores, notes, and perhaps a value for each picture."""
 
+    @abstractmethod
     def add(self, example: Example) -> None: ...
+
+    @abstractmethod
     def scores(self) -> list[Score]: ...
-    def notes(self) -> list[str]: ...
-    def pictures(self) -> dict[str, list[float]]: ...
-
-
-class Gathering:
-    """What most piles have no more to say about."""
 
     def notes(self) -> list[str]:
         return []
@@ -42,7 +39,7 @@ class Gathering:
         return {}
 
 
-class FeaturePiles(Gathering):
+class FeatureDistances(SetMetric):
     """Frechet and kernel distance of outputs from targets, density and coverage."""
 
     def __init__(self, network: str, wanted: list[str]) -> None:
@@ -84,7 +81,7 @@ class FeaturePiles(Gathering):
         return found
 
     def frechet_interval(self, outputs: Tensor, targets: Tensor, value: float) -> tuple[float, float]:
-        """Resampled sets are less varied than the whole and so lie further apart; their spread is moved to the value."""
+        """The interval of resampled distances, centred on the value: resampled sets vary less, so their distances are larger."""
         if len(outputs) > RESAMPLED:
             return value, value
         again = bootstrap.of_statistic(
@@ -101,8 +98,8 @@ class FeaturePiles(Gathering):
         return []
 
 
-class Lab(Gathering):
-    """Histogram intersections of figure 7."""
+class Lab(SetMetric):
+    """Histogram intersections in Lab (pix2pix, figure 7)."""
 
     def __init__(self) -> None:
         self.outputs, self.targets = LabHistograms(), LabHistograms()
@@ -119,7 +116,7 @@ class Lab(Gathering):
         return [Score(f"lab {name}", value, value, value, "higher", self.count) for name, value in found]
 
 
-class Diversity(Gathering):
+class Diversity(SetMetric):
     """Do outputs of different inputs differ as targets do? Pictures are compared at 64x64, each with the one before."""
 
     def __init__(self) -> None:
@@ -147,7 +144,7 @@ class Diversity(Gathering):
         return [Score("diversity", value, value, value, better, len(self.outputs) + 1, note=note)]
 
 
-class Segmented:
+class Segmented(SetMetric):
     """The FCN-score: three numbers of the pixels of all pictures."""
 
     def __init__(self, classes: int, segmenter: Segmenter | None, direct: Callable[[Tensor], ClassMap] | None) -> None:
@@ -186,9 +183,6 @@ class Segmented:
             label = f"fcn {name.replace('_', ' ')}"
             found.append(Score(label, value, low, high, "higher", len(self.accuracies), network, note))
         return found
-
-    def notes(self) -> list[str]:
-        return []
 
     def pictures(self) -> dict[str, list[float]]:
         return {"fcn pixel accuracy": self.accuracies}

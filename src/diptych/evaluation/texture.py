@@ -1,13 +1,10 @@
-"""Blur and grids as numbers: how steep a picture's edges are, and how much power stands at the up-sampling's frequencies."""
+"""Metrics of texture: sharpness of edges, and power at the frequencies of up-sampling grids."""
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from diptych.errors import DiptychError
-
-Images = Float[Tensor, "batch channels height width"]
-Scores = Float[Tensor, "batch"]
+from diptych.evaluation.paired import Images, Scores
 
 MULTIPLES = [(row, column) for row in range(8) for column in range(8) if row or column]
 """Of 1/8 per pixel: the frequencies of grids of period 2, 4 and 8, which up-sampling layers of stride 2 leave."""

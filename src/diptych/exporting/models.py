@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from diptych import checkpoints
-from diptych.data.public.licences import Terms, terms_of
+from diptych.data.public.licences import Licence, licence_of
 from diptych.errors import DiptychError
 from diptych.exporting.tracing import has_noise
 from diptych.files import write_text
 from diptych.pictures.kinds import Kind
-from diptych.pictures.sizes import named
+from diptych.pictures.sizes import size_text
 from diptych.report.curves import number
 from diptych.training.run import read_lines, read_recipe
 from diptych.translator.card import Card, write_cards
@@ -24,7 +24,9 @@ from diptych.translator.weights import weights_path
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-def write_model(translator: Translator, place: Path, out: Path, checkpoint: str, precision: str, terms: Terms) -> None:
+def write_model(
+    translator: Translator, place: Path, out: Path, checkpoint: str, precision: str, terms: Licence
+) -> None:
     """Write card.json, weights.safetensors and README.md into ``out``.
 
     Args:
@@ -50,7 +52,7 @@ def digest(weights: dict[str, torch.Tensor]) -> str:
     return checkpoints.checksum(checkpoints.contiguous_on_cpu(weights), "{}")
 
 
-def described(translator: Translator, place: Path, checkpoint: str, terms: Terms) -> Card:
+def described(translator: Translator, place: Path, checkpoint: str, terms: Licence) -> Card:
     """The card with the facts of the training and the terms of its data."""
     card = translator.card
     assert isinstance(translator.engine, Eager)
@@ -68,11 +70,11 @@ def trained_on(place: Path) -> str:
     return read_recipe(place).data.folder if (place / "recipe.toml").is_file() else ""
 
 
-def terms_for(place: Path, licence: str, attribution: str) -> Terms:
+def terms_for(place: Path, licence: str, attribution: str) -> Licence:
     """The given terms, else those of the run's data set."""
     folder = trained_on(place)
-    known = terms_of(folder) if folder else Terms()
-    return Terms(licence or known.licence, attribution or known.attribution)
+    known = licence_of(folder) if folder else Licence()
+    return Licence(licence or known.licence, attribution or known.attribution)
 
 
 def scores_of(place: Path, checkpoint: str) -> dict[str, float]:
@@ -129,7 +131,7 @@ def size_note(card: Card) -> str:
     padded = f"padded to multiples of {card.multiple} and cropped back{larger}"
     if card.rule not in ("stretch", "shorter-side"):
         return f"other sizes are {padded}"
-    way = f"to {named(card.size)}" if card.rule == "stretch" else f"until their shorter side is {min(card.size)}"
+    way = f"to {size_text(card.size)}" if card.rule == "stretch" else f"until their shorter side is {min(card.size)}"
     return f"others are resized {way} ({card.filter}) and the results back, or with `--size own` {padded}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from diptych.data.public.catalog import EMBEDDED, cache_folder
-from diptych.data.public.licences import Terms
+from diptych.data.public.licences import Licence
 from diptych.data.shards.reading import is_address
 from diptych.errors import DiptychError
 from diptych.exporting.engine_cache import cached, with_engine
@@ -36,7 +36,7 @@ def offers_of(
         found, words = with_engine(plain, engine)
         examples = examples_of(place, plain)
         parts, why = network_for_browser(plain, name) if browser else (None, "")
-        terms = terms_for(place, "", "") if place.is_dir() and not is_address(trained_on(place)) else Terms()
+        terms = terms_for(place, "", "") if place.is_dir() and not is_address(trained_on(place)) else Licence()
         facts = plain.card.provenance
         offers.append(
             Offer(

@@ -9,7 +9,8 @@ from torch import Tensor
 from diptych.data import DataSettings, open_dataset
 from diptych.data.layouts import discover
 from diptych.errors import DiptychError
-from diptych.judging.subjects import settings_of, spread
+from diptych.evaluation.bootstrap import evenly_spaced
+from diptych.judging.subjects import settings_of
 from diptych.translator.translator import Translator
 
 
@@ -39,7 +40,7 @@ def samples(place: Path, translator: Translator, data: str, split: str, count: i
     dataset = open_dataset(settings, held_out(settings) if split == "held-out" else split, train=False)
     reverse = settings.task == "unpaired" and translator.card.way == "b-to-a"
     found = []
-    for index in spread(len(dataset), count):
+    for index in evenly_spaced(len(dataset), count):
         source, target = (tensor[None] for tensor in dataset.sample(index, np.random.default_rng(index)))
         source, target = (target, source) if reverse else (source, target)
         found.append(Sample(source, None if settings.task == "unpaired" else target))

@@ -1,1 +1,1 @@
-"""Runs and folders before the judge: what is judged, on what, and how the verdict is kept and shown."""
+"""Evaluation of runs and folders: subjects, the data they are compared with, and results kept and shown."""

@@ -1,4 +1,4 @@
-"""A study: the rows of a paper's table as runs that share data, seed and length, judged alike, beside the paper's numbers.
+"""A study repeats a paper's table: runs that share data, seed and length, evaluated alike, beside the paper's numbers.
 
 A study is a TOML file: title, source (paper and table), recipe, steps, metrics, columns (scores that the paper gives), and
 for each row a name, the keys that it sets, and the paper's numbers.
@@ -15,7 +15,7 @@ from diptych.evaluation.fcn_labels import Labels
 from diptych.evaluation.metrics import chosen
 from diptych.judging import compare
 from diptych.judging.judge import Result, judge, keep, real_scores, sheet_of
-from diptych.judging.runs import place_of, subject_of
+from diptych.judging.runs import evaluation_folder, subject_of
 from diptych.judging.subjects import Request, Subject
 from diptych.recipe import Recipe, read
 from diptych.tables import closest, from_table
@@ -83,12 +83,12 @@ def read_study(name_or_file: str) -> Study:
 
 
 def recipe_of(study: Study, row: Row, overrides: Sequence[str]) -> Recipe:
-    """What a row trains: the study's recipe and length, the user's overrides, and what the row is about, which wins."""
+    """The recipe of a row: the study's recipe and length, then the user's overrides, then the keys of the row."""
     return read(study.recipe, [f"training.steps={study.steps}", *overrides, *row.set])
 
 
 def trained(recipe: Recipe, place: Path) -> bool:
-    """Train to the end, or go on where an earlier call stopped; False when interrupted."""
+    """Train to the end, resuming an earlier call; False when interrupted."""
     keep_freed_memory()
     processes = join(recipe.training.device)
     with Run(place, recipe, processes.leads) as run:
@@ -99,10 +99,8 @@ def trained(recipe: Recipe, place: Path) -> bool:
 
 
 def ablate(study: Study, overrides: Sequence[str], folder: Path, request: Request, labels: Labels) -> int:
-    """Train every row, judge all on the same pictures, print the table; 130 when interrupted."""
-    recipes = {
-        row.name: recipe_of(study, row, overrides) for row in study.rows
-    }  # all are checked before any is trained
+    """Train every row, evaluate all on the same pictures, print the table; 130 when interrupted."""
+    recipes = {row.name: recipe_of(study, row, overrides) for row in study.rows}  # checked before any is trained
     for number, (name, recipe) in enumerate(recipes.items(), 1):
         print(f"[{number}/{len(recipes)}] {study.key}: {name}")
         if not trained(recipe, folder / name):
@@ -113,8 +111,10 @@ def ablate(study: Study, overrides: Sequence[str], folder: Path, request: Reques
         print(f"Judging {name} ...")
         subject = subject_of(folder / name, request, labels, list(study.metrics))
         subjects.append(subject)
-        results.append(judge(subject, [metric for metric in study.metrics if metric != "fcn" or subject.means.labels]))
-        keep(results[-1], place_of(folder / name, request, subject), sheet_of(subject, results[-1]))
+        results.append(
+            judge(subject, [metric for metric in study.metrics if metric != "fcn" or subject.resources.labels])
+        )
+        keep(results[-1], evaluation_folder(folder / name, request, subject), sheet_of(subject, results[-1]))
     compare.comparable(results)
     compare.keep(results, folder, compare.sheet_of(subjects, compare.names_of(results)))
     print(f"\n{study.title}; {study.source}. Here: {recipes[study.rows[0].name].training.steps} steps each.")
@@ -124,7 +124,7 @@ def ablate(study: Study, overrides: Sequence[str], folder: Path, request: Reques
 
 
 def table_of(study: Study, results: Sequence[Result]) -> list[list[str]]:
-    """A row a run: our scores, the paper's in brackets after those that it gives; and what real pictures score."""
+    """A row for each run: its scores, with the paper's in brackets; and the scores of real pictures."""
     metrics = [score.metric for score in results[0].scores]
     rows = [["", *metrics]]
     for row, result in zip(study.rows, results, strict=True):

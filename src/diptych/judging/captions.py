@@ -1,4 +1,4 @@
-"""Lines of words on contact sheets, in the first font that has their letters; Pillow has no fallback between fonts."""
+"""Captions on contact sheets, in the first font that has all letters; Pillow has no fallback between fonts."""
 
 from functools import cache, lru_cache
 
@@ -15,14 +15,14 @@ FONTS = (
     *("Arial Unicode.ttf", "PingFang.ttc", "Hiragino Sans GB.ttc"),  # of macOS
     *("segoeui.ttf", "msyh.ttc", "YuGothM.ttc", "malgun.ttf", "Nirmala.ttf", "LeelawUI.ttf"),  # of Windows
 )
-"""Looked for where the system keeps its fonts."""
+"""Searched in the system's folders of fonts."""
 ADVICE = "a font such as Debian's fonts-wqy-microhei or Noto Sans"
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @cache
 def font_at(place: int) -> Font | None:
-    """Pillow's own first, then those of ``FONTS``; None where it is not installed."""
+    """Pillow's own font, then those of ``FONTS``; None if it is not installed."""
     if place == 0:
         return ImageFont.load_default()
     try:
@@ -33,7 +33,7 @@ def font_at(place: int) -> Font | None:
 
 @lru_cache(maxsize=65536)
 def has(place: int, letter: str) -> bool:
-    """Whether a font has a letter: another drawing than for a code point that is none."""
+    """Whether a font has a letter: its drawing differs from that of an unassigned code point."""
     font = font_at(place)
     if font is None:
         return False
@@ -43,18 +43,18 @@ def has(place: int, letter: str) -> bool:
     return letter.isspace() or bytes(drawings[0]) != bytes(drawings[1]) or drawings[0].size != drawings[1].size
 
 
-def font_for(words: str) -> Font | None:
-    """The first font that has every letter; None where there is none, or where something is no letter at all."""
-    if not words.isprintable():  # escape sequences, line ends, names that are no UTF-8
+def font_for(text: str) -> Font | None:
+    """The first font that has every letter; None if there is none, or for unprintable characters."""
+    if not text.isprintable():  # escape sequences, line ends, names that are no UTF-8
         return None
     for place in range(len(FONTS) + 1):
-        if all(has(place, letter) for letter in words):
+        if all(has(place, letter) for letter in text):
             return font_at(place)
     return None
 
 
 def numbered(names: list[str], table: str) -> str:
-    """A sentence where some names cannot be drawn, on where their numbers are to be looked up."""
+    """A sentence if some names cannot be drawn: where to look up their numbers."""
     odd = sum(font_for(name) is None for name in names)
     if not odd:
         return ""
@@ -64,9 +64,9 @@ def numbered(names: list[str], table: str) -> str:
     )
 
 
-def line(words: str, instead: str, width: int) -> npt.NDArray[np.uint8]:
+def line(text: str, instead: str, width: int) -> npt.NDArray[np.uint8]:
     """(CAPTION, width, 3): black on white; ``instead`` where no font has all the letters."""
     picture = Image.new("RGB", (width, CAPTION), "white")
-    font = font_for(words)
-    ImageDraw.Draw(picture).text((2, 1), words if font else instead, fill="black", font=font or font_at(0))
+    font = font_for(text)
+    ImageDraw.Draw(picture).text((2, 1), text if font else instead, fill="black", font=font or font_at(0))
     return np.asarray(picture)

@@ -1,4 +1,4 @@
-"""Verdicts side by side: refused where they measured different things, paired by picture where they did not."""
+"""Compare evaluations picture by picture; those with different protocols are refused."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from diptych.evaluation.metrics import PICTURE_METRICS, Example
 from diptych.files import as_json, write_text
 from diptych.judging.captions import CAPTION
 from diptych.judging.judge import Result, as_csv, row_of
-from diptych.judging.subjects import Subject, spread
+from diptych.judging.subjects import Subject
 from diptych.pictures import formats
 
 SHOWN = 8  # pictures on the sheet
@@ -22,7 +22,7 @@ SHOWN = 8  # pictures on the sheet
 
 @dataclass(frozen=True)
 class Difference:
-    """What a later run has over the first by one metric, picture by picture."""
+    """The difference of a later run from the first by one metric, picture by picture."""
 
     metric: str
     mean: float  # its value less the first run's
@@ -32,7 +32,7 @@ class Difference:
     better_on: int
     pictures: int
 
-    def words(self) -> str:
+    def summary(self) -> str:
         clear = "" if self.low > 0 or self.high < 0 else " (may be chance)"
         return (
             f"better on {self.better_on} of {self.pictures} pictures, {self.metric} {self.mean:+.4f} +- {self.error:.4f}"
@@ -41,7 +41,7 @@ class Difference:
 
 
 def comparable(results: Sequence[Result]) -> None:
-    """Refuse numbers that do not mean the same.
+    """Refuse evaluations whose scores cannot be compared.
 
     Raises:
         UsageError: with the keys in which the protocols differ.
@@ -49,20 +49,19 @@ def comparable(results: Sequence[Result]) -> None:
     first = results[0]
     for other in results[1:]:
         keys = [key for key in first.protocol | other.protocol if key != "metrics"]
-        different = [key for key in keys if first.protocol.get(key) != other.protocol.get(key)]
+        different = [
+            f"{key} is {first.protocol.get(key)!r} for {first.name} and {other.protocol.get(key)!r} for {other.name}"
+            for key in keys
+            if first.protocol.get(key) != other.protocol.get(key)
+        ]
         if different:
-            listing = "; ".join(
-                f"{key} is {first.protocol.get(key)!r} for {first.name} and {other.protocol.get(key)!r} for {other.name}"
-                for key in different
-            )
-            raise UsageError(f"these were measured differently and cannot be compared: {listing}.")
+            raise UsageError(f"these were measured differently and cannot be compared: {'; '.join(different)}.")
         if first.names != other.names:
             raise UsageError(f"{first.name} and {other.name} were judged on different pictures; evaluate both again.")
 
 
 def differences(first: Result, other: Result) -> list[Difference]:
-    """By every metric of single pictures that both have, and in which pictures differ by better and worse; over the pictures
-    for which both have a number."""
+    """For each metric of single pictures that both have, with higher or lower better, over pictures with two numbers."""
     found = []
     for metric in first.pictures:
         better = PICTURE_METRICS[metric].better if metric in PICTURE_METRICS else "higher"
@@ -89,7 +88,7 @@ def names_of(results: Sequence[Result]) -> list[str]:
 
 
 def rows_of(results: Sequence[Result]) -> list[list[str]]:
-    """A head and a row a metric."""
+    """A heading, then a row for each metric."""
     values = [{score.metric: score.value for score in result.scores} for result in results]
     better = {score.metric: score.better for result in results for score in result.scores}
     rows = [["metric", *names_of(results), "better"]]
@@ -100,7 +99,7 @@ def rows_of(results: Sequence[Result]) -> list[list[str]]:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Columns side by side, the first to the left, the others to the right."""
+    """Aligned columns: the first to the left, the others to the right."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = []
     for row in rows:
@@ -109,18 +108,15 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def words(results: Sequence[Result]) -> str:
-    """The table, and for every run but the first in sentences what it has over the first."""
+def summary(results: Sequence[Result]) -> str:
+    """The table, and for each later run sentences on its differences from the first."""
     facts = results[0].protocol
     where = " ".join(str(facts[key]) for key in ("data", "split") if facts.get(key))
-    lines = [
-        f"{facts['pictures']} pictures of {facts['size']} ({where})",
-        aligned(rows_of(results)),
-    ]
+    lines = [f"{facts['pictures']} pictures of {facts['size']} ({where})", aligned(rows_of(results))]
     names = names_of(results)
     for name, other in zip(names[1:], results[1:], strict=True):
         lines.append(f"{name} against {names[0]}:")
-        lines += [f"  {difference.words()}" for difference in differences(results[0], other)]
+        lines += [f"  {difference.summary()}" for difference in differences(results[0], other)]
     return "\n".join(lines)
 
 
@@ -149,7 +145,7 @@ def keep(results: Sequence[Result], folder: Path, sheet: npt.NDArray[np.uint8] |
 def sheet_of(subjects: Sequence[Subject], names: Sequence[str]) -> npt.NDArray[np.uint8]:
     """Rows of source | each run | target, for pictures spread evenly."""
     rows = []
-    for place in spread(subjects[0].count, SHOWN):
+    for place in bootstrap.evenly_spaced(subjects[0].count, SHOWN):
         examples = [subject.read(place) for subject in subjects]
         runs = " | ".join(f"run {number}" for number in range(1, len(names) + 1))
         captions = (
@@ -162,5 +158,4 @@ def sheet_of(subjects: Sequence[Subject], names: Sequence[str]) -> npt.NDArray[n
 
 def joined(examples: Sequence[Example]) -> Example:
     """One example whose output is all outputs side by side."""
-
     return examples[0]._replace(output_rgb=torch.cat([example.output_rgb for example in examples], dim=3))

@@ -1,4 +1,4 @@
-"""Folders of outputs made by anybody's tool: alone, beside a folder of targets, or against a data set."""
+"""Folders of outputs by any tool: alone, with a folder of targets, or with a data set."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,31 +10,32 @@ from torch import Tensor
 from diptych.data import DataSettings
 from diptych.data.sampler import Sampler
 from diptych.errors import DiptychError, UsageError
+from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
 from diptych.evaluation.pictures import size_of
-from diptych.evaluation.requirements import Means
-from diptych.judging.subjects import Ground, Subject, spread
+from diptych.evaluation.requirements import Resources
+from diptych.judging.subjects import EvaluationSplit, Subject
 from diptych.pictures import formats
-from diptych.pictures.kinds import Kind, Stored
+from diptych.pictures.kinds import Kind
 from diptych.pictures.resizing import resize
-from diptych.pictures.sizes import Size, exact
+from diptych.pictures.sizes import Size, parse_size
 
 
-def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, size: Size = None) -> Subject:
-    """Outputs by themselves or beside their targets, matched by name without the ending; brought to a size that is given.
+def from_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, size: Size = None) -> Subject:
+    """Outputs alone or with targets, matched by name without the ending, and resized to a stated size.
 
     Raises:
         DiptychError: when a folder has no pictures, names do not match, or pictures differ in size or kind.
     """
     if size == "training":
         raise UsageError("only a recipe says what the scale of training is; give --recipe, or --size HEIGHTxWIDTH.")
-    sides = None if size == "own" else exact(size)
+    sides = None if size == "own" else parse_size(size)
     assert not isinstance(sides, str)
     made = by_stem(outputs)
     real = by_stem(targets) if targets is not None else {}
     if targets is not None and not unpaired:
         match(made, real, outputs, targets)
-    names, pile = [list(made)[place] for place in spread(len(made), limit)], list(real)
+    names, pile = [list(made)[place] for place in evenly_spaced(len(made), limit)], list(real)
     kind = kind_of(made[names[0]])
 
     def read(place: int) -> Example:
@@ -52,7 +53,7 @@ def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, 
 
     height, width = read(0).output.shape[-2:]
     paired = bool(real) and not unpaired
-    means = Means(paired=paired, targets=bool(real), pictures=len(names), side=min(height, width))
+    resources = Resources(paired=paired, targets=bool(real), pictures=len(names), side=min(height, width))
     protocol = {
         "data": str(targets or ""),
         "split": "",
@@ -64,53 +65,51 @@ def of_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int, 
         "target": kind.as_dict(),
         "range": RANGES,
     }
-    return Subject(outputs.name, len(names), read, means, protocol)
+    return Subject(outputs.name, len(names), read, resources, protocol)
 
 
-def of_outputs(
+def from_data_set(
     outputs: Path, settings: DataSettings, split: str, limit: int, size: Size = None
-) -> tuple[Subject, Ground]:
-    """Outputs for the examples of a data set, matched by the examples' names; class maps are then at hand too.
+) -> tuple[Subject, EvaluationSplit]:
+    """Outputs for the examples of a data set, matched by the examples' names; class maps can then be used too.
 
-    They are judged at the scale of training, at their own size, or at one that is given. Those as large as the example's
-    own picture, as ``diptych translate`` writes them, are brought there just as the picture is.
+    They are evaluated at the scale of training, at their own size, or at a stated one. Outputs as large as the example's
+    own picture, as ``diptych translate`` writes them, are resized just as that picture is.
 
     Raises:
         DiptychError: when an example has no output, or one has another size than it or a run's would have.
     """
-    sides = exact(size)
+    sides = parse_size(size)
     if sides is not None and not isinstance(sides, str):
         settings = replace(settings, fit="stretch", load_size=sides, crop_size=sides)
-    ground = Ground.open(settings, split, limit, own=sides == "own")
-    whole, sampler = (
-        ground if ground.own else Ground.open(settings, split, limit, own=True),
-        Sampler(settings, train=False),
-    )
+    data = EvaluationSplit.open(settings, split, limit, own=sides == "own")
+    whole = data if data.own else EvaluationSplit.open(settings, split, limit, own=True)
+    sampler = Sampler(settings, train=False)
     made = by_stem(outputs)
-    names = [ground.dataset.name(number) for number in ground.chosen]
+    names = [data.dataset.name(number) for number in data.chosen]
     if missing := [name for name in names if name not in made]:
         raise DiptychError(
             f"{outputs} has no output for {missing[0]} ({len(missing)} of {len(names)} examples of {settings.folder} "
-            f"{ground.split} have none); name outputs as the examples are."
+            f"{data.split} have none); name outputs as the examples are."
         )
 
     def read(place: int) -> Example:
-        path, number = made[names[place]], ground.chosen[place]
-        source, target = ground.tensors(number)
-        picture = formats.read(path, ground.target)
+        path, number = made[names[place]], data.chosen[place]
+        source, target = data.tensors(number)
+        picture = formats.read(path, data.target)
         if picture.shape[:2] != target.shape[-2:]:
             if picture.shape[:2] != whole.stored(number)[1].shape[:2]:
                 raise DiptychError(
                     f"{path} is {picture.shape[1]}x{picture.shape[0]}, and the data set's picture is neither as it is nor as it "
                     f"is judged ({size_of(target)}); bring the outputs to one of these sizes."
                 )
-            (picture,) = sampler.cut([picture], [ground.target], np.random.default_rng(0))
-        output = ground.target.to_tensor(picture)[None]
-        lightness = ground.lightness(source)
-        seen = [as_rgb(ground.target.preview(picture[0], lightness)) for picture in (output, target)]
-        return Example(names[place], output, seen[0], target, seen[1], as_rgb(ground.source.preview(source[0])))
+            (picture,) = sampler.cut([picture], [data.target], np.random.default_rng(0))
+        output = data.target.to_tensor(picture)[None]
+        lightness = data.lightness(source)
+        seen = [as_rgb(data.target.preview(picture[0], lightness)) for picture in (output, target)]
+        return Example(names[place], output, seen[0], target, seen[1], as_rgb(data.source.preview(source[0])))
 
-    return ground.subject(outputs.name, read), ground
+    return data.subject(outputs.name, read), data
 
 
 def match(made: dict[str, Path], real: dict[str, Path], outputs: Path, targets: Path) -> None:
@@ -141,7 +140,7 @@ def by_stem(folder: Path) -> dict[str, Path]:
 
 
 def kind_of(path: Path) -> Kind:
-    """RGB or grey, of the depth that the first file has; value range the whole of that depth."""
+    """RGB or grey of the first file's depth, with the whole range of that depth."""
     header = formats.probe(path)
     if header.depth not in ("uint8", "uint16"):
         raise DiptychError(
@@ -152,8 +151,7 @@ def kind_of(path: Path) -> Kind:
 
 
 def read_picture(path: Path, kind: Kind, sides: tuple[int, int] | None) -> tuple[Tensor, Tensor]:
-    """(1, channels, H, W) of the Kind, resized where sides are given, and as a person sees it."""
-    stored: Stored = formats.read(path, kind)
-    stored = resize(stored, *sides) if sides else stored
-    tensor = kind.to_tensor(stored)
+    """(1, channels, H, W) of the Kind, resized where sides are given, and the same as RGB."""
+    stored = formats.read(path, kind)
+    tensor = kind.to_tensor(resize(stored, *sides) if sides else stored)
     return tensor[None], as_rgb(kind.preview(tensor))

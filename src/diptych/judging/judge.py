@@ -1,4 +1,4 @@
-"""Judge a subject and keep the verdict: a table, JSON, CSV, and a sheet of its best, middle and worst pictures."""
+"""Evaluate a subject and keep the result: a table, JSON, CSV, and a sheet of its best, middle and worst pictures."""
 
 import csv
 import io
@@ -16,15 +16,15 @@ import numpy.typing as npt
 
 from diptych import __version__
 from diptych.errors import DiptychError, UsageError
-from diptych.evaluation import requirements as need
+from diptych.evaluation import requirements
 from diptych.evaluation.evaluate import INFINITE, Verdict, choose, evaluate
-from diptych.evaluation.metrics import PICTURE_METRICS, PILE_METRICS, Example, Score
+from diptych.evaluation.metrics import PICTURE_METRICS, SET_METRICS, Example, Score
 from diptych.evaluation.set_metrics import as_bytes
 from diptych.files import as_json, from_json, read_text, remove_partial_files, write_text
 from diptych.judging.captions import line
 from diptych.judging.subjects import Subject
 from diptych.pictures import formats
-from diptych.pictures.resizing import squared
+from diptych.pictures.resizing import enlarge_nearest
 
 LEADING = ("perceptual", "l1", "sharpness", "checkerboard")
 """The sheet is ordered by the first of these that was measured."""
@@ -33,7 +33,7 @@ EACH = 4  # best, middle and worst pictures on the sheet
 
 @dataclass(frozen=True)
 class Result:
-    """A kept verdict."""
+    """The result of an evaluation, as it is kept."""
 
     name: str
     protocol: dict[str, Any]
@@ -45,10 +45,10 @@ class Result:
 
 def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
     """Evaluate every picture of a subject, with progress."""
-    means = replace(subject.means, network=network) if network else subject.means
-    if network and (why := need.network(means)):
+    resources = replace(subject.resources, network=network) if network else subject.resources
+    if network and (why := requirements.network(resources)):
         raise UsageError(f"--network {network} cannot be used: {why}.")
-    metrics, notes = choose(wanted, means)
+    metrics, notes = choose(wanted, resources)
     began = time.perf_counter()
 
     def progress(done: int) -> None:
@@ -61,12 +61,12 @@ def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
                 file=sys.stderr,
             )
 
-    verdict: Verdict = evaluate(map(subject.read, range(subject.count)), metrics, means, progress)
+    verdict: Verdict = evaluate(map(subject.read, range(subject.count)), metrics, resources, progress)
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     protocol = subject.protocol | {"metrics": metrics}
-    if any(PILE_METRICS[name].uses_network for name in metrics if name in PILE_METRICS):
-        protocol["network"] = means.network
+    if any(SET_METRICS[name].uses_network for name in metrics if name in SET_METRICS):
+        protocol["network"] = resources.network
     return Result(subject.name, protocol, verdict.scores, verdict.names, verdict.pictures, notes + verdict.notes)
 
 
@@ -74,7 +74,7 @@ def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
 
 
 def table(result: Result) -> str:
-    """Aligned text: metric, value, its 95 % interval, which way is better, with what it was measured."""
+    """Aligned text: metric, value, its 95 % interval, what is better, with what it was measured."""
     facts = result.protocol
     where = " ".join(str(facts[key]) for key in ("data", "split") if facts.get(key))
     lines = [
@@ -89,13 +89,13 @@ def table(result: Result) -> str:
     for score in result.scores:
         exact = score.low == score.high
         interval = "" if exact else f"{score.low:.4f} to {score.high:.4f}"
-        remarks = "; ".join(filter(None, [score.network, score.note]))
-        lines.append(f"  {score.metric:22}{score.value:10.4f}   {interval:22}{score.better:16}{remarks}".rstrip())
+        notes = "; ".join(filter(None, [score.network, score.note]))
+        lines.append(f"  {score.metric:22}{score.value:10.4f}   {interval:22}{score.better:16}{notes}".rstrip())
     return "\n".join([*lines, *(f"  note: {note}" for note in result.notes)])
 
 
 def real_scores(result: Result) -> dict[str, str]:
-    """What the real pictures score, by metric, where that was measured."""
+    """The scores of the real pictures, by metric, where they were measured."""
     marks = ("real pictures: ", "targets: ")
     return {score.metric: score.note.rpartition(" ")[2] for score in result.scores if score.note.startswith(marks)}
 
@@ -114,7 +114,7 @@ def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = Non
         "notes": result.notes,
     }
     remove_partial_files(folder)
-    with suppress(OSError):  # by it a verdict is known, so it is there with the others of its own alone
+    with suppress(OSError):  # written last, so that it is there only together with its other files
         (folder / "scores.json").unlink(missing_ok=True)
     rows = [["metric", "value", "low", "high", "better", "count", "network", "note"]]
     rows += [[str(value) for value in asdict(score).values()] for score in result.scores]
@@ -130,7 +130,7 @@ def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = Non
 
 
 def score_from(entry: dict[str, Any]) -> Score:
-    """Of a kept verdict, where null stands for what is infinite or undefined; the note says which."""
+    """A score from JSON, where null stands for infinite or undefined; the note says which."""
     absent = math.inf if str(entry["note"]).startswith(INFINITE) else math.nan
     values: dict[str, Any] = {key: absent if value is None else value for key, value in entry.items()}
     return Score(**values)
@@ -143,7 +143,7 @@ def as_csv(rows: Sequence[Sequence[str]]) -> str:
 
 
 def kept(folder: Path) -> Result:
-    """A verdict read back.
+    """Read a kept result.
 
     Raises:
         DiptychError: when the folder holds none, or a damaged one.
@@ -191,16 +191,16 @@ def sheet_of(subject: Subject, result: Result) -> npt.NDArray[np.uint8]:
 
 
 def captions(title: str, metric: str, place: int, result: Result) -> tuple[str, str]:
-    """With the picture's name, and with its number in ``pictures.csv``."""
+    """Two captions: with the picture's name, and with its number in ``pictures.csv``."""
     value = f"  {metric} {result.pictures[metric][place]:.3f}" if metric else ""
     return f"{title}: {result.names[place]}{value}", f"{title}: picture {place + 1}{value}"
 
 
-def row_of(example: Example, words: str, instead: str) -> npt.NDArray[np.uint8]:
-    """Source, output and target beside each other, a line of words above: ``instead`` where no font has their letters."""
+def row_of(example: Example, caption: str, instead: str) -> npt.NDArray[np.uint8]:
+    """Source, output and target beside each other under a caption, or ``instead`` where no font has its letters."""
     views = [view for view in (example.source_rgb, example.output_rgb, example.target_rgb) if view is not None]
-    pictures = np.concatenate([squared(as_bytes(view), as_bytes(views[-1])) for view in views], axis=1)
-    return np.concatenate([line(words, instead, pictures.shape[1]), pictures])
+    pictures = np.concatenate([enlarge_nearest(as_bytes(view), as_bytes(views[-1])) for view in views], axis=1)
+    return np.concatenate([line(caption, instead, pictures.shape[1]), pictures])
 
 
 def padded(tile: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint8]:

@@ -1,26 +1,33 @@
-"""From what a user names to a subject that is ready to be judged."""
+"""Runs and folders that a user names, as subjects ready for evaluation."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from diptych.errors import UsageError
-from diptych.evaluation.fcn_labels import Labels, resolved
-from diptych.judging.classes import with_labels
-from diptych.judging.folders import of_folders, of_outputs
-from diptych.judging.subjects import Ground, Request, Subject, Translated, step_of
+from diptych.evaluation.fcn_labels import Labels, Reader, count_of, palette_of, resolved, segmenter_for
+from diptych.evaluation.labels import ClassMap
+from diptych.evaluation.metrics import Example
+from diptych.evaluation.segmentation import Plan
+from diptych.evaluation.set_metrics import as_bytes
+from diptych.judging.folders import from_data_set, from_folders
+from diptych.judging.subjects import EvaluationSplit, Request, Subject, TranslatedSplit, checkpoint_name
 from diptych.machine.devices import choose
-from diptych.pictures.formats import passed_over
-from diptych.pictures.sizes import named
+from diptych.pictures.class_maps import nearest_class
+from diptych.pictures.formats import ignored_files
+from diptych.pictures.sizes import size_text
 from diptych.recipe import quoted, read
 
 
 def subject_of(run: Path, request: Request, labels: Labels, wanted: list[str]) -> Subject:
-    """A run, ready to be judged; the segmenter is trained where the FCN-score is among what is wanted and none is kept."""
-    translated = Translated(run, request)
-    return with_classes(translated.subject(run.name), translated.ground, request, labels, wanted)
+    """A run as a subject; for the FCN-score, a segmenter is trained unless one is kept."""
+    translated = TranslatedSplit(run, request)
+    return with_classes(translated.subject(run.name), translated.data, request, labels, wanted)
 
 
-def made_elsewhere(
+def subject_of_outputs(
     outputs: Path,
     targets: Path | None,
     unpaired: bool,
@@ -29,42 +36,81 @@ def made_elsewhere(
     labels: Labels,
     wanted: list[str],
 ) -> Subject:
-    """A folder of outputs: against the data set of a recipe where that is named, else beside its targets or alone."""
+    """A folder of outputs: with the data set of a recipe, with a folder of targets, or alone."""
     for folder in filter(None, (outputs, targets)):
-        if words := passed_over(folder):
-            print(words)
+        if message := ignored_files(folder):
+            print(message)
     if not recipe:
-        return judged_on(request.device, of_folders(outputs, targets, unpaired, request.limit, request.size))
+        return on_device(request.device, from_folders(outputs, targets, unpaired, request.limit, request.size))
     overrides = [f"data.folder={quoted(request.data)}"] if request.data else []
-    subject, ground = of_outputs(outputs, read(recipe, overrides).data, request.split, request.limit, request.size)
-    return with_classes(subject, ground, request, labels, wanted)
+    subject, data = from_data_set(outputs, read(recipe, overrides).data, request.split, request.limit, request.size)
+    return with_classes(subject, data, request, labels, wanted)
 
 
-def with_classes(subject: Subject, ground: Ground, request: Request, labels: Labels, wanted: list[str]) -> Subject:
-    """Where it is to be judged, with class maps for the FCN-score where that is among what is wanted.
+def with_classes(
+    subject: Subject, data: EvaluationSplit, request: Request, labels: Labels, wanted: list[str]
+) -> Subject:
+    """The subject on its device, with class maps if the FCN-score is wanted.
 
     Raises:
         UsageError: when it is asked for at another size than that of training.
     """
-    subject = judged_on(request.device, subject)
+    subject = on_device(request.device, subject)
     if wanted and "fcn" not in wanted:
         return subject
     if request.size is None:
-        return with_labels(subject, ground, labels, print)
-    words = "the FCN-score is taken at the scale of training, where its segmenter learns; leave --size away"
+        return with_class_maps(subject, data, labels)
+    reason = "the FCN-score is taken at the scale of training, where its segmenter learns; leave --size away"
     if wanted or labels.where:
-        raise UsageError(f"{words}.")
-    if ground.paired and resolved(labels, ground.settings).where:
-        print(f"Without fcn: {words} to have it.")
+        raise UsageError(f"{reason}.")
+    if data.paired and resolved(labels, data.settings).where:
+        print(f"Without fcn: {reason} to have it.")
     return subject
 
 
-def judged_on(device: str, subject: Subject) -> Subject:
-    return replace(subject, means=replace(subject.means, device=choose(device, "--device")))
+def with_class_maps(subject: Subject, data: EvaluationSplit, labels: Labels) -> Subject:
+    """The same subject, each example with its class map, and what the FCN-score requires."""
+    settings = data.settings
+    labels = resolved(labels, settings)
+    if not labels.where or not data.paired:
+        return subject
+    palette = palette_of(settings, labels)
+    reader = Reader(settings, data.split, labels, palette)
+    classes = count_of(labels, palette, Reader(settings, "train", labels, palette), settings)
+    direct = labels.where == "target"
+    if direct and not palette:
+        raise UsageError(
+            "fcn of outputs that are label pictures goes by their colours: give data.palette, or --classes N."
+        )
+    segmenter = None if direct else segmenter_for(settings, labels, palette, classes, print, subject.resources.device)
+
+    def read(place: int) -> Example:
+        return subject.read(place)._replace(labels=reader(data.chosen[place]))
+
+    def by_colour(picture: Tensor) -> ClassMap:
+        return nearest_class(as_bytes(picture[None]), palette)
+
+    resources = replace(
+        subject.resources, labels=True, classes=classes, segmenter=segmenter, direct=by_colour if direct else None
+    )
+    facts: dict[str, Any] = {"labels": labels.where, "classes": classes}
+    if not direct:
+        facts["segmenter"] = Plan(classes, labels.steps).summary()
+    return replace(subject, read=read, resources=resources, protocol=subject.protocol | facts)
 
 
-def place_of(run: Path, request: Request, subject: Subject) -> Path:
-    """RUN/evaluation/SPLIT-CHECKPOINT, with the data where it is not the run's own, the way where there are two, and the size."""
+def on_device(device: str, subject: Subject) -> Subject:
+    return replace(subject, resources=replace(subject.resources, device=choose(device, "--device")))
+
+
+def evaluation_folder(run: Path, request: Request, subject: Subject) -> Path:
+    """RUN/evaluation/SPLIT-CHECKPOINT, with the data where it is not the run's own, the direction where there are two, and the size."""
     data = Path(request.data).name if request.data else ""
-    parts = [data, subject.protocol["split"], step_of(run, request.checkpoint), request.way, named(request.size)]
+    parts = [
+        data,
+        subject.protocol["split"],
+        checkpoint_name(run, request.checkpoint),
+        request.direction,
+        size_text(request.size),
+    ]
     return run / "evaluation" / "-".join(filter(None, parts))

@@ -1,4 +1,4 @@
-"""What can be judged: outputs by their number, on known ground."""
+"""What is judged: outputs by their number, and the split of the data set that they belong to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,10 +12,11 @@ from diptych.data import DataSettings, open_dataset
 from diptych.data.layouts import discover
 from diptych.data.sampler import Pictures
 from diptych.errors import UsageError
+from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.pictures.kinds import Kind, Stored
-from diptych.pictures.sizes import Size, named
+from diptych.pictures.sizes import Size, size_text
 from diptych.training.run import read_recipe
 from diptych.translator.translator import Translator
 from diptych.translator.weights import weights_path
@@ -23,40 +24,33 @@ from diptych.translator.weights import weights_path
 
 @dataclass(frozen=True)
 class Subject:
-    """Outputs to be judged: ``read`` makes one by its number."""
+    """Outputs to be evaluated: ``read`` gives the example of a number."""
 
     name: str
     count: int
     read: Callable[[int], Example]
-    means: Means
+    resources: Resources
     protocol: dict[str, Any]
-    """What the numbers depend on; two subjects are comparable when all of it but the outputs' maker agrees."""
+    """What the scores depend on; two subjects are comparable if their protocols agree."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """On what a run is to be judged; empty = as the run was trained."""
+    """The data on which a run is evaluated; empty = as it was trained."""
 
     data: str = ""
     split: str = ""
     checkpoint: str = "latest"
-    way: str = ""
+    direction: str = ""
     limit: int = 0
     device: str = "auto"
     again: bool = False  # a second output under other noise
-    size: Size = None  # None: at the scale of training; else of what is translated so, on targets at their own size
-
-
-def spread(count: int, limit: int) -> list[int]:
-    """Numbers of ``limit`` pictures spread evenly; all where the limit is 0 or larger."""
-    if not 0 < limit < count:
-        return list(range(count))
-    return [place * count // limit for place in range(limit)]
+    size: Size = None  # None: at the scale of training; else translated at that size, against targets at their own
 
 
 @dataclass(frozen=True)
-class Ground:
-    """The pictures of a split on which is judged."""
+class EvaluationSplit:
+    """The pictures of a split that outputs are compared with."""
 
     settings: DataSettings
     split: str
@@ -66,13 +60,15 @@ class Ground:
     own: bool = False  # pictures at their own size, not at the scale of training
 
     @classmethod
-    def open(cls, settings: DataSettings, split: str, limit: int, way: str = "", own: bool = False) -> "Ground":
-        """The split that was asked for, else test, else val; ``limit`` pictures of it."""
+    def open(
+        cls, settings: DataSettings, split: str, limit: int, direction: str = "", own: bool = False
+    ) -> "EvaluationSplit":
+        """The stated split, else test, else val; ``limit`` pictures of it."""
         if not split:
             split = "test" if discover(settings).splits.get("test") else "val"
         dataset = open_dataset(settings, split, train=False, own=own)
-        reverse = settings.task == "unpaired" and way == "b-to-a"
-        return cls(settings, split, dataset, spread(len(dataset), limit), reverse, own)
+        reverse = settings.task == "unpaired" and direction == "b-to-a"
+        return cls(settings, split, dataset, evenly_spaced(len(dataset), limit), reverse, own)
 
     @property
     def paired(self) -> bool:
@@ -87,17 +83,17 @@ class Ground:
         return self.settings.target if self.reverse else self.settings.source
 
     def stored(self, number: int) -> tuple[Stored, Stored]:
-        """What is translated, and of the target's pile, as files hold them."""
+        """Source and target as files hold them, in the direction of translation."""
         source, target = self.dataset.stored(number, np.random.default_rng(number))
         return (target, source) if self.reverse else (source, target)
 
     def tensors(self, number: int) -> tuple[Tensor, Tensor]:
-        """The same as networks see them, (1, channels, H, W) each."""
+        """Source and target as networks see them, (1, channels, H, W) each."""
         source, target = self.stored(number)
         return self.source.to_tensor(source)[None], self.target.to_tensor(target)[None]
 
     def lightness(self, source: Tensor) -> Stored | None:
-        """For colorization, whence the preview takes its lightness."""
+        """The lightness that previews of colorization need, else None."""
         return self.source.to_stored(source[0]) if self.source.colour == "lightness" else None
 
     def subject(self, name: str, read: Callable[[int], Example], noise: bool = False) -> Subject:
@@ -106,7 +102,7 @@ class Ground:
         side = min(height, width)
         if self.own or data.task == "shrunk":  # whose pictures are taken whole
             side = min(min(self.tensors(number)[1].shape[-2:]) for number in self.chosen)
-        means = Means(
+        resources = Resources(
             paired=self.paired,
             pictures=len(self.chosen),
             side=side,
@@ -125,27 +121,27 @@ class Ground:
             "target": self.target.as_dict(),
             "range": RANGES,
         }
-        return Subject(name, len(self.chosen), read, means, protocol)
+        return Subject(name, len(self.chosen), read, resources, protocol)
 
 
-class Translated:
-    """A translator on its ground."""
+class TranslatedSplit:
+    """A translator and the split that it translates."""
 
     def __init__(self, place: Path, request: Request) -> None:
         self.request = request
-        self.translator = Translator.load(place, request.way, request.checkpoint, request.device)
+        self.translator = Translator.load(place, request.direction, request.checkpoint, request.device)
         settings = settings_of(place, request.data, self.translator)
-        way, own = self.translator.card.way, request.size is not None
-        self.ground = Ground.open(settings, request.split, request.limit, way, own)
+        direction, own = self.translator.card.way, request.size is not None
+        self.data = EvaluationSplit.open(settings, request.split, request.limit, direction, own)
 
     def example(self, place: int) -> Example:
-        ground, card = self.ground, self.translator.card
-        number = ground.chosen[place]
-        stored, target = ground.stored(number)
+        data, card = self.data, self.translator.card
+        number = data.chosen[place]
+        stored, target = data.stored(number)
         source, wanted = card.source.to_tensor(stored)[None], card.target.to_tensor(target)[None]
-        output, lightness = self.output(stored, source), ground.lightness(source)
+        output, lightness = self.output(stored, source), data.lightness(source)
         return Example(
-            name=ground.dataset.name(number),
+            name=data.dataset.name(number),
             output=output,
             output_rgb=as_rgb(card.target.preview(output[0], lightness)),
             target=wanted,
@@ -156,28 +152,28 @@ class Translated:
         )
 
     def output(self, stored: Stored, source: Tensor, seed: int | None = None) -> Tensor:
-        """What the network gives at the scale of training, or what is written where a size is asked for."""
+        """The network's output at the scale of training, or the written result at a stated size."""
         if self.request.size is None:
             return self.translator.batch(source, seed=seed)
         written = self.translator.stored(stored, size=self.request.size, seed=seed)
         return self.translator.card.target.to_tensor(written)[None]
 
     def subject(self, name: str) -> Subject:
-        subject = self.ground.subject(name, self.example, noise=self.request.again)
+        subject = self.data.subject(name, self.example, noise=self.request.again)
         if self.request.size is None:
             return subject
-        return replace(subject, protocol=subject.protocol | {"translated at": self.rule()})
+        return replace(subject, protocol=subject.protocol | {"translated at": self.size_rule()})
 
-    def rule(self) -> str:
-        """The size at which the network sees a picture, in words that are the same for the same rule."""
-        card, size = self.translator.card, named(self.request.size)
-        return f"training: {card.rule} {named(card.size)}, {card.filter}" if size == "training" else size
+    def size_rule(self) -> str:
+        """The size at which the network sees a picture, as text for the protocol."""
+        card, size = self.translator.card, size_text(self.request.size)
+        return f"training: {card.rule} {size_text(card.size)}, {card.filter}" if size == "training" else size
 
 
 def settings_of(place: Path, data: str, translator: Translator) -> DataSettings:
-    """The data that a run was trained on, or another folder in the same manner; a model folder needs it named.
+    """The data settings of a run, with another folder where ``data`` names one; a model folder needs ``data``.
 
-    Where its card does not say how pictures came to the scale of training, they are stretched to the size that it names.
+    If its card does not say how pictures came to the scale of training, they are stretched to the size that it names.
     """
     if (place / "recipe.toml").is_file():
         settings = read_recipe(place).data
@@ -196,7 +192,7 @@ def settings_of(place: Path, data: str, translator: Translator) -> DataSettings:
     )
 
 
-def step_of(place: Path, checkpoint: str) -> str:
+def checkpoint_name(place: Path, checkpoint: str) -> str:
     """The checkpoint's name, such as "00008000" or "best"; "model" for a model folder."""
     stem = weights_path(place, checkpoint).stem
     return "model" if stem == "weights" else stem

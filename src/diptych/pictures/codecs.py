@@ -1,8 +1,8 @@
-"""Decoding and encoding, format by format: bytes to an array with its channels as the file has them, and back.
+"""Decoding and encoding, format by format: bytes to an array with the file's own channels, and back.
 
-A format is told by its first bytes, never by its ending. Pillow does all that is 8-bit, and one channel of 16 bits or
-float. It opens a 16-bit RGB PNG as 8-bit without a word and knows no TIFF of five channels, so those go through
-imagecodecs and tifffile, which are the extra ``diptych[tiff]`` (``deep_tiff``).
+The first bytes say which format a file has, never its ending. Pillow reads and writes everything of 8 bits, and one
+channel of 16 bits or float. It would open a 16-bit RGB PNG as 8-bit, and it reads no TIFF of five channels. Those go
+through imagecodecs and tifffile, which are the extra ``diptych[tiff]`` (``tiff``).
 """
 
 import ctypes
@@ -22,29 +22,22 @@ from diptych.pictures import metadata, tiff
 from diptych.pictures.decoded import (
     ORIENTATION,
     READERS,
+    Decoded,
     Header,
-    Raw,
     UnfitError,
+    apply_orientation,
+    channels_last,
     check_shape,
-    planes_last,
+    import_extra,
+    oriented,
     refuse_foreign,
-    turned,
-    upright,
     valid_orientation,
-    wants,
 )
-from diptych.pictures.metadata import NO_TAGS, Tags
-from diptych.pictures.profiles import to_srgb
+from diptych.pictures.metadata import NO_METADATA, Metadata
+from diptych.pictures.profiles import srgb_transform
 
-PILLOW_ENDINGS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
+PILLOW_ENDINGS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP"}
+PILLOW_ENDINGS |= dict.fromkeys((".tif", ".tiff"), "TIFF")
 ARRAY_ENDINGS = (".npy", ".npz")
 JPEG_SIDE = 65_500
 """Of libjpeg."""
@@ -54,19 +47,19 @@ ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def take_over() -> None:
-    """What decoders have once for a whole process, set for one that is ours; programs of others have it as they left it.
+def silence_libtiff() -> None:
+    """Keep libtiff from writing to standard error about odd files, beside our own sentence.
 
-    What libtiff would write on odd files would stand beside our one sentence on each.
+    This changes the whole process, so it is done only in diptych's own, never in a program that imports it.
     """
-    with suppress(AttributeError, OSError):  # not on every system are its functions to be found
+    with suppress(AttributeError, OSError):  # not every build of Pillow has these functions
         library = ctypes.CDLL(_imaging.__file__)
         library.TIFFSetErrorHandler(None)
         library.TIFFSetWarningHandler(None)
 
 
 if threads.PROCESS.ours:
-    take_over()
+    silence_libtiff()
 
 
 # What is it?
@@ -85,7 +78,7 @@ def sixteen_bit_colour(head: bytes) -> bool:
 
 
 def header(file: BinaryIO) -> Header:
-    """Read what a file says of itself, without decoding its pixels."""
+    """Read the header alone, without decoding pixels."""
     head = signature(file)
     refuse_foreign(head)
     if head.startswith((NPY_SIGNATURE, *ZIP_SIGNATURES)):
@@ -93,7 +86,7 @@ def header(file: BinaryIO) -> Header:
             return array_header(member)
     if sixteen_bit_colour(head):
         width, height = struct.unpack(">II", head[16:24])
-        return turned(Header(height, width, {2: 3, 4: 2, 6: 4}[head[25]], "uint16"), png_orientation(file))
+        return oriented(Header(height, width, {2: 3, 4: 2, 6: 4}[head[25]], "uint16"), png_orientation(file))
     if head.startswith(TIFF_SIGNATURES) and not tiff.pillow_reads(file):
         return tiff.header(file)
     with Image.open(file, formats=READERS) as picture:
@@ -101,15 +94,15 @@ def header(file: BinaryIO) -> Header:
         depth = "uint16" if picture.mode.startswith("I") else "float32" if picture.mode == "F" else "uint8"
         channels = 3 if picture.mode in ("P", "CMYK") else len(picture.getbands())
         found = Header(height, width, channels, depth, getattr(picture, "n_frames", 1))
-        return turned(found, orientation_of(picture, file))
+        return oriented(found, orientation_of(picture, file))
 
 
 def orientation_of(picture: Image.Image, file: BinaryIO) -> int:
-    """The EXIF orientation, 1 to 8, that is left to apply; a damaged EXIF block does not spoil a picture."""
+    """The EXIF orientation, 1 to 8, that is left to apply. A damaged EXIF block counts as 1."""
     if picture.format == "TIFF":  # Pillow turns these itself
         return 1
     if picture.format == "PNG" and "exif" not in picture.info:
-        return png_orientation(file)  # getexif would decode the picture in search of a late one
+        return png_orientation(file)  # getexif would decode the pixels in search of a late chunk
     try:
         return valid_orientation(picture.getexif().get(ORIENTATION))
     except Exception:  # damaged blocks throw anything
@@ -117,7 +110,7 @@ def orientation_of(picture: Image.Image, file: BinaryIO) -> int:
 
 
 def png_orientation(file: BinaryIO) -> int:
-    """The orientation in the eXIf chunk, wherever among the chunks of a PNG it stands."""
+    """The orientation in the eXIf chunk of a PNG, before or after the pixels."""
     file.seek(len(PNG_SIGNATURE))
     while len(chunk := file.read(8)) == 8:
         length, name = struct.unpack(">I4s", chunk)
@@ -133,7 +126,7 @@ def png_orientation(file: BinaryIO) -> int:
 
 
 def bare_png(data: bytes) -> bytes:
-    """A PNG without what the pixels do not need, on whose damage libpng remarks on standard error by itself."""
+    """A PNG with critical chunks and tRNS alone: libpng writes to standard error about damage in the others."""
     parts, place = [PNG_SIGNATURE], len(PNG_SIGNATURE)
     while len(head := data[place : place + 8]) == 8:
         length, name = struct.unpack(">I4s", head)
@@ -146,28 +139,32 @@ def bare_png(data: bytes) -> bytes:
 # In
 
 
-def decode(data: bytes, numbers: bool = False) -> Raw:
-    """Decode the bytes of a file; with ``numbers`` the indices of a palette picture, and integers of 32 bits, as they are."""
+def decode(data: bytes, numbers: bool = False) -> Decoded:
+    """Decode a file; ``numbers`` keeps the indices of a palette picture, and integers of 32 bits, as they are."""
     file = io.BytesIO(data)
     head = signature(file)
     if head.startswith((NPY_SIGNATURE, *ZIP_SIGNATURES)):
         with array_file(file, head) as member:
             array_header(member)
         with array_file(file, head) as member:
-            return Raw(planes_last(np.lib.format.read_array(member, allow_pickle=False)))
+            return Decoded(channels_last(np.lib.format.read_array(member, allow_pickle=False)))
     if sixteen_bit_colour(head):
-        pixels = wants("imagecodecs", "a 16-bit colour PNG").png_decode(bare_png(data))
+        pixels = import_extra("imagecodecs", "a 16-bit colour PNG").png_decode(bare_png(data))
         alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
         with Image.open(io.BytesIO(data), formats=READERS) as picture:  # its head alone
             carried = metadata.from_pillow(picture)
-        return Raw(upright(planes_last(pixels), png_orientation(file)), alpha, carried)
+        return Decoded(apply_orientation(channels_last(pixels), png_orientation(file)), alpha, carried)
     if head.startswith(TIFF_SIGNATURES) and not tiff.pillow_reads(file):
         return tiff.decode(file)
     with Image.open(file, formats=READERS) as picture:
         orientation = orientation_of(picture, io.BytesIO(data))
         carried = metadata.from_pillow(picture)  # before Pillow turns it
-        raw = from_pillow(picture, numbers)
-        return Raw(raw.pixels if orientation == 1 else upright(raw.pixels, orientation), raw.alpha, carried)
+        decoded = from_pillow(picture, numbers)
+        return Decoded(
+            decoded.pixels if orientation == 1 else apply_orientation(decoded.pixels, orientation),
+            decoded.alpha,
+            carried,
+        )
 
 
 @contextmanager
@@ -186,7 +183,7 @@ def array_file(file: BinaryIO, head: bytes) -> Iterator[Any]:
 
 
 def array_header(file: Any) -> Header:
-    """Shape and type of a .npy; refuses what is no picture before its values are read."""
+    """Shape and type of a .npy; UnfitError for what is no picture, before its values are read."""
     version = np.lib.format.read_magic(file)
     reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = reader(file)
@@ -197,34 +194,36 @@ def array_header(file: Any) -> Header:
     return Header(shape[0], shape[1], shape[2] if len(shape) == 3 else 1, depth)
 
 
-def from_pillow(picture: Image.Image, numbers: bool = False) -> Raw:
-    """The first frame of a Pillow picture as it lies there: an EXIF orientation is not applied."""
-    mode, carried = picture.mode, Tags(metadata.profile_of(picture))
+def from_pillow(picture: Image.Image, numbers: bool = False) -> Decoded:
+    """The first frame of a Pillow picture; an EXIF orientation is not applied."""
+    mode, carried = picture.mode, Metadata(metadata.profile_of(picture))
     if numbers and (mode == "P" or mode.startswith("I")):
-        return Raw(np.array(picture)[..., None])
-    if mode == "CMYK" and (transform := to_srgb(carried.profile, mode)):  # while its inks are there
+        return Decoded(np.array(picture)[..., None])
+    if mode == "CMYK" and (
+        transform := srgb_transform(carried.profile, mode)
+    ):  # before Pillow converts the inks by itself
         picture, mode = transform.apply(picture), "RGB"
     if mode.startswith("I"):
         values = np.asarray(picture)
         if values.min() < 0 or values.max() > 65535:
             raise UnfitError("holds 32-bit integers beyond 65535; save it as uint16 or float32")
-        return Raw(values.astype(np.uint16)[..., None], tags=carried)
+        return Decoded(values.astype(np.uint16)[..., None], metadata=carried)
     if mode == "F":
-        return Raw(np.asarray(picture, dtype=np.float32)[..., None], tags=carried)
+        return Decoded(np.asarray(picture, dtype=np.float32)[..., None], metadata=carried)
     see_through = picture.has_transparency_data
     grey = mode in ("1", "L", "LA", "La")
     wanted = ("LA" if see_through else "L") if grey else ("RGBA" if see_through else "RGB")
     if mode == "La":
-        picture = picture.convert("LA")  # the one way out of it that there is
+        picture = picture.convert("LA")  # the only mode that La converts to
     elif mode != wanted:
         picture = picture.convert("RGBA").convert(wanted) if see_through else picture.convert(wanted)
-    return Raw(planes_last(np.asarray(picture)), see_through, carried)
+    return Decoded(channels_last(np.asarray(picture)), see_through, carried)
 
 
 # Out
 
 
-def holds(ending: str, channels: int, depth: str) -> bool:
+def can_hold(ending: str, channels: int, depth: str) -> bool:
     """Whether files of ``ending`` can hold such pictures without loss of depth or channels."""
     if ending in (".tif", ".tiff", ".npy", ".npz"):
         return True
@@ -233,11 +232,8 @@ def holds(ending: str, channels: int, depth: str) -> bool:
     return ending in PILLOW_ENDINGS and channels in (1, 3) and depth == "uint8"
 
 
-def encode(pixels: npt.NDArray[Any], ending: str, beside: Tags = NO_TAGS) -> bytes:
-    """The bytes of a file that holds (H, W, C) as what ``ending`` says; ``holds`` must have been asked.
-
-    Of ``beside`` it holds what such files can.
-    """
+def encode(pixels: npt.NDArray[Any], ending: str, carried: Metadata = NO_METADATA) -> bytes:
+    """Encode (H, W, C) in the format of ``ending``, with the metadata that it can hold; ask ``can_hold`` before."""
     file = io.BytesIO()
     channels = pixels.shape[2]
     plain = np.ascontiguousarray(pixels[..., 0] if channels == 1 else pixels)
@@ -250,10 +246,10 @@ def encode(pixels: npt.NDArray[Any], ending: str, beside: Tags = NO_TAGS) -> byt
         form = PILLOW_ENDINGS[ending]
         if form == "JPEG" and max(pixels.shape) > JPEG_SIDE:  # libjpeg would also say so on standard error
             raise ValueError(f"JPEG has at most {JPEG_SIDE:,} pixels a side")
-        Image.fromarray(plain).save(file, form, **options.get(form, {}), **metadata.pillow_options(beside, form))
+        Image.fromarray(plain).save(file, form, **options.get(form, {}), **metadata.pillow_options(carried, form))
     elif ending == ".png":
-        data = wants("imagecodecs", "a 16-bit colour PNG").png_encode(plain)
-        file.write(metadata.with_profile(data, beside))
+        data = import_extra("imagecodecs", "a 16-bit colour PNG").png_encode(plain)
+        file.write(metadata.with_profile(data, carried))
     else:
-        tiff.encode(file, plain, beside)
+        tiff.encode(file, plain, carried)
     return file.getvalue()

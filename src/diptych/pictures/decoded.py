@@ -1,73 +1,51 @@
-"""What the decoders share: the array that a file holds, what its header says, and what stops it from being a picture."""
+"""What the decoders share: the decoded array, the header, orientation, and the refusal of files that are no pictures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from diptych.pictures.metadata import NO_TAGS, Tags
+from diptych.pictures.metadata import NO_METADATA, Metadata
 
 ORIENTATION = 0x0112
 """The tag of EXIF and TIFF."""
 READERS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-"""Of Pillow's; the others are left out, since some start programs of their own (EPS) and none is promised."""
+"""Pillow's readers that are used. Others are left out: some start programs of their own (EPS)."""
 
 FOREIGN: dict[str, tuple[int, tuple[bytes, ...]]] = {
-    "an AVIF picture": (
-        4,
-        (
-            b"ftypavif",
-            b"ftypavis",
-        ),
-    ),
-    "a HEIC picture": (
-        4,
-        (
-            b"ftypheic",
-            b"ftypheix",
-            b"ftypmif1",
-            b"ftypmsf1",
-            b"ftyphevc",
-        ),
-    ),
-    "a JPEG XL picture": (
-        0,
-        (
-            b"\xff\x0a",
-            b"\0\0\0\x0cJXL ",
-        ),
-    ),
-    "a JPEG 2000 picture": (
-        0,
-        (
-            b"\0\0\0\x0cjP  ",
-            b"\xff\x4f\xff\x51",
-        ),
-    ),
+    "an AVIF picture": (4, (b"ftypavif", b"ftypavis")),
+    "a HEIC picture": (4, (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")),
+    "a JPEG XL picture": (0, (b"\xff\x0a", b"\0\0\0\x0cJXL ")),
+    "a JPEG 2000 picture": (0, (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")),
     "an OpenEXR picture": (0, (b"\x76\x2f\x31\x01",)),
     "a Photoshop file": (0, (b"8BPS",)),
     "a PDF": (0, (b"%PDF-",)),
     "an SVG drawing": (0, (b"<svg",)),
 }
-"""What people take for pictures, and is not read: where in a file it begins, and with what."""
+"""Formats that are not read but named in the error: where in a file their signature stands, and the signature."""
 
 
 class UnfitError(ValueError):
-    """A whole file of something that is no picture: its text goes on a sentence that begins with the name."""
+    """The file is intact but is no picture that can be read. The text continues a sentence that begins with the name."""
 
 
-class Raw(NamedTuple):
+class Decoded(NamedTuple):
     """What a file holds: (H, W, C), uint8, uint16 or float32; with ``alpha`` its last channel is opacity."""
 
     pixels: npt.NDArray[Any]
     alpha: bool = False
-    tags: Tags = NO_TAGS
+    metadata: Metadata = NO_METADATA
+
+    @property
+    def colours(self) -> npt.NDArray[Any]:
+        """The pixels without opacity."""
+        return self.pixels[..., :-1] if self.alpha else self.pixels
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself; height and width as they will be seen, EXIF orientation applied."""
+    """What a file's header says; height and width are those after the EXIF orientation was applied."""
 
     height: int
     width: int
@@ -76,21 +54,21 @@ class Header:
     frames: int = 1
 
     def __post_init__(self) -> None:
-        """ValueError for sizes that a damaged directory makes of anything."""
+        """ValueError for sizes that are no whole numbers above 0, as damaged files have them."""
         sizes: tuple[Any, ...] = (self.height, self.width, self.channels, self.frames)
         if not all(isinstance(size, int) and size > 0 for size in sizes):
             raise ValueError("its sizes are no whole numbers above 0")
 
 
 def refuse_foreign(head: bytes) -> None:
-    """Raises UnfitError for a format that is known by its first bytes and not read, with what to do."""
+    """Raises UnfitError for a format that is recognised and not read, with the remedy."""
     for what, (place, beginnings) in FOREIGN.items():
         if head[place:].startswith(beginnings):
             raise UnfitError(f"is {what}, which diptych does not read; save it as PNG or TIFF, and give that")
 
 
-def wants(package: str, purpose: str) -> Any:
-    """Import one of the packages of the extra, or say how to get it."""
+def import_extra(package: str, purpose: str) -> Any:
+    """Import a package of the extra diptych[tiff]; UnfitError says how to install it."""
     try:
         return __import__(package)
     except ImportError:
@@ -108,7 +86,7 @@ def check_shape(shape: tuple[int, ...]) -> None:
         raise UnfitError("has no pixels")
 
 
-def planes_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def channels_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """(H, W, C) of one of the three depths, a copy.
 
     Raises:
@@ -126,18 +104,16 @@ def planes_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     raise UnfitError(f"holds {native} values; save it as uint8, uint16 or float32")
 
 
-def turned(found: Header, orientation: int) -> Header:
-    """Height and width as they are seen."""
-    if orientation < 5:
-        return found
-    return Header(found.width, found.height, found.channels, found.depth, found.frames)
+def oriented(header: Header, orientation: int) -> Header:
+    """Height and width after the EXIF orientation."""
+    return header if orientation < 5 else replace(header, height=header.width, width=header.height)
 
 
 def valid_orientation(value: object) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def upright(pixels: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+def apply_orientation(pixels: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
     """Undo an EXIF orientation (EXIF 2.32, tag 0x0112) of (H, W, C)."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)

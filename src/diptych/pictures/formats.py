@@ -1,4 +1,4 @@
-"""Every file format in and out: a path or bytes and a Kind give a picture of that Kind, or one clear sentence."""
+"""Read and write every file format: a path or bytes and a Kind give a picture of that Kind, or a DiptychError."""
 
 import io
 import os
@@ -19,33 +19,33 @@ from diptych.errors import DiptychError
 from diptych.files import PARTIAL, atomic_write, require_regular_file
 from diptych.machine.threads import PROCESS
 from diptych.pictures import codecs
-from diptych.pictures.codecs import holds
-from diptych.pictures.decoded import Header, Raw, UnfitError, planes_last
+from diptych.pictures.codecs import can_hold
+from diptych.pictures.decoded import Decoded, Header, UnfitError, channels_last
 from diptych.pictures.kinds import RANGES, Kind, Stored
-from diptych.pictures.metadata import NO_TAGS, Tags
-from diptych.pictures.to_kind import coloured, fitted, luma
+from diptych.pictures.metadata import NO_METADATA, Metadata
+from diptych.pictures.to_kind import as_kind, converted_to_srgb, luma
 
 ENDINGS = frozenset([*codecs.PILLOW_ENDINGS, *codecs.ARRAY_ENDINGS])
 
 __all__ = [
     "ENDINGS",
     "Header",
+    "can_hold",
     "from_array",
     "from_pillow",
-    "holds",
+    "ignored_files",
     "list_pictures",
     "luma",
-    "passed_over",
     "probe",
     "read",
-    "read_tagged",
+    "read_with_metadata",
     "to_pillow",
     "write",
 ]
 
 
 def pixel_limit() -> int:
-    """The environment's DIPTYCH_MAX_PIXELS, or the size from which Pillow warns of bombs (89 million)."""
+    """DIPTYCH_MAX_PIXELS of the environment, or 89 million, from which Pillow warns of decompression bombs."""
     stated = os.environ.get("DIPTYCH_MAX_PIXELS", "89478485")
     if not stated.isdecimal() or int(stated) < 1:
         raise DiptychError(f'DIPTYCH_MAX_PIXELS is "{stated}"; set it to a number of pixels such as 200000000.')
@@ -53,11 +53,11 @@ def pixel_limit() -> int:
 
 
 OPACITY = ("holed", "mask", "channels", "labels", "instances")
-"""Kinds for which opacity is no background's affair."""
+"""Colours of Kinds whose opacity is not composited on the background."""
 NUMBERS = ("labels", "instances")
-"""Kinds of whole numbers, of which no picture's colours may be made."""
+"""Colours of Kinds that hold whole numbers: palette indices stay indices."""
 MAX_PIXELS = pixel_limit()
-"""Larger pictures are refused before they are decoded; of more than eight channels, fewer pixels are too many."""
+"""Larger pictures are refused before they are decoded; the limit is lower for more than eight channels."""
 if PROCESS.ours and Image.MAX_IMAGE_PIXELS is not None and MAX_PIXELS > Image.MAX_IMAGE_PIXELS:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
@@ -68,10 +68,10 @@ if PROCESS.ours and Image.MAX_IMAGE_PIXELS is not None and MAX_PIXELS > Image.MA
 def read(source: Path | bytes, kind: Kind, name: str = "") -> Stored:
     """Read a picture as (H, W, kind.stored_channels) of kind.depth.
 
-    The format is told by the first bytes. Alpha is composited on the Kind's background, palettes and CMYK become RGB,
-    EXIF orientation is applied, of an animation or a TIFF of several pages the first picture is taken, of a .npz the
-    first array. An integer file of another depth is scaled by the full ranges of both. Colours of another profile than sRGB
-    become sRGB, but for those of more than 8 bits that shall keep their depth.
+    The first bytes say which format it is. Alpha is composited on the Kind's background, palettes and CMYK become RGB,
+    and EXIF orientation is applied. An animation, a TIFF of several pages and a .npz give their first picture. An
+    integer file of another depth is scaled by the full ranges of both. Colours of another profile than sRGB are
+    converted to it, except 16-bit ones that keep their depth.
 
     Args:
         source: a path, or the bytes of a file.
@@ -80,22 +80,24 @@ def read(source: Path | bytes, kind: Kind, name: str = "") -> Stored:
     Raises:
         DiptychError: when it cannot be read or is not of the Kind; the sentence names the file.
     """
-    return read_tagged(source, kind, name)[0]
+    return read_with_metadata(source, kind, name)[0]
 
 
-def read_tagged(source: Path | bytes, kind: Kind, name: str = "") -> tuple[Stored, Tags]:
-    """The same, and what the file says beside its pixels; no profile where it has been applied."""
+def read_with_metadata(source: Path | bytes, kind: Kind, name: str = "") -> tuple[Stored, Metadata]:
+    """As ``read``, with the file's metadata; a profile that was applied is not among it."""
     name = name or (str(source) if isinstance(source, Path) else "the picture")
     if isinstance(source, Path):
-        with opened(source) as file, explaining(name):
+        with open_file(source) as file, readable_errors(name):
             source = file.read()
     if not source:
         raise DiptychError(f"{name} is empty (0 bytes); remove it or copy it again.")
-    with explaining(name):
+    with readable_errors(name):
         refuse_huge(codecs.header(io.BytesIO(source)), name)
-        raw = coloured(codecs.decode(source, numbers=kind.colour in NUMBERS), kind)
-    tags = replace(raw.tags, see_through=raw.alpha and kind.colour not in OPACITY and not opaque(raw.pixels))
-    return fitted(raw, kind, name), tags
+        decoded = converted_to_srgb(codecs.decode(source, numbers=kind.colour in NUMBERS), kind)
+    metadata = replace(
+        decoded.metadata, see_through=decoded.alpha and kind.colour not in OPACITY and not opaque(decoded.pixels)
+    )
+    return as_kind(decoded, kind, name), metadata
 
 
 def opaque(pixels: npt.NDArray[Any]) -> bool:
@@ -109,13 +111,13 @@ def probe(path: Path) -> Header:
     Raises:
         DiptychError: as ``read``, but for what only pixels tell: a truncated file may still have a whole header.
     """
-    with opened(path) as file, explaining(str(path)):
+    with open_file(path) as file, readable_errors(str(path)):
         if not file.read(1):
             raise DiptychError(f"{path} is empty (0 bytes); remove it or copy it again.")
         return codecs.header(file)
 
 
-def opened(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BinaryIO:
     try:
         return open(require_regular_file(path), "rb")
     except FileNotFoundError:
@@ -125,8 +127,8 @@ def opened(path: Path) -> BinaryIO:
 
 
 @contextmanager
-def explaining(name: str) -> Iterator[None]:
-    """Turn whatever a decoder throws into one sentence that begins with the file's name."""
+def readable_errors(name: str) -> Iterator[None]:
+    """Turn every error of a decoder into a DiptychError of one sentence that begins with the file's name."""
     try:
         yield
     except DiptychError:
@@ -145,16 +147,16 @@ def explaining(name: str) -> Iterator[None]:
     except MemoryError:
         raise DiptychError(f"{name} does not fit into the memory that is left; make it smaller.") from None
     except Exception as problem:  # decoders of damaged files throw anything
-        if "imagecodecs" in str(problem):  # tifffile's words for a compression that it leaves to that package
+        if "imagecodecs" in str(problem):  # tifffile's message for a compression that it leaves to that package
             raise DiptychError(f"{name} needs imagecodecs: pip install 'diptych[tiff]'.") from None
         raise DiptychError(f"{name} is truncated or damaged ({reason(problem)}); replace it.") from None
 
 
 def reason(problem: Exception) -> str:
-    """A decoder's words, on one line and without its object addresses."""
-    spoken = "" if isinstance(problem, UnicodeError) else str(problem)  # its words are of codecs, not of pictures
-    words = re.sub(r"<[^>]*>", "the data", " ".join(spoken.split())) or type(problem).__name__
-    return words.rstrip(".")[:200]
+    """The message of a decoder's error on one line, without addresses of objects."""
+    message = "" if isinstance(problem, UnicodeError) else str(problem)  # which speaks of text encodings
+    message = re.sub(r"<[^>]*>", "the data", " ".join(message.split())) or type(problem).__name__
+    return message.rstrip(".")[:200]
 
 
 def refuse_huge(header: Header, name: str) -> None:
@@ -174,20 +176,20 @@ def from_array(array: npt.NDArray[Any], kind: Kind) -> Stored:
     Raises:
         DiptychError: when it is not of the Kind.
     """
-    with explaining("the array"):
-        pixels = planes_last(array)
-    return fitted(Raw(pixels, alpha=pixels.shape[2] in (2, 4)), kind, "the array")
+    with readable_errors("the array"):
+        pixels = channels_last(array)
+    return as_kind(Decoded(pixels, alpha=pixels.shape[2] in (2, 4)), kind, "the array")
 
 
 def from_pillow(picture: Image.Image, kind: Kind) -> Stored:
-    """A Pillow picture as one of this Kind, as it lies there: an EXIF orientation is not applied, its colour profile is.
+    """A Pillow picture as one of this Kind: its colour profile is applied, an EXIF orientation is not.
 
     Raises:
         DiptychError: when it cannot be decoded or is not of the Kind.
     """
-    with explaining("the picture"):
-        raw = coloured(codecs.from_pillow(picture, numbers=kind.colour in NUMBERS), kind)
-    return fitted(raw, kind, "the picture")
+    with readable_errors("the picture"):
+        decoded = converted_to_srgb(codecs.from_pillow(picture, numbers=kind.colour in NUMBERS), kind)
+    return as_kind(decoded, kind, "the picture")
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -203,11 +205,11 @@ def list_pictures(folder: Path) -> list[Path]:
     return sorted((path for path in found if path.is_file()), key=lambda path: natural(path.name))
 
 
-def passed_over(folder: Path, most: int = 5) -> str:
-    """A sentence on the files in ``folder`` and below that are no pictures by their ending, and on hidden pictures; empty without."""
+def ignored_files(folder: Path, most: int = 5) -> str:
+    """A sentence that lists files below ``folder`` which are no pictures by their ending, and counts hidden pictures; else empty."""
     found: list[Path] = []
     hidden = 0
-    for place, inside, files in os.walk(folder):  # without a look at each of very many pictures
+    for place, inside, files in os.walk(folder):  # which needs no stat of each file
         inside[:] = [name for name in inside if not name.startswith(".")]
         for name in files:
             picture = os.path.splitext(name)[1].lower() in ENDINGS
@@ -217,14 +219,14 @@ def passed_over(folder: Path, most: int = 5) -> str:
                 found.append(Path(place, name))
     names = [path.name for path in sorted(found)]
     listed = ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-    told = [f"{listed} (no picture by the ending)" if listed else "", f"hidden pictures ({hidden})" if hidden else ""]
-    return f"Passed over in {folder}: {', and '.join(filter(None, told))}." if any(told) else ""
+    parts = [f"{listed} (no picture by the ending)" if listed else "", f"hidden pictures ({hidden})" if hidden else ""]
+    return f"Passed over in {folder}: {', and '.join(filter(None, parts))}." if any(parts) else ""
 
 
 def stem(name: str) -> str:
-    """A file's name without its last ending, by which partners are found.
+    """A file's name without its last ending, by which partners are matched.
 
-    Names that look alike are alike: file systems keep an accent within its letter or after it (Unicode's NFC and NFD).
+    It is in Unicode's form NFC: file systems differ in how they write accents, and names that look alike must match.
     """
     bare = os.path.splitext(name)[0]
     return bare if bare.isascii() else unicodedata.normalize("NFC", bare)
@@ -243,14 +245,14 @@ def natural(name: str) -> tuple[list[Any], str]:
 # Out
 
 
-def write(place: Path | BinaryIO, picture: Stored, ending: str = "", tags: Tags = NO_TAGS) -> None:
+def write(place: Path | BinaryIO, picture: Stored, ending: str = "", metadata: Metadata = NO_METADATA) -> None:
     """Write (H, W, C); a path is written whole or not at all.
 
     Args:
         place: a path, or a stream, which need not seek.
         picture: uint8, uint16 or float32.
         ending: such as "png"; by default the path's own.
-        tags: what goes with it, as far as the format can hold it.
+        metadata: what goes with it, as far as the format can hold it.
 
     Raises:
         DiptychError: when the format cannot hold it, or the place cannot be written.
@@ -263,19 +265,13 @@ def write(place: Path | BinaryIO, picture: Stored, ending: str = "", tags: Tags 
     channels, depth = picture.shape[2], str(picture.dtype)
     if ending not in ENDINGS:
         raise DiptychError(f'{name} has no ending that is known ("{ending}"); use one of {" ".join(sorted(ENDINGS))}.')
-    if not holds(ending, channels, depth):
+    if not can_hold(ending, channels, depth):
         raise DiptychError(f"{name} cannot hold {channels} channels of {depth}; write .tif or .npy instead.")
     try:
-        data = codecs.encode(picture, ending, tags)
+        data = codecs.encode(picture, ending, metadata)
     except UnfitError as problem:
         raise DiptychError(f"{name} {reason(problem)}.") from None
-    except (
-        ValueError,
-        OSError,
-        RuntimeError,
-        OverflowError,
-        struct.error,
-    ) as problem:  # such as JPEG beyond 65,535 pixels a side
+    except (ValueError, OSError, RuntimeError, OverflowError, struct.error) as problem:  # such as too large for JPEG
         size = f"{picture.shape[1]}x{picture.shape[0]}"
         raise DiptychError(f"{name} cannot hold {size} ({reason(problem)}); write .png or .tif instead.") from None
     if not isinstance(place, Path):

@@ -1,8 +1,8 @@
-"""The image law: what a tensor of pixels is, and how it comes from and goes back to pictures as files hold them.
+"""Kinds: what a tensor of pixels means, and how it is converted from and to pictures as files hold them.
 
 A picture *as stored* is a numpy array of shape (height, width, channels), uint8, uint16 or float32. A picture *as seen by
-networks* is a float32 tensor of shape (channels, height, width) in [-1, 1]. A :class:`Kind` states, for one domain, how
-the two belong together; nothing is guessed from content.
+networks* is a float32 tensor of shape (channels, height, width) in [-1, 1]. A :class:`Kind` states the conversion for one
+domain; nothing is guessed from content.
 """
 
 import math
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from diptych.errors import DiptychError, UsageError
 
-if TYPE_CHECKING:  # torch itself is loaded where a tensor is made: what serves exported files does without
+if TYPE_CHECKING:  # torch is loaded where a tensor is made: serving exported files works without it
     from torch import Tensor
 
 Stored = npt.NDArray[Any]
@@ -135,14 +135,12 @@ class Kind:
     def to_planes(self, stored: Stored) -> npt.NDArray[Any]:
         """The same as an array.
 
-        Elementwise numpy only, so that worker threads do not start teams of their own.
+        It uses elementwise numpy alone, which starts no threads within worker threads.
         """
         if self.colour == "labels":
             return np.ascontiguousarray(stored.transpose(2, 0, 1), dtype=np.int32)
         low, high = self.range
-        planes = np.array(
-            stored.transpose(2, 0, 1), dtype=np.float32, order="C"
-        )  # a copy, since it is changed in place
+        planes = np.array(stored.transpose(2, 0, 1), dtype=np.float32, order="C")  # a copy, which is changed in place
         if self.colour in ("lightness", "chroma"):
             lab = rgb_to_lab(np.clip((planes - low) / (high - low), 0, 1))
             planes = lab[:1] / np.float32(50) - 1 if self.colour == "lightness" else lab[1:] / np.float32(110)
@@ -197,7 +195,7 @@ class Kind:
         return np.concatenate([lightness, planes * 110])
 
     def preview(self, tensor: "Tensor", source: Stored | None = None) -> npt.NDArray[np.uint8]:
-        """uint8 (H, W, 3) for looking at: the first three channels, or the first one as grey; NaN as middle grey."""
+        """uint8 (H, W, 3) to show: the first three channels, or the first one as grey; NaN as middle grey."""
         import torch
 
         if self.colour == "labels":
@@ -215,7 +213,7 @@ class Kind:
         return seen
 
     def colours(self) -> npt.NDArray[np.uint8]:
-        """(classes + 1, 3), the palette or else colours that lie far apart; the last is of what is unknown."""
+        """(classes + 1, 3): the palette, or colours that differ clearly; the last, black, is for unknown pixels."""
         return np.array([*(self.palette or distinct_colours(self.classes)), (0, 0, 0)], dtype=np.uint8)
 
     def class_name(self, number: int) -> str:
@@ -243,8 +241,11 @@ class Kind:
 
 @cache
 def distinct_colours(count: int) -> tuple[Colour, ...]:
-    """8-bit colours, no two the same and none black: around the wheel by the golden angle, bright and dark in turn; beyond the
-    hundreds that this gives, multiples of an odd number, which are all different."""
+    """8-bit colours, all different and none black.
+
+    The first hundreds go around the colour wheel by the golden angle, bright and dark in turn. Further ones are multiples
+    of an odd number, which all differ.
+    """
     number = np.arange(count)[:, None]
     turns = (number * 0.618034 + np.array([0, 1 / 3, 2 / 3])) * 2 * np.pi
     wheel = (np.where(number % 2, 160, 100) * (1 + 0.55 * np.cos(turns))).astype(np.uint8) @ np.array(
@@ -287,6 +288,6 @@ def lab_to_rgb(lab: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 INSTANCES = Kind(colour="instances", depth="uint16")
-"""The maps that lie beside class maps and number their objects."""
+"""Instance maps, which number the objects of class maps."""
 MASK = Kind(colour="mask")
-"""Pictures that say where a hole is to be: 255 there, else 0."""
+"""Masks: 255 in the hole, else 0."""

@@ -1,4 +1,4 @@
-"""What is carried along from a picture's file to the file of its result: its colour profile, and where on earth it lies."""
+"""Metadata that a result takes over from its source's file: the colour profile and the georeference."""
 
 import struct
 import zlib
@@ -16,52 +16,47 @@ PIXEL_SCALE, TIEPOINTS, TRANSFORMATION, GEO_KEYS = 33550, 33922, 34264, 34735
 GEO_DOUBLES, GEO_WORDS, GDAL_METADATA, GDAL_NODATA = 34736, 34737, 42112, 42113
 SHORT, ASCII, DOUBLE = 3, 2, 12
 GEOREFERENCE = {
-    PIXEL_SCALE: DOUBLE,
-    TIEPOINTS: DOUBLE,
-    TRANSFORMATION: DOUBLE,
+    **dict.fromkeys((PIXEL_SCALE, TIEPOINTS, TRANSFORMATION, GEO_DOUBLES), DOUBLE),
+    **dict.fromkeys((GEO_WORDS, GDAL_METADATA, GDAL_NODATA), ASCII),
     GEO_KEYS: SHORT,
-    GEO_DOUBLES: DOUBLE,
-    GEO_WORDS: ASCII,
-    GDAL_METADATA: ASCII,
-    GDAL_NODATA: ASCII,
 }
-"""Tags that say where a TIFF lies, and the type of each."""
-OF_VALUES = (GDAL_METADATA, GDAL_NODATA)
-"""Those that speak of the pixels' values."""
+"""Georeferencing tags of a TIFF, with their types."""
+ABOUT_VALUES = (GDAL_METADATA, GDAL_NODATA)
+"""Tags that describe pixel values, not the place."""
 RASTER_TYPE, PIXEL_IS_POINT = 1025, 2
 SPACES = {1: b"GRAY", 3: b"RGB "}
 """Bytes 16 to 19 of a profile, by the channels of the pictures that it can belong to (ICC.1, 7.2.6)."""
 
 
 @dataclass(frozen=True)
-class Tags:
-    """What a file says beside its pixels."""
+class Metadata:
+    """What a file carries besides its pixels."""
 
     profile: bytes = b""
     """An ICC profile."""
     place: Mapping[int, Value] = field(default_factory=dict)
     """Georeferencing tags of a TIFF, by number."""
     see_through: bool = False
-    """Whether some of it was transparent, which what is read of it no longer says."""
+    """Whether some of the picture was transparent: reading composites it."""
 
-    def for_result(self, channels: int, scale: int = 1, same: bool = True) -> "Tags":
-        """Those of a result of so many channels that is ``scale`` times as large.
+    def for_result(self, channels: int, scale: int = 1, same: bool = True) -> "Metadata":
+        """The metadata of a result with so many channels that is ``scale`` times as large.
 
-        What is said of values goes along to the ``same`` picture alone, a profile also in the same colours only: what else a
-        network makes is not of them.
+        The profile and the tags about values describe only the ``same`` picture, so other results do not carry them.
+        The profile must also fit the number of channels.
         """
         profile = self.profile if same and self.profile[16:20] == SPACES.get(channels) else b""
-        place = {code: value for code, value in self.place.items() if same or code not in OF_VALUES}
-        return Tags(profile, place if scale == 1 else enlarged(place, scale))
+        place = {code: value for code, value in self.place.items() if same or code not in ABOUT_VALUES}
+        return Metadata(profile, place if scale == 1 else enlarged(place, scale))
 
 
-NO_TAGS = Tags()
+NO_METADATA = Metadata()
 
 
 def enlarged(place: Mapping[int, Value], scale: int) -> dict[int, Value]:
     """The same place on earth for a raster with ``scale`` times as many rows and columns."""
     found = dict(place)
-    # Where rasters count pixels' centres, the first centre of the finer raster lies before that of the coarser.
+    # If coordinates are those of pixel centres, the first centre of the finer raster lies before that of the coarser.
     shift = (scale - 1) / 2 if is_point(place) else 0.0
     if isinstance(sizes := place.get(PIXEL_SCALE), tuple) and len(sizes) >= 2:
         found[PIXEL_SCALE] = (sizes[0] / scale, sizes[1] / scale, *sizes[2:])
@@ -86,14 +81,14 @@ def is_point(place: Mapping[int, Value]) -> bool:
 # In
 
 
-def from_pillow(picture: Any) -> Tags:
-    """Of a Pillow picture that was opened and not yet decoded."""
+def from_pillow(picture: Any) -> Metadata:
+    """From a Pillow picture that was opened and not yet decoded."""
     tags = getattr(picture, "tag_v2", {}) if picture.format == "TIFF" else {}
     try:
         place = {} if tags.get(ORIENTATION, 1) != 1 else {code: tags[code] for code in GEOREFERENCE if code in tags}
-    except Exception:  # damaged tags throw anything, and do not spoil a picture
+    except Exception:  # damaged tags raise anything; the picture is read all the same
         place = {}
-    return Tags(profile_of(picture), cleaned(place))
+    return Metadata(profile_of(picture), cleaned(place))
 
 
 def profile_of(picture: Any) -> bytes:
@@ -102,18 +97,18 @@ def profile_of(picture: Any) -> bytes:
     return profile if isinstance(profile, bytes) else b""
 
 
-def from_tifffile(page: Any) -> Tags:
-    """Of a page that tifffile opened."""
+def from_tifffile(page: Any) -> Metadata:
+    """From a page that tifffile opened."""
     try:
         found = {code: tag.value for code in (*GEOREFERENCE, PROFILE, ORIENTATION) if (tag := page.tags.get(code))}
     except Exception:  # as above
-        return NO_TAGS
+        return NO_METADATA
     profile, turned = found.pop(PROFILE, b""), found.pop(ORIENTATION, 1) != 1
-    return Tags(bytes(profile) if isinstance(profile, bytes | tuple) else b"", {} if turned else cleaned(found))
+    return Metadata(bytes(profile) if isinstance(profile, bytes | tuple) else b"", {} if turned else cleaned(found))
 
 
 def cleaned(place: Mapping[int, Any]) -> dict[int, Value]:
-    """Texts as texts and numbers as tuples; what is neither is left out."""
+    """Texts as str and numbers as tuples; values that do not fit the tag's type are left out."""
     found: dict[int, Value] = {}
     for code, value in place.items():
         if GEOREFERENCE[code] == ASCII:
@@ -127,7 +122,7 @@ def cleaned(place: Mapping[int, Any]) -> dict[int, Value]:
 
 
 def fits(form: int, number: Any) -> bool:
-    """Whether a tag of that type can hold the number, which damage may have made of another."""
+    """Whether a tag of that type can hold the number; in damaged files it may not."""
     if form == SHORT:
         return isinstance(number, int) and 0 <= number < 2**16
     return isinstance(number, int | float)
@@ -137,35 +132,35 @@ def fits(form: int, number: Any) -> bool:
 
 
 def holds_place(ending: str) -> bool:
-    """Whether files of ``ending`` can say where they lie."""
+    """Whether files of ``ending`` can hold a georeference."""
     return ending in (".tif", ".tiff")
 
 
-def pillow_options(tags: Tags, form: str) -> dict[str, Any]:
-    """What Pillow's ``save`` is told for files of ``form``, such as "PNG"."""
-    options: dict[str, Any] = {"icc_profile": tags.profile} if tags.profile and form != "BMP" else {}
-    if form == "TIFF" and tags.place:
+def pillow_options(metadata: Metadata, form: str) -> dict[str, Any]:
+    """Arguments for Pillow's ``save`` to the format ``form``, such as "PNG"."""
+    options: dict[str, Any] = {"icc_profile": metadata.profile} if metadata.profile and form != "BMP" else {}
+    if form == "TIFF" and metadata.place:
         from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
         directory = ImageFileDirectory_v2()
-        for code, value in tags.place.items():
+        for code, value in metadata.place.items():
             directory.tagtype[code] = GEOREFERENCE[code]
             directory[code] = value
         options["tiffinfo"] = directory
     return options
 
 
-def tifffile_options(tags: Tags) -> dict[str, Any]:
-    """What tifffile's ``imwrite`` is told."""
-    extra = [(code, GEOREFERENCE[code], len(value), value, True) for code, value in sorted(tags.place.items())]
-    return {"extratags": extra} | ({"iccprofile": tags.profile} if tags.profile else {})
+def tifffile_options(metadata: Metadata) -> dict[str, Any]:
+    """Arguments for tifffile's ``imwrite``."""
+    extra = [(code, GEOREFERENCE[code], len(value), value, True) for code, value in sorted(metadata.place.items())]
+    return {"extratags": extra} | ({"iccprofile": metadata.profile} if metadata.profile else {})
 
 
-def with_profile(png: bytes, tags: Tags) -> bytes:
-    """A PNG with its profile in a chunk of its own (PNG specification, 11.3.2.3), which stands after the header."""
-    if not tags.profile:
+def with_profile(png: bytes, metadata: Metadata) -> bytes:
+    """The PNG with its profile as an iCCP chunk after the header (PNG specification, 11.3.2.3)."""
+    if not metadata.profile:
         return png
-    body = b"iCCP" + b"profile\0\0" + zlib.compress(tags.profile)
+    body = b"iCCP" + b"profile\0\0" + zlib.compress(metadata.profile)
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
     end = 8 + 25  # the signature, and the header's chunk
     return png[:end] + chunk + png[end:]

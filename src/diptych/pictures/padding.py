@@ -1,11 +1,11 @@
-"""Pictures of any size, grown to what a network can halve as often as it does."""
+"""Padding to sizes that a network can halve as often as it needs."""
 
 import torch
 from torch import Tensor
 
 
 def pad(images: Tensor, multiple: int) -> Tensor:
-    """Grow to the right and below, by reflection as far as the picture reaches, until ``multiple`` divides both sides."""
+    """Pad at the right and below by reflection until ``multiple`` divides both sides."""
     height, width = images.shape[-2:]
     if height % multiple == 0 and width % multiple == 0:
         return images
@@ -14,6 +14,6 @@ def pad(images: Tensor, multiple: int) -> Tensor:
 
 
 def reflected(size: int, multiple: int, device: torch.device) -> Tensor:
-    """Which of ``size`` rows stands where in a picture that was padded."""
+    """For each row of the padded picture, the index of the original row (of ``size``) that it repeats."""
     places = torch.arange((size + multiple - 1) // multiple * multiple, device=device)
     return torch.where(places < size, places, (2 * (size - 1) - places).clamp(min=0))

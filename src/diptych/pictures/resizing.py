@@ -19,20 +19,22 @@ PILLOW_FILTERS = {
 }
 
 
-def squared(picture: Stored, other: Stored) -> Stored:
-    """A smaller picture as large as ``other``, each pixel a square, to stand beside it."""
+def enlarge_nearest(picture: Stored, other: Stored) -> Stored:
+    """A smaller picture enlarged to the size of ``other`` by repeating pixels, to be shown beside it."""
     factor = max(other.shape[0] // picture.shape[0], 1)
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def resize(picture: Stored, height: int, width: int, how: Filter = "bicubic") -> Stored:
-    """Resize with antialiasing. 8-bit goes through torch's uint8 kernel, equal to Pillow's to one grey level and twice
-    as fast; other depths, and all where torch is not installed, channel by channel through Pillow in float. Neither starts
-    threads."""
+    """Resize with antialiasing, without starting threads.
+
+    8-bit pictures go through torch's uint8 kernel, which equals Pillow's to one grey level and is twice as fast. Other
+    depths go channel by channel through Pillow in float, and so does everything where torch is not installed.
+    """
     if picture.shape[:2] == (height, width):
         return picture
     if picture.dtype == np.uint8 and how in ("bicubic", "bilinear") and TORCH:
-        import torch  # here, since what serves exported files does without
+        import torch  # imported here: serving exported files works without it
         from torch.nn import functional
 
         planes = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]  # channels last in memory

@@ -1,4 +1,4 @@
-"""At which size a network sees a picture: the scale of its training, the picture's own, or one that is asked for."""
+"""The size at which a network sees a picture: the scale of training, the picture's own, or a stated one."""
 
 import re
 from typing import Any, Literal
@@ -8,17 +8,17 @@ from diptych.errors import UsageError
 Fit = Literal["stretch", "shorter-side", "none"]
 Exact = tuple[int, int] | Literal["own", "training"]
 Size = Exact | int | str | None
-"""As a user says it: "own", "training", the side of a square, (height, width), or "HEIGHTxWIDTH"; None leaves it open."""
+"""As users state it: "own", "training", the side of a square, (height, width) or "HEIGHTxWIDTH"; None is the default."""
 
 
-def brought_to(fit: Fit, height: int, width: int, size: tuple[int, int], least: tuple[int, int]) -> tuple[int, int]:
-    """To which (height, width) a picture of ``height`` x ``width`` is resized, in training and wherever its scale counts.
+def resized_size(fit: Fit, height: int, width: int, size: tuple[int, int], least: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) to which a picture is resized, in training and wherever the scale of training is used.
 
     Args:
         fit: "stretch": to ``size``, whatever the proportions; "shorter-side": the shorter side to that of ``size``;
             "none": not at all. The last two keep the proportions, and are never under ``least`` in either direction.
         size: in training the load size, elsewhere the crop size.
-        least: the crop size, which a crop must find room in.
+        least: the crop size, which the result must contain.
     """
     if fit == "stretch":
         return size
@@ -27,8 +27,8 @@ def brought_to(fit: Fit, height: int, width: int, size: tuple[int, int], least: 
     return max(round(height * factor), least[0]), max(round(width * factor), least[1])
 
 
-def exact(size: Size) -> Exact | None:
-    """The same in the one form that is worked with.
+def parse_size(size: Size) -> Exact | None:
+    """A size as users state it, as "own", "training", (height, width) or None.
 
     Raises:
         UsageError: for another word, or sides under 1.
@@ -48,7 +48,7 @@ def exact(size: Size) -> Exact | None:
     return sides[0], sides[-1]
 
 
-def named(size: Size) -> str:
-    """The same for tables and file names: "own", "training", "256x512"; empty for None."""
-    found = exact(size)
+def size_text(size: Size) -> str:
+    """The size for tables and file names: "own", "training", "256x512"; empty for None."""
+    found = parse_size(size)
     return found if isinstance(found, str) else "x".join(map(str, found)) if found else ""

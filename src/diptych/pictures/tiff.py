@@ -15,16 +15,16 @@ from diptych.pictures import metadata
 from diptych.pictures.decoded import (
     ORIENTATION,
     READERS,
+    Decoded,
     Header,
-    Raw,
     UnfitError,
-    planes_last,
-    turned,
-    upright,
+    apply_orientation,
+    channels_last,
+    import_extra,
+    oriented,
     valid_orientation,
-    wants,
 )
-from diptych.pictures.metadata import NO_TAGS, Tags
+from diptych.pictures.metadata import NO_METADATA, Metadata
 
 EIGHT_BIT = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"}
 # Tag numbers and values: TIFF 6.0, sections 8 and 16 to 23.
@@ -40,10 +40,10 @@ def pillow_reads(file: BinaryIO) -> bool:
     file.seek(0)
     try:
         picture = Image.open(file, formats=READERS)
-        metadata: Any = getattr(picture, "tag_v2", {})
-        bits, samples = max(metadata.get(BITS_PER_SAMPLE, (1,))), metadata.get(SAMPLES_PER_PIXEL, 1)
-        forms = set(metadata.get(SAMPLE_FORMAT, (UNSIGNED,)))
-        photometric = metadata.get(PHOTOMETRIC)
+        tags: Any = getattr(picture, "tag_v2", {})
+        bits, samples = max(tags.get(BITS_PER_SAMPLE, (1,))), tags.get(SAMPLES_PER_PIXEL, 1)
+        forms = set(tags.get(SAMPLE_FORMAT, (UNSIGNED,)))
+        photometric = tags.get(PHOTOMETRIC)
         mode = picture.mode
     except (UnidentifiedImageError, struct.error, TypeError, ValueError):
         return False
@@ -59,7 +59,7 @@ def pillow_reads(file: BinaryIO) -> bool:
 
 
 def first_page(file: Any) -> Any:
-    """The first picture of a tifffile.TiffFile; refuses what stands for no colours or numbers of ours."""
+    """The first page of a tifffile.TiffFile; UnfitError for depths or colours that are not read."""
     page = file.pages[0]
     kind, bits = page.dtype, page.bitspersample
     if kind is None or bits != kind.itemsize * 8 or (kind.kind != "f" and kind not in (np.uint8, np.uint16)):
@@ -76,22 +76,22 @@ def orientation_of(page: Any) -> int:
 
 
 def header(file: BinaryIO) -> Header:
-    """What the first page says of itself."""
-    with wants("tifffile", PURPOSE).TiffFile(file) as tiff:
+    """The header of the first page."""
+    with import_extra("tifffile", PURPOSE).TiffFile(file) as tiff:
         page = first_page(tiff)
         channels = 3 if page.photometric == SEPARATED else page.samplesperpixel
         depth = "float32" if page.dtype.kind == "f" else page.dtype.name
         found = Header(page.imagelength, page.imagewidth, channels, depth, len(tiff.pages))
-        return turned(found, orientation_of(page))
+        return oriented(found, orientation_of(page))
 
 
-def decode(file: BinaryIO) -> Raw:
-    """The first page, its channels last, CMYK as RGB, opacity as it would be straight."""
-    with wants("tifffile", PURPOSE).TiffFile(file) as tiff:
+def decode(file: BinaryIO) -> Decoded:
+    """Decode the first page: channels last, CMYK as RGB, opacity not premultiplied."""
+    with import_extra("tifffile", PURPOSE).TiffFile(file) as tiff:
         page = first_page(tiff)
         refuse_cut(page, file)
-        pixels = page.asarray(maxworkers=1)  # the readers of a stream are threads already
-        pixels = planes_last(np.moveaxis(pixels, 0, -1) if page.axes.startswith("S") else pixels)
+        pixels = page.asarray(maxworkers=1)  # reading happens in threads already
+        pixels = channels_last(np.moveaxis(pixels, 0, -1) if page.axes.startswith("S") else pixels)
         orientation, extras, photometric = orientation_of(page), tuple(page.extrasamples), page.photometric
         carried = metadata.from_tifffile(page)
     top = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
@@ -102,11 +102,11 @@ def decode(file: BinaryIO) -> Raw:
     alpha = len(extras) == 1 and extras[0] in (PREMULTIPLIED, STRAIGHT) and pixels.shape[2] in (2, 4)
     if alpha and extras[0] == PREMULTIPLIED:
         pixels = straight(pixels, top)
-    return Raw(upright(pixels, orientation), alpha, carried)
+    return Decoded(apply_orientation(pixels, orientation), alpha, carried)
 
 
 def refuse_cut(page: Any, file: BinaryIO) -> None:
-    """tifffile fills what a truncated file lacks with zeros, and a half black picture is no picture."""
+    """ValueError for a truncated file, whose missing pixels tifffile would fill with zeros."""
     file.seek(0, 2)
     size = file.tell()
     segments = list(zip(page.dataoffsets, page.databytecounts, strict=True))
@@ -115,7 +115,7 @@ def refuse_cut(page: Any, file: BinaryIO) -> None:
 
 
 def from_cmyk(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
-    """The plain formula, as Pillow has it for 8 bits: (1 - ink) (1 - black)."""
+    """CMYK to RGB by Pillow's formula for 8 bits: (1 - ink) (1 - black)."""
     if pixels.shape[2] != 4:
         raise UnfitError(f"holds {pixels.shape[2]} inks; save it as RGB")
     left = 1 - pixels.astype(np.float64) / top
@@ -124,7 +124,7 @@ def from_cmyk(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
 
 
 def straight(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
-    """Colours that were multiplied by their opacity, divided by it again; where nothing is seen they are 0."""
+    """Undo premultiplied opacity; colours are 0 where opacity is 0."""
     opacity = pixels[..., -1:].astype(np.float64)
     colours = pixels[..., :-1] * np.divide(top, opacity, out=np.zeros_like(opacity), where=opacity > 0)
     if pixels.dtype != np.float32:
@@ -132,15 +132,15 @@ def straight(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
     return np.concatenate([colours.astype(pixels.dtype), pixels[..., -1:]], axis=2)
 
 
-def encode(file: BinaryIO, pixels: npt.NDArray[Any], beside: Tags = NO_TAGS) -> None:
+def encode(file: BinaryIO, pixels: npt.NDArray[Any], carried: Metadata = NO_METADATA) -> None:
     """Write (H, W) or (H, W, C), compressed without loss."""
     colour = pixels.ndim == 3 and pixels.shape[2] == 3
-    wants("tifffile", PURPOSE).imwrite(
+    import_extra("tifffile", PURPOSE).imwrite(
         file,
         pixels,
         photometric="rgb" if colour else "minisblack",
         compression="zlib",
         planarconfig="contig",
         metadata=None,
-        **metadata.tifffile_options(beside),
+        **metadata.tifffile_options(carried),
     )

@@ -1,4 +1,4 @@
-"""From what a file or an array holds to what a Kind says: channels, opacity, depth. Nothing is guessed from values."""
+"""Convert a decoded file or array to a Kind: channels, opacity and depth. Nothing is guessed from values."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from diptych.errors import DiptychError
 from diptych.pictures.class_maps import class_numbers, instance_numbers
-from diptych.pictures.decoded import Raw
+from diptych.pictures.decoded import Decoded
 from diptych.pictures.kinds import RANGES, Kind, Stored
-from diptych.pictures.profiles import in_srgb, to_srgb
+from diptych.pictures.profiles import apply_transform, srgb_transform
 
 EIGHT_BIT = Kind()
 
 
-def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
+def as_kind(decoded: Decoded, kind: Kind, name: str) -> Stored:
     """(H, W, any channels) of any depth to (H, W, kind.stored_channels) of kind.depth.
 
     Opacity is laid on the Kind's background (a "channels" Kind keeps it as a channel), grey is repeated for colour,
@@ -26,14 +26,14 @@ def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
         DiptychError: for another number of channels, a float picture for an integer Kind, or NaN; it names ``name``.
     """
     if kind.colour == "instances":
-        return instance_numbers(raw, name)
+        return instance_numbers(decoded, name)
     if kind.colour == "labels":
-        return class_numbers(raw, kind, name)
+        return class_numbers(decoded, kind, name)
     if kind.colour == "holed":
-        return holed(raw, kind, name)
+        return holed(decoded, kind, name)
     if kind.colour == "mask":
-        return hole_marked(raw, name)
-    pixels = raw.pixels
+        return hole_marked(decoded, name)
+    pixels = decoded.pixels
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
         raise DiptychError(f"{name} holds values that are not finite (NaN or infinity); replace them.")
     if kind.colour == "channels":
@@ -43,7 +43,7 @@ def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
                 f"correct channels in data.source or data.target, or remove the file.{planes_first(pixels, kind)}"
             )
         return as_depth(pixels, kind, name)
-    if raw.alpha:
+    if decoded.alpha:
         pixels = composited(pixels, kind)
     if pixels.shape[2] not in (1, 3):
         raise DiptychError(
@@ -56,44 +56,44 @@ def fitted(raw: Raw, kind: Kind, name: str) -> Stored:
     return np.repeat(pixels, 3, axis=2) if kind.stored_channels == 3 else luma(pixels)
 
 
-def coloured(raw: Raw, kind: Kind) -> Raw:
-    """In sRGB where a profile says that it is not, and it has 8 bits or shall have; the profile is then left out.
+def converted_to_srgb(decoded: Decoded, kind: Kind) -> Decoded:
+    """Convert 8-bit colours from their profile to sRGB, and drop the profile; also 16-bit ones for a Kind of 8 bits.
 
-    What a Kind of numbers or channels holds is no colours, and stays.
+    A Kind of numbers or channels holds no colours, and stays as it is.
     """
-    if not raw.tags.profile or kind.colour in ("labels", "instances", "channels", "mask"):
-        return raw
-    colours, opacity = np.split(raw.pixels, [raw.pixels.shape[2] - raw.alpha], axis=2)
+    if not decoded.metadata.profile or kind.colour in ("labels", "instances", "channels", "mask"):
+        return decoded
+    colours, opacity = np.split(decoded.pixels, [decoded.pixels.shape[2] - decoded.alpha], axis=2)
     mode = {1: "L", 3: "RGB"}.get(colours.shape[2])
-    transform = to_srgb(raw.tags.profile, mode) if mode else None
+    transform = srgb_transform(decoded.metadata.profile, mode) if mode else None
     eight_bit = colours.dtype == np.uint8 or (colours.dtype == np.uint16 and kind.depth == "uint8")
     if transform is None or not eight_bit:
-        return raw
+        return decoded
     colours, opacity = (as_depth(part, EIGHT_BIT, "") for part in (colours, opacity))
-    pixels = np.concatenate([in_srgb(colours, transform), opacity], axis=2)
-    return Raw(pixels, raw.alpha, replace(raw.tags, profile=b""))
+    pixels = np.concatenate([apply_transform(colours, transform), opacity], axis=2)
+    return Decoded(pixels, decoded.alpha, replace(decoded.metadata, profile=b""))
 
 
-def holed(raw: Raw, kind: Kind, name: str) -> Stored:
+def holed(decoded: Decoded, kind: Kind, name: str) -> Stored:
     """(H, W, 4): RGB with the Kind's background in the hole, and opacity, either full or 0; no opacity is no hole."""
     plain = Kind(depth=kind.depth, low=kind.low, high=kind.high)
-    colours = fitted(Raw(raw.pixels[..., :-1] if raw.alpha else raw.pixels), plain, name)
+    colours = as_kind(Decoded(decoded.colours), plain, name)
     hole = np.zeros((*colours.shape[:2], 1), dtype=bool)
-    if raw.alpha:
-        hole = raw.pixels[..., -1:] < RANGES[str(raw.pixels.dtype)] / 2
+    if decoded.alpha:
+        hole = decoded.pixels[..., -1:] < RANGES[str(decoded.pixels.dtype)] / 2
     return with_hole(colours, hole, kind)
 
 
-def hole_marked(raw: Raw, name: str) -> Stored:
-    """uint8 (H, W, 1), 255 in the hole: what is light, or on a transparent layer what has been drawn there.
+def hole_marked(decoded: Decoded, name: str) -> Stored:
+    """uint8 (H, W, 1), 255 in the hole: the light pixels, or on a transparent layer the drawn ones.
 
     Raises:
         DiptychError: for a mask that marks nothing because its values are 0 and 1, or in which both readings differ.
     """
-    depth = str(raw.pixels.dtype)
-    colours = raw.pixels[..., :-1] if raw.alpha else raw.pixels
+    depth = str(decoded.pixels.dtype)
+    colours = decoded.colours
     light = (luma(colours) if colours.shape[2] == 3 else colours[..., :1]) >= RANGES[depth] / 2
-    drawn = raw.pixels[..., -1:] >= RANGES[depth] / 2 if raw.alpha else np.ones_like(light)
+    drawn = decoded.pixels[..., -1:] >= RANGES[depth] / 2 if decoded.alpha else np.ones_like(light)
     if depth != "float32" and colours.max() == 1:
         raise DiptychError(
             f"{name} is a mask of 0 and 1, which is black all over; save it with {RANGES[depth]:.0f} where the hole is."
@@ -109,7 +109,7 @@ def hole_marked(raw: Raw, name: str) -> Stored:
 
 
 def with_hole(colours: Stored, hole: npt.NDArray[np.bool_], kind: Kind) -> Stored:
-    """RGB (H, W, 3) and where the hole is, (H, W, 1), as a holed Kind stores them."""
+    """Combine RGB (H, W, 3) and the hole (H, W, 1) into what a holed Kind stores, (H, W, 4)."""
     low, high = kind.range
     filling = np.array(kind.background, dtype=np.float32) / 255 * (high - low) + low
     filling = filling if kind.depth == "float32" else np.rint(filling)
@@ -124,11 +124,11 @@ def completed(
     beside: Callable[[str], tuple[Stored, str] | None],
     remedies: Mapping[str, str],
 ) -> Stored:
-    """A picture with what belongs to it: a class map with its instance map, a photo with the hole that its mask marks.
+    """Join a picture and its companion file: a class map and its instance map, or a photo and its mask of the hole.
 
     Args:
-        beside: for "instances" and "mask" the picture that was given and what errors call it, or None.
-        remedies: for both, how one is given.
+        beside: for "instances" or "mask" the companion and what errors call it, or None where none was given.
+        remedies: for "instances" and "mask", how a user gives one.
 
     Raises:
         DiptychError: when the instance map is missing, there is no hole, or the sizes differ.
@@ -156,7 +156,7 @@ def same_size(beside: Stored, picture: Stored, name: str) -> Stored:
 
 
 def planes_first(pixels: npt.NDArray[Any], kind: Kind) -> str:
-    """A hint for arrays saved in the order of tensors."""
+    """A hint where channels seem to come first, as in tensors; empty elsewhere."""
     if pixels.shape[0] != kind.stored_channels:
         return ""
     sides = " x ".join(map(str, pixels.shape))
@@ -164,7 +164,7 @@ def planes_first(pixels: npt.NDArray[Any], kind: Kind) -> str:
 
 
 def composited(pixels: npt.NDArray[Any], kind: Kind) -> npt.NDArray[Any]:
-    """Lay a picture, whose last channel is opacity from 0 to the full range of its depth, over the Kind's background."""
+    """Composite a picture, whose last channel is opacity, over the Kind's background."""
     depth = str(pixels.dtype)
     low, high = kind.range if depth == kind.depth else (0.0, RANGES[depth])
     colours, opacity = pixels[..., :-1].astype(np.float32), pixels[..., -1:].astype(np.float32) / RANGES[depth]
@@ -178,7 +178,7 @@ def composited(pixels: npt.NDArray[Any], kind: Kind) -> npt.NDArray[Any]:
 def luma(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """RGB (H, W, 3) to grey (H, W, 1) by ITU-R BT.601.
 
-    Written out: a matrix product would go to BLAS, which starts threads and rounds differently from machine to machine.
+    Written out, since a matrix product would go to BLAS: that starts threads, and rounds differently on other machines.
     """
     red, green, blue = (pixels[..., channel].astype(np.float32) for channel in range(3))
     grey = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
@@ -187,7 +187,7 @@ def luma(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def as_depth(pixels: npt.NDArray[Any], kind: Kind, name: str) -> Stored:
-    """Integers to another depth by their full ranges; to float by the Kind's range; a float picture only as float."""
+    """Scale integers to another depth by the full ranges, or to float by the Kind's range. Floats stay floats."""
     found = str(pixels.dtype)
     if found == kind.depth:
         return pixels

@@ -12,7 +12,7 @@ from diptych.errors import DiptychError
 from diptych.files import write_text
 from diptych.networks import NetworkSpec, size_limits
 from diptych.pictures.kinds import Kind
-from diptych.pictures.sizes import Exact, Size, exact, named
+from diptych.pictures.sizes import Exact, Size, parse_size, size_text
 from diptych.released import Imported, choose_layout, convert, import_weights, read_tensors
 from diptych.released.layout import choose
 from diptych.translator.card import Card, write_cards
@@ -43,7 +43,7 @@ def write_model(
         DiptychError: when the file cannot be converted, or is no generator.
         UsageError: for an unknown layout or key.
     """
-    sides = exact(size)
+    sides = parse_size(size)
     tensors = read_tensors(file)
     kind = choose_layout(layout, tensors, file)
     if not kind.network:
@@ -111,7 +111,7 @@ def scale_of(card: Card, size: Size) -> str:
     """A sentence on the size at which its pictures will be translated."""
     if card.rule == "stretch":
         whose = "as its project tests" if size is None else "as you say"
-        return f"Pictures are translated at {named(card.size)}, {whose}, and brought back to their size (--size)."
+        return f"Pictures are translated at {size_text(card.size)}, {whose}, and brought back to their size (--size)."
     why = "its project states no other" if size is None and card.scale == 1 else "it is made for that"
     return f"Pictures are translated at their own size; {'as you say' if size == 'own' else why} (--size)."
 

@@ -80,9 +80,9 @@ def resident_bytes(recipe: Recipe, device: torch.device, free: float) -> int:
         dataset = open_dataset(recipe.data, "train", train=True)
     except DiptychError:
         return 0  # what is wrong with them is the check's to say
-    if not resident.stays(dataset, recipe.data, device, free, recipe.data.resident):
+    if not resident.fits(dataset, recipe.data, device, free, recipe.data.resident):
         return 0
-    return resident.needed(dataset, recipe.data)
+    return resident.bytes_needed(dataset, recipe.data)
 
 
 def measured(recipe: Recipe, room: float) -> Measured | str:

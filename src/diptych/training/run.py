@@ -118,7 +118,7 @@ class Run:
         if change:
             self.remark(
                 "data",
-                f"The data in {place} have changed since the run was last trained: {change.words()}. "
+                f"The data in {place} have changed since the run was last trained: {change.summary()}. "
                 f"It goes on with them as they are now; without that change its result would be another.",
             )
         if real(began.data.folder) != real(place):

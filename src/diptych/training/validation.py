@@ -18,14 +18,14 @@ from diptych.evaluation import paired
 from diptych.evaluation.evaluate import choose, evaluate
 from diptych.evaluation.fcn_labels import Labels, Reader, resolved, segmenter_for
 from diptych.evaluation.metrics import Example, as_rgb
-from diptych.evaluation.requirements import Means
+from diptych.evaluation.requirements import Resources
 from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
 from diptych.machine.devices import matmul_precision
 from diptych.networks import size_limits
 from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Stored
-from diptych.pictures.resizing import squared
+from diptych.pictures.resizing import enlarge_nearest
 from diptych.recipe import Recipe
 from diptych.systems.system import TranslatorSpec
 from diptych.training.run import Run
@@ -107,7 +107,7 @@ class Validation:
         """
         examples = self.examples(state, count)
         first = next(examples)
-        means = Means(
+        means = Resources(
             paired=self.paired,
             pictures=min(count, len(self.dataset)),
             side=min(first.output.shape[-2:]),
@@ -170,7 +170,7 @@ class Validation:
             ]
             if "b-to-a" in state.system.translators():
                 tiles.append(data.source.preview(translate("b-to-a", seen.target)[0].cpu()))
-            rows.append(beside([squared(tile, tiles[-1]) for tile in tiles]))
+            rows.append(beside([enlarge_nearest(tile, tiles[-1]) for tile in tiles]))
         state.system.train()
         return below(rows)
 

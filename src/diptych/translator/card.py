@@ -11,7 +11,7 @@ from diptych.files import as_json, from_json, require_regular_file
 from diptych.machine.runtimes import CARD, CHANNELS, PROCESSING
 from diptych.pictures.kinds import Kind
 from diptych.pictures.resizing import Smooth
-from diptych.pictures.sizes import Fit, brought_to
+from diptych.pictures.sizes import Fit, resized_size
 
 if TYPE_CHECKING:
     from diptych.networks import NetworkSpec
@@ -59,7 +59,7 @@ class Card:
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) of a picture at the scale of training."""
-        return (height, width) if self.rule == "own" else brought_to(self.rule, height, width, self.size, self.size)
+        return (height, width) if self.rule == "own" else resized_size(self.rule, height, width, self.size, self.size)
 
     @property
     def same_picture(self) -> bool:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import resize
-from diptych.pictures.sizes import Size, exact
+from diptych.pictures.sizes import Size, parse_size
 from diptych.translator.card import Card
 
 
@@ -30,7 +30,7 @@ class TranslatorBase:
         With tiles of a chosen side, None means the picture's own size.
         """
         height, width = shape[:2]
-        wanted = exact(size) or ("own" if self.tile else "training")
+        wanted = parse_size(size) or ("own" if self.tile else "training")
         if wanted == "own":
             return height, width
         return self.card.network_size(height, width) if wanted == "training" else wanted

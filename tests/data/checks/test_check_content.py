@@ -18,7 +18,7 @@ def test_a_constant_half(side: str, colour: tuple[int, int, int], pairs: Path) -
     flat = np.full((24, 24, 3), colour, np.uint8)
     save(pairs / "train" / "3.png", beside(flat, photo()) if side == "source" else beside(label(), flat))
     report = check(pairs)
-    assert [problem.words for problem in report.problems if problem.sort == "constant"] == [
+    assert [finding.message for finding in report.findings if finding.category == "constant"] == [
         f"{pairs}/train/3.png: its {side} is one colour only; remove it, unless that is meant."
     ]
     assert not report.fatal
@@ -33,7 +33,7 @@ def test_an_animation_and_a_file_that_is_no_picture_are_told(pairs: Path) -> Non
         (pairs / "train" / name).write_bytes(b"")
     report = check(pairs)
     assert found(report) == [("animated", "train/3.webp", False)]
-    assert "3 frames" in report.problems[0].words
+    assert "3 frames" in report.findings[0].message
     assert f"Passed over in {pairs}: notes.txt (no picture by the ending), and hidden pictures (2)." in report.lines
 
 
@@ -56,15 +56,15 @@ def test_swapped_halves(pairs: Path) -> None:
 
 
 def test_all_halves_swapped_is_a_direction_not_a_mistake(pairs: Path) -> None:
-    assert check(pairs, "data.direction=b-to-a").problems == []
+    assert check(pairs, "data.direction=b-to-a").findings == []
 
 
 def test_the_same_bytes_in_train_and_val(pairs: Path) -> None:
     (pairs / "val" / "1.png").write_bytes((pairs / "train" / "3.png").read_bytes())
     report = check(pairs)
     assert found(report) == [("in two splits", "val/1.png", False)]
-    assert "is byte for byte" in report.problems[0].words
-    assert str(pairs / "train" / "3.png") in report.problems[0].words
+    assert "is byte for byte" in report.findings[0].message
+    assert str(pairs / "train" / "3.png") in report.findings[0].message
 
 
 @pytest.mark.parametrize("how", ["jpeg", "resized", "brighter"])
@@ -83,9 +83,9 @@ def test_a_picture_that_looks_like_one_in_train(how: str, tmp_path: Path) -> Non
             tmp_path / "val" / "twin.png"
         )
     report = check(tmp_path)
-    assert [problem.sort for problem in report.problems] == ["in two splits"]
-    assert "looks like" in report.problems[0].words
-    assert "train/3.png" in report.problems[0].words
+    assert [finding.category for finding in report.findings] == ["in two splits"]
+    assert "looks like" in report.findings[0].message
+    assert "train/3.png" in report.findings[0].message
 
 
 def test_maps_of_class_numbers_are_not_taken_for_each_other(tmp_path: Path) -> None:
@@ -94,9 +94,9 @@ def test_maps_of_class_numbers_are_not_taken_for_each_other(tmp_path: Path) -> N
         photograph = np.asarray(Image.fromarray(blob()).resize((96, 96)))
         numbers = np.repeat((photograph[..., :1] // 24), 3, axis=2)
         save(tmp_path / ("train" if number < 8 else "val") / f"{number}.png", beside(photograph, numbers))
-    assert "in two splits" not in {problem.sort for problem in check(tmp_path).problems}
+    assert "in two splits" not in {finding.category for finding in check(tmp_path).findings}
     (tmp_path / "val" / "twin.png").write_bytes((tmp_path / "train" / "3.png").read_bytes())
-    assert "in two splits" in {problem.sort for problem in check(tmp_path).problems}
+    assert "in two splits" in {finding.category for finding in check(tmp_path).findings}
 
 
 def test_test_pictures_are_compared_too_and_folders(folders: Path) -> None:
@@ -131,9 +131,9 @@ def test_label_colours_that_no_palette_holds(pairs: Path) -> None:
     known = "data.palette=[[0,0,255],[255,0,0],[0,255,0]]"
     report = check(pairs, known)
     assert found(report) == [("colours of no class", "train/3.png", False)]
-    assert "data.palette (mostly near (200, 120, 40))" in report.problems[0].words
-    assert check(pairs).problems == []
-    assert len(check(pairs, known, "data.direction=b-to-a").problems) == 14  # photos are no labels
+    assert "data.palette (mostly near (200, 120, 40))" in report.findings[0].message
+    assert check(pairs).findings == []
+    assert len(check(pairs, known, "data.direction=b-to-a").findings) == 14  # photos are no labels
 
 
 def test_most_of_a_sort_are_counted(pairs: Path, checked: Typed) -> None:

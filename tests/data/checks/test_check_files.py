@@ -40,7 +40,7 @@ def test_partners_of_another_size(folders: Path, checked: Typed) -> None:
     save(folders / "trainA" / "3.png", blob(48, 24))
     report = check(folders)
     assert found(report) == [("cannot be used", "trainA/3.png", True)]
-    assert "is 24x48 and its partner" in report.problems[0].words
+    assert "is 24x48 and its partner" in report.findings[0].message
     said = checked(folders)
     assert said.code == 1
     assert "PROBLEM (cannot be used)" in said.out
@@ -50,7 +50,7 @@ def test_an_odd_width_is_no_pair(pairs: Path) -> None:
     save(pairs / "train" / "3.png", blob(24, 48)[:, :47])
     report = check(pairs)
     assert found(report) == [("cannot be used", "train/3.png", True)]
-    assert "must have an even width" in report.problems[0].words
+    assert "must have an even width" in report.findings[0].message
 
 
 def jpeg() -> bytes:
@@ -74,9 +74,9 @@ def test_every_bad_file_gets_its_sentence(pairs: Path, checked: Typed) -> None:
         (pairs / "train" / name).write_bytes(data)
     report = check(pairs)
     assert found(report) == sorted(("cannot be used", f"train/{name}", True) for name in BAD)
-    for problem in report.problems:
-        assert BAD[Path(problem.words.split()[0]).name][1] in problem.words
-        assert "\n" not in problem.words
+    for finding in report.findings:
+        assert BAD[Path(finding.message.split()[0]).name][1] in finding.message
+        assert "\n" not in finding.message
     said = checked(pairs)
     assert said.code == 1
     assert said.err == ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from diptych.data.checks.set_warnings import doubtful_layout
+from diptych.data.checks.set_warnings import layout_warnings
 from diptych.data.entries import Layout
 from diptych.data.settings import DataSettings
 from diptych.pictures.formats import Header
@@ -13,8 +13,8 @@ Sizes = list[tuple[int, int]]
 
 def doubts(sizes: Sizes, settings: DataSettings | None = None, kind: str = "side-by-side") -> list[str]:
     headers = [Header(height, width, 3, "uint8") for width, height in sizes]
-    found = doubtful_layout(settings or DataSettings(), Layout(kind, "", {}, {}), headers)
-    return [problem.words for problem in found]
+    found = layout_warnings(settings or DataSettings(), Layout(kind, "", {}, {}), headers)
+    return [finding.message for finding in found]
 
 
 @pytest.mark.parametrize(

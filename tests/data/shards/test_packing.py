@@ -13,7 +13,7 @@ from PIL import Image
 from toys import draw_labelled, draw_pairs
 
 from diptych.data import DataSettings, open_dataset
-from diptych.data.public.licences import terms_of
+from diptych.data.public.licences import licence_of
 from diptych.errors import DiptychError, UsageError
 from diptych.pictures.kinds import Kind
 
@@ -122,7 +122,7 @@ def test_a_split_by_share_and_the_terms_are_kept(toy_pairs: Path, tmp_path: Path
         )
         assert [plain.name(i) for i in range(len(plain))] == [shards.name(i) for i in range(len(shards))]
     assert (tmp_path / "shards" / "ATTRIBUTION.txt").read_text() == "Drawn by a test."
-    assert terms_of(str(tmp_path / "shards")) == ("", "Drawn by a test.")
+    assert licence_of(str(tmp_path / "shards")) == ("", "Drawn by a test.")
 
 
 def test_the_command(toy_pairs: Path, tmp_path: Path, typed: Typed) -> None:

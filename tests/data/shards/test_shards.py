@@ -22,7 +22,7 @@ from diptych.data.checks.check import look_over
 from diptych.data.public.download import size_of
 from diptych.data.shards import reading
 from diptych.data.shards import store as shard_store
-from diptych.data.shards.windows import InWindows
+from diptych.data.shards.windows import WindowShuffle
 from diptych.data.stream import Positions
 from diptych.errors import DiptychError, UsageError
 from diptych.pictures.kinds import Batch
@@ -69,7 +69,7 @@ def test_every_epoch_is_a_permutation_a_few_shards_at_a_time(window: int, folder
     orders = [[positions.index(epoch * count + place) for place in range(count)] for epoch in range(3)]
     assert all(sorted(order) == list(range(count)) for order in orders)
     assert orders[0] != orders[1]
-    if not isinstance(dataset, InWindows):
+    if not isinstance(dataset, WindowShuffle):
         assert window == 0
         return
     for order in orders:
@@ -146,7 +146,7 @@ def test_too_small_a_cache_is_refused(shelf: Shelf) -> None:
 def test_a_short_look_fetches_one_shard(shelf: Shelf) -> None:
     report = look_over(settings(shelf.address), seconds=20.0)
     assert shelf.shards() == ["train-00000.tar"]
-    assert not report.problems
+    assert not report.findings
     assert any("of 16 examples" in line for line in report.lines)
 
 

@@ -67,8 +67,8 @@ def prepare(
 ) -> Path:
     """Render the set at ``size`` x ``size`` into ``folder``/train, val and test; does nothing where that is done.
 
-    The pictures are made in a folder beside it, which is renamed when all are there; interrupted, it is gone on from. A set
-    that was made of another version of the drawings, or by another rule, is made anew.
+    The pictures are made in a folder beside it, which is renamed when all are there; an interrupted call continues. A set
+    of another version of the drawings, or by another rule, is made anew.
 
     Args:
         progress: called with (pictures done, pictures in all).
@@ -114,7 +114,7 @@ def render_into(
     progress: Callable[[int, int], None] | None,
     processes: int,
 ) -> None:
-    """Render all, then deal the pairs out to their splits; pairs that an interrupted call has left are used."""
+    """Render all, then move the pairs into their splits; pairs of an interrupted call are used."""
     size = recipe["size"]
     assert isinstance(size, int)
     pairs = folder / f"{recipe['version']}-{size}"
@@ -124,7 +124,7 @@ def render_into(
         results.append(result)
         if progress is not None:
             progress(len(results), len(names))
-    counts = deal_out(results, pairs, folder)
+    counts = split_pairs(results, pairs, folder)
     for leftover in folder.iterdir():
         if leftover.name not in ("train", "val", "test"):  # this call's empty folder, or one of another version
             shutil.rmtree(leftover)
@@ -132,8 +132,8 @@ def render_into(
     write_text(folder / DONE, json.dumps({"set": "openmoji", **recipe, **counts}, indent=2) + "\n")
 
 
-def deal_out(results: Sequence[Rendered], pairs: Path, folder: Path) -> dict[str, dict[str, int]]:
-    """Move the pairs into the folders of their splits; how many there are in each, and how many are left out and why."""
+def split_pairs(results: Sequence[Rendered], pairs: Path, folder: Path) -> dict[str, dict[str, int]]:
+    """Move the pairs into the folders of their splits; return how many each has, and how many were left out and why."""
     groups = group_alike({result.name: result.ink for result in results})
     members = {(groups[result.name], family(result.name)) for result in results}
     drawings_of = Counter(group for group, _ in members)

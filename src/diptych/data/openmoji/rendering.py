@@ -23,15 +23,13 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 
-NATURAL_SIDE = (
-    72  # the drawings' own grid: what is judged about a drawing is judged at this size, whatever size is asked for
-)
+NATURAL_SIDE = 72  # the drawings' own grid, at which outlines and colours are compared whatever the size
 INK_SIDE = 36
 DRAWINGS_FOR_A_PROCESS = 200  # a process takes half a second to start; this many take one second to draw
 
 
 class Rendered(NamedTuple):
-    """What became of one drawing."""
+    """The result for one drawing."""
 
     name: str
     state: str  # "kept", "no outline" or "no colour"
@@ -101,7 +99,7 @@ def render_here(names: Sequence[str], pairs: Path, size: int) -> Iterator[Render
 
 
 def state_of(lines: NDArray[np.uint8], drawing: NDArray[np.uint8]) -> str:
-    """Whether the pair has something to teach; where only the edges of lines differ, by their smoothing, it has not."""
+    """Whether the pair is useful: not without an outline, nor where only the smoothing of lines differs."""
     if lines.min() > 250:
         return "no outline"
     return "kept" if np.abs(lines.astype(np.int16) - drawing).max() > 40 else "no colour"
@@ -124,7 +122,9 @@ def render_in_processes(names: Sequence[str], pairs: Path, size: int, processes:
     # By its path (-P: which adds nothing to where modules are looked for), since -m would load all of diptych.data, torch too.
     command = [sys.executable, "-P", __file__, str(pairs), str(size)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    messages: queue.Queue[Rendered | str] = queue.Queue()  # a drawing; or how a process ended, empty for well
+    messages: queue.Queue[Rendered | str] = (
+        queue.Queue()
+    )  # a drawing, or the error with which a process ended, empty for none
 
     def follow(worker: subprocess.Popen[str], share: Sequence[str]) -> None:
         complaint = "a rendering process ended without a word"
@@ -159,11 +159,11 @@ def render_in_processes(names: Sequence[str], pairs: Path, size: int, processes:
 
 
 def talk(worker: subprocess.Popen[str], names: Sequence[str]) -> Iterator[str]:
-    """Tell a rendering process its drawings; it reads them all before it answers, so neither waits for the other."""
+    """Send a rendering process its drawings; it reads them all before it answers, so there is no deadlock."""
     assert worker.stdin is not None
     assert worker.stdout is not None
     with worker.stdout:
-        with contextlib.suppress(BrokenPipeError), worker.stdin:  # it died on the way up: what it prints says why
+        with contextlib.suppress(BrokenPipeError), worker.stdin:  # it ended at its start; its output says why
             worker.stdin.write("\n".join(names))
         for line in worker.stdout:
             yield line.rstrip("\n")

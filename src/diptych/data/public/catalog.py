@@ -1,9 +1,8 @@
-"""Named data sets: where they are, under which terms, and how they come here. The embedded one needs no network."""
+"""Named data sets: addresses, licences, and preparation. The embedded set openmoji needs no network."""
 
 import os
 import re
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,14 +12,14 @@ import platformdirs
 from diptych.data.openmoji import drawings
 from diptych.data.public import download
 from diptych.data.public.checksums import Checksums
+from diptych.data.public.unpack import Progress
 from diptych.errors import DiptychError, UsageError
 from diptych.tables import closest, from_table
 
 EMBEDDED = re.compile(r"openmoji(?:-(\d+))?")
 EMBEDDED_SIZE = 256
-Progress = Callable[[str, int, int], None]
 NOWHERE = Path(os.devnull) / "diptych"
-"""The cache of a user without a home: nothing is found there, and nothing can be written until DIPTYCH_CACHE names another."""
+"""The cache folder of a user without a home: nothing can be written there until DIPTYCH_CACHE is set."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Entry:
 
 
 def cache_folder(part: str = "data") -> Path:
-    """Where prepared sets are kept, or another ``part`` of what can be made again: in DIPTYCH_CACHE, or the user's cache folder."""
+    """The folder for a ``part`` of the cache, such as prepared sets: in DIPTYCH_CACHE, or the user's cache folder."""
     if chosen := os.environ.get("DIPTYCH_CACHE"):
         return Path(chosen) / part
     try:
@@ -51,7 +50,7 @@ def cache_folder(part: str = "data") -> Path:
 
 
 def listing() -> dict[str, Entry]:
-    """The public data sets by name; "openmoji" is not among them, since it comes with a package."""
+    """The public data sets by name, without "openmoji", which comes with a package."""
     text = (resources.files("diptych.data.public") / "catalog.toml").read_text(encoding="utf-8")
     return {name: from_table(Entry, table, name) for name, table in tomllib.loads(text).items()}
 
@@ -99,7 +98,7 @@ def domains(name: str) -> tuple[str, str] | None:
 
 
 def resolve(name: str) -> Path:
-    """The folder of a data set by the name that a recipe gives it; the embedded one is made on the way.
+    """The folder of a data set by its name in a recipe; the embedded one is made if need be.
 
     Raises:
         DiptychError: when it is neither a folder nor known, or has to be downloaded first.

@@ -1,4 +1,4 @@
-"""What an archive is known by, and what it was the last time."""
+"""Checksums of archives: published ones, and those of earlier downloads."""
 
 import contextlib
 import hashlib
@@ -11,7 +11,7 @@ from diptych.files import write_text
 
 @dataclass(frozen=True)
 class Checksums:
-    """What is known of an archive, as hexadecimal digits; empty where nothing is."""
+    """Published checksums of an archive in hexadecimal; empty where there is none."""
 
     sha256: str = ""
     md5: str = ""
@@ -28,7 +28,7 @@ def remembered(place: Path) -> str:
 
 
 def remember(place: Path, sha256: str) -> None:
-    """For the next time that ``place`` is fetched."""
+    """Keep the SHA-256 for the next download of ``place``."""
     write_text(place.with_name(f"{place.name}.sha256"), sha256 + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Fetch an archive over HTTP: what has come is kept and gone on from, what comes is checked, nothing is half there.
+"""Download an archive over HTTP: resumable, verified, and complete or absent.
 
 The bytes go to ``PLACE.archive.part``; beside it, ``PLACE.archive.json`` remembers what file they are bytes of (address, ETag
 or date of change, length). A second attempt asks for the rest with ``Range`` and ``If-Range``: a server whose file has
@@ -21,12 +21,9 @@ from urllib.parse import urlsplit
 import filelock
 
 from diptych.data.public.checksums import UNKNOWN, Checksums, remember, remembered, verify
-from diptych.data.public.unpack import unpack
+from diptych.data.public.unpack import Progress, unpack
 from diptych.errors import DiptychError
 from diptych.files import from_json, write_text
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much is done, and how much there is in all (0 where that is unknown)."""
 
 CHUNK = 1 << 18
 ATTEMPTS = 5  # failures one after the other, without a byte won between them
@@ -40,7 +37,7 @@ MAGIC = {".zip": b"PK\x03\x04", ".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b"}
 
 @dataclass(frozen=True)
 class Origin:
-    """What file the bytes of a part are bytes of."""
+    """The file on the server that a part belongs to."""
 
     address: str
     tag: str = ""  # a strong ETag, or the date of the last change: what If-Range may be given
@@ -48,11 +45,11 @@ class Origin:
 
 
 class Unreachable(DiptychError):
-    """The host does not answer, or no longer has the file."""
+    """The server does not answer, or no longer has the file."""
 
 
 class Interrupted(Exception):
-    """A failure that may be over at the next attempt."""
+    """A failure after which another attempt may succeed."""
 
     def __init__(self, reason: str, wait: float = 0.0):
         super().__init__(reason)
@@ -108,7 +105,7 @@ def fetch(
 
 
 def download(address: str, archive: Path, progress: Progress | None, sleep: Callable[[float], None]) -> None:
-    """Bring the file at ``address`` to ``archive``, in as many attempts as it takes up to a bound.
+    """Download ``address`` to ``archive``, in a limited number of attempts.
 
     Raises:
         DiptychError: when the server refuses, sends something else than an archive, or gives up too often.
@@ -143,7 +140,7 @@ def download(address: str, archive: Path, progress: Progress | None, sleep: Call
 
 
 def attempt(address: str, part: Path, notes: Path, progress: Progress | None) -> Origin:
-    """One request, which goes on from the part that is there if it can; Interrupted when it breaks off."""
+    """One request, which continues the part if it can; Interrupted when the connection breaks."""
     known = recall(notes)
     have = size_of(part) if known.address == address and known.tag else 0
     if have and have == known.length:
@@ -176,7 +173,7 @@ def attempt(address: str, part: Path, notes: Path, progress: Progress | None) ->
 
 
 def start_of(answer: http.client.HTTPResponse, have: int, known: Origin, part: Path) -> int:
-    """Where the bytes of ``answer`` belong: behind the ``have`` that are there only if the server says just that."""
+    """Where the bytes of ``answer`` begin: at ``have`` if the server confirms it, else at 0."""
     if answer.status != 206:
         return 0
     length = f"{known.length}" if known.length != -1 else ""
@@ -190,7 +187,7 @@ def start_of(answer: http.client.HTTPResponse, have: int, known: Origin, part: P
 def receive(
     answer: http.client.HTTPResponse, part: Path, start: int, origin: Origin, progress: Progress | None
 ) -> None:
-    """Write the body behind the first ``start`` bytes of ``part``; what has come stays when it breaks off."""
+    """Write the body after the first ``start`` bytes of ``part``; an interruption keeps what was written."""
     done = start
     with open(part, "r+b" if start else "wb") as file:
         file.seek(start)
@@ -205,7 +202,7 @@ def receive(
 
 
 def read_some(answer: http.client.HTTPResponse) -> bytes:
-    """The next bytes of the body; what the network does wrong is told apart here from what the disk does wrong."""
+    """The next bytes of the body; Interrupted for failures of the network, which the disk's are not."""
     try:
         return answer.read1(CHUNK)
     except (OSError, http.client.HTTPException) as problem:
@@ -225,7 +222,7 @@ def check_magic(chunk: bytes, address: str) -> None:
 
 
 def refuse(problem: urllib.error.HTTPError, address: str, part: Path, have: int) -> None:
-    """Turn a status that is no success into what to do about it; always raises."""
+    """Turn an HTTP error into Interrupted or Unreachable; always raises."""
     if problem.code in TRIED_AGAIN:
         asked = problem.headers.get("Retry-After", "") if problem.headers else ""
         raise Interrupted(
@@ -239,14 +236,14 @@ def refuse(problem: urllib.error.HTTPError, address: str, part: Path, have: int)
 
 
 def check_room(origin: Origin, part: Path) -> None:
-    """Say at once that a file does not fit, and not after an hour."""
+    """OSError before the download if the disk has too little room."""
     free = shutil.disk_usage(part.parent).free + size_of(part)
     if origin.length > free:
         raise OSError(errno.ENOSPC, f"{origin.length:,} bytes are needed and {free:,} are free")
 
 
 def tag_of(answer: http.client.HTTPResponse) -> str:
-    """What tells this file from a later one at the same address; a weak ETag does not."""
+    """A strong ETag or the date of change, which identify the file's version; a weak ETag does not."""
     tag = str(answer.headers.get("ETag", ""))
     return tag if tag and not tag.startswith("W/") else str(answer.headers.get("Last-Modified", ""))
 
@@ -258,7 +255,7 @@ def length_of(answer: http.client.HTTPResponse) -> int:
 
 
 def recall(notes: Path) -> Origin:
-    """What the part that is here is a part of; an empty Origin where nothing trustworthy says so."""
+    """The origin of the part; an empty Origin if the notes are missing or damaged."""
     try:
         return Origin(**from_json(notes.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -274,7 +271,7 @@ def size_of(path: Path) -> int:
 
 
 def explain(problem: OSError, address: str, place: Path) -> str:
-    """One sentence for a disk that would not."""
+    """One sentence for an error of the disk."""
     kept = "What has come is kept, and the same command goes on from there."
     if problem.errno == errno.ENOSPC:
         return f"there is no room for {address} in {place.parent} ({problem.strerror}); make room, or set DIPTYCH_CACHE. {kept}"

@@ -1,4 +1,4 @@
-"""Under which terms a data set may be used, for whoever passes on what was learned from it."""
+"""The licence and attribution of a data set, for whoever passes on what was trained on it."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -13,25 +13,25 @@ FILES = ("ATTRIBUTION.txt", "ATTRIBUTION.md", "LICENSE.txt", "LICENSE.md", "LICE
 LONGEST = 4000
 
 
-class Terms(NamedTuple):
-    """Empty where nothing is known."""
+class Licence(NamedTuple):
+    """The licence of a data set and its attribution; empty where unknown."""
 
     licence: str = ""
     attribution: str = ""
 
 
-def terms_of(name: str) -> Terms:
-    """By the name of the catalogue, or what a folder's own ATTRIBUTION.txt or LICENSE says."""
+def licence_of(name: str) -> Licence:
+    """From the catalogue by name, from the index of shards, or from the folder's ATTRIBUTION.txt or LICENSE."""
     if EMBEDDED.fullmatch(name):
-        return Terms("CC BY-SA 4.0", " ".join(ATTRIBUTION.split()))
+        return Licence("CC BY-SA 4.0", " ".join(ATTRIBUTION.split()))
     if entry := listing().get(name):
-        return Terms(entry.licence, entry.citation)
+        return Licence(entry.licence, entry.citation)
     if reading.are_at(name):
-        with suppress(DiptychError):  # of a server that does not answer nothing is known
+        with suppress(DiptychError):  # a server that does not answer
             index = reading.index_at(name)
-            return Terms(index.licence, index.attribution)
+            return Licence(index.licence, index.attribution)
     found = next((Path(name) / file for file in FILES if name and (Path(name) / file).is_file()), None)
     if found is None:
-        return Terms()
-    words = " ".join(found.read_text(encoding="utf-8", errors="replace")[:LONGEST].split())
-    return Terms("" if found.name.startswith("ATTRIBUTION") else "see the attribution", words)
+        return Licence()
+    text = " ".join(found.read_text(encoding="utf-8", errors="replace")[:LONGEST].split())
+    return Licence("" if found.name.startswith("ATTRIBUTION") else "see the attribution", text)

@@ -1,6 +1,6 @@
-"""Unpack a ``.zip`` or ``.tar.gz`` from a stranger: only plain files, only inside the folder, only so many bytes.
+"""Unpack an untrusted ``.zip`` or ``.tar.gz``: plain files, inside the folder, up to a limit of bytes.
 
-An archive with one member that is not so is refused whole; the folder appears only if all went well.
+An archive with any other member is refused as a whole. The folder appears only on success.
 """
 
 import gzip
@@ -17,6 +17,7 @@ from typing import IO
 from diptych.errors import DiptychError
 
 Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done, and the total (0 where it is unknown)."""
 
 CHUNK = 1 << 20
 MOST_FILES = 500_000  # the largest of the known sets has 139,000
@@ -26,16 +27,16 @@ NOT_PICTURES = re.compile(r"(^|/)(__MACOSX(/|$)|\._|\.DS_Store$)")  # what a Mac
 
 
 class Unsafe(Exception):
-    """What is wrong with a member."""
+    """A member that must not be unpacked; the message says why."""
 
 
 class Damaged(Exception):
-    """What reading an archive ended in."""
+    """The archive cannot be read to its end."""
 
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Around what reads the archive, so that its failures are told from those of the disk that is written to."""
+    """Turn failures to read the archive into Damaged, apart from failures to write."""
     try:
         yield
     except (Unsafe, MemoryError):
@@ -47,7 +48,7 @@ def reading() -> Iterator[None]:
 def unpack(archive: Path, folder: Path, progress: Progress | None = None) -> Path:
     """Unpack ``archive`` into the new folder ``folder``; what stood there is removed first.
 
-    Where the archive holds nothing but one folder, ``folder`` becomes that one. The kind of archive is told by its first bytes.
+    Where the archive holds nothing but one folder, ``folder`` becomes that one. The first bytes say which kind of archive it is.
 
     Args:
         progress: called with ("unpacking", bytes of the archive read, bytes of the archive).
@@ -69,9 +70,9 @@ def unpack(archive: Path, folder: Path, progress: Progress | None = None) -> Pat
         raise DiptychError(f"{archive.name} is refused and was removed, because {problem}.") from None
     except Damaged as problem:
         archive.unlink()
-        words = f" ({problem})" if str(problem) else ""
+        detail = f" ({problem})" if str(problem) else ""
         raise DiptychError(
-            f"{archive.name} is damaged{words} and was removed; the same command fetches it anew."
+            f"{archive.name} is damaged{detail} and was removed; the same command fetches it anew."
         ) from None
     finally:
         shutil.rmtree(inside, ignore_errors=True)
@@ -79,7 +80,7 @@ def unpack(archive: Path, folder: Path, progress: Progress | None = None) -> Pat
 
 
 def write_members(archive: Path, folder: Path, progress: Progress | None) -> None:
-    """Write the files of ``archive`` into ``folder``, counting what is really written and not what the headers claim."""
+    """Write the files of ``archive`` into ``folder``; the limit counts written bytes, not those that headers claim."""
     size = archive.stat().st_size
     most = max(MOST_GROWTH * size, ALWAYS_ALLOWED)
     written = files = 0
@@ -112,7 +113,7 @@ def part_of(file: IO[bytes]) -> bytes:
 
 
 def create(place: Path, name: str) -> IO[bytes]:
-    """A new file at ``place``; Unsafe where another member stands in the way."""
+    """A new file at ``place``; Unsafe if another member has the same name."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         return open(place, "xb")

@@ -1,4 +1,4 @@
-"""``shards.json``: which examples a set of shards holds, and where in them. Strangers' indices are not trusted."""
+"""``shards.json``: which examples a set of shards holds, and where. An index may come from strangers, so it is checked."""
 
 import json
 import re
@@ -19,7 +19,7 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Example:
-    """One example: what it is called, its place among those of its split, and (member, start, size) of its files."""
+    """One example: its name, its place in its split, and (member, start, size) of its files."""
 
     name: str
     place: int
@@ -40,7 +40,7 @@ class ShardFacts:
 
 @dataclass(frozen=True)
 class Index:
-    """All shards of a set; ``kind`` and ``words`` are those of the folder's layout."""
+    """All shards of a set; ``kind`` and ``words`` are the kind and description of the folder's layout."""
 
     kind: str
     words: str
@@ -85,7 +85,7 @@ class Index:
         return index
 
     def check(self) -> None:
-        """ValueError for what cannot be."""
+        """ValueError for an index that no packing writes."""
         if self.kind not in KINDS or not self.shards:
             raise ValueError("it names no shards or an unknown kind")
         if len({shard.name for shard in self.shards}) != len(self.shards):

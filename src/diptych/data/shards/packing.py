@@ -1,9 +1,8 @@
-"""``diptych data pack``: a folder as plain tar shards and an index, for disks and servers that dislike many small files.
+"""``diptych data pack``: a folder as plain tar shards and an index, for storage where many small files are slow.
 
-The tars are those of WebDataset: the files of an example follow one another under one number, ``00000017.a.jpg`` and
-``00000017.b.png`` (``00000017.jpg`` where there is one file), with their bytes as they were. Examples are dealt into the
-shards of their split in an order that is shuffled once, so that a few shards together are a fair sample of the whole; the
-index keeps their place in the folder's order.
+The tars follow WebDataset: the files of an example are neighbours under one number, ``00000017.a.jpg`` and
+``00000017.b.png`` (``00000017.jpg`` for a single file), with unchanged bytes. Each split is shuffled once before it is
+divided into shards, so a few shards are a fair sample of the whole. The index keeps the place in the folder's order.
 """
 
 import hashlib
@@ -17,7 +16,7 @@ import numpy as np
 from diptych.data.entries import Entry, Layout, files_of
 from diptych.data.layouts import discover
 from diptych.data.picture_file import BLOCK, File, content
-from diptych.data.public.licences import FILES, terms_of
+from diptych.data.public.licences import FILES, licence_of
 from diptych.data.settings import DataSettings, root_of
 from diptych.data.shards.index import INDEX, Example, Index, ShardFacts
 from diptych.errors import DiptychError, UsageError, write_error
@@ -33,7 +32,7 @@ def pack(
     shard_megabytes: float = 256,
     progress: Callable[[int, int], None] | None = None,
 ) -> Index:
-    """Write the examples of ``settings.folder`` as shards into the new folder ``out``, which appears only when all is there.
+    """Write the examples of ``settings.folder`` as shards into the new folder ``out``, which appears when it is complete.
 
     Raises:
         DiptychError: when the folder holds nothing that fits, a file cannot be read, or ``out`` holds something.
@@ -49,8 +48,8 @@ def pack(
         with atomic_output(out, last=INDEX) as place:
             place.mkdir()
             shards = tuple(written(layout, place, int(shard_megabytes * MEGABYTE), progress))
-            terms = terms_of(settings.folder)
-            index = Index(layout.kind, layout.words, shards, terms.licence, terms.attribution)
+            licence = licence_of(settings.folder)
+            index = Index(layout.kind, layout.description, shards, licence.licence, licence.attribution)
             for name in FILES:
                 if (root_of(settings) / name).is_file():
                     shutil.copyfile(root_of(settings) / name, place / name)
@@ -64,17 +63,15 @@ def written(
     layout: Layout, folder: Path, most: int, progress: Callable[[int, int], None] | None
 ) -> Iterator[ShardFacts]:
     """Write the shards one after the other."""
-    piles = [(split, "a", entries) for split, entries in layout.splits.items()]
-    if layout.kind == "unpaired":
-        piles += [(split, "b", entries) for split, entries in layout.others.items()]
-    total, done = sum(len(entries) for _, _, entries in piles), 0
-    for split, pile, entries in piles:
+    domains = list(layout.domains())
+    total, done = sum(len(entries) for _, _, entries in domains), 0
+    for split, domain, entries in domains:
         order = np.random.default_rng(0).permutation(len(entries))
         waiting, number = [(int(place), entries[place]) for place in order], 0
         while waiting:
-            name = f"{split}-{pile}-{number:05d}.tar" if layout.kind == "unpaired" else f"{split}-{number:05d}.tar"
+            name = f"{split}-{domain}-{number:05d}.tar" if layout.kind == "unpaired" else f"{split}-{number:05d}.tar"
             examples, size, digest = fill(folder / name, waiting, most)
-            yield ShardFacts(name, split, pile, size, digest, examples)
+            yield ShardFacts(name, split, domain, size, digest, examples)
             number += 1
             done += len(examples)
             if progress is not None:
@@ -82,7 +79,7 @@ def written(
 
 
 def fill(path: Path, waiting: list[tuple[int, Entry]], most: int) -> tuple[tuple[Example, ...], int, str]:
-    """Write from the end of ``waiting``, which is shortened, until the next example would not fit; one fits always."""
+    """Write examples from the end of ``waiting``, and remove them there, until the next would not fit; at least one."""
     digest, position = hashlib.sha256(), 0
     examples: list[Example] = []
     with open(path, "xb") as tar:
@@ -118,7 +115,7 @@ def named(place: int, entry: Entry) -> list[tuple[str, File]]:
 
 
 def header(name: str, size: int) -> bytes:
-    """Of a plain file that belongs to nobody and is of no time, so that the same pictures give the same shards."""
+    """A tar header without owner or time, so that the same pictures give the same shards."""
     info = tarfile.TarInfo(name)
     info.size = size
     return info.tobuf(tarfile.USTAR_FORMAT)

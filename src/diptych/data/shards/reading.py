@@ -1,4 +1,4 @@
-"""Shards to read from: a folder or a web address with ``shards.json`` and the tars that it names."""
+"""Read shards: a folder or a web address with ``shards.json`` and the tars that it names."""
 
 import hashlib
 import os
@@ -32,28 +32,23 @@ def without_index(root: Path) -> bool:
 
 
 class LocalShard(Shard):
-    """A tar on this disk; that it is as long as the index says is seen before anything is read."""
+    """A tar on this disk; DiptychError if it is missing or has another length than the index says."""
 
     def __init__(self, path: Path, facts: ShardFacts) -> None:
-        self.path, self.facts = path, facts
+        self.path = path
         self.name = str(path)
-
-    def here(self) -> Path:
-        return self.path
-
-    def check(self) -> None:
-        """DiptychError where it is missing or of another length."""
         try:
-            size = os.stat(self.path).st_size
+            size = os.stat(path).st_size
         except OSError as problem:
+            raise DiptychError(f"the shard {path} cannot be read: {problem.strerror}; copy it here again.") from None
+        if size != facts.size:
             raise DiptychError(
-                f"the shard {self.path} cannot be read: {problem.strerror}; copy it here again."
-            ) from None
-        if size != self.facts.size:
-            raise DiptychError(
-                f"the shard {self.path} has {size:,} bytes and {self.facts.size:,} are in {INDEX}: it is truncated or another; "
+                f"the shard {path} has {size:,} bytes and {facts.size:,} are in {INDEX}: it is truncated or another; "
                 f"copy it here again."
             )
+
+    def local_path(self) -> Path:
+        return self.path
 
 
 def index_at(folder: str) -> Index:
@@ -86,22 +81,17 @@ def remote_index(address: str) -> Index:
 
 
 def shards_of(settings: DataSettings) -> dict[str, Shard]:
-    """The shards by name; those on this disk are looked at."""
+    """The shards by name; those on this disk are checked."""
     folder, index = settings.folder, index_at(settings.folder)
     if is_address(folder):
         refuse_small_cache(settings, index)
         store = store_in(cache_folder("shards"), int(settings.shard_cache_gib * GIB))
         return {facts.name: RemoteShard(store, folder.rstrip("/"), facts) for facts in index.shards}
-    found: dict[str, Shard] = {}
-    for facts in index.shards:
-        shard = LocalShard(expand_user(folder) / facts.name, facts)
-        shard.check()
-        found[facts.name] = shard
-    return found
+    return {facts.name: LocalShard(expand_user(folder) / facts.name, facts) for facts in index.shards}
 
 
 def refuse_small_cache(settings: DataSettings, index: Index) -> None:
-    """UsageError where shards on a server would be fetched again and again."""
+    """UsageError if the cache is too small, so that shards would be downloaded again and again."""
     room, window = settings.shard_cache_gib * GIB, settings.shuffle_window
     needed = 2 * window * max(shard.size for shard in index.shards) if window else index.size
     if min(needed, index.size) <= room:
@@ -112,18 +102,15 @@ def refuse_small_cache(settings: DataSettings, index: Index) -> None:
             f"two windows of {window} shards take {size} and data.shard_cache_gib is {settings.shard_cache_gib:g}; make it larger, "
             f"or data.shuffle_window smaller."
         )
-    words = (
-        ""
-        if settings.task == "unpaired"
-        else ", or set data.shuffle_window to the number of shards to shuffle together, such as 8"
-    )
+    remedy = ", or set data.shuffle_window to the number of shards to shuffle together, such as 8"
     raise UsageError(
-        f"the shards at {settings.folder} take {size} and data.shard_cache_gib is {settings.shard_cache_gib:g}; make it larger{words}."
+        f"the shards at {settings.folder} take {size} and data.shard_cache_gib is {settings.shard_cache_gib:g}; make it "
+        f"larger{'' if settings.task == 'unpaired' else remedy}."
     )
 
 
 def layout_of(settings: DataSettings) -> Layout:
-    """What the shards hold, as the recipe's task takes it.
+    """The layout of the shards for the recipe's task.
 
     Raises:
         DiptychError: when they cannot be read, are not whole, or hold something else than the task needs.
@@ -147,8 +134,8 @@ def layout_of(settings: DataSettings) -> Layout:
             splits = {split: [Entry(e.name, e.a) for e in pile] for split, pile in splits.items()}
     elif index.kind != "unpaired":
         kind = "single" if settings.task not in OF_TWO else "side-by-side" if index.files == 1 else "folders"
-    words = f"{len(shards)} shards of {index.size / 1e6:,.0f} MB: {index.words}"
-    return Layout(kind, words, splits, others, sharded=True, remote=is_address(settings.folder))
+    description = f"{len(shards)} shards of {index.size / 1e6:,.0f} MB: {index.words}"
+    return Layout(kind, description, splits, others, sharded=True, remote=is_address(settings.folder))
 
 
 def entries_in(facts: ShardFacts, shard: Shard) -> Iterator[tuple[int, Entry]]:
@@ -160,7 +147,7 @@ def entries_in(facts: ShardFacts, shard: Shard) -> Iterator[tuple[int, Entry]]:
 
 
 def refuse_unfit(settings: DataSettings, index: Index) -> None:
-    """UsageError for shards of another task, and for what shards leave no room for."""
+    """UsageError for shards of another task, and for settings that do not go with shards."""
     task, files = settings.task, index.files
     if settings.source_folders or settings.target_folder or settings.layout != "auto":
         raise UsageError(
@@ -187,10 +174,10 @@ def refuse_unfit(settings: DataSettings, index: Index) -> None:
 
 
 def damaged(settings: DataSettings) -> Iterator[str]:
-    """A sentence for each shard whose checksum is not that of the index; over HTTP all are fetched."""
+    """A sentence for each shard whose checksum is not that of the index; remote ones are all downloaded."""
     shards = shards_of(settings)
     for facts in index_at(settings.folder).shards:
-        name, place = shards[facts.name].name, shards[facts.name].here()
+        name, place = shards[facts.name].name, shards[facts.name].local_path()
         try:
             with open(place, "rb") as tar:
                 digest = hashlib.file_digest(tar, "sha256").hexdigest()

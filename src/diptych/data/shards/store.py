@@ -1,7 +1,7 @@
-"""Shards from a web server, whole, into a folder of this machine that stays within a stated size.
+"""A local cache of shards from a web server, of a limited size.
 
-A shard is kept under its checksum, so that runs share them and a changed set brings its own. Those that were used
-longest ago make room for others. Any plain server will do; where it knows ranges, an interrupted download goes on.
+A shard is kept under its checksum, so runs share it, and a changed set has shards of its own. The least recently used
+shards are removed for others. Any plain server works; if it supports ranges, an interrupted download continues.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ from diptych.data.public import download
 from diptych.data.shards.index import ShardFacts
 from diptych.errors import DiptychError
 
-USED_EACH = 10.0  # seconds between two notes that a shard is in use
-OURS = re.compile(r"\.?([0-9a-f]{64})\..+")  # the shard, what has come of it, and its lock
+USED_EACH = 10.0  # seconds between two updates of a shard's time of use
+OURS = re.compile(r"\.?([0-9a-f]{64})\..+")  # the shard, a part of it, and its lock
 pause = time.sleep  # between attempts
 
 
@@ -37,27 +37,27 @@ def fetched_text(address: str) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
         place = Path(folder) / "index"
-        bring(address, place)
+        download_to(address, place)
         try:
             return place.read_text(encoding="utf-8")
         except UnicodeError:
             raise DiptychError(f"{address} did not send an index of shards but something else.") from None
 
 
-def bring(address: str, place: Path) -> None:
+def download_to(address: str, place: Path) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        download.download(address, place, partial(told, address), pause)
+        download.download(address, place, partial(show_progress, address), pause)
     except OSError as problem:
         raise DiptychError(download.explain(problem, address, place)) from None
 
 
-def told(address: str, what: str, done: int, total: int) -> None:
+def show_progress(address: str, what: str, done: int, total: int) -> None:
     progress.show(f"{what} {address}", done, total)
 
 
 class Held(NamedTuple):
-    """What the folder holds of one shard: the shard, or what an attempt that broke off left of it."""
+    """The files of one shard in the folder: complete, or parts of an interrupted download."""
 
     used: int  # nanoseconds
     size: int  # bytes
@@ -65,16 +65,16 @@ class Held(NamedTuple):
 
 
 class Store:
-    """The folder of shards, of at most ``room`` bytes, and one shard that is coming for each further process that shares it."""
+    """The folder of shards, of at most ``room`` bytes, plus one download for each further process that shares it."""
 
     def __init__(self, folder: Path, room: int) -> None:
         self.folder = folder
         self.room = room
-        self.turn = threading.Lock()  # one download at a time: two that make room at once would make it for one
+        self.turn = threading.Lock()  # one download at a time: two at once would both count the same free room
         self.noted: dict[Path, float] = {}
 
     def fetch(self, address: str, facts: ShardFacts) -> Path:
-        """Where the shard lies, brought here first where it does not.
+        """The path of the shard, which is downloaded first if need be.
 
         Raises:
             DiptychError: when it cannot be had, or what comes is not what the index says.
@@ -96,11 +96,11 @@ class Store:
         return self.folder / f".{checksum}.lock"
 
     def fill(self, place: Path, address: str, facts: ShardFacts) -> None:
-        """Bring the shard here; its lock is held."""
+        """Download the shard; the caller holds its lock."""
         new = place.with_suffix(".new")
-        if not self.use(place):  # another may have fetched it while this one waited
+        if not self.use(place):  # another process may have downloaded it in the meantime
             self.make_room(facts.size, facts.sha256)
-            bring(f"{address}/{facts.name}", new)
+            download_to(f"{address}/{facts.name}", new)
             with open(new, "rb") as tar:
                 digest = hashlib.file_digest(tar, "sha256").hexdigest()
             if digest != facts.sha256:
@@ -112,7 +112,7 @@ class Store:
             new.rename(place)
 
     def use(self, place: Path) -> bool:
-        """Whether it is here; if so, it is noted as used now and then."""
+        """Whether the shard is here; its time of use is updated every ten seconds."""
         if not place.is_file():
             return False
         if time.monotonic() - self.noted.get(place, -USED_EACH) >= USED_EACH:
@@ -122,9 +122,9 @@ class Store:
         return True
 
     def make_room(self, size: int, coming: str = "") -> None:
-        """Remove what was used longest ago until ``size`` bytes more, of the shard of that checksum, may come."""
+        """Remove the least recently used shards until ``size`` bytes fit, for the shard with the checksum ``coming``."""
         held = self.held()
-        held.pop(coming, None)  # what has come of it is part of its size
+        held.pop(coming, None)  # its parts count as part of its size
         total = sum(one.size for one in held.values())
         for checksum, one in sorted(held.items(), key=lambda item: item[1].used):
             if (total + size > self.room or not one.size) and self.remove(checksum, one.paths):
@@ -143,12 +143,12 @@ class Store:
         return held
 
     def remove(self, checksum: str, paths: list[Path]) -> bool:
-        """Remove all of a shard, its lock last; False where it is on its way here for somebody."""
+        """Remove all files of a shard, its lock last; False while someone downloads it."""
         lock = self.lock_of(checksum)
         try:
             with filelock.FileLock(lock, timeout=0):
                 for path in (*(path for path in paths if path != lock), lock):
-                    with suppress(OSError):  # one that is open elsewhere, where systems mind that
+                    with suppress(OSError):  # Windows removes no open file
                         path.unlink()
         except OSError:  # filelock.Timeout is one
             return False
@@ -157,31 +157,31 @@ class Store:
 
 @lru_cache(maxsize=4)
 def store_in(folder: Path, room: int) -> Store:
-    """The same for all that this process reads."""
+    """One store for all that this process reads."""
     return Store(folder, room)
 
 
 class RemoteShard(Shard):
-    """A tar on a server, brought here when it is wanted."""
+    """A tar on a server, downloaded when it is read."""
 
     def __init__(self, store: Store, address: str, facts: ShardFacts) -> None:
         self.store, self.address, self.facts = store, address, facts
         self.name = f"{address}/{facts.name}"
         self.expected = False
 
-    def here(self) -> Path:
+    def local_path(self) -> Path:
         self.expected = False
         return self.store.fetch(self.address, self.facts)
 
-    def expect(self) -> None:
+    def prefetch(self) -> None:
         if not self.expected:
             self.expected = True
-            ahead().put(self)
+            prefetch_queue().put(self)
 
 
 @lru_cache(maxsize=1)
-def ahead() -> "queue.Queue[RemoteShard]":
-    """A thread that fetches what is expected, one after the other; what fails is left to whoever wants it."""
+def prefetch_queue() -> "queue.Queue[RemoteShard]":
+    """The queue of a thread that downloads shards ahead; a failure is raised where the shard is read."""
     expected: queue.Queue[RemoteShard] = queue.Queue()
 
     def work() -> None:

@@ -1,10 +1,7 @@
-"""An order for shards that are fetched one by one: whole shards are shuffled, and their examples within a few of them."""
-
-from collections.abc import Sequence
+"""Windowed shuffling for shards that are downloaded: shards are shuffled, and examples within a few of them."""
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from diptych.data.entries import Entry
 from diptych.data.picture_file import Member, Shard
@@ -12,34 +9,25 @@ from diptych.data.sampler import Pictures
 from diptych.pictures.kinds import Stored
 
 
-class InWindows:
-    """A dataset whose examples come so that only ``window`` shards are needed at a time, and each once an epoch."""
+class WindowShuffle(Pictures):
+    """A dataset in an order that needs only ``window`` shards at a time, each once an epoch."""
 
-    def __init__(self, dataset: Pictures, entries: Sequence[Entry], window: int) -> None:
+    def __init__(self, dataset: Pictures, window: int) -> None:
+        super().__init__(dataset.settings, dataset.entries, dataset.sampler.train, dataset.sampler.cache)
         self.dataset = dataset
-        self.entries = entries
         groups: dict[str, list[int]] = {}
-        for index, entry in enumerate(entries):
+        for index, entry in enumerate(dataset.entries):
             groups.setdefault(shard_of(entry).name, []).append(index)
         self.groups = [np.array(groups[name]) for name in sorted(groups)]
         self.window = window
-        self.reach = window * max(map(len, self.groups))
+        self.examples_ahead = window * max(map(len, self.groups))
         """Examples after which the next window has begun."""
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def name(self, index: int) -> str:
-        return self.dataset.name(index)
-
-    def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        return self.dataset.sample(index, rng)
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         return self.dataset.stored(index, rng)
 
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """A permutation: the shards in turn, ``window`` at a time, and their examples mixed; plain where all fit in one."""
+        """A permutation: ``window`` shards at a time, their examples mixed; a plain one if all fit in one window."""
         if self.window >= len(self.groups):
             return rng.permutation(len(self))
         turns = rng.permutation(len(self.groups))
@@ -49,9 +37,9 @@ class InWindows:
             parts.append(together[rng.permutation(len(together))])
         return np.concatenate(parts)
 
-    def expect(self, index: int) -> None:
-        """Say that an example will be wanted soon, so that its shard is fetched in the meantime."""
-        shard_of(self.entries[index]).expect()
+    def prefetch(self, index: int) -> None:
+        """Download the shard of an example that will be read soon."""
+        shard_of(self.entries[index]).prefetch()
 
 
 def shard_of(entry: Entry) -> Shard:

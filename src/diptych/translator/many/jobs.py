@@ -16,9 +16,9 @@ from diptych.data.datasets import stack_kinds
 from diptych.errors import DiptychError
 from diptych.pictures import formats
 from diptych.pictures.kinds import INSTANCES, MASK, Stored
-from diptych.pictures.metadata import NO_TAGS, Tags, holds_place
-from diptych.pictures.resizing import squared
-from diptych.pictures.sizes import Size, named
+from diptych.pictures.metadata import NO_METADATA, Metadata, holds_place
+from diptych.pictures.resizing import enlarge_nearest
+from diptych.pictures.sizes import Size, size_text
 from diptych.pictures.to_kind import completed, same_size
 from diptych.translator.card import write_card
 from diptych.translator.engines import OnnxRuntime, OpenVino
@@ -36,7 +36,7 @@ class Read(NamedTuple):
     """A picture as the translator takes it, and the metadata of its file."""
 
     picture: Stored
-    tags: Tags
+    tags: Metadata
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Job:
     def read(self, source: Path | bytes, name: str = "") -> Read:
         kind = self.translator.card.source
         name = name or str(source)
-        picture, tags = self.read_stack(name) if self.stack else formats.read_tagged(source, kind, name)
+        picture, tags = self.read_stack(name) if self.stack else formats.read_with_metadata(source, kind, name)
         picture = completed(picture, kind, name, lambda which: self.companion_picture(which, name), REMEDIES)
         return Read(picture, tags)
 
@@ -72,7 +72,7 @@ class Job:
         others = [self.partner_path(folder, name, "picture", "--stack") for folder in self.stack]
         paths = [Path(name), *others]
         kinds = stack_kinds(paths, self.translator.card.source)
-        read = [formats.read_tagged(path, kind) for path, kind in zip(paths, kinds, strict=True)]
+        read = [formats.read_with_metadata(path, kind) for path, kind in zip(paths, kinds, strict=True)]
         first, tags = read[0]
         return Read(np.concatenate([first, *(same_size(one, first, name) for one, _ in read[1:])], axis=2), tags)
 
@@ -132,13 +132,14 @@ class Job:
         if card.rule == "own" and own != card.size:
             return (
                 "Pictures are translated at their own size, since the card does not say at which scale the network was "
-                f"trained; --size {named(card.size)}, for one, brings them to another, and the results back."
+                f"trained; --size {size_text(card.size)}, for one, brings them to another, and the results back."
             )
         if card.network_size(*own) == own:
             return ""
-        scale = {"stretch": f"at {named(card.size)}", "shorter-side": f"with a shorter side of {min(card.size)}"}.get(
-            card.rule, f"enlarged to {named(card.size)} at least"
-        )
+        scale = {
+            "stretch": f"at {size_text(card.size)}",
+            "shorter-side": f"with a shorter side of {min(card.size)}",
+        }.get(card.rule, f"enlarged to {size_text(card.size)} at least")
         if self.translator.tile:
             return (
                 f"Pictures are translated at their own size, in tiles, and not {scale}, the scale of training; "
@@ -151,7 +152,7 @@ class Job:
 
     def side_by_side(self, picture: Stored, result: Stored) -> Stored:
         source, target = self.translator.card.source, self.translator.card.target
-        left = squared(source.preview(source.to_tensor(picture)), result)
+        left = enlarge_nearest(source.preview(source.to_tensor(picture)), result)
         rgb = result.dtype == np.uint8 and result.shape[2] == 3
         return np.concatenate([left, result if rgb else target.preview(target.to_tensor(result))], axis=1)
 
@@ -163,16 +164,16 @@ class Job:
         result = self.translate([picture])[0]
         return Read(result, self.tags_of(tags, result))
 
-    def tags_of(self, tags: Tags, result: Stored) -> Tags:
+    def tags_of(self, tags: Metadata, result: Stored) -> Metadata:
         """The metadata of a result, from those of its source; a grid gets none."""
         card = self.translator.card
-        return NO_TAGS if self.grid else tags.for_result(result.shape[2], card.scale, card.same_picture)
+        return NO_METADATA if self.grid else tags.for_result(result.shape[2], card.scale, card.same_picture)
 
-    def write(self, place: Path | BinaryIO, picture: Stored, tags: Tags = NO_TAGS, ending: str = "") -> None:
+    def write(self, place: Path | BinaryIO, picture: Stored, tags: Metadata = NO_METADATA, ending: str = "") -> None:
         formats.write(place, picture, ending, tags)
 
     def write_new(
-        self, place: Path, picture: Stored, tags: Tags = NO_TAGS, replace: bool = False, claimed: bool = False
+        self, place: Path, picture: Stored, tags: Metadata = NO_METADATA, replace: bool = False, claimed: bool = False
     ) -> None:
         """Write, unless another file is there that may not be replaced.
 
@@ -194,7 +195,7 @@ class Job:
             return own
         kind = self.translator.card.target
         channels, depth = (3, "uint8") if self.grid else (kind.stored_channels, kind.depth)
-        return ".png" if formats.holds(".png", channels, depth) else ".tif"
+        return ".png" if formats.can_hold(".png", channels, depth) else ".tif"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -203,7 +204,7 @@ class Job:
         style = hashlib.sha256(self.style.tobytes()).hexdigest() if isinstance(self.style, np.ndarray) else self.style
         folders = [str(place and place.resolve()) for place in (self.instances, self.masks, *self.stack)]
         precision = translator.engine.precision  # engines of one precision give the same pictures
-        options = [translator.tile, named(self.size), self.seed, self.grid, style, folders]
+        options = [translator.tile, size_text(self.size), self.seed, self.grid, style, folders]
         text = json.dumps([FORMAT, identity(translator), precision, *options], default=dict)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -222,5 +223,5 @@ def exists_message(place: Path) -> str:
     return f"{place} exists; give --overwrite to replace it, or another --out."
 
 
-def georeference_lost(tags: Tags, ending: str) -> bool:
+def georeference_lost(tags: Metadata, ending: str) -> bool:
     return bool(tags.place) and not holds_place(ending)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from diptych.errors import DiptychError
-from diptych.pictures.codecs import take_over
+from diptych.pictures.codecs import silence_libtiff
 from diptych.translator.many.jobs import Job
 from diptych.translator.many.pipeline import Outcome, StageSeconds, run_pipeline
 from diptych.translator.many.plan import Task
@@ -31,7 +31,7 @@ class Worker:
     def __init__(self, make_job: Callable[[], Job], threads: int, folder: str) -> None:
         os.chdir(folder)  # as the command was typed there, so are its paths
         torch.set_num_threads(threads)
-        take_over()
+        silence_libtiff()
         self.job = make_job()
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, Any]:

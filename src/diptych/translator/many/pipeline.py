@@ -17,7 +17,7 @@ from diptych.errors import DiptychError, NoSpaceError, out_of_memory, too_small
 from diptych.pictures import formats
 from diptych.pictures.decoded import Header
 from diptych.pictures.kinds import Stored
-from diptych.pictures.metadata import Tags
+from diptych.pictures.metadata import Metadata
 from diptych.translator.many.jobs import Job, Read, georeference_lost
 from diptych.translator.many.plan import Task
 
@@ -185,7 +185,7 @@ class Writers:
         return Outcome(task, note=note, size_note=self.job.size_note(read.picture))
 
 
-def metadata_notes(job: Job, tags: Tags, task: Task) -> Iterator[str]:
+def metadata_notes(job: Job, tags: Metadata, task: Task) -> Iterator[str]:
     """Sentences on metadata that the result cannot keep."""
     if georeference_lost(tags, task.place.suffix.lower()):
         yield f"{task.place} cannot say where on earth it lies; give --format tif to keep that."

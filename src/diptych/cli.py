@@ -6,7 +6,9 @@ Exit codes: 0 for success, 1 for a failure with an explanation, 2 for wrong usag
 import os
 import re
 import sys
+from contextlib import suppress
 from itertools import pairwise
+from typing import NoReturn
 
 from cyclopts import App, CycloptsError
 
@@ -58,7 +60,21 @@ def main() -> None:
         sys.exit(report("the folder that you are in was removed; change to another.", 1))
     if HELP.intersection(arguments) or len(arguments) < 2:
         app.console = help_console()
-    sys.exit(call(arguments))
+    leave(call(arguments))
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, whose group of processes may have been left by others after an error.
+
+    Threads of such a group are still running, and an interpreter that takes them down now and then aborts.
+    """
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def call(arguments: list[str]) -> int:

@@ -68,8 +68,8 @@ def depth_for(size: tuple[int, int], wanted: int) -> int:
     shown = f"{size[0]}x{size[1]}"
     if wanted and (wanted > deepest or wanted < 2):
         raise UsageError(
-            f"a U-Net of options.depth={wanted} levels needs sides divisible by {2 ** max(wanted, 2)} and at least two levels, and "
-            f"data.crop_size is {shown}; choose a crop size such as 128 or 256, or another options.depth."
+            f"options.depth is {wanted}: a U-Net halves both sides once for each of its two or more levels, and data.crop_size is "
+            f"{shown}, which can be halved {deepest} times; choose another options.depth or a crop size such as 128 or 256."
         )
     depth = wanted or min(deepest, 8)
     if not wanted and (depth < 2 or (depth < LEVELS and min(size) >> depth > INNERMOST)):

@@ -111,6 +111,12 @@ def test_validation_sees_the_whole_or_the_middle() -> None:
     assert Geometry((12, 12), (10, 10), "none").whole(50, 100) == (50, 100, 20, 45, False)
 
 
+def test_for_evaluation_at_another_size_a_picture_stays_whole() -> None:
+    geometry = Geometry((12, 12), (10, 10), own=True)
+    assert geometry.whole(9, 30) == (9, 30, 0, 0, False)
+    assert np.array_equal(geometry.apply(picture(9, 30), geometry.whole(9, 30)), picture(9, 30))
+
+
 def test_a_window_of_a_resized_picture() -> None:
     """Resized by the geometry's filter, or by one that is given; mirrored left to right."""
     stored = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)

@@ -8,9 +8,10 @@ import torch
 
 from diptych.errors import DiptychError
 from diptych.evaluation import segmentation
-from diptych.evaluation.labels import Tally, agreement
+from diptych.evaluation.labels import IGNORED, Tally, agreement
 from diptych.evaluation.segmentation import Plan, fingerprint, trained
 from diptych.networks.features.fcn import FCN
+from diptych.networks.features.pretrained import load
 
 PLAN = Plan(classes=2, steps=30)
 Example = tuple[torch.Tensor, "np.ndarray[tuple[int, ...], np.dtype[np.uint16]]"]
@@ -68,6 +69,88 @@ def test_class_maps_of_any_size(tmp_path: Path) -> None:
     assert segmenter(example(0)[0], (700, 1100)).shape == (700, 1100)
     assert segmentation.seen_size((700, 1100)) == (326, 512)
     assert segmentation.seen_size((30, 40)) == (30, 40)
+
+
+def test_the_size_that_is_seen_and_how_pictures_come_to_it() -> None:
+    assert segmentation.seen_size((1, 2000)) == (1, 512)
+    assert segmentation.seen_size((2000, 1)) == (512, 1)
+    ramp = torch.tensor([0.0, 1.0]).expand(3, 1, 2)
+    assert segmentation.resized(ramp, (1, 4))[0, 0].tolist() == pytest.approx([0, 0.25, 0.75, 1])
+    numbers = np.array([[0, 1, 300]], np.uint16)
+    assert segmentation.resized_classes(numbers, (2, 2)).tolist() == [[0, 300], [0, 300]]  # the nearest of centres
+
+
+def test_a_batch_has_the_size_of_its_first_map() -> None:
+    def mixed(number: int) -> Example:
+        picture, classes = example(number)
+        return (picture, classes) if number else (picture, classes[::2, ::2].copy())
+
+    for order, side in (([0, 1], 32), ([1, 0], 64)):
+        pictures, maps = segmentation.batch_of(mixed, np.array(order), np.random.default_rng(0), 2)
+        assert pictures.shape == (2, 3, side, side)
+        assert maps.shape == (2, side, side)
+
+
+def test_three_steps_by_hand(tmp_path: Path) -> None:
+    """Adam written out, its rate a quarter for the backbone, falling as a cosine; the ignored class counts for nothing."""
+
+    def read(number: int) -> Example:
+        picture, classes = example(number)
+        classes[:8] = IGNORED
+        return picture, classes
+
+    plan = Plan(classes=2, steps=3, seed=4)
+    found = trained(plan, 9, read, tmp_path, lambda _: None).network
+    torch.manual_seed(4)
+    network = FCN(2)
+    network.backbone.load_state_dict(load("efficientnet-lite0").state_dict())
+    torch.manual_seed(4)
+    for layer in network.scores.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.reset_parameters()
+    network = network.to(memory_format=torch.channels_last).train()
+    rng = np.random.default_rng(4)
+    order = np.concatenate([rng.permutation(9)])
+    squares = {name: (torch.zeros_like(p), torch.zeros_like(p)) for name, p in network.named_parameters()}
+    for step in range(3):
+        if len(order) < 8:
+            order = np.concatenate([order, rng.permutation(9)])
+        taken, order = order[:8], order[8:]
+        pictures, maps = segmentation.batch_of(read, taken, rng, 2)
+        scores = network(pictures.contiguous(memory_format=torch.channels_last)).log_softmax(1)
+        known = maps != IGNORED
+        picked = scores.gather(1, maps.where(known, 0)[:, None])[:, 0]
+        network.zero_grad()
+        (-picked[known].mean()).backward()
+        rate = 1e-3 * (1 + np.cos(np.pi * step / 3)) / 2
+        with torch.no_grad():
+            for name, parameter in network.named_parameters():
+                if parameter.grad is None:
+                    continue
+                first, second = squares[name]
+                first.lerp_(parameter.grad, 0.1)
+                second.mul_(0.999).addcmul_(parameter.grad, parameter.grad, value=0.001)
+                scale = (second / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8
+                share = rate / 4 if name.startswith("backbone") else rate
+                parameter -= share * first / (1 - 0.9 ** (step + 1)) / scale
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(found.get_parameter(name), parameter, rtol=1e-3, atol=2e-5, msg=name)
+
+
+def test_progress_says_the_rate_and_the_seconds_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 110.0, 120.0])
+    monkeypatch.setattr(segmentation.time, "perf_counter", lambda: next(clock))
+    said: list[str] = []
+    segmentation.train(FCN(2), Plan(2, steps=60), 16, tiny, said.append)
+    assert [line.partition("  loss")[0] for line in said] == [
+        "segmenter: step 50/60  5.00 steps/s  left 2 s",
+        "segmenter: step 60/60  3.00 steps/s  left 0 s",
+    ]
+
+
+def tiny(number: int) -> Example:
+    picture, classes = example(number)
+    return picture[:, :4, :4], classes[:4, :4]
 
 
 def test_a_class_too_many_is_told(tmp_path: Path) -> None:

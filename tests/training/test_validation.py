@@ -64,6 +64,25 @@ def test_pictures_are_spread_over_the_split_and_the_same_each_time(pairs: Path) 
             torch.testing.assert_close(tensor, expected, rtol=0, atol=2.1 / 127.5)
 
 
+def test_what_is_drawn_for_a_picture_depends_on_the_seed_and_its_number(pairs: Path) -> None:
+    words = (
+        "data.task=holed",
+        "data.source.colour=holed",
+        "data.hole=strokes",
+        "data.load_size=64",
+        "data.crop_size=64",
+    )
+    holes = [
+        torch.cat(
+            [one.source[:, 3] for one in made(pairs, "inpainting", *words, f"training.seed={seed}")[0].pictures(2)]
+        )
+        for seed in (0, 0, 1)
+    ]
+    assert torch.equal(holes[0], holes[1])
+    assert not torch.equal(holes[0], holes[2])
+    assert not torch.equal(holes[0][0], holes[0][1])
+
+
 def test_scores_of_pairs(pairs: Path) -> None:
     validation, state = made(pairs)
     found = validation.scores(state, 3)
@@ -188,6 +207,7 @@ def test_spread_is_the_mean_difference_of_neighbours() -> None:
 
 def test_cards_tell_both_ways(pairs: Path, tmp_path: Path) -> None:
     overrides = ("data.task=unpaired", "training.average=0.9", "data.direction=b-to-a", "data.crop_size=[16,12]")
+    overrides += ("data.load_size=[20,14]", "data.filter=bilinear")
     validation, state = made(pairs, "cyclegan", *overrides)
     with Run(tmp_path / "run", state.recipe) as run:
         validation.describe(run, state)
@@ -200,6 +220,7 @@ def test_cards_tell_both_ways(pairs: Path, tmp_path: Path) -> None:
         exit = state.system.translators()[card.way]
         assert (card.network, card.arguments) == (exit.network.name, exit.network.arguments)
         assert (card.multiple, card.size, card.scale, card.averaged) == (4, (16, 12), 1, True)
+        assert (card.fit, card.load_size, card.filter) == ("stretch", (20, 14), "bilinear")
         assert card.provenance == {
             "diptych": __version__,
             "system": "cyclegan",

@@ -10,6 +10,7 @@ from diptych.errors import DiptychError
 from diptych.evaluation import segmentation
 from diptych.evaluation.labels import IGNORED, Tally, agreement
 from diptych.evaluation.segmentation import Plan, fingerprint, trained
+from diptych.networks.blocks import channels_last
 from diptych.networks.features.fcn import FCN
 from diptych.networks.features.pretrained import load
 
@@ -108,7 +109,7 @@ def test_three_steps_by_hand(tmp_path: Path) -> None:
     for layer in network.scores.modules():
         if isinstance(layer, torch.nn.Conv2d):
             layer.reset_parameters()
-    network = network.to(memory_format=torch.channels_last).train()
+    network = channels_last(network.train(), torch.device("cpu"))
     rng = np.random.default_rng(4)
     order = np.concatenate([rng.permutation(9)])
     squares = {name: (torch.zeros_like(p), torch.zeros_like(p)) for name, p in network.named_parameters()}
@@ -139,7 +140,7 @@ def test_three_steps_by_hand(tmp_path: Path) -> None:
 
 def test_progress_says_the_rate_and_the_seconds_left(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([100.0, 110.0, 120.0])
-    monkeypatch.setattr(segmentation.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
     said: list[str] = []
     segmentation.train(FCN(2), Plan(2, steps=60), 16, tiny, said.append)
     assert [line.partition("  loss")[0] for line in said] == [

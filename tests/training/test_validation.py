@@ -206,8 +206,8 @@ def test_spread_is_the_mean_difference_of_neighbours() -> None:
 
 
 def test_cards_tell_both_ways(pairs: Path, tmp_path: Path) -> None:
-    overrides = ("data.task=unpaired", "training.average=0.9", "data.direction=b-to-a", "data.crop_size=[16,12]")
-    overrides += ("data.load_size=[20,14]", "data.filter=bilinear")
+    overrides = ["data.task=unpaired", "training.average=0.9", "data.direction=b-to-a", "data.crop_size=[16,12]"]
+    overrides += ["data.load_size=[20,14]", "data.filter=bilinear"]
     validation, state = made(pairs, "cyclegan", *overrides)
     with Run(tmp_path / "run", state.recipe) as run:
         validation.describe(run, state)

@@ -133,7 +133,7 @@ def test_three_steps_by_hand(tmp_path: Path) -> None:
                 second.mul_(0.999).addcmul_(parameter.grad, parameter.grad, value=0.001)
                 scale = (second / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8
                 share = rate / 4 if name.startswith("backbone") else rate
-                parameter -= share * first / (1 - 0.9 ** (step + 1)) / scale
+                parameter.sub_(share * first / (1 - 0.9 ** (step + 1)) / scale)
     for name, parameter in network.named_parameters():
         torch.testing.assert_close(found.get_parameter(name), parameter, rtol=1e-3, atol=2e-5, msg=name)
 

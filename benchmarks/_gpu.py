@@ -29,7 +29,7 @@ from diptych.training.accelerate.cuda_graph import WARM_UP, Captured
 from diptych.training.estimate import noise
 from diptych.training.loop import prepare
 from diptych.training.processes import join
-from diptych.training.step import Scalars, Update
+from diptych.training.step import ApplyUpdate, Scalars
 from diptych.training.trainer import Trainer
 
 CASES = {"pix2pix b1": ("pix2pix", 1), "pix2pix b16": ("pix2pix", 16), "cyclegan b1": ("cyclegan", 1)}
@@ -118,7 +118,7 @@ def recorded(system: str, device: torch.device) -> str:
 class Asking:
     """A step that asks the device for a number in its midst, which no graph can hold."""
 
-    def __init__(self, update: Update) -> None:
+    def __init__(self, update: ApplyUpdate) -> None:
         self.update = update
 
     def __call__(self, batches: list[Batch], step: int, only_discriminators: bool) -> Scalars:

@@ -7,7 +7,7 @@ import pytest
 
 from diptych.errors import UsageError
 from diptych.recipe import Recipe, differences, read
-from diptych.recipe_files import find, laid_over, shipped, spellings
+from diptych.recipe_files import find, merge, shipped, spellings
 from diptych.systems import SYSTEMS
 
 FACADES = """[[0, 0, 222], [0, 48, 255], [0, 128, 255], [0, 207, 255], [33, 255, 226], [112, 254, 145],
@@ -180,7 +180,7 @@ def test_overrides_win_over_the_profile_and_change_no_recipe() -> None:
 
 def test_tables_merge_and_all_else_is_replaced() -> None:
     below = {"a": {"b": 1, "c": [1, 2]}, "d": {"e": 1}}
-    assert laid_over(below, {"a": {"c": [3]}, "d": 4, "f": {"g": 5}}) == {
+    assert merge(below, {"a": {"c": [3]}, "d": 4, "f": {"g": 5}}) == {
         "a": {"b": 1, "c": [3]},
         "d": 4,
         "f": {"g": 5},

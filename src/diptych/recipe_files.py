@@ -36,7 +36,7 @@ def shipped() -> dict[str, Table]:
         first = parsed(path)
         others = first.pop("recipes", {})
         found[path.stem] = first
-        found |= {name: laid_over(first, changes) for name, changes in others.items()}
+        found |= {name: merge(first, changes) for name, changes in others.items()}
     return found
 
 
@@ -83,7 +83,7 @@ def find(name_or_file: str, profile: str = "") -> Found:
     settings = {key: value for key, value in table.items() if key not in ("about", "profiles")}
     if profile and not spelt:
         called = f"{called}-{profile}"
-    return Found(called, "; ".join(about), copy.deepcopy(laid_over(settings, changes)))
+    return Found(called, "; ".join(about), copy.deepcopy(merge(settings, changes)))
 
 
 def profile_of(table: Table, profile: str, recipe: str) -> Mapping[str, Any]:
@@ -106,10 +106,10 @@ def parsed(path: Path) -> Table:
         raise DiptychError(f"{path} cannot be read: {problem.strerror}.") from None
 
 
-def laid_over(below: Table, above: Mapping[str, Any]) -> Table:
+def merge(below: Table, above: Mapping[str, Any]) -> Table:
     """Table in table, key by key; any other value of ``above`` takes the place of the one below."""
     merged = dict(below)
     for key, value in above.items():
         under = merged.get(key)
-        merged[key] = laid_over(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+        merged[key] = merge(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
     return merged

@@ -235,8 +235,8 @@ def test_needs_say_how_much() -> None:
     assert requirements.target(Resources(paired=False)) == "it needs a target for each output"
     assert requirements.real(Resources(targets=False)) == "it needs real pictures to compare with"
     assert requirements.noise(Resources()) == "it needs a run, whose network is asked twice"
-    assert requirements.enlarging(Resources()) == 'it is of super-resolution, data.task = "shrunk"'
-    assert requirements.holes(Resources()) == 'it is of inpainting, data.task = "holed"'
+    assert requirements.enlarging(Resources()) == 'it is for super-resolution only (data.task = "shrunk")'
+    assert requirements.holes(Resources()) == 'it is for inpainting only (data.task = "holed")'
     assert requirements.labels(Resources()) == "it needs class maps: data.palette in the recipe, or --labels FOLDER"
     assert requirements.weights("efficientnet-lite0")(Resources()) == requirements.network(Resources()) == ""
 

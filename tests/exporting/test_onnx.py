@@ -15,6 +15,7 @@ from toys import Made
 
 from diptych import DiptychError, Translator
 from diptych.exporting import comparison, engine_cache, onnx_files
+from diptych.exporting.samples import Sample
 from diptych.exporting.tracing import example
 from diptych.machine.runtimes import CARD, PRECISION
 from diptych.systems import SYSTEMS
@@ -169,3 +170,16 @@ def test_not_a_number_is_refused(made: Made) -> None:
     translator = Translator.load(made("pix2pix"))
     with pytest.raises(DiptychError, match="NaN"):
         comparison.compare(translator, lambda source: torch.full_like(source, torch.nan), [])
+
+
+def test_not_a_number_on_a_real_picture_is_refused(made: Made) -> None:
+    """Also on the second, where the largest of a number and NaN would be the number."""
+    translator = Translator.load(made("pix2pix"))
+    plain, dark = (Sample(torch.full((1, 3, 16, 16), light), None) for light in (0.5, -1.0))
+
+    def spoilt(source: torch.Tensor) -> torch.Tensor:
+        found = translator.batch(source, seed=comparison.SEED)
+        return found if source.max() > -1 else found * torch.nan
+
+    with pytest.raises(DiptychError, match="NaN"):
+        comparison.compare(translator, spoilt, [plain, dark])

@@ -21,7 +21,6 @@ from diptych.training.trainer import Trainer
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 
-
 STEADY = ["options.norm=instance", "options.discriminator_norm=instance", "options.dropout=[]"]
 
 
@@ -49,6 +48,19 @@ def test_two_accumulated_batches_equal_one_of_both() -> None:
     first, second = whole.state.sides["discriminator"].state(), parts.state.sides["discriminator"].state()
     for name in first:
         torch.testing.assert_close(first[name], second[name], rtol=1e-4, atol=1e-6)
+
+
+def test_what_stands_after_the_last_yield_runs_for_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = trainer_of("training.accumulate=3")
+    plain, ended = trainer.state.system.losses, list[int]()
+
+    def losses(batch: Batch, step: int) -> Iterator[Losses]:
+        yield from plain(batch, step)
+        ended.append(step)
+
+    monkeypatch.setattr(trainer.state.system, "losses", losses)
+    trainer.advance(repeat(batch_of(2)), 5, 0)
+    assert ended == [5, 5, 5]
 
 
 def spy(monkeypatch: pytest.MonkeyPatch, note: Callable[[Side], object]) -> None:

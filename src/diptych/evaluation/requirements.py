@@ -43,20 +43,20 @@ def require(met: Callable[[Resources], bool], otherwise: str) -> Requirement:
 target = require(lambda resources: resources.paired, "it needs a target for each output")
 real = require(lambda resources: resources.targets, "it needs real pictures to compare with")
 noise = require(lambda resources: resources.noise, "it needs a run, whose network is asked twice")
-enlarging = require(lambda resources: resources.factor > 1, 'it is of super-resolution, data.task = "shrunk"')
-holes = require(lambda resources: resources.holed, 'it is of inpainting, data.task = "holed"')
+enlarging = require(lambda resources: resources.factor > 1, 'it is for super-resolution only (data.task = "shrunk")')
+holes = require(lambda resources: resources.holed, 'it is for inpainting only (data.task = "holed")')
 labels = require(
     lambda resources: resources.labels, "it needs class maps: data.palette in the recipe, or --labels FOLDER"
 )
 
 
 def network(resources: Resources) -> str:
-    """The chosen feature network's weights."""
+    """Whether the weights of the chosen feature network are there."""
     return weights(resources.network)(resources)
 
 
 def weights(name: str) -> Requirement:
-    """The weights of a certain network."""
+    """Whether the weights of the network ``name`` are there."""
 
     def requirement(resources: Resources) -> str:
         try:

@@ -18,6 +18,9 @@ TOLERANCE = 1e-3
 ROUGH = 4e-2
 """The same for an engine that computes in bfloat16: five grey levels at the worst pixel of random pictures."""
 SEED = 5
+"""Any seed but the default 0, so that a file that ignores its seed is noticed."""
+RANDOM = ((1, (3, 2)), (3, (1, 2)))
+"""Batch, and how often the smallest size is repeated each way: no two of batch, height and width are alike."""
 BatchFunction = Callable[[Tensor], Tensor]
 
 
@@ -60,28 +63,33 @@ def compare(translator: Translator, exported: Translator | BatchFunction, sample
     card = translator.card
     stored = isinstance(exported, Translator) and holds_processing(exported)
 
-    def both(source: Tensor) -> tuple[Tensor, Tensor]:
+    def outputs_of(source: Tensor) -> tuple[Tensor, Tensor]:
         if isinstance(exported, Translator):
             wanted, found = (run(one, source, stored) for one in (translator, exported))
-            return wanted, found
-        return translator.batch(source, seed=SEED), exported(source)
+        else:
+            wanted, found = translator.batch(source, seed=SEED), exported(source)
+        if found.shape != wanted.shape:
+            raise DiptychError(f"the exported file gives {tuple(found.shape)} instead of {tuple(wanted.shape)}.")
+        if not torch.isfinite(found).all():
+            raise DiptychError("the exported file gives NaN or infinity.")
+        return wanted, found
 
-    worst = 0.0
-    for count, repeats in ((1, (3, 2)), (3, (1, 2))):
-        wanted, found = both(example(card, "outside", count, repeats))
-        if found.shape != wanted.shape or not torch.isfinite(found).all():
-            shapes = f"{tuple(found.shape)} instead of {tuple(wanted.shape)}"
-            raise DiptychError(f"the exported file gives {shapes}, or NaN.")
-        worst = max(worst, (wanted - found).abs().max().item())
+    random = [outputs_of(example(card, "outside", count, repeats)) for count, repeats in RANDOM]
+    worst = max((wanted - found).abs().max().item() for wanted, found in random)
     if not samples:
         return Comparison(worst, None, 0)
-    outputs = [both(sample.source) for sample in samples]
+    outputs = [outputs_of(sample.source) for sample in samples]
     real = max((wanted - found).abs().max().item() for wanted, found in outputs)
     off = torch.cat([l1(found, wanted) for wanted, found in outputs]).mean().item()
     close = torch.cat([psnr(found, wanted).clamp(max=200) for wanted, found in outputs]).mean().item()
-    pairs = [(sample.target, *both) for sample, both in zip(samples, outputs, strict=True) if sample.target is not None]
-    means = [torch.cat([l1(pair[which], pair[0]) for pair in pairs]).mean().item() for which in (1, 2) if pairs]
-    return Comparison(worst, real, len(samples), off, close, (means[0], means[1]) if means else None)
+    targets = [
+        (sample.target, *made) for sample, made in zip(samples, outputs, strict=True) if sample.target is not None
+    ]
+    if not targets:
+        return Comparison(worst, real, len(samples), off, close)
+    before = torch.cat([l1(wanted, target) for target, wanted, _ in targets]).mean().item()
+    after = torch.cat([l1(found, target) for target, _, found in targets]).mean().item()
+    return Comparison(worst, real, len(samples), off, close, (before, after))
 
 
 def run(translator: Translator, source: Tensor, stored: bool) -> Tensor:

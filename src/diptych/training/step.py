@@ -1,6 +1,6 @@
 """A training step, to be read from top to bottom: losses, backward, average over processes, Adam, running average.
 
-Rules that live here and nowhere else:
+Rules of a step:
 
 * A system yields losses in the order in which they are to be applied (``systems/system.py``). Each is applied before the next is
   pulled, so what stands after a ``yield`` sees the weights as they are by then.
@@ -8,7 +8,7 @@ Rules that live here and nowhere else:
   that a network judged, and to nothing else (``systems/detached_loss.py``).
 * Autocast is opened for each pull and closed before the update. It caches cast weights until it closes, and one context
   around a whole step would judge the generator with the discriminator before its update.
-* Every random draw is addressed by (seed, faults, step, rank); nothing of it is stored.
+* Every random draw of networks and losses is addressed by (seed, faults, step, rank); nothing of it is stored.
 * All batches are there before a step begins, so a picture that cannot be read leaves the state of the step before.
 * Nothing asks a tensor for its value: losses and gradient norms are looked at when the updates are over (``step_result.py``).
 """
@@ -35,30 +35,31 @@ class Scalars(NamedTuple):
     """Names of what is not minimised and need not be finite."""
 
 
-class Update(Protocol):
-    """``update`` of a state, or a recording of it."""
+class ApplyUpdate(Protocol):
+    """``update`` with its state bound: run directly, or played again from a CUDA graph."""
 
     def __call__(self, batches: list[Batch], step: int, only_discriminators: bool) -> Scalars: ...
 
 
 def train_step(
-    state: State, batches: Sequence[Batch], step: int, faults: int, rate: float, update: Update
+    state: State, batches: Sequence[Batch], step: int, faults: int, rate_factor: float, apply_update: ApplyUpdate
 ) -> Iterator[Scalars]:
-    """Make step number ``step``: for one update of the generator several of the discriminator, each on fresh pictures.
+    """Step number ``step``, made while it is iterated: for one update of the generator several of the discriminator.
 
     Args:
-        batches: all of the step: ``training.accumulate`` for each of ``training.discriminator_updates``.
+        batches: all of the step: ``training.accumulate`` fresh ones for each of ``training.discriminator_updates``.
         step: counted from 0.
         faults: how many the run has had; after each the draws are others.
-        rate: share of the learning rates, by the schedule.
+        rate_factor: what the schedule multiplies the learning rates by.
     """
     settings = state.recipe.training
+    # From 1 on, since (seed, 0, 0, 0) is the address of the initial weights.
     torch.manual_seed(address(settings.seed, faults, step + 1, state.processes.rank))
     for side in state.sides.values():
-        side.set_rate(rate * settings.learning_rate[side.role], step)
+        side.set_rate(rate_factor * settings.learning_rate[side.role], step)
     for number in range(1, settings.discriminator_updates + 1):
         taken = list(batches[(number - 1) * settings.accumulate : number * settings.accumulate])
-        yield update(taken, step, number < settings.discriminator_updates)
+        yield apply_update(taken, step, number < settings.discriminator_updates)
 
 
 def update(state: State, batches: Sequence[Batch], step: int, only_discriminators: bool) -> Scalars:
@@ -66,15 +67,17 @@ def update(state: State, batches: Sequence[Batch], step: int, only_discriminator
     device, bfloat16 = state.processes.device.type, state.precision == "bfloat16"
     values, figures = dict[str, Tensor](), set[str]()
     pulls = [state.system.losses(batch, step) for batch in batches]
-    while True:
+    ended = False
+    while not ended:
         for index, pull in enumerate(pulls):
             with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
                 losses = next(pull, None)
-            if losses is None:
-                return Scalars(values, figures)
+            if losses is None:  # of every batch, since what stands after the last yield runs for each
+                ended = True
+                continue
             side, last = state.sides[losses.trains], index + 1 == len(batches)
             if only_discriminators and side.role != "discriminator":
-                continue
+                continue  # a system cannot be told to skip a yield, so the generator's forward was in vain
             backward(side, losses.terms, 1 / len(batches), losses.frozen, last)
             figures |= {f"{side.path}.{name}" for name in losses.figures}
             for name, value in {**losses.terms, **losses.figures}.items():
@@ -82,6 +85,7 @@ def update(state: State, batches: Sequence[Batch], step: int, only_discriminator
                 values[key] = values[key] + part if index else part
             if last:
                 values[f"{side.path}.gradient"] = optimiser_step(side)
+    return Scalars(values, figures)
 
 
 def backward(

@@ -13,7 +13,7 @@ from diptych.training.length import length
 from diptych.training.processes import Processes, benchmarked_kernels, deterministic_kernels, make_deterministic
 from diptych.training.schedule import factor
 from diptych.training.state import State
-from diptych.training.step import Scalars, Update, train_step, update
+from diptych.training.step import ApplyUpdate, Scalars, train_step, update
 from diptych.training.step_result import Entry
 
 
@@ -60,7 +60,7 @@ class Trainer:
 
     def begin_anew(self) -> None:
         """Make the state anew from the seed, and forget what was captured of an older one."""
-        self.compute: Update = self.update  # graphs and the old state go first, so that there is room
+        self.compute: ApplyUpdate = self.update  # graphs and the old state go first, so that there is room
         vars(self).pop("state", None)
         self.previous: Entry | None = None
         self.between_steps = True  # whether the state is that of a step, and no update of the next has begun

@@ -17,7 +17,7 @@ from diptych.pictures.kinds import Batch
 from diptych.recipe import TrainingSettings
 from diptych.training.processes import Processes
 from diptych.training.state import State
-from diptych.training.step import Scalars, Update
+from diptych.training.step import ApplyUpdate, Scalars
 
 WARM_UP = 3  # real steps before recording: libraries choose their kernels in them, and Adam makes its moments
 
@@ -59,7 +59,7 @@ class Captured:
     """
 
     def __init__(
-        self, update: Update, state: State, failed: Callable[[str], None], record: Record | None = None
+        self, update: ApplyUpdate, state: State, failed: Callable[[str], None], record: Record | None = None
     ) -> None:
         self.update = update
         self.state = state

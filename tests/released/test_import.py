@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
-from diptych import DiptychError, Translator
+from diptych import DiptychError, Translator, released
 from diptych.cli import call
 from diptych.released import LAYOUTS, export_weights, import_weights, recognise
 from diptych.translator.engines import Eager
@@ -178,3 +178,7 @@ def test_a_real_file(tmp_path: Path) -> None:
         torch.testing.assert_close(translator.batch(picture), theirs(picture), rtol=0, atol=2e-4)
     grey = Image.new("RGB", (64, 64), (120, 130, 140))
     assert translator(grey).size == (64, 64)
+
+
+def test_names_that_scripts_know_from_before() -> None:
+    assert (released.imported, released.exported) == (import_weights, export_weights)

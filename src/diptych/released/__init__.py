@@ -182,3 +182,6 @@ def defaults(network: str) -> dict[str, Any]:
     """The default arguments of a network, which a card may lack."""
     parameters = inspect.signature(NETWORKS[network]).parameters.values()
     return {one.name: one.default for one in parameters if one.default is not inspect.Parameter.empty}
+
+
+imported, exported = import_weights, export_weights  # as scripts from before know them

@@ -28,8 +28,15 @@ def write_error(
 ) -> DiptychError:
     """Why ``place`` could not be written, and a remedy: to make room where the disk is full."""
     full = disk_full(problem)
-    message = f"{place} cannot be written: {problem.strerror or problem}; {'make room, or ' if full else ''}{remedy}."
+    message = f"{place} cannot be written: {reason_of(problem)}; {'make room, or ' if full else ''}{remedy}."
     return NoSpaceError(message) if full else DiptychError(message)
+
+
+def reason_of(problem: OSError) -> str:
+    """Why a place cannot be written, in a few words."""
+    if isinstance(problem, FileExistsError | NotADirectoryError):
+        return "there is a file where a folder is needed"
+    return problem.strerror or str(problem)
 
 
 def out_of_memory(problem: BaseException) -> bool:

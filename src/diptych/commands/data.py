@@ -16,7 +16,7 @@ app = App(
 
 
 @app.command
-def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int:
+def check(folder: str, *overrides: str, recipe: str = "", profile: str = "", task: str = "") -> int:
     """Check a folder: layout, counts, sizes, depths, and every problem by file. Exit code 1 when training would fail.
 
     Parameters
@@ -27,6 +27,8 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
         Any number of key=value for the recipe, such as data.direction=b-to-a.
     recipe
         Check for this recipe, such as pix2pix or pix2pix-small, and estimate its memory and its time for a thousand steps.
+    profile
+        Lay this profile of the recipe over it, such as small.
     task
         pairs, unpaired, labelled, edges, greyscale, colorization, holed or shrunk; by default what the recipe says, else what
         the folder looks like.
@@ -34,7 +36,7 @@ def check(folder: str, *overrides: str, recipe: str = "", task: str = "") -> int
     from diptych.data.checks.check import look_over
     from diptych.training.estimate import estimate
 
-    settings = read_settings(folder, overrides, recipe, task)
+    settings = read_settings(folder, overrides, recipe, task, profile)
     report = look_over(settings.data, progress=progress_line("checking"))
     for line in report.messages():
         print(line)
@@ -73,14 +75,17 @@ def pack(
     print(f"Train on them with data.folder={out}, or with the address at which you serve that folder.")
 
 
-def read_settings(folder: str, overrides: tuple[str, ...], recipe: str, task: str) -> "Recipe":
+def read_settings(folder: str, overrides: tuple[str, ...], recipe: str, task: str, profile: str = "") -> "Recipe":
     """The recipe for the data of a folder; without a recipe or a task, pix2pix with a guessed task."""
     from dataclasses import replace
 
+    from diptych.errors import UsageError
     from diptych.recipe import quoted, read
 
     task_override = [f"data.task={task}"] if task else []
-    settings = read(recipe or "pix2pix", [*overrides, f"data.folder={quoted(folder)}", *task_override])
+    if profile and not recipe:
+        raise UsageError(f"--profile {profile} is laid over a recipe; name one with --recipe.")
+    settings = read(recipe or "pix2pix", [*overrides, f"data.folder={quoted(folder)}", *task_override], profile)
     return settings if recipe or task else replace(settings, data=guess(settings.data))
 
 

@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -46,7 +47,7 @@ def import_(
         summary = write_model(file, place, layout, parse_values(told), encoder, size or None)
     print(summary)
     print(
-        f"Written: {out} (card.json, weights.safetensors). Translate with: diptych translate {out} PICTURES --out FOLDER"
+        f"Written: {out} (card.json, weights.safetensors). Translate with: diptych translate {quote(str(out))} PICTURES --out FOLDER"
     )
     return 0
 

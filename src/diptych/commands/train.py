@@ -2,6 +2,7 @@
 
 import webbrowser
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -72,9 +73,11 @@ def train(
         stop_on_signals(watch.interrupt)
         work(settings, place, processes, watch)
         if watch.paused:
-            watch.say(f"Saved. The same command goes on from here: {folder}, and so does: diptych train {folder}")
+            watch.say(
+                f"Saved. The same command goes on from here: {folder}, and so does: diptych train {quote(str(folder))}"
+            )
         else:
-            watch.say(f"Done: {folder}. Translate with: diptych translate {folder} PICTURES --out FOLDER")
+            watch.say(f"Done: {folder}. Translate with: diptych translate {quote(str(folder))} PICTURES --out FOLDER")
     return 130 if watch.paused else 0
 
 

@@ -260,7 +260,8 @@ def find_pictures(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]
     Raises:
         DiptychError: for an input that is not there, or a folder without pictures.
     """
-    from diptych.pictures.formats import ENDINGS, ignored_files
+    from diptych.pictures.formats import ENDINGS
+    from diptych.pictures.passed_over import ignored_files
 
     pictures: dict[Path, Path] = {}
     for text in inputs:

@@ -86,8 +86,10 @@ def export(settings: ExportSettings) -> list[str]:
     free = is_vacant(settings.out)
     if FORMS[settings.to] == "a folder" and not free:
         raise DiptychError(f"{settings.out} exists and is not empty; give another --out.")
-    if FORMS[settings.to] != "a folder" and (settings.out.exists() or settings.out.suffix != f".{settings.to}"):
-        raise UsageError(f"--out is {settings.out}; name {FORMS[settings.to]} that is not there yet.")
+    if FORMS[settings.to] != "a folder" and settings.out.suffix != f".{settings.to}":
+        raise UsageError(f"--out is {settings.out}; name {FORMS[settings.to]}.")
+    if FORMS[settings.to] != "a folder" and settings.out.exists():
+        raise DiptychError(f"{settings.out} exists; give another --out.")
     translator = Translator.load(settings.run, settings.way, settings.checkpoint)
     if not isinstance(translator.engine, Eager):
         raise UsageError(f"{settings.run} is exported already; name the run or the model folder that it came from.")

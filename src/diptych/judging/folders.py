@@ -52,13 +52,18 @@ def from_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int
         return Example(name, output, seen, target, target_seen)
 
     height, width = read(0).output.shape[-2:]
+    own_sizes = (
+        set()
+        if sides
+        else {(header.height, header.width) for header in map(formats.probe, map(made.__getitem__, names))}
+    )
     paired = bool(real) and not unpaired
     resources = Resources(paired=paired, targets=bool(real), pictures=len(names), side=min(height, width))
     protocol = {
         "data": str(targets or ""),
         "split": "",
         "pictures": len(names),
-        "size": f"{width}x{height}",
+        "size": f"{len(own_sizes)} sizes" if len(own_sizes) > 1 else f"{width}x{height}",
         "resize": "stretch, bicubic" if sides else "none",
         "direction": "",
         "task": "unpaired" if unpaired else "pairs",

@@ -16,7 +16,7 @@ from diptych.judging.folders import from_data_set, from_folders
 from diptych.judging.subjects import EvaluationSplit, Request, Subject, TranslatedSplit, checkpoint_name
 from diptych.machine.devices import choose
 from diptych.pictures.class_maps import nearest_class
-from diptych.pictures.formats import ignored_files
+from diptych.pictures.passed_over import ignored_files, pictures_within
 from diptych.pictures.sizes import size_text
 from diptych.recipe import quoted, read
 
@@ -40,6 +40,8 @@ def subject_of_outputs(
     for folder in filter(None, (outputs, targets)):
         if message := ignored_files(folder):
             print(message)
+        if below := pictures_within(folder):
+            print(f"Pictures in folders within {folder} are not judged ({below}).")
     if not recipe:
         return on_device(request.device, from_folders(outputs, targets, unpaired, request.limit, request.size))
     overrides = [f"data.folder={quoted(request.data)}"] if request.data else []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import filelock
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, reason_of
 
 
 def take(lock: filelock.BaseFileLock, busy: str, unfit: str, remedy: str) -> None:
@@ -20,4 +20,4 @@ def take(lock: filelock.BaseFileLock, busy: str, unfit: str, remedy: str) -> Non
     except filelock.Timeout:
         raise DiptychError(f"{busy}.") from None
     except OSError as problem:
-        raise DiptychError(f"{unfit}: {problem.strerror or problem}; {remedy}.") from None
+        raise DiptychError(f"{unfit}: {reason_of(problem)}; {remedy}.") from None

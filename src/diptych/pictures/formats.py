@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from diptych.errors import DiptychError
-from diptych.files import PARTIAL, atomic_write, require_regular_file
+from diptych.files import atomic_write, require_regular_file
 from diptych.machine.threads import PROCESS
 from diptych.pictures import codecs
 from diptych.pictures.codecs import can_hold
@@ -33,7 +33,6 @@ __all__ = [
     "can_hold",
     "from_array",
     "from_pillow",
-    "ignored_files",
     "list_pictures",
     "luma",
     "probe",
@@ -203,24 +202,6 @@ def list_pictures(folder: Path) -> list[Path]:
     except OSError as problem:
         raise DiptychError(f"{folder} cannot be listed: {problem.strerror}.") from None
     return sorted((path for path in found if path.is_file()), key=lambda path: natural(path.name))
-
-
-def ignored_files(folder: Path, most: int = 5) -> str:
-    """A sentence that lists files below ``folder`` which are no pictures by their ending, and counts hidden pictures; else empty."""
-    found: list[Path] = []
-    hidden = 0
-    for place, inside, files in os.walk(folder):  # which needs no stat of each file
-        inside[:] = [name for name in inside if not name.startswith(".")]
-        for name in files:
-            picture = os.path.splitext(name)[1].lower() in ENDINGS
-            if name.startswith("."):
-                hidden += picture and not PARTIAL.fullmatch(name)
-            elif not picture:
-                found.append(Path(place, name))
-    names = [path.name for path in sorted(found)]
-    listed = ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-    parts = [f"{listed} (no picture by the ending)" if listed else "", f"hidden pictures ({hidden})" if hidden else ""]
-    return f"Passed over in {folder}: {', and '.join(filter(None, parts))}." if any(parts) else ""
 
 
 def stem(name: str) -> str:

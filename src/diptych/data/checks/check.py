@@ -27,8 +27,9 @@ from diptych.data.settings import DataSettings, as_size, root_of
 from diptych.data.shards.reading import damaged
 from diptych.data.shards.windows import shard_of
 from diptych.errors import DiptychError
-from diptych.pictures.formats import Header, ignored_files, natural
+from diptych.pictures.formats import Header, natural
 from diptych.pictures.kinds import Kind
+from diptych.pictures.passed_over import ignored_files
 from diptych.pictures.sizes import resized_size, size_text
 
 SHOWN = 20  # problems shown of each sort

@@ -97,7 +97,7 @@ class Phases:
     def watch(self, trainer: Trainer) -> None:
         """Wrap the pulls, the networks that run in them, the look at all losses, and the sides' two halves."""
         vars(trainer)["to_device"] = self.timed(always("data: to the device"), trainer.to_device)
-        Entry.look = self.timed(always("look whether all is finite"), Entry.look)  # type: ignore[method-assign]
+        Entry.look = self.timed(always("look whether all is finite"), Entry.look)  # type: ignore[method-assign]  # to time it
         system = trainer.state.system
         losses = system.losses
         vars(system)["losses"] = lambda *given: Pulled(losses(*given), self)

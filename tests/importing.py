@@ -1,6 +1,7 @@
 """Weights of every layout that `diptych import` knows, and the command."""
 
 from pathlib import Path
+from typing import Any
 
 from foreign import (
     HDScales,
@@ -14,9 +15,11 @@ from foreign import (
     their_unet,
 )
 from foreign_spade import spade_discriminators, spade_encoder, spade_state
-from torch import Tensor
+from torch import Tensor, nn
 
 from diptych.cli import call
+from diptych.networks import NetworkSpec
+from diptych.released import import_weights
 
 STATES: dict[str, dict[str, Tensor]] = {
     "pix2pix-unet": their_unet(7, "batch").state_dict(),
@@ -36,3 +39,11 @@ STATES: dict[str, dict[str, Tensor]] = {
 
 def run(*words: str | Path) -> int:
     return call(["import", *map(str, words)])
+
+
+def ours(path: Path, **given: Any) -> nn.Module:
+    """Imported, with the layout recognised."""
+    found = import_weights(path, "", given)
+    network = NetworkSpec(found.layout.network, found.arguments).build()
+    network.load_state_dict({**network.state_dict(), **found.tensors})
+    return network.eval()

@@ -28,10 +28,11 @@ from foreign_spade import (
     spade_forward,
     spade_state,
 )
+from importing import ours
 from torch import Tensor, nn
 
 from diptych import DiptychError
-from diptych.networks import NETWORKS, NetworkSpec, PatchGAN
+from diptych.networks import NETWORKS, PatchGAN
 from diptych.networks.coarse_to_fine import Encoder
 from diptych.networks.discriminators import MultiScale
 from diptych.networks.spade import StyleEncoder
@@ -55,14 +56,6 @@ def saved(network: nn.Module, path: Path) -> Path:
 
 def loaded(network: nn.Module, path: Path) -> nn.Module:
     network.load_state_dict(import_weights(path).tensors)
-    return network.eval()
-
-
-def ours(path: Path, **given: Any) -> nn.Module:
-    """Imported, with the layout recognised."""
-    found = import_weights(path, "", given)
-    network = NetworkSpec(found.layout.network, found.arguments).build()
-    network.load_state_dict({**network.state_dict(), **found.tensors})
     return network.eval()
 
 

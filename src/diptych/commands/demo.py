@@ -13,7 +13,7 @@ SHEET_ROWS, SHEET_COLUMNS = 10, 2
 
 
 def demo(folder: Path = Path("runs/demo"), *, steps: int = 0) -> int:
-    """Train on OpenMoji drawings, outline -> colour, and show what came of it; 9 minutes on two cores with bfloat16, 25 without.
+    """Train on OpenMoji drawings, outline -> colour, and show what came of it; 9 minutes on two cores with bfloat16, longer without.
 
     Trains the recipe pix2pix-openmoji-small and, for comparison, the same generator with L1 alone for as many steps, then
     scores both on the held-out test split and writes a contact sheet. Called again it goes on where it stopped.

@@ -213,7 +213,7 @@ def test_turns() -> None:
 
 LEAST = {  # what may be 0 but no less, and what may be 1 but no less
     "pix2pix": (
-        "l1 feature_matching gradient_penalty discriminator_layers",
+        "l1 gradient_difference feature_matching gradient_penalty discriminator_layers",
         "width discriminator_width blocks",
     ),
     "cyclegan": ("cycle identity pool blocks discriminator_layers", "width discriminator_width"),

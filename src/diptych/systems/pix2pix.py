@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.losses import ADVERSARIES, feature_matching, gradient_penalty, l1
+from diptych.losses import ADVERSARIES, feature_matching, gradient_difference, gradient_penalty, l1
 from diptych.networks import NetworkSpec, PatchGAN, initialise, size_limits
 from diptych.pictures.kinds import Batch
 from diptych.systems.detached_loss import detached_loss
@@ -27,6 +27,7 @@ class Pix2PixOptions(SystemOptions):
 
     objective: Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"] = "l1+cgan"
     l1: float = 100.0  # weight of the L1 term
+    gradient_difference: float = 0.0  # weight of the L1 of neighbouring pixels' differences: flat fills, less texture
     feature_matching: float = 0.0  # weight of the distance of the discriminator's maps (pix2pixHD, equation 4)
     # Whether the generator's loss uses the updated discriminator.
     order: Literal["alternating", "simultaneous"] = "alternating"
@@ -48,7 +49,9 @@ class Pix2PixOptions(SystemOptions):
     discriminator_norm: Literal["batch", "instance", "none"] = "batch"
 
     def __post_init__(self) -> None:
-        self.require_at_least(0, "l1", "feature_matching", "gradient_penalty", "discriminator_layers")
+        self.require_at_least(
+            0, "l1", "gradient_difference", "feature_matching", "gradient_penalty", "discriminator_layers"
+        )
         self.require_at_least(1, "width", "discriminator_width", "blocks")
         if self.discriminator_layers > 6:
             raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
@@ -150,6 +153,8 @@ class Pix2Pix(System):
                 terms = self.adversarial_terms(self.judge(source, fake), real)
         if "l1" in self.options.objective:
             terms["l1"] = self.options.l1 * l1(fake, target)
+        if self.options.gradient_difference:
+            terms["gradient_difference"] = self.options.gradient_difference * gradient_difference(fake, target)
         yield Losses("generator", terms)
 
     def adversarial_terms(self, judged: list[Tensor], real: list[Tensor]) -> dict[str, Tensor]:

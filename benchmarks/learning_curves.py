@@ -9,7 +9,9 @@ paper; its pictures come from our reader. Usage:
 
     python benchmarks/learning_curves.py --data FACADES --minutes 30 --seeds 2 --out FOLDER
 
-``--try "NAME: RECIPE key=value ..."`` puts other recipes in the place of ours, as often as it is given.
+``--try "NAME: RECIPE key=value ..."`` puts other recipes in the place of ours, as often as it is given. Other pairs than facades:
+
+    python benchmarks/learning_curves.py --data HANDBAGS --set data.direction=b-to-a --metrics l1,ssim,sharpness,frechet
 """
 
 import argparse
@@ -18,24 +20,20 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import plotly.graph_objects as go
 import torch
-from plotly.subplots import make_subplots
 from rich.console import Console
-from rich.table import Table
 
 from diptych.data import open_dataset
 from diptych.data.stream import stream
+from diptych.evaluation.metrics import chosen
 from diptych.pictures import formats
-from diptych.pictures.kinds import Kind
 from diptych.recipe import Recipe, read
 from diptych.systems import Pix2Pix
 from diptych.training.accelerate.allocator import keep_freed_memory
@@ -44,22 +42,18 @@ from diptych.training.processes import join
 from diptych.training.state import build
 from diptych.training.statistics import precise_statistics
 from diptych.training.trainer import Trainer
-from diptych.training.validation import Validation, beside
+from diptych.training.validation import Validation
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks import candidates
+from benchmarks._curves import by_mark, metrics_of, plot, side_by_side, table_of
 from benchmarks._data import DATA
 from benchmarks.training_step import PlainPix2Pix
 
-PUBLISHED = ("pix2pix-facades", ["data.load_size=143", "data.crop_size=128", "training.precision=float32"])
-OURS = "pix2pix-fast-facades"
-METRICS = {
-    "fcn pixel accuracy": "higher",
-    "fcn class iou": "higher",
-    "frechet": "lower",
-    "l1": "lower",
-    "psnr": "higher",
-}
+PUBLISHED = ["data.load_size=143", "data.crop_size=128", "training.precision=float32"]
+FACADES = ("pix2pix-facades", "pix2pix-fast-facades", "fcn,frechet,l1,psnr")
+OTHERS = ("pix2pix", "pix2pix-fast", "frechet,l1,psnr,ssim,sharpness")
+"""What the reference trains, what ours is, and by what both are judged: where labels have a palette, and elsewhere."""
 MARKS = (2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)
 GRID = 6  # pictures of the sample grids
 
@@ -72,10 +66,10 @@ class Contestant(NamedTuple):
     overrides: list[str]
     plain: bool = False
 
-    def settings(self, data: str, seed: int) -> Recipe:
+    def settings(self, data: str, seed: int, metrics: Sequence[str]) -> Recipe:
         """Its recipe on this data. One whose steps end before the minutes do stays as it is then."""
         wanted = [f"data.folder={data}", "data.workers=0", f"training.seed={seed}", "training.device=cpu"]
-        return read(self.recipe, [*wanted, 'training.metrics=["fcn","frechet","l1","psnr"]', *self.overrides])
+        return read(self.recipe, [*wanted, f"training.metrics={json.dumps(list(metrics))}", *self.overrides])
 
 
 class Clock:
@@ -107,11 +101,11 @@ class PlainTrainer:
         return self.plain.step(next(batches))
 
 
-def contend(pipe: Connection, contestant: Contestant, data: str, seed: int, marks: list[float], out: str) -> None:
+def contend(pipe: Connection, contestant: Contestant, recipe: Recipe, marks: list[float], out: str) -> None:
     """Train up to each mark and send what was scored there."""
     torch.set_num_threads(1)
     candidates.register()
-    recipe = contestant.settings(data, seed)
+    seed = recipe.training.seed
     if not contestant.plain:
         keep_freed_memory()
     dataset, trainer = prepare(open_dataset(recipe.data, "train", train=True), recipe, join("cpu"))
@@ -146,7 +140,8 @@ def compete(contestants: list[Contestant], arguments: argparse.Namespace, marks:
         while due and len(running) < arguments.at_once:
             contestant, seed = due.popleft()
             mine, theirs = context.Pipe()
-            given = (theirs, contestant, arguments.data, seed, marks, str(arguments.out))
+            recipe = contestant.settings(arguments.data, seed, arguments.metrics)
+            given = (theirs, contestant, recipe, marks, str(arguments.out))
             process = context.Process(target=contend, args=given, daemon=True)
             process.start()
             theirs.close()
@@ -164,7 +159,7 @@ def compete(contestants: list[Contestant], arguments: argparse.Namespace, marks:
             else:
                 results.append(message)
                 (arguments.out / "curves.json").write_text(json.dumps(results, indent=1))
-                figures = "  ".join(f"{name} {message['scores'][name]:.4f}" for name in METRICS)
+                figures = "  ".join(f"{name} {value:.4f}" for name, value in message["scores"].items())
                 print(
                     f"{message['name']} seed {message['seed']}, {message['minutes']:g} min, step {message['step']}: {figures}",
                     flush=True,
@@ -172,82 +167,11 @@ def compete(contestants: list[Contestant], arguments: argparse.Namespace, marks:
     return results
 
 
-def by_mark(results: list[dict[str, Any]], name: str, metric: str) -> dict[float, list[float]]:
-    """Minutes to the values of all seeds."""
-    found: dict[float, list[float]] = {}
-    for row in results:
-        if row["name"] == name:
-            found.setdefault(row["minutes"], []).append(row["scores"][metric])
-    return dict(sorted(found.items()))
-
-
-def reached(results: list[dict[str, Any]], name: str, metric: str, goal: float) -> float | None:
-    """The first mark at which the mean over the seeds is as good as ``goal`` and stays so."""
-    better: Callable[[float], bool] = (lambda v: v >= goal) if METRICS[metric] == "higher" else (lambda v: v <= goal)
-    first = None
-    for mark, values in by_mark(results, name, metric).items():
-        first = (first or mark) if better(float(np.mean(values))) else None
-    return first
-
-
-def table_of(results: list[dict[str, Any]], names: list[str], minutes: float) -> Table:
-    """A row a contestant: the last scores (mean, and half the span of the seeds), and when it passed the first's."""
-    table = Table(
-        "contestant",
-        *METRICS,
-        title=f"after {minutes:g} minutes of a core: mean ± half the span (when the first's end was reached)",
-    )
-    for name in names:
-        cells = []
-        for metric in METRICS:
-            values = by_mark(results, name, metric)[minutes]
-            goal = float(np.mean(by_mark(results, names[0], metric)[minutes]))
-            when = reached(results, name, metric, goal)
-            after = "" if name == names[0] else f" ({when:g} min)" if when else " (never)"
-            cells.append(f"{np.mean(values):.3f} ± {(max(values) - min(values)) / 2:.3f}{after}")
-        table.add_row(name, *cells)
-    return table
-
-
-def plot(results: list[dict[str, Any]], names: list[str], out: Path) -> None:
-    """A panel a metric: the mean, and each seed as dots."""
-    figure = make_subplots(
-        rows=1, cols=len(METRICS), subplot_titles=[f"{m} ({w} is better)" for m, w in METRICS.items()]
-    )
-    colours = ["#888888", "#d62728", "#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#e377c2"]
-    for column, metric in enumerate(METRICS, 1):
-        for name, colour in zip(names, colours, strict=False):
-            found = by_mark(results, name, metric)
-            means = [float(np.mean(values)) for values in found.values()]
-            dots = [(mark, value) for mark, values in found.items() for value in values]
-            same = {"legendgroup": name, "name": name, "line": {"color": colour}}
-            figure.add_scatter(x=list(found), y=means, mode="lines", showlegend=column == 1, row=1, col=column, **same)
-            figure.add_scatter(
-                x=[x for x, _ in dots],
-                y=[y for _, y in dots],
-                mode="markers",
-                showlegend=False,
-                row=1,
-                col=column,
-                **same,
-            )
-    figure.update_xaxes(title="minutes of one core")
-    figure.update_layout(width=360 * len(METRICS), height=420, legend={"orientation": "h", "y": -0.2})
-    go.Figure(figure).write_html(out / "curves.html", include_plotlyjs=True)
-
-
-def side_by_side(names: list[str], marks: list[float], seed: int, out: Path) -> None:
-    """The sample grids of all contestants at equal minutes, as one picture a mark."""
-    for mark in marks:
-        if not all((out / f"{name}-{seed}-{mark:g}.png").exists() for name in names):
-            continue
-        grids = [formats.read(out / f"{name}-{seed}-{mark:g}.png", Kind()) for name in names]
-        formats.write(out / f"at-{mark:g}-minutes-seed-{seed}.png", beside(grids))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=str(DATA / "facades"))
+    parser.add_argument("--set", nargs="+", default=[], metavar="key=value", help="for all contestants")
+    parser.add_argument("--metrics", default="", help="as for diptych evaluate; by default what fits the data")
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--marks", type=float, nargs="+", default=MARKS, help="minutes at which is judged")
     parser.add_argument("--seeds", type=int, default=2)
@@ -262,11 +186,15 @@ def main() -> None:
             f"There is no folder {arguments.data}; name one of side-by-side pairs with --data, such as the facades."
         )
     arguments.out.mkdir(parents=True, exist_ok=True)
-    contestants = [] if arguments.no_reference else [Contestant("reference", *PUBLISHED, plain=True)]
-    for wanted in arguments.tries or [f"{OURS}: {OURS}"]:
+    published, ours, metrics = FACADES if Path(arguments.data).name == "facades" else OTHERS
+    arguments.metrics = chosen(arguments.metrics or metrics)
+    contestants = []
+    if not arguments.no_reference:
+        contestants.append(Contestant("reference", published, [*PUBLISHED, *arguments.set], plain=True))
+    for wanted in arguments.tries or [f"{ours}: {ours}"]:
         name, _, rest = wanted.partition(": ")
         recipe, *overrides = rest.split()
-        contestants.append(Contestant(name, recipe, overrides))
+        contestants.append(Contestant(name, recipe, [*arguments.set, *overrides]))
     marks = [mark for mark in arguments.marks if mark < arguments.minutes] + [arguments.minutes]
     if arguments.draw:
         place = arguments.out / "curves.json"
@@ -278,7 +206,7 @@ def main() -> None:
     if not results:
         print(f"{arguments.out} holds no curves; run without --draw first.")
         return
-    reached_by_all = set.intersection(*(set(by_mark(results, name, "l1")) for name in names))
+    reached_by_all = set.intersection(*(set(by_mark(results, name, metrics_of(results)[0])) for name in names))
     Console(width=180).print(table_of(results, names, max(reached_by_all)))
     plot(results, names, arguments.out)
     for seed in sorted({row["seed"] for row in results}):

@@ -8,7 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from diptych.losses import ADVERSARIES, feature_matching, gradient_penalty, l1, total_variation, travel_losses
+from diptych.losses import (
+    ADVERSARIES,
+    feature_matching,
+    gradient_difference,
+    gradient_penalty,
+    l1,
+    total_variation,
+    travel_losses,
+)
 
 LOGITS = torch.tensor([[[[1.0, -2.0], [0.0, 3.0]]]])
 NONE = torch.zeros(0)
@@ -124,3 +132,14 @@ def test_travel_terms_over_all_pairs(squared: bool) -> None:
     assert 0 < margins.count(0) < 12
     if squared:
         assert travel_losses(real, fake, 2.5) == found
+
+
+def test_gradient_difference_against_numpy() -> None:
+    torch.manual_seed(0)
+    fake, target = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
+    one, other = fake.double().numpy(), target.double().numpy()
+    expected = sum(abs(np.diff(one, axis=axis) - np.diff(other, axis=axis)).mean() for axis in (2, 3))
+    assert gradient_difference(fake, target).item() == pytest.approx(expected, rel=1e-6)
+    assert gradient_difference(target + 0.5, target).item() == pytest.approx(0, abs=1e-7)  # a shift costs nothing
+    assert gradient_difference(-target, target).item() > 1  # but an edge the other way round does
+    assert gradient_difference(fake.bfloat16(), target).dtype == torch.float32

@@ -5,6 +5,7 @@ An unknown key, a wrong type or an impossible value raises a sentence with the d
 
 import dataclasses
 import difflib
+import json
 import math
 import types
 import typing
@@ -80,9 +81,9 @@ def convert(kind: Any, value: Any, place: str) -> Any:
 
 
 def one_of(choices: tuple[Any, ...], value: Any, place: str) -> Any:
-    if value in choices:
+    if any(value == choice and type(value) is type(choice) for choice in choices):  # 3.0 and True are no whole numbers
         return value
-    listing = ", ".join(f'"{choice}"' for choice in choices)
+    listing = ", ".join(json.dumps(choice) for choice in choices)
     raise UsageError(f'"{place}" is {value!r}{closest(str(value), map(str, choices))}; choose from {listing}.')
 
 

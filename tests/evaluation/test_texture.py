@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 from skimage.color import rgb2lab
+from skimage.measure import label
+from skimage.morphology import erosion
 from torch import Tensor
 from torch.nn import functional
 
 from diptych.errors import DiptychError
 from diptych.evaluation.colour import BINS, RANGES, LabHistograms, intersection
-from diptych.evaluation.texture import checkerboard, luma, sharpness
+from diptych.evaluation.texture import blotches, checkerboard, luma, sharpness
 
 
 def photo(side: int = 64, seed: int = 0) -> Tensor:
@@ -141,3 +143,35 @@ def test_lab_histograms() -> None:
     red = LabHistograms()
     red.add(np.full((2, 2, 3), [255, 0, 0], np.uint8))
     assert intersection(one, red) == pytest.approx((0, 0, 0))
+
+
+def fills(seed: int) -> Tensor:
+    """Discs and bars of few colours on a ground, as drawings have; some of the same colour touch, others do not."""
+    random, (rows, columns) = np.random.default_rng(seed), np.mgrid[:96, :80]
+    picture = np.ones((3, 96, 80), np.float32)
+    for place in range(9):
+        at, colour = random.integers(0, 80, 2), random.choice([-1.0, 0.25, 1.0], 3)
+        near = np.hypot(rows - at[0], columns - at[1]) < random.integers(4, 24)
+        picture[:, near if place % 3 else (abs(rows - at[0]) < 4)] = colour[:, None]
+    return torch.from_numpy(picture)
+
+
+def test_blotches_against_regions_by_another_library() -> None:
+    torch.manual_seed(0)
+    targets = torch.stack([fills(seed) for seed in range(4)])
+    outputs = targets + 0.2 * functional.avg_pool2d(torch.randn_like(targets), 9, 1, 4)
+    for output, target, found in zip(outputs.double().numpy(), targets, blotches(outputs, targets), strict=True):
+        colours = np.unique(target.flatten(1).T, axis=0, return_inverse=True)[1].reshape(96, 80)
+        regions = []
+        for colour in np.unique(colours):
+            numbers = label(erosion(colours == colour, np.ones((5, 5))), connectivity=2)
+            regions += [numbers == number for number in range(1, numbers.max() + 1)]
+        deviations = [output[:, region].std(axis=1).mean() for region in regions if region.sum() >= 60]
+        assert len(deviations) > 1
+        assert found.item() == pytest.approx(np.mean(deviations), rel=1e-5)
+
+
+def test_flat_fills_have_no_blotches_and_photographs_no_regions() -> None:
+    target = fills(0)[None]
+    assert blotches(target / 2 - 0.1, target).item() == pytest.approx(0, abs=1e-7)  # of another colour, but flat
+    assert blotches(photo(), photo()).isnan().all()

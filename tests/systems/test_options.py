@@ -212,11 +212,8 @@ def test_turns() -> None:
 
 
 LEAST = {  # what may be 0 but no less, and what may be 1 but no less
-    "pix2pix": (
-        "l1 feature_matching gradient_penalty discriminator_layers",
-        "width discriminator_width blocks",
-    ),
-    "cyclegan": ("cycle identity pool blocks discriminator_layers", "width discriminator_width"),
+    "pix2pix": ("l1 gradient_difference feature_matching gradient_penalty", "width discriminator_width blocks"),
+    "cyclegan": ("cycle identity pool blocks", "width discriminator_width"),
     "travelgan": ("travel margin apart angle length", "width latent"),
     "srgan": (
         "content_weight mse adversarial total_variation pretrain_steps",
@@ -250,8 +247,6 @@ def test_what_an_option_may_not_be(system: str, option: str, least: int) -> None
 @pytest.mark.parametrize(
     ("system", "options"),
     [
-        ("pix2pix", {"discriminator_layers": 7}),
-        ("cyclegan", {"discriminator_layers": 7}),
         ("inpainting", {"whole": 0.0, "patch": 0.0}),
         ("pix2pixhd", {"width": 6, "enhancers": 2}),
     ],

@@ -9,7 +9,7 @@ from torch.nn import functional
 from diptych.errors import UsageError
 from diptych.pictures.kinds import Kind
 from diptych.systems import Domains, Pix2Pix
-from diptych.systems.pix2pix import Pix2PixOptions, depth_for
+from diptych.systems.pix2pix import Pix2PixOptions
 
 
 def test_with_l1_alone_there_is_no_discriminator() -> None:
@@ -49,33 +49,6 @@ def test_features_are_the_discriminator_s_maps() -> None:
     assert system.adversarial_terms(real, real)["feature_matching"].item() == 0
     *_, generator = system.losses(batch_of(), 0)
     assert generator.terms["feature_matching"].item() > 0
-
-
-def test_depth_follows_the_picture_s_size() -> None:
-    assert depth_for((256, 256), 0) == 8
-    assert depth_for((128, 128), 0) == 7
-    assert depth_for((512, 256), 0) == 8
-    assert depth_for((1024, 1024), 0) == 8
-    assert depth_for((256, 256), 5) == 5
-    assert depth_for((480, 480), 0) == 5
-    assert depth_for((16, 16), 0) == 4
-    assert depth_for((100, 100), 2) == 2
-
-
-@pytest.mark.parametrize(
-    ("size", "wanted", "words"),
-    [
-        ((128, 128), 8, r"options\.depth is 8: .* data\.crop_size is 128x128, which can be halved 7 times"),
-        ((128, 128), 1, "two or more levels"),
-        ((286, 286), 0, "can halve only 1 times"),
-        ((255, 256), 0, "can halve only 0 times"),
-        ((60, 60), 0, "can halve only 2 times"),
-        ((360, 480), 0, "choose a multiple of 32"),
-    ],
-)
-def test_sizes_that_a_u_net_cannot_halve_often_enough(size: tuple[int, int], wanted: int, words: str) -> None:
-    with pytest.raises(UsageError, match=words):
-        depth_for(size, wanted)
 
 
 def test_published_pix2pix_has_its_parameters() -> None:

@@ -29,6 +29,7 @@ OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
     "pix2pix": {
         "objective": ("l1", "gan", "l1+cgan"),
         "feature_matching": (0.0, 1.0),
+        "gradient_difference": (0.0, 200.0),
         "order": ("alternating", "simultaneous"),
         "adversary": (*ADVERSARIES, "wasserstein"),
         "generator": ("unet", "encoder-decoder", "resnet"),

@@ -36,6 +36,10 @@ def pix2pix(system: System, adams: Adams, batch: Batch, step: int, recipe: Recip
         "generator.adversarial": called_real(kind, judge(torch.cat([source, fake], 1))),
         "generator.l1": 100 * (fake - target).abs().mean(),
     }
+    if weight := recipe.options.gradient_difference:
+        down = (fake[:, :, 1:] - fake[:, :, :-1]) - (target[:, :, 1:] - target[:, :, :-1])
+        across = (fake[..., 1:] - fake[..., :-1]) - (target[..., 1:] - target[..., :-1])
+        others["generator.gradient_difference"] = weight * (down.abs().mean() + across.abs().mean())
     descend(adams["generator"], others)
     return terms | others
 
@@ -44,6 +48,10 @@ def pix2pix(system: System, adams: Adams, batch: Batch, step: int, recipe: Recip
 def test_pix2pix(adversary: str, monkeypatch: pytest.MonkeyPatch) -> None:
     words = [f"options.adversary={adversary}", "training.batch_size=2"]
     assert_step_by_hand("pix2pix", words, pix2pix, monkeypatch)
+
+
+def test_pix2pix_with_gradient_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_step_by_hand("pix2pix", ["options.gradient_difference=200"], pix2pix, monkeypatch)
 
 
 def generators(system: CycleGAN, batch: Batch, kind: str, prefix: str) -> tuple[Found, Tensor, Tensor]:

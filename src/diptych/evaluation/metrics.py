@@ -180,6 +180,7 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
         (requirements.side(32),),
         of_target=checkerboard,
     ),
+    "blotches": PictureMetric("lower", partial(seen, texture.blotches), (requirements.target,)),
     "noise": PictureMetric("higher", noise, (requirements.noise,)),
     "psnr-y": of_enlarging(restoration.psnr_luma),
     "ssim-y": of_enlarging(restoration.ssim_luma),

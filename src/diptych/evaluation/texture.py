@@ -1,7 +1,8 @@
-"""Metrics of texture: sharpness of edges, and power at the frequencies of up-sampling grids."""
+"""Metrics of texture: sharpness of edges, power at the frequencies of up-sampling grids, and blotches in flat fills."""
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from diptych.errors import DiptychError
 from diptych.evaluation.paired import Images, Scores
@@ -63,3 +64,42 @@ def neighbours(row: int, column: int) -> list[tuple[int, int]]:
     if column == 0:
         return [(down, 0) for down, right in ring if right == 0]
     return ring
+
+
+BORDER = 2  # pixels by which a region of one colour is eroded: edges are antialiased
+SMALLEST = 60  # pixels that a region must have left
+
+
+def blotches(output: Images, target: Images) -> Scores:
+    """Mean standard deviation of the output inside the regions that have exactly one colour in the target; 0 for flat fills.
+
+    Regions are eroded by 2 pixels, and counted from 60 pixels on; the deviation is the mean over channels, in [0, 1] for
+    values in [-1, 1]. NaN for a target without such a region, as a photograph is.
+    """
+    return torch.stack([blotches_of(one, other) for one, other in zip(output.float(), target.float(), strict=True)])
+
+
+def blotches_of(output: Tensor, target: Tensor) -> Tensor:
+    """``blotches`` of one picture, (channels, height, width)."""
+    labels = flat_regions(target)
+    _, region, sizes = labels[labels >= 0].unique(return_inverse=True, return_counts=True)
+    values = output.flatten(1)[:, labels.flatten() >= 0].double()
+    sums = torch.zeros(len(values), len(sizes), dtype=values.dtype, device=values.device)
+    means = sums.index_add(1, region, values) / sizes
+    squares = sums.index_add(1, region, (values - means[:, region]).square()) / sizes
+    return squares.sqrt().mean(0)[sizes >= SMALLEST].mean().float()
+
+
+def flat_regions(target: Tensor) -> Tensor:
+    """A number for each pixel (height, width): its region, the same for all that are joined, or -1 near another colour."""
+    size = 2 * BORDER + 1
+    around = functional.pad(target[None], (BORDER,) * 4, mode="replicate")
+    highest, lowest = functional.max_pool2d(around, size, 1), -functional.max_pool2d(-around, size, 1)
+    flat = (highest == lowest).all(1)[0]
+    labels = torch.arange(flat.numel(), device=flat.device).view(flat.shape).where(flat, -1)
+    while True:  # each pixel takes the highest number beside it, then the number of the pixel that this one names
+        beside = functional.max_pool2d(labels[None].double(), 3, 1, 1)[0].long().where(flat, -1)
+        joined = beside.flatten()[beside.clamp(min=0)].where(flat, -1)
+        if joined.equal(labels):
+            return labels
+        labels = joined

@@ -12,7 +12,6 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from diptych.errors import UsageError
 from diptych.losses import ADVERSARIES, l1
 from diptych.networks import NetworkSpec, initialise, size_limits
 from diptych.pictures.kinds import Batch
@@ -35,14 +34,12 @@ class CycleGANOptions(SystemOptions):
     affine: bool = False  # instance norm with weight and bias, as in the Torch code
     dropout: bool = False
     upsample: Literal["transposed", "resize", "shuffle"] = "transposed"
-    discriminator_layers: int = 3
+    discriminator_layers: Literal[0, 1, 2, 3, 4, 5, 6] = 3
     discriminator_width: int = 64
 
     def __post_init__(self) -> None:
-        self.require_at_least(0, "cycle", "identity", "pool", "blocks", "discriminator_layers")
+        self.require_at_least(0, "cycle", "identity", "pool", "blocks")
         self.require_at_least(1, "width", "discriminator_width")
-        if self.discriminator_layers > 6:
-            raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
 
 
 class CycleGAN(TwoWaySystem):

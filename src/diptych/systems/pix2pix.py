@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from diptych.errors import UsageError
-from diptych.losses import ADVERSARIES, feature_matching, gradient_penalty, l1
+from diptych.losses import ADVERSARIES, feature_matching, gradient_difference, gradient_penalty, l1
 from diptych.networks import NetworkSpec, PatchGAN, initialise, size_limits
 from diptych.pictures.kinds import Batch
 from diptych.systems.detached_loss import detached_loss
 from diptych.systems.system import Domains, Losses, System, SystemOptions, accuracy
+from diptych.systems.unet_depth import depth_for
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Pix2PixOptions(SystemOptions):
 
     objective: Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"] = "l1+cgan"
     l1: float = 100.0  # weight of the L1 term
+    gradient_difference: float = 0.0  # weight of the L1 of neighbouring pixels' differences: flat fills, less texture
     feature_matching: float = 0.0  # weight of the distance of the discriminator's maps (pix2pixHD, equation 4)
     # Whether the generator's loss uses the updated discriminator.
     order: Literal["alternating", "simultaneous"] = "alternating"
@@ -43,41 +44,13 @@ class Pix2PixOptions(SystemOptions):
     upsample: Literal["transposed", "resize", "shuffle"] = "transposed"
     bottleneck_norm: bool = False  # the paper's experiments had it, its released code does not
     bias: Literal["auto", "all"] = "auto"
-    discriminator_layers: int = 3  # 0 to 6: receptive fields 1, 16, 34, 70, 142, 286, 574
+    discriminator_layers: Literal[0, 1, 2, 3, 4, 5, 6] = 3  # receptive fields 1, 16, 34, 70, 142, 286, 574
     discriminator_width: int = 64
     discriminator_norm: Literal["batch", "instance", "none"] = "batch"
 
     def __post_init__(self) -> None:
-        self.require_at_least(0, "l1", "feature_matching", "gradient_penalty", "discriminator_layers")
+        self.require_at_least(0, "l1", "gradient_difference", "feature_matching", "gradient_penalty")
         self.require_at_least(1, "width", "discriminator_width", "blocks")
-        if self.discriminator_layers > 6:
-            raise UsageError(f"options.discriminator_layers is {self.discriminator_layers}; choose 0 (PixelGAN) to 6.")
-
-
-LEVELS, INNERMOST = 5, 8
-"""A U-Net of fewer levels needs innermost maps of at most so many pixels to relate all parts of a picture."""
-
-
-def depth_for(size: tuple[int, int], wanted: int) -> int:
-    """Levels for pictures of ``size`` (height, width): as published 8 for 256 and 7 for 128, never more than 8.
-
-    Raises:
-        UsageError: when the sides cannot be halved as often as wanted, or, where nothing is wanted, often enough.
-    """
-    deepest = min(side & -side for side in size).bit_length() - 1  # the power of two that divides both sides
-    shown = f"{size[0]}x{size[1]}"
-    if wanted and (wanted > deepest or wanted < 2):
-        raise UsageError(
-            f"options.depth is {wanted}: a U-Net halves both sides once for each of its two or more levels, and data.crop_size is "
-            f"{shown}, which can be halved {deepest} times; choose another options.depth or a crop size such as 128 or 256."
-        )
-    depth = wanted or min(deepest, 8)
-    if not wanted and (depth < 2 or (depth < LEVELS and min(size) >> depth > INNERMOST)):
-        raise UsageError(
-            f"data.crop_size is {shown}, whose sides a U-Net can halve only {deepest} times, which leaves it nearly blind to the whole "
-            f"picture; choose a multiple of 32 such as 64, 96 or 128, or set options.depth."
-        )
-    return depth
 
 
 class Pix2Pix(System):
@@ -93,7 +66,7 @@ class Pix2Pix(System):
         self.adversary = ADVERSARIES[options.adversary]
         self.spec = self.generator_spec(domains)
         self.generator = initialise(self.spec.build())
-        self.discriminator: nn.Module | None = None
+        self.discriminator: PatchGAN | None = None
         if options.objective != "l1":
             discriminator = PatchGAN(
                 domains.channels_out + (domains.channels_in if self.conditional else 0),
@@ -107,9 +80,8 @@ class Pix2Pix(System):
         domains.require_size("pix2pix", size_limits(self.generator), *judges)
         self.sides = ("generator",) if self.discriminator is None else ("discriminator", "generator")
         if self.discriminator is None and (options.feature_matching or options.order != "alternating"):
-            self.notes = (
-                "With options.objective = l1 there is no discriminator: feature_matching and order do nothing.",
-            )
+            note = "With options.objective = l1 there is no discriminator: feature_matching and order do nothing."
+            self.notes = (note,)
 
     def generator_spec(self, domains: Domains) -> NetworkSpec:
         """The generator that the options name. The depth of a U-Net follows from the crops' size."""
@@ -130,7 +102,6 @@ class Pix2Pix(System):
         assert self.discriminator is not None
         pair = torch.cat([source, image], dim=1) if self.conditional else image
         if self.options.feature_matching:
-            assert isinstance(self.discriminator, PatchGAN)
             return self.discriminator.maps(pair)
         return [self.discriminator(pair)]
 
@@ -150,6 +121,8 @@ class Pix2Pix(System):
                 terms = self.adversarial_terms(self.judge(source, fake), real)
         if "l1" in self.options.objective:
             terms["l1"] = self.options.l1 * l1(fake, target)
+        if self.options.gradient_difference:
+            terms["gradient_difference"] = self.options.gradient_difference * gradient_difference(fake, target)
         yield Losses("generator", terms)
 
     def adversarial_terms(self, judged: list[Tensor], real: list[Tensor]) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ import tomli_w
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import UsageError
 from diptych.evaluation.metrics import chosen, direction, scores_of
-from diptych.networks.meta_device import on_meta_device
+from diptych.networks import on_meta_device
 from diptych.recipe_files import find, spellings
 from diptych.systems import SYSTEMS, Domains, System
 from diptych.tables import CommandLineValue, closest, flatten, from_table, to_table

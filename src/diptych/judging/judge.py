@@ -46,8 +46,8 @@ class Result:
 def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
     """Evaluate every picture of a subject, with progress."""
     resources = replace(subject.resources, network=network) if network else subject.resources
-    if network and (why := requirements.network(resources)):
-        raise UsageError(f"--network {network} cannot be used: {why}.")
+    if network and (problem := requirements.weights(network)(resources)):
+        raise UsageError(f"--network {network} cannot be used: {problem}.")
     metrics, notes = choose(wanted, resources)
     began = time.perf_counter()
 

@@ -5,15 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from diptych.data.cache import Cache
 from diptych.data.derived import DERIVE, Derived, Holed, Shrunk
-from diptych.data.entries import Entry, Layout
+from diptych.data.entries import Entry, File, Layout, probe
 from diptych.data.layouts import discover
-from diptych.data.picture_file import File, probe
-from diptych.data.resident import Crop
 from diptych.data.sampler import Pictures
 from diptych.data.settings import DataSettings
 from diptych.data.shards.windows import WindowShuffle
+from diptych.data.transforms import Crop
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import INSTANCES, Kind, Stored
 
@@ -21,10 +19,8 @@ from diptych.pictures.kinds import INSTANCES, Kind, Stored
 class Pairs(Pictures):
     """Aligned pictures: side by side in one file, or matched by name; both halves get the same crop and mirroring."""
 
-    def __init__(
-        self, settings: DataSettings, entries: Sequence[Entry], train: bool, cache: Cache | None = None
-    ) -> None:
-        super().__init__(settings, entries, train, cache)
+    def __init__(self, settings: DataSettings, entries: Sequence[Entry], train: bool) -> None:
+        super().__init__(settings, entries, train)
         self.sizes = (len(entries), len(entries))
         several = len(entries[0].a) > 1
         self.kinds = stack_kinds(entries[0].a, settings.source) if several else [settings.source]
@@ -76,9 +72,8 @@ class Unpaired(Pictures):
         others: Sequence[Entry],
         halves: tuple[str, str],
         train: bool,
-        cache: Cache | None = None,
     ) -> None:
-        super().__init__(settings, entries, train, cache)
+        super().__init__(settings, entries, train)
         self.sides = (entries, settings.source, halves[0]), (others, settings.target, halves[1])
         self.sizes = (len(entries), len(others))
 
@@ -187,13 +182,12 @@ def open_dataset(settings: DataSettings, split: str, train: bool, own: bool = Fa
 def open_entries(settings: DataSettings, layout: Layout, split: str, train: bool) -> Pictures:
     """The dataset class of the task, over the entries of a split."""
     entries = of_split(layout.splits, split)
-    cache = Cache(settings.cache_gib if train else 0.0)  # one budget, for what is read again and again
     if settings.task in OF_ONE_SET:
-        return OF_ONE_SET[settings.task](settings, entries, train, cache)
+        return OF_ONE_SET[settings.task](settings, entries, train)
     others = of_split(layout.others, split)
     if not others:
         raise DiptychError(f'{settings.folder} has no second pile for the split "{split}".')
     halves = ("a", "b") if layout.kind == "side-by-side" else ("", "")
     if settings.direction == "b-to-a":
         entries, others, halves = others, entries, (halves[1], halves[0])
-    return Unpaired(settings, entries, others, halves, train, cache)
+    return Unpaired(settings, entries, others, halves, train)

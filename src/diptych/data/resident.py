@@ -5,43 +5,23 @@ are copied to the device for a batch. Pictures are loaded when they are first ne
 """
 
 import threading
-from typing import Literal, Protocol, TypeGuard, runtime_checkable
+from typing import Literal, TypeGuard
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from diptych.data.datasets import Pairs, Unpaired
 from diptych.data.sampler import Dataset
 from diptych.data.settings import DataSettings, as_size
-from diptych.data.transforms import Window
 from diptych.errors import UsageError
-from diptych.pictures.kinds import Batch, Kind, Stored
+from diptych.pictures.kinds import Batch, Kind
 from diptych.pictures.resizing import resize
 
-Crop = tuple[int, Window]
-"""A picture by its number, and the window that is cut from it."""
+Croppable = Pairs | Unpaired
+"""Datasets that can say which crops a sample takes, without cutting them."""
 PLAIN = ("rgb", "grey", "channels")  # each value becomes a number by itself
 SHARE = 0.25  # of the device's free memory, at most
-
-
-@runtime_checkable
-class Croppable(Protocol):
-    """A dataset that can say which crops a sample takes, without cutting them: source, then target."""
-
-    sizes: tuple[int, int]
-    """How many sources and targets there are."""
-
-    def __len__(self) -> int: ...
-
-    def name(self, index: int) -> str: ...
-
-    def crops(self, index: int, rng: np.random.Generator) -> tuple[Crop, Crop]:
-        """What ``sample`` would take for the same ``index`` and ``rng``."""
-        ...
-
-    def picture(self, side: int, number: int) -> Stored:
-        """A stored picture, as large as it is in the file."""
-        ...
 
 
 class Resident:

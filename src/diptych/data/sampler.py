@@ -1,5 +1,6 @@
 """What datasets share: geometry, kinds, and the cache of decoded pictures."""
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,8 +8,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from diptych.data.cache import Cache
-from diptych.data.entries import Entry
+from diptych.data.entries import Entry, File, read
 from diptych.data.settings import DataSettings, as_size
 from diptych.data.transforms import Geometry, Window
 from diptych.pictures.kinds import Kind, Stored
@@ -28,15 +28,43 @@ class Dataset(Protocol):
         ...
 
 
+GIB = 2**30
+
+
+class Cache:
+    """Decoded pictures up to a stated size, shared by the reading threads; the others are decoded each time.
+
+    They are read-only arrays.
+    """
+
+    def __init__(self, gib: float) -> None:
+        self.room = int(gib * GIB)
+        self.held: dict[tuple[File, Kind], Stored] = {}
+        self.lock = threading.Lock()
+
+    def read(self, path: File, kind: Kind) -> Stored:
+        """The picture at ``path``; a DiptychError names a file that has vanished or is damaged."""
+        held = self.held.get((path, kind))
+        if held is not None:
+            return held
+        picture = read(path, kind)
+        picture.flags.writeable = False
+        with self.lock:
+            if picture.nbytes <= self.room and (path, kind) not in self.held:
+                self.held[path, kind] = picture
+                self.room -= picture.nbytes
+        return picture
+
+
 class Sampler:
     """Geometry and kinds of a dataset: ``train`` draws crops and mirrors, else pictures are taken whole."""
 
-    def __init__(self, settings: DataSettings, train: bool, cache: Cache | None = None) -> None:
+    def __init__(self, settings: DataSettings, train: bool) -> None:
         self.settings = settings
         self.train = train
         sizes = as_size(settings.load_size), as_size(settings.crop_size)
         self.geometry = Geometry(*sizes, settings.fit, settings.mirror, settings.filter)
-        self.cache = cache or Cache(settings.cache_gib)
+        self.cache = Cache(settings.cache_gib if train else 0.0)  # for what is read again and again
 
     def cut(self, pictures: Sequence[Stored], kinds: Sequence[Kind], rng: np.random.Generator) -> list[Stored]:
         """The same window of every picture; class numbers are never mixed."""
@@ -51,18 +79,13 @@ class Sampler:
         """The window that ``cut`` would draw from a picture of the load size."""
         return self.geometry.draw(rng, *self.geometry.load_size)
 
-    def tensors(self, source: Stored, target: Stored) -> tuple[Tensor, Tensor]:
-        return self.settings.source.to_tensor(source), self.settings.target.to_tensor(target)
-
 
 class Pictures(ABC):
     """A dataset that reads pictures from files, an example for each of its entries."""
 
-    def __init__(
-        self, settings: DataSettings, entries: Sequence[Entry], train: bool, cache: Cache | None = None
-    ) -> None:
+    def __init__(self, settings: DataSettings, entries: Sequence[Entry], train: bool) -> None:
         self.settings, self.entries = settings, entries
-        self.sampler = Sampler(settings, train, cache)
+        self.sampler = Sampler(settings, train)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -71,7 +94,8 @@ class Pictures(ABC):
         return self.entries[index].name
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        return self.sampler.tensors(*self.stored(index, rng))
+        source, target = self.stored(index, rng)
+        return self.settings.source.to_tensor(source), self.settings.target.to_tensor(target)
 
     @abstractmethod
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:

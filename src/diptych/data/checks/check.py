@@ -20,9 +20,8 @@ from diptych.data.checks.set_warnings import (
     range_used,
     swapped,
 )
-from diptych.data.entries import Entry, Layout, files_of
+from diptych.data.entries import Entry, Layout, files_of, probe
 from diptych.data.layouts import discover
-from diptych.data.picture_file import probe
 from diptych.data.settings import DataSettings, as_size, root_of
 from diptych.data.shards.reading import damaged
 from diptych.data.shards.windows import shard_of

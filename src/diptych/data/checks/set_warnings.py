@@ -7,8 +7,7 @@ from itertools import takewhile
 import numpy as np
 import numpy.typing as npt
 
-from diptych.data.entries import Layout
-from diptych.data.picture_file import File
+from diptych.data.entries import File, Layout
 from diptych.data.settings import DataSettings
 from diptych.pictures.formats import Header
 from diptych.pictures.kinds import Kind

@@ -2,22 +2,10 @@
 
 import contextlib
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from diptych.errors import DiptychError
 from diptych.files import write_text
-
-
-@dataclass(frozen=True)
-class Checksums:
-    """Published checksums of an archive in hexadecimal; empty where there is none."""
-
-    sha256: str = ""
-    md5: str = ""
-
-
-UNKNOWN = Checksums()
 
 
 def remembered(place: Path) -> str:
@@ -32,9 +20,9 @@ def remember(place: Path, sha256: str) -> None:
     write_text(place.with_name(f"{place.name}.sha256"), sha256 + "\n")
 
 
-def verify(origin: str, archive: Path, known: Checksums) -> str:
-    """The SHA-256 of ``archive``; a file that has other checksums than the known ones is removed with a DiptychError."""
-    for algorithm, expected in (("md5", known.md5), ("sha256", known.sha256)):
+def verify(origin: str, archive: Path, sha256: str, md5: str) -> str:
+    """The SHA-256 of ``archive``; a file that has other checksums than those that are known is removed with a DiptychError."""
+    for algorithm, expected in (("md5", md5), ("sha256", sha256)):
         with open(archive, "rb") as file:
             digest = hashlib.file_digest(file, algorithm).hexdigest()
         if expected and digest != expected:

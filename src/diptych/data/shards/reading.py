@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from diptych.data.entries import Entry, Layout
-from diptych.data.picture_file import Member, Shard
+from diptych.data.entries import Entry, Layout, Member, Shard
 from diptych.data.public.catalog import cache_folder
 from diptych.data.settings import OF_TWO, DataSettings
 from diptych.data.shards.index import INDEX, SPLITS, Index, ShardFacts

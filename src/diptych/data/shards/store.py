@@ -19,7 +19,7 @@ from typing import NamedTuple
 import filelock
 
 from diptych.data import progress
-from diptych.data.picture_file import Shard
+from diptych.data.entries import Shard
 from diptych.data.public import download
 from diptych.data.shards.index import ShardFacts
 from diptych.errors import DiptychError

@@ -9,10 +9,10 @@ from diptych.data.holes import HOLES, Mask
 from diptych.data.sampler import Pictures
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import DiptychError
-from diptych.pictures.formats import list_pictures, luma
+from diptych.pictures.formats import list_pictures
 from diptych.pictures.kinds import MASK, RANGES, Kind, Stored
 from diptych.pictures.resizing import resize
-from diptych.pictures.to_kind import with_hole
+from diptych.pictures.to_kind import luma, with_hole
 
 EIGHT_BIT = Kind()
 SMALLEST_EDGE = 5  # pixels of a connected edge that is kept

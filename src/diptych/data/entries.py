@@ -8,6 +8,7 @@ from pathlib import Path
 
 from diptych.errors import DiptychError
 from diptych.pictures import codecs, formats
+from diptych.pictures.decoded import Header
 from diptych.pictures.kinds import Kind, Stored
 
 BLOCK = 512  # bytes of a tar's header; contents are filled up to whole blocks
@@ -80,7 +81,7 @@ def read(file: File, kind: Kind) -> Stored:
     return formats.read(file.content(), kind, str(file)) if isinstance(file, Member) else formats.read(file, kind)
 
 
-def probe(file: File) -> formats.Header:
+def probe(file: File) -> Header:
     """As :func:`diptych.pictures.formats.probe`."""
     if not isinstance(file, Member):
         return formats.probe(file)

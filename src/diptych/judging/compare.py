@@ -13,7 +13,7 @@ from diptych.evaluation import bootstrap
 from diptych.evaluation.metrics import PICTURE_METRICS, Example
 from diptych.files import as_json, write_text
 from diptych.judging.captions import CAPTION
-from diptych.judging.judge import Result, as_csv, row_of
+from diptych.judging.judge import Result, as_csv, padded, row_of
 from diptych.judging.subjects import Subject
 from diptych.pictures import formats
 
@@ -153,7 +153,7 @@ def sheet_of(subjects: Sequence[Subject], names: Sequence[str]) -> npt.NDArray[n
             f"picture {place + 1}: source | {runs} | target",
         )
         rows.append(row_of(joined(examples), *captions))
-    return np.concatenate([np.pad(row, ((0, CAPTION // 3), (0, 0), (0, 0)), constant_values=255) for row in rows])
+    return np.concatenate([padded(row, below=CAPTION // 3) for row in rows])
 
 
 def joined(examples: Sequence[Example]) -> Example:

@@ -26,7 +26,8 @@ from diptych.data.settings import DataSettings, as_size, root_of
 from diptych.data.shards.reading import damaged
 from diptych.data.shards.windows import shard_of
 from diptych.errors import DiptychError
-from diptych.pictures.formats import Header, natural
+from diptych.pictures.decoded import Header
+from diptych.pictures.formats import natural
 from diptych.pictures.kinds import Kind
 from diptych.pictures.passed_over import ignored_files
 from diptych.pictures.sizes import resized_size, size_text

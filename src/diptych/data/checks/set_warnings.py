@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from diptych.data.entries import File, Layout
 from diptych.data.settings import DataSettings
-from diptych.pictures.formats import Header
+from diptych.pictures.decoded import Header
 from diptych.pictures.kinds import Kind
 
 ALIKE = 2.0  # root mean square difference of thumbnails, in 8-bit levels, under which two pictures are the same

@@ -42,7 +42,7 @@ def max_pool_by_2(images: Tensor) -> Tensor:
 Pool = Callable[[Tensor], Tensor]
 Step = tuple[int, *tuple[Kernel, ...]]
 """A convolution's channels and kernel. Two kernels are a fork: both convolutions have the same input."""
-SEPARATED = (1, 3), (3, 1)
+Branches = Mapping[str, Sequence[Step]]
 
 
 class Block(nn.Module):
@@ -51,7 +51,7 @@ class Block(nn.Module):
     ``stride`` is that of the last convolution of each branch.
     """
 
-    def __init__(self, channels: int, pool: Pool, branches: Mapping[str, Sequence[Step]], stride: int = 1) -> None:
+    def __init__(self, channels: int, pool: Pool, branches: Branches, stride: int = 1) -> None:
         super().__init__()
         self.pool = pool
         self.branches: dict[str, list[list[ConvNorm]]] = {}
@@ -78,37 +78,50 @@ class Block(nn.Module):
 
 def block_a(channels: int, pooled: int) -> Block:
     """35x35: branches of 1x1, 5x5, two 3x3, and pooling."""
-    double: list[Step] = [(64, 1), (96, 3), (96, 3)]
-    branches = {"branch1x1": [(64, 1)], "branch5x5": [(48, 1), (64, 5)], "branch3x3dbl": double}
-    return Block(channels, average_pool, {**branches, "branch_pool": [(pooled, 1)]})
+    branches: Branches = {
+        "branch1x1": [(64, 1)],
+        "branch5x5": [(48, 1), (64, 5)],
+        "branch3x3dbl": [(64, 1), (96, 3), (96, 3)],
+        "branch_pool": [(pooled, 1)],
+    }
+    return Block(channels, average_pool, branches)
 
 
 def block_b(channels: int) -> Block:
     """35x35 to 17x17."""
-    branches = {"branch3x3": [(384, 3)], "branch3x3dbl": [(64, 1), (96, 3), (96, 3)], "branch_pool": []}
+    branches: Branches = {"branch3x3": [(384, 3)], "branch3x3dbl": [(64, 1), (96, 3), (96, 3)], "branch_pool": []}
     return Block(channels, max_pool_by_2, branches, stride=2)
 
 
 def block_c(channels: int, inner: int) -> Block:
     """17x17 with 1x7 and 7x1 kernels."""
-    single: list[Step] = [(inner, 1), (inner, (1, 7)), (192, (7, 1))]
-    double: list[Step] = [(inner, 1), (inner, (7, 1)), (inner, (1, 7)), (inner, (7, 1)), (192, (1, 7))]
-    branches = {"branch1x1": [(192, 1)], "branch7x7": single, "branch7x7dbl": double, "branch_pool": [(192, 1)]}
+    branches: Branches = {
+        "branch1x1": [(192, 1)],
+        "branch7x7": [(inner, 1), (inner, (1, 7)), (192, (7, 1))],
+        "branch7x7dbl": [(inner, 1), (inner, (7, 1)), (inner, (1, 7)), (inner, (7, 1)), (192, (1, 7))],
+        "branch_pool": [(192, 1)],
+    }
     return Block(channels, average_pool, branches)
 
 
 def block_d(channels: int) -> Block:
     """17x17 to 8x8."""
-    long: list[Step] = [(192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3)]
-    branches = {"branch3x3": [(192, 1), (320, 3)], "branch7x7x3": long, "branch_pool": []}
+    branches: Branches = {
+        "branch3x3": [(192, 1), (320, 3)],
+        "branch7x7x3": [(192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3)],
+        "branch_pool": [],
+    }
     return Block(channels, max_pool_by_2, branches, stride=2)
 
 
 def block_e(channels: int, pool: Pool) -> Block:
     """8x8 with branches that fork. The last two blocks of the 2015 graph differ in their pooling alone."""
-    single: list[Step] = [(384, 1), (384, *SEPARATED)]
-    double: list[Step] = [(448, 1), (384, 3), (384, *SEPARATED)]
-    branches = {"branch1x1": [(320, 1)], "branch3x3": single, "branch3x3dbl": double, "branch_pool": [(192, 1)]}
+    branches: Branches = {
+        "branch1x1": [(320, 1)],
+        "branch3x3": [(384, 1), (384, (1, 3), (3, 1))],
+        "branch3x3dbl": [(448, 1), (384, 3), (384, (1, 3), (3, 1))],
+        "branch_pool": [(192, 1)],
+    }
     return Block(channels, pool, branches)
 
 

@@ -17,6 +17,7 @@ from diptych.evaluation.segmentation import Segmenter, resized_classes
 from diptych.networks.features.pretrained import features, spec_of
 from diptych.pictures.kinds import rgb_to_lab
 
+Counts = npt.NDArray[np.int64]
 KEPT = 10_000
 """Feature vectors, or class counts of pictures, kept for resampling: those of the first pictures."""
 RESAMPLED = 600
@@ -104,7 +105,7 @@ class Lab(SetMetric):
     """Histogram intersections in Lab (pix2pix, figure 7)."""
 
     def __init__(self) -> None:
-        self.outputs, self.targets = np.zeros((2, 3, BINS))
+        self.outputs, self.targets = np.zeros((2, 3, BINS), dtype=np.int64)
         self.count = 0
 
     def add(self, example: Example) -> None:
@@ -152,7 +153,7 @@ class Segmented(SetMetric):
     def __init__(self, classes: int, segmenter: Segmenter | None, direct: Callable[[Tensor], ClassMap] | None) -> None:
         self.made, self.real = np.zeros((2, 3, classes), dtype=np.int64)
         self.segmenter, self.direct = segmenter, direct
-        self.own: list[npt.NDArray[np.int64]] = []
+        self.own: list[Counts] = []
         self.accuracies: list[float] = []
 
     def add(self, example: Example) -> None:
@@ -166,7 +167,7 @@ class Segmented(SetMetric):
         if example.target_rgb is not None and self.direct is None:
             self.real += self.tally(example.target_rgb, example.labels)
 
-    def tally(self, pictures: Tensor, labels: ClassMap) -> npt.NDArray[np.int64]:
+    def tally(self, pictures: Tensor, labels: ClassMap) -> Counts:
         size = (labels.shape[0], labels.shape[1])
         if self.direct is not None:
             predicted = resized_classes(self.direct(pictures[0]), size)
@@ -192,7 +193,7 @@ class Segmented(SetMetric):
         return {"fcn pixel accuracy": self.accuracies}
 
 
-def lab_histograms(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+def lab_histograms(picture: npt.NDArray[np.uint8]) -> Counts:
     """(3, BINS): how many pixels of uint8 RGB, (height, width, 3), have each value of L, a and b."""
     planes = rgb_to_lab(picture.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
     counts = []
@@ -202,7 +203,7 @@ def lab_histograms(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     return np.stack(counts)
 
 
-def intersections(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> list[float]:
+def intersections(one: Counts, other: Counts) -> list[float]:
     """Of the histograms of L, a and b, each in [0, 1]; 1 = the same shares."""
     first, second = (counts / counts.sum(1, keepdims=True) for counts in (one, other))
     return [float(shared) for shared in np.minimum(first, second).sum(1)]

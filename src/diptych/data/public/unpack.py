@@ -3,6 +3,7 @@
 An archive with any other member is refused as a whole. The folder appears only on success.
 """
 
+import errno
 import gzip
 import re
 import shutil
@@ -10,7 +11,6 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -23,26 +23,13 @@ CHUNK = 1 << 20
 MOST_FILES = 500_000  # the largest of the known sets has 139,000
 MOST_GROWTH = 20  # times the size of the archive; pictures hardly shrink in one, a bomb grows a thousandfold
 ALWAYS_ALLOWED = 64 << 20  # bytes, whatever the archive's size
+FROM_READERS = (None, errno.EINVAL)
+"""Numbers of errors that readers of archives raise by themselves, the latter for places outside the file; others are the disk's."""
 NOT_PICTURES = re.compile(r"(^|/)(__MACOSX(/|$)|\._|\.DS_Store$)")  # what a Mac leaves in archives
 
 
 class Unsafe(Exception):
     """A member that must not be unpacked; the message says why."""
-
-
-class Damaged(Exception):
-    """The archive cannot be read to its end."""
-
-
-@contextmanager
-def reading() -> Iterator[None]:
-    """Turn failures to read the archive into Damaged, apart from failures to write."""
-    try:
-        yield
-    except (Unsafe, MemoryError):
-        raise
-    except Exception as problem:  # readers of damaged archives throw anything
-        raise Damaged("" if isinstance(problem, UnicodeError | IndexError) else str(problem)) from None
 
 
 def unpack(archive: Path, folder: Path, progress: Progress | None = None) -> Path:
@@ -68,9 +55,11 @@ def unpack(archive: Path, folder: Path, progress: Progress | None = None) -> Pat
     except Unsafe as problem:
         archive.unlink()
         raise DiptychError(f"{archive.name} is refused and was removed, because {problem}.") from None
-    except Damaged as problem:
+    except Exception as problem:  # readers of damaged archives throw anything
+        if isinstance(problem, MemoryError) or (isinstance(problem, OSError) and problem.errno not in FROM_READERS):
+            raise
         archive.unlink()
-        detail = f" ({problem})" if str(problem) else ""
+        detail = "" if isinstance(problem, UnicodeError | IndexError) or not str(problem) else f" ({problem})"
         raise DiptychError(
             f"{archive.name} is damaged{detail} and was removed; the same command fetches it anew."
         ) from None
@@ -84,14 +73,12 @@ def write_members(archive: Path, folder: Path, progress: Progress | None) -> Non
     size = archive.stat().st_size
     most = max(MOST_GROWTH * size, ALWAYS_ALLOWED)
     written = files = 0
-    found = members(archive, most)
-    while member := following(found):
-        name, file, position = member
+    for name, file, position in members(archive, most):
         files += 1
         if files > MOST_FILES:
             raise Unsafe(f"it holds more than {MOST_FILES:,} files")
         with create(folder / safe(name), name) as out:
-            while chunk := part_of(file):
+            while chunk := file.read(CHUNK):
                 written += len(chunk)
                 if written > most:
                     raise Unsafe(f"it grows beyond {most:,} bytes")
@@ -100,16 +87,6 @@ def write_members(archive: Path, folder: Path, progress: Progress | None) -> Non
             progress("unpacking", min(position(), size), size)
     if not files:
         raise Unsafe("it is empty")
-
-
-def following(found: "Iterator[Member]") -> "Member | None":
-    with reading():
-        return next(found, None)
-
-
-def part_of(file: IO[bytes]) -> bytes:
-    with reading():
-        return file.read(CHUNK)
 
 
 def create(place: Path, name: str) -> IO[bytes]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from diptych.data import Dataset, DataSettings, open_dataset, stream
 from diptych.data.derived import converted
-from diptych.data.sampler import Cache
+from diptych.data.pictures import Cache
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import Kind
 

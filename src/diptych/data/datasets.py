@@ -8,7 +8,7 @@ import numpy as np
 from diptych.data.derived import DERIVE, Derived, Holed, Shrunk
 from diptych.data.entries import Entry, File, Layout, probe
 from diptych.data.layouts import discover
-from diptych.data.sampler import Pictures
+from diptych.data.pictures import Pictures
 from diptych.data.settings import DataSettings
 from diptych.data.shards.windows import WindowShuffle
 from diptych.data.transforms import Crop
@@ -27,7 +27,7 @@ class Pairs(Pictures):
 
     def pair(self, index: int) -> tuple[Stored, Stored]:
         """The stored source and target, as large as they are in the file."""
-        entry, settings, read = self.entries[index], self.settings, self.sampler.cache.read
+        entry, settings, read = self.entries[index], self.settings, self.cache.read
         swapped = settings.direction == "b-to-a"
         if entry.b is None:
             path = entry.a[0]
@@ -47,7 +47,7 @@ class Pairs(Pictures):
 
     def crops(self, index: int, rng: np.random.Generator) -> tuple[Crop, Crop]:
         """What ``sample`` takes where all pictures are resized alike."""
-        crop = index, self.sampler.draw(rng)
+        crop = index, self.draw(rng)
         return crop, crop
 
     def picture(self, side: int, number: int) -> Stored:
@@ -55,7 +55,7 @@ class Pairs(Pictures):
         return self.pair(number)[side]
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
-        source, target = self.sampler.cut(self.pair(index), (self.settings.source, self.settings.target), rng)
+        source, target = self.cut(self.pair(index), (self.settings.source, self.settings.target), rng)
         return source, target
 
 
@@ -85,22 +85,22 @@ class Unpaired(Pictures):
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         drawn = int(rng.integers(self.sizes[1]))
-        if not self.sampler.train:
+        if not self.train:
             drawn = index % self.sizes[1]
-        (source,) = self.sampler.cut([self.picture(0, index % self.sizes[0])], [self.settings.source], rng)
-        (target,) = self.sampler.cut([self.picture(1, drawn)], [self.settings.target], rng)
+        (source,) = self.cut([self.picture(0, index % self.sizes[0])], [self.settings.source], rng)
+        (target,) = self.cut([self.picture(1, drawn)], [self.settings.target], rng)
         return source, target
 
     def crops(self, index: int, rng: np.random.Generator) -> tuple[Crop, Crop]:
         """What ``sample`` takes where all pictures are resized alike."""
         drawn = int(rng.integers(self.sizes[1]))
-        return (index % self.sizes[0], self.sampler.draw(rng)), (drawn, self.sampler.draw(rng))
+        return (index % self.sizes[0], self.draw(rng)), (drawn, self.draw(rng))
 
     def picture(self, side: int, number: int) -> Stored:
         """A stored source (0) or target (1)."""
         entries, kind, half = self.sides[side]
         path = entries[number].a[0]
-        picture = self.sampler.cache.read(path, kind)
+        picture = self.cache.read(path, kind)
         return half_of(picture, path, half) if half else picture
 
 
@@ -173,7 +173,7 @@ def open_dataset(settings: DataSettings, split: str, train: bool, own: bool = Fa
         raise DiptychError(f'{settings.folder} has no split "{split}"; it has {", ".join(layout.splits)}, and {ALL}.')
     dataset = open_entries(settings, layout, split, train)
     if own:
-        dataset.sampler.geometry = replace(dataset.sampler.geometry, own=True)
+        dataset.geometry = replace(dataset.geometry, own=True)
     if layout.sharded and train and settings.shuffle_window:
         return WindowShuffle(dataset, settings.shuffle_window)
     return dataset

@@ -6,7 +6,7 @@ import numpy as np
 
 from diptych.data.entries import Entry
 from diptych.data.holes import HOLES, Mask
-from diptych.data.sampler import Pictures
+from diptych.data.pictures import Pictures
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import DiptychError
 from diptych.pictures.formats import list_pictures
@@ -22,8 +22,8 @@ class Derived(Pictures):
     """Pictures whose source is made from the target after the crop."""
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
-        picture = self.sampler.cache.read(self.entries[index].a[0], self.settings.target)
-        (target,) = self.sampler.cut([picture], [self.settings.target], rng)
+        picture = self.cache.read(self.entries[index].a[0], self.settings.target)
+        (target,) = self.cut([picture], [self.settings.target], rng)
         return DERIVE[self.settings.task](target, self.settings), target
 
 
@@ -93,15 +93,15 @@ class Holed(Pictures):
         settings = self.settings
         if not self.masks:
             return HOLES[settings.hole](shape, settings.hole_share, rng)
-        place = int(rng.integers(len(self.masks))) if self.sampler.train else index % len(self.masks)
-        mask = self.sampler.cache.read(self.masks[place], MASK)
+        place = int(rng.integers(len(self.masks))) if self.train else index % len(self.masks)
+        mask = self.cache.read(self.masks[place], MASK)
         white: Mask = resize(mask.copy(), *shape, "nearest")[..., 0] >= 128
         return white
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         settings = self.settings
-        picture = self.sampler.cache.read(self.entries[index].a[0], settings.target)
-        (target,) = self.sampler.cut([picture], [settings.target], rng)
+        picture = self.cache.read(self.entries[index].a[0], settings.target)
+        (target,) = self.cut([picture], [settings.target], rng)
         hole = self.hole(target.shape[:2], index, rng)
         return with_hole(target, hole[..., None], settings.source), target
 
@@ -114,20 +114,20 @@ class Shrunk(Pictures):
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         settings, entry, factor = self.settings, self.entries[index], self.settings.factor
-        target = self.sampler.cache.read(entry.b or entry.a[0], settings.target)
-        source = None if entry.b is None else self.sampler.cache.read(entry.a[0], settings.source)
+        target = self.cache.read(entry.b or entry.a[0], settings.target)
+        source = None if entry.b is None else self.cache.read(entry.a[0], settings.source)
         height, width = target.shape[:2]
         if source is not None and (source.shape[0] * factor, source.shape[1] * factor) != (height, width):
             raise DiptychError(
                 f"{entry.b} is {width}x{height}, and its partner {entry.a[0]} is {source.shape[1]}x{source.shape[0]}, which is "
                 f"not 1/{factor} of it; correct data.factor, or cut the large one."
             )
-        if min(height, width) < (min(as_size(settings.crop_size)) if self.sampler.train else factor):
+        if min(height, width) < (min(as_size(settings.crop_size)) if self.train else factor):
             raise DiptychError(
                 f"{entry.b or entry.a[0]} is {width}x{height}, smaller than data.crop_size; remove it, or choose a smaller crop."
             )
         top, left, mirrored = 0, 0, False
-        if self.sampler.train:
+        if self.train:
             crop = as_size(settings.crop_size)
             top, left = (
                 int(rng.integers((side - part) // factor + 1)) * factor

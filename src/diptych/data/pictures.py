@@ -1,4 +1,4 @@
-"""What datasets share: geometry, kinds, and the cache of decoded pictures."""
+"""What datasets share: the cache of decoded pictures, and how they are resized and cropped."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -56,36 +56,17 @@ class Cache:
         return picture
 
 
-class Sampler:
-    """Geometry and kinds of a dataset: ``train`` draws crops and mirrors, else pictures are taken whole."""
+class Pictures(ABC):
+    """A dataset that reads pictures from files, an example for each of its entries.
 
-    def __init__(self, settings: DataSettings, train: bool) -> None:
-        self.settings = settings
-        self.train = train
+    ``train`` draws crops and mirrors, else pictures are taken whole.
+    """
+
+    def __init__(self, settings: DataSettings, entries: Sequence[Entry], train: bool) -> None:
+        self.settings, self.entries, self.train = settings, entries, train
         sizes = as_size(settings.load_size), as_size(settings.crop_size)
         self.geometry = Geometry(*sizes, settings.fit, settings.mirror, settings.filter)
         self.cache = Cache(settings.cache_gib if train else 0.0)  # for what is read again and again
-
-    def cut(self, pictures: Sequence[Stored], kinds: Sequence[Kind], rng: np.random.Generator) -> list[Stored]:
-        """The same window of every picture; class numbers are never mixed."""
-        height, width = pictures[0].shape[:2]
-        window = self.geometry.draw(rng, height, width) if self.train else self.geometry.whole(height, width)
-        return [
-            self.geometry.apply(picture, window, "nearest" if kind.colour == "labels" else "")
-            for picture, kind in zip(pictures, kinds, strict=True)
-        ]
-
-    def draw(self, rng: np.random.Generator) -> Window:
-        """The window that ``cut`` would draw from a picture of the load size."""
-        return self.geometry.draw(rng, *self.geometry.load_size)
-
-
-class Pictures(ABC):
-    """A dataset that reads pictures from files, an example for each of its entries."""
-
-    def __init__(self, settings: DataSettings, entries: Sequence[Entry], train: bool) -> None:
-        self.settings, self.entries = settings, entries
-        self.sampler = Sampler(settings, train)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -100,3 +81,16 @@ class Pictures(ABC):
     @abstractmethod
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         """What ``sample`` gives, as files hold it."""
+
+    def cut(self, pictures: Sequence[Stored], kinds: Sequence[Kind], rng: np.random.Generator) -> list[Stored]:
+        """The same window of every picture; class numbers are never mixed."""
+        height, width = pictures[0].shape[:2]
+        window = self.geometry.draw(rng, height, width) if self.train else self.geometry.whole(height, width)
+        return [
+            self.geometry.apply(picture, window, "nearest" if kind.colour == "labels" else "")
+            for picture, kind in zip(pictures, kinds, strict=True)
+        ]
+
+    def draw(self, rng: np.random.Generator) -> Window:
+        """The window that ``cut`` would draw from a picture of the load size."""
+        return self.geometry.draw(rng, *self.geometry.load_size)

@@ -8,7 +8,7 @@ import pytest
 from web import ARCHIVE, FILES, Server, assert_whole, contents, fetch, noise, packed
 
 from diptych.data.public import download
-from diptych.data.public.checksums import remembered
+from diptych.data.public.unpack import remembered
 from diptych.errors import DiptychError
 
 

@@ -20,8 +20,7 @@ from urllib.parse import urlsplit
 
 import filelock
 
-from diptych.data.public.checksums import remember, remembered, verify
-from diptych.data.public.unpack import Progress, unpack
+from diptych.data.public.unpack import Progress, remember, remembered, unpack, verify
 from diptych.errors import DiptychError
 from diptych.files import from_json, write_text
 

@@ -1,20 +1,24 @@
-"""Unpack an untrusted ``.zip`` or ``.tar.gz``: plain files, inside the folder, up to a limit of bytes.
+"""Archives from elsewhere: their checksums, and unpacking an untrusted ``.zip`` or ``.tar.gz``.
 
-An archive with any other member is refused as a whole. The folder appears only on success.
+Plain files are unpacked, inside the folder, up to a limit of bytes. An archive with any other member is refused as a whole.
+The folder appears only on success.
 """
 
 import errno
 import gzip
+import hashlib
 import re
 import shutil
 import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from diptych.errors import DiptychError
+from diptych.files import write_text
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and the total (0 where it is unknown)."""
@@ -30,6 +34,32 @@ NOT_PICTURES = re.compile(r"(^|/)(__MACOSX(/|$)|\._|\.DS_Store$)")  # what a Mac
 
 class Unsafe(Exception):
     """A member that must not be unpacked; the message says why."""
+
+
+def remembered(place: Path) -> str:
+    """The SHA-256 of the archive that ``place`` was made from, now or earlier; empty where there was none."""
+    with suppress(OSError):
+        return place.with_name(f"{place.name}.sha256").read_text(encoding="utf-8").strip()
+    return ""
+
+
+def remember(place: Path, sha256: str) -> None:
+    """Keep the SHA-256 for the next download of ``place``."""
+    write_text(place.with_name(f"{place.name}.sha256"), sha256 + "\n")
+
+
+def verify(origin: str, archive: Path, sha256: str, md5: str) -> str:
+    """The SHA-256 of ``archive``; a file that has other checksums than those that are known is removed with a DiptychError."""
+    for algorithm, expected in (("md5", md5), ("sha256", sha256)):
+        with open(archive, "rb") as file:
+            digest = hashlib.file_digest(file, algorithm).hexdigest()
+        if expected and digest != expected:
+            archive.unlink()
+            raise DiptychError(
+                f"what came from {origin} has the {algorithm.upper()} sum {digest}, but {expected} is known for it: it was damaged on "
+                f"the way or is another file by now. It was removed; try again, or unpack it by hand and set data.folder to that folder."
+            )
+    return digest
 
 
 def unpack(archive: Path, folder: Path, progress: Progress | None = None) -> Path:

@@ -50,7 +50,7 @@ def examine(
     findings += [replace(warning, file=str(path)) for warning in picture_warnings(settings, path, pictures)]
     richness = float(np.log(num_colours(halves[0]) / num_colours(halves[1]))) if len(halves) == 2 else 0.0
     peaks = {side: float(half.max()) for side, half in pictures.items()}
-    measured = Measurements(split + domain, entry.name, path, digest, thumbnail(halves), richness, classes, peaks)
+    measured = Measurements(split + domain, path, digest, thumbnail(halves), richness, classes, peaks)
     return measured, findings
 
 

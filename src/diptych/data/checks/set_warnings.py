@@ -32,7 +32,6 @@ class Measurements:
     """What was measured on one example."""
 
     split: str
-    name: str
     path: File
     digest: str
     thumbnail: npt.NDArray[np.float32]

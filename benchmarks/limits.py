@@ -34,7 +34,6 @@ from torch.utils.module_tracker import ModuleTracker
 from diptych.machine.devices import choose
 from diptych.networks.blocks import channels_last
 from diptych.networks.features import perceptual
-from diptych.networks.features.pretrained import load_or_untrained
 from diptych.recipe import Recipe, read
 from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.estimate import full_step, noise
@@ -43,6 +42,7 @@ from diptych.training.state import build
 from diptych.training.trainer import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._features import load_or_untrained
 from benchmarks.training_step import CASES, Ours, recipe_of, timed
 
 ADAM_BYTES = 28

@@ -25,7 +25,6 @@ from rich.table import Table
 
 from diptych import checkpoints
 from diptych.networks.features import perceptual
-from diptych.networks.features.pretrained import load_or_untrained
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.training.accelerate.allocator import keep_freed_memory
@@ -35,6 +34,7 @@ from diptych.training.processes import join
 from diptych.training.trainer import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._features import load_or_untrained
 from benchmarks._turns import Compared
 
 MIB = 2**20

@@ -13,11 +13,13 @@ Usage: python benchmarks/profiling.py NAME [key=value ...] [--steps 5]      (as 
 
 import argparse
 import statistics
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -30,7 +32,6 @@ from torch.profiler import ProfilerActivity, profile
 from diptych.data import open_dataset, stream
 from diptych.errors import DiptychError
 from diptych.networks.features import perceptual
-from diptych.networks.features.pretrained import load_or_untrained
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.systems import Losses
@@ -40,6 +41,9 @@ from diptych.training.estimate import noise
 from diptych.training.processes import join
 from diptych.training.step_result import Entry
 from diptych.training.trainer import Trainer
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._features import load_or_untrained
 
 GROUPS = {
     "convolution, backward, by the library": ("convolution_backward", "conv_transpose2d_backward", "linear_backward"),

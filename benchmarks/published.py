@@ -19,7 +19,6 @@ from rich.table import Table
 
 from diptych.machine.devices import choose
 from diptych.networks.features import perceptual
-from diptych.networks.features.pretrained import load_or_untrained
 from diptych.recipe import read
 from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.estimate import full_step, noise, peak
@@ -27,6 +26,7 @@ from diptych.training.processes import join
 from diptych.training.trainer import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
+from benchmarks._features import load_or_untrained
 from benchmarks.limits import least, measure, training_work
 
 RECIPES = {

@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from diptych.data.public import download
-from diptych.data.public.checksums import Checksums
 
 
 def packed(files: dict[str, bytes], kind: str = "tar.gz") -> bytes:
@@ -109,7 +108,7 @@ class Pauses(list[float]):
 
 def fetch(server: Server, place: Path, sha256: str = "", name: str = "toy.tar.gz") -> Pauses:
     pauses = Pauses()
-    assert download.fetch(server.address(name), place, Checksums(sha256), sleep=pauses) == place
+    assert download.fetch(server.address(name), place, sha256, sleep=pauses) == place
     return pauses
 
 

@@ -18,10 +18,10 @@ import tomli_w
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import UsageError
 from diptych.evaluation.metrics import chosen, direction, scores_of
-from diptych.networks.meta_device import on_meta_device
+from diptych.networks import on_meta_device
 from diptych.recipe_files import find, spellings
 from diptych.systems import SYSTEMS, Domains, System
-from diptych.tables import CommandLineValue, closest, flatten, from_table, to_table
+from diptych.tables import CommandLineValue, closest, convert, flatten, one_of, refuse_unknown, to_table
 from diptych.translator.weights import MAX_ARGUMENT
 
 LR = {"generator": 2e-4, "discriminator": 2e-4}
@@ -91,11 +91,7 @@ class TrainingSettings:
         not_negative = ("clip_gradient", "max_faults", "stop_after", "statistics_pictures")
         if self.step_every <= 0 or min(getattr(self, name) for name in not_negative) < 0:
             raise UsageError(f"training.step_every must be positive; {', '.join(not_negative)} not negative.")
-        if unknown := [side for side in self.learning_rate if side not in LR]:
-            known = ", ".join(LR)
-            raise UsageError(
-                f'"training.learning_rate.{unknown[0]}" is not known{closest(unknown[0], LR)}; known here: {known}.'
-            )
+        refuse_unknown(self.learning_rate, LR, "training.learning_rate")
         object.__setattr__(self, "learning_rate", LR | self.learning_rate)
         if min(self.learning_rate.values()) < 0:
             raise UsageError("training.learning_rate may not be negative.")
@@ -104,7 +100,6 @@ class TrainingSettings:
             raise UsageError(f"training.seed is {self.seed}; it must lie between 0 and {2**63 - 1}.")
 
     def check_metrics(self) -> None:
-
         chosen(",".join(self.metrics))
         scores = [score for metric in ("l1", "psnr", "ssim", *self.metrics) for score in scores_of(metric)]
         usable = [score for score in dict.fromkeys(scores) if direction(score) in ("higher", "lower")]
@@ -132,25 +127,11 @@ class Recipe:
         Raises:
             UsageError: for an unknown or missing key, a wrong type, an impossible value.
         """
-        parts: dict[str, Any] = {"system": "", "options": {}, "data": {}, "training": {}}
-        if unknown := [key for key in table if key not in parts]:
-            known = ", ".join(parts)
-            raise UsageError(f'"{unknown[0]}" is not known{closest(unknown[0], parts)}; known here: {known}.')
-        parts |= table
-        system = parts["system"]
-        if not isinstance(system, str) or system not in SYSTEMS:
-            known = ", ".join(SYSTEMS)
-            raise UsageError(f'"system" is {system!r}{closest(str(system), SYSTEMS)}; choose from {known}.')
-        for key in ("options", "data", "training"):
-            if not isinstance(parts[key], Mapping):
-                raise UsageError(f'"{key}" must be a table, not {parts[key]!r}.')
-        recipe = cls(
-            system=system,
-            options=from_table(SYSTEMS[system].Options, parts["options"], "options"),
-            data=from_table(DataSettings, parts["data"], "data"),
-            training=from_table(TrainingSettings, parts["training"], "training"),
-            name=name,
-        )
+        refuse_unknown(table, ("system", "options", "data", "training"))
+        system = one_of(tuple(SYSTEMS), table.get("system", ""), "system")
+        kinds = {"options": SYSTEMS[system].Options, "data": DataSettings, "training": TrainingSettings}
+        parts = {key: convert(kind, table.get(key, {}), key) for key, kind in kinds.items()}
+        recipe = cls(system, **parts, name=name)
         if not recipe.training.steps and not recipe.training.epochs:
             raise UsageError("the recipe does not say how long to train; set training.steps or training.epochs.")
         return recipe

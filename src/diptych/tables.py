@@ -44,15 +44,20 @@ def from_table(cls: type[T], table: Mapping[str, Any], place: str = "") -> T:
         UsageError: with a sentence that names the key.
     """
     hints = typing.get_type_hints(cls)
-    known = [field.name for field in dataclasses.fields(cls)]
-    values = {}
-    for key, value in table.items():
-        where = f"{place}.{key}" if place else key
+    refuse_unknown(table, [field.name for field in dataclasses.fields(cls)], place)
+    return cls(**{key: convert(hints[key], value, dotted(place, key)) for key, value in table.items()})
+
+
+def dotted(place: str, key: str) -> str:
+    return f"{place}.{key}" if place else key
+
+
+def refuse_unknown(keys: typing.Iterable[str], known: typing.Collection[str], place: str = "") -> None:
+    """UsageError for the first key that is not known in the table at ``place``."""
+    for key in keys:
         if key not in known:
             listing = ", ".join(known)
-            raise UsageError(f'"{where}" is not known{closest(key, known)}; known here: {listing}.')
-        values[key] = convert(hints[key], value, where)
-    return cls(**values)
+            raise UsageError(f'"{dotted(place, key)}" is not known{closest(key, known)}; known here: {listing}.')
 
 
 def convert(kind: Any, value: Any, place: str) -> Any:
@@ -136,6 +141,6 @@ def flatten(table: Mapping[str, Any], place: str = "") -> dict[str, Any]:
     """Nested tables as one with dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in table.items():
-        where = f"{place}.{key}" if place else key
+        where = dotted(place, key)
         flat |= flatten(value, where) if isinstance(value, Mapping) else {where: value}
     return flat

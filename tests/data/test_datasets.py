@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from diptych.data import Dataset, DataSettings, open_dataset, stream
-from diptych.data.cache import Cache
 from diptych.data.derived import converted
+from diptych.data.pictures import Cache
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import Kind
 

@@ -49,7 +49,7 @@ def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def forget() -> None:
     """As another process begins."""
     listings.remembered.clear()
-    layouts.remembered.clear()
+    layouts.remembered.cache_clear()
 
 
 def touch(folder: Path) -> None:

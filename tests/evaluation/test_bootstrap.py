@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from diptych.evaluation.bootstrap import draws, interval, of_mean, of_statistic
+from diptych.evaluation.bootstrap import draws, interval, of_mean
 
 
 @pytest.mark.parametrize(("count", "deviation"), [(100, 1.0), (400, 0.2), (400, 3.0)])
@@ -32,9 +32,3 @@ def test_every_picture_is_drawn_equally_often_and_with_replacement() -> None:
     different = np.mean([len(set(row)) for row in chosen.tolist()])
     assert different == pytest.approx(50 * (1 - (1 - 1 / 50) ** 50), rel=0.02)
     assert np.array_equal(chosen, draws(50))
-
-
-def test_a_statistic_of_resampled_sets() -> None:
-    values = np.random.default_rng(0).normal(size=60)
-    found = of_statistic(60, lambda chosen: float(values[chosen].mean()), times=200)
-    assert found.std() == pytest.approx(values.std() / math.sqrt(60), rel=0.15)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from diptych.evaluation import perceptual
+from diptych.evaluation import perceptual, requirements
 from diptych.evaluation.evaluate import FILLING, USUAL, evaluate
 from diptych.evaluation.metrics import Example
 from diptych.evaluation.requirements import Resources
@@ -20,7 +20,7 @@ from diptych.networks.features.fcn import FCN
 
 META = torch.device("meta")
 MOVING = (torch.ops.aten.copy_.default, torch.ops.aten._has_compatible_shallow_copy_type.default)
-NETWORKS = pretrained.available("efficientnet-lite0")
+NETWORKS = requirements.weights("efficientnet-lite0")(Resources()) is None
 
 
 class Apart(TorchDispatchMode):

@@ -1,7 +1,6 @@
 """The ends of resampling: few values, infinite ones, and draws that are the same in every run."""
 
 import numpy as np
-import numpy.typing as npt
 
 from diptych.evaluation import bootstrap
 
@@ -21,11 +20,3 @@ def test_an_interval_of_few_values() -> None:
 
 def test_an_infinite_value_makes_infinite_ends() -> None:
     assert bootstrap.of_mean(np.array([7.0, np.inf, 8.0])) == (np.inf, np.inf)
-
-
-def test_statistics_of_each_draw() -> None:
-    def largest(numbers: npt.NDArray[np.intp]) -> float:
-        return float(numbers.max())
-
-    assert bootstrap.of_statistic(5, largest).tolist() == bootstrap.draws(5, 100).max(1).tolist()
-    assert len(bootstrap.of_statistic(5, largest, 7)) == 7

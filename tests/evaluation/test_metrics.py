@@ -7,14 +7,14 @@ from torch import Tensor
 
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap, paired, perceptual, requirements, restoration, texture
-from diptych.evaluation.evaluate import choose, evaluate, lacking
+from diptych.evaluation.evaluate import choose, evaluate, problem_of
 from diptych.evaluation.metrics import (
+    METRICS,
     PICTURE_METRICS,
     Example,
     as_rgb,
     chosen,
     direction,
-    known,
     of_enlarging,
     of_filling,
     scores_of,
@@ -53,7 +53,7 @@ def test_as_rgb() -> None:
 
 def test_directions() -> None:
     assert {score: direction(score) for score in BETTER} == BETTER
-    assert {name for name in known() if name not in ("coverage", "lab", "fcn")} >= set(PICTURE_METRICS)
+    assert {name for name in METRICS if name not in ("coverage", "lab", "fcn")} >= set(PICTURE_METRICS)
     assert scores_of("lab") == ("lab L", "lab a", "lab b")
     assert scores_of("psnr") == ("psnr",)
 
@@ -81,12 +81,16 @@ def test_what_is_measured_of_an_example() -> None:
     flat = one._replace(target_rgb=torch.zeros(1, 3, 40, 40))
     assert measure["sharpness"](flat) == pytest.approx(sharp[0] / 1e-6)
     assert measure["checkerboard"](one) == float(texture.checkerboard(one.output_rgb))
-    assert PICTURE_METRICS["checkerboard"].of_target is not None
-    for name, enlarging in (("psnr-y", restoration.psnr_luma), ("ssim-y", restoration.ssim_luma)):
-        assert measure[name](one) == enlarging(one.output_rgb, one.target_rgb, 2)
-        plain = PICTURE_METRICS[name].baseline
+    of_target = PICTURE_METRICS["checkerboard"].reference
+    assert of_target is not None
+    assert of_target(one) == float(texture.checkerboard(one.target_rgb))
+    assert np.isnan(of_target(one._replace(target_rgb=None)))
+    wanted, large = restoration.luma_within(one.target_rgb, 2), restoration.bicubic(one.source, 2)
+    for name, enlarging in (("psnr-y", paired.psnr), ("ssim-y", paired.ssim)):
+        assert measure[name](one) == float(enlarging(restoration.luma_within(one.output_rgb, 2), wanted))
+        plain = PICTURE_METRICS[name].reference
         assert plain is not None
-        assert plain(one) == enlarging(restoration.bicubic(one.source, 2), one.target_rgb, 2)
+        assert plain(one) == float(enlarging(restoration.luma_within(large, 2), wanted))
 
 
 def test_what_is_measured_in_and_beside_a_hole() -> None:
@@ -101,21 +105,24 @@ def test_what_is_measured_in_and_beside_a_hole() -> None:
         inside, outside = PICTURE_METRICS[f"{name}-hole"], PICTURE_METRICS[f"{name}-known"]
         assert inside.measure(one) == measure(one.output, target, hole)
         assert outside.measure(one) == measure(one.output, target, ~hole)
-        assert inside.baseline is not None
-        assert inside.baseline(one) == measure(restoration.filled_with_mean(source), target, hole)
-        assert outside.baseline is None
+        assert inside.reference is not None
+        assert inside.reference(one) == measure(restoration.filled_with_mean(source), target, hole)
+        assert outside.reference is None
 
 
 def test_how_scores_of_enlarging_and_filling_become_metrics() -> None:
     one = example(0)
     assert one.source is not None
     assert one.target_rgb is not None
-    enlarging = of_enlarging(lambda output, target, factor: float((output * target).sum()) * factor)
+    enlarging = of_enlarging(lambda output, target: (output * target).sum())
     assert (enlarging.better, enlarging.requirements) == ("higher", (requirements.target, requirements.enlarging))
-    assert (enlarging.baseline_name, enlarging.network, enlarging.of_target) == ("bicubic", "", None)
-    assert enlarging.measure(one) == float((one.output_rgb * one.target_rgb).sum()) * 2
-    assert enlarging.baseline is not None
-    assert enlarging.baseline(one) == float((restoration.bicubic(one.source, 2) * one.target_rgb).sum()) * 2
+    assert (enlarging.reference_note, enlarging.network) == ("bicubic: {:.4f}", "")
+    within = [restoration.luma_within(rgb, 2) for rgb in (one.output_rgb, one.target_rgb)]
+    assert enlarging.measure(one) == float((within[0] * within[1]).sum())
+    assert enlarging.reference is not None
+    assert enlarging.reference(one) == float(
+        (restoration.luma_within(restoration.bicubic(one.source, 2), 2) * within[1]).sum()
+    )
     holed = one._replace(source=picture(7).repeat(1, 2, 1, 1)[:, :4])
     assert holed.source is not None
     assert holed.target is not None
@@ -125,11 +132,11 @@ def test_how_scores_of_enlarging_and_filling_become_metrics() -> None:
         assert (filling.better, filling.requirements) == ("lower", (requirements.target, requirements.holes))
         region = hole if inside else ~hole
         assert filling.measure(holed) == float((holed.output * holed.target * region).sum())
-        assert (filling.baseline is None) == (not inside)
-        if filling.baseline is not None:
-            assert filling.baseline_name == "filled with the mean"
+        assert (filling.reference is None) == (not inside)
+        if filling.reference is not None:
+            assert filling.reference_note == "filled with the mean: {:.4f}"
             plain = restoration.filled_with_mean(holed.source)
-            assert filling.baseline(holed) == float((plain * holed.target * hole).sum())
+            assert filling.reference(holed) == float((plain * holed.target * hole).sum())
 
 
 def test_the_perceptual_distance_is_of_directions() -> None:
@@ -170,7 +177,7 @@ def test_a_verdict_has_a_value_a_picture_and_an_interval() -> None:
 def test_what_needs_no_learning_stands_beside() -> None:
     examples = [example(seed) for seed in range(3)]
     (score,) = evaluate(examples, ["psnr-y"], Resources(factor=2)).scores
-    plain = PICTURE_METRICS["psnr-y"].baseline
+    plain = PICTURE_METRICS["psnr-y"].reference
     assert plain is not None
     assert score.note == f"bicubic: {np.mean([plain(one) for one in examples]):.4f}"
 
@@ -225,8 +232,8 @@ def test_the_usual_metrics() -> None:
     ],
 )
 def test_needs(metric: str, lacks: Resources, has: Resources) -> None:
-    assert lacking(metric, lacks) != ""
-    assert lacking(metric, has) == ""
+    assert problem_of(metric, lacks)
+    assert problem_of(metric, has) is None
 
 
 def test_needs_say_how_much() -> None:
@@ -238,13 +245,14 @@ def test_needs_say_how_much() -> None:
     assert requirements.enlarging(Resources()) == 'it is for super-resolution only (data.task = "shrunk")'
     assert requirements.holes(Resources()) == 'it is for inpainting only (data.task = "holed")'
     assert requirements.labels(Resources()) == "it needs class maps: data.palette in the recipe, or --labels FOLDER"
-    assert requirements.weights("efficientnet-lite0")(Resources()) == requirements.network(Resources()) == ""
+    assert requirements.weights("efficientnet-lite0")(Resources()) is requirements.weights()(Resources()) is None
 
 
 def test_weights_that_are_not_here_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.delenv("DIPTYCH_WEIGHTS", raising=False)
     said = requirements.weights("vgg16")(Resources())
+    assert said is not None
     assert said.startswith("the weights of vgg16 (vgg16-397923af.pth) are not here: ")
     assert not said.endswith(".")
-    assert requirements.network(Resources(network="vgg16")) == said
+    assert requirements.weights()(Resources(network="vgg16")) == said

@@ -12,7 +12,16 @@ from diptych.errors import DiptychError
 from diptych.evaluation import bootstrap, set_metrics
 from diptych.evaluation.labels import IGNORED
 from diptych.evaluation.metrics import Example
-from diptych.evaluation.set_metrics import Diversity, FeatureDistances, Lab, Segmented, SetMetric, as_bytes
+from diptych.evaluation.set_metrics import (
+    BINS,
+    Diversity,
+    FeatureDistances,
+    Lab,
+    Segmented,
+    SetMetric,
+    as_bytes,
+    lab_histograms,
+)
 
 FEATURES = 4
 
@@ -213,3 +222,9 @@ def test_a_segmenter_judges_real_pictures_too(monkeypatch: pytest.MonkeyPatch) -
     assert (pixel.low, pixel.high) == (0.25, 0.75)  # of the two that were kept
     with pytest.raises(DiptychError, match="three has no class map"):
         metric.add(shown(level(1), name="three"))
+
+
+def test_black_and_white_are_at_the_ends_of_lightness() -> None:
+    found = lab_histograms(np.zeros((1, 1, 3), np.uint8))
+    assert found[0].tolist() == [1, *[0] * (BINS - 1)]
+    assert lab_histograms(np.full((1, 3, 3), 255, np.uint8))[0, [0, BINS - 1]].tolist() == [0, 3]

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from diptych.errors import DiptychError
-from diptych.evaluation.colour import BINS, RANGES, LabHistograms, intersection
+from diptych.evaluation.set_metrics import BINS, LAB_RANGES, intersections, lab_histograms
 from diptych.evaluation.texture import blotches, checkerboard, luma, sharpness
 
 
@@ -91,7 +91,7 @@ def plain_shares(pictures: list[np.ndarray]) -> list[np.ndarray]:
     """Shares of L, a and b in bins of equal width by numpy, colours by scikit-image."""
     lab = np.concatenate([rgb2lab(picture).reshape(-1, 3) for picture in pictures])
     found = []
-    for plane, (low, high) in zip(lab.T, RANGES, strict=True):
+    for plane, (low, high) in zip(lab.T, LAB_RANGES, strict=True):
         edges = np.linspace(low, high, BINS + 1)
         found.append(np.histogram(plane.clip(low, high), edges)[0] / len(plane))
     return found
@@ -106,13 +106,12 @@ def test_lab_shares_against_a_plain_version() -> None:
     ]
     histograms = []
     for pile in piles:
-        histograms.append(LabHistograms())
-        for picture in pile:
-            histograms[-1].add(picture)
-        for own, plain in zip(histograms[-1].shares(), plain_shares(pile), strict=True):
+        histograms.append(np.sum([lab_histograms(picture) for picture in pile], axis=0))
+        shares = histograms[-1] / histograms[-1].sum(1, keepdims=True)
+        for own, plain in zip(shares, plain_shares(pile), strict=True):
             np.testing.assert_allclose(own, plain, atol=2.1 / 2400)
     expected = [np.minimum(one, other).sum() for one, other in zip(*map(plain_shares, piles), strict=True)]
-    assert intersection(*histograms) == pytest.approx(expected, abs=5e-3)
+    assert intersections(*histograms) == pytest.approx(expected, abs=5e-3)
 
 
 def test_greys_are_one_colour_whatever_the_noise() -> None:
@@ -120,29 +119,22 @@ def test_greys_are_one_colour_whatever_the_noise() -> None:
     greys = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
     tinted = greys.copy()
     tinted[..., 2] ^= 1
-    one, other = LabHistograms(), LabHistograms()
-    one.add(greys)
-    other.add(tinted)
+    one, other = lab_histograms(greys), lab_histograms(tinted)
     for histogram in (one, other):
-        assert histogram.counts[1][BINS // 2] == histogram.counts[2][BINS // 2] == 256
-    assert intersection(one, other)[1:] == (1, 1)
-    low, high = RANGES[1]
+        assert histogram[1][BINS // 2] == histogram[2][BINS // 2] == 256
+    assert intersections(one, other)[1:] == [1, 1]
+    low, high = LAB_RANGES[1]
     assert (BINS // 2 + 0.5) * (high - low) / BINS + low == pytest.approx(0)
 
 
-def test_lab_histograms() -> None:
-    white, black = np.full((4, 4, 3), 255, np.uint8), np.zeros((4, 4, 3), np.uint8)
-    one, other = LabHistograms(), LabHistograms()
-    one.add(white)
-    other.add(white)
-    assert intersection(one, other) == pytest.approx((1, 1, 1))
-    assert one.counts[0][BINS - 1] == 16
-    other.add(black)  # half of the lightness is elsewhere now, and the colour is the same
-    light, green_red, blue_yellow = intersection(one, other)
-    assert (light, green_red, blue_yellow) == pytest.approx((0.5, 1, 1))
-    red = LabHistograms()
-    red.add(np.full((2, 2, 3), [255, 0, 0], np.uint8))
-    assert intersection(one, red) == pytest.approx((0, 0, 0))
+def test_lab_intersections() -> None:
+    white, black = (lab_histograms(np.full((4, 4, 3), level, np.uint8)) for level in (255, 0))
+    assert intersections(white, white) == pytest.approx((1, 1, 1))
+    assert white[0][BINS - 1] == 16
+    # Half of the lightness is elsewhere, and the colour is the same.
+    assert intersections(white, white + black) == pytest.approx((0.5, 1, 1))
+    red = lab_histograms(np.full((2, 2, 3), [255, 0, 0], np.uint8))
+    assert intersections(white, red) == pytest.approx((0, 0, 0))
 
 
 def fills(seed: int) -> Tensor:

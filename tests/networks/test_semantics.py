@@ -10,10 +10,9 @@ from diptych.losses import ADVERSARIES, feature_matching, kl_divergence, total_v
 from diptych.networks.blocks import downsample
 from diptych.networks.coarse_to_fine import CoarseToFine
 from diptych.networks.dilated import DilatedResNet, TwoHeadedDiscriminator, composited, dilated_block
-from diptych.networks.semantics import Semantics, boundary_map, instance_means
+from diptych.networks.semantics import Semantics, StyleBank, boundary_map, instance_means
 from diptych.networks.spade import SPADE, SPADENorm
 from diptych.networks.spectral import SpectralConv2d, SyncBatchNorm
-from diptych.networks.styles import StyleBank
 from diptych.systems import multi_scale
 
 IDS = torch.tensor([[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 2, 1], [2, 2, 2, 1]])

@@ -13,8 +13,8 @@ from PIL import Image, ImageFile
 
 from diptych.errors import DiptychError
 from diptych.pictures import codecs
-from diptych.pictures.decoded import apply_orientation
-from diptych.pictures.formats import Header, probe, read
+from diptych.pictures.decoded import Header, apply_orientation
+from diptych.pictures.formats import probe, read
 from diptych.pictures.kinds import Kind, Stored
 
 RNG = np.random.default_rng(1)

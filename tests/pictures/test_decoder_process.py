@@ -78,7 +78,7 @@ def now():
     return Image.MAX_IMAGE_PIXELS, list(warnings.filters), loggers, cv2.getNumThreads(), known
 
 before = now()
-from diptych.data.edges import edges
+from diptych.data.derived import edges
 from diptych.pictures.formats import probe, read, write
 from diptych.pictures.kinds import Kind
 from diptych.report.pictures import embedded

@@ -11,6 +11,7 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.pictures import formats
+from diptych.pictures.decoded import Header
 from diptych.pictures.formats import probe, read, write
 from diptych.pictures.kinds import Kind
 
@@ -44,7 +45,7 @@ def test_sixteen_bits_stay_sixteen(ending: str, channels: int, tmp_path: Path) -
     picture = SIXTEEN[..., :channels].copy()
     write(tmp_path / f"a{ending}", picture)
     np.testing.assert_array_equal(read(tmp_path / f"a{ending}", kind), picture)
-    assert probe(tmp_path / f"a{ending}") == formats.Header(7, 5, channels, "uint16")
+    assert probe(tmp_path / f"a{ending}") == Header(7, 5, channels, "uint16")
 
 
 @pytest.mark.parametrize("ending", [".tif", ".npy", ".npz"])

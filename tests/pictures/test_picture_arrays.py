@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from diptych.errors import DiptychError
-from diptych.pictures.formats import Header, probe, read
+from diptych.pictures.decoded import Header
+from diptych.pictures.formats import probe, read
 from diptych.pictures.kinds import Kind
 
 

@@ -9,10 +9,10 @@ import torch
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych.data import open_dataset, stream
+from diptych.evaluation import requirements
 from diptych.evaluation.evaluate import evaluate
 from diptych.evaluation.metrics import Example
 from diptych.evaluation.requirements import Resources
-from diptych.networks.features.pretrained import available
 from diptych.systems import SYSTEMS
 from diptych.training.step import Scalars
 from diptych.training.trainer import Trainer
@@ -91,7 +91,7 @@ def test_metrics_are_those_of_a_processor() -> None:
     pairs = [torch.nn.functional.interpolate(pair, 176, mode="bilinear").split(1) for pair in rough]
     examples = [Example(str(number), one, one, other, other) for number, (one, other) in enumerate(pairs)]
     metrics = ["l1", "psnr", "ssim", "ms-ssim", "lab", "sharpness", "checkerboard", "diversity"]
-    metrics += ["perceptual", "kernel"] if available("efficientnet-lite0") else []
+    metrics += ["perceptual", "kernel"] if requirements.weights()(Resources()) is None else []
     values = [
         [score.value for score in evaluate(examples, metrics, Resources(device=torch.device(place))).scores]
         for place in ("cpu", "cuda")

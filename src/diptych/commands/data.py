@@ -175,7 +175,7 @@ def get(name: str, folder: Path | None = None, archive: Path | None = None) -> N
     """
     from diptych.data.progress import show
     from diptych.data.public.catalog import get
-    from diptych.data.public.checksums import remembered
+    from diptych.data.public.unpack import remembered
 
     place = get(name, folder, show, archive)
     print(f"{name} is in {place}")

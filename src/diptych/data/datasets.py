@@ -5,15 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from diptych.data.cache import Cache
 from diptych.data.derived import DERIVE, Derived, Holed, Shrunk
-from diptych.data.entries import Entry, Layout
+from diptych.data.entries import Entry, File, Layout, probe
 from diptych.data.layouts import discover
-from diptych.data.picture_file import File, probe
-from diptych.data.resident import Crop
-from diptych.data.sampler import Pictures
+from diptych.data.pictures import Pictures
 from diptych.data.settings import DataSettings
 from diptych.data.shards.windows import WindowShuffle
+from diptych.data.transforms import Crop
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import INSTANCES, Kind, Stored
 
@@ -21,17 +19,15 @@ from diptych.pictures.kinds import INSTANCES, Kind, Stored
 class Pairs(Pictures):
     """Aligned pictures: side by side in one file, or matched by name; both halves get the same crop and mirroring."""
 
-    def __init__(
-        self, settings: DataSettings, entries: Sequence[Entry], train: bool, cache: Cache | None = None
-    ) -> None:
-        super().__init__(settings, entries, train, cache)
+    def __init__(self, settings: DataSettings, entries: Sequence[Entry], train: bool) -> None:
+        super().__init__(settings, entries, train)
         self.sizes = (len(entries), len(entries))
         several = len(entries[0].a) > 1
         self.kinds = stack_kinds(entries[0].a, settings.source) if several else [settings.source]
 
     def pair(self, index: int) -> tuple[Stored, Stored]:
         """The stored source and target, as large as they are in the file."""
-        entry, settings, read = self.entries[index], self.settings, self.sampler.cache.read
+        entry, settings, read = self.entries[index], self.settings, self.cache.read
         swapped = settings.direction == "b-to-a"
         if entry.b is None:
             path = entry.a[0]
@@ -51,7 +47,7 @@ class Pairs(Pictures):
 
     def crops(self, index: int, rng: np.random.Generator) -> tuple[Crop, Crop]:
         """What ``sample`` takes where all pictures are resized alike."""
-        crop = index, self.sampler.draw(rng)
+        crop = index, self.draw(rng)
         return crop, crop
 
     def picture(self, side: int, number: int) -> Stored:
@@ -59,7 +55,7 @@ class Pairs(Pictures):
         return self.pair(number)[side]
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
-        source, target = self.sampler.cut(self.pair(index), (self.settings.source, self.settings.target), rng)
+        source, target = self.cut(self.pair(index), (self.settings.source, self.settings.target), rng)
         return source, target
 
 
@@ -76,9 +72,8 @@ class Unpaired(Pictures):
         others: Sequence[Entry],
         halves: tuple[str, str],
         train: bool,
-        cache: Cache | None = None,
     ) -> None:
-        super().__init__(settings, entries, train, cache)
+        super().__init__(settings, entries, train)
         self.sides = (entries, settings.source, halves[0]), (others, settings.target, halves[1])
         self.sizes = (len(entries), len(others))
 
@@ -90,22 +85,22 @@ class Unpaired(Pictures):
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         drawn = int(rng.integers(self.sizes[1]))
-        if not self.sampler.train:
+        if not self.train:
             drawn = index % self.sizes[1]
-        (source,) = self.sampler.cut([self.picture(0, index % self.sizes[0])], [self.settings.source], rng)
-        (target,) = self.sampler.cut([self.picture(1, drawn)], [self.settings.target], rng)
+        (source,) = self.cut([self.picture(0, index % self.sizes[0])], [self.settings.source], rng)
+        (target,) = self.cut([self.picture(1, drawn)], [self.settings.target], rng)
         return source, target
 
     def crops(self, index: int, rng: np.random.Generator) -> tuple[Crop, Crop]:
         """What ``sample`` takes where all pictures are resized alike."""
         drawn = int(rng.integers(self.sizes[1]))
-        return (index % self.sizes[0], self.sampler.draw(rng)), (drawn, self.sampler.draw(rng))
+        return (index % self.sizes[0], self.draw(rng)), (drawn, self.draw(rng))
 
     def picture(self, side: int, number: int) -> Stored:
         """A stored source (0) or target (1)."""
         entries, kind, half = self.sides[side]
         path = entries[number].a[0]
-        picture = self.sampler.cache.read(path, kind)
+        picture = self.cache.read(path, kind)
         return half_of(picture, path, half) if half else picture
 
 
@@ -178,7 +173,7 @@ def open_dataset(settings: DataSettings, split: str, train: bool, own: bool = Fa
         raise DiptychError(f'{settings.folder} has no split "{split}"; it has {", ".join(layout.splits)}, and {ALL}.')
     dataset = open_entries(settings, layout, split, train)
     if own:
-        dataset.sampler.geometry = replace(dataset.sampler.geometry, own=True)
+        dataset.geometry = replace(dataset.geometry, own=True)
     if layout.sharded and train and settings.shuffle_window:
         return WindowShuffle(dataset, settings.shuffle_window)
     return dataset
@@ -187,13 +182,12 @@ def open_dataset(settings: DataSettings, split: str, train: bool, own: bool = Fa
 def open_entries(settings: DataSettings, layout: Layout, split: str, train: bool) -> Pictures:
     """The dataset class of the task, over the entries of a split."""
     entries = of_split(layout.splits, split)
-    cache = Cache(settings.cache_gib if train else 0.0)  # one budget, for what is read again and again
     if settings.task in OF_ONE_SET:
-        return OF_ONE_SET[settings.task](settings, entries, train, cache)
+        return OF_ONE_SET[settings.task](settings, entries, train)
     others = of_split(layout.others, split)
     if not others:
         raise DiptychError(f'{settings.folder} has no second pile for the split "{split}".')
     halves = ("a", "b") if layout.kind == "side-by-side" else ("", "")
     if settings.direction == "b-to-a":
         entries, others, halves = others, entries, (halves[1], halves[0])
-    return Unpaired(settings, entries, others, halves, train, cache)
+    return Unpaired(settings, entries, others, halves, train)

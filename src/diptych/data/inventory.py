@@ -9,9 +9,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from diptych.data.entries import Entry, files_of
+from diptych.data.entries import Entry, File, Member, files_of
 from diptych.data.layouts import discover
-from diptych.data.picture_file import File, Member
 from diptych.data.settings import DataSettings
 from diptych.data.shards.reading import are_at
 from diptych.errors import DiptychError

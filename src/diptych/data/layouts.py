@@ -11,7 +11,7 @@ from pathlib import Path
 
 from diptych.data.entries import Entry, Layout, paths_of
 from diptych.data.folders import NAME_THEM, SPLIT_NAMES, Folders, Tree, by_split, folders_in, named_folders, pictures_in
-from diptych.data.listings import listing, stamps_below
+from diptych.data.listings import Stamps, listing, stamps_below
 from diptych.data.settings import OF_TWO, DataSettings, root_of
 from diptych.data.shards import reading
 from diptych.data.shards.index import INDEX
@@ -30,8 +30,6 @@ FAMILIES = (
 """Names of the folders of a and of b; capitals do not matter."""
 LABELS, INSTANCES, PHOTOS = "label labels", "inst instance instances", "img image images photo photos"
 """Names of the folders of class maps, instance maps and photos."""
-MEMORY = 4  # layouts
-remembered: dict[object, Layout] = {}
 
 
 def discover(settings: DataSettings) -> Layout:
@@ -45,10 +43,18 @@ def discover(settings: DataSettings) -> Layout:
         return reading.layout_of(settings)
     root = root_of(settings)
     stamps = None if settings.target_folder else stamps_below(root)  # named folders may lie anywhere
-    if stamps is not None and (settings, stamps) in remembered:
-        return remembered[settings, stamps]
+    return recognised(root, settings) if stamps is None else remembered(root, settings, stamps)
+
+
+@lru_cache(maxsize=4)
+def remembered(root: Path, settings: DataSettings, stamps: Stamps) -> Layout:
+    """As ``recognised``, which finds the same as long as the folders' stamps are the same."""
+    return recognised(root, settings)
+
+
+def recognised(root: Path, settings: DataSettings) -> Layout:
     try:
-        layout = recognised(root, settings)
+        layout = layout_of(root, settings)
     except DiptychError:
         if reading.without_index(root):
             raise DiptychError(f"{root} holds shards without their index {INDEX}; copy that beside them.") from None
@@ -56,16 +62,10 @@ def discover(settings: DataSettings) -> Layout:
     if may_overlap(layout.folders):
         no_overlap({split: [*pile, *layout.others.get(split, [])] for split, pile in layout.splits.items()})
     unused = left_over(root, layout)
-    if unused:
-        layout = replace(layout, description=f"{layout.description}; not used: {', '.join(unused)}")
-    if stamps is not None:
-        while len(remembered) >= MEMORY:
-            remembered.pop(next(iter(remembered)), None)
-        remembered[settings, stamps] = layout
-    return layout
+    return replace(layout, description=f"{layout.description}; not used: {', '.join(unused)}") if unused else layout
 
 
-def recognised(root: Path, settings: DataSettings) -> Layout:
+def layout_of(root: Path, settings: DataSettings) -> Layout:
     if settings.source_folders:
         return of_folders(*named_folders(root, [*settings.source_folders, settings.target_folder]), settings)
     if settings.task not in OF_TWO:

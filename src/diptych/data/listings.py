@@ -140,7 +140,10 @@ def digest_of(text: str) -> str:
 # Several folders
 
 
-def stamps_below(root: Path) -> tuple[tuple[str, Stamp], ...] | None:
+Stamps = tuple[tuple[str, Stamp], ...]
+
+
+def stamps_below(root: Path) -> Stamps | None:
     """The stamps of a folder and two levels below, which decide its layout. None while one is unsettled."""
     stamps = []
     try:

@@ -5,43 +5,23 @@ are copied to the device for a batch. Pictures are loaded when they are first ne
 """
 
 import threading
-from typing import Literal, Protocol, TypeGuard, runtime_checkable
+from typing import Literal, TypeGuard
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from diptych.data.sampler import Dataset
+from diptych.data.datasets import Pairs, Unpaired
+from diptych.data.pictures import Dataset
 from diptych.data.settings import DataSettings, as_size
-from diptych.data.transforms import Window
 from diptych.errors import UsageError
-from diptych.pictures.kinds import Batch, Kind, Stored
+from diptych.pictures.kinds import Batch, Kind
 from diptych.pictures.resizing import resize
 
-Crop = tuple[int, Window]
-"""A picture by its number, and the window that is cut from it."""
+Croppable = Pairs | Unpaired
+"""Datasets that can say which crops a sample takes, without cutting them."""
 PLAIN = ("rgb", "grey", "channels")  # each value becomes a number by itself
 SHARE = 0.25  # of the device's free memory, at most
-
-
-@runtime_checkable
-class Croppable(Protocol):
-    """A dataset that can say which crops a sample takes, without cutting them: source, then target."""
-
-    sizes: tuple[int, int]
-    """How many sources and targets there are."""
-
-    def __len__(self) -> int: ...
-
-    def name(self, index: int) -> str: ...
-
-    def crops(self, index: int, rng: np.random.Generator) -> tuple[Crop, Crop]:
-        """What ``sample`` would take for the same ``index`` and ``rng``."""
-        ...
-
-    def picture(self, side: int, number: int) -> Stored:
-        """A stored picture, as large as it is in the file."""
-        ...
 
 
 class Resident:
@@ -121,8 +101,8 @@ def bytes_needed(dataset: Croppable, settings: DataSettings) -> int:
     return height * width * channels
 
 
-def obstacle(dataset: Dataset, settings: DataSettings, free: float) -> str:
-    """Why the pictures cannot stay on a device with ``free`` bytes; empty where they can."""
+def problem_of(dataset: Dataset, settings: DataSettings, free: float) -> str | None:
+    """The problem that keeps the pictures from a device with ``free`` bytes, if there is one."""
     kinds = (settings.source, settings.target)
     if not all(kind.colour in PLAIN and kind.depth == "uint8" for kind in kinds):
         return "only 8-bit colours, grey levels and channels stay as they are, and here source or target is made of something else"
@@ -134,7 +114,7 @@ def obstacle(dataset: Dataset, settings: DataSettings, free: float) -> str:
         return 'they are not brought to one size (data.fit = "stretch")'
     if bytes_needed(dataset, settings) > SHARE * free:
         return f"they would take {bytes_needed(dataset, settings) / 2**30:.1f} GiB, more than a quarter of what is free"
-    return ""
+    return None
 
 
 def fits(
@@ -151,10 +131,10 @@ def fits(
     """
     if wanted == "off" or (wanted == "auto" and device.type != "cuda"):
         return False
-    why = obstacle(dataset, settings, free)
-    if why and wanted == "on":
-        raise UsageError(f"data.resident=on is not possible here: {why}. Set data.resident to auto or off.")
-    return not why
+    problem = problem_of(dataset, settings, free)
+    if problem and wanted == "on":
+        raise UsageError(f"data.resident=on is not possible here: {problem}. Set data.resident to auto or off.")
+    return not problem
 
 
 def resident(

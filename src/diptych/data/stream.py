@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diptych.data.sampler import Dataset
+from diptych.data.pictures import Dataset
 from diptych.data.shards.windows import WindowShuffle
 from diptych.pictures.kinds import Batch
 

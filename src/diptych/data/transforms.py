@@ -20,6 +20,10 @@ class Window(NamedTuple):
     mirrored: bool
 
 
+Crop = tuple[int, Window]
+"""A picture by its number, and the window that is cut from it."""
+
+
 @dataclass(frozen=True)
 class Geometry:
     """Resize, crop and mirror as the recipe says; one draw serves both halves of a pair."""

@@ -1,7 +1,6 @@
 """Intervals of scores: bootstrap over the pictures, always with the same draws."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +37,3 @@ def of_mean(values: Values, times: int = DRAWS) -> tuple[float, float]:
     if len(values) < 2 or not np.isfinite(values).all():
         return float(values.mean()), float(values.mean())
     return interval(values[draws(len(values), times)].mean(1))
-
-
-def of_statistic(count: int, statistic: Callable[[npt.NDArray[np.intp]], float], times: int = 100) -> Values:
-    """``statistic`` of each resampled set of picture numbers."""
-    return np.array([statistic(chosen) for chosen in draws(count, times)])

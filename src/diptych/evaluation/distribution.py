@@ -3,8 +3,6 @@
 Features are (pictures, features) matrices; moments are streamed, and do not grow with the pictures.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -18,13 +16,6 @@ Matrix = npt.NDArray[np.float64]
 ROWS = 1000  # of a kernel or distance matrix held at once
 
 
-class Estimate(NamedTuple):
-    """A number with its standard error, both in the unit of the number."""
-
-    value: float
-    error: float
-
-
 class Moments:
     """Mean and covariance of features that arrive in batches, in float64; memory is that of one covariance."""
 
@@ -32,11 +23,11 @@ class Moments:
         self.count = 0
         self.total = np.zeros(features)
         self.products = np.zeros((features, features))
-        self.shift: Matrix | None = None  # near the mean, so that the products lose no digits
+        self.shift = np.zeros(features)  # near the mean, so that the products lose no digits
 
     def add(self, batch: Features) -> None:
         rows = batch.double().numpy()
-        if self.shift is None:
+        if not self.count:
             self.shift = rows.mean(0)
         rows = rows - self.shift
         self.count += len(rows)
@@ -45,8 +36,7 @@ class Moments:
 
     @property
     def mean(self) -> Matrix:
-        base = np.zeros_like(self.total) if self.shift is None else self.shift
-        mean: Matrix = base + self.total / max(self.count, 1)
+        mean: Matrix = self.shift + self.total / max(self.count, 1)
         return mean
 
     @property
@@ -99,10 +89,10 @@ def kernel_sums(one: Features, other: Features, same: bool) -> Tensor:
     return sums - own if same else sums
 
 
-def kernel_distance(one: Features, other: Features) -> Estimate:
-    """Unbiased squared maximum mean discrepancy over all pairs, the number called KID; it can be under 0.
+def kernel_distance(one: Features, other: Features) -> tuple[float, float]:
+    """Unbiased squared maximum mean discrepancy over all pairs, the number called KID, which can be under 0; its standard error.
 
-    Its standard error is a jackknife's: the estimate with each picture of either set left out in turn.
+    The error is a jackknife's: the estimate with each picture of either set left out in turn.
     """
     m, n = len(one), len(other)
     if min(m, n) < 3:
@@ -117,7 +107,7 @@ def kernel_distance(one: Features, other: Features) -> Estimate:
     without_other = without_other - 2 * (all_cross - other_one) / (m * (n - 1))
     variance = (m - 1) / m * (without_one - without_one.mean()).square().sum()
     variance = variance + (n - 1) / n * (without_other - without_other.mean()).square().sum()
-    return Estimate(float(value), float(variance.sqrt()))
+    return float(value), float(variance.sqrt())
 
 
 def density_coverage(outputs: Features, targets: Features, neighbours: int = 5) -> tuple[float, float]:

@@ -34,9 +34,9 @@ class Verdict:
     notes: list[str] = field(default_factory=list)
 
 
-def lacking(metric: str, resources: Resources) -> str:
-    """Why a metric cannot be computed here; empty where it can."""
-    return next(filter(None, (requirement(resources) for requirement in METRICS[metric].requirements)), "")
+def problem_of(metric: str, resources: Resources) -> str | None:
+    """The first problem that keeps a metric from being computed here, if there is one."""
+    return next(filter(None, (requirement(resources) for requirement in METRICS[metric].requirements)), None)
 
 
 def choose(wanted: Sequence[str], resources: Resources) -> tuple[list[str], list[str]]:
@@ -48,14 +48,14 @@ def choose(wanted: Sequence[str], resources: Resources) -> tuple[list[str], list
     spec_of(resources.network)
     if wanted:
         for name in wanted:
-            if why := lacking(name, resources):
-                raise UsageError(f"{name} cannot be computed: {why}.")
+            if problem := problem_of(name, resources):
+                raise UsageError(f"{name} cannot be computed: {problem}.")
         return list(wanted), []
     usual = [*USUAL, *TEXTURES, *(["fcn"] if resources.labels else [])]
     usual = [*(ENLARGING if resources.factor > 1 else ()), *(FILLING if resources.holed else ()), *usual]
-    left_out = {name: lacking(name, resources) for name in usual}
-    notes = [f"{name} is left out: {why}." for name, why in left_out.items() if why]
-    return [name for name in usual if not left_out[name]], notes
+    problems = {name: problem_of(name, resources) for name in usual}
+    notes = [f"{name} is left out: {problem}." for name, problem in problems.items() if problem]
+    return [name for name in usual if not problems[name]], notes
 
 
 def set_metrics_for(metrics: Sequence[str], resources: Resources) -> list[SetMetric]:
@@ -88,25 +88,20 @@ def evaluate(
     set_metrics = set_metrics_for(metrics, resources)
     names: list[str] = []
     values: dict[str, list[float]] = {name: [] for name in single}
-    real: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.of_target is not None}
-    plain: dict[str, list[float]] = {name: [] for name, metric in single.items() if metric.baseline is not None}
+    references: dict[str, list[float]] = {name: [] for name in single}
     with torch.inference_mode(), matmul_precision("float32", resources.device):
         for example in (example.on(resources.device) for example in examples):
             names.append(example.name)
             for name, metric in single.items():
                 values[name].append(metric.measure(example))
-                if metric.of_target is not None and example.target_rgb is not None:
-                    real[name].append(metric.of_target(example.target_rgb))
-                if metric.baseline is not None:
-                    plain[name].append(metric.baseline(example))
+                if metric.reference is not None:
+                    references[name].append(metric.reference(example))
             for set_metric in set_metrics:
                 set_metric.add(example)
             progress(len(names))
     if not names:
         raise DiptychError("there is no picture to judge.")
-    notes_of = {name: f"targets: {mean_of(found):.3f}" for name, found in real.items() if found}
-    notes_of |= {name: f"{single[name].baseline_name}: {mean_of(found):.4f}" for name, found in plain.items()}
-    scores = [score_of(name, single[name], values[name], notes_of.get(name, "")) for name in single]
+    scores = [score_of(name, metric, values[name], references[name]) for name, metric in single.items()]
     notes = []
     for set_metric in set_metrics:
         scores += set_metric.scores()
@@ -123,7 +118,7 @@ def mean_of(values: list[float]) -> float:
     return float(known.mean()) if known.size else math.nan
 
 
-def score_of(name: str, metric: PictureMetric, values: list[float], note: str) -> Score:
+def score_of(name: str, metric: PictureMetric, values: list[float], references: list[float]) -> Score:
     """The mean over the pictures for which the metric is defined; ``count`` is their number."""
     array = np.array(values)
     known = array[~np.isnan(array)]
@@ -134,5 +129,6 @@ def score_of(name: str, metric: PictureMetric, values: list[float], note: str) -
         notes.append(f"{INFINITE} on {infinite} of {len(values)} pictures{rest}")
     if unknown := len(values) - len(known):
         notes.append(f"undefined on {unknown} of {len(values)} pictures")
-    text = "; ".join(filter(None, [*notes, note]))
-    return Score(name, mean_of(values), low, high, metric.better, len(known), metric.network, text)
+    if not math.isnan(reference := mean_of(references)):
+        notes.append(metric.reference_note.format(reference))
+    return Score(name, mean_of(values), low, high, metric.better, len(known), metric.network, "; ".join(notes))

@@ -46,28 +46,14 @@ class Agreement(NamedTuple):
     class_iou: float
 
 
-class Tally:
-    """Pixel counts of each class; every picture adds to them."""
+def tally(truth: ClassMap, predicted: ClassMap, classes: int) -> npt.NDArray[np.int64]:
+    """(3, classes): the true pixels of each class, its predicted pixels, and those that are both.
 
-    def __init__(self, classes: int) -> None:
-        self.classes = classes
-        self.counts = np.zeros((3, classes), dtype=np.int64)
-        """For each class: its true pixels, its predicted pixels, and those that are both."""
-
-    def add(self, truth: ClassMap, predicted: ClassMap) -> npt.NDArray[np.int64]:
-        """Count one picture, and return its own counts; pixels of IGNORED or unknown truth are left out.
-
-        Raises:
-            DiptychError: when the two differ in size.
-        """
-        if truth.shape != predicted.shape:
-            one, other = (f"{classes.shape[1]}x{classes.shape[0]}" for classes in (truth, predicted))
-            raise DiptychError(f"a class map of {one} cannot be compared with one of {other}.")
-        known = truth < self.classes
-        real, made = truth[known], predicted[known]
-        own = np.stack([np.bincount(which, minlength=self.classes) for which in (real, made, real[real == made])])
-        self.counts += own
-        return own
+    Pixels of IGNORED or unknown truth are left out.
+    """
+    known = truth < classes
+    real, made = truth[known], predicted[known]
+    return np.stack([np.bincount(which, minlength=classes) for which in (real, made, real[real == made])])
 
 
 def agreement(counts: npt.NDArray[np.int64]) -> Agreement:

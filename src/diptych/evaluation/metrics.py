@@ -3,6 +3,7 @@
 A metric of single pictures gives one number for each; a metric of the whole set collects, and gives its numbers at the end.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -71,9 +72,10 @@ class PictureMetric:
     measure: Callable[[Example], float]
     requirements: tuple[Requirement, ...] = ()
     network: str = ""
-    of_target: Callable[[Tensor], float] | None = None  # the number of a real picture, to compare with
-    baseline: Callable[[Example], float] | None = None  # the number of a method without learning
-    baseline_name: str = ""
+    reference: Callable[[Example], float] | None = (
+        None  # of a real picture or a method without learning, to compare with
+    )
+    reference_note: str = ""  # with the mean of the references in braces
 
 
 @dataclass(frozen=True)
@@ -106,17 +108,20 @@ def sharpness(example: Example) -> float:
     return own if example.target_rgb is None else own / max(float(texture.sharpness(example.target_rgb)), 1e-6)
 
 
-def checkerboard(picture: Tensor) -> float:
-    return float(texture.checkerboard(picture))
+def checkerboard(real: bool, example: Example) -> float:
+    """The score of the output, or of the ``real`` picture; NaN where there is none."""
+    picture = example.target_rgb if real else example.output_rgb
+    return math.nan if picture is None else float(texture.checkerboard(picture))
 
 
-def enlarged(score: Callable[[Tensor, Tensor, int], float], plain: bool, example: Example) -> float:
+def enlarged(score: Callable[[Tensor, Tensor], Tensor], plain: bool, example: Example) -> float:
     """A score of super-resolution without a border as wide as the factor; ``plain`` scores bicubic enlargement."""
     assert example.target_rgb is not None
     assert example.source is not None
     factor = example.target_rgb.shape[2] // example.source.shape[2]
     output = restoration.bicubic(example.source, factor) if plain else example.output_rgb
-    return score(output, example.target_rgb, factor)
+    one, other = (restoration.luma_within(rgb, factor) for rgb in (output, example.target_rgb))
+    return float(score(one, other))
 
 
 def filled(score: Callable[[Tensor, Tensor, Tensor], float], inside: bool, plain: bool, example: Example) -> float:
@@ -128,20 +133,24 @@ def filled(score: Callable[[Tensor, Tensor, Tensor], float], inside: bool, plain
     return score(output, example.target, hole if inside else ~hole)
 
 
-def of_enlarging(score: Callable[[Tensor, Tensor, int], float]) -> PictureMetric:
+def of_enlarging(score: Callable[[Tensor, Tensor], Tensor]) -> PictureMetric:
     own, plain = partial(enlarged, score, False), partial(enlarged, score, True)
-    return PictureMetric(
-        "higher", own, (requirements.target, requirements.enlarging), baseline=plain, baseline_name="bicubic"
-    )
+    required = (requirements.target, requirements.enlarging)
+    return PictureMetric("higher", own, required, reference=plain, reference_note="bicubic: {:.4f}")
 
 
 def of_filling(better: Better, score: Callable[[Tensor, Tensor, Tensor], float], inside: bool) -> PictureMetric:
-    own = partial(filled, score, inside, False)
+    own, plain = partial(filled, score, inside, False), partial(filled, score, True, True)
+    required = (requirements.target, requirements.holes)
     if not inside:
-        return PictureMetric(better, own, (requirements.target, requirements.holes))
-    plain = partial(filled, score, inside, True)
+        return PictureMetric(better, own, required)
+    return PictureMetric(better, own, required, reference=plain, reference_note="filled with the mean: {:.4f}")
+
+
+def by_features(score: Callable[[Tensor, Tensor], Tensor], network: str) -> PictureMetric:
+    """A perceptual distance by the features of a pretrained network."""
     return PictureMetric(
-        better, own, (requirements.target, requirements.holes), baseline=plain, baseline_name="filled with the mean"
+        "lower", partial(seen, score), (requirements.target, requirements.weights(network)), network=network
     )
 
 
@@ -155,35 +164,21 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
     "psnr": PictureMetric("higher", partial(between, paired.psnr), (requirements.target,)),
     "ssim": PictureMetric("higher", partial(between, paired.ssim), (requirements.target,)),
     "ms-ssim": PictureMetric("higher", partial(between, paired.ms_ssim), (requirements.target, requirements.side(161))),
-    "perceptual": PictureMetric(
-        "lower",
-        partial(seen, perceptual.perceptual),
-        (requirements.target, requirements.weights("efficientnet-lite0")),
-        network="efficientnet-lite0",
-    ),
-    "lpips-alexnet": PictureMetric(
-        "lower",
-        partial(seen, perceptual.lpips),
-        (requirements.target, requirements.weights("alexnet")),
-        network="alexnet",
-    ),
-    "lpips-vgg16": PictureMetric(
-        "lower",
-        partial(seen, partial(perceptual.lpips, backbone="vgg16")),
-        (requirements.target, requirements.weights("vgg16")),
-        network="vgg16",
-    ),
+    "perceptual": by_features(perceptual.perceptual, "efficientnet-lite0"),
+    "lpips-alexnet": by_features(perceptual.lpips, "alexnet"),
+    "lpips-vgg16": by_features(partial(perceptual.lpips, backbone="vgg16"), "vgg16"),
     "sharpness": PictureMetric("near 1", sharpness),
     "checkerboard": PictureMetric(
         "as the targets'",
-        lambda example: checkerboard(example.output_rgb),
+        partial(checkerboard, False),
         (requirements.side(32),),
-        of_target=checkerboard,
+        reference=partial(checkerboard, True),
+        reference_note="targets: {:.3f}",
     ),
     "blotches": PictureMetric("lower", partial(seen, texture.blotches), (requirements.target,)),
     "noise": PictureMetric("higher", noise, (requirements.noise,)),
-    "psnr-y": of_enlarging(restoration.psnr_luma),
-    "ssim-y": of_enlarging(restoration.ssim_luma),
+    "psnr-y": of_enlarging(paired.psnr),
+    "ssim-y": of_enlarging(paired.ssim),
     "l1-hole": of_filling("lower", restoration.l1_in, inside=True),
     "psnr-hole": of_filling("higher", restoration.psnr_in, inside=True),
     "ssim-hole": of_filling("higher", restoration.ssim_in, inside=True),
@@ -192,16 +187,17 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
     "ssim-known": of_filling("higher", restoration.ssim_in, inside=False),
 }
 
+
+def of_distributions(better: Better, least: int) -> SetMetricSpec:
+    """A metric of the chosen network's features, of ``least`` pictures or more."""
+    required = (requirements.real, requirements.weights(), requirements.pictures(least))
+    return SetMetricSpec(better, required, uses_network=True)
+
+
 SET_METRICS: dict[str, SetMetricSpec] = {
-    "frechet": SetMetricSpec(
-        "lower", (requirements.real, requirements.network, requirements.pictures(2)), uses_network=True
-    ),
-    "kernel": SetMetricSpec(
-        "lower", (requirements.real, requirements.network, requirements.pictures(3)), uses_network=True
-    ),
-    "coverage": SetMetricSpec(
-        "higher", (requirements.real, requirements.network, requirements.pictures(6)), uses_network=True
-    ),
+    "frechet": of_distributions("lower", 2),
+    "kernel": of_distributions("lower", 3),
+    "coverage": of_distributions("higher", 6),
     "lab": SetMetricSpec("higher", (requirements.real,)),
     "diversity": SetMetricSpec("near 1", ()),
     "fcn": SetMetricSpec("higher", (requirements.labels, requirements.weights("efficientnet-lite0"))),
@@ -226,10 +222,6 @@ def direction(score: str) -> Better:
     return METRICS[score.partition(" ")[0]].better
 
 
-def known() -> list[str]:
-    return list(METRICS)
-
-
 def chosen(names: str) -> list[str]:
     """The metrics of a comma-separated list, each once.
 
@@ -238,6 +230,6 @@ def chosen(names: str) -> list[str]:
     """
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     for name in wanted:
-        if name not in known():
-            raise UsageError(f'there is no metric "{name}"{closest(name, known())}; choose from {", ".join(known())}.')
+        if name not in METRICS:
+            raise UsageError(f'there is no metric "{name}"{closest(name, METRICS)}; choose from {", ".join(METRICS)}.')
     return list(dict.fromkeys(wanted))

@@ -1,4 +1,4 @@
-"""What metrics require: each requirement returns "" when it is met, or a sentence that says what is missing."""
+"""What metrics require of pictures, class maps and weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,11 +33,12 @@ class Resources:
     direct: Callable[[Tensor], ClassMap] | None = None  # outputs that are label pictures, to their classes
 
 
-Requirement = Callable[[Resources], str]
+Requirement = Callable[[Resources], str | None]
+"""The problem that keeps a metric from being computed with these resources, if there is one."""
 
 
-def require(met: Callable[[Resources], bool], otherwise: str) -> Requirement:
-    return lambda resources: "" if met(resources) else otherwise
+def require(met: Callable[[Resources], bool], problem: str) -> Requirement:
+    return lambda resources: None if met(resources) else problem
 
 
 target = require(lambda resources: resources.paired, "it needs a target for each output")
@@ -50,20 +51,15 @@ labels = require(
 )
 
 
-def network(resources: Resources) -> str:
-    """Whether the weights of the chosen feature network are there."""
-    return weights(resources.network)(resources)
+def weights(name: str = "") -> Requirement:
+    """The weights of a feature network: of ``name``, by default of the chosen one."""
 
-
-def weights(name: str) -> Requirement:
-    """Whether the weights of the network ``name`` are there."""
-
-    def requirement(resources: Resources) -> str:
+    def requirement(resources: Resources) -> str | None:
         try:
-            weights_file(name)
+            weights_file(name or resources.network)
         except DiptychError as problem:
             return str(problem).rstrip(".")
-        return ""
+        return None
 
     return requirement
 
@@ -73,8 +69,5 @@ def side(least: int) -> Requirement:
 
 
 def pictures(least: int) -> Requirement:
-    def requirement(resources: Resources) -> str:
-        enough = resources.pictures >= least
-        return "" if enough else f"it needs {least} pictures or more, and there are {resources.pictures}"
-
-    return requirement
+    enough = f"it needs {least} pictures or more"
+    return lambda found: None if found.pictures >= least else f"{enough}, and there are {found.pictures}"

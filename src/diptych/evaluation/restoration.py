@@ -21,19 +21,9 @@ def luma(rgb: Tensor) -> Tensor:
     return 16 + (levels * weights).sum(1, keepdim=True)
 
 
-def inside_border(output: Tensor, target: Tensor, border: int) -> tuple[Tensor, Tensor]:
-    """The luma of both as values in [-1, 1], ``border`` pixels cut off at each side."""
-    one, other = (luma(rgb)[..., border:-border, border:-border] / 127.5 - 1 for rgb in (output, target))
-    return one, other
-
-
-def psnr_luma(output: Tensor, target: Tensor, border: int) -> float:
-    """In dB with a peak of 255, the protocol of the super-resolution papers."""
-    return float(paired.psnr(*inside_border(output, target, border)))
-
-
-def ssim_luma(output: Tensor, target: Tensor, border: int) -> float:
-    return float(paired.ssim(*inside_border(output, target, border)))
+def luma_within(rgb: Tensor, border: int) -> Tensor:
+    """The luma in [-1, 1] without ``border`` pixels at each side: the protocol of the super-resolution papers."""
+    return luma(rgb)[..., border:-border, border:-border] / 127.5 - 1
 
 
 def bicubic(source: Tensor, factor: int) -> Tensor:

@@ -11,16 +11,20 @@ from torch.nn import functional
 
 from diptych.errors import DiptychError
 from diptych.evaluation import bootstrap, distribution
-from diptych.evaluation.colour import LabHistograms, intersection
-from diptych.evaluation.labels import ClassMap, Tally, agreement
+from diptych.evaluation.labels import ClassMap, agreement, tally
 from diptych.evaluation.metrics import Example, Score
 from diptych.evaluation.segmentation import Segmenter, resized_classes
 from diptych.networks.features.pretrained import features, spec_of
+from diptych.pictures.kinds import rgb_to_lab
 
+Counts = npt.NDArray[np.int64]
 KEPT = 10_000
 """Feature vectors, or class counts of pictures, kept for resampling: those of the first pictures."""
 RESAMPLED = 600
 """Pictures up to which Frechet's interval is resampled; with more it takes minutes, and is narrow."""
+BINS = 101  # of histograms in Lab; odd, so that 0, the value of greys, is the centre of a bin and not an edge
+LAB_RANGES = ((0.0, 100.0), (-110.0, 110.0), (-110.0, 110.0))
+"""Of L, a and b; values outside count to the outermost bin."""
 
 
 class SetMetric(ABC):
@@ -84,9 +88,8 @@ class FeatureDistances(SetMetric):
         """The interval of resampled distances, centred on the value: resampled sets vary less, so their distances are larger."""
         if len(outputs) > RESAMPLED:
             return value, value
-        again = bootstrap.of_statistic(
-            len(outputs), lambda chosen: distribution.frechet_of(outputs[chosen], targets[chosen]), times=50
-        )
+        draws = bootstrap.draws(len(outputs), 50)
+        again = np.array([distribution.frechet_of(outputs[chosen], targets[chosen]) for chosen in draws])
         low, high = bootstrap.interval(again - again.mean())
         return max(value + low, 0.0), max(value + high, 0.0)
 
@@ -102,17 +105,17 @@ class Lab(SetMetric):
     """Histogram intersections in Lab (pix2pix, figure 7)."""
 
     def __init__(self) -> None:
-        self.outputs, self.targets = LabHistograms(), LabHistograms()
+        self.outputs, self.targets = np.zeros((2, 3, BINS), dtype=np.int64)
         self.count = 0
 
     def add(self, example: Example) -> None:
         assert example.target_rgb is not None
-        self.outputs.add(as_bytes(example.output_rgb))
-        self.targets.add(as_bytes(example.target_rgb))
+        self.outputs += lab_histograms(as_bytes(example.output_rgb))
+        self.targets += lab_histograms(as_bytes(example.target_rgb))
         self.count += 1
 
     def scores(self) -> list[Score]:
-        found = zip(("L", "a", "b"), intersection(self.outputs, self.targets), strict=True)
+        found = zip(("L", "a", "b"), intersections(self.outputs, self.targets), strict=True)
         return [Score(f"lab {name}", value, value, value, "higher", self.count) for name, value in found]
 
 
@@ -148,36 +151,38 @@ class Segmented(SetMetric):
     """The FCN-score: three numbers of the pixels of all pictures."""
 
     def __init__(self, classes: int, segmenter: Segmenter | None, direct: Callable[[Tensor], ClassMap] | None) -> None:
-        self.made = Tally(classes)
-        self.real = Tally(classes)
+        self.made, self.real = np.zeros((2, 3, classes), dtype=np.int64)
         self.segmenter, self.direct = segmenter, direct
-        self.own: list[npt.NDArray[np.int64]] = []
+        self.own: list[Counts] = []
         self.accuracies: list[float] = []
 
     def add(self, example: Example) -> None:
         if example.labels is None:
             raise DiptychError(f"{example.name} has no class map; fcn needs one for every picture.")
-        counts = self.made.add(example.labels, self.classes_of(example.output_rgb[0], example.labels))
+        counts = self.tally(example.output_rgb, example.labels)
+        self.made += counts
         self.accuracies.append(agreement(counts).pixel_accuracy)
         if len(self.own) < KEPT:
             self.own.append(counts)
         if example.target_rgb is not None and self.direct is None:
-            self.real.add(example.labels, self.classes_of(example.target_rgb[0], example.labels))
+            self.real += self.tally(example.target_rgb, example.labels)
 
-    def classes_of(self, picture: Tensor, labels: ClassMap) -> ClassMap:
+    def tally(self, pictures: Tensor, labels: ClassMap) -> Counts:
         size = (labels.shape[0], labels.shape[1])
         if self.direct is not None:
-            return resized_classes(self.direct(picture), size)
-        assert self.segmenter is not None
-        return self.segmenter(picture, size)
+            predicted = resized_classes(self.direct(pictures[0]), size)
+        else:
+            assert self.segmenter is not None
+            predicted = self.segmenter(pictures[0], size)
+        return tally(labels, predicted, self.made.shape[1])
 
     def scores(self) -> list[Score]:
         network = "nearest class colour" if self.direct is not None else "FCN on efficientnet-lite0"
         own = np.stack(self.own)
         again = np.array([agreement(own[chosen].sum(0)) for chosen in bootstrap.draws(len(own), 200)])
         found = []
-        real = agreement(self.real.counts) if self.real.counts.any() else None
-        for place, (name, value) in enumerate(agreement(self.made.counts)._asdict().items()):
+        real = agreement(self.real) if self.real.any() else None
+        for place, (name, value) in enumerate(agreement(self.made)._asdict().items()):
             low, high = bootstrap.interval(again[:, place])
             note = f"real pictures: {real[place]:.3f}" if real is not None else ""
             label = f"fcn {name.replace('_', ' ')}"
@@ -186,6 +191,22 @@ class Segmented(SetMetric):
 
     def pictures(self) -> dict[str, list[float]]:
         return {"fcn pixel accuracy": self.accuracies}
+
+
+def lab_histograms(picture: npt.NDArray[np.uint8]) -> Counts:
+    """(3, BINS): how many pixels of uint8 RGB, (height, width, 3), have each value of L, a and b."""
+    planes = rgb_to_lab(picture.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
+    counts = []
+    for plane, (low, high) in zip(planes, LAB_RANGES, strict=True):
+        places = np.clip(((plane - low) / (high - low) * BINS).astype(int), 0, BINS - 1)
+        counts.append(np.bincount(places.ravel(), minlength=BINS))
+    return np.stack(counts)
+
+
+def intersections(one: Counts, other: Counts) -> list[float]:
+    """Of the histograms of L, a and b, each in [0, 1]; 1 = the same shares."""
+    first, second = (counts / counts.sum(1, keepdims=True) for counts in (one, other))
+    return [float(shared) for shared in np.minimum(first, second).sum(1)]
 
 
 def as_bytes(picture: Tensor) -> npt.NDArray[np.uint8]:

@@ -4,7 +4,6 @@ A study is a TOML file: title, source (paper and table), recipe, steps, metrics,
 for each row a name, the keys that it sets, and the paper's numbers.
 """
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -18,6 +17,7 @@ from diptych.judging.judge import Result, judge, keep, real_scores, sheet_of
 from diptych.judging.runs import evaluation_folder, subject_of
 from diptych.judging.subjects import Request, Subject
 from diptych.recipe import Recipe, read
+from diptych.recipe_files import parsed
 from diptych.tables import closest, from_table
 from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.loop import train
@@ -75,11 +75,7 @@ def read_study(name_or_file: str) -> Study:
         raise UsageError(
             f'there is no study or file "{name_or_file}"{closest(name_or_file, known)}; there are {", ".join(known)}.'
         )
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise UsageError(f"{path} is no readable TOML: {problem}.") from None
-    return from_table(Study, table | {"key": path.stem}, str(path))
+    return from_table(Study, parsed(path) | {"key": path.stem}, str(path))
 
 
 def recipe_of(study: Study, row: Row, overrides: Sequence[str]) -> Recipe:

@@ -13,7 +13,7 @@ from diptych.evaluation import bootstrap
 from diptych.evaluation.metrics import PICTURE_METRICS, Example
 from diptych.files import as_json, write_text
 from diptych.judging.captions import CAPTION
-from diptych.judging.judge import Result, as_csv, row_of
+from diptych.judging.judge import Result, as_csv, padded, row_of
 from diptych.judging.subjects import Subject
 from diptych.pictures import formats
 
@@ -87,6 +87,12 @@ def names_of(results: Sequence[Result]) -> list[str]:
     return [f"{name}#{place + 1}" if names.count(name) > 1 else name for place, name in enumerate(names)]
 
 
+def from_first(results: Sequence[Result]) -> dict[str, list[Difference]]:
+    """The differences of each later run from the first, by its name."""
+    names = names_of(results)
+    return {name: differences(results[0], other) for name, other in zip(names[1:], results[1:], strict=True)}
+
+
 def rows_of(results: Sequence[Result]) -> list[list[str]]:
     """A heading, then a row for each metric."""
     values = [{score.metric: score.value for score in result.scores} for result in results]
@@ -113,28 +119,21 @@ def summary(results: Sequence[Result]) -> str:
     facts = results[0].protocol
     where = " ".join(str(facts[key]) for key in ("data", "split") if facts.get(key))
     lines = [f"{facts['pictures']} pictures of {facts['size']} ({where})", aligned(rows_of(results))]
-    names = names_of(results)
-    for name, other in zip(names[1:], results[1:], strict=True):
-        lines.append(f"{name} against {names[0]}:")
-        lines += [f"  {difference.summary()}" for difference in differences(results[0], other)]
+    for name, found in from_first(results).items():
+        lines.append(f"{name} against {names_of(results)[0]}:")
+        lines += [f"  {difference.summary()}" for difference in found]
     return "\n".join(lines)
 
 
 def keep(results: Sequence[Result], folder: Path, sheet: npt.NDArray[np.uint8] | None) -> None:
     """``compare.json``, ``compare.csv`` and the sheet."""
     names = names_of(results)
-    paired = {
-        name: [asdict(difference) for difference in differences(results[0], other)]
-        for name, other in zip(names[1:], results[1:], strict=True)
-    }
     whole = {
         "protocol": results[0].protocol,
-        "scores": {
-            name: [asdict(score) for score in result.scores] for name, result in zip(names, results, strict=True)
-        },
+        "scores": {name: list(map(asdict, result.scores)) for name, result in zip(names, results, strict=True)},
         "pictures": results[0].names,
         "against": names[0],
-        "differences": paired,
+        "differences": {name: list(map(asdict, found)) for name, found in from_first(results).items()},
     }
     write_text(folder / "compare.json", as_json(whole, indent=2) + "\n")
     write_text(folder / "compare.csv", as_csv(rows_of(results)))
@@ -153,7 +152,7 @@ def sheet_of(subjects: Sequence[Subject], names: Sequence[str]) -> npt.NDArray[n
             f"picture {place + 1}: source | {runs} | target",
         )
         rows.append(row_of(joined(examples), *captions))
-    return np.concatenate([np.pad(row, ((0, CAPTION // 3), (0, 0), (0, 0)), constant_values=255) for row in rows])
+    return np.concatenate([padded(row, below=CAPTION // 3) for row in rows])
 
 
 def joined(examples: Sequence[Example]) -> Example:

@@ -8,7 +8,6 @@ import numpy as np
 from torch import Tensor
 
 from diptych.data import DataSettings
-from diptych.data.sampler import Sampler
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
@@ -89,7 +88,6 @@ def from_data_set(
         settings = replace(settings, fit="stretch", load_size=sides, crop_size=sides)
     data = EvaluationSplit.open(settings, split, limit, own=sides == "own")
     whole = data if data.own else EvaluationSplit.open(settings, split, limit, own=True)
-    sampler = Sampler(settings, train=False)
     made = by_stem(outputs)
     names = [data.dataset.name(number) for number in data.chosen]
     if missing := [name for name in names if name not in made]:
@@ -108,7 +106,7 @@ def from_data_set(
                     f"{path} is {picture.shape[1]}x{picture.shape[0]}, and the data set's picture is neither as it is nor as it "
                     f"is judged ({size_of(target)}); bring the outputs to one of these sizes."
                 )
-            (picture,) = sampler.cut([picture], [data.target], np.random.default_rng(0))
+            (picture,) = data.dataset.cut([picture], [data.target], np.random.default_rng(0))
         output = data.target.to_tensor(picture)[None]
         lightness = data.lightness(source)
         seen = [as_rgb(data.target.preview(picture[0], lightness)) for picture in (output, target)]

@@ -46,8 +46,8 @@ class Result:
 def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
     """Evaluate every picture of a subject, with progress."""
     resources = replace(subject.resources, network=network) if network else subject.resources
-    if network and (why := requirements.network(resources)):
-        raise UsageError(f"--network {network} cannot be used: {why}.")
+    if network and (problem := requirements.weights(network)(resources)):
+        raise UsageError(f"--network {network} cannot be used: {problem}.")
     metrics, notes = choose(wanted, resources)
     began = time.perf_counter()
 
@@ -182,12 +182,9 @@ def sheet_of(subject: Subject, result: Result) -> npt.NDArray[np.uint8]:
     for title, places in parts.items():
         tiles = [row_of(subject.read(place), *captions(title, name, place, result)) for place in places]
         width = max(tile.shape[1] for tile in tiles)
-        columns.append(np.concatenate([padded(tile, width) for tile in tiles]))
+        columns.append(np.concatenate([padded(tile, right=width - tile.shape[1]) for tile in tiles]))
     height = max(column.shape[0] for column in columns)
-    filled = [
-        np.pad(column, ((0, height - column.shape[0]), (0, 8), (0, 0)), constant_values=255) for column in columns
-    ]
-    return np.concatenate(filled, axis=1)
+    return np.concatenate([padded(column, below=height - len(column), right=8) for column in columns], axis=1)
 
 
 def captions(title: str, metric: str, place: int, result: Result) -> tuple[str, str]:
@@ -203,5 +200,6 @@ def row_of(example: Example, caption: str, instead: str) -> npt.NDArray[np.uint8
     return np.concatenate([line(caption, instead, pictures.shape[1]), pictures])
 
 
-def padded(tile: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint8]:
-    return np.pad(tile, ((0, 0), (0, width - tile.shape[1]), (0, 0)), constant_values=255)
+def padded(picture: npt.NDArray[np.uint8], below: int = 0, right: int = 0) -> npt.NDArray[np.uint8]:
+    """With white at the lower and at the right edge."""
+    return np.pad(picture, ((0, below), (0, right), (0, 0)), constant_values=255)

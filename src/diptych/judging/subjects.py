@@ -10,7 +10,7 @@ from torch import Tensor
 
 from diptych.data import DataSettings, open_dataset
 from diptych.data.layouts import discover
-from diptych.data.sampler import Pictures
+from diptych.data.pictures import Pictures
 from diptych.errors import UsageError
 from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.metrics import RANGES, Example, as_rgb

@@ -1,9 +1,13 @@
 """Networks: plain modules with flat arguments, one paper a file. NETWORKS lists those that a card can name."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from diptych.errors import UsageError
 from diptych.networks.blocks import initialise
@@ -60,4 +64,34 @@ def size_limits(network: nn.Module) -> SizeLimits:
     return cast("SizeLimits", network)
 
 
-__all__ = ["NETWORKS", "NetworkSpec", "PatchGAN", "ResNet", "SizeLimits", "UNet", "initialise", "size_limits"]
+class SkipInitialisation(TorchFunctionMode):
+    """Skips the initialisation of weights. On the meta device torch would import its compiler for it, which takes seconds."""
+
+    def __torch_function__(
+        self, operation: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        named = kwargs or {}
+        if operation in (torch.Tensor.normal_, nn.init.normal_, nn.functional.normalize):
+            return args[0] if args else named["tensor"]
+        operation = torch.empty if operation is torch.randn else operation
+        return operation(*args, **named)
+
+
+@contextmanager
+def on_meta_device() -> Iterator[None]:
+    """Within, networks are built on torch's meta device: shapes without weights, in little time and no memory."""
+    with torch.device("meta"), SkipInitialisation():
+        yield
+
+
+__all__ = [
+    "NETWORKS",
+    "NetworkSpec",
+    "PatchGAN",
+    "ResNet",
+    "SizeLimits",
+    "UNet",
+    "initialise",
+    "on_meta_device",
+    "size_limits",
+]

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from diptych.networks.blocks import Maps, Norm, Upsampling, downsample, norm_layer
 from diptych.networks.resnet import After, conv7x7, down, residual_block, resnet_layers, up
-from diptych.networks.semantics import Semantics, instance_means
-from diptych.networks.styles import StyleBank
+from diptych.networks.semantics import Semantics, StyleBank, instance_means
 
 
 def norm_relu(norm: Norm) -> After:

@@ -19,28 +19,12 @@ from diptych.errors import DiptychError
 from diptych.files import atomic_write, require_regular_file
 from diptych.machine.threads import PROCESS
 from diptych.pictures import codecs
-from diptych.pictures.codecs import can_hold
 from diptych.pictures.decoded import Decoded, Header, UnfitError, channels_last
 from diptych.pictures.kinds import RANGES, Kind, Stored
 from diptych.pictures.metadata import NO_METADATA, Metadata
-from diptych.pictures.to_kind import as_kind, converted_to_srgb, luma
+from diptych.pictures.to_kind import as_kind, converted_to_srgb
 
 ENDINGS = frozenset([*codecs.PILLOW_ENDINGS, *codecs.ARRAY_ENDINGS])
-
-__all__ = [
-    "ENDINGS",
-    "Header",
-    "can_hold",
-    "from_array",
-    "from_pillow",
-    "list_pictures",
-    "luma",
-    "probe",
-    "read",
-    "read_with_metadata",
-    "to_pillow",
-    "write",
-]
 
 
 def pixel_limit() -> int:
@@ -246,7 +230,7 @@ def write(place: Path | BinaryIO, picture: Stored, ending: str = "", metadata: M
     channels, depth = picture.shape[2], str(picture.dtype)
     if ending not in ENDINGS:
         raise DiptychError(f'{name} has no ending that is known ("{ending}"); use one of {" ".join(sorted(ENDINGS))}.')
-    if not can_hold(ending, channels, depth):
+    if not codecs.can_hold(ending, channels, depth):
         raise DiptychError(f"{name} cannot hold {channels} channels of {depth}; write .tif or .npy instead.")
     try:
         data = codecs.encode(picture, ending, metadata)

@@ -7,14 +7,15 @@ domain; nothing is guessed from content.
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from diptych.errors import DiptychError, UsageError
+from diptych.tables import from_table, to_table
 
 if TYPE_CHECKING:  # torch is loaded where a tensor is made: serving exported files works without it
     from torch import Tensor
@@ -23,7 +24,7 @@ Stored = npt.NDArray[Any]
 
 RANGES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 """The highest value of each depth where a Kind states no range; the lowest is 0."""
-COLOURS = ("rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances", "mask")
+Content = Literal["rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances", "mask"]
 Colour = tuple[int, int, int]
 
 
@@ -42,7 +43,7 @@ class Batch(NamedTuple):
 class Kind:
     """What the pictures of one domain are."""
 
-    colour: Literal["rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances", "mask"] = "rgb"
+    colour: Content = "rgb"
     """lightness and chroma are the L and the a, b of CIE Lab (sRGB, D65), read from RGB pictures; labels are class
     numbers, instances those of the objects; holed is RGB with a hole where the opacity is under a half, mask where a
     hole is to be."""
@@ -69,8 +70,8 @@ class Kind:
     """8-bit colours of the classes, by which coloured label maps are read and by which labels are shown."""
 
     def __post_init__(self) -> None:
-        if self.colour not in COLOURS:
-            raise UsageError(f'a kind knows no colour "{self.colour}"; there are {", ".join(COLOURS)}.')
+        if self.colour not in get_args(Content):
+            raise UsageError(f'a kind knows no colour "{self.colour}"; there are {", ".join(get_args(Content))}.')
         if self.depth not in RANGES:
             raise UsageError(f'a kind knows no depth "{self.depth}"; there are {", ".join(RANGES)}.')
         if self.colour == "channels" and self.channels < 1:
@@ -221,7 +222,7 @@ class Kind:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a card."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return to_table(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Kind":
@@ -230,13 +231,10 @@ class Kind:
         Raises:
             UsageError: for a key or a value that this version does not know.
         """
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise UsageError(f"a kind knows no {', '.join(unknown)}; was this written by a newer diptych? Upgrade it.")
-        plain = {**values, "background": tuple(values.get("background", (255, 255, 255)))}
-        plain["names"] = tuple(values.get("names", ()))
-        plain["palette"] = tuple((int(r), int(g), int(b)) for r, g, b in values.get("palette", ()))
-        return cls(**plain)
+        try:
+            return from_table(cls, values, "kind")
+        except UsageError as problem:
+            raise UsageError(f"{problem} Was this written by a newer diptych? Upgrade it.") from None
 
 
 @cache

@@ -2,7 +2,7 @@
 
 This follows the authors' code: one forward pass for both updates, the generator's first; least squares summed over the scales;
 VGG19 without ImageNet's normalisation. The paper has three scales of discriminators (``scales = 3``), the code two.
-Styles are collected during training (``networks/styles.py``); the authors encode the training set afterwards.
+Styles are collected during training (``networks/semantics.py``); the authors encode the training set afterwards.
 A 1024p run starts from a 512p one with ``training.init_from`` and ``enhancers = 1``. For ``fix_coarse_steps`` it then trains the
 outermost enhancer and the encoder alone.
 """

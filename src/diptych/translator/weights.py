@@ -11,8 +11,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from diptych import checkpoints
 from diptych.errors import DiptychError
-from diptych.networks import size_limits
-from diptych.networks.meta_device import on_meta_device
+from diptych.networks import on_meta_device, size_limits
 from diptych.networks.noise import seeded
 from diptych.translator.card import Card
 

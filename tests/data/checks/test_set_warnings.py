@@ -5,7 +5,7 @@ import pytest
 from diptych.data.checks.set_warnings import layout_warnings
 from diptych.data.entries import Layout
 from diptych.data.settings import DataSettings
-from diptych.pictures.formats import Header
+from diptych.pictures.decoded import Header
 
 Sizes = list[tuple[int, int]]
 """Width and height."""

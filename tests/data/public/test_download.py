@@ -8,7 +8,7 @@ import pytest
 from web import ARCHIVE, FILES, Server, assert_whole, contents, fetch, noise, packed
 
 from diptych.data.public import download
-from diptych.data.public.checksums import Checksums, remembered
+from diptych.data.public.unpack import remembered
 from diptych.errors import DiptychError
 
 
@@ -18,7 +18,7 @@ def test_a_good_server(server: Server, tmp_path: Path, kind: str) -> None:
     digest = hashlib.sha256(server.body).hexdigest()
     seen: list[tuple[str, int, int]] = []
     address = server.address(f"toy.{kind}")
-    place = download.fetch(address, tmp_path / "deep" / "toy", Checksums(digest), lambda *told: seen.append(told))
+    place = download.fetch(address, tmp_path / "deep" / "toy", digest, progress=lambda *told: seen.append(told))
     assert_whole(place)
     assert json.loads((place / download.SOURCE_FILE).read_text()) == {"address": address, "sha256": digest}
     assert remembered(place) == digest

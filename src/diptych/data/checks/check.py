@@ -20,14 +20,14 @@ from diptych.data.checks.set_warnings import (
     range_used,
     swapped,
 )
-from diptych.data.entries import Entry, Layout, files_of
+from diptych.data.entries import Entry, Layout, files_of, probe
 from diptych.data.layouts import discover
-from diptych.data.picture_file import probe
 from diptych.data.settings import DataSettings, as_size, root_of
 from diptych.data.shards.reading import damaged
 from diptych.data.shards.windows import shard_of
 from diptych.errors import DiptychError
-from diptych.pictures.formats import Header, natural
+from diptych.pictures.decoded import Header
+from diptych.pictures.formats import natural
 from diptych.pictures.kinds import Kind
 from diptych.pictures.passed_over import ignored_files
 from diptych.pictures.sizes import resized_size, size_text

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from diptych.data.checks.set_warnings import Finding, Measurements
 from diptych.data.datasets import Pairs
 from diptych.data.derived import Shrunk
-from diptych.data.entries import Entry, Layout, files_of
-from diptych.data.picture_file import File, content, probe, read
+from diptych.data.entries import Entry, File, Layout, content, files_of, probe, read
 from diptych.data.settings import OF_TWO, DataSettings
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import RANGES, Kind, Stored
@@ -51,7 +50,7 @@ def examine(
     findings += [replace(warning, file=str(path)) for warning in picture_warnings(settings, path, pictures)]
     richness = float(np.log(num_colours(halves[0]) / num_colours(halves[1]))) if len(halves) == 2 else 0.0
     peaks = {side: float(half.max()) for side, half in pictures.items()}
-    measured = Measurements(split + domain, entry.name, path, digest, thumbnail(halves), richness, classes, peaks)
+    measured = Measurements(split + domain, path, digest, thumbnail(halves), richness, classes, peaks)
     return measured, findings
 
 
@@ -80,7 +79,6 @@ def read_example(
     settings: DataSettings, layout: Layout, split: str, domain: str, entry: Entry
 ) -> tuple[list[Stored], npt.NDArray[np.int64] | None]:
     """The picture, or source and target, and of class maps how many pixels each class has; maps come in their colours."""
-    settings = replace(settings, cache_gib=0.0)
     if settings.task == "shrunk":  # as training takes it, which tells whether the sizes belong together
         Shrunk(settings, [entry], train=split == "train").sample(0, np.random.default_rng(0))
         return [read(entry.b or entry.a[0], settings.target)], None

@@ -7,10 +7,9 @@ from itertools import takewhile
 import numpy as np
 import numpy.typing as npt
 
-from diptych.data.entries import Layout
-from diptych.data.picture_file import File
+from diptych.data.entries import File, Layout
 from diptych.data.settings import DataSettings
-from diptych.pictures.formats import Header
+from diptych.pictures.decoded import Header
 from diptych.pictures.kinds import Kind
 
 ALIKE = 2.0  # root mean square difference of thumbnails, in 8-bit levels, under which two pictures are the same
@@ -33,7 +32,6 @@ class Measurements:
     """What was measured on one example."""
 
     split: str
-    name: str
     path: File
     digest: str
     thumbnail: npt.NDArray[np.float32]

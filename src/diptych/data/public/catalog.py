@@ -11,7 +11,6 @@ import platformdirs
 
 from diptych.data.openmoji import drawings
 from diptych.data.public import download
-from diptych.data.public.checksums import Checksums
 from diptych.data.public.unpack import Progress
 from diptych.errors import DiptychError, UsageError
 from diptych.tables import closest, from_table
@@ -81,7 +80,7 @@ def get(name: str, folder: Path | None = None, progress: Progress | None = None,
     if archive is not None and not archive.is_file():
         raise UsageError(f"there is no file {archive}; name the archive of {name} with --archive.")
     try:
-        return download.fetch(entry.address, place, Checksums(entry.sha256, entry.md5), progress, local=archive)
+        return download.fetch(entry.address, place, entry.sha256, entry.md5, progress, local=archive)
     except download.Unreachable as problem:
         raise DiptychError(
             f"{problem} Offline: `diptych data get {name} --archive FILE` takes its archive from elsewhere, and "

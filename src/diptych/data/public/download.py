@@ -20,8 +20,7 @@ from urllib.parse import urlsplit
 
 import filelock
 
-from diptych.data.public.checksums import UNKNOWN, Checksums, remember, remembered, verify
-from diptych.data.public.unpack import Progress, unpack
+from diptych.data.public.unpack import Progress, remember, remembered, unpack, verify
 from diptych.errors import DiptychError
 from diptych.files import from_json, write_text
 
@@ -59,14 +58,15 @@ class Interrupted(Exception):
 def fetch(
     address: str,
     place: Path,
-    known: Checksums = UNKNOWN,
+    sha256: str = "",
+    md5: str = "",
     progress: Progress | None = None,
     sleep: Callable[[float], None] = time.sleep,
     local: Path | None = None,
 ) -> Path:
     """Download the archive at ``address`` and unpack it into the folder ``place``; does nothing where that exists.
 
-    Its checksums are compared with the ``known`` ones, or the SHA-256 with the one remembered from an earlier download; it is
+    Its checksums are compared with those given, or the SHA-256 with the one remembered from an earlier download; it is
     remembered in ``PLACE.sha256`` and, with the address, in ``PLACE/SOURCE.json``.
 
     Args:
@@ -91,7 +91,7 @@ def fetch(
             if local is not None:
                 shutil.copyfile(local, archive)
             download(address, archive, progress, sleep)
-            digest = verify(address, archive, known if known.sha256 else replace(known, sha256=remembered(place)))
+            digest = verify(address, archive, sha256 or remembered(place), md5)
             unpack(archive, unpacked, progress)
             write_text(unpacked / SOURCE_FILE, json.dumps({"address": address, "sha256": digest}, indent=2) + "\n")
             remember(place, digest)

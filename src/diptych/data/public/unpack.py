@@ -1,20 +1,24 @@
-"""Unpack an untrusted ``.zip`` or ``.tar.gz``: plain files, inside the folder, up to a limit of bytes.
+"""Archives from elsewhere: their checksums, and unpacking an untrusted ``.zip`` or ``.tar.gz``.
 
-An archive with any other member is refused as a whole. The folder appears only on success.
+Plain files are unpacked, inside the folder, up to a limit of bytes. An archive with any other member is refused as a whole.
+The folder appears only on success.
 """
 
+import errno
 import gzip
+import hashlib
 import re
 import shutil
 import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from diptych.errors import DiptychError
+from diptych.files import write_text
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and the total (0 where it is unknown)."""
@@ -23,6 +27,8 @@ CHUNK = 1 << 20
 MOST_FILES = 500_000  # the largest of the known sets has 139,000
 MOST_GROWTH = 20  # times the size of the archive; pictures hardly shrink in one, a bomb grows a thousandfold
 ALWAYS_ALLOWED = 64 << 20  # bytes, whatever the archive's size
+FROM_READERS = (None, errno.EINVAL)
+"""Numbers of errors that readers of archives raise by themselves, the latter for places outside the file; others are the disk's."""
 NOT_PICTURES = re.compile(r"(^|/)(__MACOSX(/|$)|\._|\.DS_Store$)")  # what a Mac leaves in archives
 
 
@@ -30,19 +36,30 @@ class Unsafe(Exception):
     """A member that must not be unpacked; the message says why."""
 
 
-class Damaged(Exception):
-    """The archive cannot be read to its end."""
+def remembered(place: Path) -> str:
+    """The SHA-256 of the archive that ``place`` was made from, now or earlier; empty where there was none."""
+    with suppress(OSError):
+        return place.with_name(f"{place.name}.sha256").read_text(encoding="utf-8").strip()
+    return ""
 
 
-@contextmanager
-def reading() -> Iterator[None]:
-    """Turn failures to read the archive into Damaged, apart from failures to write."""
-    try:
-        yield
-    except (Unsafe, MemoryError):
-        raise
-    except Exception as problem:  # readers of damaged archives throw anything
-        raise Damaged("" if isinstance(problem, UnicodeError | IndexError) else str(problem)) from None
+def remember(place: Path, sha256: str) -> None:
+    """Keep the SHA-256 for the next download of ``place``."""
+    write_text(place.with_name(f"{place.name}.sha256"), sha256 + "\n")
+
+
+def verify(origin: str, archive: Path, sha256: str, md5: str) -> str:
+    """The SHA-256 of ``archive``; a file that has other checksums than those that are known is removed with a DiptychError."""
+    for algorithm, expected in (("md5", md5), ("sha256", sha256)):
+        with open(archive, "rb") as file:
+            digest = hashlib.file_digest(file, algorithm).hexdigest()
+        if expected and digest != expected:
+            archive.unlink()
+            raise DiptychError(
+                f"what came from {origin} has the {algorithm.upper()} sum {digest}, but {expected} is known for it: it was damaged on "
+                f"the way or is another file by now. It was removed; try again, or unpack it by hand and set data.folder to that folder."
+            )
+    return digest
 
 
 def unpack(archive: Path, folder: Path, progress: Progress | None = None) -> Path:
@@ -68,9 +85,11 @@ def unpack(archive: Path, folder: Path, progress: Progress | None = None) -> Pat
     except Unsafe as problem:
         archive.unlink()
         raise DiptychError(f"{archive.name} is refused and was removed, because {problem}.") from None
-    except Damaged as problem:
+    except Exception as problem:  # readers of damaged archives throw anything
+        if isinstance(problem, MemoryError) or (isinstance(problem, OSError) and problem.errno not in FROM_READERS):
+            raise
         archive.unlink()
-        detail = f" ({problem})" if str(problem) else ""
+        detail = "" if isinstance(problem, UnicodeError | IndexError) or not str(problem) else f" ({problem})"
         raise DiptychError(
             f"{archive.name} is damaged{detail} and was removed; the same command fetches it anew."
         ) from None
@@ -84,14 +103,12 @@ def write_members(archive: Path, folder: Path, progress: Progress | None) -> Non
     size = archive.stat().st_size
     most = max(MOST_GROWTH * size, ALWAYS_ALLOWED)
     written = files = 0
-    found = members(archive, most)
-    while member := following(found):
-        name, file, position = member
+    for name, file, position in members(archive, most):
         files += 1
         if files > MOST_FILES:
             raise Unsafe(f"it holds more than {MOST_FILES:,} files")
         with create(folder / safe(name), name) as out:
-            while chunk := part_of(file):
+            while chunk := file.read(CHUNK):
                 written += len(chunk)
                 if written > most:
                     raise Unsafe(f"it grows beyond {most:,} bytes")
@@ -100,16 +117,6 @@ def write_members(archive: Path, folder: Path, progress: Progress | None) -> Non
             progress("unpacking", min(position(), size), size)
     if not files:
         raise Unsafe("it is empty")
-
-
-def following(found: "Iterator[Member]") -> "Member | None":
-    with reading():
-        return next(found, None)
-
-
-def part_of(file: IO[bytes]) -> bytes:
-    with reading():
-        return file.read(CHUNK)
 
 
 def create(place: Path, name: str) -> IO[bytes]:

@@ -5,7 +5,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from diptych.data.picture_file import BLOCK
+from diptych.data.entries import BLOCK
 from diptych.errors import DiptychError
 from diptych.files import from_json
 

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from diptych.data.entries import Entry, Layout, files_of
+from diptych.data.entries import BLOCK, Entry, File, Layout, content, files_of
 from diptych.data.layouts import discover
-from diptych.data.picture_file import BLOCK, File, content
 from diptych.data.public.licences import FILES, licence_of
 from diptych.data.settings import DataSettings, root_of
 from diptych.data.shards.index import INDEX, Example, Index, ShardFacts

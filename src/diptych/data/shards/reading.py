@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from diptych.data.entries import Entry, Layout
-from diptych.data.picture_file import Member, Shard
+from diptych.data.entries import Entry, Layout, Member, Shard
 from diptych.data.public.catalog import cache_folder
 from diptych.data.settings import OF_TWO, DataSettings
 from diptych.data.shards.index import INDEX, SPLITS, Index, ShardFacts
@@ -96,16 +95,11 @@ def refuse_small_cache(settings: DataSettings, index: Index) -> None:
     needed = 2 * window * max(shard.size for shard in index.shards) if window else index.size
     if min(needed, index.size) <= room:
         return
-    size = f"{needed / GIB:.2f} GiB"
-    if window:
-        raise UsageError(
-            f"two windows of {window} shards take {size} and data.shard_cache_gib is {settings.shard_cache_gib:g}; make it larger, "
-            f"or data.shuffle_window smaller."
-        )
+    what = f"two windows of {window} shards" if window else f"the shards at {settings.folder}"
     remedy = ", or set data.shuffle_window to the number of shards to shuffle together, such as 8"
+    remedy = ", or data.shuffle_window smaller" if window else "" if settings.task == "unpaired" else remedy
     raise UsageError(
-        f"the shards at {settings.folder} take {size} and data.shard_cache_gib is {settings.shard_cache_gib:g}; make it "
-        f"larger{'' if settings.task == 'unpaired' else remedy}."
+        f"{what} take {needed / GIB:.2f} GiB and data.shard_cache_gib is {settings.shard_cache_gib:g}; make it larger{remedy}."
     )
 
 

@@ -12,14 +12,14 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import filelock
 
 from diptych.data import progress
-from diptych.data.picture_file import Shard
+from diptych.data.entries import Shard
 from diptych.data.public import download
 from diptych.data.shards.index import ShardFacts
 from diptych.errors import DiptychError
@@ -45,15 +45,14 @@ def fetched_text(address: str) -> str:
 
 
 def download_to(address: str, place: Path) -> None:
+    def show(what: str, done: int, total: int) -> None:
+        progress.show(f"{what} {address}", done, total)
+
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        download.download(address, place, partial(show_progress, address), pause)
+        download.download(address, place, show, pause)
     except OSError as problem:
         raise DiptychError(download.explain(problem, address, place)) from None
-
-
-def show_progress(address: str, what: str, done: int, total: int) -> None:
-    progress.show(f"{what} {address}", done, total)
 
 
 class Held(NamedTuple):

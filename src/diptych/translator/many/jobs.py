@@ -14,7 +14,7 @@ import numpy as np
 from diptych.checkpoints import checksum, contiguous_on_cpu
 from diptych.data.datasets import stack_kinds
 from diptych.errors import DiptychError
-from diptych.pictures import formats
+from diptych.pictures import codecs, formats
 from diptych.pictures.kinds import INSTANCES, MASK, Stored
 from diptych.pictures.metadata import NO_METADATA, Metadata, holds_place
 from diptych.pictures.resizing import enlarge_nearest
@@ -195,7 +195,7 @@ class Job:
             return own
         kind = self.translator.card.target
         channels, depth = (3, "uint8") if self.grid else (kind.stored_channels, kind.depth)
-        return ".png" if formats.can_hold(".png", channels, depth) else ".tif"
+        return ".png" if codecs.can_hold(".png", channels, depth) else ".tif"
 
     @cached_property
     def fingerprint(self) -> str:

@@ -38,8 +38,7 @@ from diptych.training import step as training_step
 from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.estimate import noise
 from diptych.training.processes import join
-from diptych.training.step_result import Entry
-from diptych.training.trainer import Trainer
+from diptych.training.trainer import Entry, Trainer
 
 GROUPS = {
     "convolution, backward, by the library": ("convolution_backward", "conv_transpose2d_backward", "linear_backward"),

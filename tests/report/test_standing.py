@@ -17,7 +17,7 @@ from diptych.report.reporter import plotting
 from diptych.training.loop import train
 from diptych.training.processes import environment, join
 from diptych.training.run import Run
-from diptych.training.step_result import Entry, Fault
+from diptych.training.trainer import Entry, Fault
 
 Step = Callable[[Teller, int], None]
 

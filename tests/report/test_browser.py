@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 @pytest.fixture
 def page(browser: Browser, run: Path) -> Iterator[Page]:
     """The run's report, long enough for bands. Any browser error, warning or request is a failure."""
-    from diptych.report import Reporter
+    from diptych.report import LiveReport
 
     with open(run / "log.jsonl", "a") as file:
         for step in range(7, 3000):
@@ -27,7 +27,9 @@ def page(browser: Browser, run: Path) -> Iterator[Page]:
     page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
-    page.goto(Reporter(run).write().resolve().as_uri())
+    place = LiveReport(run, print).write()
+    assert place is not None
+    page.goto(place.resolve().as_uri())
     page.wait_for_selector(".plot .main-svg")
     yield page
     page.close()

@@ -12,7 +12,7 @@ from toys import Teller, run_to_end, tiny_recipe
 
 from diptych.errors import DiptychError
 from diptych.recipe import Recipe
-from diptych.report import LiveReport, Reporter, write
+from diptych.report import LiveReport, write
 from diptych.report.reporter import plotting
 from diptych.training.loop import train
 from diptych.training.processes import environment, join
@@ -157,7 +157,7 @@ def test_without_plotly_it_says_so_once(run: Path, monkeypatch: pytest.MonkeyPat
     said: list[str] = []
     standing = LiveReport(run, said.append)
     assert standing.write() is standing.write() is None
-    assert said == ["report.html is not written: pip install 'diptych[report]'"]
+    assert said == ["report.html is not kept up: a report needs plotly: pip install 'diptych[report]'."]
 
 
 @pytest.mark.parametrize("problem", [DiptychError("no leave"), ValueError("no leave"), MemoryError("no leave")])
@@ -193,11 +193,11 @@ def test_pictures_are_encoded_once_and_again_when_they_change(run: Path, monkeyp
         return "data:,"
 
     monkeypatch.setattr("diptych.report.reporter.embedded", embedded)
-    reporter = Reporter(run)
-    reporter.write()
-    reporter.write()
+    standing = LiveReport(run, print)
+    standing.write()
+    standing.write()
     assert asked == ["00000002", "00000004", "00000006"]
     newest = run / "pictures" / "00000006.png"
     newest.write_bytes(newest.read_bytes() + b"0")
-    reporter.write()
+    standing.write()
     assert asked[3:] == ["00000006"]

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from functools import cache
+from contextlib import suppress
+from functools import cache, lru_cache
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -15,13 +16,9 @@ from diptych.files import write_text
 from diptych.report import plots
 from diptych.report.facts import Facts, gather, sheets
 from diptych.report.html_parts import HtmlParts
-from diptych.report.pictures import embedded
+from diptych.report.pictures import GRIDS, SHEETS, embedded
 
 REFRESH = 30  # seconds after which the page of a running training reloads
-
-
-class PlotlyMissing(DiptychError):
-    """The plotting library is not installed."""
 
 
 @cache
@@ -29,53 +26,37 @@ def plotting() -> str:
     """The source of plotly.js.
 
     Raises:
-        PlotlyMissing: when it is not installed.
+        DiptychError: when it is not installed.
     """
     try:
         from plotly.offline import get_plotlyjs  # an extra
     except ImportError:
-        raise PlotlyMissing("a report needs plotly: pip install 'diptych[report]'.") from None
+        raise DiptychError("a report needs plotly: pip install 'diptych[report]'.") from None
     script: str = get_plotlyjs()
     return script
 
 
-class Reporter:
-    """Writes the report of a run repeatedly; each picture is encoded once."""
+def write_page(facts: Facts, place: Path) -> list[Path]:
+    """Write the page; returns the pictures that cannot be read, which are left out.
 
-    def __init__(self, folder: Path, place: Path | None = None) -> None:
-        self.folder = folder
-        self.place = place or folder / "report.html"
-        self.kept: dict[tuple[Path, int, int], str] = {}
-        self.damaged: list[Path] = []
-
-    def write(self, facts: Facts | None = None) -> Path:
-        """Write the page of the folder's present state. Pictures that cannot be read are left out and listed in ``damaged``.
-
-        Raises:
-            DiptychError: when the folder is no run, the page cannot be written, or plotly is missing.
-        """
-        plotting()
-        facts = facts or gather(self.folder)
-        pictures = self.pictures(facts)
-        self.damaged = [path for path, shown in pictures.items() if not shown]
-        write_text(self.place, page(facts, pictures))
-        return self.place
-
-    def pictures(self, facts: Facts) -> dict[Path, str]:
-        """The encoded pictures; a file that has changed is read again."""
-        found: dict[Path, str] = {}
-        kept: dict[tuple[Path, int, int], str] = {}
-        for path in [*facts.grids, *sheets(facts)]:
-            try:
-                stamp = path.stat()
-            except OSError:
-                found[path] = ""
-                continue
-            key = (path, stamp.st_mtime_ns, stamp.st_size)
+    Raises:
+        DiptychError: when the page cannot be written, or plotly is missing.
+    """
+    plotting()
+    pictures = dict.fromkeys([*facts.grids, *sheets(facts)], "")
+    for path in pictures:
+        with suppress(OSError):
+            stamp = path.stat()
             tile = facts.tile if path in facts.grids else None
-            found[path] = kept[key] = self.kept.get(key) or embedded(path, tile)
-        self.kept = kept
-        return found
+            pictures[path] = encoded(path, tile, stamp.st_mtime_ns, stamp.st_size)
+    write_text(place, page(facts, pictures))
+    return [path for path, shown in pictures.items() if not shown]
+
+
+@lru_cache(GRIDS + SHEETS)
+def encoded(path: Path, tile: tuple[int, int] | None, changed: int, size: int) -> str:
+    """The picture as ``embedded`` gives it; a file that has changed is read again."""
+    return embedded(path, tile)
 
 
 def page(facts: Facts, pictures: dict[Path, str]) -> str:
@@ -120,18 +101,17 @@ def write(folder: Path, place: Path | None = None) -> Path:
         DiptychError: when the folder is no run, has no log, the page cannot be written, or plotly is missing. When pictures cannot
             be read it is raised after the page was written without them.
     """
-    reporter = Reporter(folder, place)
     facts = gather(folder)
     if not facts.log and not facts.scores:
         raise DiptychError(f"{folder} has nothing to show yet: log.jsonl and scores.jsonl are empty; train it first.")
     facts.trained_now = in_use(folder)
-    written = reporter.write(facts)
-    if reporter.damaged:
+    place = place or folder / "report.html"
+    if damaged := write_page(facts, place):
         raise DiptychError(
-            f"{reporter.damaged[0]} cannot be read ({len(reporter.damaged)} damaged in all): {written} is written without; "
+            f"{damaged[0]} cannot be read ({len(damaged)} damaged in all): {place} is written without; "
             f"remove or replace it and run the same command again."
         )
-    return written
+    return place
 
 
 def in_use(folder: Path) -> bool:
@@ -152,7 +132,7 @@ class LiveReport:
     """A report that training rewrites. A problem is logged once; only a full disk stops the training."""
 
     def __init__(self, folder: Path, log: Callable[[str], None]) -> None:
-        self.reporter: Reporter | None = Reporter(folder)
+        self.folder = folder
         self.log = log
         self.logged: set[str] = set()
 
@@ -167,19 +147,14 @@ class LiveReport:
         Raises:
             DiptychError: when the disk is full, which stops the training's own files too.
         """
-        if self.reporter is None:
-            return None
+        place = self.folder / "report.html"
         try:
-            place = self.reporter.write()
-        except PlotlyMissing:
-            self.log_once("report.html is not written: pip install 'diptych[report]'")
-            self.reporter = None
-            return None
+            damaged = write_page(gather(self.folder), place)
+        except NoSpaceError:
+            raise
         except Exception as problem:  # a report must not end a training
-            if isinstance(problem, NoSpaceError):
-                raise
             self.log_once(f"report.html is not kept up: {problem}")
             return None
-        for path in self.reporter.damaged:
+        for path in damaged:
             self.log_once(f"{path} cannot be read; report.html is written without.")
         return place

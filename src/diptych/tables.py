@@ -57,6 +57,8 @@ def from_table(cls: type[T], table: Mapping[str, Any], place: str = "") -> T:
 
 def convert(kind: Any, value: Any, place: str) -> Any:
     """``value`` as the annotated type ``kind``; a UsageError names ``place``."""
+    if kind is Any:
+        return value
     origin = get_origin(kind)
     if isinstance(value, CommandLineValue):
         as_text = kind is str or (origin is Literal and all(isinstance(choice, str) for choice in get_args(kind)))

@@ -39,8 +39,7 @@ from diptych.training import step as training_step
 from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.estimate import noise
 from diptych.training.processes import join
-from diptych.training.step_result import Entry
-from diptych.training.trainer import Trainer
+from diptych.training.trainer import Entry, Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._features import load_or_untrained

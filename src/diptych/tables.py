@@ -62,6 +62,8 @@ def refuse_unknown(keys: typing.Iterable[str], known: typing.Collection[str], pl
 
 def convert(kind: Any, value: Any, place: str) -> Any:
     """``value`` as the annotated type ``kind``; a UsageError names ``place``."""
+    if kind is Any:
+        return value
     origin = get_origin(kind)
     if isinstance(value, CommandLineValue):
         as_text = kind is str or (origin is Literal and all(isinstance(choice, str) for choice in get_args(kind)))

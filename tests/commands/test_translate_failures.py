@@ -87,7 +87,12 @@ def test_a_card_of_odd_values_is_a_sentence(run: Path, typed: Typed, tmp_path: P
     shutil.copytree(run, tmp_path / "odd")
     card = tmp_path / "odd" / "card.json"
     card.write_text(re.sub(r'"multiple": \d+', '"multiple": "x"', card.read_text()))
-    refused(typed("translate", tmp_path / "odd", tmp_path, "--out", "o"), 1, "\"multiple\" is 'x'", "export or copy")
+    refused(
+        typed("translate", tmp_path / "odd", tmp_path, "--out", "o"),
+        1,
+        "\"multiple\" must be a whole number, not 'x'",
+        "export or copy",
+    )
 
 
 def test_a_full_disk_while_translating(

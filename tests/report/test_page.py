@@ -180,11 +180,8 @@ def test_the_fullest_page(run: Path) -> None:
 
 
 def test_points_keep_the_extremes_of_their_stretch() -> None:
-    curve = Curve()
-    for step in range(1, 4 * POINTS + 1):
-        curve.add(step, -99.0 if step == 2 else float(step))
-    curve.add(9999, 7.0)
-    curve.close()
+    steps = range(1, 4 * POINTS + 1)
+    curve = Curve([*steps, 9999], [*(-99.0 if step == 2 else float(step) for step in steps), 7.0])
     assert curve.stretch == 4
     assert curve.steps[0] == 4
     assert (curve.lows[0], curve.highs[0]) == (-99.0, 4.0)

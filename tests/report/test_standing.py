@@ -17,7 +17,7 @@ from diptych.report.reporter import plotting
 from diptych.training.loop import train
 from diptych.training.processes import environment, join
 from diptych.training.run import Run
-from diptych.training.step_result import Entry, Fault
+from diptych.training.trainer import Entry, Fault
 
 Step = Callable[[Teller, int], None]
 
@@ -157,7 +157,7 @@ def test_without_plotly_it_says_so_once(run: Path, monkeypatch: pytest.MonkeyPat
     said: list[str] = []
     standing = LiveReport(run, said.append)
     assert standing.write() is standing.write() is None
-    assert said == ["report.html is not written: pip install 'diptych[report]'"]
+    assert said == ["report.html is not kept up: a report needs plotly: pip install 'diptych[report]'."]
 
 
 @pytest.mark.parametrize("problem", [DiptychError("no leave"), ValueError("no leave"), MemoryError("no leave")])

@@ -9,8 +9,8 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 from diptych.checkpoints import load
 from diptych.errors import DiptychError, UsageError
 from diptych.recipe import Recipe, TrainingSettings
-from diptych.training.length import length
 from diptych.training.processes import fast_precision
+from diptych.training.schedule import length
 
 
 def test_one_seed_decides_everything(toy_pairs: Path, tmp_path: Path) -> None:

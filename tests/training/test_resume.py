@@ -17,10 +17,10 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych.data.datasets import Pairs
 from diptych.errors import DiptychError, UsageError
+from diptych.machine.signals import stop_on_signals
 from diptych.pictures.kinds import Batch
 from diptych.systems import SYSTEMS, Losses, Pix2Pix
 from diptych.training.run import Run
-from diptych.training.signals import stop_on_signals
 from diptych.training.state import State
 from diptych.training.validation import Validation
 

@@ -79,7 +79,9 @@ def test_they_equal_a_plainly_written_second_version(system: str, averaged: bool
     for exit in trainer.state.system.translators().values():
         network = copy.deepcopy(trainer.state.system.get_submodule(exit.module))
         if averaged:
-            network.load_state_dict(checkpoints.with_prefix(exit.module, trainer.state.averages()), strict=False)
+            network.load_state_dict(
+                checkpoints.with_prefix(exit.module, trainer.state.translating_weights()), strict=False
+            )
         sources = [batch.target if exit.reverse else batch.source for batch in first_batches(trainer, dataset)]
         expected = plainly(network, sources)
         for name, value in expected.items():

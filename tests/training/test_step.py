@@ -16,8 +16,7 @@ from diptych.systems import Losses, Pix2Pix
 from diptych.training import step as training_step
 from diptych.training.processes import Processes, benchmarked_kernels
 from diptych.training.side import Side
-from diptych.training.step_result import Entry, Fault
-from diptych.training.trainer import Trainer
+from diptych.training.trainer import Entry, Fault, Trainer
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 
@@ -191,7 +190,7 @@ def test_all_processes_meet_a_fault_together(values: dict[str, float], alone: st
     for words, single in ((alone, True), (several, False)):
         entry = Entry(7, {}, single)
         tensors = {name: torch.tensor(value) for name, value in values.items()}
-        entry.add(training_step.Scalars(tensors, {"discriminator.accuracy"}), late=False)
+        entry.add(training_step.Scalars(tensors, {"discriminator.accuracy"}))
         if words:
             with pytest.raises(Fault, match=words) as found:
                 entry.look()

@@ -162,7 +162,7 @@ def changed(run: Path, **entries: object) -> None:
         (lambda run: (run / "card.json").write_text("{"), "is no card that this version can read"),
         (lambda run: (run / "checkpoints" / "00000006.safetensors").write_bytes(b"x" * 99), "is damaged"),
         (lambda run: written(run, lambda table: table["translators"].clear()), "names no translator"),
-        (lambda run: changed(run, provenance="mine"), "must be tables"),
+        (lambda run: changed(run, provenance="mine"), "must be a table"),
         (lambda run: changed(run, depth=10**7), r"cannot be built \(depth is 10000000\)"),
         (lambda run: changed(run, source=Kind(colour="grey").as_dict()), "does not make rgb of grey"),
         (

@@ -45,13 +45,13 @@ def train(
     open_report
         Show the run's report in the browser; it reloads itself during training.
     """
+    from diptych.machine.signals import stop_on_signals
     from diptych.training.accelerate.allocator import keep_freed_memory
     from diptych.training.loop import taking_part
     from diptych.training.loop import train as work
     from diptych.training.monitoring.watch import Watch
     from diptych.training.processes import join
     from diptych.training.run import Run
-    from diptych.training.signals import stop_on_signals
 
     keep_freed_memory()
     if resume:

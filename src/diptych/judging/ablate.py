@@ -16,6 +16,7 @@ from diptych.judging import compare
 from diptych.judging.judge import Result, judge, keep, real_scores, sheet_of
 from diptych.judging.runs import evaluation_folder, subject_of
 from diptych.judging.subjects import Request, Subject
+from diptych.machine.signals import stop_on_signals
 from diptych.recipe import Recipe, read
 from diptych.recipe_files import parsed
 from diptych.tables import closest, from_table
@@ -24,7 +25,6 @@ from diptych.training.loop import train
 from diptych.training.monitoring.watch import Watch
 from diptych.training.processes import join
 from diptych.training.run import Run
-from diptych.training.signals import stop_on_signals
 
 
 @dataclass(frozen=True)

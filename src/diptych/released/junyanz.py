@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from diptych.errors import UsageError
-from diptych.released.layout import RUNNING, Layout, Modules, Tensors, choose, without_running
+from diptych.released.layout import RUNNING, Layout, Modules, Tensors, choose
 
 
 def level(number: int) -> str:
@@ -120,11 +120,6 @@ def pixel_modules(arguments: Mapping[str, Any]) -> Modules:
     return {f"layers.{number}": f"net.{number}" for number in (0, 2, 3, 5)}
 
 
-def size_at_test(arguments: Mapping[str, Any]) -> tuple[int, int]:
-    """That project's default at test time: bicubic resizing to 256 x 256 without a crop."""
-    return 256, 256
-
-
 LAYOUTS = (
     Layout(
         "pix2pix-unet",
@@ -133,8 +128,7 @@ LAYOUTS = (
         unet_arguments,
         unet_modules,
         network="unet",
-        tested_at=size_at_test,
-        tidy=without_running,
+        tested_at=(256, 256),  # bicubic, without a crop
     ),
     Layout(
         "cyclegan-resnet",
@@ -143,7 +137,7 @@ LAYOUTS = (
         resnet_arguments,
         resnet_modules,
         network="resnet",
-        tested_at=size_at_test,
+        tested_at=(256, 256),  # bicubic, without a crop
         tidy=tidy_resnet,
     ),
     Layout(
@@ -152,7 +146,6 @@ LAYOUTS = (
         lambda tensors: "model.0.weight" in tensors and tensors["model.0.weight"].shape[2:] == (4, 4),
         patch_arguments,
         patch_modules,
-        tidy=without_running,
     ),
     Layout(
         "pixelgan",
@@ -160,6 +153,5 @@ LAYOUTS = (
         lambda tensors: "net.0.weight" in tensors,
         pixel_arguments,
         pixel_modules,
-        tidy=without_running,
     ),
 )

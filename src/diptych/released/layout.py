@@ -49,6 +49,19 @@ def checked_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
+RUNNING = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def without_running(tensors: Tensors) -> Tensors:
+    """Drop the running statistics of norms without a weight (instance norm), which torch before 0.4 wrote."""
+
+    def unused(name: str) -> bool:
+        module, _, leaf = name.rpartition(".")
+        return leaf in RUNNING and f"{module}.weight" not in tensors
+
+    return {name: tensor for name, tensor in tensors.items() if not unused(name)}
+
+
 @dataclass(frozen=True)
 class Layout:
     """One network of one project."""
@@ -61,11 +74,11 @@ class Layout:
     modules: Callable[[Mapping[str, Any]], Modules]
     network: str = ""
     """The name of a generator in NETWORKS; empty for encoders and discriminators."""
-    tested_at: Callable[[Mapping[str, Any]], tuple[int, int]] | None = None
-    """The (height, width) to which that project resizes pictures at test time, by our arguments; None: unknown."""
+    tested_at: tuple[int, int] | None = None
+    """The (height, width) to which that project resizes pictures at test time; None: our ``size`` argument, or unknown."""
     encoder: str = ""
     """The layout of the encoder of a generator with styles."""
-    tidy: Callable[[Tensors], Tensors] = unchanged
+    tidy: Callable[[Tensors], Tensors] = without_running
     """Renames variants of the same file to the names that ``modules`` uses."""
     to_ours: Callable[[Tensors], Tensors] = unchanged
     """Applied after renaming, where our network computes something differently."""
@@ -116,19 +129,6 @@ def spectral_back(tensors: Tensors) -> Tensors:
     """Rename to torch's names of that time: weight_orig, weight_u, weight_v."""
     normed = {name.removesuffix("_u") for name in tensors if name.endswith(".weight_u")}
     return {f"{name}_orig" if name in normed else name: tensor for name, tensor in tensors.items()}
-
-
-RUNNING = ("running_mean", "running_var", "num_batches_tracked")
-
-
-def without_running(tensors: Tensors) -> Tensors:
-    """Drop the running statistics of norms without a weight (instance norm), which torch before 0.4 wrote."""
-
-    def unused(name: str) -> bool:
-        module, _, leaf = name.rpartition(".")
-        return leaf in RUNNING and f"{module}.weight" not in tensors
-
-    return {name: tensor for name, tensor in tensors.items() if not unused(name)}
 
 
 def count(tensors: Tensors, pattern: str) -> int:

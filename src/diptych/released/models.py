@@ -134,7 +134,7 @@ def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: 
         unknown = 255 if arguments["unknown"] else -1
         instances = bool(arguments["boundary"])
         source = Kind(colour="labels", classes=arguments["classes"], unknown=unknown, instances=instances)
-    tested_at = found.layout.tested_at(arguments) if found.layout.tested_at is not None else None
+    tested_at = tuple(arguments["size"]) if "size" in arguments else found.layout.tested_at
     sides = tested_at if size is None or size == "training" else None if size == "own" else size
     return Card(
         way="a-to-b",

@@ -108,7 +108,6 @@ LAYOUTS = (
         generator_modules,
         network="coarse-to-fine",
         encoder="pix2pixhd-encoder",
-        tidy=without_running,
     ),
     Layout(
         "pix2pixhd-global",
@@ -118,7 +117,6 @@ LAYOUTS = (
         generator_modules,
         network="coarse-to-fine",
         encoder="pix2pixhd-encoder",
-        tidy=without_running,
     ),
     Layout(
         "pix2pixhd-discriminator",
@@ -134,6 +132,5 @@ LAYOUTS = (
         lambda tensors: "model.29.weight" in tensors and not blocks_of(tensors),
         encoder_arguments,
         encoder_modules,
-        tidy=without_running,
     ),
 )

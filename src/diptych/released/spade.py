@@ -114,7 +114,6 @@ LAYOUTS = (
         generator_arguments,
         generator_modules,
         network="spade",
-        tested_at=lambda arguments: (arguments["size"][0], arguments["size"][1]),
         encoder="spade-encoder",
         tidy=spectral_names,
         to_theirs=spectral_back,

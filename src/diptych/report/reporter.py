@@ -18,12 +18,7 @@ from diptych.report.facts import Facts, gather, sheets
 from diptych.report.html_parts import HtmlParts
 from diptych.report.pictures import GRIDS, SHEETS, embedded
 
-PAGE = "report.html"
 REFRESH = 30  # seconds after which the page of a running training reloads
-
-
-class PlotlyMissing(DiptychError):
-    """The plotting library is not installed."""
 
 
 @cache
@@ -31,43 +26,37 @@ def plotting() -> str:
     """The source of plotly.js.
 
     Raises:
-        PlotlyMissing: when it is not installed.
+        DiptychError: when it is not installed.
     """
     try:
         from plotly.offline import get_plotlyjs  # an extra
     except ImportError:
-        raise PlotlyMissing("a report needs plotly: pip install 'diptych[report]'.") from None
+        raise DiptychError("a report needs plotly: pip install 'diptych[report]'.") from None
     script: str = get_plotlyjs()
     return script
 
 
-@lru_cache(maxsize=2 * (GRIDS + SHEETS))
-def embedded_once(path: Path, tile: tuple[int, int] | None, changed: int, size: int) -> str:
-    """As ``embedded``, which reads a file again only when its time of change or its size is another."""
-    return embedded(path, tile)
-
-
-def pictures_of(facts: Facts) -> dict[Path, str]:
-    """The pictures as data URLs; empty for those that cannot be read."""
-    found = dict.fromkeys([*facts.grids, *sheets(facts)], "")
-    for path in found:
-        with suppress(OSError):
-            state = path.stat()
-            tile = facts.tile if path in facts.grids else None
-            found[path] = embedded_once(path, tile, state.st_mtime_ns, state.st_size)
-    return found
-
-
 def write_page(facts: Facts, place: Path) -> list[Path]:
-    """Write the page without the pictures that cannot be read, which are returned.
+    """Write the page; returns the pictures that cannot be read, which are left out.
 
     Raises:
         DiptychError: when the page cannot be written, or plotly is missing.
     """
     plotting()
-    pictures = pictures_of(facts)
+    pictures = dict.fromkeys([*facts.grids, *sheets(facts)], "")
+    for path in pictures:
+        with suppress(OSError):
+            stamp = path.stat()
+            tile = facts.tile if path in facts.grids else None
+            pictures[path] = encoded(path, tile, stamp.st_mtime_ns, stamp.st_size)
     write_text(place, page(facts, pictures))
     return [path for path, shown in pictures.items() if not shown]
+
+
+@lru_cache(GRIDS + SHEETS)
+def encoded(path: Path, tile: tuple[int, int] | None, changed: int, size: int) -> str:
+    """The picture as ``embedded`` gives it; a file that has changed is read again."""
+    return embedded(path, tile)
 
 
 def page(facts: Facts, pictures: dict[Path, str]) -> str:
@@ -112,11 +101,11 @@ def write(folder: Path, place: Path | None = None) -> Path:
         DiptychError: when the folder is no run, has no log, the page cannot be written, or plotly is missing. When pictures cannot
             be read it is raised after the page was written without them.
     """
-    place = place or folder / PAGE
     facts = gather(folder)
     if not facts.log and not facts.scores:
         raise DiptychError(f"{folder} has nothing to show yet: log.jsonl and scores.jsonl are empty; train it first.")
     facts.trained_now = in_use(folder)
+    place = place or folder / "report.html"
     if damaged := write_page(facts, place):
         raise DiptychError(
             f"{damaged[0]} cannot be read ({len(damaged)} damaged in all): {place} is written without; "
@@ -143,7 +132,8 @@ class LiveReport:
     """A report that training rewrites. A problem is logged once; only a full disk stops the training."""
 
     def __init__(self, folder: Path, log: Callable[[str], None]) -> None:
-        self.folder, self.log, self.stopped = folder, log, False
+        self.folder = folder
+        self.log = log
         self.logged: set[str] = set()
 
     def log_once(self, message: str) -> None:
@@ -157,18 +147,12 @@ class LiveReport:
         Raises:
             DiptychError: when the disk is full, which stops the training's own files too.
         """
-        place = self.folder / PAGE
-        if self.stopped:
-            return None
+        place = self.folder / "report.html"
         try:
             damaged = write_page(gather(self.folder), place)
-        except PlotlyMissing:
-            self.log_once("report.html is not written: pip install 'diptych[report]'")
-            self.stopped = True
-            return None
+        except NoSpaceError:
+            raise
         except Exception as problem:  # a report must not end a training
-            if isinstance(problem, NoSpaceError):
-                raise
             self.log_once(f"report.html is not kept up: {problem}")
             return None
         for path in damaged:

@@ -2,8 +2,7 @@
 
 The default is the paper's version with the order of updates of the authors' PyTorch code: the discriminator first, on the fake of this
 step, then the generator against the updated discriminator (``order = "simultaneous"``: against the one before its update).
-Options give the five objectives of Table 1, the generators of Table 2, the receptive fields of Table 3, and later
-adversarial losses.
+Options give the five objectives of Table 1, the generators of Table 2, the receptive fields of Table 3, and later adversarial losses.
 """
 
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diptych.losses import ADVERSARIES, feature_matching, gradient_difference, gradient_penalty, l1
 from diptych.networks import NetworkSpec, PatchGAN, initialise, size_limits
@@ -66,7 +65,7 @@ class Pix2Pix(System):
         self.adversary = ADVERSARIES[options.adversary]
         self.spec = self.generator_spec(domains)
         self.generator = initialise(self.spec.build())
-        self.discriminator: PatchGAN | None = None
+        self.discriminator: nn.Module | None = None
         if options.objective != "l1":
             discriminator = PatchGAN(
                 domains.channels_out + (domains.channels_in if self.conditional else 0),
@@ -102,6 +101,7 @@ class Pix2Pix(System):
         assert self.discriminator is not None
         pair = torch.cat([source, image], dim=1) if self.conditional else image
         if self.options.feature_matching:
+            assert isinstance(self.discriminator, PatchGAN)
             return self.discriminator.maps(pair)
         return [self.discriminator(pair)]
 

@@ -1,6 +1,7 @@
 """The weights that a run begins with where ``training.init_from`` names some: of another run, a file, or a model folder."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from torch import Tensor
@@ -10,6 +11,7 @@ from diptych.errors import DiptychError
 from diptych.files import expand_user
 from diptych.training.state import State
 from diptych.translator.card import Card, read_cards
+from diptych.translator.weights import weights_path
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 """Of a model folder, which `diptych export --to model` and `diptych import` make."""
@@ -78,11 +80,8 @@ def weights_of(source: str) -> Path:
         )
     if path.is_file():
         return path
-    if (path / WEIGHTS).is_file():
-        return path / WEIGHTS
-    found = sorted(file for file in (path / "checkpoints").glob("*.safetensors") if file.stem.isdecimal())
-    if found:
-        return found[-1]
+    with suppress(DiptychError):
+        return weights_path(path, "latest")
     raise DiptychError(
         f"training.init_from={source}: there is no such weights file, no model folder, and no run with a checkpoint."
     )

@@ -44,7 +44,7 @@ FREE = {
 resumption. Another device rounds in another way, which is said (``compare_conditions``)."""
 
 LENGTH = ("steps", "epochs", "stop_after")
-"""Keys of [training] that say when the run ends, which may be put off (``diptych.training.length``)."""
+"""Keys of [training] that say when the run ends, which may be put off (``diptych.training.schedule``)."""
 
 FOLDERS = ("data.source_folders", "data.target_folder")
 PLACES = ("data.folder", "data.layout", "data.mask_folder", *FOLDERS)

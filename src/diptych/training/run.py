@@ -192,13 +192,20 @@ class Run:
     def latest(self) -> checkpoints.Checkpoint | None:
         """The newest whole checkpoint; a damaged one is set aside with a message and the one before it taken."""
         for step in reversed(self.saved_steps()):
+            path = self.path_of(step)
             try:
-                return whole(checkpoints.load(self.path_of(step)), step, self.path_of(step))
+                found = checkpoints.load(path)
+                faults = found.facts.get("faults")
+                if found.facts.get("step") == step and type(faults) is int and faults >= 0:
+                    return found
+                raise checkpoints.DamagedCheckpoint(  # whatever its checksum
+                    f"{path} is damaged: it does not say what it is (its facts are {found.facts}); take another."
+                )
             except checkpoints.DamagedCheckpoint as damage:
                 self.messages.append(f"{damage} Falling back to the checkpoint before it.")
                 if self.leads:
                     with contextlib.suppress(OSError):
-                        self.path_of(step).rename(self.path_of(step).with_suffix(".damaged"))
+                        path.rename(path.with_suffix(".damaged"))
         return None
 
     # Logs: one JSON object a line
@@ -230,16 +237,6 @@ class Run:
             if (self.folder / name).exists():
                 kept = [entry for entry in self.entries(name) if entry["step"] <= step or entry.get("kind") == "fault"]
                 write_text(self.folder / name, "".join(as_json(entry) + "\n" for entry in kept))
-
-
-def whole(found: checkpoints.Checkpoint, step: int, path: Path) -> checkpoints.Checkpoint:
-    """Raises: DamagedCheckpoint for one that does not say where in a run it stands, whatever its checksum."""
-    faults = found.facts.get("faults")
-    if found.facts.get("step") == step and type(faults) is int and faults >= 0:
-        return found
-    raise checkpoints.DamagedCheckpoint(
-        f"{path} is damaged: it does not say what it is (its facts are {found.facts}); take another."
-    )
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -63,18 +63,16 @@ class State:
         wanted = {f"system.{name}": value for name, value in self.system.state_dict().items()}
         for side in self.sides.values():
             wanted |= side.expected(tensors)
-        for name in sorted(
-            wanted.keys() | {name for name in tensors if not name.startswith(("process.", "statistics."))}
-        ):
+        given = {name for name in tensors if not name.startswith(("process.", "statistics."))}
+        for name in sorted(wanted.keys() | given):
             if name not in wanted:
                 return f"{name} is none of this run's tensors"
             if name not in tensors:
                 return f"{name} is missing"
             found, own = tensors[name], wanted[name]
             if found.shape != own.shape or found.is_floating_point() != own.is_floating_point():
-                return (
-                    f"{name} is {tuple(found.shape)} of {found.dtype}, and this run's {tuple(own.shape)} of {own.dtype}"
-                )
+                shapes = tuple(found.shape), tuple(own.shape)
+                return f"{name} is {shapes[0]} of {found.dtype}, and this run's {shapes[1]} of {own.dtype}"
         return ""
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -91,13 +89,10 @@ class State:
                 return name
         return ""
 
-    def averages(self) -> dict[str, Tensor]:
-        """The running averages of all sides by the parameter's name in the system."""
-        return {name: value for side in self.sides.values() for name, value in side.average.items()}
-
     def translating_weights(self) -> dict[str, Tensor]:
         """Averages that translate in place of the system's own weights, by their names there; empty where the recipe does not want them."""
-        return self.averages() if self.recipe.training.average_translates else {}
+        sides = self.sides.values() if self.recipe.training.average_translates else ()
+        return {name: value for side in sides for name, value in side.average.items()}
 
 
 def bits(tensor: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ Rules of a step:
   around a whole step would judge the generator with the discriminator before its update.
 * Every random draw of networks and losses is addressed by (seed, faults, step, rank); nothing of it is stored.
 * All batches are there before a step begins, so a picture that cannot be read leaves the state of the step before.
-* Nothing asks a tensor for its value: losses and gradient norms are looked at when the updates are over (``step_result.py``).
+* Nothing asks a tensor for its value: losses and gradient norms are looked at when the updates are over (``trainer.py``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,12 +1,11 @@
 """Validation during a run: scores and a sample grid of the same pictures each time."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
 from diptych import __version__
@@ -15,6 +14,7 @@ from diptych.data import open_dataset
 from diptych.data.settings import as_size
 from diptych.errors import UsageError
 from diptych.evaluation import paired
+from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.evaluate import choose, evaluate
 from diptych.evaluation.fcn_labels import Labels, Reader, resolved, segmenter_for
 from diptych.evaluation.metrics import Example, as_rgb
@@ -24,20 +24,12 @@ from diptych.files import write_text
 from diptych.machine.devices import matmul_precision
 from diptych.networks import size_limits
 from diptych.networks.noise import seeded
-from diptych.pictures.kinds import Stored
+from diptych.pictures.kinds import Batch, Stored
 from diptych.pictures.resizing import enlarge_nearest
 from diptych.recipe import Recipe
-from diptych.systems.system import TranslatorSpec
 from diptych.training.run import Run
 from diptych.training.state import State, address
 from diptych.translator.card import Card, write_cards
-
-
-class Seen(NamedTuple):
-    """One validation picture, each (1, channels, height, width) in [-1, 1]."""
-
-    source: Tensor
-    target: Tensor
 
 
 class Validation:
@@ -56,16 +48,12 @@ class Validation:
         """Write the card, so that the run folder serves as a translator."""
         write_text(run.folder / "card.json", write_cards(cards_of(state)))
 
-    def numbers(self, count: int) -> list[int]:
-        held = len(self.dataset)
-        return [place * held // min(count, held) for place in range(min(count, held))]
-
-    def pictures(self, count: int) -> Iterator[Seen]:
-        """``count`` pictures spread evenly over the split, the same each time."""
-        for index in self.numbers(count):
+    def pictures(self, count: int) -> Iterator[Batch]:
+        """``count`` pictures spread evenly over the split, the same each time; each a batch of one, in [-1, 1]."""
+        for index in evenly_spaced(len(self.dataset), count):
             rng = np.random.default_rng(address(self.recipe.training.seed, index))
             source, target = self.dataset.sample(index, rng)
-            yield Seen(source[None].to(self.device), target[None].to(self.device))
+            yield Batch(source[None].to(self.device), target[None].to(self.device))
 
     @torch.inference_mode()
     def scores(self, state: State, count: int) -> dict[str, float]:
@@ -140,12 +128,11 @@ class Validation:
     def examples(self, state: State, count: int) -> Iterator[Example]:
         """The same pictures as ``scores``, to be judged."""
         data, translate = self.recipe.data, CurrentTranslator(state)
-        numbers = self.numbers(count)
+        numbers = evenly_spaced(len(self.dataset), count)
         for number, seen in zip(numbers, self.pictures(count), strict=True):
             with torch.inference_mode():
                 output = translate("a-to-b", seen.source).cpu()
-            target = seen.target.cpu()
-            lightness = data.source.to_stored(seen.source[0].cpu()) if data.source.colour == "lightness" else None
+            target, lightness = seen.target.cpu(), self.lightness(seen)
             yield Example(
                 name=self.dataset.name(number),
                 output=output,
@@ -156,17 +143,22 @@ class Validation:
                 labels=self.reader(number) if self.reader is not None else None,
             )
 
+    def lightness(self, seen: Batch) -> Stored | None:
+        """As stored, where colours are to be laid on it."""
+        kind = self.recipe.data.source
+        return kind.to_stored(seen.source[0].cpu()) if kind.colour == "lightness" else None
+
     @torch.inference_mode()
     def grid(self, state: State, count: int) -> np.ndarray:
         """uint8 H x W x 3: a row a picture. Paired: source, output, target; two ways: source, output, target, output."""
         translate, data = CurrentTranslator(state), self.recipe.data
         rows = []
         for seen in self.pictures(count):
-            seen_source = data.source.to_stored(seen.source[0].cpu()) if data.source.colour == "lightness" else None
+            lightness = self.lightness(seen)
             tiles = [
                 data.source.preview(seen.source[0].cpu()),
-                data.target.preview(translate("a-to-b", seen.source)[0].cpu(), seen_source),
-                data.target.preview(seen.target[0].cpu(), seen_source),
+                data.target.preview(translate("a-to-b", seen.source)[0].cpu(), lightness),
+                data.target.preview(seen.target[0].cpu(), lightness),
             ]
             if "b-to-a" in state.system.translators():
                 tiles.append(data.source.preview(translate("b-to-a", seen.target)[0].cpu()))
@@ -226,36 +218,26 @@ class CurrentTranslator:
 
 def cards_of(state: State) -> list[Card]:
     """A card for every way in which the run can translate."""
-    recipe = state.recipe
-    return [
-        card_of(way, exit, state.system.get_submodule(exit.module), recipe, state.system.facts)
-        for way, exit in state.system.translators().items()
-    ]
-
-
-def card_of(way: str, exit: TranslatorSpec, network: nn.Module, recipe: Recipe, facts: Mapping[str, str]) -> Card:
-    kinds = (recipe.data.source, recipe.data.target)
-    source, target = kinds[::-1] if exit.reverse else kinds
-    return Card(
-        way=way,
-        module=exit.module,
-        network=exit.network.name,
-        arguments=exit.network.arguments,
-        source=source,
-        target=target,
-        multiple=size_limits(network).multiple,
-        size=as_size(recipe.data.crop_size),
-        scale=recipe.data.scale,
-        fit=recipe.data.fit,
-        load_size=as_size(recipe.data.load_size),
-        filter=recipe.data.filter,
-        averaged=bool(recipe.training.average and recipe.training.average_translates),
-        provenance={
-            "diptych": __version__,
-            "system": recipe.system,
-            "recipe": recipe.name,
-            "data": recipe.data.folder,
-            "direction": recipe.data.direction,
-            **facts,
-        },
-    )
+    recipe, data = state.recipe, state.recipe.data
+    cards = []
+    for way, exit in state.system.translators().items():
+        source, target = (data.target, data.source) if exit.reverse else (data.source, data.target)
+        provenance = {"system": recipe.system, "recipe": recipe.name, "data": data.folder, "direction": data.direction}
+        card = Card(
+            way=way,
+            module=exit.module,
+            network=exit.network.name,
+            arguments=exit.network.arguments,
+            source=source,
+            target=target,
+            multiple=size_limits(state.system.get_submodule(exit.module)).multiple,
+            size=as_size(data.crop_size),
+            scale=data.scale,
+            fit=data.fit,
+            load_size=as_size(data.load_size),
+            filter=data.filter,
+            averaged=bool(recipe.training.average and recipe.training.average_translates),
+            provenance={"diptych": __version__, **provenance, **state.system.facts},
+        )
+        cards.append(card)
+    return cards

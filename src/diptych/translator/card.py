@@ -1,10 +1,10 @@
 """The card of a translator: all that is needed to use its weights, as readable JSON."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from diptych.errors import DiptychError
 from diptych.files import as_json, from_json, require_regular_file
@@ -12,6 +12,7 @@ from diptych.machine.runtimes import CARD, CHANNELS, PROCESSING
 from diptych.pictures.kinds import Kind
 from diptych.pictures.resizing import Smooth
 from diptych.pictures.sizes import Fit, resized_size
+from diptych.tables import from_table
 
 if TYPE_CHECKING:
     from diptych.networks import NetworkSpec
@@ -135,24 +136,7 @@ def data_of(card: Card) -> str:
 
 
 def card_of(entry: Mapping[str, Any]) -> Card:
-    kinds = {"source": Kind.from_dict(entry["source"]), "target": Kind.from_dict(entry["target"])}
-    load = entry.get("load_size")
-    sizes = {"size": pair(entry["size"]), "load_size": None if load is None else pair(load)}
-    card = Card(**{**entry, **kinds, **sizes})
-    for one in fields(Card):
-        wanted = one.type if isinstance(one.type, type) else None
-        if wanted in (int, str, bool) and not isinstance(getattr(card, one.name), wanted):
-            raise TypeError(f'"{one.name}" is {getattr(card, one.name)!r}')
-    tables: list[object] = [card.provenance, card.arguments]
-    if not all(isinstance(table, dict) for table in tables):
-        raise TypeError("its provenance and arguments must be tables")
-    if card.fit not in (*get_args(Fit), "own") or card.filter not in get_args(Smooth):
-        raise ValueError(f"its fit is {card.fit!r} and its filter {card.filter!r}")
+    card = from_table(Card, entry)
     if min(card.multiple, card.scale, *card.size) < 1:
         raise ValueError("its multiple, scale and size must be at least 1")
     return card
-
-
-def pair(sides: Sequence[Any]) -> tuple[int, int]:
-    height, width = sides
-    return int(height), int(width)

@@ -94,7 +94,7 @@ class Rewound:
         self.recordings += 1
         sides = self.trainer.state.sides.values()
         moving = [t for side in sides for moments in side.moments.values() for t in moments]
-        moving += [*self.trainer.state.system.state_dict().values(), *self.trainer.state.averages().values()]
+        moving += [*self.trainer.state.system.state_dict().values(), *self.trainer.state.translating_weights().values()]
         before, drawn = [tensor.clone() for tensor in moving], torch.get_rng_state()
         played = record(function)
         with torch.no_grad():

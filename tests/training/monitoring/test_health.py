@@ -11,7 +11,7 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import Batch
 from diptych.systems import Losses, Pix2Pix
-from diptych.training import step_result
+from diptych.training import trainer
 from diptych.training.monitoring import health
 from diptych.training.monitoring.health import EARLY, STANDSTILL, WON_WINDOWS, Health
 from diptych.training.run import read_lines
@@ -63,19 +63,19 @@ def test_what_is_not_finite_is_dropped_and_the_checkpoint_restored(
 @pytest.fixture
 def looked_at_late(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Steps are looked at as on a GPU; gives the numbers that had to be waited for, by how many steps had been launched."""
-    plain, fetch = Trainer.__init__, step_result.fetched
+    plain, fetch = Trainer.__init__, trainer.fetched
     waited: list[int] = []
 
     def build(self: Trainer, *arguments: Any) -> None:
         plain(self, *arguments)
         self.reads_late = True
 
-    def fetched(values: torch.Tensor) -> step_result.Fetch:
+    def fetched(values: torch.Tensor) -> trainer.Fetch:
         waited.append(len(waited))
         return fetch(values)
 
     monkeypatch.setattr(Trainer, "__init__", build)
-    monkeypatch.setattr(step_result, "fetched", fetched)
+    monkeypatch.setattr(trainer, "fetched", fetched)
     return waited
 
 
@@ -99,7 +99,7 @@ def test_steps_looked_at_late_end_in_the_same_weights(
         with pytest.MonkeyPatch.context() as patch:
             seen = spoil(patch, {at}, how)
             if now:
-                patch.setattr(step_result, "fetched", lambda values: values.tolist)
+                patch.setattr(trainer, "fetched", lambda values: values.tolist)
                 patch.setattr(Trainer, "advance", looking(Trainer.advance))
             run, said = run_to_end(tiny_recipe("pix2pix", toy_pairs, "training.log_every=1000"), tmp_path / f"{now}")
             found[now] = weights(run)

@@ -12,8 +12,9 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.pictures import formats
+from diptych.pictures.decoded import Header
 from diptych.translator.many import Job, pipeline
-from diptych.translator.many.pipeline import MemoryBudget, Outcome, StageSeconds, run_pipeline
+from diptych.translator.many.pipeline import Outcome, Readers, ReadResult, StageSeconds, run_pipeline
 from diptych.translator.many.plan import Task
 
 Pictures = list[tuple[Path, Path]]
@@ -40,30 +41,20 @@ def test_every_picture_becomes_what_it_becomes_alone(batch: int, job: Job, pictu
 
 
 def test_no_more_waits_than_may(job: Job, pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With room for one picture, one at a time is decoded; the order of turns keeps that from a standstill."""
+    """With room for one picture, one at a time is decoded."""
     monkeypatch.setattr(pipeline, "MAX_HELD", 1)
-    held, most, lock = 0, 0, threading.Lock()
-    take, give = MemoryBudget.acquire, MemoryBudget.release
+    held: list[int] = []
+    read = Readers.read
 
-    def taking(self: MemoryBudget, turn: int, size: int) -> None:
-        nonlocal held, most
-        take(self, turn, size)
-        with lock:
-            held += 1
-            most = max(most, held)
+    def reading(self: Readers, source: Path, header: Header | str) -> ReadResult:
+        held.append(self.held)
+        return read(self, source, header)
 
-    def giving(self: MemoryBudget, size: int) -> None:
-        nonlocal held
-        with lock:
-            held -= 1
-        give(self, size)
-
-    monkeypatch.setattr(MemoryBudget, "acquire", taking)
-    monkeypatch.setattr(MemoryBudget, "release", giving)
+    monkeypatch.setattr(Readers, "read", reading)
     for batch in (1, 4):
         found = done(replace(job, batch=batch), tasks_of(pictures, tmp_path / f"out{batch}"))
         assert [outcome.problem for outcome in found] == [""] * 10
-    assert most == 1
+    assert sorted(held) == sorted(2 * [job.read(source).picture.nbytes for source, _ in pictures])
 
 
 def test_a_failure_in_a_batch_leaves_the_others_done(

@@ -12,6 +12,7 @@ import torch
 
 from diptych.data import Dataset
 from diptych.errors import DiptychError
+from diptych.machine.signals import announce
 from diptych.pictures import formats
 from diptych.report import LiveReport
 from diptych.training.monitoring.health import Health
@@ -19,11 +20,9 @@ from diptych.training.monitoring.progress import MetricTime, Progress
 from diptych.training.monitoring.tensorboard import Board
 from diptych.training.processes import Processes, conditions, environment
 from diptych.training.run import Run
-from diptych.training.signals import announce
 from diptych.training.state import State
 from diptych.training.statistics import precise_statistics
-from diptych.training.step_result import Entry, Fault
-from diptych.training.trainer import Trainer
+from diptych.training.trainer import Entry, Fault, Trainer
 from diptych.training.validation import Validation
 
 

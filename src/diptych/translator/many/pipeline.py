@@ -10,8 +10,11 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Condition
-from typing import NamedTuple
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
 
 from diptych.errors import DiptychError, NoSpaceError, out_of_memory, too_small
 from diptych.pictures import formats
@@ -25,7 +28,7 @@ MAX_HELD = 128 * 2**20
 """Bytes of decoded pictures that may wait for translation, and as many of results for writing. One always may."""
 THREADS = max(2, min(8, (os.cpu_count() or 1) // 2))
 """Of readers, and as many of writers. One core decodes faster than another translates, but both wait for disks."""
-BYTES = {"uint8": 1, "uint16": 2, "float32": 4}
+Result = TypeVar("Result")
 
 
 class Outcome(NamedTuple):
@@ -55,89 +58,74 @@ class StageSeconds:
         self.writing += other.writing
 
 
-class MemoryBudget:
-    """Bytes that may wait, granted in the order of the pictures, so that the first one needed never waits for later ones."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.held, self.next, self.closed = limit, 0, 0, False
-        self.changed = Condition()
-
-    def acquire(self, number: int, size: int) -> None:
-        def fits() -> bool:
-            return self.closed or (number == self.next and (self.held == 0 or self.held + size <= self.limit))
-
-        with self.changed:
-            self.changed.wait_for(fits)
-            self.next, self.held = self.next + 1, self.held + size
-            self.changed.notify_all()
-
-    def release(self, size: int) -> None:
-        with self.changed:
-            self.held -= size
-            self.changed.notify_all()
-
-    def close(self) -> None:
-        """Nothing will be released any more; let all threads through."""
-        with self.changed:
-            self.closed = True
-            self.changed.notify_all()
-
-
 class ReadResult(NamedTuple):
     """A picture that was read, or the problem."""
 
     read: Read | None
-    size: int
     problem: str = ""
     note: str = ""
 
 
 class Readers:
-    """Reads pictures ahead, in their order."""
+    """Reads pictures ahead, in their order; headers first, whose sizes say how many may be held."""
 
     def __init__(self, job: Job, tasks: Sequence[Task]) -> None:
-        self.job, self.tasks = job, tasks
-        self.budget = MemoryBudget(MAX_HELD)
+        self.job, self.tasks = job, iter(tasks)
         self.pool = ThreadPoolExecutor(THREADS, "reader")
         self.ahead = max(2 * job.batch, 2 * THREADS)
+        self.probed: deque[tuple[Task, Future[Header | str]]] = deque()
+        self.reading: deque[tuple[Task, int, Future[ReadResult]]] = deque()
+        self.held = 0
 
     def walk(self, seconds: StageSeconds) -> Iterator[tuple[Task, ReadResult]]:
-        coming: deque[Future[ReadResult]] = deque()
-        submitted = 0
-        for task in self.tasks:
-            while submitted < len(self.tasks) and len(coming) < self.ahead:
-                coming.append(self.pool.submit(self.read, submitted))
-                submitted += 1
-            started = time.perf_counter()
-            found = coming.popleft().result()
-            seconds.reading += time.perf_counter() - started
-            self.budget.release(found.size)
+        while self.submit(seconds):
+            task, size, future = self.reading.popleft()
+            found = waited_for(future, seconds)
+            self.held -= size
             yield task, found
 
-    def read(self, number: int) -> ReadResult:
-        source = self.tasks[number].source
-        size, header, problem = 0, None, ""
+    def submit(self, seconds: StageSeconds) -> bool:
+        """Begin to read as many as may be held, but one at least; False when there are no more."""
+        for task in islice(self.tasks, self.ahead - len(self.probed) - len(self.reading)):
+            self.probed.append((task, self.pool.submit(probe, task.source)))
+        while self.probed and (not self.reading or self.probed[0][1].done()):
+            task, future = self.probed[0]
+            header = waited_for(future, seconds)
+            size = 0 if isinstance(header, str) else byte_count(header)
+            if self.reading and self.held + size > MAX_HELD:
+                break
+            self.probed.popleft()
+            self.held += size
+            self.reading.append((task, size, self.pool.submit(self.read, task.source, header)))
+        return bool(self.reading)
+
+    def read(self, source: Path, header: Header | str) -> ReadResult:
+        if isinstance(header, str):
+            return ReadResult(None, header)
+        note = f"{source} has {header.frames} frames; the first was translated." if header.frames > 1 else ""
         try:
-            header = formats.probe(source)
-            size = header.height * header.width * header.channels * BYTES[header.depth]
+            return ReadResult(self.job.read(source), note=note)
         except DiptychError as failure:
-            problem = str(failure)
-        finally:
-            self.budget.acquire(number, size)
-        if header is None or self.budget.closed:
-            return ReadResult(None, size, problem)
-        try:
-            return ReadResult(self.job.read(source), size, note=frames_note(source, header))
-        except DiptychError as failure:
-            return ReadResult(None, size, str(failure))
-
-    def close(self) -> None:
-        self.budget.close()
-        self.pool.shutdown(cancel_futures=True)
+            return ReadResult(None, str(failure))
 
 
-def frames_note(source: os.PathLike[str], header: Header) -> str:
-    return f"{source} has {header.frames} frames; the first was translated." if header.frames > 1 else ""
+def probe(source: Path) -> Header | str:
+    """The file's header, or the problem."""
+    try:
+        return formats.probe(source)
+    except DiptychError as failure:
+        return str(failure)
+
+
+def byte_count(header: Header) -> int:
+    return header.height * header.width * header.channels * np.dtype(header.depth).itemsize
+
+
+def waited_for(future: Future[Result], seconds: StageSeconds) -> Result:
+    started = time.perf_counter()
+    result = future.result()
+    seconds.reading += time.perf_counter() - started
+    return result
 
 
 class Writers:
@@ -208,7 +196,7 @@ def run_pipeline(job: Job, tasks: Sequence[Task], seconds: StageSeconds) -> Gene
                 yield from writers.submit_result(task, found.read, result, found.note, seconds)
         yield from writers.flush(seconds)
     finally:
-        readers.close()
+        readers.pool.shutdown(cancel_futures=True)
         writers.pool.shutdown()
 
 

@@ -105,6 +105,16 @@ class Terminal(io.TextIOBase):
         return self.stream.buffer
 
 
+class WholeWriter(io.BytesIO):
+    """Collects a result and writes it whole: an unbuffered stream (PYTHONUNBUFFERED) takes what there is room for, and says nothing."""
+
+    def write_to(self, stream: Any) -> None:
+        rest = self.getbuffer()
+        while rest:
+            rest = rest[stream.write(rest) :]
+        stream.flush()
+
+
 @contextmanager
 def result_output() -> Iterator[Any]:
     """Standard output for a result in bytes.
@@ -114,9 +124,10 @@ def result_output() -> Iterator[Any]:
         DiptychError: when it takes no more.
     """
     try:
-        stream = sys.stdout.buffer
-        yield stream
-        stream.flush()
+        stream = sys.stdout.buffer  # before any work
+        result = WholeWriter()
+        yield result
+        result.write_to(stream)
     except BrokenPipeError:
         raise
     except OSError as problem:

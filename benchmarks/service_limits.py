@@ -137,7 +137,7 @@ def main() -> None:
         with served(place) as service:
             for line in beside(service, png(arguments.side), png(arguments.large)):
                 console.print(line)
-            head = f"POST /translate/{service.name} HTTP/1.1\r\nHost: here\r\nContent-Length: 100000\r\n\r\nx".encode()
+            head = f"POST /translate/{service.name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nx".encode()
             console.print(f"monitors beside {SLOW} slow uploads: {monitored(service, SLOW, head)}")
             time.sleep(1)
             console.print(f"monitors beside {IDLE} idle connections: {monitored(service, IDLE, b'')}")

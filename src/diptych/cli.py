@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError
 
 from diptych import __version__
 from diptych.commands import STREAM
-from diptych.commands.terminal import help_console, printable, protect_output, quieten
+from diptych.commands.terminal import help_console, output_error, printable, protect_output, quieten
 from diptych.errors import DiptychError, UsageError, out_of_memory, too_small
 from diptych.machine.threads import prepare
 
@@ -88,8 +88,8 @@ def call(arguments: list[str]) -> int:
     try:
         result = app(arguments, exit_on_error=False, print_error=False)
         sys.stdout.flush()
-        if getattr(sys.stdout, "full", False):
-            return report("what was to be printed is cut off: there is no space left where it goes; make room.", 1)
+        if problem := getattr(sys.stdout, "problem", None):
+            return report(f"what was to be printed is cut off: {output_error(problem)}", 1)
         return result if isinstance(result, int) else 0
     except CycloptsError as problem:
         dashed = [

@@ -23,13 +23,24 @@ def disk_full(problem: BaseException) -> bool:
     return isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+def file_limit(problem: BaseException) -> bool:
+    """Whether an exception says that a file may not become so large."""
+    return isinstance(problem, OSError) and problem.errno == errno.EFBIG
+
+
 def write_error(
     place: object, problem: OSError, remedy: str = "name another place that can be written to"
 ) -> DiptychError:
-    """Why ``place`` could not be written, and a remedy: to make room where the disk is full."""
-    full = disk_full(problem)
-    message = f"{place} cannot be written: {reason_of(problem)}; {'make room, or ' if full else ''}{remedy}."
-    return NoSpaceError(message) if full else DiptychError(message)
+    """Why ``place`` could not be written, and a remedy: to make room where the disk is full, to raise a limit that is in force."""
+    message = f"{place} cannot be written: {reason_of(problem)}; {remedy_for(problem, remedy)}."
+    return NoSpaceError(message) if disk_full(problem) else DiptychError(message)
+
+
+def remedy_for(problem: BaseException, remedy: str) -> str:
+    """What helps against an error of writing: ``remedy``, and before it what the error itself asks for."""
+    if file_limit(problem):
+        return "a limit on the size of files is in force (ulimit -f, a quota, or the file system's own), so raise it"
+    return f"make room, or {remedy}" if disk_full(problem) else remedy
 
 
 def reason_of(problem: OSError) -> str:

@@ -228,6 +228,12 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+def override_text(text: str) -> str:
+    """A text as an override's value in the words of a command: quoted where it would else be read as something quoted."""
+    read = as_typed(text)
+    return text if read == text or isinstance(read, CommandLineValue) else quoted(text)
+
+
 def as_typed(text: str) -> Any:
     """A quoted text or a table as TOML has it; anything else with the words that were typed."""
     try:

@@ -1,6 +1,8 @@
 """``diptych translate`` through standard input and output."""
 
 import io
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -72,3 +74,32 @@ def test_standard_input_into_a_folder(run: Path, piped: Any, tmp_path: Path) -> 
     code, _, err = piped(data, "translate", run, "-", "--out", "folder")
     assert code in (1, 2)
     assert "--overwrite" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("large", [False, True], ids=["kept in the buffer", "larger than the buffer"])
+def test_a_result_that_standard_output_does_not_take(large: bool, run: Path, tmp_path: Path) -> None:
+    save(tmp_path / "a.png", *((200, 300) if large else (20, 24)))
+    command = [sys.executable, "-m", "diptych", "translate", str(run), "a.png", "--out", "-"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=120, check=False)
+    assert done.returncode == 1
+    said = [line for line in done.stderr.decode().splitlines() if line.startswith("diptych:")]
+    words = "standard output cannot be written: No space left on device; make room, or send it elsewhere."
+    assert said == [f"diptych: {words}"]
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+def test_a_limit_on_the_size_of_files_is_named(run: Path, tmp_path: Path) -> None:
+    save(tmp_path / "a.png", 200, 300)
+    limited = 'ulimit -f 8; exec "$0" -m diptych translate "$@"'
+    for out in ("out", "-"):
+        command = ["sh", "-c", limited, sys.executable, str(run), "a.png", "--size", "own", "--out", out]
+        with open(tmp_path / "result.png", "wb") as result:
+            done = subprocess.run(command, stdout=result, stderr=subprocess.PIPE, timeout=120, check=False)
+        assert done.returncode == 1
+        assert b"cannot be written: File too large; a limit on the size of files is in force (ulimit -f" in done.stderr
+        assert b"so raise it." in done.stderr
+        assert b"another place" not in done.stderr

@@ -48,11 +48,11 @@ class Gone(io.StringIO):
 
 
 def test_a_stream_that_fails_is_given_up() -> None:
-    for number, full in ((errno.EIO, False), (errno.EPIPE, False), (errno.ENOSPC, True)):
+    for number, full in ((errno.EIO, False), (errno.EPIPE, False), (errno.ENOSPC, True), (errno.EFBIG, True)):
         terminal = Terminal(Gone(number))
         assert terminal.write("words") == 5
         terminal.flush()
-        assert (terminal.lost, terminal.full, terminal.isatty()) == (True, full, False)
+        assert (terminal.lost, terminal.problem is not None, terminal.isatty()) == (True, full, False)
     nobody = Terminal(None)
     nobody.write("words")
     nobody.flush()
@@ -79,7 +79,7 @@ def test_what_is_cut_off_by_a_full_disk_is_said() -> None:
             line = [sys.executable, "-m", "diptych", words]
             done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
         assert done.returncode == 1
-        assert b"what was to be printed is cut off: there is no space left" in done.stderr
+        assert b"what was to be printed is cut off: standard output cannot be written: No space left" in done.stderr
 
 
 def test_lines_leave_one_by_one_also_into_a_pipe() -> None:

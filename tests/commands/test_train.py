@@ -10,6 +10,8 @@ import pytest
 from commanding import Typed, full, names, refused, tiny_words
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
+from diptych.checkpoints import load
+from diptych.checkpoints import save as save_checkpoint
 from diptych.data import datasets
 from diptych.recipe import read
 from diptych.training.run import Run, read_recipe
@@ -81,7 +83,9 @@ def test_a_run_does_not_go_on_as_another(
 ) -> None:
     run_to_end(read("pix2pix", tiny_words(toy_pairs)), tmp_path / "run")
     before = {name: (tmp_path / "run" / name).read_bytes() for name in ("recipe.toml", "events.jsonl", "card.json")}
-    refused(typed("train", *words, "--no-check"), code, said)
+    answer = typed("train", *words)
+    refused(answer, code, said)
+    assert answer.out == "", "a refusal is all that is said"
     assert before == {name: (tmp_path / "run" / name).read_bytes() for name in before}
 
 
@@ -145,7 +149,19 @@ def test_a_refused_start_leaves_nothing_behind(
         "train", "pix2pix", *tiny_words(toy_pairs if folder == "pairs" else Path(folder), *more), "--out", "run"
     )
     refused(said, code, words)
+    assert said.out == ""
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_more_processes_is_refused_before_anything_is_said(
+    toy_pairs: Path, typed: Typed, tmp_path: Path
+) -> None:
+    run, _ = run_to_end(read("pix2pix", tiny_words(toy_pairs)), tmp_path / "run")
+    whole = load(run.path_of(6))
+    save_checkpoint(run.path_of(6), whole.tensors, whole.facts | {"processes": 2})
+    said = typed("train", "run", "training.steps=9")
+    refused(said, 2, "was trained by 2 processes, and this start has 1", "training.init_from=run")
+    assert said.out == ""
 
 
 def test_a_folder_with_anything_of_one_s_own_stays(typed: Typed, tmp_path: Path) -> None:

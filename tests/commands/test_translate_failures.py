@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from commanding import Typed, full, refused, results, save
+from commanding import Typed, full, names, refused, results, save
 from damaged import huge_png
 
 BAD = {
@@ -158,3 +158,36 @@ def test_options_that_cannot_be_had(
 def test_a_folder_that_is_no_run(typed: Typed, tmp_path: Path) -> None:
     save(tmp_path / "in" / "a.png")
     refused(typed("translate", "in", "in/a.png", "--out", "out"), 1, "holds no translator")
+
+
+@pytest.mark.parametrize("place", ["run", "run/checkpoints", "run/pictures/new", "run/evaluation", "run/recipe.toml"])
+def test_a_run_s_own_folder_takes_no_results(place: str, run: Path, typed: Typed, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    save(tmp_path / "in" / "a.png")
+    save(tmp_path / "in" / "b.png")
+    before = names(tmp_path / "run")
+    for words in (
+        ["translate", "run", "in", "--out", place],
+        ["translate", "run", "in/a.png", "in/b.png", "--out", f"{tmp_path}/in/../{place}"],
+        ["export", "run", "--to", "model", "--out", place],
+        ["evaluate", "run", "--out", place],
+        ["compare", "run", "run", "--out", place],
+    ):
+        refused(typed(*words), 2, f"--out is {words[-1]}, ", "of a run" if "/" in place else "a run's own folder")
+    if (tmp_path / place).is_dir() and "/" in place:
+        refused(typed("translate", "run", "in/a.png", "--out", f"{place}/x.png"), 2, "have no place; name another")
+    assert names(tmp_path / "run") == before
+
+
+def test_a_new_folder_in_a_run_takes_results(run: Path, typed: Typed, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    save(tmp_path / "in" / "a.png")
+    assert typed("translate", "run", "in", "--out", "run/translated").code == 0
+    assert results(tmp_path / "run" / "translated") == ["a.png"]
+    assert typed("translate", "run", "in/a.png", "--out", "run/one.png").code == 0
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "recipe.toml").write_text("mine")
+    assert typed("translate", "run", "in", "--out", "plain").code == 0  # which only looks like a run
+    assert typed("evaluate", "run", "--out", "run/evaluation/mine", "--metrics", "l1").code == 0
+    assert typed("export", "run", "--to", "model", "--out", "model").code == 0
+    refused(typed("translate", "model", "in", "--out", "model"), 2, "a model's own folder", "such as model/translated")

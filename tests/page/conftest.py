@@ -34,12 +34,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def served(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a service with both."""
+    """The address of a service with both, and with the first under a second name."""
     if not assets.has_runtime():
         pytest.skip("there is no browser's runtime here; `make page` fetches it")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIPTYCH_CACHE", str(tmp_path_factory.mktemp("cache") / "data"))
-        offers, _ = offers_of(list(runs.values()), "latest", "cpu", "torch", True)
+        offers, _ = offers_of([*runs.values(), runs["pix2pix"]], "latest", "cpu", "torch", True)
     with running(Service(offers)) as address:
         yield address
 

@@ -126,7 +126,21 @@ def test_a_busy_server_is_asked_again_and_a_dead_one_named(served: str, visit: A
     expect(page.locator("#error")).to_be_hidden()
     page.route("**/translate/**", lambda route: route.abort())
     page.click("#undo")
-    expect(page.locator("#error")).to_have_text("The server does not answer; is it still running?")
+    lost = "The server does not answer; is it still running? Trying again every 3 s."
+    expect(page.locator("#error")).to_have_text(lost)
+    page.unroute("**/translate/**")  # it was started again
+    settled(page)
+    expect(page.locator("#error")).to_be_hidden()
+
+
+def test_a_page_that_is_opened_while_the_service_starts_waits_for_it(served: str, visit: Any) -> None:
+    page = visit("about:blank", ready=False)
+    page.route("**/translators.json", lambda route: route.fulfill(status=502, body="<html>"))
+    page.goto(served)
+    expect(page.locator("#error")).to_have_text("The server answered with 502 Bad Gateway. Trying again every 3 s.")
+    page.unroute("**/translators.json")
+    begun(page)
+    expect(page.locator("#error")).to_be_hidden()
 
 
 def test_a_token_is_asked_for_and_kept(runs: dict[str, Path], visit: Any, tmp_path: Path, monkeypatch: Any) -> None:

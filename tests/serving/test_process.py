@@ -88,7 +88,7 @@ def test_what_was_accepted_is_answered_after_it_was_asked_to_stop(start: Started
     process = start()
     data = picture()
     with Wire(process.client) as wire, Wire(process.client) as idle:
-        wire.say(b"POST /translate/drawn HTTP/1.1\r\nHost: here\r\nContent-Type: image/png\r\n")
+        wire.say(b"POST /translate/drawn HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n")
         wire.say(b"Content-Length: %d\r\n\r\n" % len(data) + data[:50])
         process.client.get("/health")  # by now the first has been accepted
         process.process.send_signal(signal.SIGTERM)

@@ -68,7 +68,7 @@ def test_a_connection_on_which_nothing_is_said_is_closed(serve: Serve) -> None:
 def test_a_head_that_is_too_long_is_refused(serve: Serve) -> None:
     with Wire(serve()) as wire:
         wire.say(b"GET /health HTTP/1.1\r\nX-Long: " + b"x" * 100_000)
-        assert problem(wire.heard())["status"] == 400
+        assert problem(wire.heard())["status"] == 431
 
 
 def test_a_body_that_drips_is_refused_and_the_connection_closed(serve: Serve) -> None:

@@ -15,9 +15,9 @@ from toys import draw_pairs, run_to_end, tiny_recipe
 from diptych.data.inventory import inventory
 from diptych.errors import UsageError
 from diptych.recipe import Recipe
-from diptych.training.loop import compare_conditions
 from diptych.training.processes import fast_precision
 from diptych.training.run import Run, read_recipe
+from diptych.training.startable import compare_conditions
 
 
 def begun(recipe: Recipe, folder: Path) -> Path:

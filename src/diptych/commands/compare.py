@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from diptych.commands.out_place import require_outside_runs
 from diptych.commands.parameters import Checkpoint, Classes, Device, Ignore, LabelMaps, Limit, Split, Way
 from diptych.errors import UsageError
 
@@ -52,6 +53,7 @@ def compare(
 
     if len(runs) < 2:
         raise UsageError("give at least two runs to compare.")
+    require_outside_runs(out, "comparison")
     wanted = chosen(metrics)
     request = Request(data, split, checkpoint, way, limit, device, "noise" in wanted, parse_size(size or None))
     results, subjects = [], list[Subject]()

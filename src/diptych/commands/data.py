@@ -42,7 +42,60 @@ def check(folder: str, *overrides: str, recipe: str = "", profile: str = "", tas
         print(line)
     if recipe:
         print(estimate(settings))
+    if not report.fatal:
+        print(how_to_train(settings.data, report.doubtful, folder, overrides, recipe, profile))
     return 1 if report.fatal else 0
+
+
+TRAINS = {
+    "pairs": "pix2pix",
+    "unpaired": "cyclegan",
+    "labelled": "spade",
+    "colorization": "pix2pix-colorization",
+    "holed": "inpainting",
+    "shrunk": "srresnet",
+}
+"""A recipe for each task, where none was named; what is not here is for pix2pix."""
+
+
+def how_to_train(
+    data: "DataSettings", doubtful: bool, folder: str, overrides: tuple[str, ...], recipe: str, profile: str
+) -> str:
+    """As what the pictures are used, and the command that trains on them."""
+    from shlex import join
+
+    from diptych.errors import UsageError
+    from diptych.recipe import override_text, read
+
+    used = f"Used as {data.task} (data.task={data.task})"
+    if not recipe and data.task == "unpaired" and (why := why_no_pairs(data)):
+        used = f"No pairs: {why} {used}"
+    if doubtful:
+        return f"{used}, unless that is wrong: see the warning above."
+    name = recipe or TRAINS.get(data.task, "pix2pix")
+    words = [f"data.folder={override_text(folder)}", *overrides]
+    try:
+        if read(name, words, profile).data.task != data.task:
+            words.append(f"data.task={data.task}")
+    except UsageError:  # an override that is for another recipe
+        return f"{used}."
+    return (
+        f"{used}. Train with: {join(['diptych', 'train', name, *(['--profile', profile] if profile else []), *words])}"
+    )
+
+
+def why_no_pairs(data: "DataSettings") -> str:
+    """Why a folder of two piles holds no pairs, in a sentence; empty where its pairs were taken apart on purpose."""
+    from dataclasses import replace
+
+    from diptych.data.layouts import discover
+    from diptych.errors import DiptychError
+
+    try:
+        discover(replace(data, task="pairs"))
+    except DiptychError as problem:
+        return str(problem)
+    return ""
 
 
 @app.command
@@ -76,7 +129,7 @@ def pack(
 
 
 def read_settings(folder: str, overrides: tuple[str, ...], recipe: str, task: str, profile: str = "") -> "Recipe":
-    """The recipe for the data of a folder; without a recipe or a task, pix2pix with a guessed task."""
+    """The recipe for the data of a folder; without a recipe one that fits the task, and without a task a guessed one."""
     from dataclasses import replace
 
     from diptych.errors import UsageError
@@ -85,7 +138,8 @@ def read_settings(folder: str, overrides: tuple[str, ...], recipe: str, task: st
     task_override = [f"data.task={task}"] if task else []
     if profile and not recipe:
         raise UsageError(f"--profile {profile} is laid over a recipe; name one with --recipe.")
-    settings = read(recipe or "pix2pix", [*overrides, f"data.folder={quoted(folder)}", *task_override], profile)
+    fitting = "pix2pix" if task == "labelled" else TRAINS.get(task, "pix2pix")  # without the classes of a set
+    settings = read(recipe or fitting, [*overrides, f"data.folder={quoted(folder)}", *task_override], profile)
     return settings if recipe or task else replace(settings, data=guess(settings.data))
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from diptych.commands.out_place import require_outside_runs
 from diptych.commands.parameters import Checkpoint, Classes, Ignore, Limit, Split, Way
 from diptych.errors import UsageError
 
@@ -74,6 +75,8 @@ def evaluate(
         raise UsageError("give a run to judge, or --outputs FOLDER, and not both.")
     if limit < 0:
         raise UsageError(f"--limit is {limit}; it may not be negative.")
+    if out is not None:
+        require_outside_runs(out, "evaluation/mine", allowed="evaluation")
     wanted, seen = chosen(metrics), parse_size(size or None)
     if run is not None:
         request = Request(data, split, checkpoint, way, limit, device, "noise" in wanted, seen)

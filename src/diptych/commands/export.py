@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+from diptych.commands.out_place import require_outside_runs
 from diptych.commands.parameters import OUT, Checkpoint, Way
 
 
@@ -60,6 +61,7 @@ def export(
     from diptych.exporting.export import ExportSettings
     from diptych.exporting.export import export as carry_out
 
+    require_outside_runs(out, f"exported{out.suffix}", one_file=to in ("onnx", "pt2"))
     options = (way, checkpoint, precision, processing, noise, data, licence, attribution, runtime, title, address)
     for sentence in carry_out(ExportSettings(run, to, out, *options)):
         print(sentence)

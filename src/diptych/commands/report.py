@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from diptych.commands.out_place import require_outside_runs
 from diptych.commands.parameters import OUT
 from diptych.commands.train import open_in_browser
 
@@ -30,6 +31,8 @@ def report(
     """
     from diptych.report import write
 
+    if out is not None:
+        require_outside_runs(out, "report.html", one_file=True)
     place = write(run, out)
     print(f"Written: {place} ({place.stat().st_size / 1e6:.1f} MB)")
     if open_it:

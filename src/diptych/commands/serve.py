@@ -31,6 +31,7 @@ def serve(
     max_pixels: int = 16_000_000,
     token: Annotated[str, Parameter(env_var="DIPTYCH_TOKEN")] = "",
     cors: tuple[str, ...] = (),
+    allow_host: tuple[str, ...] = (),
     keep_alive: float = 75.0,
     threads: int = 0,
     memory: float = 0.0,
@@ -62,6 +63,9 @@ def serve(
         Clients must send it; better given in the environment as DIPTYCH_TOKEN.
     cors
         Origins of other web pages that may send requests, such as https://example.org.
+    allow_host
+        A further name by which clients may ask, such as example.org where a proxy passes that on. By default a service for this
+        machine alone answers to localhost, 127.0.0.1 and [::1], and any other to every name.
     keep_alive
         Seconds for which an idle connection stays open: longer than the idle timeout of a load balancer in front, often 60.
     threads
@@ -85,6 +89,7 @@ def serve(
         for package in ("fastapi", "uvicorn"):
             import_module(package)
     from diptych.serving.service.app import Service, create_app
+    from diptych.serving.service.hosts import allowed_hosts
     from diptych.serving.service.limits import Limits
     from diptych.serving.service.uvicorn_server import bind_socket, exit_on_sigterm
     from diptych.serving.service.uvicorn_server import run as run_server
@@ -105,6 +110,7 @@ def serve(
 
         torch.set_num_threads(threads)
     with exit_on_sigterm(), bind_socket(host, port) as listening:
+        hosts = allowed_hosts(listening.getsockname()[0], host, allow_host)
         print("Preparing (the first time a network is exported, which takes some seconds) ...", flush=True)
         if with_torch:
             from diptych.exporting.offers import offers_of
@@ -121,7 +127,7 @@ def serve(
                 "Whoever reaches this address may translate; a token keeps strangers out (DIPTYCH_TOKEN=...).",
                 flush=True,
             )
-        run_server(create_app(Service(offers, limits, token, cors, browser)), listening, limits)
+        run_server(create_app(Service(offers, limits, token, cors, browser, hosts)), listening, limits)
     return 0
 
 

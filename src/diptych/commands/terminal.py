@@ -6,10 +6,11 @@ import os
 import re
 import sys
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
-from diptych.errors import disk_full
+from diptych.errors import DiptychError, disk_full, file_limit, write_error
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,7 +46,8 @@ class Terminal(io.TextIOBase):
     def __init__(self, stream: TextIO | None) -> None:
         self.stream = stream
         self.lost = stream is None or stream.closed
-        self.full = False
+        self.problem: OSError | None = None
+        """Why it takes no more, where that is a full disk or a limit, and not the reader's leave."""
         self.styled = False
         """Whether escape sequences pass, which is for our own help alone."""
         if isinstance(stream, io.TextIOWrapper):
@@ -68,7 +70,7 @@ class Terminal(io.TextIOBase):
 
     def lose(self, problem: OSError) -> None:
         """Nobody reads any more; the stream's buffer must not fail when Python ends."""
-        self.lost, self.full = True, disk_full(problem)
+        self.lost, self.problem = True, problem if disk_full(problem) or file_limit(problem) else None
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
@@ -101,6 +103,42 @@ class Terminal(io.TextIOBase):
         if self.stream is None:
             raise OSError("standard output is closed")
         return self.stream.buffer
+
+
+class WholeWriter(io.BytesIO):
+    """Collects a result and writes it whole: an unbuffered stream (PYTHONUNBUFFERED) takes what there is room for, and says nothing."""
+
+    def write_to(self, stream: Any) -> None:
+        rest = self.getbuffer()
+        while rest:
+            rest = rest[stream.write(rest) :]
+        stream.flush()
+
+
+@contextmanager
+def result_output() -> Iterator[Any]:
+    """Standard output for a result in bytes.
+
+    Raises:
+        BrokenPipeError: when its reader has gone.
+        DiptychError: when it takes no more.
+    """
+    try:
+        stream = sys.stdout.buffer  # before any work
+        result = WholeWriter()
+        yield result
+        result.write_to(stream)
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        if isinstance(sys.stdout, Terminal):
+            sys.stdout.lose(problem)
+        raise output_error(problem) from None
+
+
+def output_error(problem: OSError) -> DiptychError:
+    """Standard output took no more, so what it holds is cut off."""
+    return write_error("standard output", problem, "send it elsewhere")
 
 
 def protect_output() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from diptych.commands import STREAM
+from diptych.commands.out_place import require_place_for_pictures
 from diptych.commands.parameters import OUT, Checkpoint, Device, Way
+from diptych.commands.terminal import result_output
 from diptych.errors import DiptychError, UsageError
 
 if TYPE_CHECKING:
@@ -93,6 +95,7 @@ def translate(
     from diptych.translator.translator import Translator
 
     check_options(inputs, format, seed, batch, tile, ray)
+    require_place_for_pictures(inputs, out)
     options = {
         "size": parse_size(size or None),
         "seed": seed,
@@ -246,7 +249,8 @@ def translate_stream(job: "Job", inputs: list[str], out: str) -> int:
     with sys.stdin.buffer if inputs[0] == STREAM else open_file(Path(name)) as file:
         result = job.translate_bytes(file.read(), name)
     if out == STREAM:
-        job.write(sys.stdout.buffer, *result, job.format or "png")
+        with result_output() as stream:
+            job.write(stream, *result, job.format or "png")
     else:
         job.write_new(Path(out), *result)
     return 0

@@ -86,8 +86,9 @@ def blotches_of(output: Tensor, target: Tensor) -> Tensor:
     values = output.flatten(1)[:, labels.flatten() >= 0].double()
     sums = torch.zeros(len(values), len(sizes), dtype=values.dtype, device=values.device)
     means = sums.index_add(1, region, values) / sizes
-    squares = sums.index_add(1, region, (values - means[:, region]).square()) / sizes
-    return squares.sqrt().mean(0)[sizes >= SMALLEST].mean().float()
+    squares: Tensor = sums.index_add(1, region, (values - means[:, region]).square()) / sizes
+    deviations = squares.sqrt().mean(0)[sizes >= SMALLEST]
+    return deviations.mean().float()
 
 
 def flat_regions(target: Tensor) -> Tensor:

@@ -4,20 +4,21 @@ Nothing that is not finite reaches a checkpoint. The step is dropped and the las
 draws are others, so the same fault need not come again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from diptych.data import Dataset, open_dataset, stream
 from diptych.data.resident import Resident, resident
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import DiptychError
 from diptych.machine.devices import free_bytes
 from diptych.recipe import Recipe
-from diptych.training.first_weights import start_from, weights_of
+from diptych.training.first_weights import start_from
 from diptych.training.monitoring.watch import Watch
 from diptych.training.processes import Processes, conditions, join, precision_of
 from diptych.training.run import Run
 from diptych.training.schedule import another_length
+from diptych.training.startable import compare_conditions, require_startable
 from diptych.training.trainer import Fault, Trainer
 
 FAULT_SEED = 1_000_003  # a prime, so that the stream's seed after a fault is far from those that a person would choose
@@ -26,13 +27,7 @@ FAULT_SEED = 1_000_003  # a prime, so that the stream's seed after a fault is fa
 def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
     """Train until the recipe's end, a request to stop, or an explained failure; resume where the run stands."""
     dataset: Dataset = open_dataset(recipe.data, "train", train=True)
-    if recipe.training.batch_size > len(dataset):
-        raise UsageError(
-            f"training.batch_size is {recipe.training.batch_size}, and there are only {len(dataset)} training pictures; "
-            f"set it to {len(dataset)} or less."
-        )
-    if recipe.training.init_from and not run.saved_steps():
-        weights_of(recipe.training.init_from)  # refused before anything is written
+    require_startable(recipe, run, processes, len(dataset))
     dataset, trainer = prepare(dataset, recipe, processes)
     trainer.tell = lambda sentence: watch.health_event(watch.at, sentence)
     watch.begin(trainer, dataset)
@@ -102,29 +97,6 @@ def restore(trainer: Trainer, run: Run, watch: Watch, faults: int) -> tuple[int,
     return 0, faults
 
 
-def compare_conditions(run: Run, known: Mapping[str, object], now: Mapping[str, int | str]) -> Iterator[str]:
-    """What differs between a checkpoint's conditions and these, in sentences; one that does not tell them is taken as it is.
-
-    Raises:
-        UsageError: for another number of processes, each of which has a part of the pictures and a state of its own.
-    """
-    before = {**now, **{key: value for key, value in known.items() if key in now}}
-    if before["processes"] != now["processes"]:
-        count = "1 process" if before["processes"] == 1 else f"{before['processes']} processes"
-        raise UsageError(
-            f"{run.folder} was trained by {count}, and this start has {now['processes']}; start as many, "
-            f"or begin anew from its weights with training.init_from={run.folder} and another --out."
-        )
-    exact = f" OMP_NUM_THREADS={before['threads']} makes it exact."
-    for key, remedy in (("device", ""), ("precision", ""), ("threads", exact)):
-        on_processors = before["device"] == now["device"] == "cpu"
-        if before[key] != now[key] and (key != "threads" or on_processors):
-            yield (
-                f"The checkpoint was made with {key} {before[key]} and training goes on with {now[key]}: the result will agree "
-                f"with an uninterrupted run's up to rounding, not bit for bit.{remedy}"
-            )
-
-
 def recover(trainer: Trainer, run: Run, watch: Watch, step: int, faults: int, what: str) -> tuple[int, int]:
     """After a fault: back to the last good state with other draws, or an end with advice when there were too many."""
     allowed = run.recipe.training.max_faults
@@ -166,6 +138,7 @@ def taking_part(run: Run, processes: Processes) -> Iterator[None]:
         )  # refused before the data are looked over, which may take minutes
         with processes.explaining(run.what_is_kept), run:
             processes.wait()
+            require_startable(run.recipe, run, processes)
             yield
         with suppress(RuntimeError):  # all is said and saved
             processes.wait()  # torchrun ends the others as soon as one has ended

@@ -49,6 +49,12 @@ def length(settings: TrainingSettings, steps_per_epoch: int) -> int:
     return min(steps for steps in (settings.steps, by_epochs) if steps)
 
 
+def steps_per_epoch(settings: TrainingSettings, pictures: int, processes: int) -> int:
+    """Steps in which as many pictures are taken as there are."""
+    batches = settings.accumulate * settings.discriminator_updates
+    return max(1, pictures // (settings.batch_size * batches * processes))
+
+
 def another_length(before: TrainingSettings, now: TrainingSettings, step: int, steps_per_epoch: int) -> str:
     """A sentence on the new length of a run that has made ``step`` steps; empty for the same length.
 

@@ -12,7 +12,7 @@ from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.training.accelerate.cuda_graph import Captured, capturing
 from diptych.training.processes import Processes, benchmarked_kernels, deterministic_kernels, make_deterministic
-from diptych.training.schedule import factor, length
+from diptych.training.schedule import factor, length, steps_per_epoch
 from diptych.training.state import State
 from diptych.training.step import ApplyUpdate, Scalars, train_step, update
 
@@ -138,8 +138,7 @@ class Trainer:
         self.tell: Callable[[str], None] = lambda sentence: None
         self.batches_per_step = settings.accumulate * settings.discriminator_updates
         self.effective_batch = settings.batch_size * settings.accumulate * processes.size
-        per_step = settings.batch_size * self.batches_per_step * processes.size
-        self.steps_per_epoch = max(1, pictures // per_step)
+        self.steps_per_epoch = steps_per_epoch(settings, pictures, processes.size)
         self.steps = length(settings, self.steps_per_epoch)
         self.pictures = pictures
         self.begin_anew()

@@ -1,11 +1,15 @@
 """What ``diptych data check`` says of folders that are well."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
 from checking import RNG, beside, blob, check, save
-from commanding import Typed
+from commanding import Said, Typed, tiny_words
 from PIL import Image
+
+from diptych.data.layouts import discover
+from diptych.recipe import Recipe, read
 
 
 def test_side_by_side(pairs: Path, checked: Typed) -> None:
@@ -35,6 +39,62 @@ def test_unpaired_piles_are_seen_without_being_told(tmp_path: Path, checked: Typ
     assert "two piles" in said.out
     assert "second pile" in said.out
     assert "No problems found." in said.out
+
+
+def trained_by(said: Said) -> Recipe:
+    """The recipe that the last line's command reads, as a shell splits it."""
+    line = said.out.splitlines()[-1]
+    words = shlex.split(line.partition("Train with: ")[2])
+    assert words[:2] == ["diptych", "train"], line
+    profile = words.index("--profile") + 1 if "--profile" in words else 0
+    overrides = [word for word in words[3:] if "=" in word]
+    return read(words[2], overrides, words[profile] if profile else "")
+
+
+def test_the_command_that_trains_is_said_and_reads_the_same_data(
+    pairs: Path, folders: Path, tmp_path: Path, checked: Typed
+) -> None:
+    for number in range(5):
+        save(tmp_path / "zoo" / "A" / f"horse{number}.png", blob())
+        save(tmp_path / "zoo" / "B" / f"zebra{number + 10}.png", blob(48, 24))
+        save(tmp_path / "photos" / f"{number}.png", blob(48, 24))
+    odd = pairs.rename(tmp_path / '"it\'s $HOME"')
+    for folder, more, task, system in (
+        (odd, [], "pairs", "pix2pix"),
+        (folders, ["data.crop_size=128"], "pairs", "pix2pix"),
+        (tmp_path / "zoo", [], "unpaired", "cyclegan"),
+        (folders, ["--recipe", "pix2pix-small", "data.direction=b-to-a"], "pairs", "pix2pix"),
+        (tmp_path / "photos", ["--task", "edges"], "edges", "pix2pix"),
+        (tmp_path / "photos", ["--task", "holed"], "holed", "inpainting"),
+        (tmp_path / "photos", ["--task", "shrunk", "data.crop_size=16"], "shrunk", "srgan"),
+    ):
+        said = checked(folder, *more)
+        assert said.code == 0, said
+        found = trained_by(said)
+        assert (found.data.task, found.data.folder, found.system) == (task, str(folder), system)
+        assert (found.data.direction == "b-to-a") == ("data.direction=b-to-a" in more)
+        discover(found.data)
+    said = checked(tmp_path / "zoo")
+    assert "No pairs: no name in" in said.out
+    assert "partners must be called alike, whatever their ending. Used as unpaired (data.task=unpaired)." in said.out
+
+
+def test_squares_that_would_be_cut_are_a_warning_and_no_command(tmp_path: Path, checked: Typed, typed: Typed) -> None:
+    for number in range(6):
+        save(tmp_path / "photos" / f"{number}.png", blob())
+    said = checked(tmp_path / "photos")
+    assert "WARNING (single pictures?): 6 of 6 pictures are square or upright" in said.out
+    assert "Used as pairs (data.task=pairs), unless that is wrong: see the warning above." in said.out
+    assert "Train with" not in said.out
+    words = tiny_words(tmp_path / "photos")
+    trained = typed("train", "pix2pix", *words, "--out", tmp_path / "run").out.splitlines()
+    warned = [line for line in trained if line.startswith("WARNING (single pictures?)")]
+    assert len(warned) == 1
+    assert "set data.layout=side-by-side" in warned[0]
+    assert "data.task=edges" in warned[0]
+    assert trained.index(warned[0]) < next(at for at, line in enumerate(trained) if line.startswith("6 steps on"))
+    told = typed("train", "pix2pix", *words, "data.layout=side-by-side", "--out", tmp_path / "other")
+    assert "WARNING" not in told.out
 
 
 def test_derived_sources(tmp_path: Path, checked: Typed) -> None:

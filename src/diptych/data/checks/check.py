@@ -52,21 +52,27 @@ class Report:
     def fatal(self) -> list[Finding]:
         return [finding for finding in self.findings if finding.fatal]
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether the layout that was recognised is probably another."""
+        return any(finding.warning for finding in self.findings)
+
     def messages(self, most: int = SHOWN) -> Iterator[str]:
-        """The report as lines: what is there, then the findings, fatal ones first, at most ``most`` of a category.
+        """The report as lines: what is there, then the findings, the worst first, at most ``most`` of a category.
 
         What is the same for many files is one line.
         """
         yield from self.lines
         alike: dict[tuple[str, str], list[Finding]] = {}
-        for finding in sorted(self.findings, key=lambda finding: (not finding.fatal, finding.category)):
+        for finding in sorted(self.findings, key=lambda one: (not one.fatal, not one.warning, one.category)):
             alike.setdefault((finding.category, finding.message.removeprefix(finding.file)), []).append(finding)
         counts: Counter[str] = Counter()
         for (category, _), same in alike.items():
             first, *others = sorted(same, key=lambda finding: natural(finding.file))
             counts[category] += 1
             if counts[category] <= most:
-                yield f"{'PROBLEM' if first.fatal else 'notice'} ({category}): {first.message}{the_same_of(others)}"
+                label = "PROBLEM" if first.fatal else "WARNING" if first.warning else "notice"
+                yield f"{label} ({category}): {first.message}{the_same_of(others)}"
         for category, count in counts.items():
             if count > most:
                 yield f"... and {count - most} more of: {category}"

@@ -18,13 +18,14 @@ SWAPPED = 1.5  # how many times more colours one half must have than the other f
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong; training would end on a ``fatal`` one."""
+    """One thing that is wrong; training would end on a ``fatal`` one, and teach another thing than meant after a ``warning``."""
 
     category: str
     message: str
     fatal: bool = False
     file: str = ""
     """With which the message begins, where it is about one file or example."""
+    warning: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def layout_warnings(settings: DataSettings, layout: Layout, headers: Sequence[He
     if layout.kind == "unpaired":
         first, second = ([entry.name for entry in domain["train"]] for domain in (layout.splits, layout.others))
         if words := near_partners(first, second):
-            yield Finding("names nearly match", words)
+            yield Finding("names nearly match", words, warning=True)
     if layout.kind != "side-by-side" or settings.layout == "side-by-side":
         return
     high = [header for header in headers if header.width <= header.height]
@@ -109,6 +110,7 @@ def layout_warnings(settings: DataSettings, layout: Layout, headers: Sequence[He
             f"{len(high)} of {len(headers)} pictures are square or upright, and would be cut into a left and a right half of "
             f"{high[0].width // 2}x{high[0].height}. If they are single pictures, say how to derive their source (data.task=edges, "
             f"greyscale, colorization, holed or shrunk) or train without pairs; if they are pairs, set data.layout=side-by-side.",
+            warning=True,
         )
 
 

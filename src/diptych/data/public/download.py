@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import filelock
 
 from diptych.data.public.unpack import Progress, remember, remembered, unpack, verify
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, disk_full, file_limit, remedy_for
 from diptych.files import from_json, write_text
 
 CHUNK = 1 << 18
@@ -273,6 +273,7 @@ def size_of(path: Path) -> int:
 def explain(problem: OSError, address: str, place: Path) -> str:
     """One sentence for an error of the disk."""
     kept = "What has come is kept, and the same command goes on from there."
-    if problem.errno == errno.ENOSPC:
+    if disk_full(problem):
         return f"there is no room for {address} in {place.parent} ({problem.strerror}); make room, or set DIPTYCH_CACHE. {kept}"
-    return f"{address} cannot be stored in {place.parent}: {problem.strerror or problem}. {kept}"
+    remedy = f"; {remedy_for(problem, '')}" if file_limit(problem) else ""
+    return f"{address} cannot be stored in {place.parent}: {problem.strerror or problem}{remedy}. {kept}"

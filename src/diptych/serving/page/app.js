@@ -1,9 +1,11 @@
 // A drawing, a translator, and where it runs.
 
 import { InBrowser } from "./browser.js";
+import { encoded, resized } from "./codec.js";
 import { Controls } from "./controls.js";
 import { Drawing } from "./drawing.js";
 import { element, wordsOf } from "./elements.js";
+import { Keeper } from "./keeper.js";
 import { ask, Refusal, token } from "./listing.js";
 import { Newest } from "./newest.js";
 import { byServer } from "./server.js";
@@ -12,6 +14,9 @@ import { byServer } from "./server.js";
 
 const canvas = /** @type {HTMLCanvasElement} */ (element("canvas"));
 const result = /** @type {HTMLCanvasElement} */ (element("result"));
+
+const MOST = 2 ** 26; // pixels of a picture that is translated at its own size; a canvas of more takes too much memory
+const LARGE = 16 * 2 ** 20; // bytes of a PNG beyond which photographs are sent as JPEG, since services take 20 MB
 
 export class App {
   /** @param {import("./listing.js").Listing} listing @param {import("./elements.js").News} news */
@@ -26,16 +31,19 @@ export class App {
     this.changedAt = 0;
     this.shown = 0; // number of the example
     this.version = 0; // of the drawing: an answer to an older one may be shown, but is not the last
+    this.retry = () => {}; // ends the wait for a server that did not answer
     this.starting = false; // the first picture is on its way, and nothing is translated before it
     this.inBrowser = new InBrowser((done, total) => news.progress(done, total));
     this.newest = new Newest(() => this.translate());
-    this.drawing = new Drawing(canvas, () => this.changed());
+    this.keeper = new Keeper();
+    this.drawing = new Drawing(canvas, () => this.changed(), () => this.keeper.put(this.drawing.sheet, this.drawing.raster));
     this.controls = new Controls(this, news);
   }
 
   /** The drawing is another. */
   changed() {
     this.version++;
+    this.retry();
     if (!this.changedAt) this.changedAt = performance.now();
     result.classList.add("stale");
     result.ariaBusy = "true";
@@ -45,11 +53,11 @@ export class App {
   }
 
   /**
-   * Another translator, with a picture to begin with: the one that is given, or the first of its own examples.
+   * Another translator, with a picture to begin with: the one that a link holds, what was last drawn here, or its first example.
    * The canvas carries the translator's name once it is there.
-   * @param {Translator} translator @param {Blob} [picture]
+   * @param {Translator} translator @param {Blob} [linked] @param {boolean} [again] what was drawn here goes before the link
    */
-  async choose(translator, picture) {
+  async choose(translator, linked, again = false) {
     delete canvas.dataset.translator;
     this.translator = translator;
     if (!this.served || (this.where === "browser" && !translator.browser)) this.where = this.served ? "server" : "browser";
@@ -60,8 +68,8 @@ export class App {
     this.controls.chosen(translator);
     this.drawing.begin(translator);
     try {
-      const first = picture ?? (translator.examples.length ? fetched(translator.examples[0]) : null);
-      if (first) await this.drawing.load(first, true);
+      if (linked && this.drawing.own) await this.drawing.load(linked);
+      else if (!this.drawing.own) await this.start(translator, linked, again);
     } catch (error) {
       if (translator === this.translator) this.news.error(wordsOf(error), true);
     }
@@ -71,13 +79,26 @@ export class App {
     canvas.dataset.translator = translator.name;
   }
 
+  /**
+   * The first picture on a sheet on which nothing was drawn since the page was opened.
+   * @param {Translator} translator @param {Blob | undefined} linked @param {boolean} again
+   */
+  async start(translator, linked, again) {
+    const { drawing, keeper } = this;
+    const kept = linked && !again ? null : await keeper.find(drawing.sheet, !linked);
+    if (translator !== this.translator) return;
+    if (kept) await drawing.start(Promise.resolve(kept), true);
+    else if (linked) await drawing.start(drawing.read(linked), true);
+    else if (translator.examples.length) await drawing.start(fetched(translator.examples[0]).then((file) => drawing.read(file)), false);
+  }
+
   /** The newest drawing becomes a picture. */
   async translate() {
     const { version, changedAt, translator, seed } = this;
     this.changedAt = 0;
     try {
       const found = this.where === "server"
-        ? await byServer(translator, this.drawing, seed)
+        ? await byServer(translator, await this.drawing.png(), this.drawing.raster, seed)
         : await this.inBrowser.translate(translator, this.drawing.raster, seed);
       if (translator !== this.translator) return;
       this.show(found.picture);
@@ -105,11 +126,40 @@ export class App {
   async failed(error) {
     this.news.error(wordsOf(error));
     if (!(error instanceof Refusal)) return;
+    if (error.lost) this.news.error(`${wordsOf(error)} Trying again every ${error.wait} s.`);
     if (error.status === 401) await askToken();
     if (error.status === 401 || error.wait) {
-      await new Promise((resolve) => setTimeout(resolve, 1000 * error.wait));
+      await new Promise((resolve) => {
+        setTimeout(resolve, 1000 * error.wait);
+        if (error.lost) this.retry = () => resolve(null);
+      });
       this.newest.changed = true;
     }
+  }
+
+  /**
+   * The result as a file. A picture that was made smaller to be drawn on is translated at its own size; where that
+   * cannot be done the result that is seen is enlarged to it.
+   * @returns {Promise<Blob>} PNG
+   */
+  async saved() {
+    const { translator, seed, drawing: { raster: { origin } } } = this;
+    if (!origin) return new Promise((resolve, reject) => result.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser could not write the result.")))));
+    const [width, height] = [origin.width * translator.scale, origin.height * translator.scale];
+    if (this.where === "server" && width * height <= MOST) {
+      this.news.timing(`Translating at ${origin.width}x${origin.height}.`);
+      const raster = await this.drawing.whole();
+      try {
+        const png = await encoded(raster);
+        const file = png.size > LARGE && !this.drawing.exact ? await encoded(raster, "image/jpeg") : png;
+        const { picture } = await byServer(translator, file, raster, seed);
+        return await resized(picture, picture.width, picture.height);
+      } catch (error) {
+        if (!(error instanceof Refusal && error.status === 413)) throw error;
+      }
+    }
+    this.news.timing(`The result was enlarged from ${result.width}x${result.height} to ${width}x${height}.`);
+    return resized(result, width, height);
   }
 
   /** Put one of the translator's own examples here; another than the last. */

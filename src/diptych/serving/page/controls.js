@@ -1,5 +1,6 @@
 // Buttons, sliders, shortcuts, drops and pastes.
 
+import { encoded } from "./codec.js";
 import { download, element, wordsOf } from "./elements.js";
 import { Keys, shortcuts } from "./keyboard.js";
 import { fill } from "./palette.js";
@@ -63,8 +64,8 @@ export class Controls {
       undo: () => app.drawing.undo(), redo: () => app.drawing.redo(), clear: () => app.drawing.clear(),
       smaller: () => this.zoom.set(this.zoom.factor / 1.5), larger: () => this.zoom.set(this.zoom.factor * 1.5),
       open: () => input("file").click(), example: () => app.example(), share: () => this.share(),
-      save: async () => download(await app.drawing.png(), `${app.translator.name}-drawing.png`),
-      keep: () => result.toBlob((blob) => blob && download(blob, `${app.translator.name}-result.png`)),
+      save: async () => download(await encoded(await app.drawing.whole()), `${app.translator.name}-drawing.png`),
+      keep: async () => download(await app.saved(), `${app.translator.name}-result.png`),
       again: () => this.reseed(),
     };
     for (const [id, action] of Object.entries(actions)) button(id).addEventListener("click", () => this.guarded(action));
@@ -97,7 +98,10 @@ export class Controls {
     const { app } = this;
     const select = /** @type {HTMLSelectElement} */ (element("translator"));
     select.replaceChildren(...app.translators.map((one) => new Option(one.title, one.name)));
-    select.addEventListener("change", () => app.choose(app.translators[select.selectedIndex]));
+    select.addEventListener("change", () => {
+      app.choose(app.translators[select.selectedIndex]);
+      history.replaceState(null, "", `#t=${encodeURIComponent(select.value)}`); // for whoever comes back or loads the page again
+    });
     element("pick").hidden = app.translators.length < 2;
     for (const where of ["server", "browser"]) {
       radio("where", where).addEventListener("change", () => {

@@ -18,7 +18,8 @@ export class Refusal extends Error {
   constructor(status, sentence, wait = 0) {
     super(sentence);
     this.status = status;
-    this.wait = wait;
+    this.lost = [0, 502, 504].includes(status); // no service of ours has answered
+    this.wait = this.lost ? 3 : wait;
   }
 }
 

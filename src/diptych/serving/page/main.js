@@ -12,10 +12,18 @@ async function offered() {
     try {
       return await listing();
     } catch (error) {
-      if (!(error instanceof Refusal) || error.status !== 401) throw error;
-      await askToken();
+      if (!(error instanceof Refusal) || !(error.status === 401 || error.wait)) throw error;
+      if (error.status === 401) await askToken();
+      else await waited(error);
     }
   }
+}
+
+/** @param {Refusal} error */
+async function waited(error) {
+  news.error(`${wordsOf(error)} Trying again every ${error.wait} s.`);
+  await new Promise((resolve) => setTimeout(resolve, 1000 * error.wait));
+  news.clear();
 }
 
 /** In an exported folder: the page opens again without a network, and is isolated where its host does not see to that. */
@@ -43,7 +51,8 @@ async function begin() {
   if (!offer.served) await keep();
   const app = new App(offer, news);
   const { translator, picture } = sought(offer.translators);
-  await app.choose(translator ?? offer.translators[0], picture);
+  const [visit] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+  await app.choose(translator ?? offer.translators[0], picture, visit?.type !== "navigate"); // loaded again, or come back to
   addEventListener("hashchange", () => {
     const { translator, picture } = sought(offer.translators); // a link that is opened where the page is open already
     if (translator && translator !== app.translator) app.choose(translator, picture);

@@ -1,6 +1,10 @@
 // A drawing as bytes, and the marks that tools leave on it. It knows no canvas, so node can test all of it.
 
-/** @typedef {{width: number, height: number, data: Uint8ClampedArray}} Raster RGBA, row by row */
+/**
+ * RGBA, row by row; `origin` is the larger picture from which it was made, with the data that it had then
+ * @typedef {{width: number, height: number, data: Uint8ClampedArray, origin?: Origin}} Raster
+ * @typedef {{file: Blob, width: number, height: number, data: Uint8ClampedArray}} Origin
+ */
 /** @typedef {readonly [number, number, number, number]} Colour red, green, blue, opacity; 0 to 255 */
 /** @typedef {{x: number, y: number}} Point in pixels; (0, 0) is the corner of the first one */
 
@@ -12,8 +16,8 @@ export function blank(width, height, colour) {
 }
 
 /** @param {Raster} raster @returns {Raster} */
-export function copy({ width, height, data }) {
-  return { width, height, data: data.slice() };
+export function copy(raster) {
+  return { ...raster, data: raster.data.slice() };
 }
 
 /** One mark while it is being made: it covers each pixel by a share, so that it may cross itself without growing darker. */
@@ -160,4 +164,24 @@ export function snap(raster, palette) {
 export function fitted(width, height, side, longest = 1024) {
   const factor = Math.min(side / Math.min(width, height), longest / Math.max(width, height));
   return { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) };
+}
+
+/**
+ * Lay over a large picture what was drawn on its small one; all else keeps the large one's pixels.
+ * @param {Raster} large @param {Raster} small with its origin @returns {Raster} the large one
+ */
+export function overlaid(large, { width, height, data, origin }) {
+  if (!origin) return large;
+  for (let y = 0; y < large.height; y++) {
+    const row = Math.floor((y * height) / large.height) * width;
+    for (let x = 0; x < large.width; x++) {
+      const at = 4 * (row + Math.floor((x * width) / large.width));
+      for (let channel = 0; channel < 4; channel++) {
+        if (data[at + channel] === origin.data[at + channel]) continue;
+        large.data.set(data.subarray(at, at + 4), 4 * (y * large.width + x));
+        break;
+      }
+    }
+  }
+  return large;
 }

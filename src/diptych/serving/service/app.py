@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from diptych.serving.page.routes import PageRoutes
 from diptych.serving.service.dispatcher import Dispatcher, RequestOptions
+from diptych.serving.service.hosts import HostMiddleware
 from diptych.serving.service.limits import Limits
 from diptych.serving.service.listing import Offer
 from diptych.serving.service.metrics import Metrics
@@ -55,6 +56,8 @@ class Service:
     origins: Sequence[str] = ()
     browser: bool = True
     """Whether the page may fetch the networks, to translate in the browser."""
+    hosts: Sequence[str] = ()
+    """Names that clients may ask for; empty: every name."""
 
     def __post_init__(self) -> None:
         self.metrics = Metrics()
@@ -185,6 +188,7 @@ def create_app(service: Service) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
             expose_headers=["Server-Timing", "Retry-After", "X-Request-Id"],
         )
+    app.add_middleware(HostMiddleware, hosts=service.hosts)
     app.add_middleware(RequestLogMiddleware, metrics=service.metrics, names=set(names))
     return app
 

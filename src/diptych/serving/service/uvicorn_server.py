@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 import traceback
@@ -27,6 +28,12 @@ from diptych.serving.service.problems import MEDIA_TYPE, problem_response
 
 GRACE = 30
 """Seconds in which accepted requests are answered after the service was asked to stop."""
+MAX_HEAD = 32 * 1024
+"""Bytes of a request's line and headers."""
+UNREADABLE = {
+    400: "this is no HTTP request that can be read; send one of HTTP/1.1.",
+    431: f"the address and headers of the request have more than {MAX_HEAD // 1024} KiB; send fewer or shorter ones.",
+}
 
 
 def protocol_with_timeouts(limits: Limits) -> type[H11Protocol]:
@@ -39,6 +46,8 @@ def protocol_with_timeouts(limits: Limits) -> type[H11Protocol]:
         timeout: asyncio.TimerHandle | None = None
         in_header = False
         """Whether a head has begun and not ended."""
+        refused = False
+        """Whether something came that is no request; the rest is dropped, so that the answer arrives before the end."""
         last_active = 0
 
         def connection_made(self, transport: Any) -> None:
@@ -57,6 +66,8 @@ def protocol_with_timeouts(limits: Limits) -> type[H11Protocol]:
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
+            if self.refused:
+                return
             before = self.cycle
             super().data_received(data)
             if self.cycle is not before:
@@ -113,13 +124,17 @@ def protocol_with_timeouts(limits: Limits) -> type[H11Protocol]:
                 self.transport.abort()
 
         def send_400_response(self, msg: str) -> None:
-            body = problem_response(400, "this is no HTTP request that can be read; send one of HTTP/1.1.").body
-            headers = [("content-type", MEDIA_TYPE), ("connection", "close")]
-            events = (h11.Response(status_code=400, headers=headers), h11.Data(bytes(body)), h11.EndOfMessage())
+            status = 431 if getattr(sys.exception(), "error_status_hint", 400) == 431 else 400
+            body = problem_response(status, UNREADABLE[status]).body
+            headers = [("content-type", MEDIA_TYPE), ("content-length", str(len(body))), ("connection", "close")]
+            events = (h11.Response(status_code=status, headers=headers), h11.Data(bytes(body)), h11.EndOfMessage())
             with contextlib.suppress(h11.LocalProtocolError):  # an answer has begun already
                 for event in events:
                     self.transport.write(self.conn.send(event) or b"")
-            self.transport.close()
+            self.refused = True
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            self.set_timeout(limits.linger_seconds, self.transport.close)
 
     return TimeoutProtocol
 
@@ -196,7 +211,7 @@ def make_server(app: FastAPI, limits: Limits) -> Server:
         log_config=None,
         timeout_keep_alive=math.ceil(limits.keep_alive_seconds),
         timeout_graceful_shutdown=GRACE,
-        h11_max_incomplete_event_size=32 * 1024,
+        h11_max_incomplete_event_size=MAX_HEAD,
         server_header=False,
     )
     return Server(config)

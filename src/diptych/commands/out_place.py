@@ -1,0 +1,63 @@
+"""Where a command may write: nothing of it into what a run or a model folder keeps for itself."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from diptych.commands import STREAM
+from diptych.errors import UsageError
+
+RUN_FOLDERS = ("checkpoints", "pictures", "evaluation", "tensorboard")
+RUN_FILES = ("recipe.toml", "data.json", "card.json", "log.jsonl", "scores.jsonl", "events.jsonl", "faults.jsonl")
+"""What training keeps in a run's folder; ``diptych report`` writes report.html there."""
+
+
+def require_outside_runs(out: Path, results: str, *, one_file: bool = False, allowed: str = "") -> None:
+    """Refuse an ``--out`` that a run or a model folder owns; a new subfolder of it, or a new file in it, is free.
+
+    Args:
+        results: a name for what would be written, for the sentence.
+        one_file: ``out`` is a file and no folder of results.
+        allowed: a folder of a run in which such results have folders of their own.
+
+    Raises:
+        UsageError: with another place to name.
+    """
+    place = out.resolve()
+    for owner in (place, *place.parents):
+        run = is_run(owner)
+        if not run and not is_model(owner):
+            continue
+        inside = place.relative_to(owner).parts
+        owned = run and inside and (inside[0] in RUN_FOLDERS or (len(inside) == 1 and inside[0] in RUN_FILES))
+        if owned and not (inside[0] == allowed and len(inside) > 1):
+            what = f"{inside[0]} of a run"
+        elif not inside and not one_file:
+            what = "a run's own folder" if run else "a model's own folder"
+        else:
+            return
+        other = (out if place == owner else owner) / results
+        raise UsageError(
+            f"--out is {out}, {what}, in which other results have no place; name another, such as {other}."
+        )
+
+
+def require_place_for_pictures(inputs: Sequence[str], out: str) -> None:
+    """Refuse an ``--out`` for translated pictures that a run owns; one input may become a file of any new name."""
+    from diptych.pictures.formats import ENDINGS
+
+    place = Path(out)
+    if out != STREAM:
+        one_file = len(inputs) == 1 and place.suffix.lower() in ENDINGS and not place.is_dir()
+        require_outside_runs(place, "translated.png" if one_file else "translated", one_file=one_file)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run is there: a recipe alone may be anybody's."""
+    return os.path.isfile(folder / "recipe.toml") and any(
+        map(os.path.exists, (folder / "checkpoints", folder / "data.json"))
+    )
+
+
+def is_model(folder: Path) -> bool:
+    return all(os.path.isfile(folder / name) for name in ("card.json", "weights.safetensors"))

@@ -33,7 +33,7 @@ from diptych.recipe import read
 from diptych.serving.page import assets
 from diptych.serving.service.listing import Offer
 from diptych.training.state import build
-from diptych.training.validation import card_of
+from diptych.training.validation import cards_of
 from diptych.translator.translator import Translator
 
 RECIPE = "pix2pix-openmoji-small"
@@ -69,12 +69,11 @@ def subject(run: Path | None, count: int) -> tuple[Translator, list[Tensor]]:
         return translator, [one.source for one in samples(run, translator, "", "held-out", count)]
     recipe = read(RECIPE)
     system = build(recipe)
-    way, exit = next(iter(system.translators().items()))
-    network = system.get_submodule(exit.module)
+    card = cards_of(recipe, system)[0]
     dataset = open_dataset(recipe.data, "test", train=False)
     spread = range(0, len(dataset), len(dataset) // count)
     pictures = [dataset.sample(index, np.random.default_rng(0))[0][None] for index in spread][:count]
-    return Translator(network, card_of(way, exit, network, recipe, {})), pictures
+    return Translator(system.get_submodule(card.module), card), pictures
 
 
 def files(translator: Translator, folder: Path) -> dict[str, Run]:

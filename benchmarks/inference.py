@@ -131,7 +131,7 @@ def print_table(times: dict[str, list[float]], lost: dict[str, comparison.Compar
         ratios = [mine / eager for mine, eager in zip(own, times[EAGER], strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)
         found = lost.get(name)
-        psnr = f"{found.psnr:.1f} dB" if found and found.psnr is not None else ""
+        psnr = f"{found.psnr:.1f} dB" if found and found.pictures else ""
         target = f"{found.to_target[0]:.4f} -> {found.to_target[1]:.4f}" if found and found.to_target else ""
         table.add_row(name, f"{statistics.median(own):.1f}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}", psnr, target)
     Console(width=110).print(table)

@@ -32,8 +32,7 @@ from diptych.machine.runtimes import folded
 from diptych.recipe import read
 from diptych.serving.page import assets
 from diptych.serving.service.listing import Offer
-from diptych.training.processes import join
-from diptych.training.state import State
+from diptych.training.state import build
 from diptych.training.validation import cards_of
 from diptych.translator.translator import Translator
 
@@ -69,12 +68,12 @@ def subject(run: Path | None, count: int) -> tuple[Translator, list[Tensor]]:
         translator = Translator.load(run)
         return translator, [one.source for one in samples(run, translator, "", "held-out", count)]
     recipe = read(RECIPE)
-    state = State(recipe, join("cpu"))
-    card = cards_of(state)[0]
+    system = build(recipe)
+    card = cards_of(recipe, system)[0]
     dataset = open_dataset(recipe.data, "test", train=False)
     spread = range(0, len(dataset), len(dataset) // count)
     pictures = [dataset.sample(index, np.random.default_rng(0))[0][None] for index in spread][:count]
-    return Translator(state.system.get_submodule(card.module), card), pictures
+    return Translator(system.get_submodule(card.module), card), pictures
 
 
 def files(translator: Translator, folder: Path) -> dict[str, Run]:

@@ -17,7 +17,7 @@ from diptych.training.processes import Processes
 from diptych.training.run import Run
 from diptych.training.state import State
 from diptych.training.validation import CurrentTranslator, Spread, Validation, below, beside, cards_of
-from diptych.translator.card import read_cards
+from diptych.translator.card import Card, read_cards
 
 CPU = torch.device("cpu")
 
@@ -36,6 +36,10 @@ def asked(state: State, path: str, picture: Tensor) -> Tensor:
     with torch.inference_mode(), seeded(0):
         output: Tensor = state.system.get_submodule(path).eval()(picture)
         return output
+
+
+def the_cards(state: State) -> list[Card]:
+    return cards_of(state.recipe, state.system)
 
 
 def mean_step(pictures: list[Tensor]) -> float:
@@ -205,7 +209,7 @@ def test_cards_tell_both_ways(pairs: Path, tmp_path: Path) -> None:
     validation, state = made(pairs, "cyclegan", *overrides)
     with Run(tmp_path / "run", state.recipe) as run:
         validation.describe(run, state)
-    there, back = cards = cards_of(state)
+    there, back = cards = the_cards(state)
     assert [(card.way, card.module) for card in cards] == [
         ("a-to-b", "generator.a_to_b"),
         ("b-to-a", "generator.b_to_a"),
@@ -227,16 +231,16 @@ def test_cards_tell_both_ways(pairs: Path, tmp_path: Path) -> None:
     kept = read_cards(tmp_path / "run" / "card.json")
     assert [card.module for card in kept.values()] == [card.module for card in cards]
     for name in ("training.average=0", "training.average_translates=false"):
-        assert not cards_of(made(pairs, "cyclegan", *overrides, name)[1])[0].averaged
+        assert not the_cards(made(pairs, "cyclegan", *overrides, name)[1])[0].averaged
 
 
 def test_cards_of_other_kinds(pairs: Path, tmp_path: Path) -> None:
     _, state = made(pairs, "srgan", "data.task=shrunk", "options.content=lite0-fine")
-    (card,) = cards_of(state)
+    (card,) = the_cards(state)
     assert card.scale == 2
     assert card.provenance["content loss"] == "lite0-fine of efficientnet-lite0"
     labelled = draw_labelled(tmp_path / "labelled")
-    (card,) = cards_of(made(labelled, "spade")[1])
+    (card,) = the_cards(made(labelled, "spade")[1])
     assert (card.source.colour, card.target.colour) == ("labels", "rgb")
 
 

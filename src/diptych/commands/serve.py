@@ -75,7 +75,7 @@ def serve(
     browser
         Let the page translate in the browser too. --no-browser keeps the networks here.
     """
-    from diptych.machine.runtimes import RequiredPackage
+    from diptych.machine.runtimes import required_package
 
     if not runs:
         raise UsageError("name at least one run or model folder to serve.")
@@ -85,7 +85,7 @@ def serve(
         raise UsageError(
             "--keep-alive must lie between 0 and 3600 seconds, and --threads and --memory must not be negative."
         )
-    with RequiredPackage("fastapi", "diptych serve"):  # before anything is loaded
+    with required_package("fastapi", "diptych serve"):  # before anything is loaded
         for package in ("fastapi", "uvicorn"):
             import_module(package)
     from diptych.serving.service.app import Service, create_app

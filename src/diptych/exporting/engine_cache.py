@@ -44,11 +44,11 @@ def with_engine(translator: Translator, engine: str, precision: str = "float32")
     for candidate in dict.fromkeys((name, "onnx") if engine == "auto" else (name,)):
         try:
             found = Translator.load_onnx(cached(translator, precision), candidate)
-            off = comparison.compare(translator, found, []).worst
-            if off <= allowed(candidate):
+            difference = comparison.compare(translator, found, []).max_difference
+            if difference <= tolerance(candidate):
                 found = Translator(found.engine, found.card, eager=eager)
-                return found, f"Engine: {candidate}, within {off:.0e} of torch (values in [-1, 1])."
-            reasons.append(f"{candidate} is off by {off:.0e}")
+                return found, f"Engine: {candidate}, within {difference:.0e} of torch (values in [-1, 1])."
+            reasons.append(f"{candidate} is off by {difference:.0e}")
         except DiptychError as problem:
             reasons.append(str(problem).rstrip("."))
     if engine == "auto":
@@ -56,9 +56,9 @@ def with_engine(translator: Translator, engine: str, precision: str = "float32")
     raise DiptychError(f"the engine {engine} cannot be used here: {'; '.join(reasons)}; take --engine torch.")
 
 
-def allowed(engine: str) -> float:
+def tolerance(engine: str) -> float:
     """The largest difference allowed to torch, of values in [-1, 1]."""
-    return comparison.ROUGH if engine == BFLOAT16 else comparison.TOLERANCE
+    return comparison.TOLERANCE_BFLOAT16 if engine == BFLOAT16 else comparison.TOLERANCE
 
 
 def of_file(translator: Translator, engine: str) -> tuple[Translator, str]:
@@ -70,7 +70,8 @@ def of_file(translator: Translator, engine: str) -> tuple[Translator, str]:
     if name.startswith("openvino") and isinstance(loaded, OnnxRuntime) and loaded.processing == "outside":
         try:
             found = Translator.load_onnx(loaded.place, name)
-            if loaded.precision == "int8" or comparison.compare(translator, found, []).worst <= allowed(name):
+            exact = loaded.precision != "int8"
+            if not exact or comparison.compare(translator, found, []).max_difference <= tolerance(name):
                 return found, f"Engine: {name}, {found.engine.precision}, from the file."
         except DiptychError:
             if engine != "auto":

@@ -42,14 +42,11 @@ def write_model(
         f"system.{card.module}.{name}": tensor.to(DTYPES[precision]) if tensor.is_floating_point() else tensor
         for name, tensor in translator.engine.network.state_dict().items()
     }
-    card = replace(card, provenance=card.provenance | {"weights": f"{precision}, sha256 {digest(weights)}"})
+    digest = checkpoints.checksum(checkpoints.contiguous_on_cpu(weights), "{}")
+    card = replace(card, provenance=card.provenance | {"weights": f"{precision}, sha256 {digest}"})
     checkpoints.save(out / "weights.safetensors", weights, {})
     write_text(out / "card.json", write_cards([card]))
     write_text(out / "README.md", readme(card, sum(tensor.numel() for tensor in weights.values())))
-
-
-def digest(weights: dict[str, torch.Tensor]) -> str:
-    return checkpoints.checksum(checkpoints.contiguous_on_cpu(weights), "{}")
 
 
 def described(translator: Translator, place: Path, checkpoint: str, terms: Licence) -> Card:

@@ -16,7 +16,7 @@ import torch
 
 from diptych.exporting.tracing import program
 from diptych.files import atomic_write
-from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, RequiredPackage
+from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, required_package
 from diptych.translator.card import write_card
 from diptych.translator.translator import Translator
 
@@ -47,7 +47,7 @@ def write(
     Raises:
         DiptychError: when a package is missing, the network cannot be traced, or the place cannot be written.
     """
-    with RequiredPackage("onnx", "writing ONNX files"):
+    with required_package("onnx", "writing ONNX files"):
         import onnx
 
         import_module("onnxscript")  # torch needs it, with a long error when it is missing
@@ -122,13 +122,12 @@ def halve(model: Any) -> None:
 
 def quantised(model: Any, calibration: Sequence[np.ndarray[Any, Any]]) -> Any:
     """Quantise weights and activations to 8 bits, with ranges from ``calibration`` (nncf, post-training)."""
-    with RequiredPackage("nncf", "int8"):
+    with required_package("nncf", "int8"):
         import nncf
     inputs = [one.name for one in model.graph.input]
-    seeds = np.arange(len(calibration), dtype=np.int32)
     feeds = [
-        dict(zip(inputs, (picture, np.array(seed)), strict=False))
-        for picture, seed in zip(calibration, seeds, strict=True)
+        dict(zip(inputs, (picture, np.array(seed, dtype=np.int32)), strict=False))
+        for seed, picture in enumerate(calibration)
     ]
     with quiet():
         return nncf.quantize(model, nncf.Dataset(feeds), subset_size=len(feeds))
@@ -137,14 +136,11 @@ def quantised(model: Any, calibration: Sequence[np.ndarray[Any, Any]]) -> Any:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Silence the exporters' output, which is for their own developers."""
-    loud = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "nncf", "onnx_ir")]
-    levels = [logger.level for logger in loud]
+    before = logging.root.manager.disable
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        for logger in loud:
-            logger.setLevel(logging.ERROR)
+        logging.disable(logging.WARNING)
         try:
             yield
         finally:
-            for logger, level in zip(loud, levels, strict=True):
-                logger.setLevel(level)
+            logging.disable(before)

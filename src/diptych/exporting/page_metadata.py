@@ -5,6 +5,8 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +23,8 @@ CARD = (1200, 630)
 """Width and height of the link preview, as most sites show it."""
 CELL, COLUMNS = 270, 4
 PAPER, INK = (246, 243, 236), (31, 42, 48)
-ICONS = {"icon-192.png": (192, 0.84), "icon-512.png": (512, 0.84), "icon-maskable.png": (512, 0.58)}
-"""Sides, and the share of the side that the drawing covers; phones crop a maskable icon to their own shape."""
+ICONS = {"icon-192.png": 192, "icon-512.png": 512, "icon-maskable.png": 512}
+"""Sides of the page's icon.svg on paper; of the maskable one, which phones crop to their own shape, the drawing covers less."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class PageMetadata:
         icons = [
             {"src": name, "type": "image/png", "sizes": f"{side}x{side}"}
             | {"purpose": "maskable" if "maskable" in name else "any"}
-            for name, (side, _) in ICONS.items()
+            for name, side in ICONS.items()
         ]
         return {
             "name": self.title,
@@ -87,15 +89,12 @@ class PageMetadata:
             "icons": icons,
         }
 
-    def pictures(self) -> dict[str, Image.Image]:
-        """card.png and the icons."""
-        return {"card.png": self.card()} | {name: icon(side, share) for name, (side, share) in ICONS.items()}
-
     def card(self) -> Image.Image:
         """The link preview: sources above their translations; without pictures, the icon and the title."""
         card = Image.new("RGB", CARD, PAPER)
         if not self.pairs:
-            card.paste(icon(400, 0.84), (100, 115))
+            with Image.open(icon_path("icon-512.png")) as icon:
+                card.paste(icon.resize((400, 400), Image.Resampling.LANCZOS), (100, 115))
             draw = ImageDraw.Draw(card)
             title = textwrap.fill(self.title, 18, break_long_words=False, break_on_hyphens=False)
             draw.multiline_text((540, 315), title, INK, ImageFont.load_default(64), "lm", 16)
@@ -119,28 +118,5 @@ def title_of(card: Card, name: str) -> str:
     return f"{source[0].upper()}{source[1:]} to {target}"
 
 
-def icon(side: int, share: float) -> Image.Image:
-    """The page's icon.svg, of side 32, on the paper's colour."""
-    fine = 4 * side
-    picture = Image.new("RGB", (fine, fine), PAPER)
-    draw = ImageDraw.Draw(picture)
-    unit = fine * share / 32
-    edge = (fine - 32 * unit) / 2
-
-    def at(*places: tuple[float, float]) -> list[tuple[float, float]]:
-        return [(edge + x * unit, edge + y * unit) for x, y in places]
-
-    draw.rectangle(at((15, 3), (17, 29)), (181, 138, 58))
-    for leaf, colour in (
-        (((3, 6), (14, 4), (14, 28), (3, 26)), (255, 255, 255)),
-        (((29, 6), (18, 4), (18, 28), (29, 26)), (31, 122, 116)),
-    ):
-        draw.polygon(at(*leaf), colour)
-        draw.line(at(*leaf, leaf[0], leaf[1]), INK, round(2 * unit), "curve")
-    steps = [part / 24 for part in range(25)]
-    stroke = [
-        (6 + 3 * t * (1 - t) ** 2 + 12 * t**2 * (1 - t) + 5 * t**3, 20 - 15 * t * (1 - t) - 8 * t**3) for t in steps
-    ]
-    draw.line(at(*stroke), INK, round(1.6 * unit), "curve")
-    draw.ellipse(at((20.5, 12), (26.5, 18)), (255, 209, 102))
-    return picture.resize((side, side), Image.Resampling.LANCZOS)
+def icon_path(name: str) -> Path:
+    return Path(str(resources.files("diptych.exporting"))) / "icons" / name

@@ -1,12 +1,11 @@
 """A static folder for any web host: the page, the network, and the browser's runtime."""
 
 import io
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from diptych.errors import DiptychError
-from diptych.exporting.page_metadata import PageMetadata
+from diptych.exporting.page_metadata import ICONS, PageMetadata, icon_path
 from diptych.files import as_json, atomic_write
 from diptych.serving.page import assets
 from diptych.serving.page.browser_model import PART, split_model
@@ -44,15 +43,16 @@ def write(offer: Offer, shown: PageMetadata, network: Path, out: Path, runtime: 
             f"{card.source.depth} and gives {card.target.colour} of {card.target.depth}; serve it with: diptych serve."
         )
     for file in assets.page_files():
-        copy(file, out / file.name)
+        put(out / file.name, file.read_bytes())
     write_runtime(assets.runtime_files(runtime), out)
     index = (assets.page_folder() / "index.html").read_text(encoding="utf-8")
     put(out / "index.html", shown.index(index).encode())
     put(out / "manifest.webmanifest", as_json(shown.manifest(), indent=1).encode())
-    for name, image in shown.pictures().items():
-        stream = io.BytesIO()
-        image.save(stream, "PNG", optimize=True)
-        put(out / name, stream.getvalue())
+    preview = io.BytesIO()
+    shown.card().save(preview, "PNG", optimize=True)
+    put(out / "card.png", preview.getvalue())
+    for name in ICONS:
+        put(out / name, icon_path(name).read_bytes())
     parts = split_model(network, offer.name, precision)
     for name, part in parts.parts.items():
         put(out / "models" / offer.name / name, part.read_all())
@@ -69,21 +69,15 @@ def write_runtime(files: Sequence[Path], out: Path) -> None:
     """Copy the runtime into vendor/. Files too large for some hosts are cut; the page's service worker joins the parts."""
     joined = {}
     for file in files:
-        place = out / "vendor" / file.name
-        if file.stat().st_size <= LARGEST:
-            copy(file, place)
-            continue
         data = file.read_bytes()
+        if len(data) <= LARGEST:
+            put(out / "vendor" / file.name, data)
+            continue
         pieces = {f"{file.name}.{number:03}": start for number, start in enumerate(range(0, len(data), PART))}
         for name, start in pieces.items():
             put(out / "vendor" / name, data[start : start + PART])
         joined[file.name] = list(pieces)
     put(out / "vendor" / "parts.json", as_json(joined, indent=1).encode())
-
-
-def copy(file: Path, place: Path) -> None:
-    with atomic_write(place) as beside:
-        shutil.copyfile(file, beside)
 
 
 def put(place: Path, data: bytes) -> None:

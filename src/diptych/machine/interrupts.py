@@ -1,7 +1,7 @@
 """Work that can be stopped from another thread, at the next operation of torch or the next node of a runtime."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from threading import Event, Lock
@@ -45,13 +45,7 @@ def checking_operations(stop: Stop) -> AbstractContextManager[object]:
     from torch.overrides import TorchFunctionMode
 
     class Operations(TorchFunctionMode):
-        def __torch_function__(
-            self,
-            func: Callable[..., Any],
-            types: Sequence[type],
-            args: Sequence[Any] = (),
-            kwargs: Mapping[str, Any] | None = None,
-        ) -> Any:
+        def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
             stop.check()
             return func(*args, **(kwargs or {}))
 

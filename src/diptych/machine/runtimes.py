@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +50,14 @@ def session_of(place: Path) -> Any:
     Raises:
         DiptychError: when there is no such file, it is damaged, or the package is missing.
     """
-    with RequiredPackage("onnxruntime", f"{place}, an ONNX file,"):
+    with required_package("onnxruntime", f"{place}, an ONNX file,"):
         import onnxruntime
     if not place.is_file():
         raise DiptychError(f"there is no file {place}; write one with: diptych export RUN --to onnx --out {place}.")
     onnxruntime.set_default_logger_severity(4)  # what it has to say it also throws
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads()
-    with FileErrors(place), named_in_utf8(place) as named:
+    with file_errors(place), named_in_utf8(place) as named:
         return onnxruntime.InferenceSession(str(named), options, providers=["CPUExecutionProvider"])
 
 
@@ -87,31 +89,25 @@ def read_metadata(place: Path) -> dict[str, Any]:
     return {CARD: card, PROCESSING: processing, PRECISION: told.get(PRECISION, "float32"), CHANNELS: channels}
 
 
-class FileErrors:
+@contextmanager
+def file_errors(place: Path) -> Iterator[None]:
     """Turns whatever a runtime raises about a file into one sentence."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, Exception) and not isinstance(problem, DiptychError):
-            message = " ".join(str(problem).split())[:200]
-            raise DiptychError(f"{self.place} is no ONNX file that can be used ({message}); export it again.") from None
+    try:
+        yield
+    except DiptychError:
+        raise
+    except Exception as problem:  # each runtime raises types of its own
+        message = " ".join(str(problem).split())[:200]
+        raise DiptychError(f"{place} is no ONNX file that can be used ({message}); export it again.") from None
 
 
-class RequiredPackage:
+@contextmanager
+def required_package(package: str, purpose: str) -> Iterator[None]:
     """Around the import of an extra's package: where it is missing, a sentence says how to get it."""
-
-    def __init__(self, package: str, purpose: str) -> None:
-        self.package, self.purpose = package, purpose
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, ImportError):
-            raise missing(self.package, self.purpose) from None
+    try:
+        yield
+    except ImportError:
+        raise missing(package, purpose) from None
 
 
 def missing(package: str, purpose: str) -> DiptychError:

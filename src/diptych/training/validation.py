@@ -27,6 +27,7 @@ from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Batch, Stored
 from diptych.pictures.resizing import enlarge_nearest
 from diptych.recipe import Recipe
+from diptych.systems import System
 from diptych.training.run import Run
 from diptych.training.state import State, address
 from diptych.translator.card import Card, write_cards
@@ -46,7 +47,7 @@ class Validation:
 
     def describe(self, run: Run, state: State) -> None:
         """Write the card, so that the run folder serves as a translator."""
-        write_text(run.folder / "card.json", write_cards(cards_of(state)))
+        write_text(run.folder / "card.json", write_cards(cards_of(state.recipe, state.system)))
 
     def pictures(self, count: int) -> Iterator[Batch]:
         """``count`` pictures spread evenly over the split, the same each time; each a batch of one, in [-1, 1]."""
@@ -216,11 +217,10 @@ class CurrentTranslator:
         return output.float()
 
 
-def cards_of(state: State) -> list[Card]:
+def cards_of(recipe: Recipe, system: System) -> list[Card]:
     """A card for every way in which the run can translate."""
-    recipe, data = state.recipe, state.recipe.data
-    cards = []
-    for way, exit in state.system.translators().items():
+    data, cards = recipe.data, []
+    for way, exit in system.translators().items():
         source, target = (data.target, data.source) if exit.reverse else (data.source, data.target)
         provenance = {"system": recipe.system, "recipe": recipe.name, "data": data.folder, "direction": data.direction}
         card = Card(
@@ -230,14 +230,14 @@ def cards_of(state: State) -> list[Card]:
             arguments=exit.network.arguments,
             source=source,
             target=target,
-            multiple=size_limits(state.system.get_submodule(exit.module)).multiple,
+            multiple=size_limits(system.get_submodule(exit.module)).multiple,
             size=as_size(data.crop_size),
             scale=data.scale,
             fit=data.fit,
             load_size=as_size(data.load_size),
             filter=data.filter,
             averaged=bool(recipe.training.average and recipe.training.average_translates),
-            provenance={"diptych": __version__, **provenance, **state.system.facts},
+            provenance={"diptych": __version__, **provenance, **system.facts},
         )
         cards.append(card)
     return cards

@@ -17,10 +17,10 @@ from diptych.machine.interrupts import ended_by
 from diptych.machine.runtimes import (
     PRECISION,
     PROCESSING,
-    FileErrors,
-    RequiredPackage,
     feed,
+    file_errors,
     missing,
+    required_package,
     run_session,
     session_of,
     threads,
@@ -94,11 +94,11 @@ class OpenVino:
 
     def __init__(self, place: Path, precision: str = "float32", hint: str = "f32") -> None:
         """``precision`` is the file's; ``hint`` the one of arithmetic where the file leaves it open, "f32" or "bf16"."""
-        with RequiredPackage("openvino", "the engine openvino"):
+        with required_package("openvino", "the engine openvino"):
             import openvino
         self.place = place
         core = openvino.Core()
-        with FileErrors(place), named_in_utf8(place) as named:
+        with file_errors(place), named_in_utf8(place) as named:
             self.compiled = core.compile_model(
                 str(named), "CPU", {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads()}
             )

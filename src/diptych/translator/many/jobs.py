@@ -29,6 +29,7 @@ FORMAT = 3
 KEPT_ENDINGS = (".tif", ".tiff", ".npy", ".npz")
 """Results keep these endings of their sources: they hold every picture without loss, and a TIFF its georeference."""
 
+COMPANIONS = {"instances": ("instance map", INSTANCES), "mask": ("mask", MASK)}
 REMEDIES = {"instances": "say where it is with --instances", "mask": "give a mask with --mask"}
 
 
@@ -78,9 +79,8 @@ class Job:
 
     def companion_picture(self, which: str, name: str) -> tuple[Stored, str] | None:
         """The instance map or mask of the picture ``name``, and its path; None where no option names one."""
-        if (place := self.companion_path(which, name)) is None:
-            return None
-        return formats.read(place, {"instances": INSTANCES, "mask": MASK}[which]), str(place)
+        place = self.companion_path(which, name)
+        return None if place is None else (formats.read(place, COMPANIONS[which][1]), str(place))
 
     def companion_path(self, which: str, name: str) -> Path | None:
         """The path of the instance map or mask of the picture ``name``: a single file, or the one of that name in the folder.
@@ -88,10 +88,10 @@ class Job:
         Raises:
             DiptychError: when the folder has none.
         """
-        what, place = {"instances": ("instance map", self.instances), "mask": ("mask", self.masks)}[which]
+        place = self.instances if which == "instances" else self.masks
         if place is None or not place.is_dir():
             return place
-        return self.partner_path(place, name, what, f"--{which}")
+        return self.partner_path(place, name, COMPANIONS[which][0], f"--{which}")
 
     def partner_path(self, folder: Path, name: str, what: str, option: str) -> Path:
         """The file in a folder with the same stem as the picture ``name``.

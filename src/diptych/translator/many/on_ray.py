@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -101,12 +100,10 @@ def start_ray(workers: int) -> Any:
         import_module("ray.data")
     except ImportError:
         raise DiptychError("--ray needs Ray: pip install 'diptych[ray]'.") from None
-    init = partial(ray.init, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    if os.environ.get("RAY_ADDRESS"):
-        init()
-    else:
-        # Ray reserves processors by number alone; with fewer than it asks for it would wait forever.
-        init(address="local", num_cpus=max(os.cpu_count() or 1, workers + 1))
+    # Ray reserves processors by number alone; with fewer than it asks for it would wait forever.
+    here = {"address": "local", "num_cpus": max(os.cpu_count() or 1, workers + 1)}
+    place = {} if os.environ.get("RAY_ADDRESS") else here
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **place)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False

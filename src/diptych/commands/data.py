@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from cyclopts import App
 
 if TYPE_CHECKING:
-    from diptych.data.settings import DataSettings
     from diptych.recipe import Recipe
 
 app = App(
@@ -79,6 +78,7 @@ def read_settings(folder: str, overrides: tuple[str, ...], recipe: str, task: st
     """The recipe for the data of a folder; without a recipe or a task, pix2pix with a guessed task."""
     from dataclasses import replace
 
+    from diptych.data.checks.survey import guess
     from diptych.errors import UsageError
     from diptych.recipe import quoted, read
 
@@ -87,28 +87,6 @@ def read_settings(folder: str, overrides: tuple[str, ...], recipe: str, task: st
         raise UsageError(f"--profile {profile} is laid over a recipe; name one with --recipe.")
     settings = read(recipe or "pix2pix", [*overrides, f"data.folder={quoted(folder)}", *task_override], profile)
     return settings if recipe or task else replace(settings, data=guess(settings.data))
-
-
-def guess(data: "DataSettings") -> "DataSettings":
-    """Settings without a recipe: pairs where there are any, else two unpaired folders."""
-    from dataclasses import replace
-
-    from diptych.data.layouts import discover
-    from diptych.data.shards.reading import are_at, index_at
-    from diptych.errors import DiptychError
-
-    unpaired = replace(data, task="unpaired")
-    if are_at(data.folder):
-        return unpaired if index_at(data.folder).kind == "unpaired" else data
-    try:
-        discover(data)
-    except DiptychError as problem:
-        try:
-            discover(unpaired)
-        except DiptychError:
-            raise problem from None
-        return unpaired
-    return data
 
 
 @app.command

@@ -96,6 +96,19 @@ def free_bytes(device: torch.device) -> float:
     return max(0.0, min(found))
 
 
+def total_bytes(device: torch.device) -> float:
+    """Memory that there is: the GPU's, the machine's, or what a container may have of it; infinite where the system does not tell."""
+    if device.type == "cuda":
+        return float(torch.cuda.get_device_properties(device).total_memory)
+    found = [math.inf]
+    with suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        found += [int(line.split()[1]) * 1024.0 for line in lines if line.startswith("MemTotal")]
+    with suppress(OSError, ValueError):  # "max" where there is no bound
+        found.append(float((CONTAINER / "memory.max").read_text()))
+    return min(found)
+
+
 def limit_memory(more: float) -> None:
     """Have this process fail when it takes more bytes than now, instead of the machine running out; on Linux, elsewhere nothing."""
     if sys.platform != "linux" or math.isinf(more):

@@ -12,7 +12,7 @@ from diptych.errors import UsageError
 
 
 def train(
-    what: Annotated[str, Parameter(name="what")],
+    recipe: str,
     *overrides: str,
     minutes: float | None = None,
     profile: str = "",
@@ -30,7 +30,7 @@ def train(
 
     Parameters
     ----------
-    what
+    recipe
         A folder of pictures, for which a recipe is chosen; or the name of a recipe (see `diptych recipes`), or a TOML file; or the folder
         of a run to go on with.
     overrides
@@ -65,7 +65,7 @@ def train(
         raise UsageError(
             "--resume is not needed: the same command goes on where its run stands, and so does `diptych train RUN_FOLDER`."
         )
-    settings, folder, said = start(what, overrides, profile, out, minutes)
+    settings, folder, said = start(recipe, overrides, profile, out, minutes)
     if open_report and not settings.training.report:
         raise UsageError("--open shows the report, and training.report is false; leave one of them away.")
     if dry_run:

@@ -85,6 +85,10 @@ def fix_length(minutes: float, trainer: Trainer, dataset: Dataset, run: Run, wat
         f"saving {pace.look:.3g} s, every {every} steps."
     )
     watch.say(sentence)
+    if pace.look > LOOKING * seconds:
+        watch.say(
+            "Validating takes much of that; fewer training.validate_pictures and training.statistics_pictures take less."
+        )
     watch.event("length", 0, sentence, minutes=minutes)
 
 

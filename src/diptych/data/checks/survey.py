@@ -80,9 +80,8 @@ def survey(settings: DataSettings, task_stated: bool = False) -> Survey:
         probe(firsts[0].a[0])  # which says what is wrong
     if layout.kind == "unpaired":
         files = [entry.a[0] for entry in firsts], [entry.a[0] for entry in seconds]
-        if not task_stated and (
-            words := near_partners(*([entry.name for entry in pile] for pile in (firsts, seconds)))
-        ):
+        names = ([entry.name for entry in pile["train"]] for pile in (layout.splits, layout.others))
+        if not task_stated and (words := near_partners(*names)):
             raise DiptychError(f"{settings.folder}: {words} If they are no partners, add data.task=unpaired.")
     else:
         files = [entry.a[0] for entry in firsts], [entry.b or entry.a[0] for entry in firsts]
@@ -94,13 +93,12 @@ def survey(settings: DataSettings, task_stated: bool = False) -> Survey:
     side, words = plainer_side(list(halves_of(opened)))
     found = replace(found, plainer=side, plainness=words)
     if layout.kind == "folders":
-        sides = (
-            replace(side, numbers=class_numbers(pile)) for side, pile in zip((a, b), train_files(layout), strict=True)
-        )
-        return replace(found, **dict(zip("ab", sides, strict=True)))
+        first, second = map(class_numbers, train_files(layout))
+        return replace(found, a=replace(a, numbers=first), b=replace(b, numbers=second))
     if settings.layout == "side-by-side" or task_stated:
         return replace(found, holds="halves", why="side-by-side pictures, as stated")
-    return replace(found, **dict(zip(("holds", "why"), halves_or_singles(found, opened), strict=True)))
+    holds, why = halves_or_singles(found, opened)
+    return replace(found, holds=holds, why=why)
 
 
 def guess(data: DataSettings) -> DataSettings:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import several
 from commanding import Typed, refused, tiny_words
 from toys import Teller, assert_equal, run_to_end, tiny_recipe, weights
 
@@ -175,3 +176,17 @@ def test_killed_and_resumed_is_bitwise_the_same(toy_pairs: Path, tmp_path: Path)
     assert read_recipe(tmp_path / "run") == stored
     straight, _ = run_to_end(stored, tmp_path / "straight")
     assert_equal(weights(Run(tmp_path / "run", stored)), weights(straight))
+
+
+@pytest.mark.slow
+def test_two_processes_agree_on_the_steps(toy_pairs: Path, tmp_path: Path) -> None:
+    arguments = [
+        word for word in several.words(toy_pairs) if not word.startswith(("training.steps", "training.epochs"))
+    ]
+    found = several.torchrun(2, [*arguments, "--minutes", "0.02"], tmp_path / "run")
+    assert found.returncode == 0, found.stderr
+    run = Run(tmp_path / "run", read_recipe(tmp_path / "run"))
+    assert run.saved_steps()[-1] == run.recipe.training.steps
+    straight = several.torchrun(2, [str(tmp_path / "run" / "recipe.toml")], tmp_path / "straight")
+    assert straight.returncode == 0, straight.stderr
+    assert_equal(weights(run), weights(Run(tmp_path / "straight", run.recipe)))

@@ -47,6 +47,24 @@ def test_system_and_direction(sort: str, recipe: str, found: dict[str, Any], tmp
     assert {key: keys[key] for key in found} == found
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "direction"),
+    [
+        ("A", "B", "b-to-a"),
+        ("images", "masks", "b-to-a"),
+        ("source", "target", "a-to-b"),
+        ("source/train", "target/train", "a-to-b"),
+        ("trainA", "trainB", "b-to-a"),
+    ],
+)
+def test_folders_whose_names_say_what_is_the_source(first: str, second: str, direction: str, tmp_path: Path) -> None:
+    """Photos and drawings: the drawings are the plainer ones. The name of the set itself says nothing."""
+    rng = np.random.default_rng(0)
+    save(tmp_path / "labels" / first, [photo(rng) for _ in range(10)])
+    save(tmp_path / "labels" / second, [drawing(rng) for _ in range(10)])
+    assert chosen(tmp_path / "labels")[1]["data.direction"] == direction
+
+
 @pytest.mark.parametrize("sort", ["halves", "unpaired", "class maps"])
 def test_the_equal_command_is_the_same_recipe(sort: str, tmp_path: Path) -> None:
     folder = draw_set(tmp_path / "a folder, $HOME's", sort)
@@ -180,5 +198,6 @@ def test_what_is_stated_stands(tmp_path: Path) -> None:
     _, keys = chosen(draw_set(tmp_path / "maps", "class maps"), "data.source.classes=9")
     assert keys["data.source.classes"] == 9
     assert chosen(draw_set(tmp_path / "two", "pairs"), "data.task=unpaired")[0].name == "cyclegan"
+    assert chosen(folder, "data={crop_size=64}")[1]["data.load_size"] == 72
     with pytest.raises(UsageError, match='did you mean "crop_size"'):
         chosen(folder, "data.cropsize=16")

@@ -118,8 +118,9 @@ def test_a_run_that_has_its_length(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["training.steps=5", "--minutes", "1"], "--minutes 1 and training.steps=5 both say how long to train"),
-        (["training.epochs=5", "--minutes", "1"], "training.epochs=5 both say"),
+        (["training.steps=5", "--minutes", "1"], "--minutes 1 and training.steps both say how long to train"),
+        (["training.epochs=5", "--minutes", "1"], "training.epochs both say"),
+        (["training={steps=5}", "--minutes", "1"], "training.steps both say"),
         (["--minutes", "0"], "--minutes is 0; give a number above 0"),
         (["--minutes", "-3"], "--minutes is -3"),
         (["--minutes", "nan"], "--minutes is nan"),

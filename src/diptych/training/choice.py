@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from diptych.data.settings import DataSettings
 from diptych.recipe import Recipe, as_typed, lay_over, quoted, read
-from diptych.tables import from_table
+from diptych.tables import CommandLineValue, flatten, from_table
 
 
 class Chosen(NamedTuple):
@@ -47,7 +47,7 @@ def made(
     name: str, profile: str, why: str, rules: Rule, overrides: Sequence[str], minutes: float | None = None
 ) -> Choice:
     """The recipe ``name`` with what the rules choose, and over it what is stated."""
-    kept = without(rules, [override.partition("=")[0] for override in overrides])
+    kept = without(rules, stated_keys(overrides))
     words = [f"{key}={as_word(one.value)}" for key, one in kept.items()]
     rows = [(f"{name} --profile {profile}" if profile else name, why)]
     rows += [(word, one.reason) for word, one in zip(words, kept.values(), strict=True)]
@@ -64,6 +64,18 @@ def without(rules: Rule, stated: Iterable[str]) -> Rule:
 
 def related(key: str, other: str) -> bool:
     return key == other or key.startswith(f"{other}.") or other.startswith(f"{key}.")
+
+
+def stated_keys(overrides: Sequence[str]) -> dict[str, Any]:
+    """The overrides by their dotted keys, also those that are within a table, with the value that TOML gives.
+
+    Raises:
+        UsageError: for what is no override.
+    """
+    table: dict[str, Any] = {}
+    for override in overrides:
+        lay_over(table, override)
+    return {key: value.value if isinstance(value, CommandLineValue) else value for key, value in flatten(table).items()}
 
 
 def stated_data(folder: str, overrides: Sequence[str]) -> DataSettings:

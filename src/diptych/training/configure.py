@@ -4,18 +4,19 @@ What the folder holds is told by ``diptych.data.checks.survey``. Each rule gives
 stated on the command line stands in place of a rule. The same folder gives the same recipe on the same machine.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 from diptych.data.checks.check import scale_advice
 from diptych.data.checks.survey import Side, Survey, survey
-from diptych.data.settings import OF_TWO, as_size
+from diptych.data.settings import OF_TWO, as_size, root_of
 from diptych.data.stream import usable_cores
 from diptych.errors import DiptychError, UsageError
 from diptych.machine.devices import choose, total_bytes
-from diptych.training.choice import Choice, Chosen, Rule, folder_word, made, stated_data
+from diptych.training.choice import Choice, Chosen, Rule, folder_word, made, stated_data, stated_keys
 
 GIB = 2**30
 Machine = Literal["processor", "GPU"]
@@ -61,7 +62,7 @@ SINGLES = {
     "greyscale": ("paint grey ones", "pix2pix data.task=greyscale"),
 }
 """What can be learned from single pictures, and how that is said, by data.task."""
-NAMES_SAY = ("source", "input", "label", "edges", "sketch", "photo", "image", "img", "picture")
+NAMES_SAY = ("source", "input", "label", "edges", "sketch")
 """Names of a first folder, in part, that say what is the source."""
 HELD_OUT = "set apart to validate"  # in a layout's description
 JITTER = 286 / 256  # load size over crop size, as in the papers
@@ -83,9 +84,9 @@ def configure(folder: str, overrides: Sequence[str] = (), profile: str = "", min
         DiptychError: when the folder holds nothing that can be trained on without a further word, with what to say.
         UsageError: for an override that is wrong.
     """
-    stated = dict(override.partition("=")[::2] for override in overrides)
+    stated = stated_keys(overrides)
     settings = stated_data(folder, overrides)
-    device = choose(stated.get("training.device", "auto"))
+    device = choose(str(stated.get("training.device", "auto")))
     machine: Machine = "processor" if device.type == "cpu" else "GPU"
     memory = total_bytes(device)
     if settings.task not in OF_TWO:
@@ -162,7 +163,8 @@ def tasks(found: Survey, task: Task) -> Rule:
 
 def direction(found: Survey, task: Task) -> Rule:
     """Class maps; else what the folders' names say; else the side with clearly fewer colours; else a."""
-    names = [place.name.lower() for places in found.layout.folders.values() for place in places[:1]]
+    firsts = [places[0] for places in found.layout.folders.values()]
+    names = [os.path.relpath(place, root_of(found.settings)).lower() for place in firsts]
     named = found.holds == "pairs" and any(word in name for name in names for word in NAMES_SAY)
     side = "a"
     if task == "unpaired":
@@ -181,7 +183,7 @@ def direction(found: Survey, task: Task) -> Rule:
 # 3. What are the pictures?
 
 
-def kinds(found: Survey, task: Task, way: Way, stated: Mapping[str, str]) -> Rule:
+def kinds(found: Survey, task: Task, way: Way, stated: Mapping[str, Any]) -> Rule:
     """Channels and depth of source and target as the files have them, where they are not RGB of 8 bits."""
     rule: Rule = {}
     sides = (found.b, found.a) if way == "b-to-a" else (found.a, found.b)
@@ -191,7 +193,7 @@ def kinds(found: Survey, task: Task, way: Way, stated: Mapping[str, str]) -> Rul
             rule |= classes(side) if side.numbers else {}
             continue
         low, high = side.reaches
-        if (low < 0 or high > 1) and not any(word.startswith(key) for word in stated):
+        if (low < 0 or high > 1) and not {f"{key}.low", f"{key}.high"} & stated.keys():
             raise DiptychError(
                 f"the {end} pictures in {found.settings.folder} are float and reach from {low:g} to {high:g}, and their range must be "
                 f"said: {key}.low={low:g} {key}.high={high:g} {key}.depth=float32, or wider."
@@ -229,7 +231,7 @@ def channels(key: str, side: Side) -> Rule:
 # 4. Which sizes?
 
 
-def sizes(found: Survey, plan: Plan, stated: Mapping[str, str]) -> Rule:
+def sizes(found: Survey, plan: Plan, stated: Mapping[str, Any]) -> Rule:
     """The plan's crop or the largest that fits; pictures shrink to just above it, and much larger ones are not shrunk."""
     every, settings = found.sizes, found.settings
     shorter = int(median(min(size) for size in every))
@@ -281,12 +283,12 @@ def batch(found: Survey, plan: Plan, crop: int | tuple[int, int], memory: float)
     }
 
 
-def length(found: Survey, plan: Plan, rules: Rule, stated: Mapping[str, str]) -> Rule:
+def length(found: Survey, plan: Plan, rules: Rule, stated: Mapping[str, Any]) -> Rule:
     """So many passes over the training pictures, between two bounds."""
     if "training.epochs" in stated:
         return {"training.steps": Chosen(0, "the length is counted in epochs")}
-    typed = stated.get("training.batch_size", "")
-    size = int(typed) if typed.isdecimal() and int(typed) else rules["training.batch_size"].value
+    size = stated.get("training.batch_size")
+    size = size if isinstance(size, int) and size > 0 else rules["training.batch_size"].value
     wanted = plan.epochs * found.train / size
     steps = round(min(max(wanted, plan.least), plan.most) / 100) * 100
     bound = f", the {'least' if wanted < plan.least else 'most'}" if not plan.least <= wanted <= plan.most else ""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from diptych.errors import UsageError
 from diptych.recipe import Recipe, read
 from diptych.recipe_files import spellings
-from diptych.training.choice import place_of
+from diptych.training.choice import place_of, stated_keys
 from diptych.training.configure import configure
 from diptych.training.identity import real
 from diptych.training.run import RECIPE, read_recipe
@@ -46,10 +46,11 @@ def start(
     """
     if minutes is not None and not 0 < minutes < float("inf"):
         raise UsageError(f"--minutes is {minutes:g}; give a number above 0.")
-    if minutes is not None and (
-        length := [word for word in overrides if word.startswith(("training.steps", "training.epochs"))]
-    ):
-        raise UsageError(f"--minutes {minutes:g} and {length[0]} both say how long to train; leave one of them away.")
+    lengths = {"training.steps", "training.epochs"} & stated_keys(overrides).keys()
+    if minutes is not None and lengths:
+        raise UsageError(
+            f"--minutes {minutes:g} and {min(lengths)} both say how long to train; leave one of them away."
+        )
     folder = Path(what)
     if what in spellings() or not folder.is_dir():
         recipe = read(what, overrides, profile)

@@ -135,6 +135,12 @@ def test_only_a_sample_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert counts == {"probe": 200, "read": 24}
 
 
+def test_upright_pairs_are_told_by_their_seam(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    save(tmp_path, [beside(photo(rng, 96, 32), 255 - photo(rng, 96, 32)) for _ in range(8)])
+    assert look(tmp_path).holds == "halves"
+
+
 def test_seams() -> None:
     rng = np.random.default_rng(0)
     one = photo(rng, 48, 96)

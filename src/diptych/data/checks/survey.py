@@ -185,21 +185,21 @@ def halves_or_singles(found: Survey, opened: Sequence[tuple[str, Stored, Stored 
         DiptychError: when some are and others are not.
     """
     odd = sum(header.width % 2 for header in found.headers)
-    if odd:
+    if odd > (1 - MOSTLY) * len(found.headers):
         return "singles", f"{odd} of {len(found.headers)} pictures have an odd width, so they are no two halves"
+    seams = {name: seam(picture) for name, picture, _ in opened}
+    told = [name for name, clear in seams.items() if clear is not None]
+    share = sum(bool(seams[name]) for name in told) / max(len(told), 1)
+    if 2 * len(told) >= len(seams) > 0 and share >= MOSTLY:
+        return (
+            "halves",
+            f"side-by-side pictures: the middle of {sum(map(bool, seams.values()))} of {len(seams)} opened is a seam",
+        )
     if any(
         finding.category == "single pictures?"
         for finding in layout_warnings(found.settings, found.layout, found.headers)
     ):
         return "singles", "many pictures are square or upright, so they are no two halves"
-    seams = {name: seam(picture) for name, picture, _ in opened}
-    told = [name for name, clear in seams.items() if clear is not None]
-    share = sum(bool(seams[name]) for name in told) / max(len(told), 1)
-    if told and share >= MOSTLY:
-        return (
-            "halves",
-            f"side-by-side pictures: the middle of {sum(map(bool, seams.values()))} of {len(seams)} opened is a seam",
-        )
     if found.plainer:
         which = "left" if found.plainer == "a" else "right"
         return "halves", f"side-by-side pictures: the {which} half has {found.plainness}"

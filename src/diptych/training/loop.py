@@ -201,16 +201,19 @@ def train_folder(
     Raises:
         DiptychError: for anything that is explained; what had been saved is whole.
     """
+    said: tuple[str, ...] = ()
     if isinstance(recipe, Recipe):
         if folder is None or overrides:
             raise UsageError("a Recipe is trained into a folder that must be named, and takes no overrides.")
     else:
         recipe, folder, said = start(str(recipe), overrides, out=folder, minutes=minutes)
-        print(*said, sep="\n")
     if minutes is not None:
         recipe, minutes = begun_in_minutes(recipe, folder, minutes)
     processes = join(recipe.training.device)
     run = Run(folder, recipe, processes.leads)
     with taking_part(run, processes):
-        train(recipe, run, processes, watch or Watch(run, processes), minutes)
+        watch = watch or Watch(run, processes)
+        for sentence in said:
+            watch.say(sentence)
+        train(recipe, run, processes, watch, minutes)
     return run

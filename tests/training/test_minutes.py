@@ -108,8 +108,8 @@ def test_a_run_that_has_its_length(
     refused(
         typed("train", "runs/pix2pix", "--minutes", "0.4"),
         2,
-        "20 steps (from 0.2 minutes)",
-        "training.steps such as 40",
+        "14 steps (from 0.2 minutes)",
+        "training.steps such as 28",
     )
     said = typed("train", "runs/pix2pix", "training.steps=24")
     assert (said.code, "has 24 now" in said.out) == (0, True), said

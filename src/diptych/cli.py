@@ -27,7 +27,7 @@ app = App(
 )
 HELP = {"--help", "-h"}
 COMMANDS = {
-    "train": ("diptych.commands.train:train", "Train a recipe, or go on with a run."),
+    "train": ("diptych.commands.train:train", "Train on a folder of pictures, or by a recipe, or go on with a run."),
     "translate": ("diptych.commands.translate:translate", "Translate pictures with a run."),
     "evaluate": ("diptych.commands.evaluate:evaluate", "Judge a run, or a folder of outputs, in numbers and pictures."),
     "compare": ("diptych.commands.compare:compare", "Judge runs on the same pictures, side by side."),

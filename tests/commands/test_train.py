@@ -72,7 +72,6 @@ def test_a_profile_is_spelt_in_either_way(toy_pairs: Path, typed: Typed, tmp_pat
         (["run", "training.epochs=9"], 2, "training.steps=6 ends the run at step 6; set training.steps=0 too"),
         (["run", "--out", "other"], 2, "leave --out away"),
         (["run", "--profile", "small"], 2, "keeps the settings it began with; leave --profile away"),
-        (["pairs"], 1, "pairs is no run: it has no recipe.toml"),
         (["run", "--resume"], 2, "--resume is not needed: the same command goes on"),
         (["--resume", "run"], 2, "--resume is not needed"),
         (["pix2pix", "--resume", "run"], 2, "diptych train RUN_FOLDER"),

@@ -183,7 +183,7 @@ def test_what_goes_wrong_below_is_one_sentence(
         raise problem
 
     monkeypatch.setattr("diptych.data.checks.check.look_over", fail)
-    monkeypatch.setattr("diptych.commands.data.guess", lambda data: data)
+    monkeypatch.setattr("diptych.data.checks.survey.guess", lambda data: data)
     refused(typed("data", "check", "here"), code)
 
 

@@ -29,6 +29,16 @@ def test_a_container_s_bound_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert devices.free_bytes(CPU) > 100_000
 
 
+def test_all_memory_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "CONTAINER", tmp_path)
+    machine = devices.total_bytes(CPU)
+    assert machine >= devices.free_bytes(CPU)
+    container(tmp_path, "100000", 60_000, 20_000)
+    assert devices.total_bytes(CPU) == 100_000
+    container(tmp_path, "max", 60_000, 0)
+    assert devices.total_bytes(CPU) == machine
+
+
 @pytest.mark.parametrize(("cuda", "mac", "found"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
 def test_auto_takes_a_gpu_where_there_is_one(
     cuda: bool, mac: bool, found: str, monkeypatch: pytest.MonkeyPatch

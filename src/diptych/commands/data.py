@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App
 
 if TYPE_CHECKING:
-    from diptych.data.settings import DataSettings
+    from diptych.data import DataSettings
     from diptych.recipe import Recipe
 
 app = App(
@@ -132,6 +132,7 @@ def read_settings(folder: str, overrides: tuple[str, ...], recipe: str, task: st
     """The recipe for the data of a folder; without a recipe one that fits the task, and without a task a guessed one."""
     from dataclasses import replace
 
+    from diptych.data.checks.survey import guess
     from diptych.errors import UsageError
     from diptych.recipe import quoted, read
 
@@ -141,28 +142,6 @@ def read_settings(folder: str, overrides: tuple[str, ...], recipe: str, task: st
     fitting = "pix2pix" if task == "labelled" else TRAINS.get(task, "pix2pix")  # without the classes of a set
     settings = read(recipe or fitting, [*overrides, f"data.folder={quoted(folder)}", *task_override], profile)
     return settings if recipe or task else replace(settings, data=guess(settings.data))
-
-
-def guess(data: "DataSettings") -> "DataSettings":
-    """Settings without a recipe: pairs where there are any, else two unpaired folders."""
-    from dataclasses import replace
-
-    from diptych.data.layouts import discover
-    from diptych.data.shards.reading import are_at, index_at
-    from diptych.errors import DiptychError
-
-    unpaired = replace(data, task="unpaired")
-    if are_at(data.folder):
-        return unpaired if index_at(data.folder).kind == "unpaired" else data
-    try:
-        discover(data)
-    except DiptychError as problem:
-        try:
-            discover(unpaired)
-        except DiptychError:
-            raise problem from None
-        return unpaired
-    return data
 
 
 @app.command

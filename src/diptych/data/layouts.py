@@ -221,7 +221,9 @@ def divided(entries: list[Entry], settings: DataSettings) -> tuple[list[Entry], 
         entry.name: int.from_bytes(hashlib.sha256(os.fsencode(entry.name)).digest()[:8]) / 2**64 for entry in entries
     }
     if len(ranks) < 2:
-        raise DiptychError(f"{settings.folder} has only {entries[0].name} to train and validate on; add pictures.")
+        raise DiptychError(
+            f"{settings.folder} has one example only ({entries[0].name}), and one more is needed to validate on; add pictures."
+        )
     val = {name for name, rank in ranks.items() if rank < settings.validation_share}
     val = val or {min(ranks, key=ranks.__getitem__)}
     if len(val) == len(ranks):

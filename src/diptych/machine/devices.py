@@ -85,15 +85,30 @@ def free_bytes(device: torch.device) -> float:
     """Memory that can still be had: the machine's, or what a container leaves of it; infinite where the system does not tell."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    found = [math.inf]
-    with suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        found += [int(line.split()[1]) * 1024.0 for line in lines if line.startswith("MemAvailable")]
+    found = [machine_bytes("MemAvailable")]
     with suppress(OSError, ValueError, KeyError):  # "max" where there is no bound
         facts = dict(line.split() for line in (CONTAINER / "memory.stat").read_text().splitlines())
         bound, used = (int((CONTAINER / f"memory.{name}").read_text()) for name in ("max", "current"))
         found.append(float(bound - used + int(facts["inactive_file"])))  # what is cached of files makes room when asked
     return max(0.0, min(found))
+
+
+def machine_bytes(what: str) -> float:
+    """What Linux tells of the machine's memory, such as "MemTotal"; infinite where it does not tell."""
+    with suppress(OSError, ValueError, IndexError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024.0 for line in lines if line.startswith(f"{what}:"))
+    return math.inf
+
+
+def total_bytes(device: torch.device) -> float:
+    """Memory that there is: the GPU's, the machine's, or what a container may have of it; infinite where the system does not tell."""
+    if device.type == "cuda":
+        return float(torch.cuda.get_device_properties(device).total_memory)
+    found = [machine_bytes("MemTotal")]
+    with suppress(OSError, ValueError):  # "max" where there is no bound
+        found.append(float((CONTAINER / "memory.max").read_text()))
+    return min(found)
 
 
 def limit_memory(more: float) -> None:

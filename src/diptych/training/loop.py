@@ -4,32 +4,39 @@ Nothing that is not finite reaches a checkpoint. The step is dropped and the las
 draws are others, so the same fault need not come again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from diptych.data import Dataset, open_dataset, stream
 from diptych.data.resident import Resident, resident
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, UsageError
 from diptych.machine.devices import free_bytes
 from diptych.recipe import Recipe
 from diptych.training.first_weights import start_from
+from diptych.training.minutes import begun_in_minutes, fix_length
 from diptych.training.monitoring.watch import Watch
 from diptych.training.processes import Processes, conditions, join, precision_of
 from diptych.training.run import Run
 from diptych.training.schedule import another_length
+from diptych.training.start import start
 from diptych.training.startable import compare_conditions, require_startable
 from diptych.training.trainer import Fault, Trainer
 
 FAULT_SEED = 1_000_003  # a prime, so that the stream's seed after a fault is far from those that a person would choose
 
 
-def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch) -> None:
-    """Train until the recipe's end, a request to stop, or an explained failure; resume where the run stands."""
+def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch, minutes: float | None = None) -> None:
+    """Train until the recipe's end, a request to stop, or an explained failure; resume where the run stands.
+
+    With ``minutes`` the end is so far away, and the run's recipe says afterwards how many steps that are.
+    """
     dataset: Dataset = open_dataset(recipe.data, "train", train=True)
     require_startable(recipe, run, processes, len(dataset))
     dataset, trainer = prepare(dataset, recipe, processes)
     trainer.tell = lambda sentence: watch.health_event(watch.at, sentence)
+    if minutes is not None:
+        fix_length(minutes, trainer, dataset, run, watch)
     watch.begin(trainer, dataset)
     if isinstance(dataset, Resident):
         watch.say(f"Pictures stay on the device once they are read ({dataset.bytes / 2**20:.0f} MiB).")
@@ -146,14 +153,39 @@ def taking_part(run: Run, processes: Processes) -> Iterator[None]:
         processes.close()
 
 
-def train_folder(recipe: Recipe, folder: Path, watch: Watch | None = None) -> Run:
-    """Train ``recipe`` into the run folder ``folder``, or go on with it; the whole of ``diptych train`` in Python.
+def train_folder(
+    recipe: Recipe | str | Path,
+    folder: Path | None = None,
+    watch: Watch | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    minutes: float | None = None,
+) -> Run:
+    """Train into the run folder ``folder``, or go on with what is there; the whole of ``diptych train`` in Python.
+
+    Args:
+        recipe: a recipe; or as a text what the command takes, such as a folder of pictures, for which a recipe is chosen.
+        folder: the run folder; by default that of the command. A ``Recipe`` needs one.
+        watch: what stands beside the loop.
+        overrides: ``key.sub=value`` for what a text names.
+        minutes: the length, in place of steps and epochs.
 
     Raises:
         DiptychError: for anything that is explained; what had been saved is whole.
     """
+    said: tuple[str, ...] = ()
+    if isinstance(recipe, Recipe):
+        if folder is None or overrides:
+            raise UsageError("a Recipe is trained into a folder that must be named, and takes no overrides.")
+    else:
+        recipe, folder, said = start(str(recipe), overrides, out=folder, minutes=minutes)
+    if minutes is not None:
+        recipe, minutes = begun_in_minutes(recipe, folder, minutes)
     processes = join(recipe.training.device)
     run = Run(folder, recipe, processes.leads)
     with taking_part(run, processes):
-        train(recipe, run, processes, watch or Watch(run, processes))
+        watch = watch or Watch(run, processes)
+        for sentence in said:
+            watch.say(sentence)
+        train(recipe, run, processes, watch, minutes)
     return run

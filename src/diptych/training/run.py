@@ -140,6 +140,12 @@ class Run:
         if sentence:
             self.remark("length", sentence)
 
+    def take_length(self, recipe: Recipe) -> None:
+        """The recipe with its length, which was not known yet when the folder was claimed."""
+        self.recipe = recipe
+        if self.leads:
+            write_text(self.folder / RECIPE, recipe.to_toml())
+
     def held_before(self) -> Inventory | None:
         """What the data held when the run was last begun; None for runs of earlier versions, which do not tell."""
         try:

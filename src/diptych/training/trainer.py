@@ -143,6 +143,12 @@ class Trainer:
         self.pictures = pictures
         self.begin_anew()
 
+    def take_length(self, recipe: Recipe) -> None:
+        """Be as if made for ``recipe``, which differs in its length; nothing remains of steps that were made."""
+        self.recipe, self.settings = recipe, recipe.training
+        self.steps = length(self.settings, self.steps_per_epoch)
+        self.begin_anew()
+
     def begin_anew(self) -> None:
         """Make the state anew from the seed, and forget what was captured of an older one."""
         self.compute: ApplyUpdate = self.update  # graphs and the old state go first, so that there is room

@@ -121,5 +121,5 @@ def test_an_empty_folder_and_one_without_pictures(tmp_path: Path, checked: Typed
     save(tmp_path / "alone.png", blob(24, 48))
     said = checked(tmp_path)
     assert said.code == 1
-    assert "has only alone to train and validate on" in said.err
+    assert "has one example only (alone)" in said.err
     assert "is a file; give the folder" in checked(tmp_path / "alone.png").err

@@ -62,7 +62,7 @@ class Watch:
 
     def begin(self, trainer: Trainer, dataset: Dataset) -> None:
         self.trainer, self.dataset = trainer, dataset
-        self.steps = trainer.steps
+        self.steps, self.settings = trainer.steps, trainer.settings
         self.health = Health(self.steps, self.settings.log_every)
         self.summary = trainer.summary()
         self.say(self.summary)

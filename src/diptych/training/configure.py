@@ -1,0 +1,296 @@
+"""The rules by which ``diptych train FOLDER`` chooses a recipe, from top to bottom; docs/data.md has them as a table.
+
+What the folder holds is told by ``diptych.data.checks.survey``. Each rule gives keys of a recipe with a value and its reason. What is
+stated on the command line stands in place of a rule. The same folder gives the same recipe on the same machine.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any, Literal
+
+from diptych.data.checks.check import scale_advice
+from diptych.data.checks.survey import Side, Survey, survey
+from diptych.data.settings import OF_TWO, as_size, root_of
+from diptych.data.stream import usable_cores
+from diptych.errors import DiptychError, UsageError
+from diptych.machine.devices import choose, total_bytes
+from diptych.training.choice import Choice, Chosen, Rule, folder_word, made, stated_data, stated_keys
+
+GIB = 2**30
+Machine = Literal["processor", "GPU"]
+Task = Literal["pairs", "labelled", "unpaired"]
+Way = Literal["a-to-b", "b-to-a"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained on one sort of folder on one sort of machine."""
+
+    recipe: str
+    profile: str
+    side: int  # of the crop, where pictures are large enough
+    batch: int
+    epochs: int  # passes over the training pictures, as far as the bounds of the steps allow
+    least: int
+    most: int
+    fixed_gib: float  # of memory, and for each picture of a batch of such crops
+    each_gib: float
+
+
+PLANS: dict[
+    tuple[Task, Machine], Plan
+] = {  # memory measured by training/estimate.py on a processor, for GPUs scaled from there
+    ("pairs", "processor"): Plan("pix2pix", "fast", 128, 8, 100, 2_500, 10_000, 0.5, 0.02),
+    ("labelled", "processor"): Plan("spade", "small", 128, 4, 100, 2_500, 10_000, 0.5, 0.24),
+    ("unpaired", "processor"): Plan("cyclegan", "small", 128, 1, 100, 10_000, 40_000, 0.4, 0.23),
+    ("pairs", "GPU"): Plan("pix2pix", "", 256, 4, 200, 10_000, 200_000, 2.0, 0.2),
+    ("labelled", "GPU"): Plan("spade", "", 256, 16, 200, 10_000, 200_000, 4.0, 2.0),
+    ("unpaired", "GPU"): Plan("cyclegan", "", 256, 1, 200, 20_000, 200_000, 3.0, 2.0),
+}
+WHY: dict[Task, str] = {
+    "pairs": "pairs of pictures",
+    "labelled": "class maps in numbers, which SPADE takes as classes and pix2pix as shades of grey",
+    "unpaired": "two sets without pairs",
+}
+SINGLES = {
+    "shrunk": ("enlarge others", "srresnet"),
+    "holed": ("fill holes", "inpainting"),
+    "colorization": ("colour grey ones", "pix2pix-colorization"),
+    "edges": ("paint edges", "pix2pix data.task=edges"),
+    "greyscale": ("paint grey ones", "pix2pix data.task=greyscale"),
+}
+"""What can be learned from single pictures, and how that is said, by data.task."""
+NAMES_SAY = ("source", "input", "label", "edges", "sketch")
+"""Names of a first folder, in part, that say what is the source."""
+HELD_OUT = "set apart to validate"  # in a layout's description
+JITTER = 286 / 256  # load size over crop size, as in the papers
+SQUARE = 1.1  # longer side over shorter side up to which pictures are stretched to a square
+LEAST_SIDE = 16  # of pictures
+MEMORY_SHARE = 0.5  # of the machine's, which training may take
+
+
+def configure(folder: str, overrides: Sequence[str] = (), profile: str = "", minutes: float | None = None) -> Choice:
+    """Choose a recipe for a folder of pictures or shards.
+
+    Args:
+        folder: where the pictures are.
+        overrides: ``key.sub=value``, each in place of what would be chosen.
+        profile: in place of the one that would be chosen.
+        minutes: the length, where it is stated so.
+
+    Raises:
+        DiptychError: when the folder holds nothing that can be trained on without a further word, with what to say.
+        UsageError: for an override that is wrong.
+    """
+    stated = stated_keys(overrides)
+    settings = stated_data(folder, overrides)
+    device = choose(str(stated.get("training.device", "auto")))
+    machine: Machine = "processor" if device.type == "cpu" else "GPU"
+    memory = total_bytes(device)
+    if settings.task not in OF_TWO:
+        raise UsageError(
+            f"data.task={settings.task} is for a recipe, which must be named, {ways(folder, machine, settings.task)}."
+        )
+    found = survey(settings, task_stated="data.task" in stated)
+    if found.holds == "singles":
+        raise DiptychError(of_singles(found, machine))
+    task = task_of(found)
+    plan = PLANS[task, machine]
+
+    rules: Rule = {"data.folder": Chosen(folder, contents(found))} | tasks(found, task)
+    rules |= direction(found, task)
+    way: Way = settings.direction if "data.direction" in stated else rules["data.direction"].value
+    rules |= kinds(found, task, way, stated) | sizes(found, plan, stated)
+    rules |= batch(found, plan, rules["data.crop_size"].value, memory)
+    rules |= length(found, plan, rules, stated) if minutes is None else {}
+
+    shown = f"{memory / GIB:.0f} GiB" if memory < float("inf") else "an unknown size"
+    place = "the profile is given" if profile else f"a {machine} ({usable_cores()} cores, {shown} of memory)"
+    return made(plan.recipe, profile or plan.profile, f"{WHY[task]}; {place}", rules, overrides, minutes)
+
+
+# 1. What is there to learn?
+
+
+def task_of(found: Survey) -> Task:
+    """Class maps whose files hold numbers are labelled; coloured ones are pictures like others."""
+    if found.holds == "unpaired":
+        return "unpaired"
+    labelled = found.settings.task == "labelled" or bool(found.a.numbers) != bool(found.b.numbers)
+    return "labelled" if labelled else "pairs"
+
+
+def contents(found: Survey) -> str:
+    counts = [f"{len(entries)} {split}" for split, _, entries in found.layout.domains()]
+    return f"{found.why.partition('; ')[0]}: {', '.join(counts)}"
+
+
+def of_singles(found: Survey, machine: Machine) -> str:
+    """What to say of single pictures, of which nothing tells what to learn."""
+    folder = found.settings.folder
+    return (
+        f"{folder} holds single pictures ({found.why}), and nothing tells what to learn from them: say it, "
+        f"{ways(folder, machine)}; if they are pairs side by side, add data.layout=side-by-side."
+    )
+
+
+def ways(folder: str, machine: Machine, task: str = "") -> str:
+    """Commands that train on single pictures."""
+    profile = " --profile small" if machine == "processor" else ""
+    chosen = [SINGLES[task]] if task else list(SINGLES.values())[:3]
+    return ", ".join(f"to {what}: diptych train {recipe}{profile} {folder_word(folder)}" for what, recipe in chosen)
+
+
+def tasks(found: Survey, task: Task) -> Rule:
+    """The layout of side-by-side pictures, and the task where it is not that of plain pairs."""
+    rule: Rule = {}
+    if found.holds == "halves":
+        rule["data.layout"] = Chosen("side-by-side", "each picture holds both halves")
+    if HELD_OUT in found.layout.description:
+        share = found.settings.validation_share
+        rule["data.validation_share"] = Chosen(
+            share, "there is no val folder: this share is held out, by a hash of the names"
+        )
+    if task != "pairs":
+        rule["data.task"] = Chosen(task, "no partners by name" if task == "unpaired" else "one side is class maps")
+    return rule
+
+
+# 2. Which side is the source?
+
+
+def direction(found: Survey, task: Task) -> Rule:
+    """Class maps; else what the folders' names say; else the side with clearly fewer colours; else a."""
+    firsts = [places[0] for places in found.layout.folders.values()]
+    names = [os.path.relpath(place, root_of(found.settings)).lower() for place in firsts]
+    named = found.holds == "pairs" and any(word in name for name in names for word in NAMES_SAY)
+    side = "a"
+    if task == "unpaired":
+        reason = "both directions are learned"
+    elif task == "labelled" and (found.a.numbers or found.b.numbers):
+        side, reason = "a" if found.a.numbers else "b", "class maps are the source"
+    elif found.settings.source_folders or named:
+        reason = "the folders' names say so"
+    elif found.plainer:
+        side, reason = found.plainer, f"the source has {found.plainness}, as drawings and class maps have"
+    else:
+        reason = "the left half or the first folder; b-to-a turns it"
+    return {"data.direction": Chosen("a-to-b" if side == "a" else "b-to-a", reason)}
+
+
+# 3. What are the pictures?
+
+
+def kinds(found: Survey, task: Task, way: Way, stated: Mapping[str, Any]) -> Rule:
+    """Channels and depth of source and target as the files have them, where they are not RGB of 8 bits."""
+    rule: Rule = {}
+    sides = (found.b, found.a) if way == "b-to-a" else (found.a, found.b)
+    for end, side in zip(("source", "target"), sides, strict=True):
+        key = f"data.{end}"
+        if task == "labelled" and end == "source":
+            rule |= classes(side) if side.numbers else {}
+            continue
+        low, high = side.reaches
+        if (low < 0 or high > 1) and not {f"{key}.low", f"{key}.high"} & stated.keys():
+            raise DiptychError(
+                f"the {end} pictures in {found.settings.folder} are float and reach from {low:g} to {high:g}, and their range must be "
+                f"said: {key}.low={low:g} {key}.high={high:g} {key}.depth=float32, or wider."
+            )
+        rule |= channels(key, side)
+    return rule
+
+
+def classes(side: Side) -> Rule:
+    """The classes that the maps number; a 255 apart from the others stands for no class."""
+    *others, last = side.numbers
+    apart = last in (255, 65535) and bool(others) and last > others[-1] + 1
+    highest = others[-1] if apart else last
+    rule = {
+        "data.source.colour": Chosen("labels", "class numbers"),
+        "data.source.classes": Chosen(highest + 1, f"the highest number is {highest}"),
+    }
+    return rule | ({"data.source.unknown": Chosen(last, "stands apart, for no class")} if apart else {})
+
+
+def channels(key: str, side: Side) -> Rule:
+    rule: Rule = {}
+    if side.kind.colour == "grey":
+        rule[f"{key}.colour"] = Chosen("grey", "one channel")
+    if side.kind.colour == "channels":
+        rule[f"{key}.colour"] = Chosen("channels", "other channels than grey and RGB")
+        rule[f"{key}.channels"] = Chosen(side.kind.channels, "as in the files")
+    if side.kind.depth != "uint8":
+        rule[f"{key}.depth"] = Chosen(side.kind.depth, "as in the files")
+    if side.see_through:
+        rule[f"{key}.background"] = Chosen([255, 255, 255], "opacity is laid on white")
+    return rule
+
+
+# 4. Which sizes?
+
+
+def sizes(found: Survey, plan: Plan, stated: Mapping[str, Any]) -> Rule:
+    """The plan's crop or the largest that fits; pictures shrink to just above it, and much larger ones are not shrunk."""
+    every, settings = found.sizes, found.settings
+    shorter = int(median(min(size) for size in every))
+    crop, why = settings.crop_size, ""
+    if "data.crop_size" not in stated:
+        if shorter < LEAST_SIDE:
+            raise DiptychError(
+                f"pictures in {settings.folder} have {shorter} pixels on their shorter side; {LEAST_SIDE} are the least."
+            )
+        crop = largest_crop(min(plan.side, shorter))
+        why = "what fits this machine" if crop == plan.side else f"the pictures' shorter side is {shorter}"
+    load = settings.load_size
+    if "data.load_size" not in stated:
+        tall, wide = (round(side * JITTER) for side in as_size(crop))
+        load = tall if tall == wide else (tall, wide)
+    square = sum(max(size) <= SQUARE * min(size) for size in every) >= 0.9 * len(every)
+    fit: Literal["stretch", "shorter-side"] = "stretch" if square else "shorter-side"
+    rule: Rule = {"data.crop_size": Chosen(crop, why)}
+    fitted = replace(settings, load_size=load, crop_size=crop, fit=fit)
+    if scale_advice(fitted, list(found.headers), found.layout.kind == "side-by-side"):
+        height, width = max(sorted(set(every)), key=every.count)
+        return rule | {
+            "data.fit": Chosen("none", f"pictures of {height}x{width} are much larger: crops at full resolution")
+        }
+    return rule | {
+        "data.load_size": Chosen(load, "an eighth more than the crop, so that crops differ"),
+        "data.fit": Chosen(fit, "the pictures are square" if square else "keeps the shape of the pictures"),
+    }
+
+
+def largest_crop(room: int) -> int:
+    """The largest crop up to ``room`` that the networks take: a multiple of 32, or 16."""
+    return room // 32 * 32 or LEAST_SIDE
+
+
+# 5. How much at once, and for how long?
+
+
+def batch(found: Survey, plan: Plan, crop: int | tuple[int, int], memory: float) -> Rule:
+    """The plan's, halved until there are so many pictures, and until training takes at most half of the memory."""
+    height, width = as_size(crop)
+    each = plan.each_gib * height * width / plan.side**2
+    count = plan.batch
+    while count > 1 and (count > found.train or (plan.fixed_gib + count * each) * GIB > MEMORY_SHARE * memory):
+        count //= 2
+    reason = f"about {plan.fixed_gib + count * each:.1f} GiB of memory"
+    return {
+        "training.batch_size": Chosen(count, reason if count == plan.batch else f"{reason}; {plan.batch} do not fit")
+    }
+
+
+def length(found: Survey, plan: Plan, rules: Rule, stated: Mapping[str, Any]) -> Rule:
+    """So many passes over the training pictures, between two bounds."""
+    if "training.epochs" in stated:
+        return {"training.steps": Chosen(0, "the length is counted in epochs")}
+    size = stated.get("training.batch_size")
+    size = size if isinstance(size, int) and size > 0 else rules["training.batch_size"].value
+    wanted = plan.epochs * found.train / size
+    steps = round(min(max(wanted, plan.least), plan.most) / 100) * 100
+    bound = f", the {'least' if wanted < plan.least else 'most'}" if not plan.least <= wanted <= plan.most else ""
+    reason = f"{steps * size / found.train:.0f} passes over {found.train} training pictures{bound}"
+    return {"training.epochs": Chosen(0, "the length is counted in steps"), "training.steps": Chosen(steps, reason)}

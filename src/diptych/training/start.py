@@ -1,0 +1,95 @@
+"""What is to be trained, and where: a recipe, a run to go on with, or a folder of pictures, for which a recipe is chosen."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from diptych.errors import UsageError
+from diptych.recipe import Recipe, read
+from diptych.recipe_files import spellings
+from diptych.training.choice import place_of, stated_keys
+from diptych.training.configure import configure
+from diptych.training.identity import real
+from diptych.training.run import RECIPE, read_recipe
+
+OF_A_RUN = (RECIPE, "card.json", "checkpoints", "log.jsonl", "events.jsonl")
+"""What tells a run's folder, also a damaged one, from pictures."""
+
+
+class Start(NamedTuple):
+    """A recipe, its run folder, and what is to be said of how it was found."""
+
+    recipe: Recipe
+    folder: Path
+    said: tuple[str, ...] = ()
+
+
+def start(
+    what: str,
+    overrides: Sequence[str] = (),
+    profile: str = "",
+    out: Path | None = None,
+    minutes: float | None = None,
+) -> Start:
+    """The recipe that ``what`` names or holds, with ``key.sub=value`` overrides, and its run folder.
+
+    Args:
+        what: the name of a recipe, a TOML file, the folder of a run, or a folder of pictures.
+        overrides: laid over it.
+        profile: of the recipe.
+        out: the run folder, if not that which is named after the recipe or the pictures.
+        minutes: the length, where it is stated so.
+
+    Raises:
+        UsageError: when a run is to go on in another folder, or with another profile; for lengths that contradict each other.
+        DiptychError: for a folder that holds neither a run nor pictures to train on.
+    """
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise UsageError(f"--minutes is {minutes:g}; give a number above 0.")
+    lengths = {"training.steps", "training.epochs"} & stated_keys(overrides).keys()
+    if minutes is not None and lengths:
+        raise UsageError(
+            f"--minutes {minutes:g} and {min(lengths)} both say how long to train; leave one of them away."
+        )
+    folder = Path(what)
+    if what in spellings() or not folder.is_dir():
+        recipe = read(what, overrides, profile)
+        return Start(recipe, out or Path("runs") / recipe.name)
+    if any((folder / name).exists() for name in OF_A_RUN):
+        return of_run(folder, overrides, profile, out)
+    return of_pictures(what, overrides, profile, out or place_of(what), minutes)
+
+
+def of_run(folder: Path, overrides: Sequence[str], profile: str, out: Path | None) -> Start:
+    if out is not None and out.resolve() != folder.resolve():
+        raise UsageError(
+            f"{folder} is a run's folder, in which it goes on; leave --out away, or give its recipe for a new run: "
+            f"diptych train {folder / RECIPE} --out {out}"
+        )
+    if profile:
+        raise UsageError(f"{folder} is a run's folder, which keeps the settings it began with; leave --profile away.")
+    return Start(read_recipe(folder, overrides), folder)
+
+
+def of_pictures(folder: str, overrides: Sequence[str], profile: str, out: Path, minutes: float | None) -> Start:
+    """A recipe that is chosen for the pictures; or their run, if there is one that has learned something already."""
+    if not any((out / "checkpoints").glob("*")):
+        choice = configure(folder, overrides, profile, minutes)
+        more = ["--minutes", f"{minutes:g}"] if minutes is not None else []
+        said = (
+            "Chosen for these pictures:",
+            *choice.table(),
+            f"The same as: {choice.command(*more, '--out', str(out))}",
+        )
+        return Start(choice.recipe, out, said)
+    stored = read_recipe(out)
+    if real(stored.data.folder) != real(folder):
+        raise UsageError(
+            f"{out} holds a run on {stored.data.folder}; name another folder for one on {folder} with --out."
+        )
+    if profile and not stored.name.endswith(f"-{profile}"):
+        raise UsageError(
+            f"{out} was begun as {stored.name}; leave --profile away to go on, or name another folder with --out."
+        )
+    words = f"{out} holds a run on these pictures, which goes on as it was begun; for another recipe name another folder with --out."
+    return Start(read_recipe(out, overrides), out, (words,))

@@ -26,9 +26,9 @@ from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.systems import SYSTEMS
 from diptych.training.accelerate.cuda_graph import WARM_UP, Captured
-from diptych.training.estimate import noise
 from diptych.training.loop import prepare
 from diptych.training.processes import join
+from diptych.training.setup.estimate import noise
 from diptych.training.step import ApplyUpdate, Scalars
 from diptych.training.trainer import Trainer
 

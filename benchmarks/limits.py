@@ -36,8 +36,8 @@ from diptych.networks.blocks import channels_last
 from diptych.networks.features import perceptual
 from diptych.recipe import Recipe, read
 from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.estimate import full_step, noise
 from diptych.training.processes import fast_precision, join
+from diptych.training.setup.estimate import full_step, noise
 from diptych.training.state import build
 from diptych.training.trainer import Trainer
 

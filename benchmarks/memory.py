@@ -29,8 +29,8 @@ from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.accelerate.cuda_graph import WARM_UP
-from diptych.training.estimate import full_step, noise, peak
 from diptych.training.processes import join
+from diptych.training.setup.estimate import full_step, noise, peak
 from diptych.training.trainer import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one

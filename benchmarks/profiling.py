@@ -37,8 +37,8 @@ from diptych.recipe import Recipe, read
 from diptych.systems import Losses
 from diptych.training import step as training_step
 from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.estimate import noise
 from diptych.training.processes import join
+from diptych.training.setup.estimate import noise
 from diptych.training.trainer import Entry, Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one

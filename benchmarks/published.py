@@ -21,8 +21,8 @@ from diptych.machine.devices import choose
 from diptych.networks.features import perceptual
 from diptych.recipe import read
 from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.estimate import full_step, noise, peak
 from diptych.training.processes import join
+from diptych.training.setup.estimate import full_step, noise, peak
 from diptych.training.trainer import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one

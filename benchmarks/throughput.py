@@ -34,9 +34,9 @@ from diptych.networks.blocks import channels_last
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
 from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.estimate import noise, peak
 from diptych.training.loop import prepare
 from diptych.training.processes import join
+from diptych.training.setup.estimate import noise, peak
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._turns import Contestant, in_turn

@@ -23,7 +23,7 @@ from diptych.machine.devices import choose
 from diptych.networks import NetworkSpec
 from diptych.pictures.kinds import Kind
 from diptych.pictures.padding import pad
-from diptych.training.estimate import peak
+from diptych.training.setup.estimate import peak
 from diptych.translator import tiling
 from diptych.translator.card import Card
 from diptych.translator.engines import Eager

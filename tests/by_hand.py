@@ -16,7 +16,7 @@ from diptych.recipe import Recipe
 from diptych.systems import System
 from diptych.training import state
 from diptych.training.accelerate import fused_adam
-from diptych.training.estimate import noise
+from diptych.training.setup.estimate import noise
 from diptych.training.state import address, build
 from diptych.training.trainer import Trainer
 

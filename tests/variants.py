@@ -7,8 +7,8 @@ from torch import Tensor
 from toys import tiny_recipe
 
 from diptych.systems import SYSTEMS
-from diptych.training.estimate import noise
 from diptych.training.processes import Processes
+from diptych.training.setup.estimate import noise
 from diptych.training.trainer import Trainer
 
 ALONE = Processes(0, 1, torch.device("cpu"))

@@ -17,7 +17,7 @@ from diptych.errors import UsageError
 from diptych.recipe import Recipe
 from diptych.training.processes import fast_precision
 from diptych.training.run import Run, read_recipe
-from diptych.training.startable import compare_conditions
+from diptych.training.setup.startable import compare_conditions
 
 
 def begun(recipe: Recipe, folder: Path) -> Path:

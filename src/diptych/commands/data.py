@@ -34,7 +34,7 @@ def check(folder: str, *overrides: str, recipe: str = "", profile: str = "", tas
         the folder looks like.
     """
     from diptych.data.checks.check import look_over
-    from diptych.training.estimate import estimate
+    from diptych.training.setup.estimate import estimate
 
     settings = read_settings(folder, overrides, recipe, task, profile)
     report = look_over(settings.data, progress=progress_line("checking"))

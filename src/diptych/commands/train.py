@@ -54,11 +54,11 @@ def train(
     from diptych.training.accelerate.allocator import keep_freed_memory
     from diptych.training.loop import taking_part
     from diptych.training.loop import train as work
-    from diptych.training.minutes import begun_in_minutes
     from diptych.training.monitoring.watch import Watch
     from diptych.training.processes import join
     from diptych.training.run import Run
-    from diptych.training.start import start
+    from diptych.training.setup.minutes import begun_in_minutes
+    from diptych.training.setup.start import start
 
     keep_freed_memory()
     if resume:

@@ -14,13 +14,13 @@ from diptych.errors import DiptychError, UsageError
 from diptych.machine.devices import free_bytes
 from diptych.recipe import Recipe
 from diptych.training.first_weights import start_from
-from diptych.training.minutes import begun_in_minutes, fix_length
 from diptych.training.monitoring.watch import Watch
 from diptych.training.processes import Processes, conditions, join, precision_of
 from diptych.training.run import Run
 from diptych.training.schedule import another_length
-from diptych.training.start import start
-from diptych.training.startable import compare_conditions, require_startable
+from diptych.training.setup.minutes import begun_in_minutes, fix_length
+from diptych.training.setup.start import start
+from diptych.training.setup.startable import compare_conditions, require_startable
 from diptych.training.trainer import Fault, Trainer
 
 FAULT_SEED = 1_000_003  # a prime, so that the stream's seed after a fault is far from those that a person would choose

@@ -22,8 +22,8 @@ from diptych.data import open_dataset, stream
 from diptych.pictures.kinds import Batch
 from diptych.systems import SYSTEMS
 from diptych.training.accelerate.cuda_graph import WARM_UP, Captured, NotRecorded
-from diptych.training.estimate import noise
 from diptych.training.loop import prepare
+from diptych.training.setup.estimate import noise
 from diptych.training.step import Scalars
 from diptych.training.trainer import Trainer
 

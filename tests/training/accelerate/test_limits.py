@@ -14,7 +14,7 @@ from benchmarks.limits import ADAM_BYTES, Ceilings, Product, Work, inference_wor
 from diptych.networks import UNet
 from diptych.networks.matrix_products import use_products
 from diptych.recipe import Recipe
-from diptych.training.estimate import noise
+from diptych.training.setup.estimate import noise
 from diptych.training.state import build
 
 

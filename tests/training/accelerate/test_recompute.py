@@ -11,7 +11,7 @@ from variants import ALONE, VARIANTS, after_steps
 
 from diptych.systems import SYSTEMS
 from diptych.training.accelerate.recompute import recompute_blocks, segments
-from diptych.training.estimate import noise
+from diptych.training.setup.estimate import noise
 from diptych.training.state import build
 from diptych.training.trainer import Trainer
 

@@ -12,8 +12,8 @@ from diptych.data import open_dataset
 from diptych.data.resident import resident
 from diptych.errors import UsageError
 from diptych.recipe import Recipe
-from diptych.training import estimate
 from diptych.training.processes import Processes
+from diptych.training.setup import estimate
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 

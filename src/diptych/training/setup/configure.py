@@ -16,7 +16,7 @@ from diptych.data.settings import OF_TWO, as_size, root_of
 from diptych.data.stream import usable_cores
 from diptych.errors import DiptychError, UsageError
 from diptych.machine.devices import choose, total_bytes
-from diptych.training.choice import Choice, Chosen, Rule, folder_word, made, stated_data, stated_keys
+from diptych.training.setup.choice import Choice, Chosen, Rule, folder_word, made, stated_data, stated_keys
 
 GIB = 2**30
 Machine = Literal["processor", "GPU"]
@@ -41,7 +41,7 @@ class Plan:
 
 PLANS: dict[
     tuple[Task, Machine], Plan
-] = {  # memory measured by training/estimate.py on a processor, for GPUs scaled from there
+] = {  # memory measured by training/setup/estimate.py on a processor, for GPUs scaled from there
     ("pairs", "processor"): Plan("pix2pix", "fast", 128, 8, 100, 2_500, 10_000, 0.5, 0.02),
     ("labelled", "processor"): Plan("spade", "small", 128, 4, 100, 2_500, 10_000, 0.5, 0.24),
     ("unpaired", "processor"): Plan("cyclegan", "small", 128, 1, 100, 10_000, 40_000, 0.4, 0.23),

@@ -13,9 +13,9 @@ from sets import beside, class_map, draw_set, drawing, photo, save
 from diptych.errors import DiptychError, UsageError
 from diptych.recipe import read
 from diptych.tables import flatten
-from diptych.training import configure as rules
-from diptych.training.choice import Choice, folder_word
-from diptych.training.configure import GIB, configure, largest_crop
+from diptych.training.setup import configure as rules
+from diptych.training.setup.choice import Choice, folder_word
+from diptych.training.setup.configure import GIB, configure, largest_crop
 
 CPU = "training.device=cpu"
 

@@ -12,11 +12,11 @@ from commanding import Typed, refused, tiny_words
 from toys import Teller, assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych.recipe import Recipe, read
-from diptych.training import minutes as lengths
 from diptych.training.loop import train
-from diptych.training.minutes import Pace, begun_in_minutes, steps_within, with_steps
 from diptych.training.processes import join
 from diptych.training.run import Run, read_recipe
+from diptych.training.setup import minutes as lengths
+from diptych.training.setup.minutes import Pace, begun_in_minutes, steps_within, with_steps
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from diptych.errors import UsageError
 from diptych.recipe import Recipe, read
 from diptych.recipe_files import spellings
-from diptych.training.choice import place_of, stated_keys
-from diptych.training.configure import configure
 from diptych.training.identity import real
 from diptych.training.run import RECIPE, read_recipe
+from diptych.training.setup.choice import place_of, stated_keys
+from diptych.training.setup.configure import configure
 
 OF_A_RUN = (RECIPE, "card.json", "checkpoints", "log.jsonl", "events.jsonl")
 """What tells a run's folder, also a damaged one, from pictures."""

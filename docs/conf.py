@@ -2,15 +2,15 @@
 
 import logging
 import sys
-import typing
 from pathlib import Path
 
 import diptych
 
-typing.GENERATING_DOCUMENTATION = True  # type: ignore[attr-defined]  # jaxtyping then prints shapes as text
 sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 # A pattern in a table of contents may stand for pages to come, and Sphinx gives that warning no name to suppress it by.
-logging.getLogger("sphinx.sphinx.directives.other").addFilter(lambda record: vars(record).get("subtype") != "empty_glob")
+logging.getLogger("sphinx.sphinx.directives.other").addFilter(
+    lambda record: vars(record).get("subtype") != "empty_glob"
+)
 
 project = "diptych"
 version = release = diptych.__version__

@@ -52,7 +52,7 @@ def bracketed(argument: Argument) -> str:
 def signature(argument: Argument) -> str:
     """How it is typed: RUN, --grid, --check, --no-check, or --out, -o PATH."""
     if argument.field_info.kind in POSITIONAL:
-        return argument.field_info.name.upper().rstrip("_")
+        return str(argument.field_info.name).upper().rstrip("_")
     plain = [name for name in argument.names if name not in argument.negatives]
     if argument.hint is bool:
         return ", ".join([*plain, *(argument.negatives if argument.field_info.default is True else ())])

@@ -1,16 +1,13 @@
 """Links out of docs/: to files of the repository, which get pages of their own, and to those of its root, which have one."""
 
 from collections.abc import Iterator
-from os.path import relpath
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from pygments.lexers import get_lexer_for_filename
-from pygments.util import ClassNotFound
 from sphinx import addnodes
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
+from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.transforms import SphinxTransform
 from sphinx.util.typing import ExtensionMetadata
 
@@ -23,6 +20,9 @@ INCLUDED = {
     "CONTRIBUTING.md": "contributing",
 }
 """Files of the root, and the page that includes each; their links are relative to the root."""
+LINKED = "linked files"
+"""Under this name Sphinx keeps, with a page, what it links to."""
+LANGUAGES = {".py": "python", ".toml": "toml", ".yaml": "yaml", ".conf": "nginx"}
 SHELL = ("diptych", "pip", "python", "python3", "make", "docker", "curl", "torchrun", "git")
 """First words of blocks that are commands."""
 
@@ -60,7 +60,7 @@ class Links(SphinxTransform):
             explicit = node["refexplicit"]
             new: nodes.Element = addnodes.pending_xref("", reftype="myst", refexplicit=explicit, **wanted)
         else:
-            files_of(self.env).setdefault(page, set()).add(name)
+            self.env.metadata[page].setdefault(LINKED, set()).add(name)
             uri = self.env.app.builder.get_relative_uri(page, f"files/{name}")
             new = nodes.reference("", "", refuri=uri, internal=True)
         new += node.children
@@ -78,33 +78,18 @@ class Commands(SphinxTransform):
                 block["language"] = "bash"
 
 
-def files_of(env: BuildEnvironment) -> dict[str, set[str]]:
-    """The files that each page links to."""
-    if not hasattr(env, "linked_files"):
-        env.linked_files = {}  # type: ignore[attr-defined]
-    found: dict[str, set[str]] = env.linked_files  # type: ignore[attr-defined]
-    return found
-
-
-def forget(_: Sphinx, env: BuildEnvironment, page: str) -> None:
-    files_of(env).pop(page, None)
-
-
 def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     """A page for each linked file."""
-    for name in sorted(set[str]().union(*files_of(app.env).values())):
+    assert isinstance(app.builder, StandaloneHTMLBuilder)
+    linked: set[str] = set().union(*(found.get(LINKED, ()) for found in app.env.metadata.values()))
+    for name in sorted(linked):
         text = (ROOT / name).read_text(encoding="utf-8")
-        try:
-            language = get_lexer_for_filename(name).aliases[0]
-        except ClassNotFound:
-            language = "text"
-        body = app.builder.highlighter.highlight_block(text, language)  # type: ignore[attr-defined]
+        body = app.builder.highlighter.highlight_block(text, LANGUAGES.get(Path(name).suffix, "text"))
         yield f"files/{name}", {"title": name, "body": f"<h1>{name}</h1>\n{body}"}, "page.html"
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_transform(Links)
     app.add_transform(Commands)
-    app.connect("env-purge-doc", forget)
     app.connect("html-collect-pages", pages)
     return {"parallel_read_safe": False, "env_version": 1}

@@ -22,7 +22,16 @@ INCLUDED = {
 """Files of the root, and the page that includes each; their links are relative to the root."""
 LINKED = "linked files"
 """Under this name Sphinx keeps, with a page, what it links to."""
-LANGUAGES = {".py": "python", ".toml": "toml", ".yaml": "yaml", ".conf": "nginx"}
+LANGUAGES = {
+    ".py": "python",
+    ".toml": "toml",
+    ".yaml": "yaml",
+    ".json": "json",
+    ".conf": "nginx",
+    ".txt": "text",
+    "": "text",
+}
+"""Of the files that get pages, by their endings; others, such as pictures, are downloads."""
 SHELL = ("diptych", "pip", "python", "python3", "make", "docker", "curl", "torchrun", "git")
 """First words of blocks that are commands."""
 
@@ -54,14 +63,17 @@ class Links(SphinxTransform):
         if place is None or not place.is_relative_to(ROOT):
             return
         name = place.relative_to(ROOT).as_posix()
-        document = INCLUDED.get(name) or name.removeprefix("docs/").removesuffix(".md")
+        inside = self.env.path2doc(place) if place.is_relative_to(DOCS) else None
+        document = INCLUDED.get(name) or inside
         if document in self.env.found_docs:
             wanted = {"refdomain": "doc", "reftarget": document, "reftargetid": anchor or None, "refdoc": page}
             explicit = node["refexplicit"]
             new: nodes.Element = addnodes.pending_xref("", reftype="myst", refexplicit=explicit, **wanted)
+        elif place.suffix not in LANGUAGES:
+            return
         else:
             self.env.metadata[page].setdefault(LINKED, set()).add(name)
-            uri = self.env.app.builder.get_relative_uri(page, f"files/{name}")
+            uri = self.app.builder.get_relative_uri(page, f"files/{name}")
             new = nodes.reference("", "", refuri=uri, internal=True)
         new += node.children
         node.replace_self(new)
@@ -74,7 +86,7 @@ class Commands(SphinxTransform):
 
     def apply(self, **_: Any) -> None:
         for block in self.document.findall(nodes.literal_block):
-            if block.get("language") == "none" and block.astext().split(maxsplit=1)[0] in SHELL:
+            if block.get("language") == "none" and block.astext().partition(" ")[0] in SHELL:
                 block["language"] = "bash"
 
 
@@ -84,7 +96,7 @@ def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     linked: set[str] = set().union(*(found.get(LINKED, ()) for found in app.env.metadata.values()))
     for name in sorted(linked):
         text = (ROOT / name).read_text(encoding="utf-8")
-        body = app.builder.highlighter.highlight_block(text, LANGUAGES.get(Path(name).suffix, "text"))
+        body = app.builder.highlighter.highlight_block(text, LANGUAGES[Path(name).suffix])
         yield f"files/{name}", {"title": name, "body": f"<h1>{name}</h1>\n{body}"}, "page.html"
 
 

@@ -15,7 +15,7 @@ PIP_FLAGS := $(if $(HAS_GPU),,-c constraints/cpu.txt)
 # A second environment, with the lowest versions that pyproject.toml allows.
 LOWEST := .venv-lowest
 
-.PHONY: help demo test test-fast test-lowest mutants check format page bench curves bench-gpu clean
+.PHONY: help demo test test-fast test-lowest mutants check docs format page bench curves bench-gpu clean
 
 help:
 	@echo "make demo       train on OpenMoji drawings and show what came of it (9 minutes on two cores with bfloat16, longer without)"
@@ -23,7 +23,8 @@ help:
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make test-lowest  these with the lowest versions that pyproject.toml allows, in $(LOWEST)"
 	@echo "make mutants    how many small changes of the code the tests notice (an hour of a core, and more)"
-	@echo "make check      lint, format, types, layers, repeated code"
+	@echo "make check      lint, format, types, layers, repeated code, documentation"
+	@echo "make docs       build the documentation as a site, in build/docs; a dead link is an error"
 	@echo "make format     put the code into its format"
 	@echo "make page       fetch the browser's ONNX runtime for the page of diptych serve, anew"
 	@echo "make bench      speed and memory, as tables (BENCHMARKS.md)"
@@ -79,8 +80,14 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pylint --disable=all --enable=duplicate-code src benchmarks
+	@$(MAKE) --no-print-directory docs
 	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Dockerfile && echo "Dockerfile: fine"; fi
 	@if [ -x $(PAGE)/node_modules/.bin/tsc ]; then PATH="$(CURDIR)/$(BIN):$$PATH" $(PAGE)/node_modules/.bin/tsc -p src/diptych/serving/page && echo "types of the page: fine"; fi
+
+# Anew each time: Sphinx says what is wrong with a page only when it reads it.
+docs: $(READY)
+	@rm -rf build/docs
+	@$(BIN)/sphinx-build -W --keep-going -q docs build/docs && echo "documentation: build/docs/index.html"
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from commanding import Typed, refused
+from documents import python_blocks
 from PIL import Image
 from toys import Made
 
@@ -75,6 +76,19 @@ def test_a_program_runs_where_diptych_is_not_imported(made: Made, typed: Typed, 
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, cwd=tmp_path)
     np.testing.assert_allclose(np.load(tmp_path / "result.npy"), expected.numpy(), atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_page_s_snippet_for_programs(
+    made: Made, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert typed("export", made("cyclegan"), "--to", "pt2", "--out", "translator.pt2").code == 0
+    told = {"source": torch.rand(1, 3, 16, 48, generator=torch.Generator().manual_seed(0)) * 2 - 1}
+    (code,) = (code for code in python_blocks("docs/export.md") if ".pt2" in code)
+    exec(code, told)
+    expected = Translator.load(made("cyclegan")).batch(told["source"])
+    np.testing.assert_allclose(told["target"].detach().numpy(), expected.numpy(), atol=1e-4)
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """The snippets of docs/export.md, run as they are printed: from PNG to PNG, without diptych."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -9,18 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import ROOT, blocks
 from PIL import Image
 from toys import Made
 
 from diptych.exporting.export import ExportSettings, export
 from diptych.translator.translator import Translator
 
-ROOT = Path(__file__).parents[2]
 MODULES = ROOT / ".venv/page/node_modules"
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-SNIPPETS = [
-    (language, code) for language, code in BLOCK.findall((ROOT / "docs/export.md").read_text()) if ".png" in code
-]
+SNIPPETS = [(language, code) for language, code in blocks("docs/export.md") if ".png" in code]
 
 
 @pytest.fixture(scope="module")

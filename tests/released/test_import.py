@@ -2,13 +2,13 @@
 
 import importlib.util
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from documents import python_blocks
 from foreign import randomised, their_resnet, their_unet
 from importing import STATES, run
 from PIL import Image
@@ -123,8 +123,7 @@ def test_every_example_of_the_documentation(
     monkeypatch.chdir(tmp_path)
     assert run(files["styled-spade"], "--encoder", files["spade-encoder"], "classes=3", "--out", "runs/spade") == 0
     files["patchgan"].rename("latest_net_D.pth")
-    text = (Path(__file__).parents[2] / "docs" / "import.md").read_text(encoding="utf-8")
-    examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    examples = python_blocks("docs/import.md")
     assert len(examples) == 2
     told: dict[str, Any] = {}
     for example in examples:

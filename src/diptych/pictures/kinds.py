@@ -59,7 +59,7 @@ class Kind:
     background: Colour = (255, 255, 255)
     """8-bit RGB on which a picture with alpha is composited; of a holed Kind, what stands in the hole."""
     classes: int = 0
-    """Only for colour = "labels": how many classes there are, numbered from 0."""
+    """How many classes there are, numbered from 0; only for colour = "labels"."""
     unknown: int = -1
     """A pixel value of label maps that stands for no class, such as 255; it gets a number of its own, ``classes``."""
     instances: bool = False
@@ -119,7 +119,7 @@ class Kind:
 
     @property
     def stored_channels(self) -> int:
-        """Channels of the stored picture: lightness and chroma are read from RGB and written as RGB."""
+        """Channels of the stored picture; lightness and chroma are read from RGB and written as RGB."""
         return {"lightness": 3, "chroma": 3}.get(self.colour, self.network_channels)
 
     @property

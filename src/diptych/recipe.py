@@ -21,7 +21,7 @@ from diptych.evaluation.metrics import chosen, direction, scores_of
 from diptych.networks.meta_device import on_meta_device
 from diptych.recipe_files import find, spellings
 from diptych.systems import SYSTEMS, Domains, System
-from diptych.tables import CommandLineValue, closest, flatten, from_table, to_table
+from diptych.tables import CommandLineValue, closest, flatten, from_table, to_table, unknown
 from diptych.translator.weights import MAX_ARGUMENT
 
 LR = {"generator": 2e-4, "discriminator": 2e-4}
@@ -35,7 +35,7 @@ class TrainingSettings:
     epochs: float = 0.0  # length in passes over the training pictures
     batch_size: int = 1  # pictures per update and process
     accumulate: int = 1  # batches whose gradients are averaged into one update
-    learning_rate: dict[str, float] = field(default_factory=LR.copy)  # of Adam, per side; what is not given is 2e-4
+    learning_rate: dict[str, float] = field(default_factory=LR.copy)  # Adam's, per side; what is not given is 2e-4
     beta1: float = 0.5  # decay of Adam's mean of gradients (momentum)
     beta2: float = 0.999  # decay of Adam's mean of squared gradients
     schedule: Literal[
@@ -49,20 +49,22 @@ class TrainingSettings:
     average: float = 0.0  # decay of the running average of the weights; 0 = none
     average_translates: bool = True  # translation uses the average where there is one
     statistics_pictures: int = 256  # training pictures that give what leaves its batch-norm statistics; 0 = as they ran
-    precision: Literal["auto", "float32", "bfloat16", "tf32"] = "auto"  # of networks; losses and weights stay float32
+    precision: Literal["auto", "float32", "bfloat16", "tf32"] = "auto"  # of networks; losses are float32
     channels_last: bool = True  # memory layout of pictures and weights
-    checkpointing: Literal["none", "blocks"] = "none"  # of activations: blocks run again in backward, in less memory
+    checkpointing: Literal["none", "blocks"] = "none"  # activations: blocks run again in backward, in less memory
     device: str = "auto"  # where to train: auto, cpu, cuda, cuda:1, mps
     graph: bool = True  # on GPUs: a step is recorded as one CUDA graph and launched as a whole
     deterministic: bool = False  # on GPUs: slower kernels that repeat bitwise
-    seed: int = 0  # of first weights, samples, crops and noise: of everything random
+    seed: int = 0  # decides first weights, samples, crops and noise: everything random
     init_from: str = ""  # a run, model folder or weights file to start from: what matches by name and shape is taken
     log_every: int = 50  # steps between lines of log.jsonl
     picture_every: int = 1000  # steps between sample grids in pictures/
     pictures: int = 8  # validation pictures in each sample grid
     validate_every: int = 1000  # steps between validations
     validate_pictures: int = 100  # pictures of a validation at most, the first of the split
-    metrics: tuple[str, ...] = ()  # of `diptych evaluate`, measured when validating, beside l1, psnr and ssim
+    metrics: tuple[
+        str, ...
+    ] = ()  # of those of `diptych evaluate`, what is measured when validating, beside l1, psnr and ssim
     metrics_share: float = 0.1  # share of the training time that metrics may take; what would take more is passed over
     best: str = "l1"  # the score by which the best checkpoint is chosen: l1, psnr, ssim, or one of the metrics
     stop_after: int = 0  # validations without a new best after which the run ends; 0 = never
@@ -91,11 +93,8 @@ class TrainingSettings:
         not_negative = ("clip_gradient", "max_faults", "stop_after", "statistics_pictures")
         if self.step_every <= 0 or min(getattr(self, name) for name in not_negative) < 0:
             raise UsageError(f"training.step_every must be positive; {', '.join(not_negative)} not negative.")
-        if unknown := [side for side in self.learning_rate if side not in LR]:
-            known = ", ".join(LR)
-            raise UsageError(
-                f'"training.learning_rate.{unknown[0]}" is not known{closest(unknown[0], LR)}; known here: {known}.'
-            )
+        if strange := [side for side in self.learning_rate if side not in LR]:
+            raise unknown(f"training.learning_rate.{strange[0]}", LR)
         object.__setattr__(self, "learning_rate", LR | self.learning_rate)
         if min(self.learning_rate.values()) < 0:
             raise UsageError("training.learning_rate may not be negative.")
@@ -133,9 +132,8 @@ class Recipe:
             UsageError: for an unknown or missing key, a wrong type, an impossible value.
         """
         parts: dict[str, Any] = {"system": "", "options": {}, "data": {}, "training": {}}
-        if unknown := [key for key in table if key not in parts]:
-            known = ", ".join(parts)
-            raise UsageError(f'"{unknown[0]}" is not known{closest(unknown[0], parts)}; known here: {known}.')
+        if strange := [key for key in table if key not in parts]:
+            raise unknown(strange[0], parts)
         parts |= table
         system = parts["system"]
         if not isinstance(system, str) or system not in SYSTEMS:

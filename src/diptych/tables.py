@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from diptych.errors import UsageError
+from diptych.reference.names import answer
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -22,6 +23,15 @@ def closest(word: str, known: typing.Iterable[str]) -> str:
     """`` (did you mean "x"?)`` when a known word is close to ``word``, else empty."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f' (did you mean "{near[0]}"?)' if near else ""
+
+
+def unknown(where: str, known: typing.Iterable[str]) -> UsageError:
+    """For a dotted key whose last part is none of those ``known`` in its table, but perhaps of another or another toolkit."""
+    listing = list(known)
+    near = closest(where.rpartition(".")[2], listing)
+    if found := answer(where, bool(near)):
+        return UsageError(f'"{where}" is not known; {found}.')
+    return UsageError(f'"{where}" is not known{near}; known here: {", ".join(listing)}.')
 
 
 T = TypeVar("T", bound="DataclassInstance")
@@ -49,8 +59,7 @@ def from_table(cls: type[T], table: Mapping[str, Any], place: str = "") -> T:
     for key, value in table.items():
         where = f"{place}.{key}" if place else key
         if key not in known:
-            listing = ", ".join(known)
-            raise UsageError(f'"{where}" is not known{closest(key, known)}; known here: {listing}.')
+            raise unknown(where, known)
         values[key] = convert(hints[key], value, where)
     return cls(**values)
 

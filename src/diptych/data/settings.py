@@ -20,8 +20,8 @@ OF_TWO = ("pairs", "unpaired", "labelled")
 class DataSettings:
     """Which pictures, how they belong together, and what is drawn from them for training."""
 
-    folder: str = ""  # a path, or the name of a prepared set such as "openmoji"
-    task: Task = "pairs"  # labelled: the source is class maps; those after it derive the source from the target
+    folder: str = ""  # where the pictures are: a path, or the name of a prepared set such as "openmoji"
+    task: Task = "pairs"  # what belongs together; labelled: class maps; from edges on the source is derived
     layout: Literal["auto", "side-by-side", "folders"] = "auto"  # how files belong together; auto: recognised by names
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b"  # which of the two sides is the source
     source_folders: tuple[str, ...] = ()  # folders of sources, stacked as channels by name; empty = recognised

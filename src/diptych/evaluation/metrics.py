@@ -16,6 +16,7 @@ from torch import Tensor
 from diptych.errors import UsageError
 from diptych.evaluation import paired, perceptual, requirements, restoration, texture
 from diptych.evaluation.labels import ClassMap
+from diptych.evaluation.other_names import OTHER_NAMES
 from diptych.evaluation.requirements import Requirement
 from diptych.tables import closest
 
@@ -239,5 +240,7 @@ def chosen(names: str) -> list[str]:
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     for name in wanted:
         if name not in known():
+            if (instead := OTHER_NAMES.get(name.casefold().replace("_", "-").replace(" ", "-"))) is not None:
+                raise UsageError(f'no metric is called "{name}" here: {instead}.')
             raise UsageError(f'there is no metric "{name}"{closest(name, known())}; choose from {", ".join(known())}.')
     return list(dict.fromkeys(wanted))

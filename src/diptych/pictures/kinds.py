@@ -42,11 +42,11 @@ class Batch(NamedTuple):
 class Kind:
     """What the pictures of one domain are."""
 
-    # lightness and chroma are the L and the a, b of CIE Lab (sRGB, D65), read from RGB pictures; labels are class
+    # What a pixel is. lightness and chroma are the L and the a, b of CIE Lab (sRGB, D65), read from RGB pictures; labels are class
     # numbers, instances those of the objects; holed is RGB with a hole where the opacity is under a half, mask where a
     # hole is to be.
     colour: Literal["rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances", "mask"] = "rgb"
-    depth: Literal["uint8", "uint16", "float32"] = "uint8"  # of the files of this domain, in and out
+    depth: Literal["uint8", "uint16", "float32"] = "uint8"  # of a pixel in the files of this domain, in and out
     channels: int = 0  # how many there are; only for colour = "channels"
     low: float = 0.0  # lowest value of the stated range, which becomes -1; values beyond the range are clipped
     # Highest value, which becomes 1. Both 0 mean the whole range of the integer depth, and 0 to 1 for float32.
@@ -57,7 +57,7 @@ class Kind:
     # A pixel value of label maps that stands for no class, such as 255; it gets a number of its own, ``classes``.
     unknown: int = -1
     instances: bool = False  # each label map has an instance map beside it
-    names: tuple[str, ...] = ()  # of the classes
+    names: tuple[str, ...] = ()  # names of the classes
     palette: tuple[Colour, ...] = ()  # 8-bit colours of the classes, for reading and showing coloured label maps
 
     def __post_init__(self) -> None:

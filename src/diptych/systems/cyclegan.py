@@ -23,11 +23,11 @@ from diptych.systems.system import Domains, Losses, SystemOptions, TwoWaySystem,
 class CycleGANOptions(SystemOptions):
     """The [options] table of a CycleGAN recipe; the defaults are the paper's."""
 
-    cycle: float = 10.0  # lambda, weight of the cycle term in each direction
-    identity: float = 0.0  # lambda_id, relative to ``cycle``; 0.5 for paintings and flowers
+    cycle: float = 10.0  # weight (lambda) of the cycle term in each direction
+    identity: float = 0.0  # weight of the identity term, relative to ``cycle``; 0.5 for paintings and flowers
     pool: int = 50  # fakes kept for each discriminator; 0 = none
     adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"  # adversarial loss
-    order: Literal["joint", "four-step"] = "joint"  # of updates: as the PyTorch code, or as the Torch code
+    order: Literal["joint", "four-step"] = "joint"  # order of updates: the PyTorch code's, or the Torch code's
     blocks: int = 0  # residual blocks; 0 = 6 for crops under 256, 9 from there on, as published
     width: int = 64  # channels of the generators' first layer
     norm: Literal["batch", "instance", "none"] = "instance"  # normalisation layers of all four networks

@@ -25,7 +25,7 @@ from diptych.systems.unet_depth import depth_for
 class Pix2PixOptions(SystemOptions):
     """The [options] table of a pix2pix recipe; the defaults are the paper's."""
 
-    objective: Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"] = "l1+cgan"  # terms (Table 1)
+    objective: Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"] = "l1+cgan"  # terms of the loss (Table 1)
     l1: float = 100.0  # weight of the L1 term
     gradient_difference: float = 0.0  # weight of the L1 of neighbouring pixels' differences: flat fills, less texture
     feature_matching: float = 0.0  # weight of the distance of the discriminator's maps (pix2pixHD, equation 4)
@@ -38,7 +38,7 @@ class Pix2PixOptions(SystemOptions):
     blocks: int = 9  # residual blocks of the ResNet generator
     width: int = 64  # channels of the generator's first layer
     norm: Literal["batch", "instance", "none"] = "batch"  # normalisation layers of the generator
-    statistics: Literal["picture", "running"] = "picture"  # of batch norm at test time; "picture" is the paper's
+    statistics: Literal["picture", "running"] = "picture"  # whose batch norm has at test time; "picture" is the paper's
     dropout: tuple[int, ...] = (1, 2, 3)  # decoder levels with dropout; the PyTorch code has (2, 3, 4)
     dropout_at_test: bool = True  # dropout stays on when translating: the paper's only source of noise
     upsample: Literal["transposed", "resize", "shuffle"] = "transposed"  # how the decoder enlarges its maps

@@ -29,7 +29,7 @@ class Pix2PixHDOptions(SystemOptions):
     adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"  # adversarial loss
     feature_matching: float = 10.0  # weight of the distance of the discriminators' maps
     perceptual: float = 10.0  # weight of the perceptual loss
-    perceptual_network: Literal["vgg19", "efficientnet-lite0", "none"] = "vgg19"  # of the perceptual loss
+    perceptual_network: Literal["vgg19", "efficientnet-lite0", "none"] = "vgg19"  # network of the perceptual loss
     width: int = 64  # channels of the global generator's first layer
     downs: int = 4  # times that the global generator halves the picture
     blocks: int = 9  # residual blocks of the global generator

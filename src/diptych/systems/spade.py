@@ -30,7 +30,7 @@ class SPADEOptions(SystemOptions):
     adversary: Literal["vanilla", "least-squares", "hinge"] = "hinge"  # adversarial loss
     feature_matching: float = 10.0  # weight of the distance of the discriminators' maps
     perceptual: float = 10.0  # weight of the perceptual loss
-    perceptual_network: Literal["vgg19", "efficientnet-lite0", "none"] = "vgg19"  # of the perceptual loss
+    perceptual_network: Literal["vgg19", "efficientnet-lite0", "none"] = "vgg19"  # network of the perceptual loss
     style: int = 0  # numbers that encode a picture's style; 256 in the code, 0 = no encoder
     kl: float = 0.05  # weight of the KL divergence of the style encoder
     width: int = 64  # channels of the generator's last blocks; the first have sixteen times as many

@@ -62,7 +62,7 @@ def advice_of(field: Field) -> Advice:
     place, _, name = field.key.rpartition(".")
     table = {"data.source": "kind", "data.target": "kind"}.get(place, place)
     own = advice().get(field.system, {})
-    return own[name] if name in own else advice()[table][name]
+    return own.get(name) or advice()[table].get(name) or Advice("", ())
 
 
 def names_elsewhere(field: Field) -> list[str]:

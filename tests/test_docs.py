@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -43,10 +43,10 @@ def settings(page: Path) -> Iterator[tuple[str, str]]:
             yield key, text.rstrip(".")
 
 
-def types_of(key: str) -> Iterator[object]:
+def types_of(key: str) -> Iterator[Any]:
     """The type of an option, in each system that has it."""
     place, *parts = key.split(".")
-    tables = {"data": [DataSettings], "training": [TrainingSettings]}
+    tables: dict[str, list[Any]] = {"data": [DataSettings], "training": [TrainingSettings]}
     for kind in tables.get(place, [system.Options for system in SYSTEMS.values()]):
         with suppress(KeyError):
             for part in parts:

@@ -17,7 +17,7 @@ import tomli_w
 
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import UsageError
-from diptych.evaluation.metrics import chosen, direction, scores_of
+from diptych.evaluation.metrics import chosen, direction, refuse_other_name, scores_of
 from diptych.networks.meta_device import on_meta_device
 from diptych.recipe_files import find, spellings
 from diptych.systems import SYSTEMS, Domains, System
@@ -108,6 +108,7 @@ class TrainingSettings:
         scores = [score for metric in ("l1", "psnr", "ssim", *self.metrics) for score in scores_of(metric)]
         usable = [score for score in dict.fromkeys(scores) if direction(score) in ("higher", "lower")]
         if self.best not in usable:
+            refuse_other_name(self.best)
             raise UsageError(
                 f'training.best is "{self.best}"{closest(self.best, usable)}; choose from {", ".join(usable)}. '
                 f"Others must first be among training.metrics."

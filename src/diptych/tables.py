@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from diptych.errors import UsageError
-from diptych.reference.names import answer
+from diptych.reference.names import answer, values_elsewhere
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -92,8 +92,10 @@ def convert(kind: Any, value: Any, place: str) -> Any:
 def one_of(choices: tuple[Any, ...], value: Any, place: str) -> Any:
     if any(value == choice and type(value) is type(choice) for choice in choices):  # 3.0 and True are no whole numbers
         return value
-    listing = ", ".join(json.dumps(choice) for choice in choices)
-    raise UsageError(f'"{place}" is {value!r}{closest(str(value), map(str, choices))}; choose from {listing}.')
+    listing, known = ", ".join(json.dumps(choice) for choice in choices), values_elsewhere(place)
+    here = known.get(str(value).casefold())
+    near = f" (here it is {here})" if here else closest(str(value), map(str, choices))
+    raise UsageError(f'"{place}" is {value!r}{near}; choose from {listing}.')
 
 
 def first_that_fits(kinds: tuple[Any, ...], value: Any, place: str) -> Any:

@@ -1,6 +1,7 @@
 """The reference of options: every field has a meaning and advice, names lead to options, and docs/options.md is what the code says."""
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ from diptych.reference.names import (
     answer,
     elsewhere,
     names_elsewhere,
+    tables_elsewhere,
 )
 from diptych.reference.page import markdown
 from diptych.reference.search import search
@@ -109,6 +111,17 @@ def test_names_of_other_toolkits_lead_to_options_that_there_are() -> None:
         assert other.keys or other.ours.startswith(NOTHING) or "`" in other.ours or "--" in other.ours, other.name
 
 
+def test_values_of_other_toolkits_lead_to_choices_that_there_are() -> None:
+    choices = {field.key: set[str]() for field in FIELDS}
+    for field in FIELDS:
+        choices[field.key] |= set(re.findall(r'"([^"]*)"', field.kind))
+    for key, values in tables_elsewhere()["values"].items():
+        for value, here in values.items():
+            assert value == value.casefold()
+            assert value not in choices[key]
+            assert choices[key] & set(re.split(r"[ ,;]+", here)), (key, value)
+
+
 def test_settings_that_are_given_as_values_of_other_toolkits_names_are_possible() -> None:
     """What the table of names says to write can be written."""
     read("pix2pix", ["options.adversary=vanilla", "data.mirror=false", "options.dropout=[]", "training.report=false"])
@@ -192,6 +205,12 @@ def test_what_is_said_of_a_name_that_is_none_here(key: str, words: str) -> None:
         ("training.n_epochs=100", "the sum of n_epochs and n_epochs_decay"),
         ("training.epoch=100", '(did you mean "epochs"?)'),
         ("data.batch_size=4", "here it is training.batch_size"),
+        ("options.adversary=lsgan", "is 'lsgan' (here it is least-squares); choose from"),
+        ("data.direction=BtoA", "(here it is b-to-a)"),
+        ("data.target.colour=grayscale", "(here it is grey)"),
+        ("training.precision=fp16", "(here it is bfloat16; there is no float16)"),
+        ("training.best=fid", 'no metric is called "fid" here: "frechet"'),
+        ('training.metrics=["kid"]', 'no metric is called "kid" here: "kernel"'),
         ("training.learning_rate.generatr=1", '(did you mean "generator"?)'),
     ],
 )

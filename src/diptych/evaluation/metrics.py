@@ -227,6 +227,12 @@ def direction(score: str) -> Better:
     return METRICS[score.partition(" ")[0]].better
 
 
+def refuse_other_name(name: str) -> None:
+    """Raises: UsageError for what is a metric elsewhere, with what is here instead."""
+    if (instead := OTHER_NAMES.get(name.casefold().replace("_", "-").replace(" ", "-"))) is not None:
+        raise UsageError(f'no metric is called "{name}" here: {instead}.')
+
+
 def known() -> list[str]:
     return list(METRICS)
 
@@ -240,7 +246,6 @@ def chosen(names: str) -> list[str]:
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     for name in wanted:
         if name not in known():
-            if (instead := OTHER_NAMES.get(name.casefold().replace("_", "-").replace(" ", "-"))) is not None:
-                raise UsageError(f'no metric is called "{name}" here: {instead}.')
+            refuse_other_name(name)
             raise UsageError(f'there is no metric "{name}"{closest(name, known())}; choose from {", ".join(known())}.')
     return list(dict.fromkeys(wanted))

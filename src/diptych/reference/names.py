@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from diptych.files import read_text
 from diptych.reference.fields import Field
@@ -52,10 +53,21 @@ def advice() -> dict[str, dict[str, Advice]]:
 
 
 @cache
+def tables_elsewhere() -> dict[str, Any]:
+    return tomllib.loads(read_text(HERE / "elsewhere.toml"))
+
+
+@cache
 def elsewhere() -> dict[str, Elsewhere]:
     """The options of other toolkits, by name."""
-    names = tomllib.loads(read_text(HERE / "elsewhere.toml"))
-    return {name: Elsewhere(name, toolkits, ours) for name, (toolkits, ours) in names.items()}
+    rows = {name: row for name, row in tables_elsewhere().items() if name != "values"}
+    return {name: Elsewhere(name, toolkits, ours) for name, (toolkits, ours) in rows.items()}
+
+
+def values_elsewhere(key: str) -> dict[str, str]:
+    """Values of other toolkits for the option, in small letters, and what each is here."""
+    found: dict[str, str] = tables_elsewhere()["values"].get(key.replace("data.target.", "data.source."), {})
+    return found
 
 
 def advice_of(field: Field) -> Advice:

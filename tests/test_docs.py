@@ -50,7 +50,8 @@ def types_of(key: str) -> Iterator[Any]:
     for kind in tables.get(place, [system.Options for system in SYSTEMS.values()]):
         with suppress(KeyError):
             for part in parts:
-                kind = get_args(kind)[1] if get_origin(kind) is dict else get_type_hints(kind)[part]
+                origin: Any = get_origin(kind)
+                kind = get_args(kind)[1] if origin is dict else get_type_hints(kind)[part]
             yield kind
 
 

@@ -15,7 +15,7 @@ PIP_FLAGS := $(if $(HAS_GPU),,-c constraints/cpu.txt)
 # A second environment, with the lowest versions that pyproject.toml allows.
 LOWEST := .venv-lowest
 
-.PHONY: help demo test test-fast test-lowest mutants check docs format page bench curves bench-gpu clean
+.PHONY: help demo test test-fast test-lowest mutants check docs format options page bench curves bench-gpu clean
 
 help:
 	@echo "make demo       train on OpenMoji drawings and show what came of it (9 minutes on two cores with bfloat16, longer without)"
@@ -26,6 +26,7 @@ help:
 	@echo "make check      lint, format, types, layers, repeated code, documentation"
 	@echo "make docs       build the documentation as a site, in build/docs; a dead link is an error"
 	@echo "make format     put the code into its format"
+	@echo "make options    write docs/options.md from the code"
 	@echo "make page       fetch the browser's ONNX runtime for the page of diptych serve, anew"
 	@echo "make bench      speed and memory, as tables (BENCHMARKS.md)"
 	@echo "make bench-gpu  what a GPU alone can show, in under eight minutes"
@@ -92,6 +93,9 @@ docs: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+options: $(READY)
+	@$(BIN)/diptych options --markdown > docs/options.md.new && mv docs/options.md.new docs/options.md
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/everything.py

@@ -10,13 +10,14 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import NoReturn
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnknownOptionError
 
 from diptych import __version__
 from diptych.commands import STREAM
 from diptych.commands.terminal import help_console, output_error, printable, protect_output, quieten
 from diptych.errors import DiptychError, UsageError, out_of_memory, too_small
 from diptych.machine.threads import prepare
+from diptych.reference.names import answer
 
 app = App(
     name="diptych",
@@ -35,6 +36,7 @@ COMMANDS = {
     "export": ("diptych.commands.export:export", "Hand a run on: model folder, ONNX, torch.export program, web page."),
     "serve": ("diptych.commands.serve:serve", "Serve translators over HTTP, with a page to draw on."),
     "report": ("diptych.commands.report:report", "Write a run as one HTML file that opens anywhere."),
+    "options": ("diptych.commands.options:options", "Say what a setting means, by its name or other words for it."),
     "recipes": ("diptych.commands.recipes:app", "List the recipes that come with diptych, or show one."),
     "import": ("diptych.commands.import_:import_", "Take over weights that another project published."),
     "data": (
@@ -96,6 +98,12 @@ def call(arguments: list[str]) -> int:
             one for one in arguments if one.startswith("-") and (os.path.lexists(one) or re.match(r"-[^-].*\.", one))
         ]
         hint = f" A name that begins with - is given as ./{dashed[0]}." if dashed else ""
+        if (
+            isinstance(problem, UnknownOptionError)
+            and arguments[0] == "train"
+            and (found := answer(problem.token.keyword or problem.token.value))
+        ):
+            hint = f" Settings are given as key=value, without dashes; {found}."
         return report(f"{problem}{hint}", 2)
     except UsageError as problem:
         return report(str(problem), 2)

@@ -17,7 +17,7 @@ import tomli_w
 
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import UsageError
-from diptych.evaluation.metrics import chosen, direction, scores_of
+from diptych.evaluation.metrics import chosen, direction, refuse_other_name, scores_of
 from diptych.networks import on_meta_device
 from diptych.recipe_files import find, spellings
 from diptych.systems import SYSTEMS, Domains, System
@@ -35,41 +35,43 @@ class TrainingSettings:
     epochs: float = 0.0  # length in passes over the training pictures
     batch_size: int = 1  # pictures per update and process
     accumulate: int = 1  # batches whose gradients are averaged into one update
-    learning_rate: dict[str, float] = field(default_factory=LR.copy)  # per side; one that is not given has 2e-4
-    beta1: float = 0.5  # Adam
-    beta2: float = 0.999
+    learning_rate: dict[str, float] = field(default_factory=LR.copy)  # Adam's, per side; what is not given is 2e-4
+    beta1: float = 0.5  # decay of Adam's mean of gradients (momentum)
+    beta2: float = 0.999  # decay of Adam's mean of squared gradients
     schedule: Literal[
         "constant", "linear", "linear-pytorch", "linear-pytorch-old", "linear-torch", "step", "cosine"
-    ] = "constant"
+    ] = "constant"  # how the learning rate falls; the three linear-... are the public codes', by epochs
     hold: float = 0.5  # share of the run before a linear or cosine schedule begins to fall
     step_every: float = 0.25  # share of the run between the drops of the step schedule
-    step_factor: float = 0.1  # what each drop leaves
-    discriminator_updates: int = 1  # for one of the generator, each on fresh pictures
+    step_factor: float = 0.1  # what each drop of the step schedule leaves of the rate
+    discriminator_updates: int = 1  # updates of the discriminator for one of the generator, each on fresh pictures
     clip_gradient: float = 0.0  # largest norm of a side's gradient; 0 = not clipped
     average: float = 0.0  # decay of the running average of the weights; 0 = none
     average_translates: bool = True  # translation uses the average where there is one
     statistics_pictures: int = 256  # training pictures that give what leaves its batch-norm statistics; 0 = as they ran
-    precision: Literal["auto", "float32", "bfloat16", "tf32"] = "auto"  # tf32 is NVIDIA's float32 with fewer bits
-    channels_last: bool = True
-    checkpointing: Literal["none", "blocks"] = "none"  # of activations: blocks run again in backward, in less memory
-    device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
+    precision: Literal["auto", "float32", "bfloat16", "tf32"] = "auto"  # of networks; losses are float32
+    channels_last: bool = True  # memory layout of pictures and weights
+    checkpointing: Literal["none", "blocks"] = "none"  # activations: blocks run again in backward, in less memory
+    device: str = "auto"  # where to train: auto, cpu, cuda, cuda:1, mps
     graph: bool = True  # on GPUs: a step is recorded as one CUDA graph and launched as a whole
     deterministic: bool = False  # on GPUs: slower kernels that repeat bitwise
-    seed: int = 0
+    seed: int = 0  # decides first weights, samples, crops and noise: everything random
     init_from: str = ""  # a run, model folder or weights file to start from: what matches by name and shape is taken
-    log_every: int = 50
-    picture_every: int = 1000
+    log_every: int = 50  # steps between lines of log.jsonl
+    picture_every: int = 1000  # steps between sample grids in pictures/
     pictures: int = 8  # validation pictures in each sample grid
-    validate_every: int = 1000
-    validate_pictures: int = 100  # at most, the first of the validation split
-    metrics: tuple[str, ...] = ()  # of `diptych evaluate`, measured when validating, beside l1, psnr and ssim
-    metrics_share: float = 0.1  # of the time of training that they may take; what would take more is passed over
+    validate_every: int = 1000  # steps between validations
+    validate_pictures: int = 100  # pictures of a validation at most, the first of the split
+    metrics: tuple[
+        str, ...
+    ] = ()  # of those of `diptych evaluate`, what is measured when validating, beside l1, psnr and ssim
+    metrics_share: float = 0.1  # share of the training time that metrics may take; what would take more is passed over
     best: str = "l1"  # the score by which the best checkpoint is chosen: l1, psnr, ssim, or one of the metrics
     stop_after: int = 0  # validations without a new best after which the run ends; 0 = never
-    checkpoint_every: int = 1000
+    checkpoint_every: int = 1000  # steps between checkpoints
     keep: int = 2  # newest checkpoints kept, beside the best
-    max_faults: int = 3  # non-finite values after which the run ends
-    tensorboard: bool = False
+    max_faults: int = 3  # NaN or infinite values (faults) after which the run ends
+    tensorboard: bool = False  # write losses, scores and pictures for TensorBoard too, into RUN/tensorboard
     report: bool = True  # keep RUN/report.html up to date at every checkpoint
 
     def __post_init__(self) -> None:
@@ -104,6 +106,7 @@ class TrainingSettings:
         scores = [score for metric in ("l1", "psnr", "ssim", *self.metrics) for score in scores_of(metric)]
         usable = [score for score in dict.fromkeys(scores) if direction(score) in ("higher", "lower")]
         if self.best not in usable:
+            refuse_other_name(self.best)
             raise UsageError(
                 f'training.best is "{self.best}"{closest(self.best, usable)}; choose from {", ".join(usable)}. '
                 f"Others must first be among training.metrics."

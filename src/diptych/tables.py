@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from diptych.errors import UsageError
+from diptych.reference.names import answer, values_elsewhere
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -22,6 +23,15 @@ def closest(word: str, known: typing.Iterable[str]) -> str:
     """`` (did you mean "x"?)`` when a known word is close to ``word``, else empty."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f' (did you mean "{near[0]}"?)' if near else ""
+
+
+def unknown(where: str, known: typing.Iterable[str]) -> UsageError:
+    """For a dotted key whose last part is none of those ``known`` in its table, but perhaps of another or another toolkit."""
+    listing = list(known)
+    near = closest(where.rpartition(".")[2], listing)
+    if found := answer(where, bool(near)):
+        return UsageError(f'"{where}" is not known; {found}.')
+    return UsageError(f'"{where}" is not known{near}; known here: {", ".join(listing)}.')
 
 
 T = TypeVar("T", bound="DataclassInstance")
@@ -56,8 +66,7 @@ def refuse_unknown(keys: typing.Iterable[str], known: typing.Collection[str], pl
     """UsageError for the first key that is not known in the table at ``place``."""
     for key in keys:
         if key not in known:
-            listing = ", ".join(known)
-            raise UsageError(f'"{dotted(place, key)}" is not known{closest(key, known)}; known here: {listing}.')
+            raise unknown(dotted(place, key), known)
 
 
 def convert(kind: Any, value: Any, place: str) -> Any:
@@ -90,8 +99,10 @@ def convert(kind: Any, value: Any, place: str) -> Any:
 def one_of(choices: tuple[Any, ...], value: Any, place: str) -> Any:
     if any(value == choice and type(value) is type(choice) for choice in choices):  # 3.0 and True are no whole numbers
         return value
-    listing = ", ".join(json.dumps(choice) for choice in choices)
-    raise UsageError(f'"{place}" is {value!r}{closest(str(value), map(str, choices))}; choose from {listing}.')
+    listing, known = ", ".join(json.dumps(choice) for choice in choices), values_elsewhere(place)
+    here = known.get(str(value).casefold())
+    near = f" (here it is {here})" if here else closest(str(value), map(str, choices))
+    raise UsageError(f'"{place}" is {value!r}{near}; choose from {listing}.')
 
 
 def first_that_fits(kinds: tuple[Any, ...], value: Any, place: str) -> Any:

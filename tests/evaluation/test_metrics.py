@@ -1,5 +1,7 @@
 """Metrics by name: what each measures of an example, what it needs, and how verdicts are put together."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,7 @@ from diptych.evaluation.metrics import (
     of_filling,
     scores_of,
 )
+from diptych.evaluation.other_names import OTHER_NAMES
 from diptych.evaluation.requirements import Resources
 from diptych.networks.features.efficientnet import EfficientNetLite0
 from diptych.networks.features.pretrained import load
@@ -62,6 +65,36 @@ def test_names_are_read_once_each() -> None:
     assert chosen(" ssim,l1 ,,ssim,lab") == ["ssim", "l1", "lab"]
     with pytest.raises(UsageError, match=r'there is no metric "sim" \(did you mean "ssim"\?\); choose from l1, psnr'):
         chosen("l1,sim")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("fid", ("frechet", "--network inception-2015", "pt_inception-2015-12-05-6726825d.pth", "DIPTYCH_WEIGHTS")),
+        ("KID", ("kernel", "--network inception-2015")),
+        ("lpips", ("lpips-alexnet", "lpips-vgg16", "perceptual", "DIPTYCH_WEIGHTS")),
+        ("inception score", ("is not here", "frechet")),
+        ("mIoU", ("fcn", "class IoU", "segmenter")),
+        ("mse", ("psnr", "10 log10(4 / MSE)")),
+        ("rmse", ("psnr",)),
+        ("mae", ("l1", "mean absolute error")),
+    ],
+)
+def test_a_metric_by_another_name_is_answered_with_what_is_here(name: str, words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match=f'no metric is called "{name}" here') as refusal:
+        chosen(f"l1,{name}")
+    assert [word for word in words if word not in str(refusal.value)] == []
+
+
+def test_other_names_are_of_no_metric_here() -> None:
+    assert OTHER_NAMES.keys().isdisjoint(METRICS)
+    quoted = {name for said in OTHER_NAMES.values() for name in re.findall(r'"([a-z0-9-]+)"', said)}
+    assert quoted <= set(METRICS)
+
+
+def test_psnr_is_of_the_squared_error_as_the_answer_to_mse_says() -> None:
+    output, target = torch.zeros(1, 1, 16, 16), torch.full((1, 1, 16, 16), 0.5)
+    assert float(paired.psnr(output, target)) == pytest.approx(10 * np.log10(4 / 0.25))
 
 
 def test_what_is_measured_of_an_example() -> None:

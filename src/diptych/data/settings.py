@@ -20,29 +20,29 @@ OF_TWO = ("pairs", "unpaired", "labelled")
 class DataSettings:
     """Which pictures, how they belong together, and what is drawn from them for training."""
 
-    folder: str = ""  # a path, or the name of a prepared set such as "openmoji"
-    task: Task = "pairs"  # labelled: the source is class maps; those after it derive the source from the target
-    layout: Literal["auto", "side-by-side", "folders"] = "auto"
-    direction: Literal["a-to-b", "b-to-a"] = "a-to-b"
-    source_folders: tuple[str, ...] = ()  # stacked as channels, matched by name; empty = recognised
-    target_folder: str = ""  # empty = recognised
-    source: Kind = Kind()
-    target: Kind = Kind()
+    folder: str = ""  # where the pictures are: a path, or the name of a prepared set such as "openmoji"
+    task: Task = "pairs"  # what belongs together; labelled: class maps; from edges on the source is derived
+    layout: Literal["auto", "side-by-side", "folders"] = "auto"  # how files belong together; auto: recognised by names
+    direction: Literal["a-to-b", "b-to-a"] = "a-to-b"  # which of the two sides is the source
+    source_folders: tuple[str, ...] = ()  # folders of sources, stacked as channels by name; empty = recognised
+    target_folder: str = ""  # folder of targets; empty = recognised
+    source: Kind = Kind()  # what the sources are: colour, depth, value range (keys below)
+    target: Kind = Kind()  # what the targets are: colour, depth, value range (keys below)
     palette: tuple[tuple[int, int, int], ...] = ()  # 8-bit colours of a label source, by which it is checked
-    factor: int = 4  # of the task shrunk: how many times larger the target is
-    hole: Literal["centre", "squares", "strokes", "files"] = "centre"  # of the task holed
-    hole_share: float = 0.25  # of the picture that the hole takes, about
-    mask_folder: str = ""  # for hole = "files": pictures, white where the hole is
+    factor: int = 4  # of the task shrunk: how many times larger the target is than the source
+    hole: Literal["centre", "squares", "strokes", "files"] = "centre"  # shape of holes, of the task holed
+    hole_share: float = 0.25  # share of the picture that the hole takes, about
+    mask_folder: str = ""  # of hole = "files": a folder of pictures, white where the hole is
     load_size: int | tuple[int, int] = 286  # side, or (height, width), to which pictures are resized
-    crop_size: int | tuple[int, int] = 256  # of the random crop that networks see
-    fit: Fit = "stretch"  # how a picture comes to its load size
-    filter: Smooth = "bicubic"
-    mirror: bool = True  # left and right, with probability 0.5
-    validation_share: float = 0.1  # where the folder has no split of its own
-    cache_gib: float = 2.0  # memory for decoded pictures
+    crop_size: int | tuple[int, int] = 256  # side, or (height, width), of the random crop that networks see
+    fit: Fit = "stretch"  # how a picture comes to its load size: stretched, in its shape, or not resized (none)
+    filter: Smooth = "bicubic"  # resampling filter, antialiased
+    mirror: bool = True  # crops are mirrored left to right, with probability 0.5
+    validation_share: float = 0.1  # share of the pictures held out, where the folder has no split of its own
+    cache_gib: float = 2.0  # memory for decoded pictures, in GiB
     resident: Literal["auto", "on", "off"] = "auto"  # pictures stay on the device and are cropped there; auto: on GPUs
     shuffle_window: int = 0  # of shards: how many are shuffled together; 0 = all
-    shard_cache_gib: float = 20.0  # disk for shards that come from a server
+    shard_cache_gib: float = 20.0  # disk for shards that come from a server, in GiB
     workers: int = -1  # threads that read ahead; -1 = half of the cores, from 2 to 8
 
     def __post_init__(self) -> None:

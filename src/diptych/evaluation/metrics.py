@@ -17,6 +17,7 @@ from torch import Tensor
 from diptych.errors import UsageError
 from diptych.evaluation import paired, perceptual, requirements, restoration, texture
 from diptych.evaluation.labels import ClassMap
+from diptych.evaluation.other_names import OTHER_NAMES
 from diptych.evaluation.requirements import Requirement
 from diptych.tables import closest
 
@@ -222,6 +223,12 @@ def direction(score: str) -> Better:
     return METRICS[score.partition(" ")[0]].better
 
 
+def refuse_other_name(name: str) -> None:
+    """Raises: UsageError for what is a metric elsewhere, with what is here instead."""
+    if (instead := OTHER_NAMES.get(name.casefold().replace("_", "-").replace(" ", "-"))) is not None:
+        raise UsageError(f'no metric is called "{name}" here: {instead}.')
+
+
 def chosen(names: str) -> list[str]:
     """The metrics of a comma-separated list, each once.
 
@@ -231,5 +238,6 @@ def chosen(names: str) -> list[str]:
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     for name in wanted:
         if name not in METRICS:
+            refuse_other_name(name)
             raise UsageError(f'there is no metric "{name}"{closest(name, METRICS)}; choose from {", ".join(METRICS)}.')
     return list(dict.fromkeys(wanted))

@@ -43,31 +43,23 @@ class Batch(NamedTuple):
 class Kind:
     """What the pictures of one domain are."""
 
+    # What a pixel is. lightness and chroma are the L and the a, b of CIE Lab (sRGB, D65), read from RGB pictures; labels are class
+    # numbers, instances those of the objects; holed is RGB with a hole where the opacity is under a half, mask where a
+    # hole is to be.
     colour: Content = "rgb"
-    """lightness and chroma are the L and the a, b of CIE Lab (sRGB, D65), read from RGB pictures; labels are class
-    numbers, instances those of the objects; holed is RGB with a hole where the opacity is under a half, mask where a
-    hole is to be."""
-    depth: Literal["uint8", "uint16", "float32"] = "uint8"
-    """Of the files of this domain, in and out."""
-    channels: int = 0
-    """Only for colour = "channels"."""
-    low: float = 0.0
+    depth: Literal["uint8", "uint16", "float32"] = "uint8"  # of a pixel in the files of this domain, in and out
+    channels: int = 0  # how many there are; only for colour = "channels"
+    low: float = 0.0  # lowest value of the stated range, which becomes -1; values beyond the range are clipped
+    # Highest value, which becomes 1. Both 0 mean the whole range of the integer depth, and 0 to 1 for float32.
     high: float = 0.0
-    """The stated value range; both 0 mean the whole range of the integer depth, and 0 to 1 for float32.
-
-    Values beyond it are clipped."""
+    # 8-bit RGB on which a picture with alpha is composited; of a holed Kind, what stands in the hole.
     background: Colour = (255, 255, 255)
-    """8-bit RGB on which a picture with alpha is composited; of a holed Kind, what stands in the hole."""
-    classes: int = 0
-    """How many classes there are, numbered from 0; only for colour = "labels"."""
+    classes: int = 0  # how many classes there are, numbered from 0; only for colour = "labels"
+    # A pixel value of label maps that stands for no class, such as 255; it gets a number of its own, ``classes``.
     unknown: int = -1
-    """A pixel value of label maps that stands for no class, such as 255; it gets a number of its own, ``classes``."""
-    instances: bool = False
-    """Each label map has an instance map beside it."""
-    names: tuple[str, ...] = ()
-    """Of the classes."""
-    palette: tuple[Colour, ...] = ()
-    """8-bit colours of the classes, by which coloured label maps are read and by which labels are shown."""
+    instances: bool = False  # each label map has an instance map beside it
+    names: tuple[str, ...] = ()  # names of the classes
+    palette: tuple[Colour, ...] = ()  # 8-bit colours of the classes, for reading and showing coloured label maps
 
     def __post_init__(self) -> None:
         if self.colour not in get_args(Content):

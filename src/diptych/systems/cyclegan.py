@@ -23,19 +23,19 @@ from diptych.systems.system import Domains, Losses, SystemOptions, TwoWaySystem,
 class CycleGANOptions(SystemOptions):
     """The [options] table of a CycleGAN recipe; the defaults are the paper's."""
 
-    cycle: float = 10.0  # lambda, weight of the cycle term in each direction
-    identity: float = 0.0  # lambda_id, relative to ``cycle``; 0.5 for paintings and flowers
+    cycle: float = 10.0  # weight (lambda) of the cycle term in each direction
+    identity: float = 0.0  # weight of the identity term, relative to ``cycle``; 0.5 for paintings and flowers
     pool: int = 50  # fakes kept for each discriminator; 0 = none
-    adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"
-    order: Literal["joint", "four-step"] = "joint"
+    adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"  # adversarial loss
+    order: Literal["joint", "four-step"] = "joint"  # order of updates: the PyTorch code's, or the Torch code's
     blocks: int = 0  # residual blocks; 0 = 6 for crops under 256, 9 from there on, as published
-    width: int = 64
-    norm: Literal["batch", "instance", "none"] = "instance"
+    width: int = 64  # channels of the generators' first layer
+    norm: Literal["batch", "instance", "none"] = "instance"  # normalisation layers of all four networks
     affine: bool = False  # instance norm with weight and bias, as in the Torch code
-    dropout: bool = False
-    upsample: Literal["transposed", "resize", "shuffle"] = "transposed"
-    discriminator_layers: Literal[0, 1, 2, 3, 4, 5, 6] = 3
-    discriminator_width: int = 64
+    dropout: bool = False  # dropout inside the residual blocks; it stays on when translating
+    upsample: Literal["transposed", "resize", "shuffle"] = "transposed"  # how the generators enlarge their maps
+    discriminator_layers: Literal[0, 1, 2, 3, 4, 5, 6] = 3  # receptive fields 1, 16, 34, 70, 142, 286, 574
+    discriminator_width: int = 64  # channels of the discriminators' first layer
 
     def __post_init__(self) -> None:
         self.require_at_least(0, "cycle", "identity", "pool", "blocks")

@@ -23,22 +23,22 @@ from diptych.systems.system import Domains, Losses, System, SystemOptions, accur
 class InpaintingOptions(SystemOptions):
     """The [options] table of an inpainting recipe."""
 
-    l1: float = 0.995
+    l1: float = 0.995  # weight of the L1 term
     whole: float = 0.0025  # weight of the global adversarial term
     patch: float = 0.0025  # weight of the patches' adversarial term
-    l1_on: Literal["picture", "hole"] = "picture"
-    judged: Literal["composite", "painted"] = "composite"
+    l1_on: Literal["picture", "hole"] = "picture"  # where the L1 term is computed
+    judged: Literal["composite", "painted"] = "composite"  # what is judged: with the known pixels, or raw
     composite: bool = True  # results keep the known pixels
     sees_mask: bool = True  # the generator is given the mask
-    adversary: Literal["vanilla", "least-squares", "hinge"] = "vanilla"
-    blocks: int = 9
-    block: Literal["standard", "dilated", "dilated-first", "dilated-second"] = "dilated"
-    width: int = 64
-    downs: int = 2
-    norm: Literal["batch", "instance", "none"] = "batch"
-    upsample: Literal["transposed", "resize", "shuffle"] = "resize"
-    discriminator_width: int = 64
-    discriminator_norm: Literal["batch", "instance", "none"] = "batch"
+    adversary: Literal["vanilla", "least-squares", "hinge"] = "vanilla"  # adversarial loss
+    blocks: int = 9  # residual blocks of the generator
+    block: Literal["standard", "dilated", "dilated-first", "dilated-second"] = "dilated"  # kind of the residual blocks
+    width: int = 64  # channels of the generator's first layer
+    downs: int = 2  # times that the generator halves the picture
+    norm: Literal["batch", "instance", "none"] = "batch"  # normalisation layers of the generator
+    upsample: Literal["transposed", "resize", "shuffle"] = "resize"  # how the generator enlarges its maps
+    discriminator_width: int = 64  # channels of the discriminator's first layer
+    discriminator_norm: Literal["batch", "instance", "none"] = "batch"  # normalisation layers of the discriminator
     patch_dense: bool = False  # a dense layer that relates the patches
 
     def __post_init__(self) -> None:

@@ -26,23 +26,23 @@ from diptych.systems.system import Domains, Losses, SystemOptions
 class Pix2PixHDOptions(SystemOptions):
     """The [options] table of a pix2pixHD recipe; the defaults are the authors' code's."""
 
-    adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"
-    feature_matching: float = 10.0
-    perceptual: float = 10.0
-    perceptual_network: Literal["vgg19", "efficientnet-lite0", "none"] = "vgg19"
-    width: int = 64  # of the global generator
-    downs: int = 4
-    blocks: int = 9
+    adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"  # adversarial loss
+    feature_matching: float = 10.0  # weight of the distance of the discriminators' maps
+    perceptual: float = 10.0  # weight of the perceptual loss
+    perceptual_network: Literal["vgg19", "efficientnet-lite0", "none"] = "vgg19"  # network of the perceptual loss
+    width: int = 64  # channels of the global generator's first layer
+    downs: int = 4  # times that the global generator halves the picture
+    blocks: int = 9  # residual blocks of the global generator
     enhancers: int = 0  # local enhancers, each of which doubles the resolution
-    enhancer_blocks: int = 3
+    enhancer_blocks: int = 3  # residual blocks of each enhancer
     fix_coarse_steps: int = 0  # before this step only the outermost enhancer and the encoder are trained
     features: int = 0  # numbers that encode an instance's style; 3 in the paper, 0 = no encoder
-    encoder_width: int = 16
-    norm: Literal["instance", "batch"] = "instance"
-    upsample: Literal["transposed", "resize", "shuffle"] = "transposed"
-    scales: int = 2
-    discriminator_layers: int = 3
-    discriminator_width: int = 64
+    encoder_width: int = 16  # channels of the encoder's first layer
+    norm: Literal["instance", "batch"] = "instance"  # normalisation layers of all networks
+    upsample: Literal["transposed", "resize", "shuffle"] = "transposed"  # how maps are enlarged
+    scales: int = 2  # discriminators, each on pictures of half the size of the one before
+    discriminator_layers: int = 3  # strided layers of each discriminator
+    discriminator_width: int = 64  # channels of the discriminators' first layer
 
     def __post_init__(self) -> None:
         self.require_at_least(0, "feature_matching", "perceptual", "enhancers", "fix_coarse_steps", "features")

@@ -27,22 +27,22 @@ from diptych.systems.system import Domains, Losses, SystemOptions
 class SPADEOptions(SystemOptions):
     """The [options] table of a SPADE recipe; the defaults are the authors' code's."""
 
-    adversary: Literal["vanilla", "least-squares", "hinge"] = "hinge"
-    feature_matching: float = 10.0
-    perceptual: float = 10.0
-    perceptual_network: Literal["vgg19", "efficientnet-lite0", "none"] = "vgg19"
+    adversary: Literal["vanilla", "least-squares", "hinge"] = "hinge"  # adversarial loss
+    feature_matching: float = 10.0  # weight of the distance of the discriminators' maps
+    perceptual: float = 10.0  # weight of the perceptual loss
+    perceptual_network: Literal["vgg19", "efficientnet-lite0", "none"] = "vgg19"  # network of the perceptual loss
     style: int = 0  # numbers that encode a picture's style; 256 in the code, 0 = no encoder
-    kl: float = 0.05
-    width: int = 64
-    depth: Literal["normal", "more", "most"] = "normal"
-    norm: Literal["batch", "instance"] = "batch"
-    kernel: Literal[1, 3, 5] = 3
+    kl: float = 0.05  # weight of the KL divergence of the style encoder
+    width: int = 64  # channels of the generator's last blocks; the first have sixteen times as many
+    depth: Literal["normal", "more", "most"] = "normal"  # times that the generator enlarges: 5, 6 or 7
+    norm: Literal["batch", "instance"] = "batch"  # what SPADE layers normalise by, before scale and shift
+    kernel: Literal[1, 3, 5] = 3  # side of the convolutions inside each SPADE layer
     hidden: int = 128  # channels inside each SPADE layer
-    spectral: bool = True
-    encoder_width: int = 64
-    scales: int = 2
-    discriminator_layers: int = 3
-    discriminator_width: int = 64
+    spectral: bool = True  # spectral normalisation, where the authors' code has it
+    encoder_width: int = 64  # channels of the style encoder's first layer
+    scales: int = 2  # discriminators, each on pictures of half the size of the one before
+    discriminator_layers: int = 3  # strided layers of each discriminator
+    discriminator_width: int = 64  # channels of the discriminators' first layer
 
     def __post_init__(self) -> None:
         self.require_at_least(0, "feature_matching", "perceptual", "style", "kl")

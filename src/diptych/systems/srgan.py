@@ -24,18 +24,18 @@ from diptych.systems.system import Domains, Losses, System, SystemOptions, accur
 class SRGANOptions(SystemOptions):
     """The [options] table of an SRGAN recipe; the defaults are those of SRGAN-VGG54."""
 
-    content: Literal["mse", "vgg22", "vgg54", "lite0-fine", "lite0-deep"] = "vgg54"
-    content_weight: float = 0.0  # 0 = the paper's: 1 for mse, (1/12.75)^2 for features
+    content: Literal["mse", "vgg22", "vgg54", "lite0-fine", "lite0-deep"] = "vgg54"  # content loss
+    content_weight: float = 0.0  # weight of the content loss; 0 = the paper's: 1 for mse, (1/12.75)^2 for features
     mse: float = 0.0  # weight of the squared error beside another content
-    adversarial: float = 1e-3  # 0 = SRResNet: no discriminator
-    total_variation: float = 0.0  # 2e-8 in the paper's SRResNet-VGG22
-    pretrain_steps: int = 0  # by squared error alone, before all else
-    blocks: int = 16
-    width: int = 64
-    bias: Literal["auto", "all"] = "all"
-    slopes: Literal["one", "each"] = "one"
-    discriminator_width: int = 64
-    discriminator_pooled: bool = False
+    adversarial: float = 1e-3  # weight of the adversarial term; 0 = SRResNet: no discriminator
+    total_variation: float = 0.0  # weight of the total variation of outputs; 2e-8 in the paper's SRResNet-VGG22
+    pretrain_steps: int = 0  # first steps, by squared error alone
+    blocks: int = 16  # residual blocks of the generator
+    width: int = 64  # channels of the generator
+    bias: Literal["auto", "all"] = "all"  # biases of convolutions; auto: none before batch norm
+    slopes: Literal["one", "each"] = "one"  # slopes of PReLU: one for a layer, or one for each channel
+    discriminator_width: int = 64  # channels of the discriminator's first layer
+    discriminator_pooled: bool = False  # the discriminator averages its maps, and so judges crops of any size
 
     def __post_init__(self) -> None:
         self.require_at_least(0, "content_weight", "mse", "adversarial", "total_variation", "pretrain_steps")

@@ -26,14 +26,14 @@ class TraVelGANOptions(SystemOptions):
     """The [options] table of a TraVelGAN recipe; the defaults are the authors' code's."""
 
     travel: float = 10.0  # weight of the three siamese terms
-    margin: float = 10.0  # that real pictures must keep from each other
-    margin_on: Literal["squared", "length"] = "squared"
+    margin: float = 10.0  # distance that real pictures must keep from each other in the siamese space
+    margin_on: Literal["squared", "length"] = "squared"  # whether the margin is of the squared length or the length
     apart: float = 1.0  # weight of the margin, relative to ``travel``
-    angle: float = 1.0  # of the cosine term, relative to ``travel``
-    length: float = 1.0  # of the squared difference, relative to ``travel``
-    adversary: Literal["vanilla", "least-squares", "hinge"] = "vanilla"
+    angle: float = 1.0  # weight of the cosine term, relative to ``travel``
+    length: float = 1.0  # weight of the squared difference, relative to ``travel``
+    adversary: Literal["vanilla", "least-squares", "hinge"] = "vanilla"  # adversarial loss
     spectral: bool = False  # spectral normalisation in the discriminators (a later port)
-    width: int = 64
+    width: int = 64  # channels of every network's first layer
     latent: int = 1000  # dimensions of the siamese space
     fresh: bool = False  # the two updates of a step see different halves of the batch
 

@@ -1,0 +1,39 @@
+"""Finding options by key, table, system, another toolkit's name, or words of the field."""
+
+from collections.abc import Iterable, Sequence
+
+from diptych.reference.fields import Field
+from diptych.reference.names import Elsewhere, advice_of, also, elsewhere, named_elsewhere, names_elsewhere
+
+
+def search(fields: Sequence[Field], query: str) -> tuple[Elsewhere | None, list[Field]]:
+    """The options that ``query`` names, and the option of another toolkit where it is one of those.
+
+    A key, a table and a system are taken as such; anything else is looked for in names, words and meanings.
+    """
+    wanted = query.strip().replace("data.target", "data.source").casefold()
+    if exact := [field for field in fields if wanted in (field.key, field.system)]:
+        return None, exact
+    if table := [field for field in fields if field.key.startswith(f"{wanted}.")]:
+        return None, table
+    other = named_elsewhere(query.strip())
+    if other is not None:
+        return other, [field for field in fields if other.name in names_elsewhere(field)]
+    named = [field for field in fields if wanted in field.key or begins_a_word(wanted, also(field))]
+    return None, named or [field for field in fields if begins_a_word(wanted, texts_of(field))]
+
+
+def words(fields: Sequence[Field]) -> list[str]:
+    """Everything that can be looked for, in small letters."""
+    own = {one for field in fields for one in (field.key, field.key.rpartition(".")[2], field.system, *also(field))}
+    return sorted({one.casefold() for one in own | elsewhere().keys()})
+
+
+def texts_of(field: Field) -> list[str]:
+    return [field.meaning, advice_of(field).change]
+
+
+def begins_a_word(wanted: str, texts: Iterable[str]) -> bool:
+    """Whether ``wanted`` stands at the beginning of a word in one of the texts."""
+    plain = wanted.replace("_", " ").replace("-", " ")
+    return any(f" {plain}" in f" {text.replace('_', ' ').replace('-', ' ')}".casefold() for text in texts)

@@ -81,7 +81,7 @@ def test_tables_of_settings_are_read(tmp_path: Path) -> None:
 
 
 def readme(folder: Path, _: pytest.MonkeyPatch) -> Callable[[Told], None]:
-    run_to_end(tiny_recipe("pix2pix", draw_pairs(folder / "pairs"), "training.steps=1"), folder / "runs" / "pix2pix")
+    run_to_end(tiny_recipe("pix2pix", draw_pairs(folder / "pairs"), "training.steps=1"), folder / "runs" / "my_pairs")
     Image.new("RGB", (31, 22), "white").save("drawing.png")
 
     def check(_: Told) -> None:

@@ -75,6 +75,11 @@ def own_network(name: str) -> nn.Module:
     return spec_of(name).build() if is_meta_device() else copy.deepcopy(load(name))
 
 
+def network_of_loss(weight: float, name: str) -> PerceptualNetwork | None:
+    """The network of a perceptual loss, with its pictures as pix2pixHD's code has them; None without a weight, or for "none"."""
+    return PerceptualNetwork(name, normalised=False) if weight and name != "none" else None
+
+
 def perceptual_loss(network: PerceptualNetwork, fake: Tensor, real: Tensor) -> Tensor:
     """Weighted mean absolute differences of five maps (pix2pixHD's code, and SPADE's). A scalar."""
     with torch.no_grad():

@@ -4,7 +4,7 @@ A metric of single pictures gives one number for each; a metric of the whole set
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -158,8 +158,8 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
     "perceptual": PictureMetric(
         "lower",
         partial(seen, perceptual.perceptual),
-        (requirements.target, requirements.weights("efficientnet-lite0")),
-        network="efficientnet-lite0",
+        (requirements.target, requirements.maps),
+        network=perceptual.MAPPED[0],
     ),
     "lpips-alexnet": PictureMetric(
         "lower",
@@ -191,6 +191,16 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
     "psnr-known": of_filling("higher", restoration.psnr_in, inside=False),
     "ssim-known": of_filling("higher", restoration.ssim_in, inside=False),
 }
+
+
+def picture_metric(name: str, network: str) -> PictureMetric:
+    """A metric of single pictures; the perceptual distance goes by the chosen network where that has maps."""
+    metric = PICTURE_METRICS[name]
+    if name != "perceptual":
+        return metric
+    chosen = perceptual.mapped(network)
+    return replace(metric, measure=partial(seen, partial(perceptual.perceptual, name=chosen)), network=chosen)
+
 
 SET_METRICS: dict[str, SetMetricSpec] = {
     "frechet": SetMetricSpec(

@@ -41,9 +41,7 @@ EVERYTHING = (
     [
         *[(name, ()) for name in SYSTEMS],
         ("pix2pix", EVERYTHING),
-        ("pix2pix", ("options.projected=beside", "options.perceptual=1", "training.batch_size=2")),
         ("cyclegan", ("training.average=0.9",)),
-        ("cyclegan", ("options.projected=alone", "options.projected_heads=separable")),
         ("srgan", ("options.pretrain_steps=4", "options.content=lite0-fine")),
         (
             "pix2pixhd",

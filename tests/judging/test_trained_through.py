@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ OF_LITE0 = {"perceptual", "frechet"}
     ("pix2pixhd", {"perceptual_network": "efficientnet-lite0"}), ("spade", {"perceptual_network": "efficientnet-lite0"}),
     ("srgan", {"content": "lite0-deep"}),
 ])  # fmt: skip
-def test_every_system_that_looks_through_a_network_says_so(system: str, options: dict[str, object]) -> None:
+def test_every_system_that_looks_through_a_network_says_so(system: str, options: dict[str, Any]) -> None:
     assert trained_through(build(system).facts) == ()
     assert trained_through(build(system, **options).facts) == ("efficientnet-lite0",)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diptych.errors import UsageError
-from diptych.losses import feature_matching, l1
+from diptych.losses import ADVERSARIES, feature_matching, l1
 from diptych.networks import PatchGAN, initialise
 from diptych.networks.blocks import downsample
 from diptych.networks.spectral import SpectralConv2d
@@ -31,7 +31,7 @@ from diptych.systems.multi_scale import (
     mean_accuracy,
     split,
 )
-from diptych.systems.pix2pix import Pix2PixOptions
+from diptych.systems.pix2pix_options import Pix2PixOptions
 
 NAME = "pix2pix-candidates"
 SHIFT = 8  # the share of a side by which what is judged may be moved
@@ -125,6 +125,7 @@ class Candidates(Pix2Pix):
     def __init__(self, options: CandidateOptions, domains: Domains) -> None:
         super().__init__(replace(options, discriminator_norm="none") if options.spectral else options, domains)
         self.tried = options
+        self.adversary = ADVERSARIES[options.adversary]
         self.channels = domains.channels_out
         self.phase_steps = tuple(sorted({options.warm_up, options.half_size} - {0}))
         if options.lighter:

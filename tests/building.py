@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import nn
 from toys import SMALL
 
 from diptych.pictures.kinds import Batch, Kind
@@ -50,14 +51,16 @@ def build(name: str, channels: tuple[int, int] = (3, 3), domains: Domains | None
 def apply(system: System, batch: Batch, step: int = 0, rate: float = 2e-4) -> list[str]:
     """One step with plain SGD-free Adam for each side, as the loop does it; returns the sides in order."""
     optimisers = {
-        side: torch.optim.Adam(system.get_submodule(side).parameters(), lr=rate, betas=(0.5, 0.999))
-        for side in system.sides
+        side: torch.optim.Adam(trained_in(system, side), lr=rate, betas=(0.5, 0.999)) for side in system.sides
     }
     order = []
     for losses in system.losses(batch, step):
         order.append(losses.trains)
-        parameters = list(system.get_submodule(losses.trains).parameters())
-        sum(losses.terms.values(), torch.zeros(())).backward(inputs=parameters)
+        sum(losses.terms.values(), torch.zeros(())).backward(inputs=trained_in(system, losses.trains))
         optimisers[losses.trains].step()
         optimisers[losses.trains].zero_grad()
     return order
+
+
+def trained_in(system: System, side: str) -> list[nn.Parameter]:
+    return [parameter for parameter in system.get_submodule(side).parameters() if parameter.requires_grad]

@@ -18,6 +18,16 @@ VARIANTS: list[tuple[str, list[str]]] = [
     ("pix2pix", ["options.adversary=wasserstein"]),
     ("pix2pix", ["options.order=simultaneous", "options.feature_matching=10"]),
     ("pix2pix", ["options.gradient_difference=200"]),
+    (
+        "pix2pix",
+        [
+            "options.projected=beside",
+            "options.projected_heads=separable",
+            "options.perceptual=5",
+            "training.batch_size=2",
+        ],
+    ),
+    ("cyclegan", ["options.projected=alone", "options.projected_heads=plain"]),
     ("srgan", ["options.pretrain_steps=2", "training.discriminator_updates=2"]),
     ("pix2pix", ["training.accumulate=2", "training.discriminator_updates=2", "training.average=0.9"]),
     ("pix2pix", ["options.generator=resnet", "options.blocks=2", "options.upsample=resize"]),

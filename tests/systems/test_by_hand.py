@@ -175,7 +175,7 @@ def test_objectives(objective: Any, sees_source: bool, weights_l1: bool) -> None
     system = build("pix2pix", objective=objective)
     assert isinstance(system, Pix2Pix)
     source = batch_of().source.requires_grad_()
-    (logits,) = system.judge(source, batch_of().target)
+    ((logits,),) = system.judge(source, batch_of().target)
     if sees_source:
         (gradient,) = torch.autograd.grad(logits.sum(), source)
         assert gradient.abs().sum() > 0

@@ -9,7 +9,7 @@ from torch.nn import functional
 from diptych.errors import UsageError
 from diptych.pictures.kinds import Kind
 from diptych.systems import Domains, Pix2Pix
-from diptych.systems.pix2pix import Pix2PixOptions
+from diptych.systems.pix2pix_options import Pix2PixOptions
 
 
 def test_with_l1_alone_there_is_no_discriminator() -> None:
@@ -38,14 +38,14 @@ def test_features_are_the_discriminator_s_maps() -> None:
     assert isinstance(system, Pix2Pix)
     source, target = batch_of()
     real = system.judge(source, target)
-    assert [maps.shape[1] for maps in real] == [
+    assert [maps.shape[1] for maps in real[0]] == [
         *(system.options.discriminator_width * 2**level for level in range(3)),
         1,
     ]
     assert system.discriminator is not None
     system.discriminator.eval()
     logits = system.discriminator(torch.cat([source, target], 1))
-    torch.testing.assert_close(system.judge(source, target)[-1], logits, rtol=0, atol=0)
+    torch.testing.assert_close(system.judge(source, target)[0][-1], logits, rtol=0, atol=0)
     assert system.adversarial_terms(real, real)["feature_matching"].item() == 0
     *_, generator = system.losses(batch_of(), 0)
     assert generator.terms["feature_matching"].item() > 0

@@ -15,11 +15,14 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     *[(name, {}) for name in SYSTEMS],
     *[("pix2pix", {"objective": objective}) for objective in ("l1", "gan", "cgan", "l1+gan")],
     *[("pix2pix", {"adversary": adversary}) for adversary in ("least-squares", "hinge", "wasserstein")],
+    ("pix2pix", {"projected": "beside", "feature_matching": 1.0, "perceptual": 1.0}),
+    ("pix2pix", {"projected": "alone", "projected_heads": "plain", "order": "simultaneous", "feature_matching": 1.0}),
     ("pix2pix", {"generator": "resnet", "blocks": 1, "norm": "instance"}),
     ("pix2pix", {"generator": "encoder-decoder", "upsample": "resize"}),
     ("travelgan", {"margin_on": "length", "adversary": "hinge", "spectral": True, "apart": 0.5}),
     ("cyclegan", {"identity": 0.5, "order": "four-step"}),
     ("cyclegan", {"adversary": "vanilla", "pool": 0, "norm": "batch"}),
+    ("cyclegan", {"projected": "beside", "projected_heads": "separable", "order": "four-step"}),
     ("srgan", {"adversarial": 0.0}),
     ("srgan", {"content": "lite0-fine", "mse": 1.0, "total_variation": 2e-8, "bias": "auto", "slopes": "each"}),
     (
@@ -42,12 +45,14 @@ def test_a_step_trains_every_side_and_every_parameter_gets_a_gradient(name: str,
         assert losses.trains in system.sides
         assert all(value.shape == () and value.dtype == torch.float32 for value in losses.terms.values())
         assert all(torch.isfinite(value) for value in losses.terms.values())
-        side = dict(system.get_submodule(losses.trains).named_parameters(prefix=losses.trains))
+        named = system.get_submodule(losses.trains).named_parameters(prefix=losses.trains)
+        side = {key: parameter for key, parameter in named if parameter.requires_grad}
         sum(losses.terms.values(), torch.zeros(())).backward(inputs=list(side.values()))
         reached |= {key for key, parameter in side.items() if parameter.grad is not None}
         # Backward names its side, so no other parameter has been touched.
         assert all(p.grad is None for key, p in system.named_parameters() if key not in side and key not in reached)
-    trained = {key for key, _ in system.named_parameters()}
+    trained = {key for key, parameter in system.named_parameters() if parameter.requires_grad}
+    assert all(".mixing." in key for key, _ in system.named_parameters() if key not in trained)
     assert reached == trained
     assert apply(system, batch) == list(system.sides)
     after = system.state_dict()

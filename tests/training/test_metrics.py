@@ -1,5 +1,6 @@
 """Metrics while training: measured within their share of the time, and followed by the best checkpoint."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych import checkpoints
 from diptych.errors import UsageError
+from diptych.evaluation.evaluate import THROUGH
+from diptych.exporting.models import scores_of
 from diptych.training.monitoring.progress import MetricTime
+from diptych.translator.card import read_cards
 
 
 def test_the_best_checkpoint_follows_any_metric(toy_pairs: Path, tmp_path: Path) -> None:
@@ -23,6 +27,20 @@ def test_the_best_checkpoint_follows_any_metric(toy_pairs: Path, tmp_path: Path)
     assert best["value"] == min(entry["kernel"] for entry in entries)
     plain, _ = run_to_end(tiny_recipe("pix2pix", toy_pairs), tmp_path / "plain")
     assert_equal(weights(run), weights(plain))  # looking changes nothing
+
+
+def test_scores_by_the_network_of_the_loss_are_marked(toy_pairs: Path, tmp_path: Path) -> None:
+    wanted = ('training.metrics=["perceptual", "lab"]', "training.metrics_share=1", "options.perceptual=1")
+    run, said = run_to_end(tiny_recipe("pix2pix", toy_pairs, *wanted), tmp_path / "run")
+    (line,) = (line for line in said if line.startswith("Validation at step 6"))
+    assert line.count(THROUGH) == 1
+    assert re.search(rf"perceptual \d\.\d+ \({THROUGH}\)", line)
+    assert [entry[THROUGH] for entry in run.entries("scores.jsonl")] == [["perceptual"]] * 2
+    card = read_cards(run.folder / "card.json")["a-to-b"]
+    assert card.provenance["perceptual loss"] == "efficientnet-lite0"
+    marked = scores_of(run.folder, "00000006")
+    assert f"perceptual ({THROUGH})" in marked
+    assert "lab L" in marked
 
 
 def test_metrics_of_two_piles(toy_pairs: Path, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def compare(
     metrics
         A list such as l1,ssim,frechet; by default all that are available.
     network
-        Feature network: efficientnet-lite0 or inception-2015.
+        Feature network, as for diptych evaluate.
     size
         Judge what diptych translate --size writes, as for diptych evaluate.
     out

@@ -45,7 +45,8 @@ def evaluate(
         Class maps for the FCN-score: source or target for the pairs' own label pictures, or a folder of index pictures
         with {split} in its name. By default the source where the recipe has a palette.
     network
-        Feature network of frechet, kernel and coverage: efficientnet-lite0 or inception-2015.
+        Feature network of frechet, kernel, coverage and perceptual: efficientnet-lite0, inception-2015 (perceptual stays with
+        the first), squeezenet1.1 or squeezenet1.1-caffe.
     size
         For a run: own, training, a side or HEIGHTxWIDTH judges what diptych translate --size writes, on targets at their own
         size; by default at the scale of training. For --outputs: resize both sides to it first.

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap
-from diptych.evaluation.metrics import METRICS, PICTURE_METRICS, Example, PictureMetric, Score
+from diptych.evaluation.metrics import METRICS, PICTURE_METRICS, Example, PictureMetric, Score, picture_metric
 from diptych.evaluation.requirements import Resources
 from diptych.evaluation.set_metrics import Diversity, FeatureDistances, Lab, Segmented, SetMetric
 from diptych.machine.devices import matmul_precision
@@ -19,6 +19,8 @@ USUAL = ("l1", "psnr", "ssim", "ms-ssim", "perceptual", "frechet", "kernel", "co
 ENLARGING = ("psnr-y", "ssim-y")
 FILLING = ("l1-hole", "psnr-hole", "ssim-hole", "l1-known", "psnr-known", "ssim-known")
 TEXTURES = ("sharpness", "checkerboard", "diversity")
+THROUGH = "trained through this network"
+"""The end of the note of a score that flatters: the generator has learned to please this network."""
 INFINITE = "infinite"
 """How the note of an infinite score begins."""
 
@@ -84,7 +86,9 @@ def evaluate(
     Raises:
         DiptychError: when there is no example, or a metric does not fit one.
     """
-    single: dict[str, PictureMetric] = {name: PICTURE_METRICS[name] for name in metrics if name in PICTURE_METRICS}
+    single: dict[str, PictureMetric] = {
+        name: picture_metric(name, resources.network) for name in metrics if name in PICTURE_METRICS
+    }
     set_metrics = set_metrics_for(metrics, resources)
     names: list[str] = []
     values: dict[str, list[float]] = {name: [] for name in single}
@@ -108,8 +112,16 @@ def evaluate(
         notes += set_metric.notes()
         values |= set_metric.pictures()
     order = {name: place for place, name in enumerate(metrics)}
+    scores = [marked(score, resources.trained_through) for score in scores]
     scores.sort(key=lambda score: order.get(score.metric.partition(" ")[0], len(order)))
     return Verdict(scores, names, values, notes)
+
+
+def marked(score: Score, trained_through: Sequence[str]) -> Score:
+    """The score, with a note where it was measured with a network that the training looked through."""
+    if not set(trained_through) & set(score.network.split()):
+        return score
+    return replace(score, note="; ".join(filter(None, [score.note, THROUGH])))
 
 
 def mean_of(values: list[float]) -> float:

@@ -5,7 +5,7 @@ A metric of single pictures gives one number for each; a metric of the whole set
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -148,11 +148,12 @@ def of_filling(better: Better, score: Callable[[Tensor, Tensor, Tensor], float],
     return PictureMetric(better, own, required, reference=plain, reference_note="filled with the mean: {:.4f}")
 
 
-def by_features(score: Callable[[Tensor, Tensor], Tensor], network: str) -> PictureMetric:
+def by_features(
+    score: Callable[[Tensor, Tensor], Tensor], network: str, required: Requirement | None = None
+) -> PictureMetric:
     """A perceptual distance by the features of a pretrained network."""
-    return PictureMetric(
-        "lower", partial(seen, score), (requirements.target, requirements.weights(network)), network=network
-    )
+    needed = (requirements.target, required or requirements.weights(network))
+    return PictureMetric("lower", partial(seen, score), needed, network=network)
 
 
 def noise(example: Example) -> float:
@@ -165,7 +166,7 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
     "psnr": PictureMetric("higher", partial(between, paired.psnr), (requirements.target,)),
     "ssim": PictureMetric("higher", partial(between, paired.ssim), (requirements.target,)),
     "ms-ssim": PictureMetric("higher", partial(between, paired.ms_ssim), (requirements.target, requirements.side(161))),
-    "perceptual": by_features(perceptual.perceptual, "efficientnet-lite0"),
+    "perceptual": by_features(perceptual.perceptual, perceptual.MAPPED[0], requirements.maps),
     "lpips-alexnet": by_features(perceptual.lpips, "alexnet"),
     "lpips-vgg16": by_features(partial(perceptual.lpips, backbone="vgg16"), "vgg16"),
     "sharpness": PictureMetric("near 1", sharpness),
@@ -187,6 +188,15 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
     "psnr-known": of_filling("higher", restoration.psnr_in, inside=False),
     "ssim-known": of_filling("higher", restoration.ssim_in, inside=False),
 }
+
+
+def picture_metric(name: str, network: str) -> PictureMetric:
+    """A metric of single pictures; the perceptual distance goes by the chosen network where that has maps."""
+    metric = PICTURE_METRICS[name]
+    if name != "perceptual":
+        return metric
+    chosen = perceptual.mapped(network)
+    return replace(metric, measure=partial(seen, partial(perceptual.perceptual, name=chosen)), network=chosen)
 
 
 def of_distributions(better: Better, least: int) -> SetMetricSpec:

@@ -1,4 +1,4 @@
-"""Perceptual distances: LPIPS as published, and its unweighted form on a network that pip installs."""
+"""Perceptual distances: LPIPS as published, and its unweighted form on other networks, of which pip installs one."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -11,11 +11,19 @@ from torch import Tensor
 from diptych.errors import DiptychError
 from diptych.evaluation.paired import Images, Scores
 from diptych.networks.features.efficientnet import EfficientNetLite0
-from diptych.networks.features.pretrained import load, spec_of
+from diptych.networks.features.pretrained import as_trained, load
+from diptych.networks.features.squeezenet import SqueezeNet
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """LPIPS normalises [-1, 1] by these to the input of its backbones."""
+MAPPED = ("efficientnet-lite0", "squeezenet1.1", "squeezenet1.1-caffe")
+"""Networks whose maps the unweighted distance compares."""
 HEADS = {"alexnet": "alex", "vgg16": "vgg"}
+
+
+def mapped(name: str) -> str:
+    """The network of the unweighted distance where ``name`` was chosen: the first of MAPPED unless it is one of them."""
+    return name if name in MAPPED else MAPPED[0]
 
 
 def apart(one: Tensor, other: Tensor) -> Tensor:
@@ -42,15 +50,17 @@ def lpips(one: Images, other: Images, backbone: str = "alexnet") -> Scores:
 
 
 @torch.inference_mode()
-def perceptual(one: Images, other: Images) -> Scores:
-    """The mean over EfficientNet-Lite0's five resolutions of the unweighted distance; 0 = the same, at most 2.
+def perceptual(one: Images, other: Images, name: str = MAPPED[0]) -> Scores:
+    """The mean over a network's maps of several resolutions of the unweighted distance; 0 = the same, at most 2.
 
-    It orders pictures much as LPIPS does, but its values are not those of LPIPS.
+    It orders pictures much as LPIPS does, but its values are not those of LPIPS. Values of different networks cannot be compared.
+
+    Args:
+        name: one of MAPPED.
     """
-    network = load("efficientnet-lite0", one.device)
-    assert isinstance(network, EfficientNetLite0)
-    factor, summand = spec_of("efficientnet-lite0").values
-    first, second = (network.pyramid(images * factor + summand) for images in (one, other))
+    network = load(name, one.device)
+    assert isinstance(network, EfficientNetLite0 | SqueezeNet)
+    first, second = (network.pyramid(as_trained(images, name)) for images in (one, other))
     return torch.stack([apart(a, b).sum(1).mean((1, 2)) for a, b in zip(first, second, strict=True)]).mean(0)
 
 

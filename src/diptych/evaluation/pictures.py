@@ -31,7 +31,7 @@ def judge(
         targets: as many of the same sizes; None for metrics that need none.
         metrics: names as for ``diptych evaluate``, with commas.
         kind: what the pictures are; None = 8-bit RGB.
-        network: of frechet, kernel and coverage.
+        network: of frechet, kernel, coverage and, where it has maps, perceptual.
 
     Returns:
         ``scores`` with 95 % intervals, and ``pictures``, a value a picture by metric.

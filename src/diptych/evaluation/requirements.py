@@ -8,6 +8,7 @@ from torch import Tensor
 
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import ClassMap
+from diptych.evaluation.perceptual import mapped
 from diptych.evaluation.segmentation import Segmenter
 from diptych.networks.features.pretrained import CPU, weights_file
 
@@ -30,6 +31,7 @@ class Resources:
     factor: int = 1  # how many times larger an output is than its source
     holed: bool = False  # sources have holes
     device: torch.device = CPU  # on which metrics are computed
+    trained_through: tuple[str, ...] = ()  # feature networks through which the training of what is judged looked
     direct: Callable[[Tensor], ClassMap] | None = None  # outputs that are label pictures, to their classes
 
 
@@ -49,6 +51,13 @@ holes = require(lambda resources: resources.holed, 'it is for inpainting only (d
 labels = require(
     lambda resources: resources.labels, "it needs class maps: data.palette in the recipe, or --labels FOLDER"
 )
+
+
+def maps(resources: Resources) -> str | None:
+    """Whether the perceptual distance has its network, and pictures that are large enough for it."""
+    name = mapped(resources.network)
+    least = side(32)(resources) if name.startswith("squeezenet") else None
+    return weights(name)(resources) or least
 
 
 def weights(name: str = "") -> Requirement:

@@ -10,6 +10,7 @@ import torch
 from diptych import checkpoints
 from diptych.data.public.licences import Licence, licence_of
 from diptych.errors import DiptychError
+from diptych.evaluation.evaluate import THROUGH
 from diptych.exporting.tracing import has_noise
 from diptych.files import write_text
 from diptych.pictures.kinds import Kind
@@ -82,7 +83,10 @@ def scores_of(place: Path, checkpoint: str) -> dict[str, float]:
         file = place / "scores.jsonl"
         raise DiptychError(f"{file} cannot be read ({problem}); remove it to export without scores.") from None
     at = [line for line in found if checkpoint.isdecimal() and line["step"] == int(checkpoint)]
-    return {name: round(value, 5) for name, value in at[-1].items() if number(value) is not None} if at else {}
+    line = at[-1] if at else {}
+    flattering = line.get(THROUGH)
+    marks = {name: f"{name} ({THROUGH})" for name in flattering} if isinstance(flattering, list) else {}
+    return {marks.get(name, name): round(value, 5) for name, value in line.items() if number(value) is not None}
 
 
 def readme(card: Card, weights: int) -> str:

@@ -10,6 +10,7 @@ import torch
 
 from diptych.errors import UsageError
 from diptych.evaluation import bootstrap
+from diptych.evaluation.evaluate import THROUGH
 from diptych.evaluation.metrics import PICTURE_METRICS, Example
 from diptych.files import as_json, write_text
 from diptych.judging.captions import CAPTION
@@ -58,6 +59,26 @@ def comparable(results: Sequence[Result]) -> None:
             raise UsageError(f"these were measured differently and cannot be compared: {'; '.join(different)}.")
         if first.names != other.names:
             raise UsageError(f"{first.name} and {other.name} were judged on different pictures; evaluate both again.")
+        require_equal_judge(first, other)
+
+
+def require_equal_judge(first: Result, other: Result) -> None:
+    """Refuse scores by a network that one of two trainings looked through and the other did not.
+
+    Raises:
+        UsageError: with those scores, and with what the two can be compared by.
+    """
+    notes = [{score.metric: score.note.endswith(THROUGH) for score in result.scores} for result in (first, other)]
+    both = [metric for metric in notes[0] if metric in notes[1]]
+    unfair = [metric for metric in both if notes[0][metric] != notes[1][metric]]
+    if unfair:
+        one, two = (first, other) if notes[0][unfair[0]] else (other, first)
+        network = next(score.network for score in one.scores if score.metric == unfair[0])
+        fair = dict.fromkeys(metric.partition(" ")[0] for metric in both if metric not in unfair)
+        raise UsageError(
+            f"{one.name} was trained through {network} and {two.name} was not, so {', '.join(unfair)} cannot compare them; "
+            f"judge both by another network (--network), or by --metrics {','.join(fair) or 'l1'}."
+        )
 
 
 def differences(first: Result, other: Result) -> list[Difference]:

@@ -19,6 +19,7 @@ from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import requirements
 from diptych.evaluation.evaluate import INFINITE, Verdict, choose, evaluate
 from diptych.evaluation.metrics import PICTURE_METRICS, SET_METRICS, Example, Score
+from diptych.evaluation.perceptual import MAPPED
 from diptych.evaluation.set_metrics import as_bytes
 from diptych.files import as_json, from_json, read_text, remove_partial_files, write_text
 from diptych.judging.captions import line
@@ -65,7 +66,8 @@ def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     protocol = subject.protocol | {"metrics": metrics}
-    if any(SET_METRICS[name].uses_network for name in metrics if name in SET_METRICS):
+    chosen = "perceptual" in metrics and resources.network in MAPPED[1:]
+    if chosen or any(SET_METRICS[name].uses_network for name in metrics if name in SET_METRICS):
         protocol["network"] = resources.network
     return Result(subject.name, protocol, verdict.scores, verdict.names, verdict.pictures, notes + verdict.notes)
 
@@ -97,7 +99,8 @@ def table(result: Result) -> str:
 def real_scores(result: Result) -> dict[str, str]:
     """The scores of the real pictures, by metric, where they were measured."""
     marks = ("real pictures: ", "targets: ")
-    return {score.metric: score.note.rpartition(" ")[2] for score in result.scores if score.note.startswith(marks)}
+    notes = {score.metric: score.note.partition(";")[0] for score in result.scores}
+    return {metric: note.rpartition(" ")[2] for metric, note in notes.items() if note.startswith(marks)}
 
 
 def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = None) -> None:

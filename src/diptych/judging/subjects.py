@@ -15,6 +15,7 @@ from diptych.errors import UsageError
 from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
 from diptych.evaluation.requirements import Resources
+from diptych.networks.features.pretrained import trained_through
 from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.sizes import Size, size_text
 from diptych.training.run import read_recipe
@@ -160,6 +161,8 @@ class TranslatedSplit:
 
     def subject(self, name: str) -> Subject:
         subject = self.data.subject(name, self.example, noise=self.request.again)
+        looked = trained_through(self.translator.card.provenance)
+        subject = replace(subject, resources=replace(subject.resources, trained_through=looked))
         if self.request.size is None:
             return subject
         return replace(subject, protocol=subject.protocol | {"translated at": self.size_rule()})

@@ -28,9 +28,16 @@ class SpectralConv2d(nn.Conv2d):
     weight_v: Tensor
 
     def __init__(
-        self, channels_in: int, channels_out: int, kernel: int, stride: int = 1, padding: int = 0, bias: bool = True
+        self,
+        channels_in: int,
+        channels_out: int,
+        kernel: int,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = True,
+        groups: int = 1,
     ) -> None:
-        super().__init__(channels_in, channels_out, kernel, stride, padding, bias=bias)
+        super().__init__(channels_in, channels_out, kernel, stride, padding, groups=groups, bias=bias)
         rows, columns = self.weight.flatten(1).shape
         self.register_buffer("weight_u", functional.normalize(torch.randn(rows), dim=0))
         self.register_buffer("weight_v", functional.normalize(torch.randn(columns), dim=0))

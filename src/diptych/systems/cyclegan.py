@@ -12,11 +12,13 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from diptych.losses import ADVERSARIES, l1
+from diptych.losses import l1
 from diptych.networks import NetworkSpec, initialise, size_limits
+from diptych.networks.projected import Heads
 from diptych.pictures.kinds import Batch
 from diptych.systems.image_pool import ImagePool
-from diptych.systems.system import Domains, Losses, SystemOptions, TwoWaySystem, accuracy
+from diptych.systems.judges import Projected, build_judges, discriminator_losses, facts_of, generator_terms, judged_by
+from diptych.systems.system import Domains, Losses, SystemOptions, TwoWaySystem
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class CycleGANOptions(SystemOptions):
     upsample: Literal["transposed", "resize", "shuffle"] = "transposed"  # how the generators enlarge their maps
     discriminator_layers: Literal[0, 1, 2, 3, 4, 5, 6] = 3  # receptive fields 1, 16, 34, 70, 142, 286, 574
     discriminator_width: int = 64  # channels of the discriminators' first layer
+    projected: Projected = "none"  # discriminators of pretrained maps, beside the PatchGANs or alone
+    projected_heads: Heads = "patch"  # convolutions of these discriminators' heads
 
     def __post_init__(self) -> None:
         self.require_at_least(0, "cycle", "identity", "pool", "blocks")
@@ -52,7 +56,6 @@ class CycleGAN(TwoWaySystem):
         domains.require_source("CycleGAN")
         channels_in, channels_out, size = domains.channels_in, domains.channels_out, domains.size
         self.options = options
-        self.adversary = ADVERSARIES[options.adversary]
         self.identity = options.identity if channels_in == channels_out else 0.0
         if self.identity != options.identity:
             self.notes = (
@@ -64,6 +67,9 @@ class CycleGAN(TwoWaySystem):
         self.generator = nn.ModuleDict({direction: initialise(spec.build()) for direction, spec in self.specs.items()})
         channels = {"a": channels_in, "b": channels_out}
         self.discriminator = nn.ModuleDict({name: self.build_discriminator(count) for name, count in channels.items()})
+        self.facts = facts_of(options.projected)
+        if self.facts:
+            domains.require_rgb_or_grey("CycleGAN", "options.projected=none", both=True)
         domains.require_size("CycleGAN", *map(size_limits, (*self.generator.values(), *self.discriminator.values())))
         self.pool = nn.ModuleDict({name: ImagePool(options.pool, count, *size) for name, count in channels.items()})
         self.sides = ("generator", "discriminator")
@@ -78,7 +84,7 @@ class CycleGAN(TwoWaySystem):
             "width": options.discriminator_width,
             "norm": options.norm,
         }
-        return initialise(NetworkSpec("patchgan", arguments).build())
+        return build_judges(options.projected, options.projected_heads, NetworkSpec("patchgan", arguments))
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         joint = self.options.order == "joint"
@@ -99,8 +105,8 @@ class CycleGAN(TwoWaySystem):
         a_to_b, b_to_a = self.generator["a_to_b"], self.generator["b_to_a"]
         fake_b, fake_a = a_to_b(a), b_to_a(b)
         terms = {
-            "adversarial_a_to_b": self.adversary.generator(self.discriminator["b"](fake_b)),
-            "adversarial_b_to_a": self.adversary.generator(self.discriminator["a"](fake_a)),
+            **self.adversarial_terms("b", fake_b, "a_to_b"),
+            **self.adversarial_terms("a", fake_a, "b_to_a"),
             "cycle_a": options.cycle * l1(b_to_a(fake_b), a),
             "cycle_b": options.cycle * l1(a_to_b(fake_a), b),
         }
@@ -109,10 +115,13 @@ class CycleGAN(TwoWaySystem):
             terms |= {"identity_a": weight * l1(b_to_a(a), a), "identity_b": weight * l1(a_to_b(b), b)}
         return terms, {"a": fake_a, "b": fake_b}
 
+    def adversarial_terms(self, name: str, fake: Tensor, way: str) -> dict[str, Tensor]:
+        judged = judged_by(self.discriminator[name], fake)
+        return generator_terms(self.options.adversary, judged, f"adversarial_{way}")
+
     def discriminator_losses(self, name: str, real: Tensor, fake: Tensor) -> Losses:
-        """The halved loss of one discriminator on real pictures and fakes from the pool, and its accuracy."""
-        judged_real = self.discriminator[name](real)
-        judged_fake = self.discriminator[name](self.pool[name](fake))
-        loss = 0.5 * self.adversary.discriminator(judged_real, judged_fake)
-        right = accuracy(self.options.adversary, judged_real, judged_fake)["accuracy"]
-        return Losses(f"discriminator.{name}", {name: loss}, {f"accuracy_{name}": right})
+        """The halved loss of one domain's discriminator on real pictures and fakes from the pool, and its accuracy."""
+        discriminator = self.discriminator[name]
+        judged_real, judged_fake = judged_by(discriminator, real), judged_by(discriminator, self.pool[name](fake))
+        words = (name, f"accuracy_{name}")
+        return discriminator_losses(f"discriminator.{name}", self.options.adversary, judged_real, judged_fake, words)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from diptych.losses import ADVERSARIES, Adversary, feature_matching
 from diptych.networks import size_limits
 from diptych.networks.discriminators import MultiScale
-from diptych.networks.features.perceptual import PerceptualNetwork, loss_note, perceptual_loss
+from diptych.networks.features.perceptual import loss_note, network_of_loss, perceptual_loss
 from diptych.systems.system import Domains, System, accuracy
 
 ScaleMaps = Sequence[Sequence[Tensor]]
@@ -66,9 +66,8 @@ class MultiScaleSystem(System):
         self.adversary = ADVERSARIES[options.adversary]
         self.matching = options.feature_matching
         """Weight of the feature matching loss, which is summed over maps and averaged over scales."""
-        self.perceptual_network: PerceptualNetwork | None = None
-        if options.perceptual and options.perceptual_network != "none":
-            self.perceptual_network = PerceptualNetwork(options.perceptual_network, normalised=False)
+        self.perceptual_network = network_of_loss(options.perceptual, options.perceptual_network)
+        if self.perceptual_network is not None:
             self.notes = (loss_note(self.perceptual_network.name),)
             self.facts = {"perceptual loss": self.perceptual_network.name}
 
@@ -77,7 +76,7 @@ class MultiScaleSystem(System):
         sizes = [size_limits(generator), *filter(None, [self.perceptual_network])]
         domains.require_size(system, *sizes)
         if self.perceptual_network is not None:
-            domains.require_rgb_or_grey(system)
+            domains.require_rgb_or_grey(system, "options.perceptual=0")
 
     def build_discriminator(self, channels: int, spectral: bool = False) -> MultiScale:
         options = self.options

@@ -6,50 +6,20 @@ Options give the five objectives of Table 1, the generators of Table 2, the rece
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from diptych.losses import ADVERSARIES, feature_matching, gradient_difference, gradient_penalty, l1
-from diptych.networks import NetworkSpec, PatchGAN, initialise, size_limits
+from diptych.losses import feature_matching, gradient_difference, gradient_penalty, l1
+from diptych.networks import NetworkSpec, initialise, size_limits
+from diptych.networks.features.perceptual import network_of_loss, perceptual_loss
 from diptych.pictures.kinds import Batch
 from diptych.systems.detached_loss import detached_loss
-from diptych.systems.system import Domains, Losses, System, SystemOptions, accuracy
+from diptych.systems.judges import build_judges, discriminator_losses, facts_of, generator_terms, judged_by
+from diptych.systems.multi_scale import ScaleMaps
+from diptych.systems.pix2pix_options import Pix2PixOptions
+from diptych.systems.system import Domains, Losses, System
 from diptych.systems.unet_depth import depth_for
-
-
-@dataclass(frozen=True)
-class Pix2PixOptions(SystemOptions):
-    """The [options] table of a pix2pix recipe; the defaults are the paper's."""
-
-    objective: Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"] = "l1+cgan"  # terms of the loss (Table 1)
-    l1: float = 100.0  # weight of the L1 term
-    gradient_difference: float = 0.0  # weight of the L1 of neighbouring pixels' differences: flat fills, less texture
-    feature_matching: float = 0.0  # weight of the distance of the discriminator's maps (pix2pixHD, equation 4)
-    # The generator's adversarial term is by the updated discriminator (alternating), or by the one before.
-    order: Literal["alternating", "simultaneous"] = "alternating"
-    adversary: Literal["vanilla", "least-squares", "hinge", "wasserstein"] = "vanilla"  # adversarial loss
-    gradient_penalty: float = 10.0  # weight of the penalty; used by the Wasserstein adversary only
-    generator: Literal["unet", "encoder-decoder", "resnet"] = "unet"  # generator network (Table 2)
-    depth: int = 0  # levels of the U-Net or encoder-decoder; 0 = as many as the crop size allows, at most 8
-    blocks: int = 9  # residual blocks of the ResNet generator
-    width: int = 64  # channels of the generator's first layer
-    norm: Literal["batch", "instance", "none"] = "batch"  # normalisation layers of the generator
-    statistics: Literal["picture", "running"] = "picture"  # whose batch norm has at test time; "picture" is the paper's
-    dropout: tuple[int, ...] = (1, 2, 3)  # decoder levels with dropout; the PyTorch code has (2, 3, 4)
-    dropout_at_test: bool = True  # dropout stays on when translating: the paper's only source of noise
-    upsample: Literal["transposed", "resize", "shuffle"] = "transposed"  # how the decoder enlarges its maps
-    bottleneck_norm: bool = False  # norm at the innermost level; the paper's experiments had it, its code does not
-    bias: Literal["auto", "all"] = "auto"  # biases of convolutions; auto: none before batch norm
-    discriminator_layers: Literal[0, 1, 2, 3, 4, 5, 6] = 3  # receptive fields 1, 16, 34, 70, 142, 286, 574
-    discriminator_width: int = 64  # channels of the discriminator's first layer
-    discriminator_norm: Literal["batch", "instance", "none"] = "batch"  # normalisation layers of the discriminator
-
-    def __post_init__(self) -> None:
-        self.require_at_least(0, "l1", "gradient_difference", "feature_matching", "gradient_penalty")
-        self.require_at_least(1, "width", "discriminator_width", "blocks")
 
 
 class Pix2Pix(System):
@@ -62,25 +32,25 @@ class Pix2Pix(System):
         domains.require_source("pix2pix")
         self.options = options
         self.conditional = "cgan" in options.objective
-        self.adversary = ADVERSARIES[options.adversary]
         self.spec = self.generator_spec(domains)
         self.generator = initialise(self.spec.build())
         self.discriminator: nn.Module | None = None
+        self.sides = ("generator",)
         if options.objective != "l1":
-            discriminator = PatchGAN(
-                domains.channels_out + (domains.channels_in if self.conditional else 0),
-                layers=options.discriminator_layers,
-                width=options.discriminator_width,
-                norm=options.discriminator_norm,
-                bias=options.bias,
-            )
-            self.discriminator = initialise(discriminator)
+            self.discriminator = build_judges(options.projected, options.projected_heads, self.patch_spec(domains))
+            self.sides = ("discriminator", "generator")
+            self.facts = facts_of(options.projected)
+        self.matching = options.feature_matching if self.discriminator and options.projected != "alone" else 0.0
+        """Weight of the distance of the PatchGAN's maps, where there is one."""
+        self.perceptual_network = network_of_loss(options.perceptual, options.perceptual_network)
+        if self.perceptual_network is not None:
+            self.facts = {**self.facts, "perceptual loss": self.perceptual_network.name}
+        if self.facts:
+            domains.require_rgb_or_grey("pix2pix", "options.perceptual=0", "options.projected=none")
         judges = [] if self.discriminator is None else [size_limits(self.discriminator)]
-        domains.require_size("pix2pix", size_limits(self.generator), *judges)
-        self.sides = ("generator",) if self.discriminator is None else ("discriminator", "generator")
-        if self.discriminator is None and (options.feature_matching or options.order != "alternating"):
-            note = "With options.objective = l1 there is no discriminator: feature_matching and order do nothing."
-            self.notes = (note,)
+        looking = filter(None, [self.perceptual_network, *judges])
+        domains.require_size("pix2pix", size_limits(self.generator), *looking)
+        self.notes = options.notes()
 
     def generator_spec(self, domains: Domains) -> NetworkSpec:
         """The generator that the options name. The depth of a U-Net follows from the crops' size."""
@@ -93,17 +63,19 @@ class Pix2Pix(System):
         arguments |= {"dropout": list(options.dropout), "bottleneck_norm": options.bottleneck_norm}
         return NetworkSpec("unet", arguments)
 
-    def judge(self, source: Tensor, image: Tensor) -> list[Tensor]:
-        """The discriminator's logits of ``image``, with its maps before them where features are matched.
+    def patch_spec(self, domains: Domains) -> NetworkSpec:
+        options = self.options
+        arguments = {
+            "channels_in": domains.channels_out + (domains.channels_in if self.conditional else 0),
+            "layers": options.discriminator_layers,
+            "width": options.discriminator_width,
+            "norm": options.discriminator_norm,
+        }
+        return NetworkSpec("patchgan", arguments | options.pick("bias"))
 
-        A conditional discriminator takes the source beside the image.
-        """
+    def judge(self, source: Tensor, image: Tensor) -> ScaleMaps:
         assert self.discriminator is not None
-        pair = torch.cat([source, image], dim=1) if self.conditional else image
-        if self.options.feature_matching:
-            assert isinstance(self.discriminator, PatchGAN)
-            return self.discriminator.maps(pair)
-        return [self.discriminator(pair)]
+        return judged_by(self.discriminator, image, source if self.conditional else None, bool(self.matching))
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         source, target = batch
@@ -116,32 +88,33 @@ class Pix2Pix(System):
             judged, real = self.judge(source, shown), self.judge(source, target)
             if at_once:  # against the discriminator before its update, whose output both losses use
                 terms = detached_loss(self.adversarial_terms(judged, real), shown, fake)
-            yield self.discriminator_losses(source, target, shown, judged[-1], real[-1])
+            yield self.discriminator_losses(source, target, shown, judged, real)
             if not at_once:
                 terms = self.adversarial_terms(self.judge(source, fake), real)
         if "l1" in self.options.objective:
             terms["l1"] = self.options.l1 * l1(fake, target)
         if self.options.gradient_difference:
             terms["gradient_difference"] = self.options.gradient_difference * gradient_difference(fake, target)
+        if self.perceptual_network is not None:
+            terms["perceptual"] = self.options.perceptual * perceptual_loss(self.perceptual_network, fake, target)
         yield Losses("generator", terms)
 
-    def adversarial_terms(self, judged: list[Tensor], real: list[Tensor]) -> dict[str, Tensor]:
-        """The adversarial term and feature matching.
+    def adversarial_terms(self, judged: ScaleMaps, real: ScaleMaps) -> dict[str, Tensor]:
+        """The adversarial terms and feature matching.
 
         In alternating order ``real`` is from before the discriminator's update, which saves a forward pass.
         """
-        terms = {"adversarial": self.adversary.generator(judged[-1])}
-        if self.options.feature_matching:
-            terms["feature_matching"] = self.options.feature_matching * feature_matching([judged[:-1]], [real[:-1]])
+        terms = generator_terms(self.options.adversary, judged)
+        if self.matching:
+            terms["feature_matching"] = self.matching * feature_matching([judged[0][:-1]], [real[0][:-1]])
         return terms
 
     def discriminator_losses(
-        self, source: Tensor, target: Tensor, fake: Tensor, judged: Tensor, real: Tensor
+        self, source: Tensor, target: Tensor, fake: Tensor, judged: ScaleMaps, real: ScaleMaps
     ) -> Losses:
-        """``judged`` and ``real`` are logits; the objective is halved (paper, section 3.3)."""
-        terms = {"adversarial": 0.5 * self.adversary.discriminator(real, judged)}
+        losses = discriminator_losses("discriminator", self.options.adversary, real, judged)
         if self.options.adversary == "wasserstein" and self.options.gradient_penalty > 0:
             mix = torch.rand(len(target), 1, 1, 1, device=target.device)
-            penalty = gradient_penalty(lambda image: self.judge(source, image)[-1], target, fake.detach(), mix)
-            terms["gradient_penalty"] = self.options.gradient_penalty * penalty
-        return Losses("discriminator", terms, accuracy(self.options.adversary, real, judged))
+            penalty = gradient_penalty(lambda image: self.judge(source, image)[0][-1], target, fake.detach(), mix)
+            losses.terms["gradient_penalty"] = self.options.gradient_penalty * penalty
+        return losses

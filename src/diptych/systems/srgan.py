@@ -71,7 +71,7 @@ class SRGAN(System):
             name = "vgg19" if options.content.startswith("vgg") else "efficientnet-lite0"
             self.perceptual_network = PerceptualNetwork(name)
             domains.require_size("SRGAN", self.perceptual_network)
-            domains.require_rgb_or_grey("SRGAN")
+            domains.require_rgb_or_grey("SRGAN", "options.content=mse")
             self.notes = (loss_note(name),)
             self.facts = {"content loss": f"{options.content} of {name}"}
 

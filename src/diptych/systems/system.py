@@ -75,17 +75,23 @@ class Domains:
                 f"{self.size[0]}x{self.size[1]}; set data.crop_size={near}, or choose smaller networks."
             )
 
-    def require_rgb_or_grey(self, system: str) -> None:
-        """Refuse targets of other channels than the network of a perceptual loss takes.
+    def require_rgb_or_grey(self, system: str, *instead: str, both: bool = False) -> None:
+        """Refuse channels that a pretrained network does not take.
+
+        Args:
+            system: its name, for the message.
+            instead: settings with which it needs no such network.
+            both: whether sources are shown to one too.
 
         Raises:
             UsageError: naming the system.
         """
-        if self.channels_out not in (1, 3):
-            raise UsageError(
-                f"{system} compares pictures by a network that sees RGB or grey, and the targets here have {self.channels_out} channels; "
-                f"set options.perceptual=0, or for SRGAN options.content=mse."
-            )
+        for name, channels in (("targets", self.channels_out), ("sources", self.channels_in))[: 1 + both]:
+            if channels not in (1, 3):
+                raise UsageError(
+                    f"{system} looks through a network that sees RGB or grey, and the {name} here have {channels} channels; "
+                    f"set {' and '.join(instead)}."
+                )
 
     def require_source(self, system: str, *colours: str, enlarging: bool = False) -> None:
         """Refuse a source that the system is not made for.

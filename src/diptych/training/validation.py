@@ -1,6 +1,6 @@
 """Validation during a run: scores and a sample grid of the same pictures each time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -15,7 +15,7 @@ from diptych.data.settings import as_size
 from diptych.errors import UsageError
 from diptych.evaluation import paired
 from diptych.evaluation.bootstrap import evenly_spaced
-from diptych.evaluation.evaluate import choose, evaluate
+from diptych.evaluation.evaluate import THROUGH, choose, evaluate
 from diptych.evaluation.fcn_labels import Labels, Reader, resolved, segmenter_for
 from diptych.evaluation.metrics import Example, as_rgb
 from diptych.evaluation.requirements import Resources
@@ -23,6 +23,7 @@ from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
 from diptych.machine.devices import matmul_precision
 from diptych.networks import size_limits
+from diptych.networks.features.pretrained import trained_through
 from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Batch, Stored
 from diptych.pictures.resizing import enlarge_nearest
@@ -44,6 +45,8 @@ class Validation:
         self.reader: Reader | None = None
         self.segmenter: Segmenter | None = None
         self.classes = 0
+        self.flattering: tuple[str, ...] = ()
+        """The last scores by a network that this training looks through."""
 
     def describe(self, run: Run, state: State) -> None:
         """Write the card, so that the run folder serves as a translator."""
@@ -106,11 +109,25 @@ class Validation:
             factor=self.recipe.data.scale,
             holed=self.recipe.data.source.colour == "holed",
             device=self.device,
+            trained_through=trained_through(state.system.facts),
         )
         metrics, _ = choose(self.recipe.training.metrics, means)
         verdict = evaluate(chain([first], examples), metrics, means)
         state.system.train()
+        self.flattering = tuple(score.metric for score in verdict.scores if score.note.endswith(THROUGH))
         return {score.metric: score.value for score in verdict.scores}
+
+    def shown(self, scores: Mapping[str, float]) -> str:
+        """Scores on one line."""
+        marks = dict.fromkeys(self.flattering, f" ({THROUGH})")
+        return "  ".join(
+            f"{key} {value:.4f}{marks.get(key, '')}" for key, value in scores.items() if key != "diversity"
+        )
+
+    def remarks(self, scores: Mapping[str, float]) -> dict[str, list[str]]:
+        """What is kept beside the scores: under THROUGH the names of those that flatter."""
+        flattering = [name for name in self.flattering if name in scores]
+        return {THROUGH: flattering} if flattering else {}
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """What the metrics need beforehand: for the FCN-score, the segmenter."""

@@ -14,6 +14,8 @@ from torch.nn import functional
 from diptych.networks.features.efficientnet import EfficientNetLite0
 from diptych.networks.features.fcn import FCN
 from diptych.networks.features.inception import InceptionV3
+from diptych.networks.features.squeezenet import TAPS as SQUEEZE_TAPS
+from diptych.networks.features.squeezenet import SqueezeNet
 from diptych.networks.features.vgg_alexnet import Tapped, alexnet, vgg16, vgg19
 
 Weights = dict[str, Tensor]
@@ -108,6 +110,37 @@ def test_alexnet() -> None:
         maps = functional.max_pool2d(expected[-1], kernel_size=3, stride=2) if number < 6 else expected[-1]
     assert weights == {}
     agree(ours(images(96, 75)), expected)
+
+
+SQUEEZENET = {  # table 1 of the paper with the poolings of version 1.1, and torchvision's number of each layer
+    "pool1": 2, "fire2": 3, "fire3": 4, "pool3": 5, "fire4": 6, "fire5": 7, "pool5": 8, "fire6": 9, "fire7": 10, "fire8": 11, "fire9": 12,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(32, 35), (75, 96)])
+def test_squeezenet(size: tuple[int, int]) -> None:
+    ours, weights = shaken(SqueezeNet)
+
+    def layer(maps: Tensor, name: str, stride: int = 1, padding: int = 0) -> Tensor:
+        return functional.conv2d(maps, weights[f"{name}.weight"], weights[f"{name}.bias"], stride, padding).clamp(min=0)
+
+    maps = layer(images(*size), "features.0", stride=2)
+    found = {"conv1": maps}
+    for name, number in SQUEEZENET.items():
+        if name.startswith("pool"):  # windows of 3 at every second place, also where they lie partly outside
+            rows, columns = (-(-(side - 3) // 2) * 2 + 3 - side for side in maps.shape[2:])
+            edged = functional.pad(maps, (0, columns, 0, rows), value=-torch.inf)
+            maps = edged.unfold(2, 3, 2).unfold(3, 3, 2).amax((4, 5))
+        else:
+            squeezed = layer(maps, f"features.{number}.squeeze")
+            both = [layer(squeezed, f"features.{number}.expand{k}x{k}", padding=k // 2) for k in (1, 3)]
+            maps = torch.cat(both, 1)
+        found[name] = maps
+    expected = [found[name] for name in ("conv1", "fire3", "fire5", "fire6", "fire7", "fire8", "fire9")]
+    agree(ours.pyramid(images(*size)), expected)
+    agree([ours(images(*size))], [maps.flatten(2).mean(2)])
+    agree([ours.logits(images(*size))], [layer(maps, "classifier.1").flatten(2).mean(2)])
+    assert [tap.shape[1] for tap in expected] == list(SQUEEZE_TAPS.values()) == [64, 128, 256, 384, 384, 512, 512]
 
 
 FIRST, NEXT = (True, False), (True, True)

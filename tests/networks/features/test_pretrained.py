@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from diptych import checkpoints
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import perceptual
 from diptych.networks.features import pretrained
@@ -78,6 +79,8 @@ def test_parameter_counts_are_the_published_ones() -> None:
     assert counts == {
         "efficientnet-lite0": 4_652_008,
         "inception-2015": 23_850_960,  # 23,834,568 of the published network, and 8 classes more
+        "squeezenet1.1": 1_235_496,
+        "squeezenet1.1-caffe": 1_235_496,
         "vgg16": 14_714_688,
         "vgg19": 20_024_384,
         "alexnet": 2_469_696,
@@ -148,3 +151,32 @@ def test_values_are_those_of_the_training() -> None:
     bytes_ = torch.arange(256.0).reshape(1, 1, 16, 16).repeat(1, 3, 14, 14)  # 224 x 224, so that nothing is resized
     found = pretrained.preprocess(bytes_ / 127.5 - 1, "efficientnet-lite0")
     torch.testing.assert_close(found, (bytes_ - 127) / 128, atol=1e-5, rtol=0)
+
+
+def test_values_of_squeezenet() -> None:
+    """torchvision states mean and deviation of values in [0, 1]; the Caffe model's are bytes less their mean."""
+    bytes_ = torch.arange(256.0).reshape(1, 1, 16, 16).repeat(1, 3, 1, 1)
+    mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    found = pretrained.as_trained(bytes_ / 127.5 - 1, "squeezenet1.1")
+    torch.testing.assert_close(found, (bytes_ / 255 - mean) / deviation, atol=1e-5, rtol=0)
+    found = pretrained.as_trained(bytes_ / 127.5 - 1, "squeezenet1.1-caffe")
+    torch.testing.assert_close(
+        found, bytes_ - torch.tensor([123.68, 116.779, 103.939]).view(3, 1, 1), atol=1e-4, rtol=0
+    )
+
+
+def test_converted_weights_are_known_by_their_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else the file says; a single changed value is refused."""
+    name = "squeezenet1.1-caffe"
+    spec = FEATURES[name]
+    tensors = {key: torch.ones_like(value) for key, value in spec.build().state_dict().items()}
+    path = tmp_path / f"converted-{checkpoints.checksum(tensors, '')[:8]}.safetensors"
+    monkeypatch.setitem(FEATURES, name, replace(spec, files=(path.name,)))
+    checkpoints.save(path, tensors, {"made by": "a test"})
+    assert read_weights(name, path).keys() == tensors.keys()
+    tensors["classifier.1.bias"][7] += 1
+    checkpoints.save(path, tensors, {})
+    with pytest.raises(
+        DiptychError, match=r"squeezenet1\.1-caffe: its SHA-256 begins with .* benchmarks/squeezenet_weights"
+    ):
+        read_weights(name, path)

@@ -13,9 +13,8 @@ from torch.nn import functional
 
 from diptych.errors import DiptychError
 from diptych.networks.features.efficientnet import EfficientNetLite0
-from diptych.networks.features.pretrained import load, spec_of
+from diptych.networks.features.pretrained import IMAGENET_DEVIATION, IMAGENET_MEAN, as_trained, load, spec_of
 
-IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 """Weights of the five maps, finest first (pix2pixHD's code)."""
 PERCEPTUAL_TAPS = (0, 1, 3, 4, 5)
@@ -63,12 +62,16 @@ class PerceptualNetwork:
             self.network.to(pictures.device)
             self.values = self.values.to(pictures.device)
         if isinstance(self.network, EfficientNetLite0):
-            factor, summand = spec_of(self.name).values
-            return self.network.pyramid(pictures * factor + summand)
+            return self.network.pyramid(as_trained(pictures, self.name))
         if self.normalised:
             pictures = ((pictures + 1) / 2 - self.values[0]) / self.values[1]
         maps: list[Tensor] = self.network(pictures)
         return maps
+
+
+def network_of_loss(weight: float, name: str) -> PerceptualNetwork | None:
+    """The network of a perceptual loss, with its pictures as pix2pixHD's code has them; None without a weight, or for "none"."""
+    return PerceptualNetwork(name, normalised=False) if weight and name != "none" else None
 
 
 def perceptual_loss(network: PerceptualNetwork, fake: Tensor, real: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ Scores name their feature network; those of different networks are not comparabl
 import hashlib
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,10 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diptych import checkpoints
 from diptych.errors import DiptychError, UsageError
 from diptych.networks.blocks import channels_last
 from diptych.networks.features.efficientnet import EfficientNetLite0
 from diptych.networks.features.inception import InceptionV3
+from diptych.networks.features.squeezenet import SqueezeNet
 from diptych.networks.features.vgg_alexnet import alexnet, vgg16, vgg19
 from diptych.tables import closest
 
@@ -26,11 +28,19 @@ CPU = torch.device("cpu")
 WEIGHTS = "DIPTYCH_WEIGHTS"
 """Environment variable: a folder of downloaded weights files."""
 TORCHVISION = "the file that torchvision's {} downloads"
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CAFFE_MEAN = (123.68, 116.779, 103.939)
+"""Of the bytes of red, green and blue."""
+PerChannel = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """A feature network; the names of its weights file end in the beginning of the file's SHA-256."""
+    """A feature network.
+
+    The names of its weights file end in the beginning of the file's SHA-256; of a safetensors file, which is converted from
+    another form, in that of the tensors alone (``checkpoints.checksum``).
+    """
 
     build: Callable[[], nn.Module]
     files: tuple[str, ...]
@@ -38,7 +48,8 @@ class FeatureSpec:
     features: int = 0  # pooled; 0 = it returns maps
     size: int = 0  # side to which pictures are resized; 0 = as they are
     filter: str = "none"  # of that resizing
-    values: tuple[float, float] = (1.0, 0.0)  # scale and offset from [-1, 1] to its training values
+    # Scale and offset from [-1, 1] to its training values; for all channels, or for red, green and blue.
+    values: tuple[float | PerChannel, float | PerChannel] = (1.0, 0.0)
 
 
 FEATURES = {
@@ -59,10 +70,38 @@ FEATURES = {
         size=299,
         filter="bilinear, not antialiased",
     ),
+    "squeezenet1.1": FeatureSpec(
+        SqueezeNet,
+        ("squeezenet1_1-b8a52dc0.pth",),
+        TORCHVISION.format("squeezenet1_1"),
+        features=512,
+        size=224,
+        filter="bicubic, antialiased",
+        values=((0.5 / 0.229, 0.5 / 0.224, 0.5 / 0.225), (0.015 / 0.229, 0.044 / 0.224, 0.094 / 0.225)),  # ImageNet's
+    ),
+    "squeezenet1.1-caffe": FeatureSpec(
+        SqueezeNet,
+        ("squeezenet1_1-caffe-834bba2d.safetensors",),
+        "the file that benchmarks/squeezenet_weights.py of the source repository makes",
+        features=512,
+        size=224,
+        filter="bicubic, antialiased",
+        values=(127.5, (127.5 - CAFFE_MEAN[0], 127.5 - CAFFE_MEAN[1], 127.5 - CAFFE_MEAN[2])),
+    ),
     "vgg16": FeatureSpec(vgg16, ("vgg16-397923af.pth",), TORCHVISION.format("vgg16")),
     "vgg19": FeatureSpec(vgg19, ("vgg19-dcbb9e9d.pth",), TORCHVISION.format("vgg19")),
     "alexnet": FeatureSpec(alexnet, ("alexnet-owt-7be5be79.pth",), TORCHVISION.format("alexnet")),
 }
+
+
+LOOKING = ("perceptual loss", "content loss", "projected discriminator")
+"""Facts of a training (``System.facts``), and so of a card, that name the network through which it looked."""
+
+
+def trained_through(facts: Mapping[str, object]) -> tuple[str, ...]:
+    """The feature networks through which a training looked, by its facts; a score by one of them flatters its outputs."""
+    words = {word for key in LOOKING for word in str(facts.get(key, "")).split()}
+    return tuple(name for name in FEATURES if name in words)
 
 
 def spec_of(name: str) -> FeatureSpec:
@@ -98,17 +137,20 @@ def read_weights(name: str, path: Path) -> dict[str, Tensor]:
     Raises:
         DiptychError: for a damaged file, or one of other weights.
     """
-    spec = spec_of(name)
+    spec, converted = spec_of(name), path.suffix == ".safetensors"
     expected = Path(spec.files[0]).stem.rpartition("-")[2]
-    with open(path, "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if converted:
+        tensors = checkpoints.load(path).tensors
+        found = checkpoints.checksum(tensors, "")
+    else:
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     if not found.startswith(expected):
         raise DiptychError(
             f"{path} is not the published {name}: its SHA-256 begins with {found[:8]}, not {expected}. "
             f"Remove it and get the file anew ({spec.source})."
         )
-    tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return tensors
+    return tensors if converted else dict(torch.load(path, map_location="cpu", weights_only=True))
 
 
 @cache
@@ -125,8 +167,16 @@ def load(name: str, device: torch.device = CPU) -> nn.Module:
 
 def preprocess(images: Tensor, name: str) -> Tensor:
     """Pictures in [-1, 1] to the network's size and values."""
-    factor, summand = spec_of(name).values
-    return (resize(images, name) * factor + summand).contiguous(memory_format=torch.channels_last)
+    return as_trained(resize(images, name), name).contiguous(memory_format=torch.channels_last)
+
+
+def as_trained(images: Tensor, name: str) -> Tensor:
+    """Pictures in [-1, 1] in the values of the network's training."""
+    factor, summand = (
+        torch.tensor(value, device=images.device)[:, None, None] if isinstance(value, tuple) else value
+        for value in spec_of(name).values
+    )
+    return images * factor + summand
 
 
 def resize(images: Tensor, name: str) -> Tensor:

@@ -258,10 +258,9 @@ class Watch:
             self.say(f"training.metrics are passed over at step {step}: they have had their share of the time.")
         self.progress.set_aside(time.perf_counter() - began)
         entry = {"step": step, **scores}
-        self.run.append("scores.jsonl", entry)
+        self.run.append("scores.jsonl", entry | validation.remarks(scores))
         self.board.scalars({f"validation.{key}": value for key, value in entry.items()}, step)
-        shown = "  ".join(f"{key} {value:.4f}" for key, value in scores.items() if key != "diversity")
-        self.say(f"Validation at step {step}:  {shown}")
+        self.say(f"Validation at step {step}:  {validation.shown(scores)}")
         for sentence in self.health.scores(step, scores):
             self.health_event(step, sentence)
         best, since = self.run.standing(self.settings.best)

@@ -1,0 +1,85 @@
+"""What judges in pix2pix and CycleGAN: a PatchGAN, a projected discriminator beside it as one side, or that alone.
+
+A projected discriminator sees the picture alone, never its source: L1 or the cycle holds the content.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from diptych.losses import ADVERSARIES
+from diptych.networks import NetworkSpec, PatchGAN, initialise
+from diptych.networks.projected import FEATURES, Heads, ProjectedDiscriminator
+from diptych.systems.multi_scale import ScaleMaps, logits
+from diptych.systems.system import Losses, accuracy
+
+Projected = Literal["none", "beside", "alone"]
+
+
+class PatchAndProjected(nn.Module):
+    """Two discriminators that are trained together."""
+
+    multiple = 1
+
+    def __init__(self, patch: PatchGAN, projected: ProjectedDiscriminator) -> None:
+        super().__init__()
+        self.patch, self.projected = patch, projected
+        self.min_size = patch.min_size
+
+
+def build_judges(projected: Projected, heads: Heads, patch: NetworkSpec) -> nn.Module:
+    """The discriminator that ``options.projected`` names; with "none" it is the PatchGAN itself.
+
+    Raises:
+        DiptychError: when the weights of the projected discriminator's network are missing.
+    """
+    if projected == "alone":
+        return ProjectedDiscriminator(heads)
+    found = initialise(patch.build())
+    assert isinstance(found, PatchGAN)
+    return found if projected == "none" else PatchAndProjected(found, ProjectedDiscriminator(heads))
+
+
+def facts_of(projected: Projected) -> dict[str, str]:
+    """For the card: the network that the discriminator looks through."""
+    return {} if projected == "none" else {"projected discriminator": FEATURES}
+
+
+def judged_by(judges: nn.Module, picture: Tensor, source: Tensor | None = None, matching: bool = False) -> ScaleMaps:
+    """For each discriminator its logits; those of a PatchGAN come after its other maps where features are matched.
+
+    Args:
+        source: what a conditional PatchGAN sees beside the picture.
+    """
+    if isinstance(judges, PatchAndProjected):
+        return [*judged_by(judges.patch, picture, source, matching), *judged_by(judges.projected, picture)]
+    if not isinstance(judges, PatchGAN):
+        return [[judges(picture)]]
+    seen = picture if source is None else torch.cat([source, picture], dim=1)
+    return [judges.maps(seen) if matching else [judges(seen)]]
+
+
+def named(word: str, values: Iterable[Tensor]) -> dict[str, Tensor]:
+    """A value for each discriminator: the first is called ``word``, that of a projected one beside it ``projected_WORD``."""
+    return dict(zip((word, f"projected_{word}"), values, strict=False))
+
+
+def generator_terms(adversary: str, judged: ScaleMaps, word: str = "adversarial") -> dict[str, Tensor]:
+    """The generator's adversarial terms, one for each discriminator."""
+    return named(word, map(ADVERSARIES[adversary].generator, logits(judged)))
+
+
+def discriminator_losses(
+    trains: str,
+    adversary: str,
+    real: ScaleMaps,
+    judged: ScaleMaps,
+    words: tuple[str, str] = ("adversarial", "accuracy"),
+) -> Losses:
+    """The halved loss of each discriminator (pix2pix, section 3.3), and its accuracy; ``words`` are their names in the log."""
+    pairs = list(zip(logits(real), logits(judged), strict=True))
+    terms = named(words[0], [0.5 * ADVERSARIES[adversary].discriminator(*pair) for pair in pairs])
+    shares = [accuracy(adversary, *pair) for pair in pairs]
+    return Losses(trains, terms, named(words[1], [share["accuracy"] for share in shares if share]))

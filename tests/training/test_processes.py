@@ -16,8 +16,8 @@ DUMP = """
 import hashlib, sys
 import diptych.training.loop as loop
 plain = loop.train
-def train(recipe, run, processes, watch):
-    plain(recipe, run, processes, watch)
+def train(recipe, run, processes, watch, *rest):
+    plain(recipe, run, processes, watch, *rest)
     digest = hashlib.sha256()
     for name, parameter in watch.state.system.named_parameters():
         digest.update(parameter.detach().contiguous().numpy().tobytes())

@@ -47,15 +47,8 @@ def check(folder: str, *overrides: str, recipe: str = "", profile: str = "", tas
     return 1 if report.fatal else 0
 
 
-TRAINS = {
-    "pairs": "pix2pix",
-    "unpaired": "cyclegan",
-    "labelled": "spade",
-    "colorization": "pix2pix-colorization",
-    "holed": "inpainting",
-    "shrunk": "srresnet",
-}
-"""A recipe for each task, where none was named; what is not here is for pix2pix."""
+TRAINS = {"colorization": "pix2pix-colorization", "holed": "inpainting", "shrunk": "srresnet"}
+"""A recipe for each task of single pictures, where none was named; the others are for pix2pix."""
 
 
 def how_to_train(
@@ -64,6 +57,7 @@ def how_to_train(
     """As what the pictures are used, and the command that trains on them."""
     from shlex import join
 
+    from diptych.data.settings import OF_TWO
     from diptych.errors import UsageError
     from diptych.recipe import override_text, read
 
@@ -72,6 +66,8 @@ def how_to_train(
         used = f"No pairs: {why} {used}"
     if doubtful:
         return f"{used}, unless that is wrong: see the warning above."
+    if not recipe and data.task in OF_TWO:
+        return f"{used}. Train with: {join(['diptych', 'train', folder, *overrides])}"
     name = recipe or TRAINS.get(data.task, "pix2pix")
     words = [f"data.folder={override_text(folder)}", *overrides]
     try:
@@ -79,9 +75,8 @@ def how_to_train(
             words.append(f"data.task={data.task}")
     except UsageError:  # an override that is for another recipe
         return f"{used}."
-    return (
-        f"{used}. Train with: {join(['diptych', 'train', name, *(['--profile', profile] if profile else []), *words])}"
-    )
+    named = ["--profile", profile] if profile else []
+    return f"{used}. Train with: {join(['diptych', 'train', name, *named, *words])}"
 
 
 def why_no_pairs(data: "DataSettings") -> str:

@@ -263,8 +263,8 @@ def sizes(found: Survey, plan: Plan, stated: Mapping[str, Any]) -> Rule:
 
 
 def largest_crop(room: int) -> int:
-    """The largest crop up to ``room`` that the networks take: a multiple of 32, or 16."""
-    return room // 32 * 32 or LEAST_SIDE
+    """The largest crop up to ``room`` that the networks take: a multiple of 32, or 24 or 16."""
+    return room // 32 * 32 or room // 8 * 8
 
 
 # 5. How much at once, and for how long?

@@ -54,20 +54,29 @@ TRAINS = {"colorization": "pix2pix-colorization", "holed": "inpainting", "shrunk
 def how_to_train(
     data: "DataSettings", doubtful: bool, folder: str, overrides: tuple[str, ...], recipe: str, profile: str
 ) -> str:
-    """As what the pictures are used, and the command that trains on them."""
+    """As what the pictures are used, and the command that trains on them; without a recipe, what `diptych train FOLDER` chooses."""
     from shlex import join
 
     from diptych.data.settings import OF_TWO
-    from diptych.errors import UsageError
+    from diptych.errors import DiptychError, UsageError
     from diptych.recipe import override_text, read
+    from diptych.training.setup.configure import configure
 
+    shortest = join(["diptych", "train", folder, *overrides])
+    choice = None
+    if not recipe and data.task in OF_TWO:
+        try:
+            choice = configure(folder, overrides)
+        except DiptychError as problem:
+            return f"{shortest} would refuse: {problem}"
+        data = choice.recipe.data
     used = f"Used as {data.task} (data.task={data.task})"
     if not recipe and data.task == "unpaired" and (why := why_no_pairs(data)):
         used = f"No pairs: {why} {used}"
     if doubtful:
         return f"{used}, unless that is wrong: see the warning above."
-    if not recipe and data.task in OF_TWO:
-        return f"{used}. Train with: {join(['diptych', 'train', folder, *overrides])}"
+    if choice is not None:
+        return f"{used}. Train with: {shortest}"
     name = recipe or TRAINS.get(data.task, "pix2pix")
     words = [f"data.folder={override_text(folder)}", *overrides]
     try:

@@ -88,7 +88,7 @@ def test_squares_that_would_be_cut_are_a_warning_and_no_command(tmp_path: Path, 
         save(tmp_path / "photos" / f"{number}.png", blob())
     said = checked(tmp_path / "photos")
     assert "WARNING (single pictures?): 6 of 6 pictures are square or upright" in said.out
-    assert "Used as pairs (data.task=pairs), unless that is wrong: see the warning above." in said.out
+    assert "would refuse: " in said.out
     assert "Train with" not in said.out
     words = tiny_words(tmp_path / "photos")
     trained = typed("train", "pix2pix", *words, "--out", tmp_path / "run").out.splitlines()

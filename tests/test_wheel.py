@@ -111,7 +111,7 @@ def test_the_wheel_holds_the_runtime(wheel: Path) -> None:
 
 
 def test_it_judges_and_reports(program: Path, trained: Path) -> None:
-    demo = trained / "runs/demo/l1-cgan"
+    demo = trained / "runs/demo"
     said = run(program, "evaluate", demo, "--limit", "8", "--metrics", "l1,ssim", "--out", "judged", cwd=trained)
     assert "Written: judged" in said
     assert (trained / "judged" / "scores.json").is_file()
@@ -122,7 +122,7 @@ def test_it_judges_and_reports(program: Path, trained: Path) -> None:
 @pytest.fixture(scope="module")
 def served(program: Path, trained: Path) -> Iterator[str]:
     """The address of ``diptych serve``, in the process of the installed program."""
-    command = [str(program), "serve", "runs/demo/l1-cgan", "--port", "0"]
+    command = [str(program), "serve", "runs/demo", "--port", "0"]
     plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     process = subprocess.Popen(command, cwd=trained, env=plain, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -135,7 +135,7 @@ def served(program: Path, trained: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def exported(program: Path, trained: Path) -> Iterator[str]:
-    run(program, "export", "runs/demo/l1-cgan", "--to", "web", "--out", "web", cwd=trained)
+    run(program, "export", "runs/demo", "--to", "web", "--out", "web", cwd=trained)
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None: ...

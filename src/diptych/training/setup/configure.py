@@ -6,17 +6,16 @@ stated on the command line stands in place of a rule. The same folder gives the 
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from statistics import median
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from diptych.data.checks.check import scale_advice
 from diptych.data.checks.survey import Side, Survey, survey
-from diptych.data.settings import OF_TWO, as_size, root_of
+from diptych.data.settings import as_size, root_of
 from diptych.data.stream import usable_cores
 from diptych.errors import DiptychError, UsageError
 from diptych.machine.devices import choose, total_bytes
 from diptych.training.setup.choice import Choice, Chosen, Rule, folder_word, made, stated_data, stated_keys
+from diptych.training.setup.sizes import sizes
 
 GIB = 2**30
 Machine = Literal["processor", "GPU"]
@@ -39,9 +38,8 @@ class Plan:
     each_gib: float
 
 
-PLANS: dict[
-    tuple[Task, Machine], Plan
-] = {  # memory measured by training/setup/estimate.py on a processor, for GPUs scaled from there
+# Memory was measured by training/setup/estimate.py on a processor, and for GPUs scaled from there.
+PLANS: dict[tuple[Task, Machine], Plan] = {
     ("pairs", "processor"): Plan("pix2pix", "fast", 128, 8, 100, 2_500, 10_000, 0.5, 0.02),
     ("labelled", "processor"): Plan("spade", "small", 128, 4, 100, 2_500, 10_000, 0.5, 0.24),
     ("unpaired", "processor"): Plan("cyclegan", "small", 128, 1, 100, 10_000, 40_000, 0.4, 0.23),
@@ -65,9 +63,6 @@ SINGLES = {
 NAMES_SAY = ("source", "input", "label", "edges", "sketch")
 """Names of a first folder, in part, that say what is the source."""
 HELD_OUT = "set apart to validate"  # in a layout's description
-JITTER = 286 / 256  # load size over crop size, as in the papers
-SQUARE = 1.1  # longer side over shorter side up to which pictures are stretched to a square
-LEAST_SIDE = 16  # of pictures
 MEMORY_SHARE = 0.5  # of the machine's, which training may take
 
 
@@ -85,14 +80,14 @@ def configure(folder: str, overrides: Sequence[str] = (), profile: str = "", min
         UsageError: for an override that is wrong.
     """
     stated = stated_keys(overrides)
-    settings = stated_data(folder, overrides)
     device = choose(str(stated.get("training.device", "auto")))
     machine: Machine = "processor" if device.type == "cpu" else "GPU"
     memory = total_bytes(device)
-    if settings.task not in OF_TWO:
+    if (task_stated := stated.get("data.task")) in SINGLES:
         raise UsageError(
-            f"data.task={settings.task} is for a recipe, which must be named, {ways(folder, machine, settings.task)}."
+            f"data.task={task_stated} is for a recipe, which must be named, {ways(folder, machine, str(task_stated))}."
         )
+    settings = stated_data(folder, overrides)
     found = survey(settings, task_stated="data.task" in stated)
     if found.holds == "singles":
         raise DiptychError(of_singles(found, machine))
@@ -102,7 +97,7 @@ def configure(folder: str, overrides: Sequence[str] = (), profile: str = "", min
     rules: Rule = {"data.folder": Chosen(folder, contents(found))} | tasks(found, task)
     rules |= direction(found, task)
     way: Way = settings.direction if "data.direction" in stated else rules["data.direction"].value
-    rules |= kinds(found, task, way, stated) | sizes(found, plan, stated)
+    rules |= kinds(found, task, way, stated) | sizes(found, plan.side, stated)
     rules |= batch(found, plan, rules["data.crop_size"].value, memory)
     rules |= length(found, plan, rules, stated) if minutes is None else {}
 
@@ -228,46 +223,7 @@ def channels(key: str, side: Side) -> Rule:
     return rule
 
 
-# 4. Which sizes?
-
-
-def sizes(found: Survey, plan: Plan, stated: Mapping[str, Any]) -> Rule:
-    """The plan's crop or the largest that fits; pictures shrink to just above it, and much larger ones are not shrunk."""
-    every, settings = found.sizes, found.settings
-    shorter = int(median(min(size) for size in every))
-    crop, why = settings.crop_size, ""
-    if "data.crop_size" not in stated:
-        if shorter < LEAST_SIDE:
-            raise DiptychError(
-                f"pictures in {settings.folder} have {shorter} pixels on their shorter side; {LEAST_SIDE} are the least."
-            )
-        crop = largest_crop(min(plan.side, shorter))
-        why = "what fits this machine" if crop == plan.side else f"the pictures' shorter side is {shorter}"
-    load = settings.load_size
-    if "data.load_size" not in stated:
-        tall, wide = (round(side * JITTER) for side in as_size(crop))
-        load = tall if tall == wide else (tall, wide)
-    square = sum(max(size) <= SQUARE * min(size) for size in every) >= 0.9 * len(every)
-    fit: Literal["stretch", "shorter-side"] = "stretch" if square else "shorter-side"
-    rule: Rule = {"data.crop_size": Chosen(crop, why)}
-    fitted = replace(settings, load_size=load, crop_size=crop, fit=fit)
-    if scale_advice(fitted, list(found.headers), found.layout.kind == "side-by-side"):
-        height, width = max(sorted(set(every)), key=every.count)
-        return rule | {
-            "data.fit": Chosen("none", f"pictures of {height}x{width} are much larger: crops at full resolution")
-        }
-    return rule | {
-        "data.load_size": Chosen(load, "an eighth more than the crop, so that crops differ"),
-        "data.fit": Chosen(fit, "the pictures are square" if square else "keeps the shape of the pictures"),
-    }
-
-
-def largest_crop(room: int) -> int:
-    """The largest crop up to ``room`` that the networks take: a multiple of 32, or 24 or 16."""
-    return room // 32 * 32 or room // 8 * 8
-
-
-# 5. How much at once, and for how long?
+# 4. How much at once, and for how long?
 
 
 def batch(found: Survey, plan: Plan, crop: int | tuple[int, int], memory: float) -> Rule:

@@ -66,6 +66,21 @@ def test_folders_whose_names_say_what_is_the_source(first: str, second: str, dir
     assert chosen(tmp_path / "labels")[1]["data.direction"] == direction
 
 
+@pytest.mark.parametrize(
+    ("sort", "reason"),
+    [
+        ("halves", "fewer colours, as drawings and class maps have; data.direction=a-to-b turns it"),
+        (
+            "photos side by side",
+            "the source is the left half, as neither is clearly plainer; data.direction=b-to-a turns it",
+        ),
+    ],
+)
+def test_the_reason_of_a_direction_says_how_to_turn_it(sort: str, reason: str, tmp_path: Path) -> None:
+    choice, _ = chosen(draw_set(tmp_path / "set", sort))
+    assert next(why for what, why in choice.rows if what.startswith("data.direction")).endswith(reason)
+
+
 @pytest.mark.parametrize("sort", ["halves", "unpaired", "class maps"])
 def test_the_equal_command_is_the_same_recipe(sort: str, tmp_path: Path) -> None:
     folder = draw_set(tmp_path / "a folder, $HOME's", sort)

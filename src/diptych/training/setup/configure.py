@@ -157,7 +157,7 @@ def tasks(found: Survey, task: Task) -> Rule:
 
 
 def direction(found: Survey, task: Task) -> Rule:
-    """Class maps; else what the folders' names say; else the side with clearly fewer colours; else a."""
+    """Class maps; else what the folders' names say; else the side that is clearly plainer; else a."""
     firsts = [places[0] for places in found.layout.folders.values()]
     names = [os.path.relpath(place, root_of(found.settings)).lower() for place in firsts]
     named = found.holds == "pairs" and any(word in name for name in names for word in NAMES_SAY)
@@ -171,8 +171,10 @@ def direction(found: Survey, task: Task) -> Rule:
     elif found.plainer:
         side, reason = found.plainer, f"the source has {found.plainness}, as drawings and class maps have"
     else:
-        reason = "the left half or the first folder; b-to-a turns it"
-    return {"data.direction": Chosen("a-to-b" if side == "a" else "b-to-a", reason)}
+        reason = f"the source is the {'left half' if found.holds == 'halves' else 'first folder'}, as neither is clearly plainer"
+    way, other = ("a-to-b", "b-to-a") if side == "a" else ("b-to-a", "a-to-b")
+    turned = "" if task != "pairs" or found.settings.source_folders else f"; data.direction={other} turns it"
+    return {"data.direction": Chosen(way, reason + turned)}
 
 
 # 3. What are the pictures?

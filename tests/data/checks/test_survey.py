@@ -143,6 +143,17 @@ def test_upright_pairs_are_told_by_their_seam(tmp_path: Path) -> None:
     assert look(tmp_path).holds == "halves"
 
 
+@pytest.mark.parametrize(("pairs", "plain", "holds"), [(1, 1, "singles"), (2, 2, "halves"), (1, 0, "halves")])
+def test_one_seam_of_several_pictures_tells_nothing(pairs: int, plain: int, holds: str, tmp_path: Path) -> None:
+    """The others are white in the middle, which tells neither; one more picture is held out."""
+    rng = np.random.default_rng(0)
+    photos = [photo(rng) for _ in range(pairs)]
+    train = [beside(one, 255 - one) for one in photos] + [np.full((48, 96, 3), 255, np.uint8)] * plain
+    save(tmp_path / "train", train)
+    save(tmp_path / "val", train)
+    assert look(tmp_path).holds == holds
+
+
 def test_seams() -> None:
     rng = np.random.default_rng(0)
     one = photo(rng, 48, 96)

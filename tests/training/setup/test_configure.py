@@ -56,6 +56,8 @@ def test_system_and_direction(sort: str, recipe: str, found: dict[str, Any], tmp
         ("source", "target", "a-to-b"),
         ("source/train", "target/train", "a-to-b"),
         ("trainA", "trainB", "b-to-a"),
+        ("photos", "masks", "b-to-a"),
+        ("train_label", "train_img", "a-to-b"),
     ],
 )
 def test_folders_whose_names_say_what_is_the_source(first: str, second: str, direction: str, tmp_path: Path) -> None:
@@ -79,6 +81,47 @@ def test_folders_whose_names_say_what_is_the_source(first: str, second: str, dir
 def test_the_reason_of_a_direction_says_how_to_turn_it(sort: str, reason: str, tmp_path: Path) -> None:
     choice, _ = chosen(draw_set(tmp_path / "set", sort))
     assert next(why for what, why in choice.rows if what.startswith("data.direction")).endswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "source"),
+    [
+        ("drawings", "photos", "drawings"),
+        ("photographs", "outline drawings", "outline drawings"),
+        ("day", "night", "night"),
+        ("night", "day", "day"),
+        ("train/day", "train/night", "night"),
+        ("day/train", "night/train", "night"),
+    ],
+)
+def test_two_folders_with_partners_are_pairs_whatever_they_are_called(
+    first: str, second: str, source: str, tmp_path: Path
+) -> None:
+    """The second one holds the plainer pictures, except where the first is called drawings."""
+    rng = np.random.default_rng(0)
+    save(tmp_path / first, [photo(rng) for _ in range(10)])
+    save(tmp_path / second, [drawing(rng) for _ in range(9)])
+    choice, keys = chosen(tmp_path)
+    assert keys["data.source_folders"] == [source]
+    assert keys["data.target_folder"] in {"drawings", "photos", "photographs", "day", "night"} - {source}
+    assert (choice.name, keys["data.direction"]) == ("pix2pix", "a-to-b")
+    program, command, name, option, profile, *words = shlex.split(choice.command())
+    assert (program, command, option) == ("diptych", "train", "--profile")
+    assert read(name, words, profile) == choice.recipe
+    turned = next(why for what, why in choice.rows if what.startswith("data.source_folders"))
+    _, again = chosen(tmp_path, *shlex.split(turned.rpartition("; ")[2].removesuffix(" turns it")))
+    assert (again["data.source_folders"], again["data.target_folder"]) == ([keys["data.target_folder"]], source)
+
+
+def test_two_folders_of_unknown_names_without_partners(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    save(tmp_path / "drawings", [drawing(rng) for _ in range(9)], "one_")
+    save(tmp_path / "portraits", [photo(rng) for _ in range(9)], "other_")
+    with pytest.raises(DiptychError) as refusal:
+        chosen(tmp_path)
+    assert """'data.source_folders=["drawings"]' data.target_folder=portraits""" in str(refusal.value)
+    assert "no picture" not in str(refusal.value)
+    assert chosen(tmp_path, "data.task=unpaired")[0].name == "cyclegan"
 
 
 @pytest.mark.parametrize("sort", ["halves", "unpaired", "class maps"])
@@ -198,6 +241,23 @@ def test_batch_by_the_memory(gib: float, batch: int, tmp_path: Path, monkeypatch
     monkeypatch.setattr(rules, "total_bytes", lambda _: gib * GIB)
     _, keys = chosen(pairs_of(tmp_path / "set", (140, 140)))
     assert keys["training.batch_size"] == batch
+
+
+@pytest.mark.parametrize(
+    ("count", "gib", "reason"),
+    [
+        (10, 64.0, "about 0.7 GiB of memory"),
+        (4, 64.0, "about 0.5 GiB of memory; there are 3 training pictures"),
+        (10, 1.2, "about 0.6 GiB of memory; 8 would take 0.7, of 1.2"),
+        (4, 1.05, "about 0.5 GiB of memory; there are 3 training pictures; 2 would take 0.5, of 1.1"),
+    ],
+)
+def test_the_reason_of_a_batch(
+    count: int, gib: float, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "total_bytes", lambda _: gib * GIB)
+    choice, _ = chosen(pairs_of(tmp_path / "set", (140, 140), count))
+    assert next(why for what, why in choice.rows if what.startswith("training.batch_size")) == reason
 
 
 def test_a_gpu_gets_the_plans_of_the_papers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

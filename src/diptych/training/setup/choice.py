@@ -97,7 +97,9 @@ def stated_data(folder: str, overrides: Sequence[str]) -> DataSettings:
 
 
 def as_word(value: Any) -> str:
-    """A value as it is typed behind ``key=``; a text in quotes where TOML would take it for another."""
+    """A value as it is typed behind ``key=``; a text in quotes where TOML would take it for another, or in a list."""
+    if isinstance(value, list):
+        return f"[{', '.join(quoted(one) if isinstance(one, str) else str(one) for one in value)}]"
     typed = as_typed(str(value))
     return (
         quoted(value)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from diptych.data.checks.folder_names import folder_words, named_source
 from diptych.data.checks.survey import Side, Survey, survey
 from diptych.data.settings import as_size, root_of
 from diptych.data.stream import usable_cores
@@ -60,8 +61,6 @@ SINGLES = {
     "greyscale": ("paint grey ones", "pix2pix data.task=greyscale"),
 }
 """What can be learned from single pictures, and how that is said, by data.task."""
-NAMES_SAY = ("source", "input", "label", "edges", "sketch")
-"""Names of a first folder, in part, that say what is the source."""
 HELD_OUT = "set apart to validate"  # in a layout's description
 MEMORY_SHARE = 0.5  # of the machine's, which training may take
 
@@ -96,7 +95,9 @@ def configure(folder: str, overrides: Sequence[str] = (), profile: str = "", min
 
     rules: Rule = {"data.folder": Chosen(folder, contents(found))} | tasks(found, task)
     rules |= direction(found, task)
-    way: Way = settings.direction if "data.direction" in stated else rules["data.direction"].value
+    way: Way = found.settings.direction
+    if "data.direction" in rules and "data.direction" not in stated:
+        way = rules["data.direction"].value
     rules |= kinds(found, task, way, stated) | sizes(found, plan.side, stated)
     rules |= batch(found, plan, rules["data.crop_size"].value, memory)
     rules |= length(found, plan, rules, stated) if minutes is None else {}
@@ -158,22 +159,28 @@ def tasks(found: Survey, task: Task) -> Rule:
 
 def direction(found: Survey, task: Task) -> Rule:
     """Class maps; else what the folders' names say; else the side that is clearly plainer; else a."""
-    firsts = [places[0] for places in found.layout.folders.values()]
-    names = [os.path.relpath(place, root_of(found.settings)).lower() for place in firsts]
-    named = found.holds == "pairs" and any(word in name for name in names for word in NAMES_SAY)
-    side = "a"
+    root = root_of(found.settings)
+    places = next(iter(found.layout.folders.values()), [])
+    named = named_source(*(os.path.relpath(place, root) for place in places)) if len(places) == 2 else ""
+    side: Literal["a", "b"] = "a"
     if task == "unpaired":
         reason = "both directions are learned"
     elif task == "labelled" and (found.a.numbers or found.b.numbers):
         side, reason = "a" if found.a.numbers else "b", "class maps are the source"
-    elif found.settings.source_folders or named:
-        reason = "the folders' names say so"
+    elif named:
+        side, reason = named, "the folders' names say so"
     elif found.plainer:
         side, reason = found.plainer, f"the source has {found.plainness}, as drawings and class maps have"
     else:
         reason = f"the source is the {'left half' if found.holds == 'halves' else 'first folder'}, as neither is clearly plainer"
     way, other = ("a-to-b", "b-to-a") if side == "a" else ("b-to-a", "a-to-b")
-    turned = "" if task != "pairs" or found.settings.source_folders else f"; data.direction={other} turns it"
+    turned = f"; data.direction={other} turns it" if task == "pairs" else ""
+    if sources := found.settings.source_folders:
+        turned = f"; {folder_words(found.settings.target_folder, sources[0])} turns it" if task == "pairs" else ""
+        return {
+            "data.source_folders": Chosen(list(sources), reason + turned),
+            "data.target_folder": Chosen(found.settings.target_folder, "the other folder"),
+        }
     return {"data.direction": Chosen(way, reason + turned)}
 
 
@@ -233,12 +240,15 @@ def batch(found: Survey, plan: Plan, crop: int | tuple[int, int], memory: float)
     height, width = as_size(crop)
     each = plan.each_gib * height * width / plan.side**2
     count = plan.batch
-    while count > 1 and (count > found.train or (plan.fixed_gib + count * each) * GIB > MEMORY_SHARE * memory):
+    while count > 1 and count > found.train:
         count //= 2
+    few = f"; there are {found.train} training pictures" if count < plan.batch else ""
+    by_pictures = count
+    while count > 1 and (plan.fixed_gib + count * each) * GIB > MEMORY_SHARE * memory:
+        count //= 2
+    full = f"; {by_pictures} would take {plan.fixed_gib + by_pictures * each:.1f}, of {memory / GIB:.1f}"
     reason = f"about {plan.fixed_gib + count * each:.1f} GiB of memory"
-    return {
-        "training.batch_size": Chosen(count, reason if count == plan.batch else f"{reason}; {plan.batch} do not fit")
-    }
+    return {"training.batch_size": Chosen(count, reason + few + (full if count < by_pictures else ""))}
 
 
 def length(found: Survey, plan: Plan, rules: Rule, stated: Mapping[str, Any]) -> Rule:

@@ -268,6 +268,22 @@ def test_a_gpu_gets_the_plans_of_the_papers(tmp_path: Path, monkeypatch: pytest.
     assert (keys["data.crop_size"], keys["data.load_size"], keys["training.epochs"]) == (256, 286, 0)
 
 
+def test_pictures_that_cannot_be_opened_are_counted(tmp_path: Path) -> None:
+    """One is no picture, and one breaks off behind its header."""
+    folder = pairs_of(tmp_path / "train", (32, 32), 12)
+    pairs_of(tmp_path / "val", (32, 32), 2)
+    assert chosen(tmp_path)[0].rows[1][1] == (
+        "side-by-side pictures: the middle of 12 of 12 opened is a seam: 12 train, 2 val"
+    )
+    (folder / "3.png").write_bytes(b"no picture")
+    (folder / "7.png").write_bytes((folder / "7.png").read_bytes()[:200])
+    assert (
+        chosen(tmp_path)[0]
+        .rows[1][1]
+        .endswith("10 of 10 opened is a seam: 12 train, 2 val; 2 of the sample's examples cannot be opened")
+    )
+
+
 def test_channels_depth_and_opacity(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "A").mkdir()

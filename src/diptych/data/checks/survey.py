@@ -50,6 +50,7 @@ class Survey:
     b: Side
     plainer: Literal["", "a", "b"] = ""  # the side that is clearly plainer, as class maps and drawings are
     plainness: str = ""  # in what
+    unopened: int = 0  # examples of the sample that cannot be read
 
     @property
     def train(self) -> int:
@@ -104,11 +105,15 @@ def looked_over(settings: DataSettings, task_stated: bool) -> Survey:
         files = [entry.a[0] for entry in firsts], [entry.b or entry.a[0] for entry in firsts]
     a, b = (side_of(pile, headers) for pile in files)
     found = Survey("pairs", layout.description, layout, settings, tuple(headers.values()), a, b)
+    closed = {entry.name for entry in firsts if any(str(file) not in headers for file in files_of([entry]))}
+    beyond = sum(any(str(file) not in headers for file in files_of([entry])) for entry in seconds)
+    found = replace(found, unopened=len(closed) + beyond)
     if layout.kind == "unpaired" or settings.task == "unpaired":
         return replace(found, holds="unpaired")
     opened = list(pictures(layout, a.kind, b.kind))
+    closed |= {entry.name for entry in spread(layout.splits["train"], OPENED)} - {name for name, _, _ in opened}
     side, words = plainer_side(list(halves_of(opened)))
-    found = replace(found, plainer=side, plainness=words)
+    found = replace(found, plainer=side, plainness=words, unopened=len(closed))
     if layout.kind == "folders":
         first, second = map(class_numbers, train_files(layout))
         return replace(found, a=replace(a, numbers=first), b=replace(b, numbers=second))

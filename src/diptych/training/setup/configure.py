@@ -61,7 +61,6 @@ SINGLES = {
     "greyscale": ("paint grey ones", "pix2pix data.task=greyscale"),
 }
 """What can be learned from single pictures, and how that is said, by data.task."""
-HELD_OUT = "set apart to validate"  # in a layout's description
 MEMORY_SHARE = 0.5  # of the machine's, which training may take
 
 
@@ -120,7 +119,8 @@ def task_of(found: Survey) -> Task:
 
 def contents(found: Survey) -> str:
     counts = [f"{len(entries)} {split}" for split, _, entries in found.layout.domains()]
-    return f"{found.why.partition('; ')[0]}: {', '.join(counts)}"
+    damaged = f"; {found.unopened} of the sample's examples cannot be opened" if found.unopened else ""
+    return f"{found.why.partition('; ')[0]}: {', '.join(counts)}{damaged}"
 
 
 def of_singles(found: Survey, machine: Machine) -> str:
@@ -144,7 +144,7 @@ def tasks(found: Survey, task: Task) -> Rule:
     rule: Rule = {}
     if found.holds == "halves":
         rule["data.layout"] = Chosen("side-by-side", "each picture holds both halves")
-    if HELD_OUT in found.layout.description:
+    if found.layout.held_out:
         share = found.settings.validation_share
         rule["data.validation_share"] = Chosen(
             share, "there is no val folder: this share is held out, by a hash of the names"

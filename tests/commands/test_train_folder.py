@@ -9,6 +9,7 @@ from sets import draw_set
 from toys import TINY
 
 import diptych
+from diptych.recipe import read as read_file
 from diptych.training.run import read_recipe
 
 SHORT = [
@@ -53,6 +54,38 @@ def test_dry_run_of_a_recipe_prints_its_settings(typed: Typed, tmp_path: Path) -
     assert (said.code, said.err) == (0, "")
     (tmp_path / "whole.toml").write_text(said.out)
     assert typed("train", "whole.toml", "--dry-run").out == said.out
+
+
+def test_dry_run_of_a_run_prints_its_recipe_and_refuses_another(typed: Typed, tmp_path: Path) -> None:
+    draw_set(tmp_path / "set", "halves", 9)
+    assert typed("train", "set", *SHORT, *TINY["pix2pix"]).code == 0
+    run = tmp_path / "runs" / "set"
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    for words in (["set"], ["runs/set"], ["runs/set/recipe.toml", "--out", "runs/set"]):
+        said = typed("train", *words, "--dry-run")
+        assert said.code == 0
+        (tmp_path / "printed.toml").write_text(said.out)
+        assert read_file(tmp_path / "printed.toml").to_toml() == read_recipe(run).to_toml()
+        other = typed("train", *words, "data.crop_size=16", "--dry-run")
+        refused(other, 2, "runs/set was begun with another recipe: data.crop_size was")
+        assert other.err == typed("train", *words, "data.crop_size=16").err
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "notes.txt").touch()
+    refused(typed("train", "set", "--out", "texts", "--dry-run"), 1, "is not empty and holds no run")
+
+
+def test_a_folder_called_like_a_recipe(typed: Typed, tmp_path: Path) -> None:
+    draw_set(tmp_path / "pix2pix", "halves", 9)
+    said = typed("train", "pix2pix", "data.folder=pix2pix", "--dry-run")
+    assert said.out.startswith("# pix2pix is the recipe; there is also a folder pix2pix: for that write ./pix2pix\n")
+    assert typed("train", "./pix2pix", "--dry-run").out.startswith("Chosen for these pictures:")
+
+
+def test_what_is_no_recipe_and_no_folder(typed: Typed, tmp_path: Path) -> None:
+    draw_set(tmp_path / "my set", "halves", 1)
+    refused(typed("train", "nowhere"), 2, 'there is no recipe, file or folder "nowhere"')
+    refused(typed("train", "my set/0.png"), 2, "is a picture; give the folder that it lies in: diptych train 'my set'")
 
 
 def test_minutes_are_part_of_the_printed_command(typed: Typed, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_the_module_runs_and_leaves_with_the_code() -> None:
         ("recipes pix2pix-facade", 'did you mean "pix2pix-facades"?'),
         ("data check here --recipe pix2pix-facade", 'did you mean "pix2pix-facades"?'),
         ("train pix2pix --profile smal", 'no profile "smal" (did you mean "small"?)'),
-        ("train no.toml", 'there is no recipe or file "no.toml"'),
+        ("train no.toml", 'there is no recipe, file or folder "no.toml"'),
         ("train pix2pix data.foldr=here", 'did you mean "folder"?'),
         ("train pix2pix trainig.steps=3", 'did you mean "training"?'),
         ("train pix2pix options.widht=3", 'did you mean "width"?'),

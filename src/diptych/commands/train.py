@@ -65,14 +65,17 @@ def train(
         raise UsageError(
             "--resume is not needed: the same command goes on where its run stands, and so does `diptych train RUN_FOLDER`."
         )
-    settings, folder, said = start(recipe, overrides, profile, out, minutes)
+    settings, folder, said, chosen = start(recipe, overrides, profile, out, minutes)
     if open_report and not settings.training.report:
         raise UsageError("--open shows the report, and training.report is false; leave one of them away.")
-    if dry_run:
-        print("\n".join(said) or settings.to_toml(), end="\n" if said else "")
-        return 0
     if minutes is not None:
         settings, minutes = begun_in_minutes(settings, folder, minutes)
+    if dry_run:
+        place = Run(folder, settings)
+        place.begun()  # refuses what a start would refuse
+        notes = [f"# {line}\n" for line in (*(() if chosen else said), *place.messages)]
+        print("".join(notes) + ("\n".join((*said, "")) if chosen else settings.to_toml()), end="")
+        return 0
     processes = join(settings.training.device)
     place = Run(folder, settings, processes.leads)
     with taking_part(place, processes):

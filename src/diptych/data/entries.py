@@ -107,7 +107,7 @@ class Layout:
 
     In "unpaired" layouts ``splits`` hold all of a, and ``others`` all of b. ``problems`` names each file that is left out
     because it has no partner. ``folders`` are those of each split. ``sharded``: the files are in shards; ``remote``: the
-    shards are on a server.
+    shards are on a server. ``held_out``: there is no folder val, so a share of train is set apart for it.
     """
 
     kind: str
@@ -118,6 +118,7 @@ class Layout:
     folders: dict[str, list[Path]] = field(default_factory=dict)
     sharded: bool = False
     remote: bool = False
+    held_out: bool = False
 
     def domains(self) -> Iterator[tuple[str, str, list[Entry]]]:
         """(split, domain, its entries): the domain is "a", or "b" for the second of two unpaired ones."""

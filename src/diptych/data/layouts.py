@@ -208,11 +208,13 @@ def with_splits(
         raise DiptychError(
             f"{settings.folder} has pictures for {', '.join(splits)}, none to train on; add a folder train."
         )
-    if "val" not in splits:
+    held_out = "val" not in splits
+    if held_out:
         train, val = divided(splits["train"], settings)
         splits |= {"train": train, "val": val}
         words += f"; {len(val)} of {len(train) + len(val)} set apart to validate, by a hash of their names"
-    return Layout(kind, words, {split: splits[split] for split in SPLIT_NAMES if split in splits}, folders=folders)
+    splits = {split: splits[split] for split in SPLIT_NAMES if split in splits}
+    return Layout(kind, words, splits, folders=folders, held_out=held_out)
 
 
 def divided(entries: list[Entry], settings: DataSettings) -> tuple[list[Entry], list[Entry]]:

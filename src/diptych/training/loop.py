@@ -178,7 +178,7 @@ def train_folder(
         if folder is None or overrides:
             raise UsageError("a Recipe is trained into a folder that must be named, and takes no overrides.")
     else:
-        recipe, folder, said = start(str(recipe), overrides, out=folder, minutes=minutes)
+        recipe, folder, said, _ = start(str(recipe), overrides, out=folder, minutes=minutes)
     if minutes is not None:
         recipe, minutes = begun_in_minutes(recipe, folder, minutes)
     processes = join(recipe.training.device)

@@ -85,16 +85,27 @@ class Run:
             raise
 
     def compare_recipe(self) -> None:
-        stored = self.folder / RECIPE
-        if not stored.exists():
+        if (begun := self.begun()) is None:
+            self.remember(self.recipe, inventory(self.recipe.data))
+            return
+        began, held = begun
+        self.stored = with_data_at(began, self.recipe.data)
+        self.remember(self.stored, held)
+
+    def begun(self) -> tuple[Recipe, Inventory] | None:
+        """The recipe that the folder's run began with, and what its data hold now; None before a run has learned. Only reads.
+
+        Raises:
+            DiptychError: when the folder holds something else, or the recipe or the data are others.
+        """
+        if self.folder.exists() and not (self.folder / RECIPE).exists():
             foreign = [path.name for path in self.folder.iterdir() if path.name != LOCK]
             if foreign:
                 raise DiptychError(
                     f"{self.folder} is not empty and holds no run (there is {foreign[0]}); name another folder with --out."
                 )
         if not any(self.checkpoint_folder.glob("*")):  # nothing was learned yet, so nothing binds
-            self.remember(self.recipe, inventory(self.recipe.data))
-            return
+            return None
         began, before = read_recipe(self.folder), self.held_before()
         if found := changed(began, self.recipe, bool(self.saved_steps()), known_content=before is not None):
             listing = "; ".join(f"{key} was {old!r} and is now {new!r}" for key, (old, new) in found.items())
@@ -103,8 +114,7 @@ class Run:
             )
         held = inventory(self.recipe.data)
         self.compare_data(began, before if before is not None else held, held)
-        self.stored = with_data_at(began, self.recipe.data)
-        self.remember(self.stored, held)
+        return began, held
 
     def compare_data(self, began: Recipe, before: Inventory, held: Inventory) -> None:
         """Say what of the data has changed since they were last trained on; refuse data of which nothing is left."""

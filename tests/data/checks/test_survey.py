@@ -4,12 +4,14 @@ import os
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 from sets import beside, class_map, draw_set, drawing, photo, save
 
 from diptych.data.checks import survey as surveying
 from diptych.data.checks.content import class_numbers, plainer_side, seam
+from diptych.data.checks.examine import num_colours
 from diptych.data.checks.survey import Survey, survey
 from diptych.data.settings import DataSettings
 from diptych.errors import DiptychError
@@ -141,6 +143,17 @@ def test_upright_pairs_are_told_by_their_seam(tmp_path: Path) -> None:
     assert look(tmp_path).holds == "halves"
 
 
+@pytest.mark.parametrize(("pairs", "plain", "holds"), [(1, 1, "singles"), (2, 2, "halves"), (1, 0, "halves")])
+def test_one_seam_of_several_pictures_tells_nothing(pairs: int, plain: int, holds: str, tmp_path: Path) -> None:
+    """The others are white in the middle, which tells neither; one more picture is held out."""
+    rng = np.random.default_rng(0)
+    photos = [photo(rng) for _ in range(pairs)]
+    train = [beside(one, 255 - one) for one in photos] + [np.full((48, 96, 3), 255, np.uint8)] * plain
+    save(tmp_path / "train", train)
+    save(tmp_path / "val", train)
+    assert look(tmp_path).holds == holds
+
+
 def test_seams() -> None:
     rng = np.random.default_rng(0)
     one = photo(rng, 48, 96)
@@ -157,6 +170,29 @@ def test_the_plainer_side_needs_a_sample_that_agrees() -> None:
     assert plainer_side(list(zip(ones[:4], others[:4], strict=True))) == ("", "")
     swapped = [*zip(ones[:8], others[:8], strict=True), *zip(others[8:], ones[8:], strict=True)]
     assert plainer_side(swapped) == ("", "")
+
+
+def facade(rng: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """A textured photo in shades of one colour, and its coloured class map of many small parts."""
+    coarse = Image.fromarray(rng.integers(60, 200, (32, 32), dtype=np.uint8))
+    grey = np.asarray(coarse.resize((96, 96), Image.Resampling.BICUBIC))[..., None] + rng.integers(-30, 31, (96, 96, 1))
+    palette = np.array(
+        [[0, 0, 170], [0, 85, 255], [255, 85, 0], [0, 170, 255], [255, 170, 0], [85, 255, 170]], np.uint8
+    )
+    parts = palette[rng.integers(0, 6, (8, 8))].repeat(12, axis=0).repeat(12, axis=1)
+    return (grey + np.array([20, 10, 0])).clip(0, 255).astype(np.uint8), parts
+
+
+@pytest.mark.parametrize("quality", [75, 80, 90])
+def test_a_class_map_of_many_colours_by_jpeg_is_the_plainer_side(quality: int, tmp_path: Path) -> None:
+    """JPEG mixes colours at edges, so the class maps have more colours than the photos, by up to 4 times."""
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        Image.fromarray(beside(*facade(rng))).save(tmp_path / f"{number}.jpg", quality=quality)
+    pairs = [np.array_split(np.asarray(Image.open(path)), 2, axis=1) for path in sorted(tmp_path.iterdir())]
+    assert all(1.5 < num_colours(parts) / num_colours(photograph) < 4.5 for photograph, parts in pairs)
+    found = look(tmp_path)
+    assert (found.plainer, found.plainness.endswith("times less detail")) == ("b", True)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from diptych.recipe import read
 from diptych.tables import flatten
 from diptych.training.setup import configure as rules
 from diptych.training.setup.choice import Choice, folder_word
-from diptych.training.setup.configure import GIB, configure, largest_crop
+from diptych.training.setup.configure import GIB, configure
+from diptych.training.setup.sizes import largest_crop
 
 CPU = "training.device=cpu"
 
@@ -55,6 +56,8 @@ def test_system_and_direction(sort: str, recipe: str, found: dict[str, Any], tmp
         ("source", "target", "a-to-b"),
         ("source/train", "target/train", "a-to-b"),
         ("trainA", "trainB", "b-to-a"),
+        ("photos", "masks", "b-to-a"),
+        ("train_label", "train_img", "a-to-b"),
     ],
 )
 def test_folders_whose_names_say_what_is_the_source(first: str, second: str, direction: str, tmp_path: Path) -> None:
@@ -63,6 +66,62 @@ def test_folders_whose_names_say_what_is_the_source(first: str, second: str, dir
     save(tmp_path / "labels" / first, [photo(rng) for _ in range(10)])
     save(tmp_path / "labels" / second, [drawing(rng) for _ in range(10)])
     assert chosen(tmp_path / "labels")[1]["data.direction"] == direction
+
+
+@pytest.mark.parametrize(
+    ("sort", "reason"),
+    [
+        ("halves", "fewer colours, as drawings and class maps have; data.direction=a-to-b turns it"),
+        (
+            "photos side by side",
+            "the source is the left half, as neither is clearly plainer; data.direction=b-to-a turns it",
+        ),
+    ],
+)
+def test_the_reason_of_a_direction_says_how_to_turn_it(sort: str, reason: str, tmp_path: Path) -> None:
+    choice, _ = chosen(draw_set(tmp_path / "set", sort))
+    assert next(why for what, why in choice.rows if what.startswith("data.direction")).endswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "source"),
+    [
+        ("drawings", "photos", "drawings"),
+        ("photographs", "outline drawings", "outline drawings"),
+        ("day", "night", "night"),
+        ("night", "day", "day"),
+        ("train/day", "train/night", "night"),
+        ("day/train", "night/train", "night"),
+    ],
+)
+def test_two_folders_with_partners_are_pairs_whatever_they_are_called(
+    first: str, second: str, source: str, tmp_path: Path
+) -> None:
+    """The second one holds the plainer pictures, except where the first is called drawings."""
+    rng = np.random.default_rng(0)
+    save(tmp_path / first, [photo(rng) for _ in range(10)])
+    save(tmp_path / second, [drawing(rng) for _ in range(9)])
+    choice, keys = chosen(tmp_path)
+    assert keys["data.source_folders"] == [source]
+    assert keys["data.target_folder"] in {"drawings", "photos", "photographs", "day", "night"} - {source}
+    assert (choice.name, keys["data.direction"]) == ("pix2pix", "a-to-b")
+    program, command, name, option, profile, *words = shlex.split(choice.command())
+    assert (program, command, option) == ("diptych", "train", "--profile")
+    assert read(name, words, profile) == choice.recipe
+    turned = next(why for what, why in choice.rows if what.startswith("data.source_folders"))
+    _, again = chosen(tmp_path, *shlex.split(turned.rpartition("; ")[2].removesuffix(" turns it")))
+    assert (again["data.source_folders"], again["data.target_folder"]) == ([keys["data.target_folder"]], source)
+
+
+def test_two_folders_of_unknown_names_without_partners(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    save(tmp_path / "drawings", [drawing(rng) for _ in range(9)], "one_")
+    save(tmp_path / "portraits", [photo(rng) for _ in range(9)], "other_")
+    with pytest.raises(DiptychError) as refusal:
+        chosen(tmp_path)
+    assert """'data.source_folders=["drawings"]' data.target_folder=portraits""" in str(refusal.value)
+    assert "no picture" not in str(refusal.value)
+    assert chosen(tmp_path, "data.task=unpaired")[0].name == "cyclegan"
 
 
 @pytest.mark.parametrize("sort", ["halves", "unpaired", "class maps"])
@@ -110,6 +169,48 @@ def test_sizes_by_those_of_the_pictures(size: tuple[int, int], found: dict[str, 
     assert {key: keys[key] for key in found} == found
 
 
+@pytest.mark.parametrize(
+    ("size", "stated", "found"),
+    [
+        ((300, 300), "data.load_size=150", {"crop_size": 128, "load_size": 150, "fit": "stretch"}),
+        ((300, 300), "data.load_size=100", {"crop_size": 96, "load_size": 100, "fit": "stretch"}),
+        ((300, 400), "data.load_size=[150, 200]", {"crop_size": 128, "load_size": [150, 200], "fit": "shorter-side"}),
+        ((48, 48), "data.load_size=100", {"crop_size": 96, "load_size": 100, "fit": "stretch"}),
+        ((300, 300), "data.crop_size=288", {"crop_size": 288, "load_size": 322, "fit": "stretch"}),
+        ((300, 300), "data.crop_size=64", {"crop_size": 64, "load_size": 72, "fit": "stretch"}),
+        ((300, 300), "data.fit=stretch", {"crop_size": 128, "load_size": 143, "fit": "stretch"}),
+        ((140, 140), "data.fit=none", {"crop_size": 128, "fit": "none"}),
+    ],
+)
+def test_a_stated_size_binds_the_others(
+    size: tuple[int, int], stated: str, found: dict[str, Any], tmp_path: Path
+) -> None:
+    _, keys = chosen(pairs_of(tmp_path / "set", size, 4), stated)
+    assert {key: keys[f"data.{key}"] for key in found} == found
+
+
+def test_a_load_size_that_is_too_small(tmp_path: Path) -> None:
+    with pytest.raises(DiptychError, match=r"data\.load_size is 12; 16 are the least"):
+        chosen(pairs_of(tmp_path / "set", (48, 48)), "data.load_size=12")
+
+
+@pytest.mark.parametrize(
+    ("size", "fit", "reason"),
+    [
+        ((512, 512), "none", "pictures of 512x512 are much larger: crops at full resolution, each 6 % of one"),
+        ((300, 400), "none", "pictures of 300x400 are much larger: crops at full resolution, each 14 % of one"),
+        ((528, 528), "stretch", "crops at full resolution: data.fit=none"),
+        ((500, 700), "shorter-side", "crops at full resolution: data.fit=none"),
+    ],
+)
+def test_crops_must_show_a_sixteenth_of_a_picture(size: tuple[int, int], fit: str, reason: str, tmp_path: Path) -> None:
+    """A crop of 128 has 16,384 pixels: a sixteenth of 512 x 512."""
+    choice, keys = chosen(pairs_of(tmp_path / "set", size, 4))
+    assert (keys["data.crop_size"], keys["data.fit"]) == (128, fit)
+    assert keys["data.load_size"] == 143 or fit == "none"
+    assert next(why for what, why in choice.rows if what.startswith("data.fit")).endswith(reason)
+
+
 def test_pictures_that_are_too_small(tmp_path: Path) -> None:
     with pytest.raises(DiptychError, match="have 12 pixels on their shorter side; 16 are the least"):
         chosen(pairs_of(tmp_path / "set", (12, 12)))
@@ -142,12 +243,45 @@ def test_batch_by_the_memory(gib: float, batch: int, tmp_path: Path, monkeypatch
     assert keys["training.batch_size"] == batch
 
 
+@pytest.mark.parametrize(
+    ("count", "gib", "reason"),
+    [
+        (10, 64.0, "about 0.7 GiB of memory"),
+        (4, 64.0, "about 0.5 GiB of memory; there are 3 training pictures"),
+        (10, 1.2, "about 0.6 GiB of memory; 8 would take 0.7, of 1.2"),
+        (4, 1.05, "about 0.5 GiB of memory; there are 3 training pictures; 2 would take 0.5, of 1.1"),
+    ],
+)
+def test_the_reason_of_a_batch(
+    count: int, gib: float, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "total_bytes", lambda _: gib * GIB)
+    choice, _ = chosen(pairs_of(tmp_path / "set", (140, 140), count))
+    assert next(why for what, why in choice.rows if what.startswith("training.batch_size")) == reason
+
+
 def test_a_gpu_gets_the_plans_of_the_papers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "choose", lambda _: torch.device("cuda"))
     monkeypatch.setattr(rules, "total_bytes", lambda _: 80.0 * GIB)
     choice, keys = chosen(pairs_of(tmp_path / "set", (256, 256)))
     assert (choice.name, choice.profile) == ("pix2pix", "")
     assert (keys["data.crop_size"], keys["data.load_size"], keys["training.epochs"]) == (256, 286, 0)
+
+
+def test_pictures_that_cannot_be_opened_are_counted(tmp_path: Path) -> None:
+    """One is no picture, and one breaks off behind its header."""
+    folder = pairs_of(tmp_path / "train", (32, 32), 12)
+    pairs_of(tmp_path / "val", (32, 32), 2)
+    assert chosen(tmp_path)[0].rows[1][1] == (
+        "side-by-side pictures: the middle of 12 of 12 opened is a seam: 12 train, 2 val"
+    )
+    (folder / "3.png").write_bytes(b"no picture")
+    (folder / "7.png").write_bytes((folder / "7.png").read_bytes()[:200])
+    assert (
+        chosen(tmp_path)[0]
+        .rows[1][1]
+        .endswith("10 of 10 opened is a seam: 12 train, 2 val; 2 of the sample's examples cannot be opened")
+    )
 
 
 def test_channels_depth_and_opacity(tmp_path: Path) -> None:

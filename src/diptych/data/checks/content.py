@@ -18,7 +18,8 @@ SEAM = 3.0  # times the change between other columns that the middle of a side-b
 PLAIN = 2.0  # 8-bit levels of change under which the middle tells nothing, as two white margins
 MOSTLY = 0.9  # share of the sample that must agree
 FEWEST = 8  # pictures by which the plainer side is told
-FEWER_COLOURS, LESS_DETAIL = 1.5, 1.25  # times, from which a side is plainer
+FEWER_COLOURS = 5.0  # times, from which a side is plainer: JPEG gives coloured class maps up to 4 times those of photos
+LESS_DETAIL = 1.25  # times, the same
 DETAIL = 6  # 8-bit levels by which neighbouring pixels differ where there is detail
 ROWS = 256  # of a picture that are looked at, about
 FLAT = 0.8  # share of neighbouring pixels of a class map that are equal
@@ -43,7 +44,7 @@ def seam(picture: Stored) -> bool | None:
 
 
 def plainer_side(pairs: Sequence[tuple[Stored, Stored]]) -> tuple[Literal["", "a", "b"], str]:
-    """The side that has fewer colours than the other in nearly all of the sample, or less detail; and how that is said."""
+    """The side that has far fewer colours than the other in nearly all of the sample, or less detail; and how that is said."""
     if len(pairs) < FEWEST:
         return "", ""
     for measure, what, least in ((num_colours, "fewer colours", FEWER_COLOURS), (detail, "less detail", LESS_DETAIL)):

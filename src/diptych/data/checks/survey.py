@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from diptych.data.checks.content import MOSTLY, OPENED, class_numbers, plainer_side, seam, thin
+from diptych.data.checks.folder_names import named_source, with_own_folders
 from diptych.data.checks.set_warnings import layout_warnings, near_partners
 from diptych.data.datasets import colour_channels
 from diptych.data.entries import Entry, File, Layout, files_of, probe, read
@@ -22,6 +23,7 @@ from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.passed_over import ignored_files
 
 HEADERS, MAPS = 200, 2000
+FEWEST_SEAMS = 2  # or that of the only picture to train on
 Holds = Literal["halves", "pairs", "unpaired", "singles"]
 
 
@@ -48,6 +50,7 @@ class Survey:
     b: Side
     plainer: Literal["", "a", "b"] = ""  # the side that is clearly plainer, as class maps and drawings are
     plainness: str = ""  # in what
+    unopened: int = 0  # examples of the sample that cannot be read
 
     @property
     def train(self) -> int:
@@ -70,6 +73,22 @@ def survey(settings: DataSettings, task_stated: bool = False) -> Survey:
     Raises:
         DiptychError: when the folder holds nothing to train on, or can be understood in two ways.
     """
+    if are_at(settings.folder):
+        return looked_over(settings, task_stated)
+    named = with_own_folders(settings, task_stated)
+    found = looked_over(named, task_stated)
+    (first, second) = (*named.source_folders[:1], named.target_folder) if named != settings else ("", "")
+    if (
+        first
+        and not named_source(first, second)
+        and (found.plainer == "b" or bool(found.b.numbers) > bool(found.a.numbers))
+    ):
+        return looked_over(replace(named, source_folders=(second,), target_folder=first), task_stated)
+    return found
+
+
+def looked_over(settings: DataSettings, task_stated: bool) -> Survey:
+    """As ``survey``, with the folders that the settings name."""
     settings = settings if task_stated else guess(settings)
     layout = discover(settings)
     firsts = spread(layout.splits["train"], HEADERS)
@@ -86,11 +105,15 @@ def survey(settings: DataSettings, task_stated: bool = False) -> Survey:
         files = [entry.a[0] for entry in firsts], [entry.b or entry.a[0] for entry in firsts]
     a, b = (side_of(pile, headers) for pile in files)
     found = Survey("pairs", layout.description, layout, settings, tuple(headers.values()), a, b)
+    closed = {entry.name for entry in firsts if any(str(file) not in headers for file in files_of([entry]))}
+    beyond = sum(any(str(file) not in headers for file in files_of([entry])) for entry in seconds)
+    found = replace(found, unopened=len(closed) + beyond)
     if layout.kind == "unpaired" or settings.task == "unpaired":
         return replace(found, holds="unpaired")
     opened = list(pictures(layout, a.kind, b.kind))
+    closed |= {entry.name for entry in spread(layout.splits["train"], OPENED)} - {name for name, _, _ in opened}
     side, words = plainer_side(list(halves_of(opened)))
-    found = replace(found, plainer=side, plainness=words)
+    found = replace(found, plainer=side, plainness=words, unopened=len(closed))
     if layout.kind == "folders":
         first, second = map(class_numbers, train_files(layout))
         return replace(found, a=replace(a, numbers=first), b=replace(b, numbers=second))
@@ -189,7 +212,8 @@ def halves_or_singles(found: Survey, opened: Sequence[tuple[str, Stored, Stored 
     seams = {name: seam(picture) for name, picture, _ in opened}
     told = [name for name, clear in seams.items() if clear is not None]
     share = sum(bool(seams[name]) for name in told) / max(len(told), 1)
-    if 2 * len(told) >= len(seams) > 0 and share >= MOSTLY:
+    enough = seams and 2 * len(told) >= len(seams) and len(told) >= min(FEWEST_SEAMS, len(found.headers))
+    if enough and share >= MOSTLY:
         return (
             "halves",
             f"side-by-side pictures: the middle of {sum(map(bool, seams.values()))} of {len(seams)} opened is a seam",

@@ -89,11 +89,17 @@ def stated_data(folder: str, overrides: Sequence[str]) -> DataSettings:
         lay_over(table, override)
     if "task" not in table["data"]:
         table["data"] = {key: value for key, value in table["data"].items() if key not in ("source", "target")}
-    return from_table(DataSettings, table["data"] | {"folder": folder}, "data")
+    said = table["data"]
+    for size, other in (("load_size", "crop_size"), ("crop_size", "load_size")):
+        if size in said:  # alone it is not held against the default of the other, which is chosen by it
+            said.setdefault(other, said[size])
+    return from_table(DataSettings, said | {"folder": folder}, "data")
 
 
 def as_word(value: Any) -> str:
-    """A value as it is typed behind ``key=``; a text in quotes where TOML would take it for another."""
+    """A value as it is typed behind ``key=``; a text in quotes where TOML would take it for another, or in a list."""
+    if isinstance(value, list):
+        return f"[{', '.join(quoted(one) if isinstance(one, str) else str(one) for one in value)}]"
     typed = as_typed(str(value))
     return (
         quoted(value)

@@ -6,17 +6,17 @@ stated on the command line stands in place of a rule. The same folder gives the 
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from statistics import median
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from diptych.data.checks.check import scale_advice
+from diptych.data.checks.folder_names import folder_words, named_source
 from diptych.data.checks.survey import Side, Survey, survey
-from diptych.data.settings import OF_TWO, as_size, root_of
+from diptych.data.settings import as_size, root_of
 from diptych.data.stream import usable_cores
 from diptych.errors import DiptychError, UsageError
 from diptych.machine.devices import choose, total_bytes
 from diptych.training.setup.choice import Choice, Chosen, Rule, folder_word, made, stated_data, stated_keys
+from diptych.training.setup.sizes import sizes
 
 GIB = 2**30
 Machine = Literal["processor", "GPU"]
@@ -39,9 +39,8 @@ class Plan:
     each_gib: float
 
 
-PLANS: dict[
-    tuple[Task, Machine], Plan
-] = {  # memory measured by training/setup/estimate.py on a processor, for GPUs scaled from there
+# Memory was measured by training/setup/estimate.py on a processor, and for GPUs scaled from there.
+PLANS: dict[tuple[Task, Machine], Plan] = {
     ("pairs", "processor"): Plan("pix2pix", "fast", 128, 8, 100, 2_500, 10_000, 0.5, 0.02),
     ("labelled", "processor"): Plan("spade", "small", 128, 4, 100, 2_500, 10_000, 0.5, 0.24),
     ("unpaired", "processor"): Plan("cyclegan", "small", 128, 1, 100, 10_000, 40_000, 0.4, 0.23),
@@ -62,12 +61,6 @@ SINGLES = {
     "greyscale": ("paint grey ones", "pix2pix data.task=greyscale"),
 }
 """What can be learned from single pictures, and how that is said, by data.task."""
-NAMES_SAY = ("source", "input", "label", "edges", "sketch")
-"""Names of a first folder, in part, that say what is the source."""
-HELD_OUT = "set apart to validate"  # in a layout's description
-JITTER = 286 / 256  # load size over crop size, as in the papers
-SQUARE = 1.1  # longer side over shorter side up to which pictures are stretched to a square
-LEAST_SIDE = 16  # of pictures
 MEMORY_SHARE = 0.5  # of the machine's, which training may take
 
 
@@ -85,14 +78,14 @@ def configure(folder: str, overrides: Sequence[str] = (), profile: str = "", min
         UsageError: for an override that is wrong.
     """
     stated = stated_keys(overrides)
-    settings = stated_data(folder, overrides)
     device = choose(str(stated.get("training.device", "auto")))
     machine: Machine = "processor" if device.type == "cpu" else "GPU"
     memory = total_bytes(device)
-    if settings.task not in OF_TWO:
+    if (task_stated := stated.get("data.task")) in SINGLES:
         raise UsageError(
-            f"data.task={settings.task} is for a recipe, which must be named, {ways(folder, machine, settings.task)}."
+            f"data.task={task_stated} is for a recipe, which must be named, {ways(folder, machine, str(task_stated))}."
         )
+    settings = stated_data(folder, overrides)
     found = survey(settings, task_stated="data.task" in stated)
     if found.holds == "singles":
         raise DiptychError(of_singles(found, machine))
@@ -101,8 +94,10 @@ def configure(folder: str, overrides: Sequence[str] = (), profile: str = "", min
 
     rules: Rule = {"data.folder": Chosen(folder, contents(found))} | tasks(found, task)
     rules |= direction(found, task)
-    way: Way = settings.direction if "data.direction" in stated else rules["data.direction"].value
-    rules |= kinds(found, task, way, stated) | sizes(found, plan, stated)
+    way: Way = found.settings.direction
+    if "data.direction" in rules and "data.direction" not in stated:
+        way = rules["data.direction"].value
+    rules |= kinds(found, task, way, stated) | sizes(found, plan.side, stated)
     rules |= batch(found, plan, rules["data.crop_size"].value, memory)
     rules |= length(found, plan, rules, stated) if minutes is None else {}
 
@@ -124,7 +119,8 @@ def task_of(found: Survey) -> Task:
 
 def contents(found: Survey) -> str:
     counts = [f"{len(entries)} {split}" for split, _, entries in found.layout.domains()]
-    return f"{found.why.partition('; ')[0]}: {', '.join(counts)}"
+    damaged = f"; {found.unopened} of the sample's examples cannot be opened" if found.unopened else ""
+    return f"{found.why.partition('; ')[0]}: {', '.join(counts)}{damaged}"
 
 
 def of_singles(found: Survey, machine: Machine) -> str:
@@ -148,7 +144,7 @@ def tasks(found: Survey, task: Task) -> Rule:
     rule: Rule = {}
     if found.holds == "halves":
         rule["data.layout"] = Chosen("side-by-side", "each picture holds both halves")
-    if HELD_OUT in found.layout.description:
+    if found.layout.held_out:
         share = found.settings.validation_share
         rule["data.validation_share"] = Chosen(
             share, "there is no val folder: this share is held out, by a hash of the names"
@@ -162,22 +158,30 @@ def tasks(found: Survey, task: Task) -> Rule:
 
 
 def direction(found: Survey, task: Task) -> Rule:
-    """Class maps; else what the folders' names say; else the side with clearly fewer colours; else a."""
-    firsts = [places[0] for places in found.layout.folders.values()]
-    names = [os.path.relpath(place, root_of(found.settings)).lower() for place in firsts]
-    named = found.holds == "pairs" and any(word in name for name in names for word in NAMES_SAY)
-    side = "a"
+    """Class maps; else what the folders' names say; else the side that is clearly plainer; else a."""
+    root = root_of(found.settings)
+    places = next(iter(found.layout.folders.values()), [])
+    named = named_source(*(os.path.relpath(place, root) for place in places)) if len(places) == 2 else ""
+    side: Literal["a", "b"] = "a"
     if task == "unpaired":
         reason = "both directions are learned"
     elif task == "labelled" and (found.a.numbers or found.b.numbers):
         side, reason = "a" if found.a.numbers else "b", "class maps are the source"
-    elif found.settings.source_folders or named:
-        reason = "the folders' names say so"
+    elif named:
+        side, reason = named, "the folders' names say so"
     elif found.plainer:
         side, reason = found.plainer, f"the source has {found.plainness}, as drawings and class maps have"
     else:
-        reason = "the left half or the first folder; b-to-a turns it"
-    return {"data.direction": Chosen("a-to-b" if side == "a" else "b-to-a", reason)}
+        reason = f"the source is the {'left half' if found.holds == 'halves' else 'first folder'}, as neither is clearly plainer"
+    way, other = ("a-to-b", "b-to-a") if side == "a" else ("b-to-a", "a-to-b")
+    turned = f"; data.direction={other} turns it" if task == "pairs" else ""
+    if sources := found.settings.source_folders:
+        turned = f"; {folder_words(found.settings.target_folder, sources[0])} turns it" if task == "pairs" else ""
+        return {
+            "data.source_folders": Chosen(list(sources), reason + turned),
+            "data.target_folder": Chosen(found.settings.target_folder, "the other folder"),
+        }
+    return {"data.direction": Chosen(way, reason + turned)}
 
 
 # 3. What are the pictures?
@@ -228,46 +232,7 @@ def channels(key: str, side: Side) -> Rule:
     return rule
 
 
-# 4. Which sizes?
-
-
-def sizes(found: Survey, plan: Plan, stated: Mapping[str, Any]) -> Rule:
-    """The plan's crop or the largest that fits; pictures shrink to just above it, and much larger ones are not shrunk."""
-    every, settings = found.sizes, found.settings
-    shorter = int(median(min(size) for size in every))
-    crop, why = settings.crop_size, ""
-    if "data.crop_size" not in stated:
-        if shorter < LEAST_SIDE:
-            raise DiptychError(
-                f"pictures in {settings.folder} have {shorter} pixels on their shorter side; {LEAST_SIDE} are the least."
-            )
-        crop = largest_crop(min(plan.side, shorter))
-        why = "what fits this machine" if crop == plan.side else f"the pictures' shorter side is {shorter}"
-    load = settings.load_size
-    if "data.load_size" not in stated:
-        tall, wide = (round(side * JITTER) for side in as_size(crop))
-        load = tall if tall == wide else (tall, wide)
-    square = sum(max(size) <= SQUARE * min(size) for size in every) >= 0.9 * len(every)
-    fit: Literal["stretch", "shorter-side"] = "stretch" if square else "shorter-side"
-    rule: Rule = {"data.crop_size": Chosen(crop, why)}
-    fitted = replace(settings, load_size=load, crop_size=crop, fit=fit)
-    if scale_advice(fitted, list(found.headers), found.layout.kind == "side-by-side"):
-        height, width = max(sorted(set(every)), key=every.count)
-        return rule | {
-            "data.fit": Chosen("none", f"pictures of {height}x{width} are much larger: crops at full resolution")
-        }
-    return rule | {
-        "data.load_size": Chosen(load, "an eighth more than the crop, so that crops differ"),
-        "data.fit": Chosen(fit, "the pictures are square" if square else "keeps the shape of the pictures"),
-    }
-
-
-def largest_crop(room: int) -> int:
-    """The largest crop up to ``room`` that the networks take: a multiple of 32, or 24 or 16."""
-    return room // 32 * 32 or room // 8 * 8
-
-
-# 5. How much at once, and for how long?
+# 4. How much at once, and for how long?
 
 
 def batch(found: Survey, plan: Plan, crop: int | tuple[int, int], memory: float) -> Rule:
@@ -275,12 +240,15 @@ def batch(found: Survey, plan: Plan, crop: int | tuple[int, int], memory: float)
     height, width = as_size(crop)
     each = plan.each_gib * height * width / plan.side**2
     count = plan.batch
-    while count > 1 and (count > found.train or (plan.fixed_gib + count * each) * GIB > MEMORY_SHARE * memory):
+    while count > 1 and count > found.train:
         count //= 2
+    few = f"; there are {found.train} training pictures" if count < plan.batch else ""
+    by_pictures = count
+    while count > 1 and (plan.fixed_gib + count * each) * GIB > MEMORY_SHARE * memory:
+        count //= 2
+    full = f"; {by_pictures} would take {plan.fixed_gib + by_pictures * each:.1f}, of {memory / GIB:.1f}"
     reason = f"about {plan.fixed_gib + count * each:.1f} GiB of memory"
-    return {
-        "training.batch_size": Chosen(count, reason if count == plan.batch else f"{reason}; {plan.batch} do not fit")
-    }
+    return {"training.batch_size": Chosen(count, reason + few + (full if count < by_pictures else ""))}
 
 
 def length(found: Survey, plan: Plan, rules: Rule, stated: Mapping[str, Any]) -> Rule:

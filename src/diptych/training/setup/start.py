@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from diptych.errors import UsageError
+from diptych.pictures.formats import ENDINGS
 from diptych.recipe import Recipe, read
 from diptych.recipe_files import spellings
+from diptych.tables import closest
 from diptych.training.identity import real
 from diptych.training.run import RECIPE, read_recipe
 from diptych.training.setup.choice import place_of, stated_keys
@@ -22,6 +25,8 @@ class Start(NamedTuple):
     recipe: Recipe
     folder: Path
     said: tuple[str, ...] = ()
+    chosen: bool = False
+    """What is said is the recipe too, and how it was chosen."""
 
 
 def start(
@@ -41,7 +46,8 @@ def start(
         minutes: the length, where it is stated so.
 
     Raises:
-        UsageError: when a run is to go on in another folder, or with another profile; for lengths that contradict each other.
+        UsageError: for what is nothing of that; when a run is to go on in another folder, or with another profile; for lengths that
+            contradict each other.
         DiptychError: for a folder that holds neither a run nor pictures to train on.
     """
     if minutes is not None and not 0 < minutes < float("inf"):
@@ -51,13 +57,33 @@ def start(
         raise UsageError(
             f"--minutes {minutes:g} and {min(lengths)} both say how long to train; leave one of them away."
         )
-    folder = Path(what)
-    if what in spellings() or not folder.is_dir():
+    folder, known = Path(what), what in spellings()
+    if known or not folder.is_dir():
+        if not known:
+            of_no_recipe(what)
         recipe = read(what, overrides, profile)
-        return Start(recipe, out or Path("runs") / recipe.name)
+        said = (
+            (f"{what} is the recipe; there is also a folder {what}: for that write ./{what}",)
+            if folder.is_dir()
+            else ()
+        )
+        return Start(recipe, out or Path("runs") / recipe.name, said)
     if any((folder / name).exists() for name in OF_A_RUN):
         return of_run(folder, overrides, profile, out)
     return of_pictures(what, overrides, profile, out or place_of(what), minutes)
+
+
+def of_no_recipe(what: str) -> None:
+    """UsageError for a path at which there is nothing, or a picture."""
+    path = Path(what)
+    if not path.exists():
+        raise UsageError(
+            f'there is no recipe, file or folder "{what}"{closest(what, spellings())}; `diptych recipes` lists the recipes.'
+        )
+    if path.suffix.lower() in ENDINGS:
+        raise UsageError(
+            f"{what} is a picture; give the folder that it lies in: diptych train {quote(str(path.parent))}"
+        )
 
 
 def of_run(folder: Path, overrides: Sequence[str], profile: str, out: Path | None) -> Start:
@@ -81,7 +107,7 @@ def of_pictures(folder: str, overrides: Sequence[str], profile: str, out: Path, 
             *choice.table(),
             f"The same as: {choice.command(*more, '--out', str(out))}",
         )
-        return Start(choice.recipe, out, said)
+        return Start(choice.recipe, out, said, chosen=True)
     stored = read_recipe(out)
     if real(stored.data.folder) != real(folder):
         raise UsageError(

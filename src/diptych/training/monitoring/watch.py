@@ -64,7 +64,7 @@ class Watch:
     def begin(self, trainer: Trainer, dataset: Dataset) -> None:
         self.trainer, self.dataset = trainer, dataset
         self.steps, self.settings = trainer.steps, trainer.settings
-        self.health = Health(self.steps, self.settings.log_every)
+        self.health = Health(self.steps, self.settings.log_every, self.run.recipe.options)
         self.summary = trainer.summary()
         self.say(self.summary)
         for note in self.state.system.notes:

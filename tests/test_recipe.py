@@ -65,6 +65,31 @@ def test_sizes_may_be_numbers_or_pairs() -> None:
     assert isinstance(Recipe.from_table({"system": "cyclegan", "training": {"steps": 1}}), Recipe)
 
 
+@pytest.mark.parametrize(("text", "rate"), [("1e-4", 1e-4), ("3", 3.0)])
+def test_a_number_is_the_learning_rate_of_both_sides(text: str, rate: float) -> None:
+    recipe = read("pix2pix", [f"training.learning_rate={text}"])
+    assert recipe.to_table()["training"]["learning_rate"] == {"generator": rate, "discriminator": rate}
+    table = {"system": "pix2pix", "training": {"steps": 1, "learning_rate": float(text)}}
+    assert Recipe.from_table(table).training.learning_rate == {"generator": rate, "discriminator": rate}
+    for wrong in ("true", "fast"):
+        with pytest.raises(UsageError, match="must be a table"):
+            read("pix2pix", [f"training.learning_rate={wrong}"])
+
+
+def test_a_close_key_is_named_without_the_list_of_all() -> None:
+    for key, near, topic in [
+        ("training.stps", "steps", "training"),
+        ("data.source.colr", "colour", "data.source"),
+        ("options.widht", "width", "options.width"),
+    ]:
+        with pytest.raises(UsageError) as refusal:
+            read("pix2pix", [f"{key}=3"])
+        expected = f'"{key}" is not known (did you mean "{near}"?); `diptych options {topic}` says more.'
+        assert str(refusal.value) == expected
+    with pytest.raises(UsageError, match=r"known here: .*steps, .*report"):
+        read("pix2pix", ["training.qqqq=3"])
+
+
 def test_one_learning_rate_leaves_the_other() -> None:
     rates = read("pix2pix", ["training.learning_rate={generator=1e-4}"]).training.learning_rate
     assert rates == {"generator": 1e-4, "discriminator": 2e-4}

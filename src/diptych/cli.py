@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import NoReturn
 
-from cyclopts import App, CycloptsError, UnknownOptionError
+from cyclopts import App, CycloptsError, MissingArgumentError, UnknownOptionError, UnusedCliTokensError
 
 from diptych import __version__
 from diptych.commands import STREAM
@@ -94,17 +94,7 @@ def call(arguments: list[str]) -> int:
             return report(f"what was to be printed is cut off: {output_error(problem)}", 1)
         return result if isinstance(result, int) else 0
     except CycloptsError as problem:
-        dashed = [
-            one for one in arguments if one.startswith("-") and (os.path.lexists(one) or re.match(r"-[^-].*\.", one))
-        ]
-        hint = f" A name that begins with - is given as ./{dashed[0]}." if dashed else ""
-        if (
-            isinstance(problem, UnknownOptionError)
-            and arguments[0] == "train"
-            and (found := answer(problem.token.keyword or problem.token.value))
-        ):
-            hint = f" Settings are given as key=value, without dashes; {found}."
-        return report(f"{problem}{hint}", 2)
+        return report(explained(problem, arguments), 2)
     except UsageError as problem:
         return report(str(problem), 2)
     except DiptychError as problem:
@@ -136,6 +126,29 @@ def call(arguments: list[str]) -> int:
     except OSError as problem:
         where = f"{problem.filename}: " if problem.filename else ""
         return report(f"{where}{problem.strerror or problem}.", 1)
+
+
+def explained(problem: CycloptsError, arguments: list[str]) -> str:
+    """What is wrong with the words of a command, and what would be right."""
+    command, sentence = arguments[0], str(problem)
+    if isinstance(problem, UnusedCliTokensError):
+        more = "; to judge several runs side by side: diptych compare" if command == "evaluate" else ""
+        called = " ".join(problem.command_chain or [command])
+        return f'"{" ".join(problem.unused_tokens or [])}" is more than `diptych {called}` takes{more}.'
+    if isinstance(problem, MissingArgumentError) and (missing := problem.argument) and missing.field_info.is_positional:
+        if command == "train":
+            return "name a recipe, a run or a folder of pictures, such as diptych train my_pairs."
+        name = missing.name.lstrip("-")
+        return sentence.replace(f"parameter --{name} requires an argument", f"requires an argument {name.upper()}")
+    dashed = [one for one in arguments if one.startswith("-") and (os.path.lexists(one) or re.match(r"-[^-].*\.", one))]
+    hint = f" A name that begins with - is given as ./{dashed[0]}." if dashed else ""
+    if (
+        isinstance(problem, UnknownOptionError)
+        and command == "train"
+        and (found := answer(problem.token.keyword or problem.token.value))
+    ):
+        hint = f" Settings are given as key=value, without dashes; {found}."
+    return f"{sentence}{hint}"
 
 
 def report(sentence: str, code: int) -> int:

@@ -21,17 +21,25 @@ if TYPE_CHECKING:
 
 def closest(word: str, known: typing.Iterable[str]) -> str:
     """`` (did you mean "x"?)`` when a known word is close to ``word``, else empty."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f' (did you mean "{near[0]}"?)' if near else ""
+    near = nearest(word, known)
+    return f' (did you mean "{near}"?)' if near else ""
+
+
+def nearest(word: str, known: typing.Iterable[str]) -> str:
+    """The known word that is close to ``word``, else empty."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), "")
 
 
 def unknown(where: str, known: typing.Iterable[str]) -> UsageError:
     """For a dotted key whose last part is none of those ``known`` in its table, but perhaps of another or another toolkit."""
-    listing = list(known)
-    near = closest(where.rpartition(".")[2], listing)
+    listing, (place, _, word) = list(known), where.rpartition(".")
+    near = nearest(word, listing)
     if found := answer(where, bool(near)):
         return UsageError(f'"{where}" is not known; {found}.')
-    return UsageError(f'"{where}" is not known{near}; known here: {", ".join(listing)}.')
+    if near and place.partition(".")[0] in ("data", "options", "training"):
+        topic = f"{place}.{near}" if place == "options" else place  # of options the system is not known
+        return UsageError(f'"{where}" is not known{closest(word, listing)}; `diptych options {topic}` says more.')
+    return UsageError(f'"{where}" is not known{closest(word, listing)}; known here: {", ".join(listing)}.')
 
 
 T = TypeVar("T", bound="DataclassInstance")

@@ -18,6 +18,18 @@ def test_another_toolkits_name_is_answered_with_ours(typed: Typed) -> None:
     assert said.out.startswith("lambda_L1 of pytorch-CycleGAN-and-pix2pix: `options.l1`.\noptions.l1 (pix2pix)\n")
 
 
+def test_a_wish_is_answered_without_an_empty_line(typed: Typed) -> None:
+    assert typed("options", "weight", "decay").out.startswith("weight decay: nothing: Adam without weight decay")
+    assert typed("options", "optimizer").out.splitlines() == [
+        "optimizer of SPADE: nothing: Adam, with `training.beta1` and `training.beta2`."
+    ]
+
+
+def test_a_name_may_have_its_dashes(typed: Typed) -> None:
+    assert typed("options", "--direction").out == typed("options", "direction").out
+    refused(typed("options", "lamda_L1"), 2, 'did you mean "lambda_L1"?')
+
+
 def test_all_options_are_listed(typed: Typed) -> None:
     out = typed("options").out
     for line in ("data.crop_size = 256", "training.beta1 = 0.5", "options.identity (cyclegan) = 0.0"):

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,11 +17,11 @@ from PIL import Image
 from diptych.errors import DiptychError
 from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.evaluate import choose, evaluate
-from diptych.evaluation.metrics import Example, as_rgb
+from diptych.evaluation.metrics import Better, Example, Score, as_rgb
 from diptych.evaluation.requirements import Resources
 from diptych.files import write_text
 from diptych.judging.folders import from_folders
-from diptych.judging.judge import Result, keep, kept
+from diptych.judging.judge import Result, keep, kept, table
 from diptych.pictures import formats
 
 
@@ -219,3 +221,11 @@ def test_a_verdict_whose_writing_was_cut_off_is_none(
         kept(tmp_path)
     keep(verdict("second"), tmp_path)
     assert (kept(tmp_path).name, kept(tmp_path).names) == ("second", ["second"])
+
+
+@pytest.mark.parametrize("better", get_args(Better))
+def test_the_columns_of_the_table_are_apart(better: str) -> None:
+    score = Score("checkerboard", 0.4003, 0.4003, 0.4003, better, 3, note="targets: 0.706")
+    protocol = {"data": "here", "split": "val", "pictures": 3, "size": "16x16", "range": "0 to 1"}
+    line = table(Result("run", protocol, [score], [], {}, [])).splitlines()[-1]
+    assert re.split(" {2,}", line.strip()) == ["checkerboard", "0.4003", better, "targets: 0.706"]

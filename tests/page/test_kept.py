@@ -121,9 +121,18 @@ def test_what_was_drawn_on_a_link_is_kept_and_the_link_opens_anew(served: str, v
     np.testing.assert_array_equal(pixels(fresh), sent)
 
 
-def test_without_storage_the_page_draws_all_the_same(served: str, visit: Any) -> None:
+@pytest.mark.parametrize(
+    "refused",
+    [
+        "IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError'); }",
+        "Object.defineProperty(self, 'sessionStorage', {get() { throw new DOMException('no', 'SecurityError'); }})",
+        "IDBObjectStore.prototype.put = function (...entry) { this.add(...entry); return this.add(...entry); }",
+    ],
+    ids=["database", "session", "later"],
+)
+def test_without_storage_the_page_draws_all_the_same(refused: str, served: str, visit: Any) -> None:
     page = visit("about:blank", ready=False)
-    page.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError'); }")
+    page.add_init_script(refused)
     page.goto(served)
     begun(page)
     assert (drawn(page, (0.2, 0.2), (0.8, 0.6))[..., 0] < 128).any()

@@ -154,6 +154,15 @@ def keys_found(query: str) -> list[str]:
         ("netg", "options.generator"),
         ("lambda_kld", "options.kl"),
         ("pyramid", ""),
+        ("learning rate", "training.learning_rate"),
+        ("learning-rate", "training.learning_rate"),
+        ("--crop_size", "data.crop_size"),
+        ("blurry", "options.perceptual"),
+        ("Frechet", "training.metrics"),
+        ("save every", "training.checkpoint_every"),
+        ("output size", "data.crop_size"),
+        ("faster", "training.precision"),
+        ("weight decay", ""),
     ],
 )
 def test_options_are_found_by_other_words(query: str, key: str) -> None:
@@ -166,6 +175,18 @@ def test_tables_and_systems_are_listed_whole() -> None:
         dataclasses.fields(SYSTEMS["spade"].Options)
     )
     assert "options.fresh" not in keys_found("rate")  # whose word "separate batches" only ends in it
+
+
+def test_the_option_of_that_name_comes_first() -> None:
+    found = keys_found("learning rate")
+    assert found[0] == "training.learning_rate"
+    assert "training.schedule" in found
+
+
+def test_what_is_not_here_is_said_with_what_to_take_instead() -> None:
+    other, found = search(FIELDS, "weight decay")
+    assert (other and other.ours.startswith(NOTHING), found) == (True, [])
+    assert "nothing is in its place here: Adam without weight decay" in answer("training.weight_decay")
 
 
 def test_a_toolkits_name_is_of_its_own_systems_alone() -> None:

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from diptych.reference.fields import Field
 
 
-def options(*words: str, markdown: Annotated[bool, Parameter(negative="", show=False)] = False) -> None:
+def options(
+    *words: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    markdown: Annotated[bool, Parameter(negative="", show=False)] = False,
+) -> None:
     """Say what settings mean, what they may be, when to change them; all of them, or those that are looked for.
 
     Examples: diptych options training.seed
@@ -38,7 +41,7 @@ def options(*words: str, markdown: Annotated[bool, Parameter(negative="", show=F
     query = " ".join(words)
     other, found = search(fields, query) if query else (None, fields)
     if other is None and not found:
-        near = closest(query.casefold(), all_words(fields))
+        near = closest(query, all_words(fields))
         raise UsageError(f'no option is called "{query}" or by such a word{near}; `diptych options` lists them all.')
     print(answer_of(other, found))
 

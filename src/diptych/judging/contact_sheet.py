@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from diptych.evaluation.metrics import Example
 from diptych.evaluation.set_metrics import as_bytes
@@ -13,7 +13,10 @@ SIDE, TITLE, GAP = 192, 28, 24  # pixels: a picture's side, the row of titles, b
 
 
 def contact_sheet(examples: Sequence[Example], titles: Sequence[str], columns: int = 2) -> npt.NDArray[np.uint8]:
-    """(height, width, 3): the examples from top to bottom, column by column; each as wide as its titles are many."""
+    """(height, width, 3): the examples from top to bottom, column by column; each as wide as its titles are many.
+
+    Pictures keep their shape, on white in the middle of their square.
+    """
     rows, wide = -(-len(examples) // columns), len(titles) * SIDE + GAP
     sheet = Image.new("RGB", (columns * wide - GAP, TITLE + rows * SIDE), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(16)
@@ -24,6 +27,6 @@ def contact_sheet(examples: Sequence[Example], titles: Sequence[str], columns: i
         column, row = divmod(number, rows)
         views = (example.source_rgb, example.output_rgb, example.target_rgb)
         for part, view in enumerate(view for view in views if view is not None):
-            tile = Image.fromarray(as_bytes(view)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+            tile = ImageOps.pad(Image.fromarray(as_bytes(view)), (SIDE, SIDE), Image.Resampling.LANCZOS, "white")
             sheet.paste(tile, (column * wide + part * SIDE, TITLE + row * SIDE))
     return np.asarray(sheet)

@@ -87,12 +87,12 @@ def table(result: Result) -> str:
             f"{name.removeprefix('fcn ')} {value}" for name, value in real.items() if name.startswith("fcn")
         )
         lines += [f"  ground truth, the segmenter on the real pictures: {row}"] if row else []
-    lines.append(f"  {'metric':22}{'value':>10}   {'95 % interval':22}{'better':16}")
+    lines.append(f"  {'metric':22}{'value':>10}   {'95 % interval':22}{'better':18}")
     for score in result.scores:
         exact = score.low == score.high
         interval = "" if exact else f"{score.low:.4f} to {score.high:.4f}"
         notes = "; ".join(filter(None, [score.network, score.note]))
-        lines.append(f"  {score.metric:22}{score.value:10.4f}   {interval:22}{score.better:16}{notes}".rstrip())
+        lines.append(f"  {score.metric:22}{score.value:10.4f}   {interval:22}{score.better:18}{notes}".rstrip())
     return "\n".join([*lines, *(f"  note: {note}" for note in result.notes)])
 
 

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 MESSAGE = "\nStopping after this step, and saving. Once more stops at once and saves nothing.\n"
+NOTHING_YET = "\nNothing was trained yet; the same command begins again.\n"
 
 
 def stop_on_signals(interrupt: Callable[[], None]) -> None:
@@ -28,7 +29,7 @@ def stop_on_signals(interrupt: Callable[[], None]) -> None:
             signal.signal(one, request)
 
 
-def announce() -> None:
-    """Print the message past Python's buffers, which the interrupted code may hold."""
+def announce(*, trained: bool) -> None:
+    """Print what happens now past Python's buffers, which the interrupted code may hold."""
     with suppress(OSError, ValueError):
-        os.write(sys.stderr.fileno(), MESSAGE.encode())
+        os.write(sys.stderr.fileno(), (MESSAGE if trained else NOTHING_YET).encode())

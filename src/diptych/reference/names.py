@@ -29,10 +29,10 @@ class Advice:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """An option of other toolkits."""
+    """An option of other toolkits, or a wish that no option of ours alone fulfils."""
 
     name: str
-    toolkits: str  # letters of TOOLKITS
+    toolkits: str  # letters of TOOLKITS; none for a wish
     ours: str  # what is here instead: keys in backticks and an explanation, or "nothing: " and why
 
     @property
@@ -83,7 +83,7 @@ def names_elsewhere(field: Field) -> list[str]:
     return [
         other.name
         for other in elsewhere().values()
-        if field.key in other.keys and any(letter in toolkit for letter in other.toolkits)
+        if field.key in other.keys and (not other.toolkits or any(letter in toolkit for letter in other.toolkits))
     ]
 
 
@@ -110,7 +110,7 @@ def keys_by_word(word: str) -> Iterator[str]:
 
 def named_elsewhere(name: str) -> Elsewhere | None:
     """The option of another toolkit, however its letters are written."""
-    plain = name.lstrip("-").replace("-", "_").casefold()
+    plain = name.lstrip("-").replace("-", "_").replace(" ", "_").casefold()
     return next((other for known, other in elsewhere().items() if known.casefold() == plain), None)
 
 

@@ -32,7 +32,8 @@ OTHERS = """
 ## Names of other toolkits
 
 What the options of pytorch-CycleGAN-and-pix2pix, pix2pixHD and SPADE are called here. Some of their versions spell
-a name differently (`batchSize`, `niter`). Their weights can be imported: [import.md](import.md).
+a name differently (`batchSize`, `niter`). Their weights can be imported: [import.md](import.md). Wishes that no option
+alone fulfils stand between them.
 
 | there | of | here |
 |---|---|---|
@@ -65,9 +66,9 @@ def line(name: str, text: str) -> str:
 
 def answer_of(other: Elsewhere | None, found: Sequence[Field]) -> str:
     """What a search gives: a few options in full, more of them in short."""
-    of = "" if other is None else f"{other.name} of {toolkits(other)}: {other.ours}.\n"
-    shown = map(in_full, found) if len(found) <= FEW else map(in_short, found)
-    return of + "\n".join(shown)
+    of = f" of {toolkits(other)}" if other and other.toolkits else ""
+    first = [f"{other.name.replace('_', ' ') if not of else other.name}{of}: {other.ours}."] if other else []
+    return "\n".join([*first, *map(in_full if len(found) <= FEW else in_short, found)])
 
 
 def toolkits(other: Elsewhere) -> str:

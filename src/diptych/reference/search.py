@@ -9,9 +9,10 @@ from diptych.reference.names import Elsewhere, advice_of, also, elsewhere, named
 def search(fields: Sequence[Field], query: str) -> tuple[Elsewhere | None, list[Field]]:
     """The options that ``query`` names, and the option of another toolkit where it is one of those.
 
-    A key, a table and a system are taken as such; anything else is looked for in names, words and meanings.
+    A key, a table and a system are taken as such; anything else is looked for in names, words and meanings. Those whose own name
+    holds it come first.
     """
-    wanted = query.strip().replace("data.target", "data.source").casefold()
+    wanted = query.strip().lstrip("-").replace("data.target", "data.source").casefold()
     if exact := [field for field in fields if wanted in (field.key, field.system)]:
         return None, exact
     if table := [field for field in fields if field.key.startswith(f"{wanted}.")]:
@@ -19,14 +20,15 @@ def search(fields: Sequence[Field], query: str) -> tuple[Elsewhere | None, list[
     other = named_elsewhere(query.strip())
     if other is not None:
         return other, [field for field in fields if other.name in names_elsewhere(field)]
-    named = [field for field in fields if wanted in field.key or begins_a_word(wanted, also(field))]
+    named = [field for field in fields if plain(wanted) in plain(field.key) or begins_a_word(wanted, also(field))]
+    named.sort(key=lambda field: plain(wanted) not in plain(field.key.rpartition(".")[2]))
     return None, named or [field for field in fields if begins_a_word(wanted, texts_of(field))]
 
 
 def words(fields: Sequence[Field]) -> list[str]:
-    """Everything that can be looked for, in small letters."""
+    """Everything that can be looked for."""
     own = {one for field in fields for one in (field.key, field.key.rpartition(".")[2], field.system, *also(field))}
-    return sorted({one.casefold() for one in own | elsewhere().keys()})
+    return sorted(own | elsewhere().keys())
 
 
 def texts_of(field: Field) -> list[str]:
@@ -35,5 +37,9 @@ def texts_of(field: Field) -> list[str]:
 
 def begins_a_word(wanted: str, texts: Iterable[str]) -> bool:
     """Whether ``wanted`` stands at the beginning of a word in one of the texts."""
-    plain = wanted.replace("_", " ").replace("-", " ")
-    return any(f" {plain}" in f" {text.replace('_', ' ').replace('-', ' ')}".casefold() for text in texts)
+    return any(f" {plain(wanted)}" in f" {plain(text)}" for text in texts)
+
+
+def plain(text: str) -> str:
+    """The text in small letters, with blanks between its words."""
+    return text.replace("_", " ").replace("-", " ").casefold()

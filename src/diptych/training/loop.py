@@ -31,12 +31,14 @@ def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch, minutes:
 
     With ``minutes`` the end is so far away, and the run's recipe says afterwards how many steps that are.
     """
+    watch.measuring = minutes is not None
     dataset: Dataset = open_dataset(recipe.data, "train", train=True)
     require_startable(recipe, run, processes, len(dataset))
     dataset, trainer = prepare(dataset, recipe, processes)
     trainer.tell = lambda sentence: watch.health_event(watch.at, sentence)
     if minutes is not None:
         fix_length(minutes, trainer, dataset, run, watch)
+        watch.measuring = False
     watch.begin(trainer, dataset)
     if isinstance(dataset, Resident):
         watch.say(f"Pictures stay on the device once they are read ({dataset.bytes / 2**20:.0f} MiB).")

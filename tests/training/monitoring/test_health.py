@@ -10,6 +10,7 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import Batch
+from diptych.recipe import read
 from diptych.systems import Losses, Pix2Pix
 from diptych.training import trainer
 from diptych.training.monitoring import health
@@ -195,10 +196,32 @@ def test_alike_and_inverted_outputs_are_named(scores: dict[str, float], words: s
     assert words in said
 
 
-def test_outputs_that_are_alike_are_no_trouble_at_the_beginning() -> None:
-    watched, scores = Health(10_000, 50), {"diversity": 0.02, "l1": 0.3, "l1_inverted": 0.5}
+@pytest.mark.parametrize(
+    "scores",
+    [{"diversity": 0.02, "l1": 0.3, "l1_inverted": 0.5}, {"diversity": 0.9, "l1": 0.9, "l1_inverted": 0.2}],
+    ids=["alike", "inverted"],
+)
+def test_there_is_no_verdict_on_outputs_at_the_beginning(scores: dict[str, float]) -> None:
+    watched = Health(10_000, 50)
     said = [(step, line) for step in (30, 60, EARLY, EARLY + 30) for line in watched.scores(step, scores)]
     assert [step for step, _ in said] == [EARLY]
+
+
+@pytest.mark.parametrize(
+    ("system", "overrides", "remedy"),
+    [
+        ("pix2pix", [], "another training.seed."),
+        ("pix2pix", ["options.objective=cgan"], "or with an L1 term: options.l1=100 options.objective=l1+cgan."),
+        ("pix2pix", ["options.l1=0"], "or with an L1 term: options.l1=100."),
+        ("cyclegan", [], "or with an identity term: options.identity=0.5."),
+        ("cyclegan", ["options.identity=0.5"], "another training.seed."),
+        ("travelgan", [], "another training.seed."),
+    ],
+)
+def test_against_inversion_a_term_is_named_that_is_off(system: str, overrides: list[str], remedy: str) -> None:
+    watched = Health(10_000, 50, read(system, overrides).options)
+    (said,) = watched.scores(1000, {"diversity": 0.9, "l1": 0.9, "l1_inverted": 0.2})
+    assert said.endswith(remedy)
 
 
 def test_a_standstill_is_named() -> None:

@@ -11,8 +11,10 @@ import several
 from commanding import Typed, refused, tiny_words
 from toys import Teller, assert_equal, run_to_end, tiny_recipe, weights
 
+from diptych.machine.signals import announce
 from diptych.recipe import Recipe, read
 from diptych.training.loop import train
+from diptych.training.monitoring import watch as monitored
 from diptych.training.processes import join
 from diptych.training.run import Run, read_recipe
 from diptych.training.setup import minutes as lengths
@@ -78,7 +80,7 @@ def test_the_weights_are_those_of_a_run_of_so_many_steps(
     assert stored == run.recipe
     assert stored.training.epochs == 0
     assert run.saved_steps()[-1] == stored.training.steps
-    assert any(f"0.02 minutes from the first step on are {stored.training.steps} steps" in words for words in said)
+    assert any(f"0.02 minutes from the first step on: {stored.training.steps} steps." in words for words in said)
     straight, _ = run_to_end(stored, tmp_path / "straight")
     assert_equal(weights(run), weights(straight))
 
@@ -154,10 +156,20 @@ def test_asked_to_stop_while_measuring(
         watch.interrupt()
         return plain(trainer, batches, first, seconds, watch)
 
+    told: list[dict[str, bool]] = []
     monkeypatch.setattr(lengths, "step_seconds", interrupted)
+    monkeypatch.setattr(monitored, "announce", lambda **how: told.append(how))
     words = [word for word in tiny_words(toy_pairs) if not word.startswith(("training.steps", "training.epochs"))]
-    refused(typed("train", "pix2pix", *words, "--minutes", "0.2"), 130, "interrupted")
+    said = typed("train", "pix2pix", *words, "--minutes", "1")
+    refused(said, 130, "interrupted")
+    assert "for the steps of 1 minute ..." in said.out
+    assert told == [{"trained": False}]
     assert not (tmp_path / "runs" / "pix2pix").exists()
+
+
+def test_what_is_announced(capfd: pytest.CaptureFixture[str]) -> None:
+    announce(trained=False)
+    assert capfd.readouterr().err.strip() == "Nothing was trained yet; the same command begins again."
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 // The drawings of this browser, kept in its IndexedDB: they outlive a reload, a closed tab and a service that was started again.
 
+import { session } from "./session.js";
+
 /** @typedef {import("./raster.js").Raster} Raster */
 /** @typedef {{raster: Raster, sheet: string, time: number}} Entry */
 
@@ -19,10 +21,12 @@ export class Keeper {
     const database = await this.opened;
     try {
       const transaction = database?.transaction(STORE, "readwrite");
-      transaction?.objectStore(STORE).put(entry, [this.tab, entry.sheet]);
-      transaction?.commit(); // at once: the page may be about to go
+      if (!transaction) return;
+      transaction.onerror = (event) => event.preventDefault(); // a full disk refuses later: nothing is kept then either
+      transaction.objectStore(STORE).put(entry, [this.tab, entry.sheet]);
+      transaction.commit(); // at once: the page may be about to go
     } catch {
-      // the browser has closed its database, or its disk is full
+      // the browser has closed its database
     }
   }
 
@@ -52,10 +56,10 @@ export class Keeper {
  * since a tab that is duplicated copies that and would write over this one's drawing.
  */
 function claimed() {
-  const tab = sessionStorage.getItem(TAB) ?? `${Date.now()}-${Math.random()}`;
-  sessionStorage.removeItem(TAB);
-  addEventListener("pagehide", () => sessionStorage.setItem(TAB, tab));
-  addEventListener("pageshow", () => sessionStorage.removeItem(TAB));
+  const tab = session.get(TAB) ?? `${Date.now()}-${Math.random()}`;
+  session.remove(TAB);
+  addEventListener("pagehide", () => session.set(TAB, tab));
+  addEventListener("pageshow", () => session.remove(TAB));
   return tab;
 }
 

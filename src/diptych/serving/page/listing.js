@@ -1,5 +1,7 @@
 // What the service, or the folder beside this page, offers; and the token that a service may ask for.
 
+import { session } from "./session.js";
+
 /**
  * @typedef {{url: string, bytes: number}} Part
  * @typedef {{parts: Part[], bytes: number, sha256: string, precision: string, input: string, output: string,
@@ -26,9 +28,9 @@ export class Refusal extends Error {
 const KEY = "diptych-token";
 
 export const token = {
-  get: () => sessionStorage.getItem(KEY) ?? "",
+  get: () => session.get(KEY) ?? "",
   /** @param {string} value */
-  set: (value) => sessionStorage.setItem(KEY, value),
+  set: (value) => session.set(KEY, value),
 };
 
 /**

@@ -3,6 +3,7 @@
 import { App, askToken } from "./app.js";
 import { News, wordsOf } from "./elements.js";
 import { listing, Refusal } from "./listing.js";
+import { session } from "./session.js";
 import { linked } from "./sharing.js";
 
 const news = new News();
@@ -30,9 +31,9 @@ async function waited(error) {
 async function keep() {
   if (!("serviceWorker" in navigator) || navigator.serviceWorker.controller) return;
   const registered = await navigator.serviceWorker.register("offline.js").catch(() => null);
-  if (!registered || sessionStorage.getItem("diptych-kept")) return; // private windows may refuse
+  if (!registered || session.get("diptych-kept")) return; // private windows may refuse
   await navigator.serviceWorker.ready;
-  sessionStorage.setItem("diptych-kept", "tried"); // once, whatever comes of it
+  if (!session.set("diptych-kept", "tried")) return; // once, whatever comes of it
   location.reload();
   await new Promise(() => {});
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 WON = 0.98  # accuracy of a discriminator that has won
 WON_WINDOWS = 10  # log windows in a row for which it must hold, or a third of those of a shorter run
 WON_STEPS = 100  # that these must be at least: at the very beginning it wins easily
-EARLY = 200  # steps before which outputs may well be alike
+EARLY = 200  # steps before which outputs may well be alike, or nearer to inverted targets by chance
 ALIKE = 0.1  # diversity of the outputs, as a share of the targets', under which they are all alike
 INVERTED = 0.8  # the inverted outputs are nearer to the targets than this share of the outputs' distance
 STANDSTILL = 10  # validations without a new best
@@ -14,8 +14,9 @@ STANDSTILL = 10  # validations without a new best
 class Health:
     """Remembers only how often something was seen in a row; a resumed run begins to count anew."""
 
-    def __init__(self, steps: int, log_every: int) -> None:
-        """Of a run of so many ``steps``."""
+    def __init__(self, steps: int, log_every: int, options: object = None) -> None:
+        """Of a run of so many ``steps``, whose system has these ``options``."""
+        self.options = options
         self.seen: dict[str, int] = {}
         self.won = max(min(WON_WINDOWS, steps // log_every // 3), -(-WON_STEPS // log_every), 3)
 
@@ -44,11 +45,22 @@ class Health:
                 f"lower the learning rates."
             )
         distance, inverted = scores.get("l1", 0.0), scores.get("l1_inverted", 1.0)
-        if self.repeated("inverted", inverted < INVERTED * distance):
+        if self.repeated("inverted", step >= EARLY and inverted < INVERTED * distance):
             yield (
                 f"Health: at step {step} the outputs look like inverted targets (L1 {inverted:.3f} inverted, {distance:.3f} as "
-                f"they are). Begin again with another training.seed, or with an identity or L1 term."
+                f"they are). Begin again with another training.seed{self.held_term()}."
             )
+
+    def held_term(self) -> str:
+        """A term of the loss that tells colours from inverted ones, where the system has it and it is off."""
+        if getattr(self.options, "identity", None) == 0:
+            return ", or with an identity term: options.identity=0.5"
+        weight, objective = getattr(self.options, "l1", None), getattr(self.options, "objective", "l1")
+        if weight == 0 or (weight is not None and "l1" not in objective):
+            return ", or with an L1 term: options.l1=100" + (
+                "" if "l1" in objective else f" options.objective=l1+{objective}"
+            )
+        return ""
 
     def standstill(self, step: int, since: int, score: str, best: int) -> Iterator[str]:
         if self.repeated("standstill", since >= STANDSTILL):

@@ -44,6 +44,7 @@ class Watch:
         self.stop = False  # the same in all processes
         self.paused = False  # so that the rest is for another time
         self.interrupted = False  # this process was asked to stop, or has heard that another was
+        self.measuring = False  # the steps of a length in minutes are not known yet, so nothing will be saved
         self.reason = ""
         self.window: list[Entry] = []
         self.last: Entry | None = None
@@ -63,7 +64,7 @@ class Watch:
     def begin(self, trainer: Trainer, dataset: Dataset) -> None:
         self.trainer, self.dataset = trainer, dataset
         self.steps, self.settings = trainer.steps, trainer.settings
-        self.health = Health(self.steps, self.settings.log_every)
+        self.health = Health(self.steps, self.settings.log_every, self.run.recipe.options)
         self.summary = trainer.summary()
         self.say(self.summary)
         for note in self.state.system.notes:
@@ -195,9 +196,9 @@ class Watch:
             self.opens = None
 
     def interrupt(self) -> None:
-        """Asked from outside, at any time: save after this step and leave, all processes together."""
+        """Asked from outside, at any time: save after this step and leave, all processes together; while measuring just leave."""
         if self.processes.leads and not self.interrupted:
-            announce()
+            announce(trained=not self.measuring)
         self.interrupted = True
 
     def finished(self, step: int) -> bool:

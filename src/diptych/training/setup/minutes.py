@@ -54,12 +54,16 @@ def begun_in_minutes(recipe: Recipe, folder: Path, minutes: float) -> tuple[Reci
     told = [entry["minutes"] for entry in read_lines(folder / "events.jsonl") if "minutes" in entry]
     if told and told[-1] == minutes:
         return with_length_of(recipe, stored), None
-    had = f" (from {told[-1]:g} minutes)" if told else ""
+    had = f" (from {in_words(told[-1])})" if told else ""
     longer = f" such as {round(stored.training.steps * minutes / told[-1])}" if told else ""
     raise UsageError(
         f"{folder} has its length already, {stored.training.steps or stored.training.epochs:g} "
         f"{'steps' if stored.training.steps else 'epochs'}{had}; leave --minutes away to go on, or give another training.steps{longer}."
     )
+
+
+def in_words(minutes: float) -> str:
+    return f"{minutes:g} minute" if minutes == 1 else f"{minutes:g} minutes"
 
 
 def fix_length(minutes: float, trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -> None:
@@ -69,7 +73,7 @@ def fix_length(minutes: float, trainer: Trainer, dataset: Dataset, run: Run, wat
         DiptychError: when no step can be made.
         KeyboardInterrupt: when asked to stop meanwhile.
     """
-    watch.say(f"Measuring the rate, for the steps of {minutes:g} minutes ...")
+    watch.say(f"Measuring the rate, for the steps of {in_words(minutes)} ...")
     seconds = 60 * minutes
     pace = measured(trainer, dataset, run, watch, min(max(SHARE * seconds, SECONDS[0]), SECONDS[1]))
     settings = run.recipe.training
@@ -80,7 +84,7 @@ def fix_length(minutes: float, trainer: Trainer, dataset: Dataset, run: Run, wat
     run.take_length(recipe)
     trainer.take_length(recipe)
     sentence = (
-        f"{minutes:g} minutes from the first step on are {steps} steps: a step takes {pace.step:.3g} s, and validating, drawing and "
+        f"{in_words(minutes)} from the first step on: {steps} steps. A step takes {pace.step:.3g} s, and validating, drawing and "
         f"saving {pace.look:.3g} s, every {every} steps."
     )
     watch.say(sentence)

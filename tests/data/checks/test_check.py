@@ -50,8 +50,7 @@ def trained_by(said: Said) -> Recipe:
     profile = words.index("--profile") + 1 if "--profile" in words else 0
     overrides = [word for word in words[3:] if "=" in word]
     if Path(words[2]).is_dir():  # whose recipe is chosen
-        recipe, _, _ = start(words[2], overrides)
-        return recipe
+        return start(words[2], overrides)[0]
     return read(words[2], overrides, words[profile] if profile else "")
 
 

@@ -173,7 +173,7 @@ def test_what_cannot_be_understood_is_refused(make: Make, tmp_path: Path) -> Non
     refused(tmp_path, "no pair of folders", layout="folders")
     with pytest.raises(DiptychError, match=r"data\.folder is not set"):
         discover(DataSettings())
-    refused(make("one.png"), "only one to train")
+    refused(make("one.png"), "has one example only")
     refused(tmp_path / "one.png", "is a file")
     refused(tmp_path, "there is no folder", source_folders=("P",), target_folder="Q")
 

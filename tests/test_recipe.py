@@ -65,15 +65,10 @@ def test_sizes_may_be_numbers_or_pairs() -> None:
     assert isinstance(Recipe.from_table({"system": "cyclegan", "training": {"steps": 1}}), Recipe)
 
 
-@pytest.mark.parametrize(("text", "rate"), [("1e-4", 1e-4), ("3", 3.0)])
-def test_a_number_is_the_learning_rate_of_both_sides(text: str, rate: float) -> None:
-    recipe = read("pix2pix", [f"training.learning_rate={text}"])
-    assert recipe.to_table()["training"]["learning_rate"] == {"generator": rate, "discriminator": rate}
-    table = {"system": "pix2pix", "training": {"steps": 1, "learning_rate": float(text)}}
-    assert Recipe.from_table(table).training.learning_rate == {"generator": rate, "discriminator": rate}
-    for wrong in ("true", "fast"):
-        with pytest.raises(UsageError, match="must be a table"):
-            read("pix2pix", [f"training.learning_rate={wrong}"])
+@pytest.mark.parametrize("wrong", ["1e-4", "3", "true", "fast"])
+def test_a_learning_rate_is_of_each_side(wrong: str) -> None:
+    with pytest.raises(UsageError, match=r"must be a table.*training\.learning_rate\.generator"):
+        read("pix2pix", [f"training.learning_rate={wrong}"])
 
 
 def test_a_close_key_is_named_without_the_list_of_all() -> None:

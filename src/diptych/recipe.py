@@ -35,9 +35,7 @@ class TrainingSettings:
     epochs: float = 0.0  # length in passes over the training pictures
     batch_size: int = 1  # pictures per update and process
     accumulate: int = 1  # batches whose gradients are averaged into one update
-    learning_rate: dict[str, float] = field(
-        default_factory=LR.copy
-    )  # Adam's, of both sides or a table per side; what is not given is 2e-4
+    learning_rate: dict[str, float] = field(default_factory=LR.copy)  # Adam's, per side; what is not given is 2e-4
     beta1: float = 0.5  # decay of Adam's mean of gradients (momentum)
     beta2: float = 0.999  # decay of Adam's mean of squared gradients
     schedule: Literal[
@@ -135,8 +133,7 @@ class Recipe:
         refuse_unknown(table, ("system", "options", "data", "training"))
         system = one_of(tuple(SYSTEMS), table.get("system", ""), "system")
         kinds = {"options": SYSTEMS[system].Options, "data": DataSettings, "training": TrainingSettings}
-        given = {"training": with_both_rates(table.get("training", {}))}
-        parts = {key: convert(kind, {**table, **given}.get(key, {}), key) for key, kind in kinds.items()}
+        parts = {key: convert(kind, table.get(key, {}), key) for key, kind in kinds.items()}
         recipe = cls(system, **parts, name=name)
         if not recipe.training.steps and not recipe.training.epochs:
             raise UsageError("the recipe does not say how long to train; set training.steps or training.epochs.")
@@ -186,15 +183,6 @@ class Recipe:
     def replace(self, **training: Any) -> "Recipe":
         """The same recipe with other values in [training]."""
         return dataclasses.replace(self, training=dataclasses.replace(self.training, **training))
-
-
-def with_both_rates(training: Any) -> Any:
-    """The [training] table, in which one number as learning rate is that of both sides."""
-    rate = training.get("learning_rate") if isinstance(training, Mapping) else None
-    number = rate.value if isinstance(rate, CommandLineValue) else rate
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        return training
-    return {**training, "learning_rate": dict.fromkeys(LR, number)}
 
 
 def read(name_or_file: str | Path, overrides: Sequence[str] = (), profile: str = "") -> Recipe:

@@ -34,6 +34,7 @@ def check(folder: str, *overrides: str, recipe: str = "", profile: str = "", tas
         the folder looks like.
     """
     from diptych.data.checks.check import look_over
+    from diptych.data.settings import OF_TWO
     from diptych.training.setup.estimate import estimate
 
     settings = read_settings(folder, overrides, recipe, task, profile)
@@ -43,12 +44,17 @@ def check(folder: str, *overrides: str, recipe: str = "", profile: str = "", tas
     if recipe:
         print(estimate(settings))
     if not report.fatal:
-        print(how_to_train(settings.data, report.doubtful, folder, overrides, recipe, profile))
+        stated = (*overrides, f"data.task={task}") if task in OF_TWO else overrides
+        print(how_to_train(settings.data, report.doubtful, folder, stated, recipe, profile))
     return 1 if report.fatal else 0
 
 
-TRAINS = {"colorization": "pix2pix-colorization", "holed": "inpainting", "shrunk": "srresnet"}
-"""A recipe for each task of single pictures, where none was named; the others are for pix2pix."""
+def recipe_for(task: str) -> str:
+    """The recipe for a task where none is named."""
+    from diptych.training.setup.configure import SINGLES
+
+    known = {"unpaired": "cyclegan"} | {name: words.split()[0] for name, (_, words) in SINGLES.items()}
+    return known.get(task, "pix2pix")  # for labelled, since SPADE's recipes have the classes of a set
 
 
 def how_to_train(
@@ -77,7 +83,7 @@ def how_to_train(
         return f"{used}, unless that is wrong: see the warning above."
     if choice is not None:
         return f"{used}. Train with: {shortest}"
-    name = recipe or TRAINS.get(data.task, "pix2pix")
+    name = recipe or recipe_for(data.task)
     words = [f"data.folder={override_text(folder)}", *overrides]
     try:
         if read(name, words, profile).data.task != data.task:
@@ -143,8 +149,7 @@ def read_settings(folder: str, overrides: tuple[str, ...], recipe: str, task: st
     task_override = [f"data.task={task}"] if task else []
     if profile and not recipe:
         raise UsageError(f"--profile {profile} is laid over a recipe; name one with --recipe.")
-    fitting = "pix2pix" if task == "labelled" else TRAINS.get(task, "pix2pix")  # without the classes of a set
-    settings = read(recipe or fitting, [*overrides, f"data.folder={quoted(folder)}", *task_override], profile)
+    settings = read(recipe or recipe_for(task), [*overrides, f"data.folder={quoted(folder)}", *task_override], profile)
     return settings if recipe or task else replace(settings, data=guess(settings.data))
 
 

@@ -61,11 +61,15 @@ def test_the_command_that_trains_is_said_and_reads_the_same_data(
         save(tmp_path / "zoo" / "A" / f"horse{number}.png", blob())
         save(tmp_path / "zoo" / "B" / f"zebra{number + 10}.png", blob(48, 24))
         save(tmp_path / "photos" / f"{number}.png", blob(48, 24))
+        for own in ("drawings", "photos"):
+            save(tmp_path / "mine" / own / f"{number}.png", blob(48, 32))
     odd = pairs.rename(tmp_path / '"it\'s $HOME"')
     for folder, more, task, system in (
         (odd, [], "pairs", "pix2pix"),
         (folders, ["data.crop_size=128"], "pairs", "pix2pix"),
         (tmp_path / "zoo", [], "unpaired", "cyclegan"),
+        (tmp_path / "zoo", ["--task", "unpaired"], "unpaired", "cyclegan"),
+        (tmp_path / "mine", [], "pairs", "pix2pix"),
         (folders, ["--recipe", "pix2pix-small", "data.direction=b-to-a"], "pairs", "pix2pix"),
         (tmp_path / "photos", ["--task", "edges"], "edges", "pix2pix"),
         (tmp_path / "photos", ["--task", "holed"], "holed", "inpainting"),

@@ -124,14 +124,15 @@ def looked_over(settings: DataSettings, task_stated: bool) -> Survey:
 
 
 def guess(data: DataSettings) -> DataSettings:
-    """Settings without a stated task: pairs where there are any, else two unpaired folders.
+    """Settings without a stated task: pairs where there are any, also in two folders of any names, else two unpaired folders.
 
     Raises:
         DiptychError: where the folder holds neither.
     """
-    unpaired = replace(data, task="unpaired")
     if are_at(data.folder):
-        return unpaired if index_at(data.folder).kind == "unpaired" else data
+        return replace(data, task="unpaired") if index_at(data.folder).kind == "unpaired" else data
+    data = with_own_folders(data, task_stated=False)
+    unpaired = replace(data, task="unpaired")
     try:
         layout = discover(data)
     except DiptychError as problem:

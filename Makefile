@@ -18,7 +18,7 @@ LOWEST := .venv-lowest
 .PHONY: help demo test test-fast test-lowest mutants check docs format options page bench curves bench-gpu clean
 
 help:
-	@echo "make demo       train on OpenMoji drawings and show what came of it (about 5 minutes on two cores with bfloat16, 25 without)"
+	@echo "make demo       train on OpenMoji drawings and show what came of it (half an hour of processor time in float32, on two cores; less with bfloat16)"
 	@echo "make test       every test"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make test-lowest  these with the lowest versions that pyproject.toml allows, in $(LOWEST)"

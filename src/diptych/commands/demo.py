@@ -12,7 +12,7 @@ EXAMPLES = 12  # on the sheet
 
 
 def demo(folder: Path = Path("runs/demo"), *, steps: int = 0) -> int:
-    """Train on OpenMoji drawings, outline -> colour, and show what came of it; 5 minutes on two cores with bfloat16, 25 without.
+    """Train on OpenMoji drawings, outline -> colour, and show what came of it; half an hour of processor time in float32.
 
     Trains the recipe pix2pix-openmoji-small, scores it on the held-out test split beside the input itself, and writes
     a contact sheet. Called again it goes on where it stopped.

@@ -17,7 +17,7 @@ from diptych.networks import NetworkSpec, initialise, size_limits
 from diptych.networks.projected import Heads
 from diptych.pictures.kinds import Batch
 from diptych.systems.image_pool import ImagePool
-from diptych.systems.judges import Projected, build_judges, discriminator_losses, facts_of, generator_terms, judged_by
+from diptych.systems.judges import Projected, build_judges, judged_by, losses_of_judges, network_facts, terms_of_judges
 from diptych.systems.system import Domains, Losses, SystemOptions, TwoWaySystem
 
 
@@ -67,7 +67,7 @@ class CycleGAN(TwoWaySystem):
         self.generator = nn.ModuleDict({direction: initialise(spec.build()) for direction, spec in self.specs.items()})
         channels = {"a": channels_in, "b": channels_out}
         self.discriminator = nn.ModuleDict({name: self.build_discriminator(count) for name, count in channels.items()})
-        self.facts = facts_of(options.projected)
+        self.facts = network_facts(options.projected)
         if self.facts:
             domains.require_rgb_or_grey("CycleGAN", "options.projected=none", both=True)
         domains.require_size("CycleGAN", *map(size_limits, (*self.generator.values(), *self.discriminator.values())))
@@ -117,11 +117,11 @@ class CycleGAN(TwoWaySystem):
 
     def adversarial_terms(self, name: str, fake: Tensor, way: str) -> dict[str, Tensor]:
         judged = judged_by(self.discriminator[name], fake)
-        return generator_terms(self.options.adversary, judged, f"adversarial_{way}")
+        return terms_of_judges(self.options.adversary, judged, f"adversarial_{way}")
 
     def discriminator_losses(self, name: str, real: Tensor, fake: Tensor) -> Losses:
         """The halved loss of one domain's discriminator on real pictures and fakes from the pool, and its accuracy."""
         discriminator = self.discriminator[name]
         judged_real, judged_fake = judged_by(discriminator, real), judged_by(discriminator, self.pool[name](fake))
         words = (name, f"accuracy_{name}")
-        return discriminator_losses(f"discriminator.{name}", self.options.adversary, judged_real, judged_fake, words)
+        return losses_of_judges(f"discriminator.{name}", self.options.adversary, judged_real, judged_fake, words)

@@ -42,7 +42,7 @@ def build_judges(projected: Projected, heads: Heads, patch: NetworkSpec) -> nn.M
     return found if projected == "none" else PatchAndProjected(found, ProjectedDiscriminator(heads))
 
 
-def facts_of(projected: Projected) -> dict[str, str]:
+def network_facts(projected: Projected) -> dict[str, str]:
     """For the card: the network that the discriminator looks through."""
     return {} if projected == "none" else {"projected discriminator": FEATURES}
 
@@ -66,12 +66,12 @@ def named(word: str, values: Iterable[Tensor]) -> dict[str, Tensor]:
     return dict(zip((word, f"projected_{word}"), values, strict=False))
 
 
-def generator_terms(adversary: str, judged: ScaleMaps, word: str = "adversarial") -> dict[str, Tensor]:
+def terms_of_judges(adversary: str, judged: ScaleMaps, word: str = "adversarial") -> dict[str, Tensor]:
     """The generator's adversarial terms, one for each discriminator."""
     return named(word, map(ADVERSARIES[adversary].generator, logits(judged)))
 
 
-def discriminator_losses(
+def losses_of_judges(
     trains: str,
     adversary: str,
     real: ScaleMaps,

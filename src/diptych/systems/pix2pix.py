@@ -15,7 +15,7 @@ from diptych.networks import NetworkSpec, initialise, size_limits
 from diptych.networks.features.perceptual import network_of_loss, perceptual_loss
 from diptych.pictures.kinds import Batch
 from diptych.systems.detached_loss import detached_loss
-from diptych.systems.judges import build_judges, discriminator_losses, facts_of, generator_terms, judged_by
+from diptych.systems.judges import build_judges, judged_by, losses_of_judges, network_facts, terms_of_judges
 from diptych.systems.multi_scale import ScaleMaps
 from diptych.systems.pix2pix_options import Pix2PixOptions
 from diptych.systems.system import Domains, Losses, System
@@ -39,7 +39,7 @@ class Pix2Pix(System):
         if options.objective != "l1":
             self.discriminator = build_judges(options.projected, options.projected_heads, self.patch_spec(domains))
             self.sides = ("discriminator", "generator")
-            self.facts = facts_of(options.projected)
+            self.facts = network_facts(options.projected)
         self.matching = options.feature_matching if self.discriminator and options.projected != "alone" else 0.0
         """Weight of the distance of the PatchGAN's maps, where there is one."""
         self.perceptual_network = network_of_loss(options.perceptual, options.perceptual_network)
@@ -104,7 +104,7 @@ class Pix2Pix(System):
 
         In alternating order ``real`` is from before the discriminator's update, which saves a forward pass.
         """
-        terms = generator_terms(self.options.adversary, judged)
+        terms = terms_of_judges(self.options.adversary, judged)
         if self.matching:
             terms["feature_matching"] = self.matching * feature_matching([judged[0][:-1]], [real[0][:-1]])
         return terms
@@ -112,7 +112,7 @@ class Pix2Pix(System):
     def discriminator_losses(
         self, source: Tensor, target: Tensor, fake: Tensor, judged: ScaleMaps, real: ScaleMaps
     ) -> Losses:
-        losses = discriminator_losses("discriminator", self.options.adversary, real, judged)
+        losses = losses_of_judges("discriminator", self.options.adversary, real, judged)
         if self.options.adversary == "wasserstein" and self.options.gradient_penalty > 0:
             mix = torch.rand(len(target), 1, 1, 1, device=target.device)
             penalty = gradient_penalty(lambda image: self.judge(source, image)[0][-1], target, fake.detach(), mix)

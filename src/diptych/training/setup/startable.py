@@ -33,7 +33,7 @@ def require_startable(recipe: Recipe, run: Run, processes: Processes, pictures: 
     steps = run.saved_steps()
     if settings.init_from and not steps:
         weights_of(settings.init_from)
-    if not steps or not (facts := facts_of(run, steps[-1])):
+    if not steps or not (facts := checkpoint_facts(run, steps[-1])):
         return
     list(
         compare_conditions(run, facts, conditions(settings, processes))
@@ -42,7 +42,7 @@ def require_startable(recipe: Recipe, run: Run, processes: Processes, pictures: 
     another_length((run.stored or run.recipe).training, settings, steps[-1], epoch)
 
 
-def facts_of(run: Run, step: int) -> Facts:
+def checkpoint_facts(run: Run, step: int) -> Facts:
     """The facts of a checkpoint; none of a damaged one, in whose place an older one is taken."""
     try:
         return read_facts(run.path_of(step))

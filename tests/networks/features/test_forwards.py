@@ -4,67 +4,18 @@ Weights are random, so no published file is needed; all is in float64, so that t
 """
 
 from collections.abc import Callable
-from typing import TypeVar
 
 import pytest
 import torch
-from torch import Tensor, nn
+from plain_forwards import Weights, agree, batch_norm, images, shaken
+from torch import Tensor
 from torch.nn import functional
 
 from diptych.networks.features.efficientnet import EfficientNetLite0
 from diptych.networks.features.fcn import FCN
-from diptych.networks.features.inception import InceptionV3
 from diptych.networks.features.squeezenet import TAPS as SQUEEZE_TAPS
 from diptych.networks.features.squeezenet import SqueezeNet
 from diptych.networks.features.vgg_alexnet import Tapped, alexnet, vgg16, vgg19
-
-Weights = dict[str, Tensor]
-
-
-Built = TypeVar("Built", bound=nn.Module)
-
-
-def shaken(build: Callable[[], Built]) -> tuple[Built, Weights]:
-    """The network in float64, with random weights and statistics that keep activations finite and non-zero."""
-    with torch.device("meta"):
-        network = build()
-    generator = torch.Generator().manual_seed(0)
-    network = network.to_empty(device="cpu").double().eval().requires_grad_(False)
-    weights = dict(network.state_dict())
-    for name, tensor in weights.items():
-        noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
-        if name.endswith("running_var"):
-            tensor.copy_(noise.square() + 0.5)
-        elif tensor.dim() > 1:
-            tensor.copy_(noise * (2 / tensor[0].numel()) ** 0.5)
-        elif tensor.is_floating_point():
-            tensor.copy_(noise * 0.1 + (1.0 if is_scale(name, weights) else 0.0))
-    return network, weights
-
-
-def is_scale(name: str, weights: Weights) -> bool:
-    """Whether it is the factor of a batch norm."""
-    return name.removesuffix("weight") + "running_var" in weights
-
-
-def images(height: int, width: int) -> Tensor:
-    return torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 2 - 1
-
-
-def batch_norm(maps: Tensor, weights: Weights, name: str) -> Tensor:
-    """With TensorFlow's epsilon of 0.001."""
-    mean, variance, scale, shift = (
-        weights[f"{name}.{part}"][:, None, None] for part in ("running_mean", "running_var", "weight", "bias")
-    )
-    return (maps - mean) / (variance + 0.001).sqrt() * scale + shift
-
-
-def agree(found: list[Tensor], expected: list[Tensor]) -> None:
-    assert len(found) == len(expected)
-    for one, other in zip(found, expected, strict=True):
-        assert other.std() > 1e-3  # a map that died would agree with anything
-        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
-
 
 VGG16 = {  # configuration D: convolutions by block, and torchvision's number of each
     "conv1_1": 0, "conv1_2": 2, "pool1": 4, "conv2_1": 5, "conv2_2": 7, "pool2": 9,
@@ -220,87 +171,3 @@ def test_fcn() -> None:
     expected = bilinear(total, (70, 50))
     agree([ours(images(70, 50))], [expected])
     assert torch.equal(ours.classes(images(70, 50)), expected.argmax(1))
-
-
-def conv(maps: Tensor, weights: Weights, name: str, stride: int = 1, padding: tuple[int, int] = (0, 0)) -> Tensor:
-    """Inception's unit: convolution without bias, batch norm, ReLU."""
-    filtered = functional.conv2d(maps, weights[f"{name}.conv.weight"], stride=stride, padding=padding)
-    return batch_norm(filtered, weights, f"{name}.bn").clamp(min=0)
-
-
-def mean_of_neighbours(maps: Tensor) -> Tensor:
-    """3x3, over those that lie in the map."""
-    ones = torch.ones(1, 1, 3, 3, dtype=maps.dtype)
-    sums = functional.conv2d(maps.flatten(0, 1)[:, None], ones, padding=1).view_as(maps)
-    return sums / functional.conv2d(torch.ones_like(maps[:1, :1]), ones, padding=1)
-
-
-FIVES = (  # a branch a line: its convolutions, each with its kernel
-    "branch1x1:1x1",
-    "branch5x5_1:1x1 branch5x5_2:5x5",
-    "branch3x3dbl_1:1x1 branch3x3dbl_2:3x3 branch3x3dbl_3:3x3",
-)
-TO_17 = (  # /2 halves, without padding
-    "branch3x3:3x3/2",
-    "branch3x3dbl_1:1x1 branch3x3dbl_2:3x3 branch3x3dbl_3:3x3/2",
-)
-SIXES = (
-    "branch1x1:1x1",
-    "branch7x7_1:1x1 branch7x7_2:1x7 branch7x7_3:7x1",
-    "branch7x7dbl_1:1x1 branch7x7dbl_2:7x1 branch7x7dbl_3:1x7 branch7x7dbl_4:7x1 branch7x7dbl_5:1x7",
-)
-TO_8 = (
-    "branch3x3_1:1x1 branch3x3_2:3x3/2",
-    "branch7x7x3_1:1x1 branch7x7x3_2:1x7 branch7x7x3_3:7x1 branch7x7x3_4:3x3/2",
-)
-SEVENS = (
-    "branch1x1:1x1",
-    "branch3x3_1:1x1 branch3x3_2a:1x3",
-    "branch3x3_1:1x1 branch3x3_2b:3x1",
-    "branch3x3dbl_1:1x1 branch3x3dbl_2:3x3 branch3x3dbl_3a:1x3",
-    "branch3x3dbl_1:1x1 branch3x3dbl_2:3x3 branch3x3dbl_3b:3x1",
-)
-
-
-def branch(maps: Tensor, weights: Weights, block: str, units: str) -> Tensor:
-    for unit in units.split():
-        name, kernel = unit.split(":")
-        sides = tuple(int(side) for side in kernel.removesuffix("/2").split("x"))
-        assert tuple(weights[f"{block}.{name}.conv.weight"].shape[2:]) == sides
-        halves = kernel.endswith("/2")
-        padding = (0, 0) if halves else (sides[0] // 2, sides[1] // 2)
-        maps = conv(maps, weights, f"{block}.{name}", 2 if halves else 1, padding)
-    return maps
-
-
-def inception(maps: Tensor, weights: Weights) -> dict[str, Tensor]:
-    """The graph of Szegedy et al., table 1, in the form of 2015-12-05: what each block gives, and the pooled features."""
-    found: dict[str, Tensor] = {}
-    maps = conv(maps, weights, "Conv2d_1a_3x3", stride=2)
-    maps = conv(maps, weights, "Conv2d_2a_3x3")
-    maps = functional.max_pool2d(conv(maps, weights, "Conv2d_2b_3x3", padding=(1, 1)), 3, 2)
-    maps = conv(maps, weights, "Conv2d_3b_1x1")
-    maps = functional.max_pool2d(conv(maps, weights, "Conv2d_4a_3x3"), 3, 2)
-    blocks = {"5b": FIVES, "5c": FIVES, "5d": FIVES, "6a": TO_17, "6b": SIXES, "6c": SIXES, "6d": SIXES, "6e": SIXES}
-    for number, branches in (blocks | {"7a": TO_8, "7b": SEVENS, "7c": SEVENS}).items():
-        block = f"Mixed_{number}"
-        parts = [branch(maps, weights, block, units) for units in branches]
-        if number in ("6a", "7a"):
-            parts.append(functional.max_pool2d(maps, 3, 2))
-        else:
-            pooled = functional.max_pool2d(maps, 3, 1, 1) if number == "7c" else mean_of_neighbours(maps)
-            parts.append(conv(pooled, weights, f"{block}.branch_pool"))
-        found[block] = maps = torch.cat(parts, 1)
-    return found | {"pooled": maps.flatten(2).mean(2)}
-
-
-def test_inception_of_2015() -> None:
-    ours, weights = shaken(InceptionV3)
-    expected = inception(images(91, 107), weights)
-    found: dict[str, Tensor] = {}
-    for name in expected.keys() - {"pooled"}:
-        block = ours.get_submodule(name)
-        block.register_forward_hook(lambda _module, _inputs, output, name=name: found.update({name: output}))
-    found["pooled"] = ours(images(91, 107))
-    agree([found[name] for name in expected], list(expected.values()))
-    assert [maps.shape[1] for maps in expected.values()] == [256, 288, 288, *[768] * 5, 1280, 2048, 2048, 2048]

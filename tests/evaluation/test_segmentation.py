@@ -31,6 +31,9 @@ def example(number: int) -> Example:
 def test_learns_is_kept_and_scores_real_above_noise(tmp_path: Path) -> None:
     said: list[str] = []
     segmenter = trained(PLAN, 16, example, tmp_path, said.append)
+    assert said[0].startswith(
+        "Training the segmenter on 16 real pictures (FCN on EfficientNet-Lite0, 2 classes, 30 steps of 8"
+    )
     assert "step 30/30" in said[-1]
     real, noise = np.zeros((2, 3, 2), np.int64)
     for number in range(100, 106):
@@ -44,6 +47,7 @@ def test_learns_is_kept_and_scores_real_above_noise(tmp_path: Path) -> None:
     picture, _ = example(7)
     assert (again(picture, (64, 64)) == segmenter(picture, (64, 64))).all()
     (kept,) = tmp_path.glob("*.safetensors")
+    assert kept.stem == fingerprint(PLAN, 16, example)
     kept.write_bytes(kept.read_bytes()[:1000])
     monkeypatched = pytest.MonkeyPatch()
     monkeypatched.setattr(segmentation, "train", lambda *_: said.append("anew"))

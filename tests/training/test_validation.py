@@ -12,6 +12,7 @@ from toys import draw_labelled, draw_pairs, tiny_recipe
 
 from diptych import __version__
 from diptych.evaluation import paired
+from diptych.evaluation.requirements import Resources
 from diptych.networks.noise import seeded
 from diptych.training.processes import Processes
 from diptych.training.run import Run
@@ -139,6 +140,32 @@ def test_metrics_are_of_the_same_pictures(pairs: Path) -> None:
         torch.testing.assert_close(example.output_rgb, output, rtol=0, atol=0.51 / 127.5)
         torch.testing.assert_close(example.target_rgb, seen.target, rtol=0, atol=0.51 / 127.5)
         assert example.labels is None
+
+
+@pytest.mark.parametrize(
+    ("system", "overrides", "expected"),
+    [
+        ("pix2pix", ["data.load_size=[18, 34]", "data.crop_size=[16, 32]"], {"side": 16}),
+        ("pix2pix", ["data.load_size=[34, 18]", "data.crop_size=[32, 16]"], {"side": 16}),
+        ("cyclegan", ["data.task=unpaired"], {"paired": False, "side": 16}),
+        ("srgan", [], {"factor": 2, "side": 20}),
+        ("inpainting", [], {"holed": True, "side": 64}),
+    ],
+)
+def test_what_there_is_to_judge_with(
+    pairs: Path, monkeypatch: pytest.MonkeyPatch, system: str, overrides: list[str], expected: dict[str, object]
+) -> None:
+    asked: list[Resources] = []
+
+    def choose(names: object, resources: Resources) -> tuple[list[object], list[str]]:
+        asked.append(resources)
+        return [], []
+
+    monkeypatch.setattr("diptych.training.validation.choose", choose)
+    validation, state = made(pairs, system, *overrides)
+    validation.device = torch.device("cpu", 0)
+    assert validation.measured(state, 3) == {}
+    assert asked == [Resources(pictures=3, device=torch.device("cpu", 0), **expected)]  # type: ignore[arg-type]
 
 
 def test_the_average_translates_where_there_is_one(pairs: Path) -> None:

@@ -26,6 +26,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
+from diptych.losses import ADVERSARIES
 from diptych.networks import NetworkSpec, SizeLimits
 from diptych.pictures.kinds import Batch, Kind
 
@@ -219,16 +220,13 @@ class TwoWaySystem(System):
         }
 
 
-MIDPOINT = {"vanilla": 0.0, "least-squares": 0.5, "hinge": 0.0}
-"""The logit between real and fake. Wasserstein critics have none."""
-
-
 def accuracy(adversary: str, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     """Share of patches that the discriminator classifies correctly: 0.5 is guessing, 1.0 means that it has won.
 
     Empty for a Wasserstein critic.
     """
-    if adversary not in MIDPOINT:
+    middle = ADVERSARIES[adversary].midpoint
+    if middle is None:
         return {}
-    real, fake, middle = real.detach(), fake.detach(), MIDPOINT[adversary]
+    real, fake = real.detach(), fake.detach()
     return {"accuracy": ((real > middle).float().mean() + (fake < middle).float().mean()) / 2}

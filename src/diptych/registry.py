@@ -151,8 +151,8 @@ def needs(names: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
 
 ORIGINS: list[str] = []
 """Whose code is being imported, the innermost last."""
-IMPORTED: list[str] = []
-"""What ``import_code`` has imported, with the whole paths of files: other processes import it too."""
+IMPORTED: dict[str, str] = {}
+"""What ``import_code`` has imported, with the whole paths of files, and how it was named: other processes import it too."""
 
 
 def origin_of(made: Any) -> str:
@@ -225,8 +225,12 @@ def import_code(word: str) -> None:
     except (Exception, SystemExit) as problem:
         raise DiptychError(f"{word} cannot be imported ({reason(problem)}); correct it.") from None
     whole = str(path.resolve()) if is_file else word
-    if whole not in IMPORTED:
-        IMPORTED.append(whole)
+    IMPORTED.setdefault(whole, word)
+
+
+def import_words() -> list[str]:
+    """For a command that is to follow this one: what it has to import as well."""
+    return [word for name in IMPORTED.values() for word in ("--import", name)]
 
 
 def import_file(path: Path) -> None:

@@ -74,10 +74,7 @@ class CycleGAN(TwoWaySystem):
                 f"The identity term is off: it needs equal channels, and here they are {channels_in} and {channels_out}.",
             )
         blocks = options.blocks or (6 if min(size) < 256 else 9)
-        arguments = {"blocks": blocks} | options.pick("width", "norm", "affine", "dropout", "upsample")
-        if options.generator != "resnet":
-            arguments = accepted(options.generator, to_table(options) | arguments)
-        self.specs = self.two_way_specs(options.generator, domains, arguments)
+        self.specs = self.two_way_specs(options.generator, domains, to_table(options) | {"blocks": blocks})
         self.generator = nn.ModuleDict({direction: spec.fresh() for direction, spec in self.specs.items()})
         channels = {"a": channels_in, "b": channels_out}
         self.discriminator = nn.ModuleDict({name: self.build_discriminator(count) for name, count in channels.items()})

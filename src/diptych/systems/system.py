@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from diptych.errors import UsageError
 from diptych.losses import ADVERSARIES
-from diptych.networks import NetworkSpec, SizeLimits
+from diptych.networks import NetworkSpec, SizeLimits, accepted
 from diptych.pictures.kinds import Batch, Kind
 
 
@@ -209,9 +209,11 @@ class TwoWaySystem(System):
     specs: dict[str, NetworkSpec]
 
     def two_way_specs(self, network: str, domains: Domains, arguments: dict[str, Any]) -> dict[str, NetworkSpec]:
+        """The generators' specs, each with those of the arguments that the network has."""
         there = {"channels_in": domains.channels_in, "channels_out": domains.channels_out}
         back = {"channels_in": domains.channels_out, "channels_out": domains.channels_in}
-        return {"a_to_b": NetworkSpec(network, there | arguments), "b_to_a": NetworkSpec(network, back | arguments)}
+        ways = {"a_to_b": there, "b_to_a": back}
+        return {way: NetworkSpec(network, accepted(network, channels | arguments)) for way, channels in ways.items()}
 
     def translators(self) -> dict[str, TranslatorSpec]:
         return {

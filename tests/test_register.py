@@ -96,7 +96,7 @@ def test_cyclegan_takes_them_for_both_ways() -> None:
     assert isinstance(system, CycleGAN)
     assert system.specs["b_to_a"] == NetworkSpec("plain", {"channels_in": 3, "channels_out": 1, "width": 6})
     assert [type(network) for network in system.discriminator.values()] == [Judge, Judge]
-    assert apply(system, batch_of(1, 3)) == ["generator", "discriminator"]
+    assert apply(system, batch_of(channels=(1, 3))) == ["generator", "discriminator"]
 
 
 @pytest.mark.usefixtures("registered")

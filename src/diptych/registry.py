@@ -152,7 +152,7 @@ def needs(names: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
 ORIGINS: list[str] = []
 """Whose code is being imported, the innermost last."""
 IMPORTED: dict[str, str] = {}
-"""What ``import_code`` has imported, with the whole paths of files, and how it was named: other processes import it too."""
+"""What ``import_code`` has imported, with the whole paths of files, and how each was named."""
 
 
 def origin_of(made: Any) -> str:
@@ -226,6 +226,11 @@ def import_code(word: str) -> None:
         raise DiptychError(f"{word} cannot be imported ({reason(problem)}); correct it.") from None
     whole = str(path.resolve()) if is_file else word
     IMPORTED.setdefault(whole, word)
+
+
+def imported() -> list[str]:
+    """What was imported, for another process to import."""
+    return [*IMPORTED]
 
 
 def import_words() -> list[str]:

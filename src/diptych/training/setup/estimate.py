@@ -24,7 +24,7 @@ from diptych.errors import DiptychError
 from diptych.machine.devices import choose, free_bytes, limit_memory
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
-from diptych.registry import IMPORTED, import_code
+from diptych.registry import import_code, imported
 from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.accelerate.cuda_graph import WARM_UP
 from diptych.training.processes import join
@@ -94,7 +94,7 @@ def measured(recipe: Recipe, room: float) -> Measured | str:
     """
     processes = get_context("spawn")  # a fork would inherit threads of torch's that are not there
     receiving, sending = processes.Pipe(duplex=False)
-    process = processes.Process(target=measure, args=(sending, recipe, room, list(IMPORTED)), daemon=True)
+    process = processes.Process(target=measure, args=(sending, recipe, room, imported()), daemon=True)
     process.start()
     sending.close()
     found: Measured | DiptychError | str = ""

@@ -16,7 +16,7 @@ import torch
 
 from diptych.errors import DiptychError
 from diptych.pictures.codecs import silence_libtiff
-from diptych.registry import IMPORTED, import_code
+from diptych.registry import import_code, imported
 from diptych.translator.many.jobs import Job
 from diptych.translator.many.pipeline import Outcome, StageSeconds, run_pipeline
 from diptych.translator.many.plan import Task
@@ -80,7 +80,7 @@ def translate_on_ray(
         shares = max(1, min(-(-len(rows) // share), 4096))
         results = ray.data.from_items(rows, override_num_blocks=shares).map_batches(
             Worker,
-            fn_constructor_args=(make_job, torch.get_num_threads(), os.getcwd(), tuple(IMPORTED)),
+            fn_constructor_args=(make_job, torch.get_num_threads(), os.getcwd(), imported()),
             batch_size=share,
             compute=ray.data.ActorPoolStrategy(size=workers),  # which starts dead workers anew, without end
             num_cpus=1,

@@ -185,4 +185,4 @@ class Candidates(Pix2Pix):
 
 def register() -> None:
     """From now on recipes may name it in this process."""
-    SYSTEMS[NAME] = Candidates
+    SYSTEMS.add(NAME, Candidates, Candidates)

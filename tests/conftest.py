@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pytest
 from commanding import Said, Typed
 from toys import draw_pairs
 
-from diptych import cli
+from diptych import cli, registry
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -49,6 +50,24 @@ def typed(capsys: pytest.CaptureFixture[str]) -> Typed:
         return said
 
     return answer
+
+
+@pytest.fixture
+def own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for users' code, in which the test works; what it registers and imports is forgotten afterwards."""
+    folder = tmp_path / "user"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(registry, "IMPORTED", {})
+    monkeypatch.setattr(registry, "PACKAGES", registry.Packages())
+    for table in registry.TABLES.values():
+        monkeypatch.setattr(table, "added", {})
+        monkeypatch.setattr(table, "makers", {})
+    yield folder
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(str(folder)):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="module")

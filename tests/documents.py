@@ -56,3 +56,12 @@ def after_name(words: list[str]) -> list[str]:
         if program and word.rpartition("/")[2] == "diptych":
             return words[place + 1 :]
     return []
+
+
+def files(page: str) -> dict[str, str]:
+    """The files of which a page's blocks are parts, by the name in a comment at the beginning of each."""
+    found: dict[str, str] = {}
+    for _, text in blocks(page):
+        if named := re.match(r"# ([\w.-]+\.(?:py|toml))\n", text):
+            found[named[1]] = f"{found.get(named[1], '')}{text}\n"
+    return found

@@ -18,7 +18,7 @@ from running import running
 from toys import draw_pairs, run_to_end, tiny_recipe
 
 import diptych
-from diptych.cli import app
+from diptych.cli import app, without_imports
 from diptych.judging.ablate import read_study
 from diptych.pictures.kinds import Batch, Kind
 from diptych.recipe import Recipe, read
@@ -29,7 +29,11 @@ from diptych.systems.system import Domains
 Told = dict[str, Any]
 """The names that the blocks of a page share."""
 NOW = [page for page in PAGES if page not in PAST]
-ELSEWHERE = {"docs/export.md": "tests/exporting/test_snippets.py", "docs/import.md": "tests/released/test_import.py"}
+ELSEWHERE = {
+    "docs/export.md": "tests/exporting/test_snippets.py",
+    "docs/extend.md": "tests/test_extend.py",
+    "docs/import.md": "tests/released/test_import.py",
+}
 """Pages whose blocks need much, and the tests that run them."""
 
 
@@ -42,14 +46,14 @@ def settled(words: list[str]) -> list[str]:
 def test_commands_in_blocks_are_understood(page: str) -> None:
     for words in commands(page):
         try:
-            app.parse_args(settled(words), exit_on_error=False, print_error=False)
+            app.parse_args(without_imports(settled(words))[0], exit_on_error=False, print_error=False)
         except CycloptsError as problem:
             pytest.fail(f"{page}: diptych {' '.join(words)}: {problem}")
 
 
 @pytest.mark.parametrize("page", NOW)
 def test_commands_within_sentences_name_what_exists(page: str) -> None:
-    for words in commands(page, inline=True):
+    for words in (without_imports(words)[0] for words in commands(page, inline=True)):
         command, names = app, {"--help", "--version", "--install-completion"}
         for word in words:
             if not word.startswith("-") and command.default_command is None and word.islower():
@@ -64,7 +68,7 @@ def test_commands_within_sentences_name_what_exists(page: str) -> None:
 @pytest.mark.parametrize("page", NOW)
 def test_settings_of_trainings_are_read(page: str) -> None:
     for command, *words in [*commands(page), *commands(page, inline=True)]:
-        if command != "train" or not words:
+        if command != "train" or not words or without_imports(words)[1]:  # what is imported is not here
             continue
         _, bound, _ = app.parse_args([command, *words], exit_on_error=False, print_error=False)
         recipe, *overrides = bound.args

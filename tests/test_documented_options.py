@@ -37,8 +37,9 @@ def test_every_option_that_a_page_names_is_there(page: Path) -> None:
 
 
 def settings(page: Path) -> Iterator[tuple[str, str]]:
-    """Each key=value of a page, without those that stand for a value, such as FOLDER and [...]."""
-    for key, text in re.findall(rf"(?<![\w./-])({KEY})=(\[[^\]]*\]|\{{[^}}]*\}}|[^\s`',;:)\"|]+)", words_of(page)):
+    """Each key=value of a page, without those that stand for a value, such as FOLDER and [...], or for imported code."""
+    words = re.sub(r"^.*--import .*$", "", words_of(page), flags=re.MULTILINE)
+    for key, text in re.findall(rf"(?<![\w./-])({KEY})=(\[[^\]]*\]|\{{[^}}]*\}}|[^\s`',;:)\"|]+)", words):
         if key not in ELSEWHERE and "..." not in text and not re.fullmatch(r"[A-Z_/]+", text):
             yield key, text.rstrip(".")
 

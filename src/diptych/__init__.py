@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from diptych import register
     from diptych.errors import DiptychError, UsageError
     from diptych.evaluation.pictures import judge
     from diptych.pictures.kinds import Batch, Kind
@@ -23,15 +24,28 @@ EXPORTS = {
     "Recipe": "diptych.recipe",
     "Translator": "diptych.translator.translator",
     "UsageError": "diptych.errors",
+    "register": "diptych.register",
     "judge": "diptych.evaluation.pictures",
     "train": "diptych.training.loop:train_folder",
 }
 
-__all__ = ["Batch", "DiptychError", "Kind", "Recipe", "Translator", "UsageError", "__version__", "judge", "train"]
+__all__ = [
+    "Batch",
+    "DiptychError",
+    "Kind",
+    "Recipe",
+    "Translator",
+    "UsageError",
+    "__version__",
+    "judge",
+    "register",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in EXPORTS:
         raise AttributeError(f"module 'diptych' has no attribute {name!r}")
-    module, _, attribute = EXPORTS[name].partition(":")
-    return getattr(import_module(module), attribute or name)
+    place, _, attribute = EXPORTS[name].partition(":")
+    module = import_module(place)
+    return module if place == f"diptych.{name}" else getattr(module, attribute or name)

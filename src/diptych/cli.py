@@ -22,11 +22,12 @@ from diptych.reference.names import answer
 app = App(
     name="diptych",
     help="Turn a picture into its counterpart: train, judge and use image-to-image translators.",
+    help_epilogue="Any command takes --import FILE (or MODULE): code of yours that is to be imported first (docs/extend.md).",
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-HELP = {"--help", "-h"}
+HELP, IMPORT = {"--help", "-h"}, "--import"
 COMMANDS = {
     "train": ("diptych.commands.train:train", "Train on a folder of pictures, or by a recipe, or go on with a run."),
     "translate": ("diptych.commands.translate:translate", "Translate pictures with a run."),
@@ -65,6 +66,38 @@ def main() -> None:
     leave(call(arguments))
 
 
+def with_imports(arguments: list[str]) -> list[str]:
+    """The command line without its ``--import FILE``, which any command takes; what they name is imported.
+
+    Raises:
+        UsageError: when there is no such file or module, or none is named.
+        DiptychError: when it cannot be imported.
+    """
+    words, wanted = without_imports(arguments)
+    if wanted and not HELP.intersection(words):
+        from diptych.registry import import_code
+
+        for word in wanted:
+            import_code(word)
+    return words
+
+
+def without_imports(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The other words, and what is to be imported."""
+    words: list[str] = []
+    wanted: list[str] = []
+    rest = iter(arguments)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if option != IMPORT:
+            words.append(word)
+        elif name := value if equals else next(rest, ""):
+            wanted.append(name)
+        else:
+            raise UsageError(f"{IMPORT} needs a file such as mine.py, or a module such as my.module.")
+    return words, wanted
+
+
 def leave(code: int) -> NoReturn:
     """End the process, whose group of processes may have been left by others after an error.
 
@@ -88,6 +121,7 @@ def call(arguments: list[str]) -> int:
     ):
         return report("a word of the command is empty, as of a variable that is not set; name a file or folder.", 2)
     try:
+        arguments = with_imports(arguments)
         result = app(arguments, exit_on_error=False, print_error=False)
         sys.stdout.flush()
         if problem := getattr(sys.stdout, "problem", None):

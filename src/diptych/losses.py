@@ -1,12 +1,14 @@
 """Losses: pure functions of tensors, computed in float32; each returns a scalar."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+
+from diptych.registry import Names, Table
 
 Scalar = Float[Tensor, ""]
 Logits = Tensor
@@ -90,6 +92,8 @@ class Adversary(NamedTuple):
     """The discriminator's loss, from the logits of real pictures and of fakes."""
     generator: Callable[[Logits], Scalar]
     """The generator's loss, from the logits of fakes."""
+    midpoint: float | None = None
+    """The logit between real and fake; Wasserstein critics have none."""
 
 
 def vanilla_discriminator(real: Logits, fake: Logits) -> Scalar:
@@ -125,12 +129,17 @@ def wasserstein_discriminator(real: Logits, fake: Logits) -> Scalar:
     return fake.float().mean() - real.float().mean()
 
 
-ADVERSARIES = {
-    "vanilla": Adversary(vanilla_discriminator, vanilla_generator),
-    "least-squares": Adversary(least_squares_discriminator, least_squares_generator),
-    "hinge": Adversary(hinge_discriminator, critic_generator),
-    "wasserstein": Adversary(wasserstein_discriminator, critic_generator),
-}
+ADVERSARIES: Table[Adversary] = Table(
+    "adversary",
+    {
+        "vanilla": Adversary(vanilla_discriminator, vanilla_generator, 0.0),
+        "least-squares": Adversary(least_squares_discriminator, least_squares_generator, 0.5),
+        "hinge": Adversary(hinge_discriminator, critic_generator, 0.0),
+        "wasserstein": Adversary(wasserstein_discriminator, critic_generator),
+    },
+)
+AdversaryName = Annotated[str, Names(ADVERSARIES, "vanilla", "least-squares", "hinge")]
+"""Of the adversarial losses those that need nothing beside them, and any that is registered."""
 
 
 def gradient_penalty(judge: Callable[[Tensor], Logits], real: Pictures, fake: Pictures, mix: Tensor) -> Scalar:

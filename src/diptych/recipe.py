@@ -11,19 +11,21 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tomli_w
 
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import UsageError
 from diptych.evaluation.metrics import chosen, direction, refuse_other_name, scores_of
-from diptych.networks import on_meta_device
+from diptych.networks import NETWORKS, on_meta_device, size_limits
 from diptych.recipe_files import find, spellings
+from diptych.registry import Names, needs, require
 from diptych.systems import SYSTEMS, Domains, System
-from diptych.tables import CommandLineValue, closest, convert, flatten, one_of, refuse_unknown, to_table
-from diptych.translator.weights import MAX_ARGUMENT
+from diptych.tables import CommandLineValue, chosen_names, closest, convert, flatten, refuse_unknown, to_table
+from diptych.translator.weights import MAX_ARGUMENT, output_problem
 
+SystemName = Annotated[str, Names(SYSTEMS, *SYSTEMS.ours)]
 LR = {"generator": 2e-4, "discriminator": 2e-4}
 
 
@@ -130,8 +132,9 @@ class Recipe:
         Raises:
             UsageError: for an unknown or missing key, a wrong type, an impossible value.
         """
-        refuse_unknown(table, ("system", "options", "data", "training"))
-        system = one_of(tuple(SYSTEMS), table.get("system", ""), "system")
+        refuse_unknown(table, ("system", "options", "data", "training", "registered"))
+        require_code(table, f'the recipe "{name}"' if name else "the recipe")
+        system = convert(SystemName, table.get("system", ""), "system")
         kinds = {"options": SYSTEMS[system].Options, "data": DataSettings, "training": TrainingSettings}
         parts = {key: convert(kind, table.get(key, {}), key) for key, kind in kinds.items()}
         recipe = cls(system, **parts, name=name)
@@ -140,10 +143,14 @@ class Recipe:
         return recipe
 
     def to_table(self) -> dict[str, Any]:
-        """Nested tables with every key written out, as a run stores them."""
-        return {"system": self.system} | {
-            part: to_table(getattr(self, part)) for part in ("options", "data", "training")
-        }
+        """Nested tables with every key written out, as a run stores them; ``registered`` says whose code they need."""
+        named = chosen_names(self.options) | chosen_names(self.data)
+        registered = needs({"system": [self.system], "metric": self.training.metrics} | named)
+        return (
+            {"system": self.system}
+            | {part: to_table(getattr(self, part)) for part in ("options", "data", "training")}
+            | ({"registered": registered} if registered else {})
+        )
 
     def to_toml(self) -> str:
         return tomli_w.dumps(self.to_table())
@@ -173,8 +180,16 @@ class Recipe:
             if isinstance(number, int) and number > MAX_ARGUMENT:
                 raise UsageError(f"{key} is {number}; no network can be built of numbers beyond {MAX_ARGUMENT}.")
         with on_meta_device():
-            least = self.build().min_batch_size
-        if self.training.batch_size < least:
+            system = self.build()
+        for module, network, reverse in system.translators().values():
+            sides = (self.data.target, self.data.source) if reverse else (self.data.source, self.data.target)
+            outline = system.get_submodule(module)
+            limits = size_limits(outline)
+            if NETWORKS.origin(network.name) and (
+                problem := output_problem(outline, *sides, self.data.scale, limits.multiple)
+            ):
+                raise UsageError(f'the network "{network.name}" does not fit the data: {problem}.')
+        if self.training.batch_size < (least := system.min_batch_size):
             raise UsageError(
                 f"{self.system} compares the pictures of a batch; set training.batch_size to {least} or more, "
                 f"not {self.training.batch_size}."
@@ -183,6 +198,16 @@ class Recipe:
     def replace(self, **training: Any) -> "Recipe":
         """The same recipe with other values in [training]."""
         return dataclasses.replace(self, training=dataclasses.replace(self.training, **training))
+
+
+def require_code(table: Mapping[str, Any], place: object) -> None:
+    """Refuse a recipe whose ``registered`` names what no code here has registered.
+
+    Raises:
+        UsageError: where that says nothing that can be read.
+        DiptychError: naming ``place``, the name, whose code it is, and the remedy.
+    """
+    require(convert(dict[str, dict[str, str]], table.get("registered", {}), "registered"), place)
 
 
 def read(name_or_file: str | Path, overrides: Sequence[str] = (), profile: str = "") -> Recipe:

@@ -10,10 +10,11 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from diptych.errors import UsageError
 from diptych.reference.names import answer, values_elsewhere
+from diptych.registry import Names, of_your_own
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -61,7 +62,7 @@ def from_table(cls: type[T], table: Mapping[str, Any], place: str = "") -> T:
     Raises:
         UsageError: with a sentence that names the key.
     """
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
     refuse_unknown(table, [field.name for field in dataclasses.fields(cls)], place)
     return cls(**{key: convert(hints[key], value, dotted(place, key)) for key, value in table.items()})
 
@@ -82,6 +83,11 @@ def convert(kind: Any, value: Any, place: str) -> Any:
     if kind is Any:
         return value
     origin = get_origin(kind)
+    if origin is Annotated:
+        base, names = get_args(kind)[:2]
+        value = convert(base, value, place)
+        refused = isinstance(names, Names) and value not in names
+        return one_of(names.all(), value, place, of_your_own(names.table)) if refused else value
     if isinstance(value, CommandLineValue):
         as_text = kind is str or (origin is Literal and all(isinstance(choice, str) for choice in get_args(kind)))
         value = value.text if as_text else value.value
@@ -104,13 +110,13 @@ def convert(kind: Any, value: Any, place: str) -> Any:
     return as_scalar(kind, value, place)
 
 
-def one_of(choices: tuple[Any, ...], value: Any, place: str) -> Any:
+def one_of(choices: typing.Sequence[Any], value: Any, place: str, more: str = "") -> Any:
     if any(value == choice and type(value) is type(choice) for choice in choices):  # 3.0 and True are no whole numbers
         return value
     listing, known = ", ".join(json.dumps(choice) for choice in choices), values_elsewhere(place)
     here = known.get(str(value).casefold())
     near = f" (here it is {here})" if here else closest(str(value), map(str, choices))
-    raise UsageError(f'"{place}" is {value!r}{near}; choose from {listing}.')
+    raise UsageError(f'"{place}" is {value!r}{near}; choose from {listing}.{more}')
 
 
 def first_that_fits(kinds: tuple[Any, ...], value: Any, place: str) -> Any:
@@ -165,3 +171,12 @@ def flatten(table: Mapping[str, Any], place: str = "") -> dict[str, Any]:
         where = dotted(place, key)
         flat |= flatten(value, where) if isinstance(value, Mapping) else {where: value}
     return flat
+
+
+def chosen_names(settings: Any) -> dict[str, list[str]]:
+    """What the options of a dataclass name in tables, by the word for a table's entry."""
+    found: dict[str, list[str]] = {}
+    for name, kind in typing.get_type_hints(type(settings), include_extras=True).items():
+        if get_origin(kind) is Annotated and isinstance(names := get_args(kind)[1], Names):
+            found.setdefault(names.table.word, []).append(getattr(settings, name))
+    return found

@@ -66,9 +66,10 @@ def how_to_train(
     from diptych.data.settings import OF_TWO
     from diptych.errors import DiptychError, UsageError
     from diptych.recipe import override_text, read
+    from diptych.registry import import_words
     from diptych.training.setup.configure import configure
 
-    shortest = join(["diptych", "train", folder, *overrides])
+    shortest = join(["diptych", "train", folder, *overrides, *import_words()])
     choice = None
     if not recipe and data.task in OF_TWO:
         try:
@@ -91,7 +92,7 @@ def how_to_train(
     except UsageError:  # an override that is for another recipe
         return f"{used}."
     named = ["--profile", profile] if profile else []
-    return f"{used}. Train with: {join(['diptych', 'train', name, *named, *words])}"
+    return f"{used}. Train with: {join(['diptych', 'train', name, *named, *words, *import_words()])}"
 
 
 def why_no_pairs(data: "DataSettings") -> str:

@@ -2,7 +2,7 @@
 
 import webbrowser
 from pathlib import Path
-from shlex import quote
+from shlex import join as join_words
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -51,6 +51,7 @@ def train(
         Show the run's report in the browser; it reloads itself during training.
     """
     from diptych.machine.signals import stop_on_signals
+    from diptych.registry import import_words
     from diptych.training.accelerate.allocator import keep_freed_memory
     from diptych.training.loop import taking_part
     from diptych.training.loop import train as work
@@ -88,12 +89,11 @@ def train(
             before_training(settings.data, watch.say)
         stop_on_signals(watch.interrupt)
         work(settings, place, processes, watch, minutes)
+        run = join_words([str(folder), *import_words()])
         if watch.paused:
-            watch.say(
-                f"Saved. The same command goes on from here: {folder}, and so does: diptych train {quote(str(folder))}"
-            )
+            watch.say(f"Saved. The same command goes on from here: {folder}, and so does: diptych train {run}")
         else:
-            watch.say(f"Done: {folder}. Translate with: diptych translate {quote(str(folder))} PICTURES --out FOLDER")
+            watch.say(f"Done: {folder}. Translate with: diptych translate {run} PICTURES --out FOLDER")
     return 130 if watch.paused else 0
 
 

@@ -2,7 +2,7 @@
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -135,3 +135,24 @@ def files_of(entries: Iterable[Entry]) -> list[File]:
 def paths_of(entries: Iterable[Entry]) -> list[Path]:
     """The same of entries that lie in folders."""
     return [file for file in files_of(entries) if not isinstance(file, Member)]
+
+
+def checked(found: object, where: str, splits: Collection[str]) -> dict[str, list[Entry]]:
+    """Examples by split, as users' code gives them; "" stands for a set without splits. Empty splits are left out.
+
+    Raises:
+        DiptychError: for anything else, and for two examples of one name; ``where`` is what the sentence calls the code.
+    """
+    if not isinstance(found, dict) or not found.keys() <= {"", *splits}:
+        raise DiptychError(f"{where} gives no examples by split ({', '.join(splits)}); correct its function.")
+    piles = {split: list(entries) for split, entries in found.items() if entries}
+    for split, pile in piles.items():
+        for entry in pile:
+            files = files_of([entry]) if isinstance(entry, Entry) else []
+            if not files or not all(isinstance(file, Path) for file in files):
+                raise DiptychError(
+                    f"{where} gives {entry!r} in {split}, which is no Entry(name, (source,), target) of Paths."
+                )
+        if len({entry.name for entry in pile}) < len(pile):
+            raise DiptychError(f"{where} gives two examples in {split} one name; name each differently.")
+    return piles

@@ -9,10 +9,10 @@ from functools import lru_cache
 from itertools import product
 from pathlib import Path
 
-from diptych.data.entries import Entry, Layout, paths_of
+from diptych.data.entries import Entry, Layout, checked, paths_of
 from diptych.data.folders import NAME_THEM, SPLIT_NAMES, Folders, Tree, by_split, folders_in, named_folders, pictures_in
 from diptych.data.listings import Stamps, listing, stamps_below
-from diptych.data.settings import OF_TWO, DataSettings, root_of
+from diptych.data.settings import LAYOUTS, OF_TWO, DataSettings, root_of
 from diptych.data.shards import reading
 from diptych.data.shards.index import INDEX
 from diptych.errors import DiptychError
@@ -42,7 +42,8 @@ def discover(settings: DataSettings) -> Layout:
     if reading.are_at(settings.folder):
         return reading.layout_of(settings)
     root = root_of(settings)
-    stamps = None if settings.target_folder else stamps_below(root)  # named folders may lie anywhere
+    anywhere = settings.target_folder or settings.layout in LAYOUTS.added
+    stamps = None if anywhere else stamps_below(root)
     return recognised(root, settings) if stamps is None else remembered(root, settings, stamps)
 
 
@@ -66,6 +67,8 @@ def recognised(root: Path, settings: DataSettings) -> Layout:
 
 
 def layout_of(root: Path, settings: DataSettings) -> Layout:
+    if settings.layout in LAYOUTS:
+        return of_registered(root, settings)
     if settings.source_folders:
         return of_folders(*named_folders(root, [*settings.source_folders, settings.target_folder]), settings)
     if settings.task not in OF_TWO:
@@ -183,6 +186,33 @@ def matched(folders: Sequence[Path]) -> tuple[list[Entry], list[str]]:
             bare = next(folder for folder, other in zip(folders, piles, strict=True) if name not in other)
             problems.append(f"{pile[name]} has no partner in {bare}; add it there, or remove this one.")
     return [Entry(name, tuple(pile[name] for pile in piles[:-1]), piles[-1][name]) for name in complete], problems
+
+
+def of_registered(root: Path, settings: DataSettings) -> Layout:
+    """What a registered layout says belongs together.
+
+    Raises:
+        DiptychError: for what is no examples by split, or none of the task's.
+    """
+    name, found = settings.layout, LAYOUTS[settings.layout](root)
+    where = f'the layout "{name}" of {root}'
+    piles = checked(found, where, SPLIT_NAMES)
+    words = f"examples by the layout {name}"
+    folders = {split: sorted({path.parent for path in paths_of(pile)}) for split, pile in piles.items()}
+    if settings.task == "unpaired":
+        first, second = (
+            with_splits("unpaired", words, side, settings, folders)
+            for side in (
+                {split: [Entry(one.name, one.a) for one in pile if one.a] for split, pile in piles.items()},
+                {split: [Entry(one.name, (one.b,)) for one in pile if one.b] for split, pile in piles.items()},
+            )
+        )
+        return replace(first, others=second.splits)
+    whole = {(bool(entry.a), bool(entry.b)) for pile in piles.values() for entry in pile}
+    if len(whole) > 1 or (False, True) in whole:
+        raise DiptychError(f"{where} gives one file of some examples and two of others; give each as many.")
+    kind = "folders" if (True, True) in whole else "side-by-side" if settings.task in OF_TWO else "single"
+    return with_splits(kind, words, piles, settings, folders)
 
 
 def by_name(folder: Path) -> dict[str, Path]:

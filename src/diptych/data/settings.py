@@ -1,19 +1,24 @@
 """The [data] table of a recipe."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from diptych.errors import DiptychError, UsageError
 from diptych.files import expand_user
 from diptych.pictures.kinds import Kind
 from diptych.pictures.resizing import Smooth
 from diptych.pictures.sizes import Fit
+from diptych.registry import Names, Table
 
 Task = Literal["pairs", "unpaired", "labelled", "edges", "greyscale", "colorization", "holed", "shrunk"]
 OF_TWO = ("pairs", "unpaired", "labelled")
 """Tasks whose source and target are both files; the others derive the source from the target."""
+LAYOUTS: Table[Callable[[Path], Any]] = Table("layout", {})
+"""Layouts that users' code registers; ours are recognised in ``layouts.py``."""
+LayoutName = Annotated[str, Names(LAYOUTS, "auto", "side-by-side", "folders")]
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class DataSettings:
 
     folder: str = ""  # where the pictures are: a path, or the name of a prepared set such as "openmoji"
     task: Task = "pairs"  # what belongs together; labelled: class maps; from edges on the source is derived
-    layout: Literal["auto", "side-by-side", "folders"] = "auto"  # how files belong together; auto: recognised by names
+    layout: LayoutName = "auto"  # how files belong together; auto: recognised by names
     direction: Literal["a-to-b", "b-to-a"] = "a-to-b"  # which of the two sides is the source
     source_folders: tuple[str, ...] = ()  # folders of sources, stacked as channels by name; empty = recognised
     target_folder: str = ""  # folder of targets; empty = recognised
@@ -79,8 +84,10 @@ class DataSettings:
             )
         if (not derived or self.task == "shrunk") and bool(self.source_folders) != bool(self.target_folder):
             raise UsageError("data.source_folders and data.target_folder go together; set both.")
-        if self.source_folders and self.layout == "side-by-side":
-            raise UsageError('data.source_folders does not go with data.layout = "side-by-side"; remove one of them.')
+        named = self.source_folders or self.target_folder
+        if (self.source_folders and self.layout == "side-by-side") or (named and LAYOUTS.origin(self.layout)):
+            folders = "source_folders" if self.source_folders else "target_folder"
+            raise UsageError(f'data.{folders} does not go with data.layout = "{self.layout}"; remove one of them.')
         if self.task == "unpaired" and len(self.source_folders) > 1:
             raise UsageError('data.task = "unpaired" takes one source folder; only pairs can be stacked as channels.')
         if self.direction == "b-to-a" and (derived or self.source_folders):

@@ -9,7 +9,7 @@ import torch
 
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap
-from diptych.evaluation.metrics import METRICS, PICTURE_METRICS, Example, PictureMetric, Score, picture_metric
+from diptych.evaluation.metrics import METRICS, Example, PictureMetric, Score, SetMetricSpec, picture_metric
 from diptych.evaluation.requirements import Resources
 from diptych.evaluation.set_metrics import Diversity, FeatureDistances, Lab, Segmented, SetMetric
 from diptych.machine.devices import matmul_precision
@@ -70,6 +70,8 @@ def set_metrics_for(metrics: Sequence[str], resources: Resources) -> list[SetMet
         set_metrics.append(Diversity())
     if "fcn" in metrics:
         set_metrics.append(Segmented(resources.classes, resources.segmenter, resources.direct))
+    specs = [METRICS[name] for name in metrics]
+    set_metrics += [spec.make() for spec in specs if isinstance(spec, SetMetricSpec) and spec.make is not None]
     return set_metrics
 
 
@@ -87,7 +89,7 @@ def evaluate(
         DiptychError: when there is no example, or a metric does not fit one.
     """
     single: dict[str, PictureMetric] = {
-        name: picture_metric(name, resources.network) for name in metrics if name in PICTURE_METRICS
+        name: picture_metric(name, resources.network) for name in metrics if isinstance(METRICS[name], PictureMetric)
     }
     set_metrics = set_metrics_for(metrics, resources)
     names: list[str] = []

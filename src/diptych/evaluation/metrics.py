@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,11 @@ from diptych.evaluation import paired, perceptual, requirements, restoration, te
 from diptych.evaluation.labels import ClassMap
 from diptych.evaluation.other_names import OTHER_NAMES
 from diptych.evaluation.requirements import Requirement
+from diptych.registry import Table, of_your_own
 from diptych.tables import closest
+
+if TYPE_CHECKING:
+    from diptych.evaluation.set_metrics import SetMetric
 
 Better = Literal["higher", "lower", "near 1", "as the targets'"]
 
@@ -86,6 +90,7 @@ class SetMetricSpec:
     better: Better
     requirements: tuple[Requirement, ...]
     uses_network: bool = False  # the chosen feature network
+    make: "type[SetMetric] | None" = None  # of a registered one, how it is made
 
 
 def as_rgb(picture: npt.NDArray[np.uint8]) -> Tensor:
@@ -192,7 +197,8 @@ PICTURE_METRICS: dict[str, PictureMetric] = {
 
 def picture_metric(name: str, network: str) -> PictureMetric:
     """A metric of single pictures; the perceptual distance goes by the chosen network where that has maps."""
-    metric = PICTURE_METRICS[name]
+    metric = METRICS[name]
+    assert isinstance(metric, PictureMetric)
     if name != "perceptual":
         return metric
     chosen = perceptual.mapped(network)
@@ -213,7 +219,10 @@ SET_METRICS: dict[str, SetMetricSpec] = {
     "diversity": SetMetricSpec("near 1", ()),
     "fcn": SetMetricSpec("higher", (requirements.labels, requirements.weights("efficientnet-lite0"))),
 }
-METRICS: dict[str, PictureMetric | SetMetricSpec] = {**PICTURE_METRICS, **SET_METRICS}
+METRICS: Table[PictureMetric | SetMetricSpec] = Table(
+    "metric", {**PICTURE_METRICS, **SET_METRICS}, reserved=("step", "cycle_l1_a", "cycle_l1_b", "l1_inverted")
+)
+"""Those of ours, and what users' code registers; reserved is what else stands beside a run's scores."""
 
 
 SEVERAL = {
@@ -249,5 +258,7 @@ def chosen(names: str) -> list[str]:
     for name in wanted:
         if name not in METRICS:
             refuse_other_name(name)
-            raise UsageError(f'there is no metric "{name}"{closest(name, METRICS)}; choose from {", ".join(METRICS)}.')
+            raise UsageError(
+                f'there is no metric "{name}"{closest(name, METRICS)}; choose from {", ".join(METRICS)}.{of_your_own(METRICS)}'
+            )
     return list(dict.fromkeys(wanted))

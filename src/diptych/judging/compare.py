@@ -11,7 +11,7 @@ import torch
 from diptych.errors import UsageError
 from diptych.evaluation import bootstrap
 from diptych.evaluation.evaluate import THROUGH
-from diptych.evaluation.metrics import PICTURE_METRICS, Example
+from diptych.evaluation.metrics import METRICS, Example
 from diptych.files import as_json, write_text
 from diptych.judging.captions import CAPTION
 from diptych.judging.judge import Result, as_csv, padded, row_of
@@ -85,7 +85,7 @@ def differences(first: Result, other: Result) -> list[Difference]:
     """For each metric of single pictures that both have, with higher or lower better, over pictures with two numbers."""
     found = []
     for metric in first.pictures:
-        better = PICTURE_METRICS[metric].better if metric in PICTURE_METRICS else "higher"
+        better = METRICS[metric].better if metric in METRICS else "higher"
         if metric not in other.pictures or better not in ("higher", "lower"):
             continue
         one, two = (np.array(result.pictures[metric]) for result in (first, other))

@@ -18,7 +18,7 @@ from diptych import __version__
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import requirements
 from diptych.evaluation.evaluate import INFINITE, Verdict, choose, evaluate
-from diptych.evaluation.metrics import PICTURE_METRICS, SET_METRICS, Example, Score
+from diptych.evaluation.metrics import METRICS, PICTURE_METRICS, Example, Score, SetMetricSpec
 from diptych.evaluation.perceptual import MAPPED
 from diptych.evaluation.set_metrics import as_bytes
 from diptych.files import as_json, from_json, read_text, remove_partial_files, write_text
@@ -67,7 +67,8 @@ def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
         print("\r\033[K", end="", file=sys.stderr)
     protocol = subject.protocol | {"metrics": metrics}
     chosen = "perceptual" in metrics and resources.network in MAPPED[1:]
-    if chosen or any(SET_METRICS[name].uses_network for name in metrics if name in SET_METRICS):
+    specs = [METRICS[name] for name in metrics]
+    if chosen or any(isinstance(spec, SetMetricSpec) and spec.uses_network for spec in specs):
         protocol["network"] = resources.network
     return Result(subject.name, protocol, verdict.scores, verdict.names, verdict.pictures, notes + verdict.notes)
 

@@ -1,8 +1,9 @@
-"""Networks: plain modules with flat arguments, one paper a file. NETWORKS lists those that a card can name."""
+"""Networks: plain modules with flat arguments, one paper a file. NETWORKS lists those that a card can name; users' code registers more."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import Parameter, signature
 from typing import Any, Protocol, cast
 
 import torch
@@ -19,17 +20,21 @@ from diptych.networks.spade import SPADE
 from diptych.networks.srresnet import SRResNet
 from diptych.networks.travelgan import TravelUNet
 from diptych.networks.unet import UNet
+from diptych.registry import Table, of_your_own
 
-NETWORKS: dict[str, type[nn.Module]] = {
-    "unet": UNet,
-    "resnet": ResNet,
-    "patchgan": PatchGAN,
-    "travel-unet": TravelUNet,
-    "srresnet": SRResNet,
-    "dilated-resnet": DilatedResNet,
-    "coarse-to-fine": CoarseToFine,
-    "spade": SPADE,
-}
+NETWORKS: Table[type[nn.Module]] = Table(
+    "network",
+    {
+        "unet": UNet,
+        "resnet": ResNet,
+        "patchgan": PatchGAN,
+        "travel-unet": TravelUNet,
+        "srresnet": SRResNet,
+        "dilated-resnet": DilatedResNet,
+        "coarse-to-fine": CoarseToFine,
+        "spade": SPADE,
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,42 @@ class NetworkSpec:
         """The network with fresh weights.
 
         Raises:
-            UsageError: when the name is not in NETWORKS.
+            UsageError: when the name is not in NETWORKS, or a registered network does not state its sizes.
         """
-        if self.name not in NETWORKS:
-            raise UsageError(f'"{self.name}" is not in NETWORKS; known are {", ".join(NETWORKS)}.')
-        return NETWORKS[self.name](**self.arguments)
+        network = network_called(self.name)(**self.arguments)
+        for size in ("multiple", "min_size"):
+            if type(getattr(network, size, None)) is not int:
+                raise UsageError(
+                    f'the network "{self.name}" states no {size}; set {size} = 1, or another whole number, in its class.'
+                )
+        return network
+
+    def fresh(self) -> nn.Module:
+        """The network with weights as pix2pix draws them; a registered one draws its own."""
+        network = self.build()
+        return network if NETWORKS.origin(self.name) else initialise(network)
+
+
+def network_called(name: str) -> type[nn.Module]:
+    """The class of a network; UsageError for a name that is none."""
+    if name not in NETWORKS:
+        raise UsageError(f'"{name}" is not in NETWORKS; known are {", ".join(NETWORKS)}.{of_your_own(NETWORKS)}')
+    return NETWORKS[name]
+
+
+def accepted(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments that the network of that name has.
+
+    Raises:
+        UsageError: for a name that is none, and for a network that needs another.
+    """
+    known = signature(network_called(name)).parameters
+    for key, one in known.items():
+        several = one.kind in (Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL)
+        if one.default is Parameter.empty and not several and key not in arguments:
+            given = ", ".join(arguments)
+            raise UsageError(f'the network "{name}" needs {key}, and is given {given}; give {key} a default.')
+    return {key: value for key, value in arguments.items() if key in known}
 
 
 class SizeLimits(Protocol):
@@ -91,6 +127,7 @@ __all__ = [
     "ResNet",
     "SizeLimits",
     "UNet",
+    "accepted",
     "initialise",
     "on_meta_device",
     "size_limits",

@@ -10,9 +10,10 @@ import tokenize
 import types
 import typing
 from dataclasses import dataclass
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from diptych.errors import DiptychError
+from diptych.registry import Names
 
 WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false"}
 
@@ -34,7 +35,7 @@ def fields_of(cls: type[Any], place: str, system: str = "") -> list[Field]:
     Raises:
         DiptychError: where the package was installed without its source.
     """
-    said, hints = meanings(cls), typing.get_type_hints(cls)
+    said, hints = meanings(cls), typing.get_type_hints(cls, include_extras=True)
     return [
         Field(f"{place}.{one.name}", in_words(hints[one.name]), default_of(one), said.get(one.name, ""), system)
         for one in dataclasses.fields(cls)
@@ -42,10 +43,19 @@ def fields_of(cls: type[Any], place: str, system: str = "") -> list[Field]:
 
 
 def meanings(cls: type[Any]) -> dict[str, str]:
-    """Of each field of ``cls`` the comment beside it, or else the lines of comment right above it."""
+    """Of each field of ``cls``, and of what it inherits, the comment beside it, or else the lines of comment right above it."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        found |= own_meanings(base) if dataclasses.is_dataclass(base) else {}
+    return found
+
+
+def own_meanings(cls: type[Any]) -> dict[str, str]:
     try:
         source = textwrap.dedent(inspect.getsource(cls))
-    except OSError:
+    except (OSError, TypeError):  # the latter of classes that were typed into an interpreter
+        if not cls.__module__.startswith("diptych."):
+            return {}
         raise DiptychError(
             "what options mean stands in diptych's source, which is not installed here; see docs/options.md."
         ) from None
@@ -71,6 +81,10 @@ def in_words(kind: Any, many: bool = False) -> str:
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Literal:
         return ", ".join(json.dumps(choice) for choice in parts)
+    if origin is Annotated:
+        names = parts[1]
+        choices = [*map(json.dumps, names.all()), "or a registered one"] if isinstance(names, Names) else []
+        return ", ".join(choices) or in_words(parts[0], many)
     if origin in (Union, types.UnionType):
         return " or ".join(map(in_words, parts))
     if origin is tuple:

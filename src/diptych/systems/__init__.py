@@ -1,5 +1,6 @@
-"""The systems, by the name that a recipe gives them. This table is the only list."""
+"""The systems, by the name that a recipe gives them. This table is the only list; users' code registers more."""
 
+from diptych.registry import Table
 from diptych.systems.cyclegan import CycleGAN
 from diptych.systems.inpainting import Inpainting
 from diptych.systems.pix2pix import Pix2Pix
@@ -9,14 +10,18 @@ from diptych.systems.srgan import SRGAN
 from diptych.systems.system import Domains, Losses, System
 from diptych.systems.travelgan import TraVelGAN
 
-SYSTEMS: dict[str, type[System]] = {
-    "pix2pix": Pix2Pix,
-    "cyclegan": CycleGAN,
-    "travelgan": TraVelGAN,
-    "pix2pixhd": Pix2PixHD,
-    "spade": SPADESystem,
-    "srgan": SRGAN,
-    "inpainting": Inpainting,
-}
+SYSTEMS: Table[type[System]] = Table(
+    "system",
+    {
+        "pix2pix": Pix2Pix,
+        "cyclegan": CycleGAN,
+        "travelgan": TraVelGAN,
+        "pix2pixhd": Pix2PixHD,
+        "spade": SPADESystem,
+        "srgan": SRGAN,
+        "inpainting": Inpainting,
+    },
+    reserved=("data", "kind", "options", "training"),  # tables of settings
+)
 
 __all__ = ["SRGAN", "SYSTEMS", "CycleGAN", "Domains", "Inpainting", "Losses", "Pix2Pix", "System", "TraVelGAN"]

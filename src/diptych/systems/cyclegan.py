@@ -8,17 +8,27 @@ both public codes use it for every task.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
-from diptych.losses import l1
-from diptych.networks import NetworkSpec, initialise, size_limits
+from diptych.losses import AdversaryName, l1
+from diptych.networks import NETWORKS, NetworkSpec, accepted, size_limits
 from diptych.networks.projected import Heads
 from diptych.pictures.kinds import Batch
+from diptych.registry import Names
 from diptych.systems.image_pool import ImagePool
-from diptych.systems.judges import Projected, build_judges, judged_by, losses_of_judges, network_facts, terms_of_judges
+from diptych.systems.judges import (
+    DiscriminatorName,
+    Projected,
+    build_judges,
+    judged_by,
+    losses_of_judges,
+    network_facts,
+    terms_of_judges,
+)
 from diptych.systems.system import Domains, Losses, SystemOptions, TwoWaySystem
+from diptych.tables import to_table
 
 
 @dataclass(frozen=True)
@@ -28,14 +38,16 @@ class CycleGANOptions(SystemOptions):
     cycle: float = 10.0  # weight (lambda) of the cycle term in each direction
     identity: float = 0.0  # weight of the identity term, relative to ``cycle``; 0.5 for paintings and flowers
     pool: int = 50  # fakes kept for each discriminator; 0 = none
-    adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"  # adversarial loss
+    adversary: AdversaryName = "least-squares"  # adversarial loss
     order: Literal["joint", "four-step"] = "joint"  # order of updates: the PyTorch code's, or the Torch code's
+    generator: Annotated[str, Names(NETWORKS, "resnet")] = "resnet"  # network of both generators
     blocks: int = 0  # residual blocks; 0 = 6 for crops under 256, 9 from there on, as published
     width: int = 64  # channels of the generators' first layer
     norm: Literal["batch", "instance", "none"] = "instance"  # normalisation layers of all four networks
     affine: bool = False  # instance norm with weight and bias, as in the Torch code
     dropout: bool = False  # dropout inside the residual blocks; it stays on when translating
     upsample: Literal["transposed", "resize", "shuffle"] = "transposed"  # how the generators enlarge their maps
+    discriminator: DiscriminatorName = "patchgan"  # network of both discriminators
     discriminator_layers: Literal[0, 1, 2, 3, 4, 5, 6] = 3  # receptive fields 1, 16, 34, 70, 142, 286, 574
     discriminator_width: int = 64  # channels of the discriminators' first layer
     projected: Projected = "none"  # discriminators of pretrained maps, beside the PatchGANs or alone
@@ -62,9 +74,8 @@ class CycleGAN(TwoWaySystem):
                 f"The identity term is off: it needs equal channels, and here they are {channels_in} and {channels_out}.",
             )
         blocks = options.blocks or (6 if min(size) < 256 else 9)
-        arguments = {"blocks": blocks} | options.pick("width", "norm", "affine", "dropout", "upsample")
-        self.specs = self.two_way_specs("resnet", domains, arguments)
-        self.generator = nn.ModuleDict({direction: initialise(spec.build()) for direction, spec in self.specs.items()})
+        self.specs = self.two_way_specs(options.generator, domains, to_table(options) | {"blocks": blocks})
+        self.generator = nn.ModuleDict({direction: spec.fresh() for direction, spec in self.specs.items()})
         channels = {"a": channels_in, "b": channels_out}
         self.discriminator = nn.ModuleDict({name: self.build_discriminator(count) for name, count in channels.items()})
         self.facts = network_facts(options.projected)
@@ -77,14 +88,14 @@ class CycleGAN(TwoWaySystem):
             self.sides = ("generator.a_to_b", "discriminator.b", "generator.b_to_a", "discriminator.a")
 
     def build_discriminator(self, channels: int) -> nn.Module:
-        options = self.options
+        options, name = self.options, self.options.discriminator
         arguments = {
             "channels_in": channels,
             "layers": options.discriminator_layers,
             "width": options.discriminator_width,
             "norm": options.norm,
         }
-        return build_judges(options.projected, options.projected_heads, NetworkSpec("patchgan", arguments))
+        return build_judges(options.projected, options.projected_heads, NetworkSpec(name, accepted(name, arguments)))
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         joint = self.options.order == "joint"

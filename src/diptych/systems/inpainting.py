@@ -12,7 +12,7 @@ from typing import Literal
 from torch import Tensor
 
 from diptych.errors import UsageError
-from diptych.losses import ADVERSARIES, l1
+from diptych.losses import ADVERSARIES, AdversaryName, l1
 from diptych.networks import NetworkSpec, initialise, size_limits
 from diptych.networks.dilated import DilatedResNet, TwoHeadedDiscriminator, composited
 from diptych.pictures.kinds import Batch
@@ -30,7 +30,7 @@ class InpaintingOptions(SystemOptions):
     judged: Literal["composite", "painted"] = "composite"  # what is judged: with the known pixels, or raw
     composite: bool = True  # results keep the known pixels
     sees_mask: bool = True  # the generator is given the mask
-    adversary: Literal["vanilla", "least-squares", "hinge"] = "vanilla"  # adversarial loss
+    adversary: AdversaryName = "vanilla"  # adversarial loss
     blocks: int = 9  # residual blocks of the generator
     block: Literal["standard", "dilated", "dilated-first", "dilated-second"] = "dilated"  # kind of the residual blocks
     width: int = 64  # channels of the generator's first layer

@@ -11,19 +11,27 @@ import torch
 from torch import Tensor, nn
 
 from diptych.losses import feature_matching, gradient_difference, gradient_penalty, l1
-from diptych.networks import NetworkSpec, initialise, size_limits
+from diptych.networks import NetworkSpec, accepted, size_limits
 from diptych.networks.features.perceptual import network_of_loss, perceptual_loss
 from diptych.pictures.kinds import Batch
 from diptych.systems.detached_loss import detached_loss
-from diptych.systems.judges import build_judges, judged_by, losses_of_judges, network_facts, terms_of_judges
+from diptych.systems.judges import (
+    build_judges,
+    judged_by,
+    losses_of_judges,
+    network_facts,
+    require_maps,
+    terms_of_judges,
+)
 from diptych.systems.multi_scale import ScaleMaps
 from diptych.systems.pix2pix_options import Pix2PixOptions
 from diptych.systems.system import Domains, Losses, System
 from diptych.systems.unet_depth import depth_for
+from diptych.tables import to_table
 
 
 class Pix2Pix(System):
-    """A generator and a PatchGAN discriminator; the objective "l1" has no discriminator."""
+    """A generator and a PatchGAN discriminator, or registered networks in their places; the objective "l1" has no discriminator."""
 
     Options = Pix2PixOptions
 
@@ -33,7 +41,7 @@ class Pix2Pix(System):
         self.options = options
         self.conditional = "cgan" in options.objective
         self.spec = self.generator_spec(domains)
-        self.generator = initialise(self.spec.build())
+        self.generator = self.spec.fresh()
         self.discriminator: nn.Module | None = None
         self.sides = ("generator",)
         if options.objective != "l1":
@@ -42,6 +50,8 @@ class Pix2Pix(System):
             self.facts = network_facts(options.projected)
         self.matching = options.feature_matching if self.discriminator and options.projected != "alone" else 0.0
         """Weight of the distance of the PatchGAN's maps, where there is one."""
+        if self.matching:
+            require_maps(options.discriminator, self.discriminator)
         self.perceptual_network = network_of_loss(options.perceptual, options.perceptual_network)
         if self.perceptual_network is not None:
             self.facts = {**self.facts, "perceptual loss": self.perceptual_network.name}
@@ -56,6 +66,8 @@ class Pix2Pix(System):
         """The generator that the options name. The depth of a U-Net follows from the crops' size."""
         options = self.options
         arguments = domains.network_arguments()
+        if options.generator not in ("unet", "encoder-decoder", "resnet"):
+            return NetworkSpec(options.generator, accepted(options.generator, to_table(options) | arguments))
         arguments |= options.pick("width", "norm", "statistics", "dropout_at_test", "upsample", "bias")
         if options.generator == "resnet":
             return NetworkSpec("resnet", arguments | {"blocks": options.blocks, "dropout": bool(options.dropout)})
@@ -71,7 +83,7 @@ class Pix2Pix(System):
             "width": options.discriminator_width,
             "norm": options.discriminator_norm,
         }
-        return NetworkSpec("patchgan", arguments | options.pick("bias"))
+        return NetworkSpec(options.discriminator, accepted(options.discriminator, arguments | options.pick("bias")))
 
     def judge(self, source: Tensor, image: Tensor) -> ScaleMaps:
         assert self.discriminator is not None

@@ -1,12 +1,18 @@
 """The options of pix2pix."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from diptych.errors import UsageError
+from diptych.losses import ADVERSARIES
+from diptych.networks import NETWORKS
 from diptych.networks.projected import Heads
-from diptych.systems.judges import Projected
+from diptych.registry import Names
+from diptych.systems.judges import DiscriminatorName, Projected
 from diptych.systems.system import SystemOptions
+
+WithCritic = Annotated[str, Names(ADVERSARIES, "vanilla", "least-squares", "hinge", "wasserstein")]
+GeneratorName = Annotated[str, Names(NETWORKS, "unet", "encoder-decoder", "resnet")]
 
 
 @dataclass(frozen=True)
@@ -21,9 +27,9 @@ class Pix2PixOptions(SystemOptions):
     perceptual_network: Literal["vgg19", "efficientnet-lite0"] = "efficientnet-lite0"  # that of ``perceptual``
     # The generator's adversarial term is by the updated discriminator (alternating), or by the one before.
     order: Literal["alternating", "simultaneous"] = "alternating"
-    adversary: Literal["vanilla", "least-squares", "hinge", "wasserstein"] = "vanilla"  # adversarial loss
+    adversary: WithCritic = "vanilla"  # adversarial loss
     gradient_penalty: float = 10.0  # weight of the penalty; used by the Wasserstein adversary only
-    generator: Literal["unet", "encoder-decoder", "resnet"] = "unet"  # generator network (Table 2)
+    generator: GeneratorName = "unet"  # generator network (Table 2)
     depth: int = 0  # levels of the U-Net or encoder-decoder; 0 = as many as the crop size allows, at most 8
     blocks: int = 9  # residual blocks of the ResNet generator
     width: int = 64  # channels of the generator's first layer
@@ -34,6 +40,7 @@ class Pix2PixOptions(SystemOptions):
     upsample: Literal["transposed", "resize", "shuffle"] = "transposed"  # how the decoder enlarges its maps
     bottleneck_norm: bool = False  # norm at the innermost level; the paper's experiments had it, its code does not
     bias: Literal["auto", "all"] = "auto"  # biases of convolutions; auto: none before batch norm
+    discriminator: DiscriminatorName = "patchgan"  # discriminator network
     discriminator_layers: Literal[0, 1, 2, 3, 4, 5, 6] = 3  # receptive fields 1, 16, 34, 70, 142, 286, 574
     discriminator_width: int = 64  # channels of the discriminator's first layer
     discriminator_norm: Literal["batch", "instance", "none"] = "batch"  # normalisation layers of the discriminator

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from diptych.errors import UsageError
+from diptych.losses import AdversaryName
 from diptych.networks import NetworkSpec, initialise
 from diptych.networks.coarse_to_fine import CoarseToFine
 from diptych.pictures.kinds import Batch
@@ -26,7 +27,7 @@ from diptych.systems.system import Domains, Losses, SystemOptions
 class Pix2PixHDOptions(SystemOptions):
     """The [options] table of a pix2pixHD recipe; the defaults are the authors' code's."""
 
-    adversary: Literal["vanilla", "least-squares", "hinge"] = "least-squares"  # adversarial loss
+    adversary: AdversaryName = "least-squares"  # adversarial loss
     feature_matching: float = 10.0  # weight of the distance of the discriminators' maps
     perceptual: float = 10.0  # weight of the perceptual loss
     perceptual_network: Literal["vgg19", "efficientnet-lite0", "none"] = "vgg19"  # network of the perceptual loss

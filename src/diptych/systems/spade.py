@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.losses import kl_divergence
+from diptych.losses import AdversaryName, kl_divergence
 from diptych.networks import NetworkSpec
 from diptych.networks.spade import SPADE, xavier_init
 from diptych.pictures.kinds import Batch
@@ -27,7 +27,7 @@ from diptych.systems.system import Domains, Losses, SystemOptions
 class SPADEOptions(SystemOptions):
     """The [options] table of a SPADE recipe; the defaults are the authors' code's."""
 
-    adversary: Literal["vanilla", "least-squares", "hinge"] = "hinge"  # adversarial loss
+    adversary: AdversaryName = "hinge"  # adversarial loss
     feature_matching: float = 10.0  # weight of the distance of the discriminators' maps
     perceptual: float = 10.0  # weight of the perceptual loss
     perceptual_network: Literal["vgg19", "efficientnet-lite0", "none"] = "vgg19"  # network of the perceptual loss

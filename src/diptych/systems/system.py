@@ -26,7 +26,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.networks import NetworkSpec, SizeLimits
+from diptych.losses import ADVERSARIES
+from diptych.networks import NetworkSpec, SizeLimits, accepted
 from diptych.pictures.kinds import Batch, Kind
 
 
@@ -208,9 +209,11 @@ class TwoWaySystem(System):
     specs: dict[str, NetworkSpec]
 
     def two_way_specs(self, network: str, domains: Domains, arguments: dict[str, Any]) -> dict[str, NetworkSpec]:
+        """The generators' specs, each with those of the arguments that the network has."""
         there = {"channels_in": domains.channels_in, "channels_out": domains.channels_out}
         back = {"channels_in": domains.channels_out, "channels_out": domains.channels_in}
-        return {"a_to_b": NetworkSpec(network, there | arguments), "b_to_a": NetworkSpec(network, back | arguments)}
+        ways = {"a_to_b": there, "b_to_a": back}
+        return {way: NetworkSpec(network, accepted(network, channels | arguments)) for way, channels in ways.items()}
 
     def translators(self) -> dict[str, TranslatorSpec]:
         return {
@@ -219,16 +222,13 @@ class TwoWaySystem(System):
         }
 
 
-MIDPOINT = {"vanilla": 0.0, "least-squares": 0.5, "hinge": 0.0}
-"""The logit between real and fake. Wasserstein critics have none."""
-
-
 def accuracy(adversary: str, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     """Share of patches that the discriminator classifies correctly: 0.5 is guessing, 1.0 means that it has won.
 
     Empty for a Wasserstein critic.
     """
-    if adversary not in MIDPOINT:
+    middle = ADVERSARIES[adversary].midpoint
+    if middle is None:
         return {}
-    real, fake, middle = real.detach(), fake.detach(), MIDPOINT[adversary]
+    real, fake = real.detach(), fake.detach()
     return {"accuracy": ((real > middle).float().mean() + (fake < middle).float().mean()) / 2}

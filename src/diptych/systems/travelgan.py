@@ -14,7 +14,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from diptych.errors import UsageError
-from diptych.losses import ADVERSARIES, travel_losses
+from diptych.losses import ADVERSARIES, AdversaryName, travel_losses
 from diptych.networks import size_limits
 from diptych.networks.travelgan import Siamese, WholeDiscriminator, halvings
 from diptych.pictures.kinds import Batch
@@ -31,7 +31,7 @@ class TraVelGANOptions(SystemOptions):
     apart: float = 1.0  # weight of the margin, relative to ``travel``
     angle: float = 1.0  # weight of the cosine term, relative to ``travel``
     length: float = 1.0  # weight of the squared difference, relative to ``travel``
-    adversary: Literal["vanilla", "least-squares", "hinge"] = "vanilla"  # adversarial loss
+    adversary: AdversaryName = "vanilla"  # adversarial loss
     spectral: bool = False  # spectral normalisation in the discriminators (a later port)
     width: int = 64  # channels of every network's first layer
     latent: int = 1000  # dimensions of the siamese space

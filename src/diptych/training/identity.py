@@ -61,7 +61,7 @@ def changed(stored: Recipe, now: Recipe, resumes: bool, known_content: bool) -> 
     device = choose(now.training.device)
     first, second = meaning(stored, device), meaning(now, device)
     free = FREE | {f"training.{key}" for key in LENGTH} if resumes else FREE - {"training.init_from"}
-    both = {key: pair for key, pair in differences(stored, now).items() if key not in free}
+    both = {key: pair for key, pair in differences(stored, now).items() if key not in free and not of_code(key)}
     found = {key: pair for key, pair in both.items() if first.get(key) != second.get(key)}
     if not known_content:
         return found
@@ -70,6 +70,11 @@ def changed(stored: Recipe, now: Recipe, resumes: bool, known_content: bool) -> 
         key for key in FOLDERS if key in found and all(found[key]) and names(found[key][0]) != names(found[key][1])
     }
     return {key: pair for key, pair in found.items() if key not in PLACES or key in renamed}
+
+
+def of_code(key: str) -> bool:
+    """Whether the key says whose code registered a name; a file may be called otherwise by now."""
+    return key.startswith("registered.")
 
 
 def meaning(recipe: Recipe, device: torch.device) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from diptych.errors import DiptychError, UsageError, write_error
 from diptych.evaluation.metrics import direction
 from diptych.files import as_json, read_text, remove_partial_files, write_text
 from diptych.machine.locks import take
-from diptych.recipe import Recipe, lay_over
+from diptych.recipe import Recipe, lay_over, require_code
 from diptych.report.curves import lines, number
 from diptych.training.identity import changed, real, with_data_at, with_length_of
 from diptych.translator.card import read_cards
@@ -269,6 +269,7 @@ def read_recipe(folder: Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     try:
         table = tomllib.loads(read_text(folder / RECIPE))
+        require_code(table, folder)
         recipe = Recipe.from_table(table, name_of(folder))
     except FileNotFoundError:
         raise DiptychError(f"{folder} is no run: it has no {RECIPE}.") from None

@@ -22,7 +22,7 @@ from diptych.evaluation.requirements import Resources
 from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
 from diptych.machine.devices import matmul_precision
-from diptych.networks import size_limits
+from diptych.networks import NETWORKS, size_limits
 from diptych.networks.features.pretrained import trained_through
 from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Batch, Stored
@@ -31,7 +31,7 @@ from diptych.recipe import Recipe
 from diptych.systems import System
 from diptych.training.run import Run
 from diptych.training.state import State, address
-from diptych.translator.card import Card, write_cards
+from diptych.translator.card import REGISTERED, Card, write_cards
 
 
 class Validation:
@@ -240,6 +240,7 @@ def cards_of(recipe: Recipe, system: System) -> list[Card]:
     for way, exit in system.translators().items():
         source, target = (data.target, data.source) if exit.reverse else (data.source, data.target)
         provenance = {"system": recipe.system, "recipe": recipe.name, "data": data.folder, "direction": data.direction}
+        provenance |= {REGISTERED: origin} if (origin := NETWORKS.origin(exit.network.name)) else {}
         card = Card(
             way=way,
             module=exit.module,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from diptych.networks import NetworkSpec
 
 FORMAT = 1
+REGISTERED = "registered by"
+"""Of a network that is not ours the fact whose code registered it, as ``registry`` writes it."""
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, DiptychError)
 """Exceptions that a foreign or damaged card may cause."""
 

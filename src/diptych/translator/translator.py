@@ -19,9 +19,10 @@ from diptych.pictures.formats import from_array, from_pillow, to_pillow
 from diptych.pictures.kinds import Stored
 from diptych.pictures.padding import pad
 from diptych.pictures.sizes import Size
+from diptych.registry import remedy_for, require
 from diptych.tables import closest
 from diptych.translator import tiling
-from diptych.translator.card import Card, read_card, read_cards
+from diptych.translator.card import REGISTERED, Card, read_card, read_cards
 from diptych.translator.engines import BFLOAT16, Eager, Engine, OnnxRuntime, OpenVino
 from diptych.translator.scaling import TranslatorBase
 from diptych.translator.tiling import Images
@@ -80,10 +81,11 @@ class Translator(TranslatorBase):
         if way and way not in cards:
             raise UsageError(f'{folder} cannot translate "{way}"{closest(way, cards)}; it has {", ".join(cards)}.')
         card = cards[way] if way else next(iter(cards.values()))
+        require({"network": {card.network: str(origin)}} if (origin := card.provenance.get(REGISTERED)) else {}, folder)
         if card.network not in NETWORKS:
             raise DiptychError(
                 f'{folder} needs the network "{card.network}"{closest(card.network, NETWORKS)}, which this version does not know; '
-                f"upgrade diptych, or add it to NETWORKS."
+                f"upgrade diptych, or {remedy_for('')}."
             )
         tensors = checkpoints.load(weights_path(folder, checkpoint)).tensors
         return cls(build_network(network_weights(tensors, card), card, folder), card, chosen)

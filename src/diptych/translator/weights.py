@@ -13,6 +13,7 @@ from diptych import checkpoints
 from diptych.errors import DiptychError
 from diptych.networks import on_meta_device, size_limits
 from diptych.networks.noise import seeded
+from diptych.pictures.kinds import Kind
 from diptych.translator.card import Card
 
 MAX_ARGUMENT = 65_536
@@ -58,7 +59,7 @@ def build_network(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mo
             f"the weights in {folder} are not those of its card: {odd[0]} has the shape {shape_of(found, odd[0])}, and the card's "
             f"network {shape_of(shapes, odd[0])}; export or copy the folder again."
         )
-    if not makes_target(outline, card):
+    if output_problem(outline, card.source, card.target, card.scale, card.multiple):
         raise DiptychError(
             f"{folder / 'card.json'} has a network that does not make {card.target.colour} of {card.source.colour}, as its source "
             f"and target say, or not {card.scale} times as large, or of sides "
@@ -69,19 +70,23 @@ def build_network(weights: dict[str, Tensor], card: Card, folder: Path) -> nn.Mo
     return network
 
 
-def makes_target(outline: nn.Module, card: Card) -> bool:
-    """Whether a network of shapes alone takes the card's source and makes the card's target."""
-    if card.multiple % size_limits(outline).multiple or card.multiple > MAX_ARGUMENT:
-        return False
-    side = -(-size_limits(outline).min_size // card.multiple) * card.multiple
-    kind = torch.int32 if card.source.colour == "labels" else torch.float32
+def output_problem(outline: nn.Module, source: Kind, target: Kind, scale: int, multiple: int) -> str:
+    """Why a network of shapes alone does not make the target of the source, of sides divisible by ``multiple``; empty where it does."""
+    if multiple % size_limits(outline).multiple or multiple > MAX_ARGUMENT:
+        return f"its sides are divisible by {size_limits(outline).multiple}"
+    side = -(-size_limits(outline).min_size // multiple) * multiple
+    kind = torch.int32 if source.colour == "labels" else torch.float32
+    wanted = torch.Size((1, target.network_channels, side * scale, side * scale))
     try:
         with on_meta_device(), torch.inference_mode(), seeded(0):
-            source = torch.zeros(1, card.source.network_channels, side, side, dtype=kind)
-            made: Tensor = outline.eval()(source)
-    except (RuntimeError, ValueError, IndexError, TypeError):
-        return False
-    return made.shape == (1, card.target.network_channels, side * card.scale, side * card.scale)
+            shown = torch.zeros(1, source.network_channels, side, side, dtype=kind)
+            made: Tensor = outline.eval()(shown)
+    except (RuntimeError, ValueError, IndexError, TypeError) as problem:
+        return str(problem).partition("\n")[0]
+    if made.shape == wanted:
+        return ""
+    sizes = ("x".join(map(str, one)) for one in (shown.shape, made.shape, wanted))
+    return "of {} it makes {}, not {}".format(*sizes)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from diptych.data.settings import DataSettings
 from diptych.recipe import Recipe, as_typed, lay_over, quoted, read
+from diptych.registry import import_words
 from diptych.tables import CommandLineValue, flatten, from_table
 
 
@@ -35,7 +36,7 @@ class Choice:
     def command(self, *more: str) -> str:
         """The equal command, to be copied into a shell."""
         profile = ["--profile", self.profile] if self.profile else []
-        return join(["diptych", "train", self.name, *profile, *self.words, *more])
+        return join(["diptych", "train", self.name, *profile, *self.words, *more, *import_words()])
 
     def table(self) -> Iterator[str]:
         """A line for each choice."""

@@ -24,6 +24,7 @@ from diptych.errors import DiptychError
 from diptych.machine.devices import choose, free_bytes, limit_memory
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
+from diptych.registry import import_code, imported
 from diptych.training.accelerate.allocator import keep_freed_memory
 from diptych.training.accelerate.cuda_graph import WARM_UP
 from diptych.training.processes import join
@@ -93,7 +94,7 @@ def measured(recipe: Recipe, room: float) -> Measured | str:
     """
     processes = get_context("spawn")  # a fork would inherit threads of torch's that are not there
     receiving, sending = processes.Pipe(duplex=False)
-    process = processes.Process(target=measure, args=(sending, recipe, room), daemon=True)
+    process = processes.Process(target=measure, args=(sending, recipe, room, imported()), daemon=True)
     process.start()
     sending.close()
     found: Measured | DiptychError | str = ""
@@ -105,11 +106,13 @@ def measured(recipe: Recipe, room: float) -> Measured | str:
     return found
 
 
-def measure(answer: Connection, recipe: Recipe, room: float) -> None:
-    """The whole of that process."""
+def measure(answer: Connection, recipe: Recipe, room: float, imports: list[str]) -> None:
+    """The whole of that process; ``imports`` are what the command imported."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the one that waits for it
     keep_freed_memory()
     try:
+        for word in imports:
+            import_code(word)
         if choose(recipe.training.device).type == "cpu":
             limit_memory(room)
         answer.send(train_a_little(recipe))

@@ -16,6 +16,7 @@ import torch
 
 from diptych.errors import DiptychError
 from diptych.pictures.codecs import silence_libtiff
+from diptych.registry import import_code, imported
 from diptych.translator.many.jobs import Job
 from diptych.translator.many.pipeline import Outcome, StageSeconds, run_pipeline
 from diptych.translator.many.plan import Task
@@ -27,8 +28,10 @@ SHARE = 32
 class Worker:
     """A Ray actor that holds a translator."""
 
-    def __init__(self, make_job: Callable[[], Job], threads: int, folder: str) -> None:
+    def __init__(self, make_job: Callable[[], Job], threads: int, folder: str, imports: Sequence[str]) -> None:
         os.chdir(folder)  # as the command was typed there, so are its paths
+        for word in imports:
+            import_code(word)
         torch.set_num_threads(threads)
         silence_libtiff()
         self.job = make_job()
@@ -77,7 +80,7 @@ def translate_on_ray(
         shares = max(1, min(-(-len(rows) // share), 4096))
         results = ray.data.from_items(rows, override_num_blocks=shares).map_batches(
             Worker,
-            fn_constructor_args=(make_job, torch.get_num_threads(), os.getcwd()),
+            fn_constructor_args=(make_job, torch.get_num_threads(), os.getcwd(), imported()),
             batch_size=share,
             compute=ray.data.ActorPoolStrategy(size=workers),  # which starts dead workers anew, without end
             num_cpus=1,

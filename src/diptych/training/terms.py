@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -23,7 +23,7 @@ class Term(NamedTuple):
 Terms = Mapping[str, Term]
 
 
-def checked_terms(given: Mapping[str, tuple[float, TermFunction]]) -> dict[str, Term]:
+def checked_terms(given: Mapping[Any, Any]) -> dict[str, Term]:
     """What ``train(..., terms={"edges": (10.0, function)})`` was given.
 
     Raises:
@@ -57,7 +57,7 @@ def extra_terms(terms: Terms, losses: Losses) -> dict[str, Tensor]:
             if key in losses.terms or key in losses.figures or key == "gradient":
                 raise UsageError(f"the system has a {key} of its own; give the term {name} another name.")
             source, target, fake = (part.float() if part.is_floating_point() else part for part in pictures)
-            value = term.function(source, target, fake)
+            value: Any = term.function(source, target, fake)  # whatever a caller without types may give
             if not isinstance(value, Tensor) or value.shape != () or not value.is_floating_point():
                 what = f"{tuple(value.shape)} of {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
                 raise UsageError(f"the term {name} must give a scalar tensor, such as a mean, and gives {what}.")

@@ -60,10 +60,12 @@ class Given(Pictures):
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         source, target = self.item(index, rng)
-        if isinstance(source, Tensor) and isinstance(target, Tensor):
-            return source, target
-        source, target = self.crops(source, target, rng)
-        return self.settings.source.to_tensor(source), self.settings.target.to_tensor(target)
+        if isinstance(source, np.ndarray) and isinstance(target, np.ndarray):
+            source, target = self.crops(source, target, rng)
+            return self.settings.source.to_tensor(source), self.settings.target.to_tensor(target)
+        assert isinstance(source, Tensor)
+        assert isinstance(target, Tensor)
+        return source, target
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         """As files hold it, also of tensors."""

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from numpy.random.mtrand import get_bit_generator, set_bit_generator  # the stubs of numpy.random lack them
 
 
 @contextmanager
@@ -14,20 +15,20 @@ def seeded_generators(rng: np.random.Generator) -> Iterator[None]:
 
     Nothing is drawn from ``rng`` itself.
     """
-    before = random.getstate(), np.random.get_bit_generator(), torch.get_rng_state()
+    before = random.getstate(), get_bit_generator(), torch.get_rng_state()
     words = rng.bit_generator.seed_seq.generate_state(4)  # as often as asked, always the same
     random.seed(words.tobytes())
-    np.random.set_bit_generator(np.random.MT19937(words))
+    set_bit_generator(np.random.MT19937(words))
     torch.default_generator.manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
     try:
         yield
     finally:
         random.setstate(before[0])
-        np.random.set_bit_generator(before[1])
+        set_bit_generator(before[1])
         torch.set_rng_state(before[2])
 
 
 def generators_state() -> bytes:
     """What changes where one of the three draws."""
-    legacy = np.random.get_bit_generator().state["state"]
+    legacy = get_bit_generator().state["state"]
     return f"{hash(random.getstate())} {legacy}".encode() + torch.get_rng_state().numpy().tobytes()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.random.mtrand import get_bit_generator
 from PIL import Image
 from toys import draw_labelled, draw_pairs
 
@@ -198,7 +199,7 @@ def noisy(index: int) -> Any:
 
 def legacy() -> float:
     """Of numpy's global generator, which transforms of other packages draw from."""
-    return float(np.random.Generator(np.random.get_bit_generator()).random())
+    return float(np.random.Generator(get_bit_generator()).random())
 
 
 def test_random_items_depend_on_their_address_alone() -> None:

@@ -1,5 +1,6 @@
 """Extra loss terms: what they are given, and what they do to an update."""
 
+from collections.abc import Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from variants import ALONE
 from diptych.errors import UsageError
 from diptych.losses import l1
 from diptych.pictures.kinds import Batch
-from diptych.systems import SYSTEMS
+from diptych.systems import SYSTEMS, Losses
 from diptych.training.setup.estimate import noise
 from diptych.training.terms import TermFunction, checked_terms
 from diptych.training.trainer import Entry, Trainer
@@ -136,6 +137,19 @@ def test_each_side_of_the_four_step_order_has_its_own_way() -> None:
 def test_what_is_no_term_is_refused(name: str, function: Any, words: str) -> None:
     trainer = trainer_of("pix2pix", **{name: (1.0, function)})
     with pytest.raises(UsageError, match=words):
+        made(trainer)
+
+
+def test_a_system_without_pictures_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = trainer_of("pix2pix", mine=(1.0, bright))
+    plain = trainer.state.system.losses
+
+    def bare(batch: Batch, step: int) -> Iterator[Losses]:
+        for losses in plain(batch, step):
+            yield losses._replace(pictures={})
+
+    monkeypatch.setattr(trainer.state.system, "losses", bare)
+    with pytest.raises(UsageError, match=r"update of generator carries none; give its Losses pictures="):
         made(trainer)
 
 

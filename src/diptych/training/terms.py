@@ -48,8 +48,14 @@ def extra_terms(terms: Terms, losses: Losses) -> dict[str, Tensor]:
     """The terms of an update's pictures, in float32; of two ways in one update each has the way behind its name.
 
     Raises:
-        UsageError: for a function that gives no scalar, or one that does not depend on the fake, and for a name that is taken.
+        UsageError: for a function that gives no scalar, or one that does not depend on the fake, for a name that is taken, and for a
+            system that does not say what it translated.
     """
+    if terms and not losses.pictures and not losses.trains.startswith("discriminator"):
+        raise UsageError(
+            f"extra loss terms are of the pictures of an update, and this system's update of {losses.trains} carries none; "
+            f"give its Losses pictures=."
+        )
     found: dict[str, Tensor] = {}
     for name, term in terms.items():
         for way, pictures in losses.pictures.items():

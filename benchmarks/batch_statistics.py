@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from diptych import checkpoints
-from diptych.data import open_dataset
+from diptych.data import FolderSplits, open_dataset
 from diptych.training.loop import prepare
 from diptych.training.processes import join
 from diptych.training.run import Run, read_recipe
@@ -37,7 +37,9 @@ def main(folder: Path, pictures: int) -> None:
                 rules["shipped"] = partial(checkpoints.with_prefix, "statistics", tensors)
             for rule, statistics in rules.items():
                 trainer.state.statistics = statistics()
-                scores = Validation(recipe, trainer.processes.device).scores(trainer.state, pictures)
+                scores = Validation(recipe, trainer.processes.device, FolderSplits(recipe.data).validation()).scores(
+                    trainer.state, pictures
+                )
                 shown = "  ".join(f"{name} {scores[name]:.4f}" for name in ("l1", "psnr", "ssim"))
                 print(f"step {step}  {'averaged' if averaged else 'raw':8}  {rule:10}  {shown}", flush=True)
 

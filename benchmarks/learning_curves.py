@@ -110,7 +110,7 @@ def contend(pipe: Connection, contestant: Contestant, recipe: Recipe, marks: lis
         keep_freed_memory()
     dataset, trainer = prepare(open_dataset(recipe.data, "train", train=True), recipe, join("cpu"))
     runner = PlainTrainer(trainer) if contestant.plain else trainer
-    validation = Validation(recipe, torch.device("cpu"))
+    validation = Validation(recipe, torch.device("cpu"), open_dataset(recipe.data, "val", train=False))
     validation.prepare(lambda words: pipe.send({"says": words}))
     batches = stream(dataset, recipe.training.batch_size, seed, 0, 0)
     clock, step = Clock(), 0

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from cyclopts import CycloptsError
 from documents import PAGES, PAST, blocks, commands, python_blocks
 from PIL import Image
 from running import running
-from toys import draw_pairs, run_to_end, tiny_recipe
+from toys import TINY, draw_pairs, run_to_end, tiny_recipe
 
 import diptych
 from diptych.cli import app, without_imports
@@ -129,10 +129,33 @@ def service(_: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Told], None]:
     return check
 
 
+def own_training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Told], None]:
+    """The blocks train for thousands of steps; here for a few, and with small networks."""
+    draw_pairs(folder / "my_pairs")
+
+    def quick(name: str, overrides: Sequence[str] = (), profile: str = "") -> Recipe:
+        words = [*TINY["pix2pix"], "training.steps=2", "training.batch_size=1", "training.report=false"]
+        return read(name, [*overrides, *words], profile)
+
+    monkeypatch.setattr("diptych.training.setup.start.read", quick)
+    monkeypatch.setattr(diptych, "read", quick, raising=False)
+
+    def check(told: Told) -> None:
+        assert told["translate"](Image.new("RGB", (31, 22))).size == (31, 22)
+        assert len(told["patience"].losses) == 2
+        assert Path("grid-2.png").is_file()
+        assert told["run"].entries("log.jsonl")[0]["generator.darkness"] >= 0
+        assert told["fake"].shape == (1, 3, 64, 64)
+        assert Path("fake.png").is_file()
+
+    return check
+
+
 PREPARE = {
     "README.md": readme,
     "docs/add-a-system.md": system,
     "docs/evaluation.md": evaluation,
+    "docs/python-training.md": own_training,
     "docs/serving.md": service,
 }
 GIVEN = {"docs/evaluation.md": ("outputs", "targets")}

@@ -12,32 +12,56 @@ if TYPE_CHECKING:
     from diptych import register
     from diptych.errors import DiptychError, UsageError
     from diptych.evaluation.pictures import judge
+    from diptych.networks import NETWORKS
     from diptych.pictures.kinds import Batch, Kind
-    from diptych.recipe import Recipe
-    from diptych.training.loop import train_folder as train
+    from diptych.recipe import Recipe, read
+    from diptych.systems import SYSTEMS, Domains, Losses, System, Translated
+    from diptych.training.monitoring.callbacks import Callback, Training
+    from diptych.training.run import Run
+    from diptych.training.train import train
     from diptych.translator.translator import Translator
 
 EXPORTS = {
+    "NETWORKS": "diptych.networks",
+    "SYSTEMS": "diptych.systems",
     "Batch": "diptych.pictures.kinds",
+    "Callback": "diptych.training.monitoring.callbacks",
     "DiptychError": "diptych.errors",
+    "Domains": "diptych.systems",
     "Kind": "diptych.pictures.kinds",
+    "Losses": "diptych.systems",
     "Recipe": "diptych.recipe",
+    "Run": "diptych.training.run",
+    "System": "diptych.systems",
+    "Training": "diptych.training.monitoring.callbacks",
+    "Translated": "diptych.systems",
     "Translator": "diptych.translator.translator",
     "UsageError": "diptych.errors",
     "register": "diptych.register",
     "judge": "diptych.evaluation.pictures",
-    "train": "diptych.training.loop:train_folder",
+    "read": "diptych.recipe",
+    "train": "diptych.training.train",
 }
 
 __all__ = [
+    "NETWORKS",
+    "SYSTEMS",
     "Batch",
+    "Callback",
     "DiptychError",
+    "Domains",
     "Kind",
+    "Losses",
     "Recipe",
+    "Run",
+    "System",
+    "Training",
+    "Translated",
     "Translator",
     "UsageError",
     "__version__",
     "judge",
+    "read",
     "register",
     "train",
 ]
@@ -46,6 +70,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in EXPORTS:
         raise AttributeError(f"module 'diptych' has no attribute {name!r}")
-    place, _, attribute = EXPORTS[name].partition(":")
-    module = import_module(place)
-    return module if place == f"diptych.{name}" else getattr(module, attribute or name)
+    module = import_module(EXPORTS[name])
+    return module if EXPORTS[name] == f"diptych.{name}" else getattr(module, name)

@@ -12,8 +12,8 @@ from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 from diptych.checkpoints import load
 from diptych.checkpoints import save as save_checkpoint
-from diptych.data import datasets
 from diptych.recipe import read
+from diptych.training import loop
 from diptych.training.run import Run, read_recipe
 from diptych.translator.card import read_cards
 
@@ -98,14 +98,14 @@ def test_a_run_from_a_file_of_one_s_own(toy_pairs: Path, typed: Typed, tmp_path:
 def test_a_picture_that_vanishes_while_training(
     workers: int, toy_pairs: Path, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = datasets.open_dataset
+    plain = loop.prepare
 
     def then_remove(*words: Any, **more: Any) -> Any:
-        dataset = plain(*words, **more)
+        prepared = plain(*words, **more)
         (toy_pairs / "train" / "7.png").unlink(missing_ok=True)
-        return dataset
+        return prepared
 
-    monkeypatch.setattr("diptych.training.loop.open_dataset", then_remove)
+    monkeypatch.setattr("diptych.training.loop.prepare", then_remove)
     words = tiny_words(toy_pairs, "data.cache_gib=0", f"data.workers={workers}", "training.steps=30")
     said = typed("train", "pix2pix", *words)
     refused(said, 1, "train/7.png is not there")
@@ -197,7 +197,7 @@ def test_something_in_the_way_inside_the_run_folder(
     blocked: str, toy_pairs: Path, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file where a folder belongs, and a folder where a file belongs; it appears after the run was begun."""
-    plain = datasets.open_dataset
+    plain = loop.prepare
 
     def then_block(*words: Any, **more: Any) -> Any:
         place = tmp_path / "runs" / "pix2pix" / blocked
@@ -205,7 +205,7 @@ def test_something_in_the_way_inside_the_run_folder(
             (place / "x").mkdir(parents=True) if "." in blocked else place.write_text("a file")
         return plain(*words, **more)
 
-    monkeypatch.setattr("diptych.training.loop.open_dataset", then_block)
+    monkeypatch.setattr("diptych.training.loop.prepare", then_block)
     said = typed("train", "pix2pix", *tiny_words(toy_pairs))
     refused(said, 1, blocked)
 

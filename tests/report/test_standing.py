@@ -56,7 +56,7 @@ def recipe(toy_pairs: Path) -> Recipe:
 def test_events_are_forgotten_with_the_steps(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def each(watch: Teller, step: int) -> None:
         if step == 4:
-            watch.health_event(4, "Health: something.")
+            watch.record.health(4, "Health: something.")
             watch.interrupt()
 
     run = trained(recipe, tmp_path / "run", monkeypatch, each)

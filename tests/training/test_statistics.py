@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from toys import assert_equal, draw_labelled, run_to_end, tiny_recipe, weights
 
 from diptych import checkpoints
-from diptych.data import Dataset, open_dataset
+from diptych.data import Dataset, FolderSplits, open_dataset
 from diptych.errors import UsageError
 from diptych.networks.noise import seeded
 from diptych.networks.travelgan import OffsetNorm
@@ -122,7 +122,7 @@ def test_what_is_validated_is_what_leaves(words: tuple[str, ...], toy_pairs: Pat
     run, _ = run_to_end(recipe, tmp_path / "run")
     scores = {entry["step"]: entry["l1"] for entry in run.entries("scores.jsonl")}
     best = min(scores, key=lambda step: scores[step])
-    seen = list(Validation(recipe, ALONE.device).pictures(4))
+    seen = list(Validation(recipe, ALONE.device, FolderSplits(recipe.data).validation()).pictures(4))
     for name, step in [("3", 3), ("6", 6), ("best", best)]:
         translator = Translator.load(run.folder, checkpoint=name)
         l1 = [(translator.batch(one.source) - one.target).abs().mean().item() for one in seen]

@@ -11,6 +11,7 @@ from torch import Tensor
 from toys import draw_labelled, draw_pairs, tiny_recipe
 
 from diptych import __version__
+from diptych.data import FolderSplits
 from diptych.evaluation import paired
 from diptych.evaluation.evaluate import THROUGH
 from diptych.evaluation.requirements import Resources
@@ -19,7 +20,7 @@ from diptych.pictures.kinds import rgb_to_lab
 from diptych.training.processes import Processes
 from diptych.training.run import Run
 from diptych.training.state import State
-from diptych.training.validation import CurrentTranslator, Spread, Validation, below, beside, cards_of
+from diptych.training.validation import CurrentTranslator, Spread, Validation, below, beside, cards_of, describe
 from diptych.translator.card import Card, read_cards
 
 CPU = torch.device("cpu")
@@ -32,7 +33,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def made(pairs: Path, system: str = "pix2pix", *overrides: str) -> tuple[Validation, State]:
     recipe = tiny_recipe(system, pairs, *overrides)
-    return Validation(recipe, CPU), State(recipe, Processes(0, 1, CPU))
+    return Validation(recipe, CPU, FolderSplits(recipe.data).validation()), State(recipe, Processes(0, 1, CPU))
 
 
 def asked(state: State, path: str, picture: Tensor) -> Tensor:
@@ -260,9 +261,9 @@ def test_spread_is_the_mean_difference_of_neighbours() -> None:
 def test_cards_tell_both_ways(pairs: Path, tmp_path: Path) -> None:
     overrides = ["data.task=unpaired", "training.average=0.9", "data.direction=b-to-a", "data.crop_size=[16,12]"]
     overrides += ["data.load_size=[20,14]", "data.filter=bilinear"]
-    validation, state = made(pairs, "cyclegan", *overrides)
+    _, state = made(pairs, "cyclegan", *overrides)
     with Run(tmp_path / "run", state.recipe) as run:
-        validation.describe(run, state)
+        describe(run, state)
     there, back = cards = the_cards(state)
     assert [(card.way, card.module) for card in cards] == [
         ("a-to-b", "generator.a_to_b"),

@@ -2,7 +2,6 @@
 
 import webbrowser
 from pathlib import Path
-from shlex import join as join_words
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -50,18 +49,11 @@ def train(
     open_report
         Show the run's report in the browser; it reloads itself during training.
     """
-    from diptych.machine.signals import stop_on_signals
-    from diptych.registry import import_words
-    from diptych.training.accelerate.allocator import keep_freed_memory
-    from diptych.training.loop import taking_part
-    from diptych.training.loop import train as work
-    from diptych.training.monitoring.watch import Watch
-    from diptych.training.processes import join
     from diptych.training.run import Run
     from diptych.training.setup.minutes import begun_in_minutes
-    from diptych.training.setup.start import start
+    from diptych.training.setup.start import Start, start
+    from diptych.training.train import carry_out
 
-    keep_freed_memory()
     if resume:
         raise UsageError(
             "--resume is not needed: the same command goes on where its run stands, and so does `diptych train RUN_FOLDER`."
@@ -69,31 +61,21 @@ def train(
     settings, folder, said, chosen = start(recipe, overrides, profile, out, minutes)
     if open_report and not settings.training.report:
         raise UsageError("--open shows the report, and training.report is false; leave one of them away.")
-    if minutes is not None:
-        settings, minutes = begun_in_minutes(settings, folder, minutes)
     if dry_run:
+        if minutes is not None:
+            settings, _ = begun_in_minutes(settings, folder, minutes)
         place = Run(folder, settings)
         place.begun()  # refuses what a start would refuse
         notes = [f"# {line}\n" for line in (*(() if chosen else said), *place.messages)]
         print("".join(notes) + ("\n".join((*said, "")) if chosen else settings.to_toml()), end="")
         return 0
-    processes = join(settings.training.device)
-    place = Run(folder, settings, processes.leads)
-    with taking_part(place, processes):
-        watch = Watch(place, processes, opens=open_in_browser if open_report else None)
-        for sentence in (*said, f"Run folder: {folder}"):
-            watch.say(sentence)
-        if check and processes.leads:
-            from diptych.data.checks.check import before_training
-
-            before_training(settings.data, watch.say)
-        stop_on_signals(watch.interrupt)
-        work(settings, place, processes, watch, minutes)
-        run = join_words([str(folder), *import_words()])
-        if watch.paused:
-            watch.say(f"Saved. The same command goes on from here: {folder}, and so does: diptych train {run}")
-        else:
-            watch.say(f"Done: {folder}. Translate with: diptych translate {run} PICTURES --out FOLDER")
+    watch = carry_out(
+        Start(settings, folder, said),
+        minutes,
+        check=check,
+        opens=open_in_browser if open_report else None,
+        signals=True,
+    )
     return 130 if watch.paused else 0
 
 

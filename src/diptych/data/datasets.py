@@ -7,6 +7,7 @@ import numpy as np
 
 from diptych.data.derived import DERIVE, Derived, Holed, Shrunk
 from diptych.data.entries import Entry, File, Layout, probe
+from diptych.data.inventory import Inventory, inventory
 from diptych.data.layouts import discover
 from diptych.data.pictures import Pictures
 from diptych.data.settings import DataSettings
@@ -177,6 +178,25 @@ def open_dataset(settings: DataSettings, split: str, train: bool, own: bool = Fa
     if layout.sharded and train and settings.shuffle_window:
         return WindowShuffle(dataset, settings.shuffle_window)
     return dataset
+
+
+class FolderSplits:
+    """The pictures of ``data.folder``."""
+
+    def __init__(self, settings: DataSettings) -> None:
+        self.settings = settings
+
+    def train(self) -> Pictures:
+        return open_dataset(self.settings, "train", train=True)
+
+    def validation(self) -> Pictures:
+        return open_dataset(self.settings, "val", train=False)
+
+    def inventory(self) -> Inventory:
+        return inventory(self.settings)
+
+    def notes(self) -> Sequence[str]:
+        return ()
 
 
 def open_entries(settings: DataSettings, layout: Layout, split: str, train: bool) -> Pictures:

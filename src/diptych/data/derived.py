@@ -126,26 +126,34 @@ class Shrunk(Pictures):
             raise DiptychError(
                 f"{entry.b or entry.a[0]} is {width}x{height}, smaller than data.crop_size; remove it, or choose a smaller crop."
             )
-        top, left, mirrored = 0, 0, False
-        if self.train:
-            crop = as_size(settings.crop_size)
-            top, left = (
-                int(rng.integers((side - part) // factor + 1)) * factor
-                for side, part in zip((height, width), crop, strict=True)
-            )
-            mirrored = settings.mirror and bool(rng.random() < 0.5)
-            height, width = crop
-        height, width = height // factor * factor, width // factor * factor
-        target = mirrored_copy(target[top : top + height, left : left + width], mirrored)
-        if source is None:
-            source = resize(converted(target, settings.target, settings.source), height // factor, width // factor)
-        else:
-            rows, columns = (
-                slice(top // factor, (top + height) // factor),
-                slice(left // factor, (left + width) // factor),
-            )
-            source = mirrored_copy(source[rows, columns], mirrored)
-        return source, target
+        return matching_crops(target, source, settings, self.train, rng)
+
+
+def matching_crops(
+    target: Stored, source: Stored | None, settings: DataSettings, train: bool, rng: np.random.Generator
+) -> tuple[Stored, Stored]:
+    """(source, target): the same crop of a large picture and of its small one, which is made of the crop where there is none."""
+    (height, width), factor = target.shape[:2], settings.factor
+    top, left, mirrored = 0, 0, False
+    if train:
+        crop = as_size(settings.crop_size)
+        top, left = (
+            int(rng.integers((side - part) // factor + 1)) * factor
+            for side, part in zip((height, width), crop, strict=True)
+        )
+        mirrored = settings.mirror and bool(rng.random() < 0.5)
+        height, width = crop
+    height, width = height // factor * factor, width // factor * factor
+    target = mirrored_copy(target[top : top + height, left : left + width], mirrored)
+    if source is None:
+        source = resize(converted(target, settings.target, settings.source), height // factor, width // factor)
+    else:
+        rows, columns = (
+            slice(top // factor, (top + height) // factor),
+            slice(left // factor, (left + width) // factor),
+        )
+        source = mirrored_copy(source[rows, columns], mirrored)
+    return source, target
 
 
 def mirrored_copy(picture: Stored, mirrored: bool) -> Stored:

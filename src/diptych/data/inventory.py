@@ -17,6 +17,8 @@ from diptych.errors import DiptychError
 from diptych.files import expand_user, from_json
 from diptych.pictures.formats import list_pictures
 
+DATASET, VALIDATION_DATASET = "dataset", "validation dataset"
+"""Parts of the inventory of what was given in Python."""
 Inventory = dict[str, dict[str, list[int]]]
 """By split, such as "train", "train targets" (of unpaired sets) or "masks": the bytes of each example's files by its name."""
 
@@ -71,9 +73,9 @@ class Change:
     def __bool__(self) -> bool:
         return self.added + self.removed + self.resized > 0
 
-    def summary(self) -> str:
+    def summary(self, changed: str = "of another size") -> str:
         """Such as "2 added, 1 of another size, 13 as they were"."""
-        counts = {"added": self.added, "removed": self.removed, "of another size": self.resized}
+        counts = {"added": self.added, "removed": self.removed, changed: self.resized}
         return ", ".join(f"{count} {what}" for what, count in (counts | {"as they were": self.same}).items() if count)
 
 

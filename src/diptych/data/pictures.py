@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from diptych.data.entries import Entry, File, read
+from diptych.data.inventory import Inventory
 from diptych.data.settings import DataSettings, as_size
 from diptych.data.transforms import Geometry, Window
 from diptych.pictures.kinds import Kind, Stored
@@ -25,6 +26,26 @@ class Dataset(Protocol):
 
     def name(self, index: int) -> str:
         """The name of this example's results."""
+        ...
+
+
+class Splits(Protocol):
+    """Where the pictures of a run come from."""
+
+    def train(self) -> Dataset:
+        """With random crops and mirroring."""
+        ...
+
+    def validation(self) -> Dataset | None:
+        """Whole, and the same each time; None where nothing is validated."""
+        ...
+
+    def inventory(self) -> Inventory:
+        """By what a run knows its data again."""
+        ...
+
+    def notes(self) -> Sequence[str]:
+        """Sentences for the beginning of a run."""
         ...
 
 

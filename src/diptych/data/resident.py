@@ -109,7 +109,7 @@ def problem_of(dataset: Dataset, settings: DataSettings, free: float) -> str | N
     if settings.shuffle_window:
         return "data.shuffle_window brings them in an order of its own"
     if not isinstance(dataset, Croppable):
-        return f'data.task = "{settings.task}" makes its samples in another way'
+        return f'samples are made in another way (data.task = "{settings.task}", or a dataset from Python)'
     if settings.fit != "stretch":
         return 'they are not brought to one size (data.fit = "stretch")'
     if bytes_needed(dataset, settings) > SHARE * free:

@@ -16,15 +16,11 @@ from diptych.judging import compare
 from diptych.judging.judge import Result, judge, keep, real_scores, sheet_of
 from diptych.judging.runs import evaluation_folder, subject_of
 from diptych.judging.subjects import Request, Subject
-from diptych.machine.signals import stop_on_signals
 from diptych.recipe import Recipe, read
 from diptych.recipe_files import parsed
 from diptych.tables import closest, from_table
-from diptych.training.accelerate.allocator import keep_freed_memory
-from diptych.training.loop import train
-from diptych.training.monitoring.watch import Watch
-from diptych.training.processes import join
-from diptych.training.run import Run
+from diptych.training.setup.start import Start
+from diptych.training.train import carry_out
 
 
 @dataclass(frozen=True)
@@ -86,13 +82,7 @@ def recipe_of(study: Study, row: Row, overrides: Sequence[str]) -> Recipe:
 
 def trained(recipe: Recipe, place: Path) -> bool:
     """Train to the end, resuming an earlier call; False when interrupted."""
-    keep_freed_memory()
-    processes = join(recipe.training.device)
-    with Run(place, recipe, processes.leads) as run:
-        watch = Watch(run, processes)
-        stop_on_signals(watch.interrupt)
-        train(recipe, run, processes, watch)
-    return not watch.paused
+    return not carry_out(Start(recipe, place), check=False, signals=True).paused
 
 
 def ablate(study: Study, overrides: Sequence[str], folder: Path, request: Request, labels: Labels) -> int:

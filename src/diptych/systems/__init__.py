@@ -7,7 +7,7 @@ from diptych.systems.pix2pix import Pix2Pix
 from diptych.systems.pix2pixhd import Pix2PixHD
 from diptych.systems.spade import SPADESystem
 from diptych.systems.srgan import SRGAN
-from diptych.systems.system import Domains, Losses, System
+from diptych.systems.system import Domains, Losses, System, Translated
 from diptych.systems.travelgan import TraVelGAN
 
 SYSTEMS: Table[type[System]] = Table(
@@ -24,4 +24,15 @@ SYSTEMS: Table[type[System]] = Table(
     reserved=("data", "kind", "options", "training"),  # tables of settings
 )
 
-__all__ = ["SRGAN", "SYSTEMS", "CycleGAN", "Domains", "Inpainting", "Losses", "Pix2Pix", "System", "TraVelGAN"]
+__all__ = [
+    "SRGAN",
+    "SYSTEMS",
+    "CycleGAN",
+    "Domains",
+    "Inpainting",
+    "Losses",
+    "Pix2Pix",
+    "System",
+    "TraVelGAN",
+    "Translated",
+]

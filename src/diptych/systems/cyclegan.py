@@ -27,7 +27,7 @@ from diptych.systems.judges import (
     network_facts,
     terms_of_judges,
 )
-from diptych.systems.system import Domains, Losses, SystemOptions, TwoWaySystem
+from diptych.systems.system import Domains, Losses, SystemOptions, Translated, TwoWaySystem
 from diptych.tables import to_table
 
 
@@ -98,20 +98,21 @@ class CycleGAN(TwoWaySystem):
         return build_judges(options.projected, options.projected_heads, NetworkSpec(name, accepted(name, arguments)))
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
-        joint = self.options.order == "joint"
-        terms, fakes = self.generator_terms(batch)
-        yield Losses("generator" if joint else "generator.a_to_b", terms)
-        if joint:
+        terms, pictures = self.generator_terms(batch)
+        fakes = {"b": pictures["a-to-b"].fake, "a": pictures["b-to-a"].fake}
+        if self.options.order == "joint":
+            yield Losses("generator", terms, pictures=pictures)
             a, b = (self.discriminator_losses(name, real, fakes[name]) for name, real in zip("ab", batch, strict=True))
             yield Losses("discriminator", a.terms | b.terms, {**a.figures, **b.figures})
             return
+        yield Losses("generator.a_to_b", terms, pictures={"a-to-b": pictures["a-to-b"]})
         yield self.discriminator_losses("b", batch.target, fakes["b"])
-        terms, fakes = self.generator_terms(batch)
-        yield Losses("generator.b_to_a", terms)
-        yield self.discriminator_losses("a", batch.source, fakes["a"])
+        terms, pictures = self.generator_terms(batch)
+        yield Losses("generator.b_to_a", terms, pictures={"b-to-a": pictures["b-to-a"]})
+        yield self.discriminator_losses("a", batch.source, pictures["b-to-a"].fake)
 
-    def generator_terms(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Every term of the generators' objective, and the fakes. Each side's update takes the gradient of its own weights."""
+    def generator_terms(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Translated]]:
+        """Every term of the generators' objective, and the pictures. Each side's update takes the gradient of its own weights."""
         (a, b), options = batch, self.options
         a_to_b, b_to_a = self.generator["a_to_b"], self.generator["b_to_a"]
         fake_b, fake_a = a_to_b(a), b_to_a(b)
@@ -124,7 +125,7 @@ class CycleGAN(TwoWaySystem):
         if self.identity > 0:
             weight = options.cycle * self.identity
             terms |= {"identity_a": weight * l1(b_to_a(a), a), "identity_b": weight * l1(a_to_b(b), b)}
-        return terms, {"a": fake_a, "b": fake_b}
+        return terms, self.both_ways(batch, fake_b, fake_a)
 
     def adversarial_terms(self, name: str, fake: Tensor, way: str) -> dict[str, Tensor]:
         judged = judged_by(self.discriminator[name], fake)

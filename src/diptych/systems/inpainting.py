@@ -16,7 +16,7 @@ from diptych.losses import ADVERSARIES, AdversaryName, l1
 from diptych.networks import NetworkSpec, initialise, size_limits
 from diptych.networks.dilated import DilatedResNet, TwoHeadedDiscriminator, composited
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Losses, System, SystemOptions, accuracy
+from diptych.systems.system import Domains, Losses, System, SystemOptions, Translated, accuracy
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,9 @@ class Inpainting(System):
         yield Losses("discriminator", terms, figures)
         judged = zip(weights, self.discriminator(shown), strict=True)
         terms = {name: weights[name] * self.adversary.generator(logits) for name, logits in judged if weights[name]}
-        yield Losses("generator", terms | {"l1": options.l1 * self.distance(painted, source, target)})
+        terms["l1"] = options.l1 * self.distance(painted, source, target)
+        result = composited(painted, source) if options.composite else painted
+        yield Losses("generator", terms, pictures={"a-to-b": Translated(source, target, result)})
 
     def distance(self, painted: Tensor, source: Tensor, target: Tensor) -> Tensor:
         """Mean absolute difference over the whole picture, or over the hole alone."""

@@ -25,7 +25,7 @@ from diptych.systems.judges import (
 )
 from diptych.systems.multi_scale import ScaleMaps
 from diptych.systems.pix2pix_options import Pix2PixOptions
-from diptych.systems.system import Domains, Losses, System
+from diptych.systems.system import Domains, Losses, System, Translated
 from diptych.systems.unet_depth import depth_for
 from diptych.tables import to_table
 
@@ -109,7 +109,7 @@ class Pix2Pix(System):
             terms["gradient_difference"] = self.options.gradient_difference * gradient_difference(fake, target)
         if self.perceptual_network is not None:
             terms["perceptual"] = self.options.perceptual * perceptual_loss(self.perceptual_network, fake, target)
-        yield Losses("generator", terms)
+        yield Losses("generator", terms, pictures={"a-to-b": Translated(source, target, fake)})
 
     def adversarial_terms(self, judged: ScaleMaps, real: ScaleMaps) -> dict[str, Tensor]:
         """The adversarial terms and feature matching.

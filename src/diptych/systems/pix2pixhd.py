@@ -20,7 +20,7 @@ from diptych.networks import NetworkSpec, initialise
 from diptych.networks.coarse_to_fine import CoarseToFine
 from diptych.pictures.kinds import Batch
 from diptych.systems import multi_scale
-from diptych.systems.system import Domains, Losses, SystemOptions
+from diptych.systems.system import Domains, Losses, SystemOptions, Translated
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ class Pix2PixHD(multi_scale.MultiScaleSystem):
         judged = self.discriminator(torch.cat([maps, fake], 1))
         adversarial = multi_scale.adversarial_loss(self.adversary, judged)
         terms = self.generator_terms(adversarial, fake, target, judged, real)
-        yield Losses("generator", terms, frozen=self.generator.coarse_parts if frozen else ())
+        parts = self.generator.coarse_parts if frozen else ()
+        yield Losses("generator", terms, frozen=parts, pictures={"a-to-b": Translated(source, target, fake)})
         # The discriminator has not changed since, so its output on the real pictures is used again.
         judged = self.discriminator(torch.cat([maps, fake.detach()], 1))
         adversarial = 0.5 * multi_scale.discriminator_loss(self.adversary, real, judged)

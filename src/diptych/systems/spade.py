@@ -20,7 +20,7 @@ from diptych.networks import NetworkSpec
 from diptych.networks.spade import SPADE, xavier_init
 from diptych.pictures.kinds import Batch
 from diptych.systems import multi_scale
-from diptych.systems.system import Domains, Losses, SystemOptions
+from diptych.systems.system import Domains, Losses, SystemOptions, Translated
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class SPADESystem(multi_scale.MultiScaleSystem):
         terms = self.generator_terms(adversarial, fake, target, judged, real)
         if penalty is not None:
             terms["kl"] = options.kl * penalty
-        yield Losses("generator", terms)
+        yield Losses("generator", terms, pictures={"a-to-b": Translated(source, target, fake)})
         with torch.no_grad():
             fake = self.generator(source, self.style(target)[0])
         judged, real = self.judge(maps, fake, target)

@@ -17,7 +17,7 @@ from diptych.networks import NetworkSpec
 from diptych.networks.features.perceptual import PerceptualNetwork, content_loss, loss_note
 from diptych.networks.srresnet import SRDiscriminator
 from diptych.pictures.kinds import Batch
-from diptych.systems.system import Domains, Losses, System, SystemOptions, accuracy
+from diptych.systems.system import Domains, Losses, System, SystemOptions, Translated, accuracy
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,16 @@ class SRGAN(System):
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         source, target = batch
         fake = self.generator(source)
+        pictures = {"a-to-b": Translated(source, target, fake)}
         squared = functional.mse_loss(fake.float(), target.float())
         if step < self.options.pretrain_steps:
-            yield Losses("generator", {"mse": squared})
+            yield Losses("generator", {"mse": squared}, pictures=pictures)
             return
         if self.discriminator is not None:
             real, judged = self.discriminator(target), self.discriminator(fake.detach())
             terms = {"adversarial": ADVERSARIES["vanilla"].discriminator(real, judged)}
             yield Losses("discriminator", terms, accuracy("vanilla", real, judged))
-        yield Losses("generator", self.generator_terms(fake, target, squared))
+        yield Losses("generator", self.generator_terms(fake, target, squared), pictures=pictures)
 
     def generator_terms(self, fake: Tensor, target: Tensor, squared: Tensor) -> dict[str, Tensor]:
         options = self.options

@@ -119,6 +119,16 @@ class Domains:
             raise UsageError(f"{system} needs {needs}; choose another system or data.task.")
 
 
+class Translated(NamedTuple):
+    """The pictures of one way within a step, (batch, channels, height, width) as networks see them."""
+
+    source: Tensor
+    target: Tensor
+    """A picture of the other domain; of unpaired data it is no partner of the source."""
+    fake: Tensor
+    """The generator's output, through which gradients flow; under autocast it is bfloat16."""
+
+
 class Losses(NamedTuple):
     """One update: the side that it trains, the terms that are minimised, and figures for the log."""
 
@@ -130,6 +140,8 @@ class Losses(NamedTuple):
     """Named scalars for the log and the health checks alone, such as the discriminator's accuracy."""
     frozen: tuple[str, ...] = ()
     """Paths within that submodule that this update does not change; gradients pass through them all the same."""
+    pictures: Mapping[str, Translated] = MappingProxyType({})
+    """By way, such as "a-to-b", what the trained generators translated; empty for a discriminator. Extra terms are of these."""
 
 
 class TranslatorSpec(NamedTuple):
@@ -214,6 +226,11 @@ class TwoWaySystem(System):
         back = {"channels_in": domains.channels_out, "channels_out": domains.channels_in}
         ways = {"a_to_b": there, "b_to_a": back}
         return {way: NetworkSpec(network, accepted(network, channels | arguments)) for way, channels in ways.items()}
+
+    def both_ways(self, batch: Batch, fake_b: Tensor, fake_a: Tensor) -> dict[str, Translated]:
+        """The pictures of an update of both generators."""
+        a, b = batch
+        return {"a-to-b": Translated(a, b, fake_b), "b-to-a": Translated(b, a, fake_a)}
 
     def translators(self) -> dict[str, TranslatorSpec]:
         return {

@@ -82,7 +82,8 @@ class TraVelGAN(TwoWaySystem):
         yield Losses("discriminator", terms, right)
         if self.options.fresh:
             fake_b, fake_a = self.translated(translated)
-        yield Losses("generator", self.generator_terms(translated, fake_b, fake_a))
+        terms = self.generator_terms(translated, fake_b, fake_a)
+        yield Losses("generator", terms, pictures=self.both_ways(translated, fake_b, fake_a))
 
     def halves(self, batch: Batch) -> tuple[Batch, Batch]:
         """The batches of the discriminators' update and of the generators'."""

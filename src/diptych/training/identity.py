@@ -1,17 +1,20 @@
 """Whether a run may go on with another recipe: keys are compared by what they mean, and data by what they hold.
 
 It may where no key that decides what is learned has another meaning, however it is spelled. Where the data lie does not
-count: ``Run`` compares what they hold (``diptych.data.inventory``).
+count: what they hold is compared (``diptych.data.inventory``).
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from diptych.data.inventory import DATASET, Inventory, compared, is_named_set
 from diptych.data.settings import DataSettings, as_size
+from diptych.errors import UsageError
 from diptych.files import expand_user
 from diptych.machine.devices import choose
 from diptych.recipe import Recipe, TrainingSettings, differences
@@ -75,6 +78,37 @@ def changed(stored: Recipe, now: Recipe, resumes: bool, known_content: bool) -> 
 def of_code(key: str) -> bool:
     """Whether the key says whose code registered a name; a file may be called otherwise by now."""
     return key.startswith("registered.")
+
+
+def data_remarks(
+    folder: Path, began: Recipe, now: Recipe, before: Inventory, held: Inventory, or_anew: str
+) -> Iterator[str]:
+    """Sentences on what of a run's data has changed since they were last trained on.
+
+    Args:
+        folder: of the run.
+        began, now: the recipe that it began with, and that of this start.
+        before, held: what the data held, and hold.
+        or_anew: how to begin anew, for the end of a refusal.
+
+    Raises:
+        UsageError: when nothing of the data is left.
+    """
+    change, place, given = compared(before, held), now.data.folder, DATASET in held
+    known = not given and is_named_set(now.data) and began.data.folder == place  # another machine may draw other files
+    if change and not change.same and not known:
+        found = f"no example in {place} has the name and size of one of those"
+        if given:
+            found = "no item that was looked at holds what it held"
+        same = "the same dataset from Python" if DATASET in before else f"data.folder={began.data.folder}"
+        raise UsageError(f"{folder} was begun with other data: {found}. Give {same} to go on, {or_anew}")
+    if change:
+        found = f"in {place} have changed since the run was last trained: {change.summary()}"
+        if given:
+            found = f"have changed since the run was last trained; of the items looked at: {change.summary('changed')}"
+        yield f"The data {found}. It goes on with them as they are now; without that change its result would be another."
+    if real(began.data.folder) != real(place):
+        yield f"data.folder was {began.data.folder} and is now {place}."
 
 
 def meaning(recipe: Recipe, device: torch.device) -> dict[str, Any]:

@@ -4,23 +4,22 @@ Nothing that is not finite reaches a checkpoint. The step is dropped and the las
 draws are others, so the same fault need not come again.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from contextlib import closing, suppress
+from types import MappingProxyType
 
-from diptych.data import Dataset, open_dataset, stream
+from diptych.data import Dataset, stream
 from diptych.data.resident import Resident, resident
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import DiptychError
 from diptych.machine.devices import free_bytes
 from diptych.recipe import Recipe
 from diptych.training.first_weights import start_from
 from diptych.training.monitoring.watch import Watch
-from diptych.training.processes import Processes, conditions, join, precision_of
+from diptych.training.processes import Processes, conditions
 from diptych.training.run import Run
 from diptych.training.schedule import another_length
-from diptych.training.setup.minutes import begun_in_minutes, fix_length
-from diptych.training.setup.start import start
+from diptych.training.setup.minutes import fix_length
 from diptych.training.setup.startable import compare_conditions, require_startable
+from diptych.training.terms import Terms
 from diptych.training.trainer import Fault, Trainer
 
 FAULT_SEED = 1_000_003  # a prime, so that the stream's seed after a fault is far from those that a person would choose
@@ -32,10 +31,10 @@ def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch, minutes:
     With ``minutes`` the end is so far away, and the run's recipe says afterwards how many steps that are.
     """
     watch.measuring = minutes is not None
-    dataset: Dataset = open_dataset(recipe.data, "train", train=True)
+    dataset = run.splits.train()
     require_startable(recipe, run, processes, len(dataset))
-    dataset, trainer = prepare(dataset, recipe, processes)
-    trainer.tell = lambda sentence: watch.health_event(watch.at, sentence)
+    dataset, trainer = prepare(dataset, recipe, processes, run.terms)
+    trainer.tell = lambda sentence: watch.record.health(watch.at, sentence)
     if minutes is not None:
         fix_length(minutes, trainer, dataset, run, watch)
         watch.measuring = False
@@ -48,15 +47,18 @@ def train(recipe: Recipe, run: Run, processes: Processes, watch: Watch, minutes:
     except Exception as problem:
         watch.failed(str(problem).partition("\n")[0] or type(problem).__name__)
         raise
+    watch.ended()
 
 
-def prepare(dataset: Dataset, recipe: Recipe, processes: Processes) -> tuple[Dataset, Trainer]:
+def prepare(
+    dataset: Dataset, recipe: Recipe, processes: Processes, terms: Terms = MappingProxyType({})
+) -> tuple[Dataset, Trainer]:
     """What the stream reads from, on the device where pictures can stay there, and the trainer that takes what it gives."""
     device = processes.device
     kept = resident(dataset, recipe.data, device, free_bytes(device), recipe.data.resident)
     if kept is None:
-        return dataset, Trainer(recipe, processes, len(dataset))
-    return kept, Trainer(recipe, processes, len(dataset), kept.pictures)
+        return dataset, Trainer(recipe, processes, len(dataset), terms=terms)
+    return kept, Trainer(recipe, processes, len(dataset), kept.pictures, terms)
 
 
 def advance_to_end(trainer: Trainer, dataset: Dataset, run: Run, watch: Watch) -> None:
@@ -109,7 +111,7 @@ def restore(trainer: Trainer, run: Run, watch: Watch, faults: int) -> tuple[int,
 def recover(trainer: Trainer, run: Run, watch: Watch, step: int, faults: int, what: str) -> tuple[int, int]:
     """After a fault: back to the last good state with other draws, or an end with advice when there were too many."""
     allowed = run.recipe.training.max_faults
-    watch.fault(step, faults, what)
+    watch.record.fault(step, faults, what)
     if faults > allowed:
         raise DiptychError(
             f"training stopped at step {step}: {what}, fault {faults} of {allowed} allowed. Lower training.learning_rate, "
@@ -136,58 +138,3 @@ def rescue(watch: Watch, step: int, faults: int) -> None:
             watch.keep(step, faults)
             watch.saved = step
             watch.say(f"Saved at step {step}, before the end; the same command goes on from there.")
-
-
-@contextmanager
-def taking_part(run: Run, processes: Processes) -> Iterator[None]:
-    """Within, the run's folder is ours, and all processes are there; they leave together where all goes well."""
-    try:
-        precision_of(
-            run.recipe.training, processes.device
-        )  # refused before the data are looked over, which may take minutes
-        with processes.explaining(run.what_is_kept), run:
-            processes.wait()
-            require_startable(run.recipe, run, processes)
-            yield
-        with suppress(RuntimeError):  # all is said and saved
-            processes.wait()  # torchrun ends the others as soon as one has ended
-    finally:
-        processes.close()
-
-
-def train_folder(
-    recipe: Recipe | str | Path,
-    folder: Path | None = None,
-    watch: Watch | None = None,
-    *,
-    overrides: Sequence[str] = (),
-    minutes: float | None = None,
-) -> Run:
-    """Train into the run folder ``folder``, or go on with what is there; the whole of ``diptych train`` in Python.
-
-    Args:
-        recipe: a recipe; or as a text what the command takes, such as a folder of pictures, for which a recipe is chosen.
-        folder: the run folder; by default that of the command. A ``Recipe`` needs one.
-        watch: what stands beside the loop.
-        overrides: ``key.sub=value`` for what a text names.
-        minutes: the length, in place of steps and epochs.
-
-    Raises:
-        DiptychError: for anything that is explained; what had been saved is whole.
-    """
-    said: tuple[str, ...] = ()
-    if isinstance(recipe, Recipe):
-        if folder is None or overrides:
-            raise UsageError("a Recipe is trained into a folder that must be named, and takes no overrides.")
-    else:
-        recipe, folder, said, _ = start(str(recipe), overrides, out=folder, minutes=minutes)
-    if minutes is not None:
-        recipe, minutes = begun_in_minutes(recipe, folder, minutes)
-    processes = join(recipe.training.device)
-    run = Run(folder, recipe, processes.leads)
-    with taking_part(run, processes):
-        watch = watch or Watch(run, processes)
-        for sentence in said:
-            watch.say(sentence)
-        train(recipe, run, processes, watch, minutes)
-    return run

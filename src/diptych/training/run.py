@@ -4,32 +4,52 @@ import contextlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import filelock
 from torch import Tensor
 
 from diptych import checkpoints
-from diptych.data.inventory import Inventory, compared, from_text, inventory, is_named_set, to_text
+from diptych.data import FolderSplits, Splits
+from diptych.data.inventory import DATASET, Inventory, from_text, to_text
 from diptych.errors import DiptychError, UsageError, write_error
 from diptych.evaluation.metrics import direction
 from diptych.files import as_json, read_text, remove_partial_files, write_text
 from diptych.machine.locks import take
 from diptych.recipe import Recipe, lay_over, require_code
 from diptych.report.curves import lines, number
-from diptych.training.identity import changed, real, with_data_at, with_length_of
+from diptych.training.identity import changed, data_remarks, with_data_at, with_length_of
+from diptych.training.terms import Terms
 from diptych.translator.card import read_cards
 
 RECIPE, DATA, LOCK = "recipe.toml", "data.json", ".lock"
 
 
 class Run:
-    """The folder of one run; only the process that leads writes to it."""
+    """The folder of one run; only the process that leads writes to it.
 
-    def __init__(self, folder: Path, recipe: Recipe, leads: bool = True) -> None:
+    Args:
+        folder: where it is, or will be.
+        recipe: what is trained.
+        leads: whether this process writes.
+        splits: the pictures, where they are not those of the recipe's folder.
+        terms: extra loss terms, which no recipe can hold.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        recipe: Recipe,
+        leads: bool = True,
+        splits: Splits | None = None,
+        terms: Terms = MappingProxyType({}),
+    ) -> None:
         self.folder = folder
         self.recipe = recipe
         self.leads = leads
+        self.splits = splits or FolderSplits(recipe.data)
+        self.terms = terms
         self.messages: list[str] = []
         self.remarks: list[tuple[str, str]] = []
         """Kind of event and sentence."""
@@ -86,7 +106,7 @@ class Run:
 
     def compare_recipe(self) -> None:
         if (begun := self.begun()) is None:
-            self.remember(self.recipe, inventory(self.recipe.data))
+            self.remember(self.recipe, self.splits.inventory())
             return
         began, held = begun
         self.stored = with_data_at(began, self.recipe.data)
@@ -104,35 +124,25 @@ class Run:
                 raise DiptychError(
                     f"{self.folder} is not empty and holds no run (there is {foreign[0]}); name another folder with --out."
                 )
+        before = self.held_before()
+        if isinstance(self.splits, FolderSplits) and not self.recipe.data.folder and before and DATASET in before:
+            raise UsageError(
+                f"the pictures of {self.folder} came from Python, as a dataset that only your code has; go on there with "
+                f"diptych.train(recipe, folder, dataset=...)."
+            )
         if not any(self.checkpoint_folder.glob("*")):  # nothing was learned yet, so nothing binds
             return None
-        began, before = read_recipe(self.folder), self.held_before()
+        began = read_recipe(self.folder)
         if found := changed(began, self.recipe, bool(self.saved_steps()), known_content=before is not None):
             listing = "; ".join(f"{key} was {old!r} and is now {new!r}" for key, (old, new) in found.items())
             raise UsageError(
                 f"{self.folder} was begun with another recipe: {listing}. Give the same values to go on, {self.or_anew()}"
             )
-        held = inventory(self.recipe.data)
-        self.compare_data(began, before if before is not None else held, held)
+        held = self.splits.inventory()
+        known = held if before is None else before
+        for sentence in data_remarks(self.folder, began, self.recipe, known, held, self.or_anew()):
+            self.remark("data", sentence)
         return began, held
-
-    def compare_data(self, began: Recipe, before: Inventory, held: Inventory) -> None:
-        """Say what of the data has changed since they were last trained on; refuse data of which nothing is left."""
-        change, place = compared(before, held), self.recipe.data.folder
-        known = is_named_set(self.recipe.data) and began.data.folder == place  # another machine may draw other files
-        if change and not change.same and not known:
-            raise UsageError(
-                f"{self.folder} was begun with other data: no example in {place} has the name and size of one of those. "
-                f"Give data.folder={began.data.folder} to go on, {self.or_anew()}"
-            )
-        if change:
-            self.remark(
-                "data",
-                f"The data in {place} have changed since the run was last trained: {change.summary()}. "
-                f"It goes on with them as they are now; without that change its result would be another.",
-            )
-        if real(began.data.folder) != real(place):
-            self.remark("data", f"data.folder was {began.data.folder} and is now {place}.")
 
     def or_anew(self) -> str:
         return f"or another --out to begin anew (training.init_from={self.folder} starts from its weights)."

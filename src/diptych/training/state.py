@@ -1,6 +1,7 @@
 """The state of a run at a step: the system, its sides, and the seeds of its random draws."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -13,14 +14,16 @@ from diptych.systems import System
 from diptych.training.accelerate.recompute import recompute_blocks
 from diptych.training.processes import Processes, precision_of
 from diptych.training.side import Side
+from diptych.training.terms import Terms
 
 
 class State:
     """The system and its sides on the device; a checkpoint is ``tensors()`` and ``differing_buffers()`` with a step and a count of faults."""
 
-    def __init__(self, recipe: Recipe, processes: Processes) -> None:
+    def __init__(self, recipe: Recipe, processes: Processes, terms: Terms = MappingProxyType({})) -> None:
         self.recipe = recipe
         self.processes = processes
+        self.terms = terms
         self.precision = precision_of(recipe.training, processes.device)
         self.system = build(recipe).train()
         if processes.device.type == "cpu":

@@ -8,6 +8,7 @@ Rules of a step:
   that a network judged, and to nothing else (``systems/detached_loss.py``).
 * Autocast is opened for each pull and closed before the update. It caches cast weights until it closes, and one context
   around a whole step would judge the generator with the discriminator before its update.
+* Extra terms are computed outside of autocast, of the pictures that the update made.
 * Every random draw of networks and losses is addressed by (seed, faults, step, rank); nothing of it is stored.
 * All batches are there before a step begins, so a picture that cannot be read leaves the state of the step before.
 * Nothing asks a tensor for its value: losses and gradient norms are looked at when the updates are over (``trainer.py``).
@@ -25,6 +26,7 @@ from diptych.pictures.kinds import Batch
 from diptych.training.accelerate.fused_adam import Moments, fused_adam
 from diptych.training.side import Side
 from diptych.training.state import State, address
+from diptych.training.terms import extra_terms
 
 
 class Scalars(NamedTuple):
@@ -78,9 +80,10 @@ def update(state: State, batches: Sequence[Batch], step: int, only_discriminator
             side, last = state.sides[losses.trains], index + 1 == len(batches)
             if only_discriminators and side.role != "discriminator":
                 continue  # a system cannot be told to skip a yield, so the generator's forward was in vain
-            backward(side, losses.terms, 1 / len(batches), losses.frozen, last)
+            terms = losses.terms | extra_terms(state.terms, losses)
+            backward(side, terms, 1 / len(batches), losses.frozen, last)
             figures |= {f"{side.path}.{name}" for name in losses.figures}
-            for name, value in {**losses.terms, **losses.figures}.items():
+            for name, value in {**terms, **losses.figures}.items():
                 key, part = f"{side.path}.{name}", value.detach().float() / len(batches)
                 values[key] = values[key] + part if index else part
             if last:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from diptych.training.processes import Processes, benchmarked_kernels, determini
 from diptych.training.schedule import factor, length, steps_per_epoch
 from diptych.training.state import State
 from diptych.training.step import ApplyUpdate, Scalars, train_step, update
+from diptych.training.terms import Terms
 
 Fetch = Callable[[], list[float]]
 """Waits for numbers and gives them."""
@@ -115,6 +117,7 @@ class Trainer:
         processes: where.
         pictures: how many there are to train on.
         to_pictures: what makes pictures, on the device, of what the stream gives; see ``diptych.data.resident``.
+        terms: that are minimised beside the system's own.
     """
 
     def __init__(
@@ -123,12 +126,14 @@ class Trainer:
         processes: Processes,
         pictures: int,
         to_pictures: Callable[[Batch], Batch] = lambda batch: batch,
+        terms: Terms = MappingProxyType({}),
     ) -> None:
         settings = recipe.training
         self.recipe = recipe
         self.settings = settings
         self.processes = processes
         self.to_pictures = to_pictures
+        self.terms = terms
         if settings.deterministic:
             make_deterministic()
         self.kernel_choice = deterministic_kernels if settings.deterministic else benchmarked_kernels
@@ -155,7 +160,7 @@ class Trainer:
         vars(self).pop("state", None)
         self.previous: Entry | None = None
         self.between_steps = True  # whether the state is that of a step, and no update of the next has begun
-        self.state = State(self.recipe, self.processes)
+        self.state = State(self.recipe, self.processes, self.terms)
         if self.graph:
             self.compute = Captured(self.update, self.state, self.unrecorded)
 

@@ -10,7 +10,7 @@ from torch.func import functional_call
 
 from diptych import __version__
 from diptych.checkpoints import with_prefix
-from diptych.data import open_dataset
+from diptych.data import Dataset
 from diptych.data.settings import as_size
 from diptych.errors import UsageError
 from diptych.evaluation import paired
@@ -35,22 +35,18 @@ from diptych.translator.card import REGISTERED, Card, write_cards
 
 
 class Validation:
-    """Reads the validation split of a recipe and runs the networks that may leave the run on it."""
+    """Runs the networks that may leave a run on pictures that are not trained on."""
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, device: torch.device, dataset: Dataset) -> None:
         self.recipe = recipe
         self.device = device
-        self.dataset = open_dataset(recipe.data, "val", train=False)
+        self.dataset = dataset
         self.paired = recipe.data.task != "unpaired"
         self.reader: Reader | None = None
         self.segmenter: Segmenter | None = None
         self.classes = 0
         self.flattering: tuple[str, ...] = ()
         """The last scores by a network that this training looks through."""
-
-    def describe(self, run: Run, state: State) -> None:
-        """Write the card, so that the run folder serves as a translator."""
-        write_text(run.folder / "card.json", write_cards(cards_of(state.recipe, state.system)))
 
     def pictures(self, count: int) -> Iterator[Batch]:
         """``count`` pictures spread evenly over the split, the same each time; each a batch of one, in [-1, 1]."""
@@ -232,6 +228,11 @@ class CurrentTranslator:
         with seeded(0), matmul_precision(self.state.precision, self.state.processes.device):
             output: Tensor = functional_call(network, own, (source,)) if own else network(source)
         return output.float()
+
+
+def describe(run: Run, state: State) -> None:
+    """Write the card, so that the run folder serves as a translator."""
+    write_text(run.folder / "card.json", write_cards(cards_of(state.recipe, state.system)))
 
 
 def cards_of(recipe: Recipe, system: System) -> list[Card]:

@@ -25,6 +25,7 @@ from diptych.training.accelerate.cuda_graph import WARM_UP, Captured, NotRecorde
 from diptych.training.loop import prepare
 from diptych.training.setup.estimate import noise
 from diptych.training.step import Scalars
+from diptych.training.terms import checked_terms
 from diptych.training.trainer import Trainer
 
 MORE: list[tuple[str, list[str]]] = [
@@ -117,6 +118,17 @@ def test_played_steps_are_the_plain_ones(system: str, words: list[str]) -> None:
     turning = any(WARM_UP < turn < count for turn in plain.state.system.phase_steps)
     assert rewound.recordings == kinds + turning
     assert len({phase for _, phase in captured.recorded}) == 1  # those of the past are given up with their memory
+
+
+def test_extra_terms_are_recorded_with_the_step() -> None:
+    recipe = tiny_recipe("cyclegan", Path("unused"), "training.precision=bfloat16")
+    terms = checked_terms({"bright": (2.0, lambda source, target, fake: (fake - source).square().mean())})
+    plain, graphed = (Trainer(recipe, ALONE, pictures=12, terms=terms) for _ in range(2))
+    graphed.compute = Captured(graphed.update, graphed.state, print, Rewound(graphed))
+    found = steps(plain, 2 * WARM_UP + 2)
+    assert found == steps(graphed, 2 * WARM_UP + 2)
+    assert found[-1]["generator.bright_b_to_a"] > 0
+    assert_equal(plain.state.tensors(), graphed.state.tensors())
 
 
 def test_steps_on_pictures_that_stay_on_the_device(toy_pairs: Path) -> None:

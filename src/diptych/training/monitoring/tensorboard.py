@@ -7,30 +7,32 @@ from typing import Any
 import numpy as np
 
 from diptych.errors import DiptychError
+from diptych.training.monitoring.callbacks import Callback, Training
 
 
-class Board:
-    """Writes to ``folder``/tensorboard, or nowhere when the folder is None."""
+class Board(Callback):
+    """Writes to ``folder``/tensorboard.
 
-    def __init__(self, folder: Path | None) -> None:
-        self.writer: Any = None
-        if folder is None:
-            return
+    Raises:
+        DiptychError: when TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter  # an extra, and slow to import
         except ImportError:
             raise DiptychError(
                 "training.tensorboard needs TensorBoard: pip install 'diptych[tensorboard]', or set it to false."
             ) from None
-        self.writer = SummaryWriter(str(folder / "tensorboard"))
+        self.writer: Any = SummaryWriter(str(folder / "tensorboard"))
 
-    def scalars(self, values: Mapping[str, float], step: int) -> None:
-        if self.writer is not None:
-            for name, value in values.items():
-                self.writer.add_scalar(name.replace(".", "/"), value, step)
-            self.writer.flush()
+    def on_log(self, training: Training, step: int, means: Mapping[str, float]) -> None:
+        for name, value in means.items():
+            self.writer.add_scalar(name.replace(".", "/"), value, step)
+        self.writer.flush()
 
-    def picture(self, picture: np.ndarray, step: int) -> None:
-        """``picture``: uint8, H x W x 3."""
-        if self.writer is not None:
-            self.writer.add_image("validation", picture, step, dataformats="HWC")
+    def on_validation(self, training: Training, step: int, scores: Mapping[str, float]) -> None:
+        self.on_log(training, step, {f"validation.{name}": value for name, value in scores.items()})
+
+    def on_pictures(self, training: Training, step: int, grid: np.ndarray) -> None:
+        self.writer.add_image("validation", grid, step, dataformats="HWC")

@@ -1,9 +1,7 @@
 """Progress, logs, scores, sample grids, checkpoints, health and early end of a run."""
 
-import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,16 +12,18 @@ from diptych.data import Dataset
 from diptych.errors import DiptychError
 from diptych.machine.signals import announce
 from diptych.pictures import formats
-from diptych.report import LiveReport
+from diptych.training.monitoring.callbacks import Callback, Callbacks, Training
 from diptych.training.monitoring.health import Health
 from diptych.training.monitoring.progress import MetricTime, Progress
+from diptych.training.monitoring.record import Record
 from diptych.training.monitoring.tensorboard import Board
-from diptych.training.processes import Processes, conditions, environment
+from diptych.training.processes import Processes, conditions
 from diptych.training.run import Run
 from diptych.training.state import State
 from diptych.training.statistics import precise_statistics
+from diptych.training.terms import described
 from diptych.training.trainer import Entry, Fault, Trainer
-from diptych.training.validation import Validation
+from diptych.training.validation import Validation, describe
 
 
 class Watch:
@@ -35,6 +35,7 @@ class Watch:
         processes: Processes,
         say: Callable[[str], None] = print,
         opens: Callable[[Path], None] | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> None:
         self.run = run
         self.processes = processes
@@ -51,9 +52,9 @@ class Watch:
         self.saved = -1
         self.summary = ""
         self.at = 0
-        self.started = sys.maxsize  # the step at which this process has recorded its start
-        self.standing_report: LiveReport | None = None
-        self.opens = opens  # called once with the report, when it is first written
+        self.record = Record(run, processes, self.say, opens)
+        self.callbacks = Callbacks(callbacks if processes.leads else ())
+        self.why = "Interrupted"
 
     # What the loop calls
 
@@ -67,15 +68,22 @@ class Watch:
         self.health = Health(self.steps, self.settings.log_every, self.run.recipe.options)
         self.summary = trainer.summary()
         self.say(self.summary)
-        for note in self.state.system.notes:
+        terms = [f"Extra loss terms: {described(self.run.terms)}."] if self.run.terms else []
+        for note in (*self.state.system.notes, *terms, *(self.run.splits.notes() if self.processes.leads else ())):
             self.say(note)
-        self.validation = Validation(self.run.recipe, self.processes.device) if self.processes.leads else None
-        if self.validation is not None:
-            self.validation.describe(self.run, self.state)
+        self.validation: Validation | None = None
+        self.callbacks.training = Training(self.run, trainer, self.stop_for)
+        if not self.processes.leads:
+            return
+        describe(self.run, self.state)
+        if self.settings.report:
+            self.record.keep_report()
+        if (pictures := self.run.splits.validation()) is not None:
+            self.validation = Validation(self.run.recipe, self.processes.device, pictures)
             self.validation.prepare(self.say)
-            self.standing_report = LiveReport(self.run.folder, self.say) if self.settings.report else None
             self.metrics = MetricTime(self.settings.metrics_share)
-        self.board = Board(self.run.folder if self.processes.leads and self.settings.tensorboard else None)
+        if self.settings.tensorboard:
+            self.callbacks.each.insert(0, Board(self.run.folder))
 
     def resumed(self, step: int, faults: int) -> None:
         """The loop stands at ``step``: what the logs say of later steps is void."""
@@ -92,7 +100,7 @@ class Watch:
         if self.processes.leads:
             self.run.forget_after(step)
             for kind, sentence in self.run.remarks:
-                self.event(kind, step, sentence)
+                self.record.event(kind, step, sentence)
             self.run.remarks.clear()
         if step:
             self.say(
@@ -101,12 +109,16 @@ class Watch:
                 else f"The run is complete: {step} steps."
             )
         self.at = step
+        self.callbacks.start(step)
         if self.processes.leads:
             self.catch_up(step, faults)
             if not self.reason:
                 self.end_early(step, self.run.standing(self.settings.best)[1])
-            self.started_or_ended(step)
-            self.report()
+            if self.reason or step == self.steps:
+                self.record.end(step, self.steps, self.reason or f"Complete: {step} steps.")
+            else:
+                self.record.start(step, self.steps, self.summary)
+            self.record.report()
         self.stop = self.processes.any_process(bool(self.reason))
         self.progress.start(step, self.steps)
 
@@ -119,17 +131,6 @@ class Watch:
             if self.state.statistics and self.processes.size == 1:
                 self.keep(step, faults)
 
-    def started_or_ended(self, step: int) -> None:
-        """Record a start once, and the end of a run that is over where none is recorded yet."""
-        if self.reason or step == self.steps:
-            words = self.reason or f"Complete: {step} steps."
-            told = [entry for entry in self.run.entries("events.jsonl") if entry.get("kind") in ("start", "end")]
-            if [(entry["kind"], entry.get("words")) for entry in told[-1:]] != [("end", words)]:
-                self.event("end", step, words, steps=self.steps)
-        elif step < self.started:  # after a fault it is recorded already, unless it lies after the restored step
-            self.event("start", step, self.summary, steps=self.steps, environment=environment(self.processes))
-            self.started = step
-
     def after(self, step: int, faults: int, entry: Entry) -> None:
         """After the update that made ``step`` steps: log, look and save where it is time.
 
@@ -141,6 +142,7 @@ class Watch:
         self.window.append(entry)
         heard = self.last if entry.awaited and self.last is not None else entry  # what is awaited is not waited for
         self.last = entry
+        self.callbacks.tell_steps(entry)
         self.stop = self.interrupted if self.processes.size == 1 else heard.get("stop", 0) > 0
         if self.stop:
             self.interrupt()
@@ -148,6 +150,7 @@ class Watch:
         kept = last or self.stop or any(step % every == 0 for every in due)
         if kept:
             entry.look()
+            self.callbacks.tell_steps()
         if step % settings.log_every == 0 or last:
             self.log(step)
         if kept:
@@ -158,7 +161,8 @@ class Watch:
                 self.draw(step, self.validation)
             if scored:
                 self.score(step, self.validation)
-        ended_early = scored and self.processes.any_process(bool(self.reason))
+        flags = self.processes.maxima(int(bool(self.reason)), int(self.interrupted)) if scored else [0, 0]
+        ended_early, self.stop = bool(flags[0]), self.stop or bool(flags[1])
         if step % settings.checkpoint_every == 0 or last or self.stop or ended_early:
             self.save(step, faults)
         self.paused = self.stop and not (last or ended_early)
@@ -183,45 +187,31 @@ class Watch:
         self.state.statistics = found if finite else {}
         self.progress.set_aside(time.perf_counter() - began)
 
-    def event(self, kind: str, step: int, words: str, **facts: Any) -> None:
-        """Keep what happened for those who look later."""
-        if self.processes.leads:
-            self.run.append("events.jsonl", {"step": step, "kind": kind, "words": words, **facts})
-
-    def report(self) -> None:
-        """Bring the report up to date, and show it the first time where that was asked for."""
-        place = self.standing_report.write() if self.standing_report is not None else None
-        if place is not None and self.opens is not None:
-            self.opens(place)
-            self.opens = None
-
     def interrupt(self) -> None:
         """Asked from outside, at any time: save after this step and leave, all processes together; while measuring just leave."""
         if self.processes.leads and not self.interrupted:
             announce(trained=not self.measuring)
         self.interrupted = True
 
+    def stop_for(self, reason: str) -> None:
+        """Asked by a callback: save and leave as after an interruption."""
+        if not self.interrupted:
+            self.why = f"Stopped by a callback{f' ({reason})' if reason else ''}"
+            self.say(f"{self.why}, saving at step {self.at} or soon after.")
+        self.interrupted = True
+
+    def ended(self) -> None:
+        """Training is over, in order."""
+        reason = self.reason or (f"{self.why} and saved." if self.paused else f"Complete: {self.steps} steps.")
+        self.callbacks.call(Callback.on_end, self.at, reason)
+
     def finished(self, step: int) -> bool:
         return self.stop or step >= self.steps
 
-    def fault(self, step: int, faults: int, what: str) -> None:
-        sentence = f"Fault {faults} at step {step}: {what}. The step is dropped and the last good checkpoint restored."
-        self.say(sentence)
-        if self.processes.leads:
-            self.run.append("faults.jsonl", {"step": step, "fault": faults, "what": what})
-        self.event("fault", step, sentence, fault=faults)
-
     def failed(self, sentence: str) -> None:
-        """Training ends with a failure: record it as far as the disk still takes it. A start that was refused is no part of the run."""
-        if self.saved < 0:
-            return
-        with suppress(DiptychError):
-            self.event("end", self.at, f"Failed: {sentence}", steps=self.steps)
-            self.report()
-
-    def health_event(self, step: int, sentence: str) -> None:
-        self.say(sentence)
-        self.event("health", step, sentence)
+        """Training ends with a failure. A start that was refused is no part of the run."""
+        if self.saved >= 0:
+            self.record.failed(self.at, self.steps, sentence)
 
     # How it is done
 
@@ -238,15 +228,15 @@ class Watch:
         if self.processes.leads:
             line: dict[str, Any] = {"step": step, **means, **speed}
             self.run.append("log.jsonl", line)
-            self.board.scalars(line, step)
+            self.callbacks.call(Callback.on_log, step, {**means, **speed})
             self.progress.show(step, means)
             for sentence in self.health.losses(step, means):
-                self.health_event(step, sentence)
+                self.record.health(step, sentence)
 
     def draw(self, step: int, validation: Validation) -> None:
         picture = validation.grid(self.state, self.settings.pictures)
         formats.write(self.run.folder / "pictures" / f"{step:08d}.png", picture)
-        self.board.picture(picture, step)
+        self.callbacks.call(Callback.on_pictures, step, picture)
 
     def score(self, step: int, validation: Validation) -> None:
         """Validate, keep the best, and see whether the run should end."""
@@ -258,19 +248,18 @@ class Watch:
         elif self.settings.metrics:
             self.say(f"training.metrics are passed over at step {step}: they have had their share of the time.")
         self.progress.set_aside(time.perf_counter() - began)
-        entry = {"step": step, **scores}
-        self.run.append("scores.jsonl", entry | validation.remarks(scores))
-        self.board.scalars({f"validation.{key}": value for key, value in entry.items()}, step)
+        self.run.append("scores.jsonl", {"step": step, **scores, **validation.remarks(scores)})
         self.say(f"Validation at step {step}:  {validation.shown(scores)}")
         for sentence in self.health.scores(step, scores):
-            self.health_event(step, sentence)
+            self.record.health(step, sentence)
         best, since = self.run.standing(self.settings.best)
         if best == step:
             tensors = self.state.tensors(moments=False)
             self.run.save_best(step, tensors, self.settings.best, scores[self.settings.best])
         for sentence in self.health.standstill(step, since, self.settings.best, best):
-            self.health_event(step, sentence)
+            self.record.health(step, sentence)
         self.end_early(step, since)
+        self.callbacks.call(Callback.on_validation, step, scores)
 
     def end_early(self, step: int, since: int) -> None:
         if self.settings.stop_after and since >= self.settings.stop_after:
@@ -284,14 +273,17 @@ class Watch:
         if self.processes.leads:
             self.keep(step, faults, apart)
             if step == self.steps or self.reason:
-                self.event("end", step, self.reason or f"Complete: {step} steps.")
+                self.record.event("end", step, self.reason or f"Complete: {step} steps.")
             elif self.stop:
-                self.event("pause", step, "Interrupted and saved.")
-            self.report()
+                self.record.event("pause", step, f"{self.why} and saved.")
+            self.record.report()
+            self.callbacks.call(Callback.on_checkpoint, step, self.run.path_of(step))
             self.progress.set_aside(time.perf_counter() - began)
         self.saved = step
         self.processes.wait()
 
     def keep(self, step: int, faults: int, apart: Mapping[str, torch.Tensor] = MappingProxyType({})) -> None:
-        made = conditions(self.settings, self.processes)
-        self.run.save(step, {**self.state.tensors(), **apart}, {"faults": faults, **made})
+        made: dict[str, int | str] = {"faults": faults, **conditions(self.settings, self.processes)}
+        if self.run.terms:
+            made["terms"] = described(self.run.terms)
+        self.run.save(step, {**self.state.tensors(), **apart}, made)

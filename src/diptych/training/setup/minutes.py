@@ -92,7 +92,7 @@ def fix_length(minutes: float, trainer: Trainer, dataset: Dataset, run: Run, wat
         watch.say(
             "Validating takes much of that; fewer training.validate_pictures and training.statistics_pictures take less."
         )
-    watch.event("length", 0, sentence, minutes=minutes)
+    watch.record.event("length", 0, sentence, minutes=minutes)
 
 
 def steps_within(seconds: float, pace: Pace, every: int, metrics: float = 0.0) -> tuple[int, int]:
@@ -171,11 +171,13 @@ def step_seconds(trainer: Trainer, batches: Iterator[Batch], first: int, seconds
 def look_seconds(trainer: Trainer, dataset: Dataset, run: Run) -> float:
     """Seconds of validating, drawing and saving once."""
     settings, state = run.recipe.training, trainer.state
-    validation = Validation(run.recipe, trainer.processes.device)
+    pictures = run.splits.validation()
     began = time.perf_counter()
     state.statistics = precise_statistics(trainer, dataset)
-    validation.scores(state, settings.validate_pictures)
-    validation.grid(state, settings.pictures)
+    if pictures is not None:
+        validation = Validation(run.recipe, trainer.processes.device, pictures)
+        validation.scores(state, settings.validate_pictures)
+        validation.grid(state, settings.pictures)
     with tempfile.TemporaryDirectory() as folder:
         checkpoints.save(Path(folder) / "checkpoint.safetensors", state.tensors(), {"step": 0})
     return time.perf_counter() - began

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 
 from diptych.checkpoints import DamagedCheckpoint, Facts, read_facts
-from diptych.data import open_dataset
 from diptych.errors import UsageError
 from diptych.recipe import Recipe
 from diptych.training.first_weights import weights_of
 from diptych.training.processes import Processes, conditions
 from diptych.training.run import Run
 from diptych.training.schedule import another_length, steps_per_epoch
+from diptych.training.terms import described
 
 
 def require_startable(recipe: Recipe, run: Run, processes: Processes, pictures: int | None = None) -> None:
@@ -24,7 +24,7 @@ def require_startable(recipe: Recipe, run: Run, processes: Processes, pictures: 
     """
     settings = recipe.training
     if pictures is None:
-        pictures = len(open_dataset(recipe.data, "train", train=True))
+        pictures = len(run.splits.train())
     if settings.batch_size > pictures:
         raise UsageError(
             f"training.batch_size is {settings.batch_size}, and there are only {pictures} training pictures; "
@@ -54,8 +54,15 @@ def compare_conditions(run: Run, known: Mapping[str, object], now: Mapping[str, 
     """What differs between a checkpoint's conditions and these, in sentences; one that does not tell them is taken as it is.
 
     Raises:
-        UsageError: for another number of processes, each of which has a part of the pictures and a state of its own.
+        UsageError: for another number of processes, each of which has a part of the pictures and a state of its own, and for other
+            extra loss terms.
     """
+    terms_before, terms_now = known.get("terms", ""), described(run.terms)
+    if terms_before != terms_now:
+        raise UsageError(
+            f"{run.folder} was trained with {terms_before or 'no'} extra loss terms, and this start has {terms_now or 'none'}; "
+            f"give diptych.train the same terms= in Python, {run.or_anew()}"
+        )
     before = {**now, **{key: value for key, value in known.items() if key in now}}
     if before["processes"] != now["processes"]:
         count = "1 process" if before["processes"] == 1 else f"{before['processes']} processes"

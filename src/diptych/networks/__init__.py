@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from diptych.errors import UsageError
 from diptych.networks.blocks import initialise
 from diptych.networks.coarse_to_fine import CoarseToFine
+from diptych.networks.contrastive.resnet import AntialiasedResNet
 from diptych.networks.dilated import DilatedResNet
 from diptych.networks.discriminators import PatchGAN
 from diptych.networks.resnet import ResNet
@@ -29,6 +30,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "dilated-resnet": DilatedResNet,
     "coarse-to-fine": CoarseToFine,
     "spade": SPADE,
+    "antialiased-resnet": AntialiasedResNet,
 }
 
 

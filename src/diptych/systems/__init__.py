@@ -1,5 +1,6 @@
 """The systems, by the name that a recipe gives them. This table is the only list."""
 
+from diptych.systems.cut import CUT
 from diptych.systems.cyclegan import CycleGAN
 from diptych.systems.inpainting import Inpainting
 from diptych.systems.pix2pix import Pix2Pix
@@ -17,6 +18,7 @@ SYSTEMS: dict[str, type[System]] = {
     "spade": SPADESystem,
     "srgan": SRGAN,
     "inpainting": Inpainting,
+    "cut": CUT,
 }
 
-__all__ = ["SRGAN", "SYSTEMS", "CycleGAN", "Domains", "Inpainting", "Losses", "Pix2Pix", "System", "TraVelGAN"]
+__all__ = ["CUT", "SRGAN", "SYSTEMS", "CycleGAN", "Domains", "Inpainting", "Losses", "Pix2Pix", "System", "TraVelGAN"]

@@ -57,7 +57,7 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Scalar:
 
 
 def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Scalar:
-    """Cross-entropy of finding each query's own key among all keys of its picture (CUT, equation 3), over pictures and places.
+    """PatchNCE (Park et al. 2020): the cross-entropy of finding each query's own key among all of its picture's; a mean.
 
     Args:
         query, key: (batch, places, channels), of length 1; no gradient goes through the keys.

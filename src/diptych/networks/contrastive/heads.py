@@ -1,4 +1,4 @@
-"""The heads of PatchNCE (Park et al. 2020, section 3.2): features of a few places to vectors that can be compared."""
+"""The heads of PatchNCE (Park et al. 2020): features of a few places to vectors that can be compared."""
 
 from collections.abc import Sequence
 

@@ -27,6 +27,14 @@ SMALL: dict[str, dict[str, Any]] = {
     "cyclegan": {"width": 4, "discriminator_width": 4, "discriminator_layers": 1, "blocks": 1, "pool": 3},
     "srgan": {"content": "mse", "blocks": 1, "width": 4, "discriminator_width": 4},
     "inpainting": {"blocks": 1, "width": 4, "discriminator_width": 4},
+    "cut": {
+        "blocks": 2,
+        "width": 4,
+        "patches": 16,
+        "head_width": 32,
+        "discriminator_width": 4,
+        "discriminator_layers": 1,
+    },
     "pix2pixhd": {
         "width": 4,
         "downs": 2,
@@ -54,6 +62,7 @@ LABELLED = [
 ]
 DATA = {
     "travelgan": ["data.task=unpaired", "training.batch_size=2"],
+    "cut": ["data.task=unpaired"],
     "srgan": ["data.task=shrunk", "data.factor=2", "training.batch_size=2"],
     "inpainting": ["data.task=holed", "data.hole=strokes", "data.load_size=66", "data.crop_size=64"],
     "pix2pixhd": LABELLED,

@@ -12,6 +12,7 @@ from diptych.training.setup.estimate import noise
 from diptych.training.trainer import Trainer
 
 ALONE = Processes(0, 1, torch.device("cpu"))
+FASTCUT = ["options.nce=10", "options.nce_identity=false", "options.flip=true"]
 VARIANTS: list[tuple[str, list[str]]] = [
     *[(name, []) for name in SYSTEMS],
     ("pix2pix", ["training.precision=bfloat16"]),
@@ -38,6 +39,8 @@ VARIANTS: list[tuple[str, list[str]]] = [
         ["options.features=2", "options.encoder_width=2", "options.enhancers=1", "options.fix_coarse_steps=2"],
     ),
     ("spade", ["options.style=4", "training.precision=bfloat16"]),
+    ("cut", [*FASTCUT, "training.batch_size=2"]),
+    ("cut", ["options.nce=3", "options.flip=true", "training.precision=bfloat16"]),
 ]
 
 

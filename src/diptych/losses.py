@@ -58,6 +58,18 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Scalar:
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum()
 
 
+def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Scalar:
+    """PatchNCE (Park et al. 2020): the cross-entropy of finding each query's own key among all of its picture's; a mean.
+
+    Args:
+        query, key: (batch, places, channels), of length 1; no gradient goes through the keys.
+        temperature: divides the cosines.
+    """
+    with torch.autocast(query.device.type, enabled=False):
+        logits = query.float() @ key.detach().float().mT / temperature
+    return (logits.logsumexp(dim=2) - logits.diagonal(dim1=1, dim2=2)).mean()
+
+
 class TravelLosses(NamedTuple):
     """The three terms of one direction, each a scalar."""
 

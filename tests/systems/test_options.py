@@ -223,6 +223,7 @@ LEAST = {  # what may be 0 but no less, and what may be 1 but no less
         "blocks width discriminator_width",
     ),
     "inpainting": ("l1 whole patch", "blocks width downs discriminator_width"),
+    "cut": ("nce", "blocks width head_width discriminator_width"),
     "pix2pixhd": (
         "feature_matching perceptual enhancers fix_coarse_steps features",
         "width downs blocks enhancer_blocks encoder_width scales discriminator_layers discriminator_width",

@@ -54,6 +54,14 @@ OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
         "discriminator_layers": (0, 1, 2, 3, 5),
     },
     "travelgan": {"adversary": ADVERSARIES, "spectral": YES_OR_NO, "fresh": YES_OR_NO, "latent": (1, 5)},
+    "cut": {
+        "nce_identity": YES_OR_NO,
+        "flip": YES_OR_NO,
+        "patches": (2, 256),
+        "blocks": (1, 2, 6),
+        "adversary": ADVERSARIES,
+        "discriminator_layers": (1, 2, 3),
+    },
     "srgan": {
         "adversarial": (0.0, 1e-3),
         "total_variation": (0.0, 1.0),
@@ -100,6 +108,7 @@ DATA = {
     "inpainting": ["data.task=holed"],
     "travelgan": ["data.task=unpaired"],
     "cyclegan": ["data.task=unpaired"],
+    "cut": ["data.task=unpaired"],
 }
 SIDES = {
     "": st.sampled_from((8, 16, 24, 32, 64)) | st.integers(1, 72),
@@ -127,7 +136,7 @@ def overrides(draw: st.DrawFn, system: str) -> list[str]:
         words += ["data.task=pairs", 'data.source={colour="rgb"}', "data.palette=[]"]
     if system != "inpainting":
         words.append(f"data.target={draw(st.sampled_from(PLAIN))}")
-        if system in ("pix2pix", "cyclegan"):
+        if system in ("pix2pix", "cyclegan", "cut"):
             words.append(f"data.source={draw(st.sampled_from(PLAIN))}")
     return words
 

@@ -87,7 +87,8 @@ def test_what_a_run_leaves(toy_pairs: Path, tmp_path: Path) -> None:
         "waiting_for_data",
         "steps_per_second",
     }
-    assert run.entries("scores.jsonl")[0].keys() == {"step", "l1", "psnr", "ssim", "l1_inverted", "diversity"}
+    scores = {"step", "l1", "psnr", "ssim", "l1_inverted", "change", "diversity"}
+    assert run.entries("scores.jsonl")[0].keys() == scores
     assert any(line.startswith("step 6/6") and "steps/s" in line and "data" in line and "left" in line for line in said)
     assert sorted(path.name for path in run.checkpoint_folder.iterdir()) == [
         "00000003.safetensors",

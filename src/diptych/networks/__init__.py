@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from diptych.errors import UsageError
 from diptych.networks.blocks import initialise
 from diptych.networks.coarse_to_fine import CoarseToFine
+from diptych.networks.contrastive.resnet import AntialiasedResNet
 from diptych.networks.dilated import DilatedResNet
 from diptych.networks.discriminators import PatchGAN
 from diptych.networks.resnet import ResNet
@@ -33,6 +34,7 @@ NETWORKS: Table[type[nn.Module]] = Table(
         "dilated-resnet": DilatedResNet,
         "coarse-to-fine": CoarseToFine,
         "spade": SPADE,
+        "antialiased-resnet": AntialiasedResNet,
     },
 )
 

@@ -13,6 +13,7 @@ from diptych.networks.blocks import (
     needs_bias,
     norm_layer,
 )
+from diptych.networks.contrastive.resampling import BlurDown
 from diptych.networks.spectral import convolution
 
 
@@ -29,12 +30,21 @@ class PatchGAN(nn.Module):
         norm: not on the first and the last convolution.
         bias: "auto" leaves convolutions before batch norm without one; the first and last of a PatchGAN always have
             one, the last of a PixelGAN follows the rule (PyTorch code).
+        antialiased: halve by blurring behind the activation, not by strides (CUT's code); from 1 layer on the fields are 18, 40, 84,
+            172, 348, 700.
     """
 
     multiple = 1
 
     def __init__(
-        self, channels_in: int, *, layers: int = 3, width: int = 64, norm: Norm = "batch", bias: Bias = "auto"
+        self,
+        channels_in: int,
+        *,
+        layers: int = 3,
+        width: int = 64,
+        norm: Norm = "batch",
+        bias: Bias = "auto",
+        antialiased: bool = False,
     ) -> None:
         super().__init__()
         # Each of the two unstrided convolutions takes one pixel off the map that the strided ones leave.
@@ -52,10 +62,12 @@ class PatchGAN(nn.Module):
                 nn.Conv2d(2 * width, 1, 1, bias=has_bias),
             )
             return
-        stack: list[nn.Module] = [nn.Conv2d(channels_in, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+        halving = 1 if antialiased else 2
+        stack: list[nn.Module] = [nn.Conv2d(channels_in, width, 4, halving, 1), nn.LeakyReLU(0.2)]
         channels = width
         for number in range(1, layers + 1):
-            out, stride = width * min(2**number, 8), 2 if number < layers else 1
+            stack += [BlurDown(channels)] if antialiased else []
+            out, stride = width * min(2**number, 8), halving if number < layers else 1
             stack += discriminator_layer(channels, out, 4, stride, norm, has_bias)
             channels = out
         self.layers = nn.Sequential(*stack, nn.Conv2d(channels, 1, 4, 1, 1))

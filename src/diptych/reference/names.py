@@ -12,9 +12,14 @@ from diptych.files import read_text
 from diptych.reference.fields import Field
 
 HERE = Path(__file__).parent
-TOOLKITS = {"C": "pytorch-CycleGAN-and-pix2pix", "H": "pix2pixHD", "S": "SPADE"}
-PORTED = {"pix2pix": "C", "cyclegan": "C", "pix2pixhd": "H", "spade": "S"}
-"""The toolkit whose names a system's options have elsewhere."""
+TOOLKITS = {
+    "C": "pytorch-CycleGAN-and-pix2pix",
+    "H": "pix2pixHD",
+    "S": "SPADE",
+    "U": "contrastive-unpaired-translation",
+}
+PORTED = {"pix2pix": "C", "cyclegan": "C", "pix2pixhd": "H", "spade": "S", "cut": "CU"}
+"""The toolkits whose names a system's options have elsewhere; that of CUT grew out of CycleGAN's."""
 KEY = re.compile(r"`((?:data|options|training)\.[a-z_0-9.]*[a-z_0-9])")
 NOTHING = "nothing: "
 
@@ -79,7 +84,7 @@ def advice_of(field: Field) -> Advice:
 
 def names_elsewhere(field: Field) -> list[str]:
     """What other toolkits call the option."""
-    toolkit = PORTED.get(field.system, "") if field.system else "CHS"
+    toolkit = PORTED.get(field.system, "") if field.system else "".join(TOOLKITS)
     return [
         other.name
         for other in elsewhere().values()

@@ -31,8 +31,8 @@ code. A recipe may say otherwise: `diptych recipes NAME` shows what it sets.
 OTHERS = """
 ## Names of other toolkits
 
-What the options of pytorch-CycleGAN-and-pix2pix, pix2pixHD and SPADE are called here. Some of their versions spell
-a name differently (`batchSize`, `niter`). Their weights can be imported: [import.md](import.md). Wishes that no option
+What the options of pytorch-CycleGAN-and-pix2pix, pix2pixHD, SPADE and contrastive-unpaired-translation (CUT, which has
+those of the first too) are called here. Some of their versions spell a name differently (`batchSize`, `niter`). Their weights can be imported: [import.md](import.md). Wishes that no option
 alone fulfils stand between them.
 
 | there | of | here |

@@ -13,6 +13,7 @@ SCORES = {
     "psnr": "PSNR, dB",
     "ssim": "SSIM",
     "l1_inverted": "L1 of inverted outputs",
+    "change": "change of the source, of the targets'",
     "diversity": "diversity, of the targets'",
 }
 FIGURES = {

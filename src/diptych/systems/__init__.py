@@ -1,6 +1,7 @@
 """The systems, by the name that a recipe gives them. This table is the only list; users' code registers more."""
 
 from diptych.registry import Table
+from diptych.systems.cut import CUT
 from diptych.systems.cyclegan import CycleGAN
 from diptych.systems.inpainting import Inpainting
 from diptych.systems.pix2pix import Pix2Pix
@@ -20,11 +21,13 @@ SYSTEMS: Table[type[System]] = Table(
         "spade": SPADESystem,
         "srgan": SRGAN,
         "inpainting": Inpainting,
+        "cut": CUT,
     },
     reserved=("data", "kind", "options", "training"),  # tables of settings
 )
 
 __all__ = [
+    "CUT",
     "SRGAN",
     "SYSTEMS",
     "CycleGAN",

@@ -42,6 +42,7 @@ class Validation:
         self.device = device
         self.dataset = dataset
         self.paired = recipe.data.task != "unpaired"
+        self.alike = recipe.data.source.colour == recipe.data.target.colour and recipe.data.scale == 1
         self.reader: Reader | None = None
         self.segmenter: Segmenter | None = None
         self.classes = 0
@@ -60,15 +61,19 @@ class Validation:
         """Means over the first ``count`` validation pictures.
 
         Paired data: "l1" in [0, 2], "psnr" in dB, "ssim", and the health figure "l1_inverted". Unpaired: "cycle_l1_...". Both:
-        "diversity", the mean difference of successive outputs as a share of the targets'.
+        "diversity", the mean difference of successive outputs as a share of the targets'. Where sources and targets are of one
+        kind: "change", the mean difference of outputs from their sources as a share of the targets'.
         """
         translate = CurrentTranslator(state)
         rows: list[dict[str, float]] = []
-        outputs, targets = Spread(), Spread()
+        outputs, targets, changes, wanted = Spread(), Spread(), list[float](), list[float]()
         for seen in self.pictures(count):
             output = translate("a-to-b", seen.source)
             outputs.add(output)
             targets.add(seen.target)
+            if self.alike:
+                changes.append(paired.l1(output, seen.source).item())
+                wanted.append(paired.l1(seen.target, seen.source).item())
             if self.paired:
                 rows.append(
                     {
@@ -84,6 +89,7 @@ class Validation:
                 pairs = {"cycle_l1_a": (back, seen.source), "cycle_l1_b": (there, seen.target)}
                 rows.append({name: paired.l1(one, other).item() for name, (one, other) in pairs.items()})
         means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]} if rows else {}
+        means |= {"change": float(np.mean(changes)) / max(float(np.mean(wanted)), 1e-6)} if changes else {}
         state.system.train()
         return means | {"diversity": outputs.mean() / max(targets.mean(), 1e-6)}
 

@@ -189,9 +189,10 @@ def test_a_discriminator_that_has_won_is_named_once() -> None:
     [
         ({"diversity": 0.02, "l1": 0.3, "l1_inverted": 0.5}, "all outputs are alike"),
         ({"diversity": 0.9, "l1": 0.9, "l1_inverted": 0.2}, "look like inverted targets"),
+        ({"diversity": 0.9, "change": 0.04}, "copies of their sources (they differ from them by 4 %"),
     ],
 )
-def test_alike_and_inverted_outputs_are_named(scores: dict[str, float], words: str) -> None:
+def test_alike_copied_and_inverted_outputs_are_named(scores: dict[str, float], words: str) -> None:
     (said,) = Health(10_000, 50).scores(1000, scores)
     assert words in said
 
@@ -224,6 +225,21 @@ def test_against_inversion_a_term_is_named_that_is_off(system: str, overrides: l
     assert said.endswith(remedy)
 
 
+@pytest.mark.parametrize(
+    ("system", "overrides", "remedy"),
+    [
+        ("cut", ["options.nce=10"], "Lower options.nce (10 here)."),
+        ("cyclegan", ["options.identity=0.5"], "Lower options.cycle (10 here) or options.identity (0.5 here)."),
+        ("pix2pix", [], "(diptych data check)."),
+    ],
+)
+def test_against_copies_a_weight_is_named_that_holds_them(system: str, overrides: list[str], remedy: str) -> None:
+    watched = Health(10_000, 50, read(system, overrides).options)
+    (said,) = watched.scores(1000, {"diversity": 0.9, "change": 0.04})
+    assert said.endswith(remedy)
+    assert not list(watched.scores(2000, {"diversity": 0.9, "change": 0.3}))
+
+
 def test_a_standstill_is_named() -> None:
     health = Health(10_000, 50)
     said = [line for since in range(STANDSTILL + 5) for line in health.standstill(since, since, "l1", 0)]
@@ -232,7 +248,7 @@ def test_a_standstill_is_named() -> None:
 
 
 class Stubborn(torch.nn.Module):
-    """A generator that answers every input alike, or inverts it."""
+    """A generator that answers every input alike, or gives it back, which here is the inverted target."""
 
     multiple = 1
 
@@ -244,7 +260,9 @@ class Stubborn(torch.nn.Module):
         return source * self.scale
 
 
-@pytest.mark.parametrize(("inverts", "words"), [(False, "all outputs are alike"), (True, "look like inverted targets")])
+@pytest.mark.parametrize(("inverts", "words"), [
+    (False, "all outputs are alike"), (True, "look like inverted targets"), (True, "are copies of their sources"),
+])  # fmt: skip
 def test_a_real_run_says_so(
     inverts: bool, words: str, toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ WON_STEPS = 100  # that these must be at least: at the very beginning it wins ea
 EARLY = 200  # steps before which outputs may well be alike, or nearer to inverted targets by chance
 ALIKE = 0.1  # diversity of the outputs, as a share of the targets', under which they are all alike
 INVERTED = 0.8  # the inverted outputs are nearer to the targets than this share of the outputs' distance
+COPIED = 0.1  # change of the outputs from their sources, as a share of the targets', under which they are copies
 STANDSTILL = 10  # validations without a new best
 
 
@@ -36,13 +37,19 @@ class Health:
                 )
 
     def scores(self, step: int, scores: Mapping[str, float]) -> Iterator[str]:
-        """From a validation: are all outputs alike, are they inverted?"""
+        """From a validation: are all outputs alike, are they copies of their sources, are they inverted?"""
         diversity = scores.get("diversity", 1.0)
         if self.repeated("alike", step >= EARLY and diversity < ALIKE):
             yield (
                 f"Health: at step {step} all outputs are alike (their differences are {100 * diversity:.0f} % of the "
                 f"targets'): the generator ignores its input. Check that sources and targets belong together, and "
                 f"lower the learning rates."
+            )
+        change = scores.get("change", 1.0)
+        if self.repeated("copied", step >= EARLY and change < COPIED):
+            yield (
+                f"Health: at step {step} the outputs are copies of their sources (they differ from them by {100 * change:.0f} % of "
+                f"what the targets do). {self.looser_tie()}"
             )
         distance, inverted = scores.get("l1", 0.0), scores.get("l1_inverted", 1.0)
         if self.repeated("inverted", step >= EARLY and inverted < INVERTED * distance):
@@ -61,6 +68,14 @@ class Health:
                 "" if "l1" in objective else f" options.objective=l1+{objective}"
             )
         return ""
+
+    def looser_tie(self) -> str:
+        """What holds an output to its source, where the system has such a weight, and to lower it."""
+        ties = {f"options.{name}": getattr(self.options, name, 0) for name in ("nce", "cycle", "identity")}
+        held = [f"{key} ({weight:g} here)" for key, weight in ties.items() if weight]
+        if held:
+            return f"Lower {' or '.join(held)}."
+        return "Look at data.direction, and whether sources and targets of a pair are the same (diptych data check)."
 
     def standstill(self, step: int, since: int, score: str, best: int) -> Iterator[str]:
         if self.repeated("standstill", since >= STANDSTILL):

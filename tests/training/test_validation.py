@@ -16,7 +16,7 @@ from diptych.evaluation import paired
 from diptych.evaluation.evaluate import THROUGH
 from diptych.evaluation.requirements import Resources
 from diptych.networks.noise import seeded
-from diptych.pictures.kinds import rgb_to_lab
+from diptych.pictures.kinds import Batch, rgb_to_lab
 from diptych.training.processes import Processes
 from diptych.training.run import Run
 from diptych.training.state import State
@@ -85,6 +85,23 @@ def test_what_is_drawn_for_a_picture_depends_on_the_seed_and_its_number(pairs: P
     assert not torch.equal(holes[0][0], holes[0][1])
 
 
+def share_of_change(outputs: list[torch.Tensor], seen: list[Batch]) -> float:
+    made = sum((output - one.source).abs().mean().item() for output, one in zip(outputs, seen, strict=True))
+    return made / sum((one.target - one.source).abs().mean().item() for one in seen)
+
+
+def test_of_kinds_that_differ_no_change_is_told(pairs: Path) -> None:
+    validation, state = made(pairs, "pix2pix", "data.source.colour=grey")
+    assert "change" not in validation.scores(state, 2)
+
+
+def test_scores_of_one_way(pairs: Path) -> None:
+    validation, state = made(pairs, "cut")
+    found = validation.scores(state, 3)
+    assert list(found) == ["change", "diversity"]
+    assert validation.shown(found) == f"change {found['change']:.4f}"
+
+
 def test_scores_of_pairs(pairs: Path) -> None:
     validation, state = made(pairs)
     found = validation.scores(state, 3)
@@ -98,7 +115,8 @@ def test_scores_of_pairs(pairs: Path) -> None:
         "ssim": [paired.ssim(output, target).item() for output, target in both],
         "l1_inverted": [(output + target).abs().mean().item() for output, target in both],
     }
-    assert list(found) == [*expected, "diversity"]
+    assert list(found) == [*expected, "change", "diversity"]
+    assert found["change"] == pytest.approx(share_of_change(outputs, seen), rel=1e-5)
     for name, values in expected.items():
         assert found[name] == pytest.approx(np.mean(values), rel=1e-5)
     spread = mean_step(outputs) / mean_step([one.target for one in seen])
@@ -117,7 +135,8 @@ def test_scores_of_two_piles(pairs: Path) -> None:
     ]
     again = [asked(state, a_to_b, asked(state, b_to_a, one.target)) for one in seen]
     cycle_b = [(back - one.target).abs().mean().item() for back, one in zip(again, seen, strict=True)]
-    assert list(found) == ["cycle_l1_a", "cycle_l1_b", "diversity"]
+    assert list(found) == ["cycle_l1_a", "cycle_l1_b", "change", "diversity"]
+    assert found["change"] == pytest.approx(share_of_change(outputs, seen), rel=1e-5)
     assert found["cycle_l1_a"] == pytest.approx(np.mean(cycle_a), rel=1e-5)
     assert found["cycle_l1_b"] == pytest.approx(np.mean(cycle_b), rel=1e-5)
     spread = mean_step(outputs) / mean_step([one.target for one in seen])

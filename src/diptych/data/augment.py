@@ -91,7 +91,7 @@ def places_of(corner: tuple[int, int], crop_size: tuple[int, int], mirrored: boo
     cos, sin = math.cos(move.angle), math.sin(move.angle)
     places = np.stack([cos * rows + sin * columns, cos * columns - sin * rows])
     if move.offsets is not None:
-        places += np.einsum("ik,ckl,jl->cij", spline(height), move.offsets, spline(width))
+        places += np.einsum("ik,ckj->cij", spline(height), np.einsum("ckl,jl->ckj", move.offsets, spline(width)))
     centre: Places = places + (middle + corner)[:, None, None]
     return centre
 

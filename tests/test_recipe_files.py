@@ -36,7 +36,7 @@ WRITTEN_OUT = {
         average = 0.999
         validate_every = 400
         best = "ssim"
-        stop_after = 5
+        stop_after = 8
     """,
     "pix2pix-edges2shoes-small": """
         system = "pix2pix"
@@ -56,7 +56,7 @@ WRITTEN_OUT = {
         average = 0.999
         validate_every = 1_600
         best = "ssim"
-        stop_after = 5
+        stop_after = 8
     """,
     "pix2pix-openmoji-small": """
         system = "pix2pix"

@@ -34,6 +34,9 @@ WRITTEN_OUT = {
         batch_size = 8
         learning_rate = {{ generator = 4e-4, discriminator = 4e-4 }}
         average = 0.999
+        validate_every = 400
+        best = "ssim"
+        stop_after = 8
     """,
     "pix2pix-edges2shoes-small": """
         system = "pix2pix"
@@ -51,6 +54,9 @@ WRITTEN_OUT = {
         batch_size = 8
         learning_rate = { generator = 4e-4, discriminator = 4e-4 }
         average = 0.999
+        validate_every = 1_600
+        best = "ssim"
+        stop_after = 8
     """,
     "pix2pix-openmoji-small": """
         system = "pix2pix"

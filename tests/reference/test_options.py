@@ -92,7 +92,7 @@ def test_every_option_says_what_it_means_and_when_to_change_it(field: Field) -> 
 
 def test_no_advice_is_left_over() -> None:
     own = {(field.system, field.key.rpartition(".")[2]) for field in FIELDS}
-    places = {"data": "data.", "kind": "data.source.", "training": "training."}
+    places = {"data": "data.", "augment": "data.augment.", "kind": "data.source.", "training": "training."}
     for table, options in advice().items():
         for name in options:
             if table in places:

@@ -48,12 +48,14 @@ def options(
 
 def every_option() -> "list[Field]":
     """The options of every table; those of a Kind once, as data.source."""
+    from diptych.data.augment import Augment
     from diptych.data.settings import DataSettings
     from diptych.pictures.kinds import Kind
     from diptych.recipe import TrainingSettings
     from diptych.reference.fields import fields_of
     from diptych.systems import SYSTEMS
 
-    tables = [(DataSettings, "data", ""), (Kind, "data.source", ""), (TrainingSettings, "training", "")]
+    tables = [(DataSettings, "data", ""), (Augment, "data.augment", ""), (Kind, "data.source", "")]
+    tables += [(TrainingSettings, "training", "")]
     tables += [(system.Options, "options", name) for name, system in SYSTEMS.items()]
     return [field for cls, place, system in tables for field in fields_of(cls, place, system)]

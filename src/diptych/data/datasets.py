@@ -56,8 +56,9 @@ class Pairs(Pictures):
         return self.pair(number)[side]
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
-        source, target = self.cut(self.pair(index), (self.settings.source, self.settings.target), rng)
-        return source, target
+        settings = self.settings
+        source, target = self.cut(self.pair(index), (settings.source, settings.target), rng)
+        return settings.augment.coloured(source, settings.source, rng) if self.train else source, target
 
 
 class Unpaired(Pictures):

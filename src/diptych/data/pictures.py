@@ -104,11 +104,16 @@ class Pictures(ABC):
         """What ``sample`` gives, as files hold it."""
 
     def cut(self, pictures: Sequence[Stored], kinds: Sequence[Kind], rng: np.random.Generator) -> list[Stored]:
-        """The same window of every picture; class numbers are never mixed."""
+        """The same window of every picture, and in training the same moves; class numbers are never mixed."""
         height, width = pictures[0].shape[:2]
-        window = self.geometry.draw(rng, height, width) if self.train else self.geometry.whole(height, width)
+        augment, move = self.settings.augment, None
+        if self.train:
+            window = self.geometry.draw(rng, height, width, augment.factor(rng))
+            move = augment.draw(rng, self.geometry.crop_size)
+        else:
+            window = self.geometry.whole(height, width)
         return [
-            self.geometry.apply(picture, window, "nearest" if kind.colour == "labels" else "")
+            self.geometry.apply(picture, window, "nearest" if kind.colour == "labels" else "", move)
             for picture, kind in zip(pictures, kinds, strict=True)
         ]
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diptych.data.augment import Augment
 from diptych.data.datasets import Pairs, Unpaired
 from diptych.data.pictures import Dataset
 from diptych.data.settings import DataSettings, as_size
@@ -106,6 +107,8 @@ def problem_of(dataset: Dataset, settings: DataSettings, free: float) -> str | N
     kinds = (settings.source, settings.target)
     if not all(kind.colour in PLAIN and kind.depth == "uint8" for kind in kinds):
         return "only 8-bit colours, grey levels and channels stay as they are, and here source or target is made of something else"
+    if settings.augment != Augment():
+        return "data.augment changes them as they are read"
     if settings.shuffle_window:
         return "data.shuffle_window brings them in an order of its own"
     if not isinstance(dataset, Croppable):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from diptych.data.augment import Augment
 from diptych.errors import DiptychError, UsageError
 from diptych.files import expand_user
 from diptych.pictures.kinds import Kind
@@ -43,6 +44,7 @@ class DataSettings:
     fit: Fit = "stretch"  # how a picture comes to its load size: stretched, in its shape, or not resized (none)
     filter: Smooth = "bicubic"  # resampling filter, antialiased
     mirror: bool = True  # crops are mirrored left to right, with probability 0.5
+    augment: Augment = Augment()  # how else training pictures are changed (keys below)
     validation_share: float = 0.1  # share of the pictures held out, where the folder has no split of its own
     cache_gib: float = 2.0  # memory for decoded pictures, in GiB
     resident: Literal["auto", "on", "off"] = "auto"  # pictures stay on the device and are cropped there; auto: on GPUs
@@ -72,6 +74,15 @@ class DataSettings:
             raise UsageError("data.workers must be -1 or more, and data.cache_gib 0 or more and finite.")
         if odd := [colour for colour in self.palette if min(colour) < 0 or max(colour) > 255]:
             raise UsageError(f"data.palette holds {odd[0]}; its colours are 8-bit RGB, 0 to 255.")
+        if self.augment.moves and self.task == "shrunk":
+            raise UsageError(
+                'data.augment does not go with data.task = "shrunk", whose small pictures are of whole pixels.'
+            )
+        if self.augment.colour and self.task != "pairs":
+            raise UsageError(
+                f'data.augment.colour changes the source alone, and with data.task = "{self.task}" the source is no photo of its own; '
+                f"set it to 0."
+            )
         self.check_folders()
         self.check_kinds()
 

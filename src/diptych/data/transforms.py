@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from diptych.data.augment import Move, places_of, taken
 from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import Filter, resize
 from diptych.pictures.sizes import Fit, resized_size
@@ -36,9 +37,13 @@ class Geometry:
     own: bool = False
     """Whole pictures keep their size, for evaluation at another size than that of training."""
 
-    def draw(self, rng: np.random.Generator, height: int, width: int) -> Window:
-        """A random crop of the resized picture, mirrored with probability 0.5 (pix2pix, section 6.2)."""
+    def draw(self, rng: np.random.Generator, height: int, width: int, zoom: float = 1.0) -> Window:
+        """A random crop of the resized picture, mirrored with probability 0.5 (pix2pix, section 6.2).
+
+        ``zoom`` enlarges the resized picture, or reduces it as far as it holds the crop.
+        """
         tall, wide = resized_size(self.fit, height, width, self.load_size, self.crop_size)
+        tall, wide = (max(round(side * zoom), part) for side, part in zip((tall, wide), self.crop_size, strict=True))
         top = int(rng.integers(tall - self.crop_size[0] + 1))
         left = int(rng.integers(wide - self.crop_size[1] + 1))
         return Window(tall, wide, top, left, bool(rng.random() < 0.5) and self.mirror)
@@ -50,10 +55,17 @@ class Geometry:
         tall, wide = resized_size(self.fit, height, width, self.crop_size, self.crop_size)
         return Window(tall, wide, (tall - self.crop_size[0]) // 2, (wide - self.crop_size[1]) // 2, False)
 
-    def apply(self, picture: Stored, window: Window, filter: Filter | Literal[""] = "") -> Stored:
+    def apply(
+        self, picture: Stored, window: Window, filter: Filter | Literal[""] = "", move: Move | None = None
+    ) -> Stored:
         """The window of ``picture``, which may be read-only: the result shares no memory with it."""
-        sized = resize(np.array(picture, order="C"), window.height, window.width, filter or self.filter)
+        chosen = filter or self.filter
+        if move is not None and (move.angle or move.offsets is not None):
+            places = places_of((window.top, window.left), self.crop_size, window.mirrored, move)
+            return taken(picture, (window.height, window.width), places, chosen)
+        sized = resize(np.array(picture, order="C"), window.height, window.width, chosen)
         if self.own:
             return sized
         crop = sized[window.top : window.top + self.crop_size[0], window.left : window.left + self.crop_size[1]]
+        crop = crop[::-1] if move is not None and move.upside_down else crop
         return crop[:, ::-1] if window.mirrored else crop

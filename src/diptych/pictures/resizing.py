@@ -25,6 +25,20 @@ def enlarge_nearest(picture: Stored, other: Stored) -> Stored:
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
+def resize_part(
+    picture: Stored, box: tuple[float, float, float, float], height: int, width: int, how: Filter
+) -> Stored:
+    """The part (left, top, right, bottom) of a picture, resized by Pillow in float; the filter sees what lies around it."""
+    channels = [
+        np.asarray(Image.fromarray(channel).resize((width, height), PILLOW_FILTERS[how], box))
+        for channel in np.moveaxis(picture.astype(np.float32), 2, 0)
+    ]
+    smooth: Stored = np.stack(channels, axis=2)
+    if picture.dtype == np.float32:
+        return smooth
+    return np.clip(np.rint(smooth), 0, RANGES[str(picture.dtype)]).astype(picture.dtype)
+
+
 def resize(picture: Stored, height: int, width: int, how: Filter = "bicubic") -> Stored:
     """Resize with antialiasing, without starting threads.
 
@@ -40,11 +54,4 @@ def resize(picture: Stored, height: int, width: int, how: Filter = "bicubic") ->
         planes = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]  # channels last in memory
         sized = functional.interpolate(planes, (height, width), mode=how, antialias=True, align_corners=False)
         return np.ascontiguousarray(sized[0].permute(1, 2, 0).numpy())
-    channels = [
-        np.asarray(Image.fromarray(channel).resize((width, height), PILLOW_FILTERS[how]))
-        for channel in np.moveaxis(picture.astype(np.float32), 2, 0)
-    ]
-    smooth: Stored = np.stack(channels, axis=2)
-    if picture.dtype == np.float32:
-        return smooth
-    return np.clip(np.rint(smooth), 0, RANGES[str(picture.dtype)]).astype(picture.dtype)
+    return resize_part(picture, (0, 0, picture.shape[1], picture.shape[0]), height, width, how)

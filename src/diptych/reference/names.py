@@ -77,7 +77,7 @@ def values_elsewhere(key: str) -> dict[str, str]:
 
 def advice_of(field: Field) -> Advice:
     place, _, name = field.key.rpartition(".")
-    table = {"data.source": "kind", "data.target": "kind"}.get(place, place)
+    table = {"data.augment": "augment", "data.source": "kind", "data.target": "kind"}.get(place, place)
     own = advice().get(field.system, {})
     return own.get(name) or advice()[table].get(name) or Advice("", ())
 
@@ -99,7 +99,7 @@ def also(field: Field) -> list[str]:
 
 def own_keys(name: str) -> list[str]:
     """The dotted keys of ours whose last part is ``name``."""
-    places = {"data": "data", "kind": "data.source", "training": "training"}
+    places = {"data": "data", "augment": "data.augment", "kind": "data.source", "training": "training"}
     return list(
         dict.fromkeys(f"{places.get(table, 'options')}.{name}" for table in advice() if name in advice()[table])
     )

@@ -12,6 +12,7 @@ FEW = 4
 """Options that are shown in full."""
 TITLES = {
     "data": "`[data]`: which pictures, and what is drawn from them",
+    "data.augment": "`[data.augment]`: how training pictures are changed",
     "data.source": "`[data.source]` and `[data.target]`: what the pictures of a side are",
     "training": "`[training]`",
 }

@@ -153,7 +153,16 @@ def test_batch_and_length_by_the_count(count: int, batch: int, steps: int, tmp_p
     )
     assert keys["training.batch_size"] == batch
     assert keys["training.steps"] == (steps if steps in (2500, 10_000) else round(train * 100 / 8, -2))
+    assert keys["training.validate_every"] == keys["training.steps"] * 0.08
+    assert choice.recipe.training.stop_after * 0.08 == pytest.approx(0.64)
     assert keys["data.validation_share"] == 0.1
+
+
+def test_validations_go_by_the_length_that_is_stated(tmp_path: Path) -> None:
+    folder = pairs_of(tmp_path / "set", (16, 16), 10)
+    assert chosen(folder, "training.steps=300")[0].recipe.training.validate_every == 24
+    assert chosen(folder, "training.steps=90000")[0].recipe.training.validate_every == 1000
+    assert chosen(folder, "training.validate_every=7")[0].recipe.training.validate_every == 7
 
 
 @pytest.mark.parametrize(("gib", "batch"), [(64.0, 8), (1.2, 4), (1.05, 1), (float("inf"), 8)])

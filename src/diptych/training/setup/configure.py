@@ -61,6 +61,7 @@ SINGLES = {
     "greyscale": ("paint grey ones", "pix2pix data.task=greyscale"),
 }
 """What can be learned from single pictures, and how that is said, by data.task."""
+BETWEEN, MOST_BETWEEN = 0.08, 1000  # two validations: share of the run, and steps at most
 MEMORY_SHARE = 0.5  # of the machine's, which training may take
 
 
@@ -252,7 +253,7 @@ def batch(found: Survey, plan: Plan, crop: int | tuple[int, int], memory: float)
 
 
 def length(found: Survey, plan: Plan, rules: Rule, stated: Mapping[str, Any]) -> Rule:
-    """So many passes over the training pictures, between two bounds."""
+    """So many passes over the training pictures, between two bounds; validated after equal shares of them."""
     if "training.epochs" in stated:
         return {"training.steps": Chosen(0, "the length is counted in epochs")}
     size = stated.get("training.batch_size")
@@ -261,4 +262,11 @@ def length(found: Survey, plan: Plan, rules: Rule, stated: Mapping[str, Any]) ->
     steps = round(min(max(wanted, plan.least), plan.most) / 100) * 100
     bound = f", the {'least' if wanted < plan.least else 'most'}" if not plan.least <= wanted <= plan.most else ""
     reason = f"{steps * size / found.train:.0f} passes over {found.train} training pictures{bound}"
-    return {"training.epochs": Chosen(0, "the length is counted in steps"), "training.steps": Chosen(steps, reason)}
+    said = stated.get("training.steps")
+    length = said if isinstance(said, int) and said > 0 else steps
+    every = max(1, min(round(BETWEEN * length), MOST_BETWEEN))
+    return {
+        "training.epochs": Chosen(0, "the length is counted in steps"),
+        "training.steps": Chosen(steps, reason),
+        "training.validate_every": Chosen(every, f"{length // every} validations"),
+    }

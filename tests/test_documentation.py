@@ -159,23 +159,33 @@ def service(_: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Told], None]:
     return check
 
 
+def slices(folder: Path, _: pytest.MonkeyPatch) -> Callable[[Told], None]:
+    def check(_: Told) -> None:
+        saved = sorted((folder / "scans/train/mr").iterdir())
+        assert [path.name for path in saved] == ["patient07-000.npy", "patient07-001.npy", "patient07-002.npy"]
+        assert np.load(saved[0]).shape == (32, 32)
+
+    return check
+
+
+PICTURES = list(np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8))
+SLICES = np.zeros((3, 32, 32), np.float32)
 PREPARE = {
     "README.md": readme,
     "docs/add-a-system.md": system,
     "docs/evaluation.md": evaluation,
+    "docs/guides/medical.md": slices,
     "docs/serving.md": service,
 }
-GIVEN = {"docs/evaluation.md": ("outputs", "targets")}
-"""Names that a page's blocks take for granted: lists of pictures."""
+GIVEN = {"docs/evaluation.md": {"outputs": PICTURES, "targets": PICTURES[::-1]}, "docs/guides/medical.md": {"volume": SLICES}}
+"""What a page's blocks take for granted."""
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page) and page not in ELSEWHERE])
 def test_the_python_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
     check = PREPARE[page](tmp_path, monkeypatch)
-    told: Told = {name: list(rng.integers(0, 256, (3, 32, 32, 3), np.uint8)) for name in GIVEN.get(page, ())}
-    told["__name__"] = "a_page"
+    told: Told = {"__name__": "a_page", **GIVEN.get(page, {})}
     for text in python_blocks(page):
         exec(compile(text, page, "exec", dont_inherit=True), told)
     check(told)

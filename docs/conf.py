@@ -22,6 +22,7 @@ extensions = [
     "command_line",
     "equations",
     "links_to_files",
+    "notebooks",
 ]
 exclude_patterns = ["extensions"]
 nitpicky = True

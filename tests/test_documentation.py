@@ -12,7 +12,7 @@ import pytest
 import torch
 from asking import Inverted, offer
 from cyclopts import CycloptsError
-from documents import PAGES, PAST, blocks, commands, python_blocks
+from documents import PAGES, PAST, ROOT, after_name, blocks, commands, python_blocks, shell
 from PIL import Image
 from running import running
 from toys import TINY, draw_pairs, run_to_end, tiny_recipe
@@ -76,12 +76,46 @@ def test_settings_of_trainings_are_read(page: str) -> None:
             assert isinstance(read(recipe, overrides, bound.kwargs.get("profile", "")), Recipe)
 
 
-def test_tables_of_settings_are_read(tmp_path: Path) -> None:
-    ((_, data),) = blocks("docs/data.md")
-    (study,) = (text for language, text in blocks("docs/evaluation.md") if language == "toml")
-    assert Recipe.from_table({"system": "spade", "training": {"steps": 1}} | tomllib.loads(data)).data.source.names
-    (tmp_path / "width.toml").write_text(study)
-    assert [row.name for row in read_study(str(tmp_path / "width.toml")).rows] == ["narrow", "wide"]
+@pytest.mark.parametrize("page", [page for page in NOW if page not in ELSEWHERE])
+def test_tables_of_settings_are_read(page: str, tmp_path: Path) -> None:
+    """A table with rows is a study, any other a recipe's."""
+    for text in (text for language, text in blocks(page) if language == "toml"):
+        table = tomllib.loads(text)
+        if "rows" in table:
+            (tmp_path / "study.toml").write_text(text)
+            assert read_study(str(tmp_path / "study.toml")).rows
+        else:
+            Recipe.from_table({"training": {"steps": 1}} | table)
+
+
+@pytest.mark.parametrize("page", NOW)
+def test_every_block_is_of_a_kind_that_is_tested(page: str) -> None:
+    """Indented blocks are commands. Fenced ones are run, read, made into a part of the site, or say that they are text."""
+    tested = {"python", "toml", "text", *(["javascript"] if page in ELSEWHERE else [])}
+    for language, text in blocks(page):
+        assert language in tested or language.startswith("{"), f"{page}: ```{language}\n{text}"
+    for words in shell(page):
+        if not after_name(words):
+            check_command(words, f"{page}: {' '.join(words)}")
+
+
+def check_command(words: list[str], line: str) -> None:
+    """What a command of another program names of ours is there: a target, an extra, a script and its options, a stage."""
+    program, arguments = words[0].rpartition("/")[2], words[1:]
+    if program == "make":
+        assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
+    elif program == "pip":
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        named = [name for word in arguments if (found := re.search(r"\[(.*)\]", word)) for name in found[1].split(",")]
+        assert set(named) <= extras.keys(), line
+    elif program.startswith("python") and arguments[0].endswith(".py"):
+        script = (ROOT / arguments[0]).read_text()
+        assert all(word in script for word in arguments if word.startswith("--")), line
+    elif program == "docker":
+        stages = re.findall(r"^FROM \S+ AS (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+        assert "--target" not in arguments or arguments[arguments.index("--target") + 1] in stages, line
+    else:
+        assert program in ("python", "python3", "curl", "ffmpeg", "git", "mkdir", "cd"), line
 
 
 def readme(folder: Path, _: pytest.MonkeyPatch) -> Callable[[Told], None]:
@@ -151,24 +185,37 @@ def own_training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Tol
     return check
 
 
+def slices(folder: Path, _: pytest.MonkeyPatch) -> Callable[[Told], None]:
+    def check(_: Told) -> None:
+        saved = sorted((folder / "scans/train/mr").iterdir())
+        assert [path.name for path in saved] == ["patient07-000.npy", "patient07-001.npy", "patient07-002.npy"]
+        assert np.load(saved[0]).shape == (32, 32)
+
+    return check
+
+
+PICTURES = list(np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8))
+SLICES = np.zeros((3, 32, 32), np.float32)
 PREPARE = {
     "README.md": readme,
     "docs/add-a-system.md": system,
     "docs/evaluation.md": evaluation,
     "docs/python-training.md": own_training,
+    "docs/guides/medical.md": slices,
     "docs/serving.md": service,
 }
-GIVEN = {"docs/evaluation.md": ("outputs", "targets")}
-"""Names that a page's blocks take for granted: lists of pictures."""
+GIVEN = {
+    "docs/evaluation.md": {"outputs": PICTURES, "targets": PICTURES[::-1]},
+    "docs/guides/medical.md": {"volume": SLICES},
+}
+"""What a page's blocks take for granted."""
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page) and page not in ELSEWHERE])
 def test_the_python_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
     check = PREPARE[page](tmp_path, monkeypatch)
-    told: Told = {name: list(rng.integers(0, 256, (3, 32, 32, 3), np.uint8)) for name in GIVEN.get(page, ())}
-    told["__name__"] = "a_page"
+    told: Told = {"__name__": "a_page", **GIVEN.get(page, {})}
     for text in python_blocks(page):
         exec(compile(text, page, "exec", dont_inherit=True), told)
     check(told)

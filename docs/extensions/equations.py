@@ -11,7 +11,7 @@ from sphinx.util.typing import ExtensionMetadata
 from sphinx.writers.html5 import HTML5Translator
 
 LOGGER = logging.getLogger(__name__)
-FUNCTION = re.compile(r"(<mi>(?:log|min|max)</mi>)(?=<mi>)")
+FUNCTION = re.compile(r"(<mi>(?:log|min|max)</mi>)(?=<m(?:i|sub|sup)>)")
 TAG = re.compile(r"\\tag\{([^}]*)\}")
 
 

@@ -20,6 +20,8 @@ INCLUDED = {
     "CONTRIBUTING.md": "contributing",
 }
 """Files of the root, and the page that includes each; their links are relative to the root."""
+NOTEBOOKS = {f"examples/{path.stem}.ipynb": f"notebooks/{path.stem}" for path in ROOT.glob("examples/*.ipynb")}
+"""Notebooks, and the page that shows each; on that page itself the link is to the file."""
 LINKED = "linked files"
 """Under this name Sphinx keeps, with a page, what it links to."""
 LANGUAGES = {
@@ -64,7 +66,9 @@ class Links(SphinxTransform):
             return
         name = place.relative_to(ROOT).as_posix()
         inside = self.env.path2doc(place) if place.is_relative_to(DOCS) else None
-        document = INCLUDED.get(name) or inside
+        document = INCLUDED.get(name) or NOTEBOOKS.get(name) or inside
+        if document == page:
+            return
         if document in self.env.found_docs:
             wanted = {"refdomain": "doc", "reftarget": document, "reftargetid": anchor or None, "refdoc": page}
             explicit = node["refexplicit"]

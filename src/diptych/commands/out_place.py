@@ -25,8 +25,11 @@ def require_outside_runs(out: Path, results: str, *, one_file: bool = False, all
     """
     place = out.resolve()
     for owner in (place, *place.parents):
-        run = is_run(owner)
-        if not run and not is_model(owner):
+        begun = any(
+            map(os.path.exists, (owner / "checkpoints", owner / "data.json"))
+        )  # a recipe alone may be anybody's
+        run = begun and os.path.isfile(owner / "recipe.toml")
+        if not run and not all(os.path.isfile(owner / name) for name in ("card.json", "weights.safetensors")):
             continue
         inside = place.relative_to(owner).parts
         owned = run and inside and (inside[0] in RUN_FOLDERS or (len(inside) == 1 and inside[0] in RUN_FILES))
@@ -50,14 +53,3 @@ def require_place_for_pictures(inputs: Sequence[str], out: str) -> None:
     if out != STREAM:
         one_file = len(inputs) == 1 and place.suffix.lower() in ENDINGS and not place.is_dir()
         require_outside_runs(place, "translated.png" if one_file else "translated", one_file=one_file)
-
-
-def is_run(folder: Path) -> bool:
-    """Whether a run is there: a recipe alone may be anybody's."""
-    return os.path.isfile(folder / "recipe.toml") and any(
-        map(os.path.exists, (folder / "checkpoints", folder / "data.json"))
-    )
-
-
-def is_model(folder: Path) -> bool:
-    return all(os.path.isfile(folder / name) for name in ("card.json", "weights.safetensors"))

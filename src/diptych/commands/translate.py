@@ -237,7 +237,7 @@ def style_of(translator: "Translator", style: str, picture: Path | None) -> "Sty
 
 def translate_stream(job: "Job", inputs: list[str], out: str) -> int:
     """One picture from a file or standard input to a file or standard output."""
-    from diptych.pictures.formats import open_file
+    from diptych.pictures.formats import open_file, write
 
     if len(inputs) != 1:
         raise UsageError("standard input and output carry one picture; give exactly one input.")
@@ -250,7 +250,7 @@ def translate_stream(job: "Job", inputs: list[str], out: str) -> int:
         result = job.translate_bytes(file.read(), name)
     if out == STREAM:
         with result_output() as stream:
-            job.write(stream, *result, job.format or "png")
+            write(stream, result.picture, job.format or "png", result.tags)
     else:
         job.write_new(Path(out), *result)
     return 0

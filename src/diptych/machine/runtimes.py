@@ -12,6 +12,7 @@ import numpy as np
 from diptych.errors import DiptychError
 from diptych.files import from_json, named_in_utf8
 from diptych.machine.interrupts import ended_by
+from diptych.machine.threads import usable_cores
 
 CARD, PROCESSING, PRECISION = "diptych.card", "diptych.processing", "diptych.precision"
 """Keys of an ONNX file's own metadata."""
@@ -36,7 +37,7 @@ def threads() -> int:
     chosen = os.environ.get("OMP_NUM_THREADS", "")
     if chosen.isdecimal() and int(chosen):
         return int(chosen)
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return usable_cores()
 
 
 def feed(inputs: list[str], source: "np.ndarray[Any, Any]", seed: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from diptych.errors import DiptychError
-from diptych.files import atomic_write, require_regular_file
+from diptych.files import require_regular_file, write_bytes
 from diptych.machine.threads import PROCESS
 from diptych.pictures import codecs
 from diptych.pictures.decoded import Decoded, Header, UnfitError, channels_last
@@ -239,11 +239,10 @@ def write(place: Path | BinaryIO, picture: Stored, ending: str = "", metadata: M
     except (ValueError, OSError, RuntimeError, OverflowError, struct.error) as problem:  # such as too large for JPEG
         size = f"{picture.shape[1]}x{picture.shape[0]}"
         raise DiptychError(f"{name} cannot hold {size} ({reason(problem)}); write .png or .tif instead.") from None
-    if not isinstance(place, Path):
+    if isinstance(place, Path):
+        write_bytes(place, data)
+    else:
         place.write(data)
-        return
-    with atomic_write(place) as beside:
-        beside.write_bytes(data)
 
 
 def to_pillow(picture: Stored) -> Image.Image:

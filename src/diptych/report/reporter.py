@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache, lru_cache
+from functools import cache
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -14,9 +14,9 @@ import filelock
 from diptych.errors import DiptychError, NoSpaceError
 from diptych.files import write_text
 from diptych.report import plots
-from diptych.report.facts import Facts, gather, sheets
+from diptych.report.facts import Facts, gather
 from diptych.report.html_parts import HtmlParts
-from diptych.report.pictures import GRIDS, SHEETS, embedded
+from diptych.report.pictures import SHEETS, embedded
 
 REFRESH = 30  # seconds after which the page of a running training reloads
 
@@ -43,20 +43,15 @@ def write_page(facts: Facts, place: Path) -> list[Path]:
         DiptychError: when the page cannot be written, or plotly is missing.
     """
     plotting()
-    pictures = dict.fromkeys([*facts.grids, *sheets(facts)], "")
+    sheets = [sheet for _, _, sheet in facts.evaluations if sheet.is_file()][-SHEETS:]
+    pictures = dict.fromkeys([*facts.grids, *sheets], "")
     for path in pictures:
         with suppress(OSError):
             stamp = path.stat()
             tile = facts.tile if path in facts.grids else None
-            pictures[path] = encoded(path, tile, stamp.st_mtime_ns, stamp.st_size)
+            pictures[path] = embedded(path, tile, (stamp.st_mtime_ns, stamp.st_size))
     write_text(place, page(facts, pictures))
     return [path for path, shown in pictures.items() if not shown]
-
-
-@lru_cache(GRIDS + SHEETS)
-def encoded(path: Path, tile: tuple[int, int] | None, changed: int, size: int) -> str:
-    """The picture as ``embedded`` gives it; a file that has changed is read again."""
-    return embedded(path, tile)
 
 
 def page(facts: Facts, pictures: dict[Path, str]) -> str:

@@ -115,7 +115,10 @@ def layout_of(settings: DataSettings) -> Layout:
     piles: dict[tuple[str, str], list[tuple[int, Entry]]] = {}
     for facts in index.shards:
         pile = piles.setdefault((facts.split, facts.pile), [])
-        pile += entries_in(facts, shards[facts.name])
+        for example in facts.examples:
+            *first, last = (Member(shards[facts.name], *file) for file in example.files)
+            entry = Entry(example.name, tuple(first), last) if first else Entry(example.name, (last,))
+            pile.append((example.place, entry))
     sorted_piles = {key: [entry for _, entry in sorted(pile, key=lambda item: item[0])] for key, pile in piles.items()}
     splits = {split: sorted_piles[split, "a"] for split in SPLITS if (split, "a") in sorted_piles}
     others = {split: sorted_piles[split, "b"] for split in SPLITS if (split, "b") in sorted_piles}
@@ -130,14 +133,6 @@ def layout_of(settings: DataSettings) -> Layout:
         kind = "single" if settings.task not in OF_TWO else "side-by-side" if index.files == 1 else "folders"
     description = f"{len(shards)} shards of {index.size / 1e6:,.0f} MB: {index.words}"
     return Layout(kind, description, splits, others, sharded=True, remote=is_address(settings.folder))
-
-
-def entries_in(facts: ShardFacts, shard: Shard) -> Iterator[tuple[int, Entry]]:
-    """(place in the split, entry)."""
-    for example in facts.examples:
-        files = tuple(Member(shard, *file) for file in example.files)
-        alone = len(files) == 1
-        yield example.place, Entry(example.name, files if alone else files[:-1], None if alone else files[-1])
 
 
 def refuse_unfit(settings: DataSettings, index: Index) -> None:

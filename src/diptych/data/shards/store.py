@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import filelock
 
-from diptych.data import progress
 from diptych.data.entries import Shard
 from diptych.data.public import download
 from diptych.data.shards.index import ShardFacts
 from diptych.errors import DiptychError
+from diptych.machine import progress
 
 USED_EACH = 10.0  # seconds between two updates of a shard's time of use
 OURS = re.compile(r"\.?([0-9a-f]{64})\..+")  # the shard, a part of it, and its lock
@@ -46,7 +46,7 @@ def fetched_text(address: str) -> str:
 
 def download_to(address: str, place: Path) -> None:
     def show(what: str, done: int, total: int) -> None:
-        progress.show(f"{what} {address}", done, total)
+        progress.show_share(f"{what} {address}", done, total)
 
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,8 @@
 """ONNX files served without torch: numpy and ONNX Runtime alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +15,7 @@ from diptych.translator.card import read_card
 from diptych.translator.scaling import TranslatorBase
 
 
-@dataclass(frozen=True)
-class Engine:
+class Engine(NamedTuple):
     """As the page names it."""
 
     precision: str
@@ -40,10 +38,6 @@ class OnnxTranslator(TranslatorBase):
         self.engine = Engine(metadata[PRECISION])
         self.session = session_of(path)
         self.inputs = [one.name for one in self.session.get_inputs()]
-
-    def for_large_pictures(self) -> "OnnxTranslator":
-        """The same one."""
-        return self
 
     def translate_many(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]:
         """Translate pictures (H, W, C) of one network size in one batch.

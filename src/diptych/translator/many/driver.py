@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from diptych.errors import NoSpaceError
+from diptych.machine.progress import show
 from diptych.translator.many.jobs import Job
 from diptych.translator.many.on_ray import translate_on_ray
 from diptych.translator.many.pipeline import StageSeconds, run_pipeline
@@ -34,7 +35,7 @@ def translate_all(
     progress = Progress(tally)
     job.translator.on_progress = progress.show_tiles
     seconds = StageSeconds()
-    interrupted, full, size_note = False, None, ""
+    interrupted, full, noted = False, None, False
     if workers and plan.tasks:
         assert make_job is not None
         on_gpu = job.translator.eager is not None and job.translator.eager.device.type == "cuda"
@@ -45,13 +46,13 @@ def translate_all(
         try:
             for outcome in outcomes:
                 tally.add(outcome)
-                if outcome.size_note and not size_note:  # printed once for all pictures
-                    size_note = outcome.size_note
-                    progress.clear()
-                    print(size_note, flush=True)
+                if outcome.size_note and not noted:  # printed once for all pictures
+                    noted = True
+                    show()
+                    print(outcome.size_note, flush=True)
                 progress.show()
         finally:
-            progress.clear()
+            show()
             outcomes.close()
         finish_plan(job, plan)
     except KeyboardInterrupt:

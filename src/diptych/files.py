@@ -148,6 +148,12 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def sha256_of(path: Path) -> str:
+    """The checksum of a file, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Write a file, whole or not at all."""
     with atomic_write(path) as beside:

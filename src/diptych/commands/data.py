@@ -67,7 +67,7 @@ def how_to_train(
 
     from diptych.data.settings import OF_TWO
     from diptych.errors import DiptychError, UsageError
-    from diptych.recipe import override_text, read
+    from diptych.recipe import as_word, read
     from diptych.training.setup.configure import configure
 
     shortest = join(["diptych", "train", folder, *overrides])
@@ -86,7 +86,7 @@ def how_to_train(
     if choice is not None:
         return f"{used}. Train with: {shortest}"
     name = recipe or recipe_for(data.task)
-    words = [f"data.folder={override_text(folder)}", *overrides]
+    words = [f"data.folder={as_word(folder)}", *overrides]
     try:
         if read(name, words, profile).data.task != data.task:
             words.append(f"data.task={data.task}")

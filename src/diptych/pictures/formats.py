@@ -77,15 +77,10 @@ def read_with_metadata(source: Path | bytes, kind: Kind, name: str = "") -> tupl
     with readable_errors(name):
         refuse_huge(codecs.header(io.BytesIO(source)), name)
         decoded = converted_to_srgb(codecs.decode(source, numbers=kind.colour in NUMBERS), kind)
-    metadata = replace(
-        decoded.metadata, see_through=decoded.alpha and kind.colour not in OPACITY and not opaque(decoded.pixels)
-    )
-    return as_kind(decoded, kind, name), metadata
-
-
-def opaque(pixels: npt.NDArray[Any]) -> bool:
-    """Whether the last channel, opacity, is full everywhere."""
-    return bool((pixels[..., -1] >= RANGES[str(pixels.dtype)]).all())
+    see_through = decoded.alpha and kind.colour not in OPACITY
+    if see_through:
+        see_through = bool((decoded.pixels[..., -1] < RANGES[str(decoded.pixels.dtype)]).any())
+    return as_kind(decoded, kind, name), replace(decoded.metadata, see_through=see_through)
 
 
 def probe(path: Path) -> Header:

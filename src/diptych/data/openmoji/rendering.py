@@ -32,7 +32,7 @@ class Rendered(NamedTuple):
 
     name: str
     state: str  # "kept", "no outline" or "no colour"
-    ink: str  # of the outline (ink_of), as hexadecimal bytes
+    ink: str  # of the outline, INK_SIDE x INK_SIDE hexadecimal bytes from 0 for white to 63 for black
 
 
 def render_drawings(names: Sequence[str], pairs: Path, size: int, processes: int = 0) -> Iterator[Rendered]:
@@ -86,29 +86,17 @@ def render_here(names: Sequence[str], pairs: Path, size: int) -> Iterator[Render
         whole = path.read_text(encoding="utf-8")
         outline = outline_of(whole)
         lines, drawing = render(outline, NATURAL_SIDE), render(whole, NATURAL_SIDE)
-        state = state_of(lines, drawing)
+        plain = np.abs(lines.astype(np.int16) - drawing).max() <= 40  # only the smoothing of lines differs
+        state = "no outline" if lines.min() > 250 else "no colour" if plain else "kept"
         pair = pairs / f"{name}.png"
         if state == "kept" and not pair.is_file():
             beside = pair.with_suffix(".writing")
             both = np.concatenate([render(outline, size), render(whole, size)], axis=1)
             Image.fromarray(both).save(beside, "PNG", compress_level=1)
             beside.replace(pair)
-        yield Rendered(name, state, ink_of(lines).tobytes().hex())
-
-
-def state_of(lines: NDArray[np.uint8], drawing: NDArray[np.uint8]) -> str:
-    """Whether the pair is useful: not without an outline, nor where only the smoothing of lines differs."""
-    if lines.min() > 250:
-        return "no outline"
-    return "kept" if np.abs(lines.astype(np.int16) - drawing).max() > 40 else "no colour"
-
-
-def ink_of(lines: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 (INK_SIDE, INK_SIDE), 0 for white to 63 for black."""
-    each = NATURAL_SIDE // INK_SIDE
-    mean = (255 - lines.min(axis=2)).reshape(INK_SIDE, each, INK_SIDE, each).mean(axis=(1, 3))
-    ink: NDArray[np.uint8] = (mean / 4).astype(np.uint8)
-    return ink
+        each = NATURAL_SIDE // INK_SIDE
+        ink = (255 - lines.min(axis=2)).reshape(INK_SIDE, each, INK_SIDE, each).mean(axis=(1, 3))
+        yield Rendered(name, state, (ink / 4).astype(np.uint8).tobytes().hex())
 
 
 def render_in_processes(names: Sequence[str], pairs: Path, size: int, processes: int) -> Iterator[Rendered]:

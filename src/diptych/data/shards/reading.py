@@ -1,6 +1,5 @@
 """Read shards: a folder or a web address with ``shards.json`` and the tars that it names."""
 
-import hashlib
 import os
 from collections.abc import Iterator
 from functools import lru_cache
@@ -12,7 +11,7 @@ from diptych.data.settings import OF_TWO, DataSettings
 from diptych.data.shards.index import INDEX, SPLITS, Index, ShardFacts
 from diptych.data.shards.store import RemoteShard, fetched_text, store_in
 from diptych.errors import DiptychError, UsageError
-from diptych.files import expand_user
+from diptych.files import expand_user, sha256_of
 
 GIB = 2**30
 
@@ -168,8 +167,7 @@ def damaged(settings: DataSettings) -> Iterator[str]:
     for facts in index_at(settings.folder).shards:
         name, place = shards[facts.name].name, shards[facts.name].local_path()
         try:
-            with open(place, "rb") as tar:
-                digest = hashlib.file_digest(tar, "sha256").hexdigest()
+            digest = sha256_of(place)
         except OSError as problem:
             raise DiptychError(f"{name} cannot be read in {place.parent}: {problem.strerror}.") from None
         if digest != facts.sha256:

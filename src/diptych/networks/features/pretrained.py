@@ -3,7 +3,6 @@
 Scores name their feature network; those of different networks are not comparable.
 """
 
-import hashlib
 import importlib.util
 import os
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from torch.nn import functional
 
 from diptych import checkpoints
 from diptych.errors import DiptychError, UsageError
+from diptych.files import sha256_of
 from diptych.networks.blocks import channels_last
 from diptych.networks.features.efficientnet import EfficientNetLite0
 from diptych.networks.features.inception import InceptionV3
@@ -141,10 +141,7 @@ def read_weights(name: str, path: Path) -> dict[str, Tensor]:
     expected = Path(spec.files[0]).stem.rpartition("-")[2]
     if converted:
         tensors = checkpoints.load(path).tensors
-        found = checkpoints.checksum(tensors, "")
-    else:
-        with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = checkpoints.checksum(tensors, "") if converted else sha256_of(path)
     if not found.startswith(expected):
         raise DiptychError(
             f"{path} is not the published {name}: its SHA-256 begins with {found[:8]}, not {expected}. "

@@ -33,7 +33,7 @@ def translate_all(
     plan = make_plan(job, pictures, out)
     tally = Tally(len(pictures), plan.already_done, list(plan.failures))
     progress = Progress(tally)
-    job.translator.on_progress = progress.show_tiles
+    job.translator.on_progress = lambda stage, done, count: progress.show(f"  ({stage}: {done}/{count})")
     seconds = StageSeconds()
     interrupted, full, noted = False, None, False
     if workers and plan.tasks:

@@ -92,10 +92,6 @@ class Progress:
             text += f"  left {format_seconds(tally.left / rate)}"
         show(f"{text}{more}")
 
-    def show_tiles(self, stage: str, done: int, count: int) -> None:
-        """Within a picture, for ``Translator.on_progress``."""
-        self.show(f"  ({stage}: {done}/{count})")
-
 
 def format_seconds(seconds: float) -> str:
     minutes = round(seconds / 60)

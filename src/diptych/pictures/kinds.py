@@ -6,7 +6,7 @@ domain; nothing is guessed from content.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
@@ -206,6 +206,11 @@ class Kind:
     def colours(self) -> npt.NDArray[np.uint8]:
         """(classes + 1, 3): the palette, or colours that differ clearly; the last, black, is for unknown pixels."""
         return np.array([*(self.palette or distinct_colours(self.classes)), (0, 0, 0)], dtype=np.uint8)
+
+    def with_channels(self, count: int) -> "Kind":
+        """The same with so many channels: grey of 1, RGB of 3, else "channels"."""
+        colour: Content = "grey" if count == 1 else "rgb" if count == 3 else "channels"
+        return replace(self, colour=colour, channels=count if colour == "channels" else 0)
 
     def class_name(self, number: int) -> str:
         return self.names[number] if self.names else str(number)

@@ -21,7 +21,7 @@ from diptych.files import named_in_utf8, require_regular_file
 from diptych.networks import NETWORKS
 from diptych.released import junyanz, pix2pixhd, spade, srresnet
 from diptych.released.layout import Layout, Tensors, checked_arguments, renamed
-from diptych.tables import closest
+from diptych.tables import no_such
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout for family in (junyanz, pix2pixhd, spade, srresnet) for layout in family.LAYOUTS
@@ -98,7 +98,7 @@ def recognise(tensors: Tensors, path: Path | str = "the file") -> Layout:
 
 def layout_named(layout: str) -> Layout:
     if layout not in LAYOUTS:
-        raise UsageError(f'there is no layout "{layout}"{closest(layout, LAYOUTS)}; choose from {", ".join(LAYOUTS)}.')
+        raise no_such("layout", layout, LAYOUTS)
     return LAYOUTS[layout]
 
 

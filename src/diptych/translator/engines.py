@@ -27,7 +27,7 @@ from diptych.machine.runtimes import (
 )
 from diptych.networks.blocks import channels_last
 from diptych.networks.noise import seeded
-from diptych.tables import closest
+from diptych.tables import no_such
 
 BFLOAT16 = "openvino-bfloat16"
 PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime", "torch": "torch", BFLOAT16: "openvino"}
@@ -130,9 +130,7 @@ def choose_engine(name: str, device: torch.device) -> str:
         exportable = find_spec("onnx") is not None and find_spec("onnxscript") is not None
         return installed[0] if device.type == "cpu" and exportable else "torch"
     if name not in PACKAGES:
-        raise UsageError(
-            f'there is no engine "{name}"{closest(name, PACKAGES)}; choose from auto, {", ".join(PACKAGES)}.'
-        )
+        raise no_such("engine", name, ["auto", *PACKAGES])
     if name != "torch" and device.type != "cpu":
         raise UsageError(f"the engine {name} runs on the processor; give --device cpu, or take --engine torch.")
     if find_spec(PACKAGES[name]) is None:

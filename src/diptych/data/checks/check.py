@@ -133,7 +133,7 @@ def look_over(
         measured += [found] if found is not None else []
         report.findings += findings
         report.looked_at += 1
-        if progress is not None:
+        if progress is not None and (report.looked_at % TOGETHER == 0 or report.looked_at == len(examples)):
             progress(report.looked_at, len(examples))
     if report.looked_at < report.examples:
         report.lines.append(

@@ -163,10 +163,7 @@ def side_of(files: Sequence[File], headers: dict[str, Header]) -> Side:
     depth: Literal["uint8", "uint16", "float32"] = "uint8"
     if len(depths) == 1:
         depth = "uint16" if "uint16" in depths else "float32" if "float32" in depths else "uint8"
-    most = max(channels, default=3)
-    kind = Kind(depth=depth) if most == 3 else Kind(colour="grey", depth=depth)
-    if most not in (1, 3):
-        kind = Kind(colour="channels", channels=most, depth=depth)
+    kind = Kind(depth=depth).with_channels(max(channels, default=3))
     lowest = highest = 0.0
     if depth == "float32":
         for file, _ in known[:OPENED]:

@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diptych import checkpoints
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import DiptychError
 from diptych.files import sha256_of
 from diptych.networks.blocks import channels_last
 from diptych.networks.features.efficientnet import EfficientNetLite0
 from diptych.networks.features.inception import InceptionV3
 from diptych.networks.features.squeezenet import SqueezeNet
 from diptych.networks.features.vgg_alexnet import alexnet, vgg16, vgg19
-from diptych.tables import closest
+from diptych.tables import no_such
 
 CPU = torch.device("cpu")
 WEIGHTS = "DIPTYCH_WEIGHTS"
@@ -106,9 +106,7 @@ def trained_through(facts: Mapping[str, object]) -> tuple[str, ...]:
 
 def spec_of(name: str) -> FeatureSpec:
     if name not in FEATURES:
-        raise UsageError(
-            f'there is no feature network "{name}"{closest(name, FEATURES)}; choose from {", ".join(FEATURES)}.'
-        )
+        raise no_such("feature network", name, FEATURES)
     return FEATURES[name]
 
 

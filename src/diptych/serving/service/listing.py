@@ -175,11 +175,11 @@ def offer_of_file(place: Path, translator: OnnxTranslator, taken: Sequence[str],
     """An exported file. The browser may use the same file where its processing is outside."""
     name = unique_name(place, "", taken)
     facts = translator.card.provenance
-    in_browser = browser and not translator.inside and runs_in_browser(translator.card)
+    in_browser = browser and not translator.engine.inside and runs_in_browser(translator.card)
     return Offer(
         name,
         translator,
-        len(translator.inputs) > 1,
+        len(translator.engine.inputs) > 1,
         str(facts.get("licence of the data", "")),
         str(facts.get("attribution", "")),
         browser=split_model(place, name, translator.engine.precision) if in_browser else None,

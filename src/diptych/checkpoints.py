@@ -124,7 +124,7 @@ def read_facts(path: Path) -> Facts:
         return parse_facts((file.metadata() or {})["facts"])
 
 
-def load(path: Path, verify: bool = True) -> Checkpoint:
+def load(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
@@ -134,6 +134,6 @@ def load(path: Path, verify: bool = True) -> Checkpoint:
         metadata, names = file.metadata() or {}, file.keys()
         tensors = {name: file.get_tensor(name) for name in names}
         facts = parse_facts(metadata["facts"])
-    if verify and checksum(tensors, metadata["facts"]) != metadata.get("sha256"):
+    if checksum(tensors, metadata["facts"]) != metadata.get("sha256"):
         raise DamagedCheckpoint(f"{path} is damaged (its checksum is another); take another, or copy it again.")
     return Checkpoint(tensors, facts)

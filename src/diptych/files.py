@@ -148,6 +148,18 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def sha256_of(path: Path) -> str:
+    """The checksum of a file, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write a file, whole or not at all."""
+    with atomic_write(path) as beside:
+        beside.write_bytes(data)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a small text file in UTF-8, whole or not at all; names of files that are no UTF-8 keep their bytes."""
     with atomic_write(path) as beside:

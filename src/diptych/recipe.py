@@ -256,10 +256,13 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def override_text(text: str) -> str:
-    """A text as an override's value in the words of a command: quoted where it would else be read as something quoted."""
-    read = as_typed(text)
-    return text if read == text or isinstance(read, CommandLineValue) else quoted(text)
+def as_word(value: Any) -> str:
+    """A value as it is typed behind ``key=``; a text in quotes where TOML would take it for another, or in a list."""
+    if isinstance(value, list):
+        return f"[{', '.join(quoted(one) if isinstance(one, str) else str(one) for one in value)}]"
+    typed = as_typed(value) if isinstance(value, str) else None
+    as_it_is = typed is None or (value and (typed == value or isinstance(typed, CommandLineValue)))
+    return str(value) if as_it_is else quoted(value)
 
 
 def as_typed(text: str) -> Any:

@@ -26,6 +26,12 @@ def closest(word: str, known: typing.Iterable[str]) -> str:
     return f' (did you mean "{near}"?)' if near else ""
 
 
+def no_such(what: str, name: str, known: typing.Iterable[str]) -> UsageError:
+    """For a name that is none of those ``known``."""
+    names = list(known)
+    return UsageError(f'there is no {what} "{name}"{closest(name, names)}; choose from {", ".join(names)}.')
+
+
 def nearest(word: str, known: typing.Iterable[str]) -> str:
     """The known word that is close to ``word``, else empty."""
     return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), "")

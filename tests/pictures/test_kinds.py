@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from diptych.errors import DiptychError, UsageError
 from diptych.pictures.kinds import Kind, lab_to_rgb, rgb_to_lab
+from diptych.tables import from_table
 
 KINDS = [
     Kind(),
@@ -134,9 +135,9 @@ def test_impossible_kinds_are_refused(wrong: dict[str, Any]) -> None:
 
 def test_a_kind_survives_its_card() -> None:
     for kind in KINDS:
-        assert Kind.from_dict(json.loads(json.dumps(kind.as_dict()))) == kind
+        assert from_table(Kind, json.loads(json.dumps(kind.as_dict()))) == kind
     with pytest.raises(UsageError, match=r'"kind\.gamma" is not known.*newer diptych'):
-        Kind.from_dict({"colour": "rgb", "gamma": 2.2})
+        from_table(Kind, {"colour": "rgb", "gamma": 2.2})
 
 
 def test_a_narrow_range_far_from_zero_keeps_its_values() -> None:

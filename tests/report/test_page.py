@@ -15,8 +15,8 @@ from diptych.errors import DiptychError
 from diptych.report import write
 from diptych.report.curves import CURVES, POINTS, Curve, curves
 from diptych.report.facts import EVENTS, gather
-from diptych.report.html_parts import HtmlParts, scores_in
 from diptych.report.pictures import GRID_BYTES, GRIDS, SHEETS, embedded, folded, spread
+from diptych.report.texts import Texts, scores_in
 
 HOSTILE = "</script><script>alert(1)</script>"
 
@@ -116,12 +116,12 @@ def test_odd_cards_are_passed_over(run: Path, card: str) -> None:
 
 
 def test_no_place_of_the_machine_is_told(run: Path, tmp_path: Path) -> None:
-    words = HtmlParts(gather(run))
+    texts = Texts(gather(run))
     folder = gather(run).recipe["data"]["folder"]
-    assert words.safe(f"{folder} at 3 steps/s, see https://a.org/b") == f"{folder} at 3 steps/s, see https://a.org/b"
+    assert texts.text(f"{folder} at 3 steps/s, see https://a.org/b") == f"{folder} at 3 steps/s, see https://a.org/b"
     place, drive = str(tmp_path / "secret"), str(PureWindowsPath("C:/") / "secret")
-    assert words.safe(f"weights of {place}/x.pt, {drive}\\y.pt.") == "weights of x.pt, y.pt."
-    assert words.value(str(tmp_path / "two words" / "labels")) == "labels"
+    assert texts.text(f"weights of {place}/x.pt, {drive}\\y.pt.") == "weights of x.pt, y.pt."
+    assert texts.value(str(tmp_path / "two words" / "labels")) == "labels"
     add(run / "evaluation" / "x" / "scores.json", json.dumps({"protocol": {"labels": f"{place}/maps"}, "scores": []}))
     page = shown(run)
     assert place not in page

@@ -13,6 +13,7 @@ from toys import Teller, run_to_end, tiny_recipe
 from diptych.errors import DiptychError
 from diptych.recipe import Recipe
 from diptych.report import LiveReport, write
+from diptych.report.pictures import embedded
 from diptych.report.reporter import plotting
 from diptych.training.loop import train
 from diptych.training.processes import environment, join
@@ -185,19 +186,13 @@ def test_a_full_disk_ends_the_training(run: Path, monkeypatch: pytest.MonkeyPatc
         LiveReport(run, print).write()
 
 
-def test_pictures_are_encoded_once_and_again_when_they_change(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def embedded(path: Path, tile: tuple[int, int] | None) -> str:
-        asked.append(path.stem)
-        return "data:,"
-
-    monkeypatch.setattr("diptych.report.reporter.embedded", embedded)
+def test_pictures_are_encoded_once_and_again_when_they_change(run: Path) -> None:
+    embedded.cache_clear()
     standing = LiveReport(run, print)
     standing.write()
     standing.write()
-    assert asked == ["00000002", "00000004", "00000006"]
+    assert embedded.cache_info()[:2] == (3, 3)
     newest = run / "pictures" / "00000006.png"
     newest.write_bytes(newest.read_bytes() + b"0")
     standing.write()
-    assert asked[3:] == ["00000006"]
+    assert embedded.cache_info()[:2] == (5, 4)

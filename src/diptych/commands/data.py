@@ -1,10 +1,12 @@
 """``diptych data``: check a folder, pack it into shards, list and get public sets."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cyclopts import App
+
+from diptych.machine.progress import show_share
 
 if TYPE_CHECKING:
     from diptych.data import DataSettings
@@ -38,7 +40,7 @@ def check(folder: str, *overrides: str, recipe: str = "", profile: str = "", tas
     from diptych.training.setup.estimate import estimate
 
     settings = read_settings(folder, overrides, recipe, task, profile)
-    report = look_over(settings.data, progress=progress_line("checking"))
+    report = look_over(settings.data, progress=partial(show_share, "checking"))
     for line in report.messages():
         print(line)
     if recipe:
@@ -65,7 +67,7 @@ def how_to_train(
 
     from diptych.data.settings import OF_TWO
     from diptych.errors import DiptychError, UsageError
-    from diptych.recipe import override_text, read
+    from diptych.recipe import as_word, read
     from diptych.registry import import_words
     from diptych.training.setup.configure import configure
 
@@ -85,7 +87,7 @@ def how_to_train(
     if choice is not None:
         return f"{used}. Train with: {shortest}"
     name = recipe or recipe_for(data.task)
-    words = [f"data.folder={override_text(folder)}", *overrides]
+    words = [f"data.folder={as_word(folder)}", *overrides]
     try:
         if read(name, words, profile).data.task != data.task:
             words.append(f"data.task={data.task}")
@@ -133,7 +135,7 @@ def pack(
     from diptych.data.shards.packing import pack
 
     settings = read_settings(folder, overrides, recipe, task)
-    index = pack(settings.data, out, shard_megabytes, progress_line("packing"))
+    index = pack(settings.data, out, shard_megabytes, partial(show_share, "packing"))
     examples = sum(len(shard.examples) for shard in index.shards)
     print(f"{examples} examples ({index.words}) in {len(index.shards)} shards of {index.size / 1e6:,.1f} MB: {out}")
     print(f"Train on them with data.folder={out}, or with the address at which you serve that folder.")
@@ -216,21 +218,13 @@ def get(name: str, folder: Path | None = None, archive: Path | None = None) -> N
     archive
         The set's archive, such as facades.tar.gz, if you have it: it is verified and unpacked without a network.
     """
-    from diptych.data.progress import show
     from diptych.data.public.catalog import get
     from diptych.data.public.unpack import remembered
 
-    place = get(name, folder, show, archive)
+    place = get(name, folder, show_share, archive)
     print(f"{name} is in {place}")
     if sha256 := remembered(place):
         print(f"SHA-256 of its archive: {sha256}")
     notice = place / "ATTRIBUTION.txt"
     if notice.is_file():
         print(notice.read_text(encoding="utf-8"), end="")
-
-
-def progress_line(what: str) -> Callable[[int, int], None]:
-    """A callback (done, total) that prints a progress line on a terminal."""
-    from diptych.data.progress import show
-
-    return lambda done, total: show(what, done, total)

@@ -28,6 +28,7 @@ def demo(folder: Path = Path("runs/demo"), *, steps: int = 0) -> int:
 
     from diptych.data.openmoji.drawings import ATTRIBUTION
     from diptych.data.public.catalog import get
+    from diptych.evaluation.bootstrap import evenly_spaced
     from diptych.evaluation.fcn_labels import Labels
     from diptych.judging.ablate import trained
     from diptych.judging.contact_sheet import contact_sheet
@@ -49,7 +50,7 @@ def demo(folder: Path = Path("runs/demo"), *, steps: int = 0) -> int:
     result = judge(subject, METRICS)
     print(f"\n{table(judge(copies, METRICS))}\n\n{table(result)}")
     sheet = folder / "contact-sheet.png"
-    shown = [subject.read(place) for place in choose_examples(result.names)]
+    shown = [subject.read(place) for place in evenly_spaced(subject.count, EXAMPLES)]
     formats.write(sheet, contact_sheet(shown, ("outline", "diptych", "drawing")))
     print(f"\nContact sheet (outline | diptych | drawing): {sheet}")
     if (folder / "report.html").is_file():
@@ -66,11 +67,3 @@ def copy_of(example: "Example") -> "Example":
     assert example.source is not None
     assert example.source_rgb is not None
     return example._replace(output=example.source, output_rgb=example.source_rgb)
-
-
-def choose_examples(names: list[str]) -> list[int]:
-    """Drawings for the sheet, spread evenly, without variants in skin tone, which an outline cannot show."""
-    from diptych.data.openmoji.drawings import TONES
-
-    plain = [index for index, name in enumerate(names) if not any(tone in name for tone in TONES)]
-    return [plain[place * len(plain) // EXAMPLES] for place in range(EXAMPLES)]

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from diptych.commands.out_place import require_outside_runs
 from diptych.commands.parameters import Checkpoint, Classes, Ignore, Limit, Split, Way
+from diptych.commands.places import require_outside_runs
 from diptych.errors import UsageError
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-from diptych.commands.out_place import require_outside_runs
 from diptych.commands.parameters import OUT, Checkpoint, Way
+from diptych.commands.places import require_outside_runs
 
 
 def export(

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from diptych.commands.out_place import require_outside_runs
 from diptych.commands.parameters import OUT
+from diptych.commands.places import require_outside_runs
 from diptych.commands.train import open_in_browser
 
 

@@ -105,16 +105,6 @@ class Terminal(io.TextIOBase):
         return self.stream.buffer
 
 
-class WholeWriter(io.BytesIO):
-    """Collects a result and writes it whole: an unbuffered stream (PYTHONUNBUFFERED) takes what there is room for, and says nothing."""
-
-    def write_to(self, stream: Any) -> None:
-        rest = self.getbuffer()
-        while rest:
-            rest = rest[stream.write(rest) :]
-        stream.flush()
-
-
 @contextmanager
 def result_output() -> Iterator[Any]:
     """Standard output for a result in bytes.
@@ -125,9 +115,12 @@ def result_output() -> Iterator[Any]:
     """
     try:
         stream = sys.stdout.buffer  # before any work
-        result = WholeWriter()
+        result = io.BytesIO()
         yield result
-        result.write_to(stream)
+        rest = result.getbuffer()
+        while rest:  # an unbuffered stream (PYTHONUNBUFFERED) takes what there is room for, and says nothing
+            rest = rest[stream.write(rest) :]
+        stream.flush()
     except BrokenPipeError:
         raise
     except OSError as problem:

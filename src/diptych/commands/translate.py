@@ -1,16 +1,15 @@
 """``diptych translate``."""
 
-import glob
 import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from diptych.commands import STREAM
-from diptych.commands.out_place import require_place_for_pictures
 from diptych.commands.parameters import OUT, Checkpoint, Device, Way
+from diptych.commands.places import find_pictures, require_place_for_pictures
 from diptych.commands.terminal import result_output
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -237,7 +236,7 @@ def style_of(translator: "Translator", style: str, picture: Path | None) -> "Sty
 
 def translate_stream(job: "Job", inputs: list[str], out: str) -> int:
     """One picture from a file or standard input to a file or standard output."""
-    from diptych.pictures.formats import open_file
+    from diptych.pictures.formats import open_file, write
 
     if len(inputs) != 1:
         raise UsageError("standard input and output carry one picture; give exactly one input.")
@@ -250,51 +249,7 @@ def translate_stream(job: "Job", inputs: list[str], out: str) -> int:
         result = job.translate_bytes(file.read(), name)
     if out == STREAM:
         with result_output() as stream:
-            job.write(stream, *result, job.format or "png")
+            write(stream, result.picture, job.format or "png", result.tags)
     else:
         job.write_new(Path(out), *result)
     return 0
-
-
-def find_pictures(inputs: tuple[str, ...], out: Path) -> list[tuple[Path, Path]]:
-    """Every picture that the inputs name, with its place under the output folder.
-
-    Where ``out`` lies in an input folder, its pictures are results of earlier commands and no inputs.
-
-    Raises:
-        DiptychError: for an input that is not there, or a folder without pictures.
-    """
-    from diptych.pictures.formats import ENDINGS
-    from diptych.pictures.passed_over import ignored_files
-
-    pictures: dict[Path, Path] = {}
-    for text in inputs:
-        path = Path(text)
-        if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in ENDINGS)
-            inside = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
-            if path.resolve() in out.resolve().parents:
-                inside = skip_results(inside, out)
-            if note := ignored_files(path):
-                print(note, file=sys.stderr)
-            if not inside:
-                raise DiptychError(f"there is no picture in {path} (endings: {' '.join(sorted(ENDINGS))}).")
-            pictures |= {picture: picture.relative_to(path) for picture in inside}
-        elif path.exists():
-            pictures[path] = Path(path.name)
-        else:
-            matches = sorted(Path(match) for match in glob.glob(text, recursive=True) if Path(match).is_file())
-            if not matches:
-                raise DiptychError(f"there is no {text}; name pictures, folders, or patterns that match something.")
-            if any(out.resolve() not in match.resolve().parents for match in matches):
-                matches = skip_results(matches, out)
-            pictures |= {match: Path(match.name) for match in matches}
-    return list(pictures.items())
-
-
-def skip_results(pictures: list[Path], out: Path) -> list[Path]:
-    """Those outside of ``out``; prints how many are inside."""
-    kept = [picture for picture in pictures if not picture.resolve().is_relative_to(out.resolve())]
-    if skipped := len(pictures) - len(kept):
-        print(f"passed over in {out}, where the results go: {skipped} of the pictures.", file=sys.stderr)
-    return kept

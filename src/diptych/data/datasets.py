@@ -134,8 +134,7 @@ def stack_kinds(paths: Sequence[File], kind: Kind) -> list[Kind]:
                 f'set data.source = {{ colour = "channels", channels = {sum(counts)} }}.'
             )
         counts = [share] * len(paths)
-    plain = {1: replace(kind, colour="grey", channels=0), 3: replace(kind, colour="rgb", channels=0)}
-    return [plain.get(count) or replace(kind, colour="channels", channels=count) for count in counts]
+    return [kind.with_channels(count) for count in counts]
 
 
 def colour_channels(path: File) -> int:

@@ -63,12 +63,13 @@ def grey_source(picture: Stored, settings: DataSettings) -> Stored:
     return converted(luma(picture) if picture.shape[2] == 3 else picture, settings.target, settings.source)
 
 
-def same_source(picture: Stored, settings: DataSettings) -> Stored:
-    """Colorization: the Kinds take lightness and chroma from the same RGB picture (pix2pix, section 6.2)."""
-    return picture
-
-
-DERIVE: dict[str, Derive] = {"edges": edge_source, "greyscale": grey_source, "colorization": same_source}
+DERIVE: dict[str, Derive] = {
+    "edges": edge_source,
+    "greyscale": grey_source,
+    "colorization": lambda picture, settings: (
+        picture
+    ),  # whose lightness and chroma the Kinds take (pix2pix, section 6.2)
+}
 
 
 def converted(picture: Stored, found: Kind, wanted: Kind) -> Stored:

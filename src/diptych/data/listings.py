@@ -9,7 +9,6 @@ those of other folders, are ignored. Nothing is ever written into the user's fol
 import hashlib
 import json
 import os
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import NamedTuple
 from diptych.data.public.catalog import cache_folder
 from diptych.errors import DiptychError
 from diptych.files import from_json, remove_partial_files, write_text
+from diptych.machine import progress
 from diptych.pictures.formats import ENDINGS, natural
 
 SETTLED = 2_000_000_000  # nanoseconds after which a folder's clock must have ticked
@@ -82,12 +82,11 @@ def listing(folder: Path) -> Listing:
 def scan(folder: str) -> Listing:
     """List the folder itself; scandir tells files from folders without a stat of each."""
     pictures, links, folders = [], [], []
-    shown = sys.stderr.isatty()
     with os.scandir(folder) as items:
         for count, item in enumerate(items, 1):
             name = item.name
-            if shown and count % PROGRESS_EACH == 0:
-                print(f"\r\033[Klisting {folder}: {count:,} files", end="", file=sys.stderr, flush=True)
+            if count % PROGRESS_EACH == 0:
+                progress.show(f"listing {folder}: {count:,} files")
             if name.startswith("."):
                 continue
             link = item.is_symlink()
@@ -97,8 +96,8 @@ def scan(folder: str) -> Listing:
             elif not name.startswith("__") and (os.path.isdir(item) if link else item.is_dir()):
                 folders.append(name)
     pictures.sort(key=natural)
-    if shown and len(pictures) >= PROGRESS_EACH:
-        print(f"\r\033[Klisted {folder}: {len(pictures):,} pictures", file=sys.stderr, flush=True)
+    if len(pictures) >= PROGRESS_EACH:
+        progress.show(f"listed {folder}: {len(pictures):,} pictures", "\n")
     return Listing(tuple(pictures), frozenset(links), tuple(sorted(folders)))
 
 

@@ -16,7 +16,7 @@ from diptych.data.datasets import Pairs, Unpaired
 from diptych.data.pictures import Dataset
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import UsageError
-from diptych.pictures.kinds import Batch, Kind
+from diptych.pictures.kinds import Batch
 from diptych.pictures.resizing import resize
 
 Croppable = Pairs | Unpaired
@@ -41,7 +41,9 @@ class Resident:
         self.bytes = sum(pictures.nbytes for pictures in self.storage)
         self.loaded = [np.zeros(count, dtype=bool) for count in dataset.sizes]
         self.locks = [threading.Lock() for _ in range(64)]
-        self.values = [values_of(kind).to(device) for kind in self.kinds]
+        ramps = (np.arange(256, dtype=np.uint8)[:, None, None].repeat(kind.stored_channels, 2) for kind in self.kinds)
+        self.values = [kind.to_tensor(ramp)[0, :, 0].to(device) for kind, ramp in zip(self.kinds, ramps, strict=True)]
+        """(256,) each: the network's value of each byte, by the Kind."""
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -86,12 +88,6 @@ class Resident:
         rows = top[:, None] + torch.arange(height, device=places.device)
         found = self.storage[side][number[:, None, None], rows[:, :, None], columns[:, None, :]]
         return self.values[side][found.long()].permute(0, 3, 1, 2)
-
-
-def values_of(kind: Kind) -> Tensor:
-    """(256,) the network's value of each byte, by the Kind."""
-    ramp = np.arange(256, dtype=np.uint8)[:, None, None].repeat(kind.stored_channels, axis=2)
-    return kind.to_tensor(ramp)[0, :, 0]
 
 
 def bytes_needed(dataset: Croppable, settings: DataSettings) -> int:
@@ -144,6 +140,4 @@ def resident(
     dataset: Dataset, settings: DataSettings, device: torch.device, free: float, wanted: Literal["auto", "on", "off"]
 ) -> Resident | None:
     """The dataset on the device, or None where it does not stay there; arguments and errors are those of ``fits``."""
-    if not fits(dataset, settings, device, free, wanted):
-        return None
-    return Resident(dataset, settings, device)
+    return Resident(dataset, settings, device) if fits(dataset, settings, device, free, wanted) else None

@@ -6,7 +6,6 @@ processes change nothing, and there is nothing to store. Workers are threads: de
 interpreter lock, they share the cache, and nothing is sent between processes.
 """
 
-import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from diptych.data.pictures import Dataset
 from diptych.data.shards.windows import WindowShuffle
+from diptych.machine.threads import usable_cores
 from diptych.pictures.kinds import Batch
 
 FEWEST_WORKERS, MOST_WORKERS = 2, 8  # where their number is not stated
@@ -37,9 +37,9 @@ class Positions:
 
     def draw_order(self, epoch: int) -> np.ndarray:
         rng = np.random.default_rng([self.seed, PERMUTATION, epoch])
-        return (
-            self.dataset.order(rng) if isinstance(self.dataset, WindowShuffle) else rng.permutation(len(self.dataset))
-        )
+        if isinstance(self.dataset, WindowShuffle):
+            return self.dataset.order(rng)
+        return rng.permutation(len(self.dataset))
 
     def index(self, position: int) -> int:
         epoch, place = divmod(position, len(self.dataset))
@@ -74,13 +74,6 @@ def chosen_workers(cores: int = 0) -> int:
     """Half of the cores that this process may use, from two to eight: the other half is the trainer's."""
     cores = cores or usable_cores()
     return max(FEWEST_WORKERS, min(MOST_WORKERS, cores // 2))
-
-
-def usable_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not everywhere
-        return os.cpu_count() or 1
 
 
 def stream(

@@ -13,7 +13,7 @@ from diptych.evaluation.evaluate import Verdict, choose, evaluate
 from diptych.evaluation.metrics import Example, as_rgb, chosen
 from diptych.evaluation.requirements import NETWORK, Resources
 from diptych.pictures.formats import from_array, from_pillow
-from diptych.pictures.kinds import Kind
+from diptych.pictures.kinds import Kind, Stored
 
 
 def judge(
@@ -54,8 +54,7 @@ def examples(outputs: Iterable[Any], targets: Iterable[Any] | None, kind: Kind) 
     missing = object()
     if targets is None:
         for number, picture in enumerate(outputs):
-            output = tensor_of(picture, kind)
-            yield Example(str(number), output, as_rgb(kind.preview(output[0])))
+            yield example_of(str(number), kind, tensor_of(picture, kind))
         return
     for number, (made, real) in enumerate(zip_longest(outputs, targets, fillvalue=missing)):
         if made is missing or real is missing:
@@ -66,8 +65,18 @@ def examples(outputs: Iterable[Any], targets: Iterable[Any] | None, kind: Kind) 
             raise UsageError(
                 f"output {number} is {size_of(output)} and its target {size_of(target)}; resize one of them."
             )
-        seen = [as_rgb(kind.preview(picture[0])) for picture in (output, target)]
-        yield Example(str(number), output, seen[0], target, seen[1])
+        yield example_of(str(number), kind, output, target)
+
+
+def example_of(
+    name: str, kind: Kind, output: Tensor, target: Tensor | None = None, lightness: Stored | None = None, **more: Any
+) -> Example:
+    """Output and target, (1, channels, H, W) of the Kind, with their previews, for which chroma needs the lightness."""
+
+    def seen(picture: Tensor) -> Tensor:
+        return as_rgb(kind.preview(picture[0], lightness))
+
+    return Example(name, output, seen(output), target, None if target is None else seen(target), **more)
 
 
 def tensor_of(picture: Any, kind: Kind) -> Tensor:

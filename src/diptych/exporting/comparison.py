@@ -112,7 +112,7 @@ def run(translator: Translator, source: Tensor, stored: bool) -> Tensor:
 
 
 def holds_processing(exported: Translator) -> bool:
-    return isinstance(exported.engine, OnnxRuntime) and exported.engine.processing == "inside"
+    return isinstance(exported.engine, OnnxRuntime) and exported.engine.inside
 
 
 def tolerance(exported: Translator | BatchFunction) -> float:

@@ -67,7 +67,7 @@ def of_file(translator: Translator, engine: str) -> tuple[Translator, str]:
         raise UsageError("an exported file runs under onnx or openvino; for --engine torch name the run it came from.")
     loaded = translator.engine
     name = choose_engine(engine, torch.device("cpu"))
-    if name.startswith("openvino") and isinstance(loaded, OnnxRuntime) and loaded.processing == "outside":
+    if name.startswith("openvino") and isinstance(loaded, OnnxRuntime) and not loaded.inside:
         try:
             found = Translator.load_onnx(loaded.place, name)
             exact = loaded.precision != "int8"

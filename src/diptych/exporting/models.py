@@ -22,8 +22,6 @@ from diptych.translator.engines import Eager
 from diptych.translator.translator import Translator
 from diptych.translator.weights import weights_path
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-
 
 def write_model(
     translator: Translator, place: Path, out: Path, checkpoint: str, precision: str, terms: Licence
@@ -38,9 +36,9 @@ def write_model(
         DiptychError: when a place cannot be written.
     """
     assert isinstance(translator.engine, Eager)
-    card = described(translator, place, checkpoint, terms)
+    card, dtype = described(translator, place, checkpoint, terms), getattr(torch, precision)
     weights = {
-        f"system.{card.module}.{name}": tensor.to(DTYPES[precision]) if tensor.is_floating_point() else tensor
+        f"system.{card.module}.{name}": tensor.to(dtype) if tensor.is_floating_point() else tensor
         for name, tensor in translator.engine.network.state_dict().items()
     }
     digest = checkpoints.checksum(checkpoints.contiguous_on_cpu(weights), "{}")

@@ -8,15 +8,14 @@ from diptych.data.public.licences import Licence
 from diptych.data.shards.reading import is_address
 from diptych.errors import DiptychError
 from diptych.exporting.engine_cache import cached, with_engine
-from diptych.exporting.export import EXAMPLES
+from diptych.exporting.export import EXAMPLES, network_of
 from diptych.exporting.models import terms_for, trained_on
 from diptych.exporting.samples import Sample, samples_or_reason
 from diptych.exporting.tracing import has_noise
-from diptych.machine.runtimes import session_of
 from diptych.serving.page.browser_model import BrowserModel, split_model
 from diptych.serving.service.listing import Offer, preview_png, runs_in_browser, unique_name
 from diptych.training.checkpoint_choice import checkpoint_note
-from diptych.translator.engines import Eager
+from diptych.translator.engines import Eager, OnnxRuntime
 from diptych.translator.translator import Translator
 
 
@@ -37,12 +36,13 @@ def offers_of(
         examples = examples_of(place, plain)
         parts, why = network_for_browser(plain, name) if browser else (None, "")
         terms = terms_for(place, "", "") if place.is_dir() and not is_address(trained_on(place)) else Licence()
-        facts = plain.card.provenance
+        facts, own = plain.card.provenance, plain.engine
+        noise = len(own.inputs) > 1 if isinstance(own, OnnxRuntime) else has_noise(network_of(plain))
         offers.append(
             Offer(
                 name,
                 found,
-                noise_of(plain, place),
+                noise,
                 terms.licence or str(facts.get("licence of the data", "")),
                 terms.attribution or str(facts.get("attribution", "")),
                 [preview_png(plain.card.source, one.source[0]) for one in examples],
@@ -51,12 +51,6 @@ def offers_of(
         )
         lines.append(" ".join(filter(None, (f"{name}: {place}.", checkpoint_note(place, checkpoint), words + why))))
     return offers, lines
-
-
-def noise_of(translator: Translator, place: Path) -> bool:
-    if isinstance(translator.engine, Eager):
-        return has_noise(translator.engine.network)
-    return len(session_of(place).get_inputs()) > 1
 
 
 def examples_of(place: Path, translator: Translator) -> list[Sample]:

@@ -3,14 +3,10 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from torch import Tensor
 
-from diptych.data import DataSettings, open_dataset
-from diptych.data.layouts import discover
 from diptych.errors import DiptychError
-from diptych.evaluation.bootstrap import evenly_spaced
-from diptych.judging.subjects import settings_of
+from diptych.judging.subjects import EvaluationSplit, settings_of
 from diptych.translator.translator import Translator
 
 
@@ -19,12 +15,6 @@ class Sample(NamedTuple):
 
     source: Tensor
     target: Tensor | None
-
-
-def held_out(settings: DataSettings) -> str:
-    """The split that training does not use."""
-    splits = discover(settings).splits
-    return next((split for split in ("test", "val") if splits.get(split)), "train")
 
 
 def samples(place: Path, translator: Translator, data: str, split: str, count: int) -> list[Sample]:
@@ -37,14 +27,9 @@ def samples(place: Path, translator: Translator, data: str, split: str, count: i
         DiptychError: when the data cannot be read.
     """
     settings = settings_of(place, data, translator)
-    dataset = open_dataset(settings, held_out(settings) if split == "held-out" else split, train=False)
-    reverse = settings.task == "unpaired" and translator.card.way == "b-to-a"
-    found = []
-    for index in evenly_spaced(len(dataset), count):
-        source, target = (tensor[None] for tensor in dataset.sample(index, np.random.default_rng(index)))
-        source, target = (target, source) if reverse else (source, target)
-        found.append(Sample(source, None if settings.task == "unpaired" else target))
-    return found
+    chosen = EvaluationSplit.open(settings, "train" if split == "train" else "", count, translator.card.way)
+    pairs = map(chosen.tensors, chosen.chosen)
+    return [Sample(source, target if chosen.paired else None) for source, target in pairs]
 
 
 def samples_or_reason(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diptych.exporting.comparison import SEED, BatchFunction
 from diptych.exporting.tracing import program
-from diptych.files import atomic_write, named_in_utf8
+from diptych.files import named_in_utf8, write_bytes
 from diptych.machine.runtimes import folded
 from diptych.pictures.padding import pad
 from diptych.translator.card import write_card
@@ -31,8 +31,7 @@ def write(translator: Translator, place: Path, noise: bool) -> None:
     exported._guards_code = []
     file = io.BytesIO()  # saved to a path, the file would contain the path's name
     torch.export.save(exported, file, extra_files={CARD: write_card(translator.card)})
-    with atomic_write(place) as beside:
-        beside.write_bytes(file.getbuffer())
+    write_bytes(place, file.getbuffer())
 
 
 def runner(place: Path, translator: Translator) -> BatchFunction:

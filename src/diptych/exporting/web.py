@@ -6,7 +6,8 @@ from pathlib import Path
 
 from diptych.errors import DiptychError
 from diptych.exporting.page_metadata import ICONS, PageMetadata, icon_path
-from diptych.files import as_json, atomic_write
+from diptych.files import as_json
+from diptych.files import write_bytes as put
 from diptych.serving.page import assets
 from diptych.serving.page.browser_model import PART, split_model
 from diptych.serving.service.listing import Offer, runs_in_browser
@@ -55,7 +56,7 @@ def write(offer: Offer, shown: PageMetadata, network: Path, out: Path, runtime: 
         put(out / name, icon_path(name).read_bytes())
     parts = split_model(network, offer.name, precision)
     for name, part in parts.parts.items():
-        put(out / "models" / offer.name / name, part.read_all())
+        put(out / "models" / offer.name / name, part.read(0, part.size))
     addresses = [f"examples/{offer.name}/{number}.png" for number in range(len(offer.examples))]
     for address, picture in zip(addresses, offer.examples, strict=True):
         put(out / address, picture)
@@ -78,8 +79,3 @@ def write_runtime(files: Sequence[Path], out: Path) -> None:
             put(out / "vendor" / name, data[start : start + PART])
         joined[file.name] = list(pieces)
     put(out / "vendor" / "parts.json", as_json(joined, indent=1).encode())
-
-
-def put(place: Path, data: bytes) -> None:
-    with atomic_write(place) as beside:
-        beside.write_bytes(data)

@@ -98,9 +98,8 @@ def ablate(study: Study, overrides: Sequence[str], folder: Path, request: Reques
         print(f"Judging {name} ...")
         subject = subject_of(folder / name, request, labels, list(study.metrics))
         subjects.append(subject)
-        results.append(
-            judge(subject, [metric for metric in study.metrics if metric != "fcn" or subject.resources.labels])
-        )
+        metrics = [metric for metric in study.metrics if metric != "fcn" or subject.resources.labels]
+        results.append(judge(subject, metrics))
         keep(results[-1], evaluation_folder(folder / name, request, subject), sheet_of(subject, results[-1]))
     compare.comparable(results)
     compare.keep(results, folder, compare.sheet_of(subjects, compare.names_of(results)))
@@ -117,9 +116,8 @@ def table_of(study: Study, results: Sequence[Result]) -> list[list[str]]:
     for row, result in zip(study.rows, results, strict=True):
         ours = {score.metric: f"{score.value:.3f}" for score in result.scores}
         theirs = dict(zip(study.columns, row.paper, strict=False))
-        rows.append(
-            [row.name, *(f"{ours[name]}{f' ({theirs[name]:.2f})' if name in theirs else ''}" for name in metrics)]
-        )
+        papers = {name: f" ({theirs[name]:.2f})" if name in theirs else "" for name in metrics}
+        rows.append([row.name, *(ours[name] + papers[name] for name in metrics)])
     if real := real_scores(results[0]):
         rows.append(["real pictures", *(real.get(name, "") for name in metrics)])
     return rows

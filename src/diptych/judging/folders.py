@@ -11,7 +11,7 @@ from diptych.data import DataSettings
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
-from diptych.evaluation.pictures import size_of
+from diptych.evaluation.pictures import example_of, size_of
 from diptych.evaluation.requirements import Resources
 from diptych.judging.subjects import EvaluationSplit, Subject
 from diptych.pictures import formats
@@ -34,30 +34,24 @@ def from_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int
     real = by_stem(targets) if targets is not None else {}
     if targets is not None and not unpaired:
         match(made, real, outputs, targets)
-    names, pile = [list(made)[place] for place in evenly_spaced(len(made), limit)], list(real)
+    names, pile = [list(made)[place] for place in evenly_spaced(len(made), limit)], list(real.values())
     kind = kind_of(made[names[0]])
 
     def read(place: int) -> Example:
         name = names[place]
-        output, seen = read_picture(made[name], kind, sides)
+        output = read_picture(made[name], kind, sides)
         if not real:
-            return Example(name, output, seen)
-        other = real[pile[place % len(pile)] if unpaired else name]
-        target, target_seen = read_picture(other, kind, sides)
+            return example_of(name, kind, output)
+        other = pile[place % len(pile)] if unpaired else real[name]
+        target = read_picture(other, kind, sides)
         if not unpaired and output.shape != target.shape:
-            raise DiptychError(
-                f"{made[name]} is {size_of(output)} and {other} is {size_of(target)}; bring both to one size with --size."
-            )
-        return Example(name, output, seen, target, target_seen)
+            found = f"{made[name]} is {size_of(output)} and {other} is {size_of(target)}"
+            raise DiptychError(f"{found}; bring both to one size with --size.")
+        return example_of(name, kind, output, target)
 
     height, width = read(0).output.shape[-2:]
-    own_sizes = (
-        set()
-        if sides
-        else {(header.height, header.width) for header in map(formats.probe, map(made.__getitem__, names))}
-    )
+    own_sizes = {(header.height, header.width) for name in names if not sides for header in [formats.probe(made[name])]}
     paired = bool(real) and not unpaired
-    resources = Resources(paired=paired, targets=bool(real), pictures=len(names), side=min(height, width))
     protocol = {
         "data": str(targets or ""),
         "split": "",
@@ -69,6 +63,7 @@ def from_folders(outputs: Path, targets: Path | None, unpaired: bool, limit: int
         "target": kind.as_dict(),
         "range": RANGES,
     }
+    resources = Resources(paired=paired, targets=bool(real), pictures=len(names), side=min(height, width))
     return Subject(outputs.name, len(names), read, resources, protocol)
 
 
@@ -108,9 +103,8 @@ def from_data_set(
                 )
             (picture,) = data.dataset.cut([picture], [data.target], np.random.default_rng(0))
         output = data.target.to_tensor(picture)[None]
-        lightness = data.lightness(source)
-        seen = [as_rgb(data.target.preview(picture[0], lightness)) for picture in (output, target)]
-        return Example(names[place], output, seen[0], target, seen[1], as_rgb(data.source.preview(source[0])))
+        seen = as_rgb(data.source.preview(source[0]))
+        return example_of(names[place], data.target, output, target, data.lightness(source), source_rgb=seen)
 
     return data.subject(outputs.name, read), data
 
@@ -153,8 +147,7 @@ def kind_of(path: Path) -> Kind:
     return Kind(colour="grey" if header.channels in (1, 2) else "rgb", depth=depth)
 
 
-def read_picture(path: Path, kind: Kind, sides: tuple[int, int] | None) -> tuple[Tensor, Tensor]:
-    """(1, channels, H, W) of the Kind, resized where sides are given, and the same as RGB."""
+def read_picture(path: Path, kind: Kind, sides: tuple[int, int] | None) -> Tensor:
+    """(1, channels, H, W) of the Kind, resized where sides are given."""
     stored = formats.read(path, kind)
-    tensor = kind.to_tensor(resize(stored, *sides) if sides else stored)
-    return tensor[None], as_rgb(kind.preview(tensor))
+    return kind.to_tensor(resize(stored, *sides) if sides else stored)[None]

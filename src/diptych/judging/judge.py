@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,6 +23,7 @@ from diptych.evaluation.set_metrics import as_bytes
 from diptych.files import as_json, from_json, read_text, remove_partial_files, write_text
 from diptych.judging.captions import line
 from diptych.judging.subjects import Subject
+from diptych.machine import progress
 from diptych.pictures import formats
 from diptych.pictures.resizing import enlarge_nearest
 
@@ -52,19 +52,13 @@ def judge(subject: Subject, wanted: Sequence[str], network: str = "") -> Result:
     metrics, notes = choose(wanted, resources)
     began = time.perf_counter()
 
-    def progress(done: int) -> None:
-        if sys.stderr.isatty():
-            rate = done / (time.perf_counter() - began)
-            left = (subject.count - done) / rate
-            print(
-                f"\r\033[Kjudging {done}/{subject.count}  {rate:.1f} pictures/s  left {left:.0f} s",
-                end="",
-                file=sys.stderr,
-            )
+    def show(done: int) -> None:
+        rate = done / (time.perf_counter() - began)
+        left = (subject.count - done) / rate
+        progress.show(f"judging {done}/{subject.count}  {rate:.1f} pictures/s  left {left:.0f} s")
 
-    verdict: Verdict = evaluate(map(subject.read, range(subject.count)), metrics, resources, progress)
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr)
+    verdict: Verdict = evaluate(map(subject.read, range(subject.count)), metrics, resources, show)
+    progress.show()
     protocol = subject.protocol | {"metrics": metrics}
     chosen = "perceptual" in metrics and resources.network in MAPPED[1:]
     specs = [METRICS[name] for name in metrics]
@@ -80,14 +74,12 @@ def table(result: Result) -> str:
     """Aligned text: metric, value, its 95 % interval, what is better, with what it was measured."""
     facts = result.protocol
     where = " ".join(str(facts[key]) for key in ("data", "split") if facts.get(key))
-    lines = [
-        f"{result.name} on {where or 'its pictures'}: {facts['pictures']} pictures of {facts['size']}, {facts['range']}"
-    ]
-    if real := real_scores(result):
-        row = ", ".join(
-            f"{name.removeprefix('fcn ')} {value}" for name, value in real.items() if name.startswith("fcn")
-        )
-        lines += [f"  ground truth, the segmenter on the real pictures: {row}"] if row else []
+    shown = f"{facts['pictures']} pictures of {facts['size']}, {facts['range']}"
+    lines = [f"{result.name} on {where or 'its pictures'}: {shown}"]
+    fcn = {name.removeprefix("fcn "): value for name, value in real_scores(result).items() if name.startswith("fcn")}
+    if fcn:
+        row = ", ".join(f"{name} {value}" for name, value in fcn.items())
+        lines.append(f"  ground truth, the segmenter on the real pictures: {row}")
     lines.append(f"  {'metric':22}{'value':>10}   {'95 % interval':22}{'better':18}")
     for score in result.scores:
         exact = score.low == score.high
@@ -123,21 +115,11 @@ def keep(result: Result, folder: Path, sheet: npt.NDArray[np.uint8] | None = Non
     rows = [["metric", "value", "low", "high", "better", "count", "network", "note"]]
     rows += [[str(value) for value in asdict(score).values()] for score in result.scores]
     write_text(folder / "scores.csv", as_csv(rows))
-    per_picture = [["picture", *result.pictures]]
-    per_picture += [
-        [name, *(repr(values[place]) for values in result.pictures.values())] for place, name in enumerate(result.names)
-    ]
-    write_text(folder / "pictures.csv", as_csv(per_picture))
+    columns = [result.names, *(map(repr, values) for values in result.pictures.values())]
+    write_text(folder / "pictures.csv", as_csv([["picture", *result.pictures], *zip(*columns, strict=True)]))
     if sheet is not None:
         formats.write(folder / "sheet.png", sheet)
     write_text(folder / "scores.json", as_json(whole, indent=2) + "\n")
-
-
-def score_from(entry: dict[str, Any]) -> Score:
-    """A score from JSON, where null stands for infinite or undefined; the note says which."""
-    absent = math.inf if str(entry["note"]).startswith(INFINITE) else math.nan
-    values: dict[str, Any] = {key: absent if value is None else value for key, value in entry.items()}
-    return Score(**values)
 
 
 def as_csv(rows: Sequence[Sequence[str]]) -> str:
@@ -157,7 +139,11 @@ def kept(folder: Path) -> Result:
         with open(folder / "pictures.csv", encoding="utf-8", errors="surrogateescape", newline="") as file:
             head, *rows = csv.reader(file)
         columns = {name: [float(row[place]) for row in rows] for place, name in enumerate(head) if place}
-        scores = [score_from(entry) for entry in whole["scores"]]
+        scores = []
+        for entry in whole["scores"]:  # null stands for infinite or undefined; the note says which
+            absent = math.inf if str(entry["note"]).startswith(INFINITE) else math.nan
+            values: dict[str, Any] = {key: absent if value is None else value for key, value in entry.items()}
+            scores.append(Score(**values))
         return Result(whole["name"], whole["protocol"], scores, [row[0] for row in rows], columns, whole["notes"])
     except FileNotFoundError as problem:
         raise DiptychError(f"{folder} holds no evaluation: there is no {Path(problem.filename).name}.") from None

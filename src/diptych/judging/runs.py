@@ -13,12 +13,13 @@ from diptych.evaluation.metrics import Example
 from diptych.evaluation.segmentation import Plan
 from diptych.evaluation.set_metrics import as_bytes
 from diptych.judging.folders import from_data_set, from_folders
-from diptych.judging.subjects import EvaluationSplit, Request, Subject, TranslatedSplit, checkpoint_name
+from diptych.judging.subjects import EvaluationSplit, Request, Subject, TranslatedSplit
 from diptych.machine.devices import choose
 from diptych.pictures.class_maps import nearest_class
 from diptych.pictures.passed_over import ignored_files, pictures_within
 from diptych.pictures.sizes import size_text
 from diptych.recipe import quoted, read
+from diptych.translator.weights import weights_path
 
 
 def subject_of(run: Path, request: Request, labels: Labels, wanted: list[str]) -> Subject:
@@ -107,12 +108,7 @@ def on_device(device: str, subject: Subject) -> Subject:
 
 def evaluation_folder(run: Path, request: Request, subject: Subject) -> Path:
     """RUN/evaluation/SPLIT-CHECKPOINT, with the data where it is not the run's own, the direction where there are two, and the size."""
-    data = Path(request.data).name if request.data else ""
-    parts = [
-        data,
-        subject.protocol["split"],
-        checkpoint_name(run, request.checkpoint),
-        request.direction,
-        size_text(request.size),
-    ]
-    return run / "evaluation" / "-".join(filter(None, parts))
+    stem = weights_path(run, request.checkpoint).stem
+    checkpoint = "model" if stem == "weights" else stem
+    where = (Path(request.data).name if request.data else "", subject.protocol["split"])
+    return run / "evaluation" / "-".join(filter(None, (*where, checkpoint, request.direction, size_text(request.size))))

@@ -14,13 +14,13 @@ from diptych.data.pictures import Pictures
 from diptych.errors import UsageError
 from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.metrics import RANGES, Example, as_rgb
+from diptych.evaluation.pictures import example_of
 from diptych.evaluation.requirements import Resources
 from diptych.networks.features.pretrained import trained_through
 from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.sizes import Size, size_text
 from diptych.training.run import read_recipe
 from diptych.translator.translator import Translator
-from diptych.translator.weights import weights_path
 
 
 @dataclass(frozen=True)
@@ -141,16 +141,9 @@ class TranslatedSplit:
         stored, target = data.stored(number)
         source, wanted = card.source.to_tensor(stored)[None], card.target.to_tensor(target)[None]
         output, lightness = self.output(stored, source), data.lightness(source)
-        return Example(
-            name=data.dataset.name(number),
-            output=output,
-            output_rgb=as_rgb(card.target.preview(output[0], lightness)),
-            target=wanted,
-            target_rgb=as_rgb(card.target.preview(wanted[0], lightness)),
-            source_rgb=as_rgb(card.source.preview(source[0])),
-            source=source,
-            again=self.output(stored, source, card.seed + 1) if self.request.again else None,
-        )
+        again = self.output(stored, source, card.seed + 1) if self.request.again else None
+        parts = {"source_rgb": as_rgb(card.source.preview(source[0])), "source": source, "again": again}
+        return example_of(data.dataset.name(number), card.target, output, wanted, lightness, **parts)
 
     def output(self, stored: Stored, source: Tensor, seed: int | None = None) -> Tensor:
         """The network's output at the scale of training, or the written result at a stated size."""
@@ -165,12 +158,10 @@ class TranslatedSplit:
         subject = replace(subject, resources=replace(subject.resources, trained_through=looked))
         if self.request.size is None:
             return subject
-        return replace(subject, protocol=subject.protocol | {"translated at": self.size_rule()})
-
-    def size_rule(self) -> str:
-        """The size at which the network sees a picture, as text for the protocol."""
         card, size = self.translator.card, size_text(self.request.size)
-        return f"training: {card.rule} {size_text(card.size)}, {card.filter}" if size == "training" else size
+        if size == "training":
+            size = f"training: {card.rule} {size_text(card.size)}, {card.filter}"
+        return replace(subject, protocol=subject.protocol | {"translated at": size})
 
 
 def settings_of(place: Path, data: str, translator: Translator) -> DataSettings:
@@ -193,9 +184,3 @@ def settings_of(place: Path, data: str, translator: Translator) -> DataSettings:
         fit="stretch" if card.fit == "own" else card.fit,
         filter=card.filter,
     )
-
-
-def checkpoint_name(place: Path, checkpoint: str) -> str:
-    """The checkpoint's name, such as "00008000" or "best"; "model" for a model folder."""
-    stem = weights_path(place, checkpoint).stem
-    return "model" if stem == "weights" else stem

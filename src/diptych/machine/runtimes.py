@@ -12,11 +12,10 @@ import numpy as np
 from diptych.errors import DiptychError
 from diptych.files import from_json, named_in_utf8
 from diptych.machine.interrupts import ended_by
+from diptych.machine.threads import usable_cores
 
 CARD, PROCESSING, PRECISION = "diptych.card", "diptych.processing", "diptych.precision"
 """Keys of an ONNX file's own metadata."""
-CHANNELS = "channels"
-"""Of what an ONNX file takes and gives, which its graph says."""
 BITS = 15
 """Of the numbers of which noise is made: a product of two of them fits into 31."""
 SEEDS = 1 << (2 * BITS)
@@ -36,7 +35,7 @@ def threads() -> int:
     chosen = os.environ.get("OMP_NUM_THREADS", "")
     if chosen.isdecimal() and int(chosen):
         return int(chosen)
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return usable_cores()
 
 
 def feed(inputs: list[str], source: "np.ndarray[Any, Any]", seed: int) -> dict[str, Any]:
@@ -61,32 +60,38 @@ def session_of(place: Path) -> Any:
         return onnxruntime.InferenceSession(str(named), options, providers=["CPUExecutionProvider"])
 
 
-def run_session(session: Any, given: dict[str, Any]) -> "np.ndarray[Any, Any]":
-    """The first result of an ONNX Runtime session, which another thread may end (``interrupts``)."""
-    import onnxruntime
-
-    options = onnxruntime.RunOptions()
-    with ended_by(lambda: setattr(options, "terminate", True)):
-        found: np.ndarray[Any, Any] = session.run(None, given, options)[0]
-    return found
-
-
-def read_metadata(place: Path) -> dict[str, Any]:
-    """The card, as a dictionary, and the words of an ONNX file that diptych wrote.
+class OnnxFile:
+    """An ONNX file that diptych wrote, under ONNX Runtime, from arrays to arrays.
 
     Raises:
-        DiptychError: when it is damaged, or another program's.
+        DiptychError: when there is no such file, it is damaged, or another program's.
     """
-    session = session_of(place)
-    told = session.get_modelmeta().custom_metadata_map
-    try:
-        card = from_json(told[CARD])
-    except (KeyError, ValueError):
-        raise DiptychError(f"{place} carries no card of diptych; write it anew with: diptych export.") from None
-    processing = told.get(PROCESSING, "outside")
-    shapes = [side[0].shape for side in (session.get_inputs(), session.get_outputs())]
-    channels = [shape[-1 if processing == "inside" else 1] if len(shape) == 4 else 0 for shape in shapes]
-    return {CARD: card, PROCESSING: processing, PRECISION: told.get(PRECISION, "float32"), CHANNELS: channels}
+
+    name = "onnx"
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.session = place, session_of(place)
+        told = self.session.get_modelmeta().custom_metadata_map
+        try:
+            self.card: Any = from_json(told[CARD])
+        except (KeyError, ValueError):
+            raise DiptychError(f"{place} carries no card of diptych; write it anew with: diptych export.") from None
+        self.precision = told.get(PRECISION, "float32")
+        self.inside = told.get(PROCESSING, "outside") == "inside"
+        """Whether it takes and gives the pixels of pictures, not values in [-1, 1]."""
+        self.inputs = [one.name for one in self.session.get_inputs()]
+        shapes = [side[0].shape for side in (self.session.get_inputs(), self.session.get_outputs())]
+        self.channels = [shape[-1 if self.inside else 1] if len(shape) == 4 else 0 for shape in shapes]
+        """Of what it takes and gives, as its graph says."""
+
+    def arrays(self, source: "np.ndarray[Any, Any]", seed: int) -> "np.ndarray[Any, Any]":
+        """The result for a batch, which another thread may end (``interrupts``)."""
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        with ended_by(lambda: setattr(options, "terminate", True)):
+            found: np.ndarray[Any, Any] = self.session.run(None, feed(self.inputs, source, seed), options)[0]
+        return found
 
 
 @contextmanager

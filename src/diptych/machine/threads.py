@@ -7,6 +7,7 @@ OMP_WAIT_POLICY=passive, which gains as much (`benchmarks/waiting.py`).
 """
 
 import os
+import sys
 from dataclasses import dataclass
 
 SHARING = ("serve", "--ray")
@@ -16,6 +17,11 @@ SPINS = {"GOMP_SPINCOUNT": "3000"}
 BLOCKS = {"OMP_WAIT_POLICY": "passive"}
 ALONE = {"OPENCV_FOR_THREADS_NUM": "1"}
 """OpenCV is called from reading threads, which are enough."""
+
+
+def usable_cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @dataclass

@@ -20,6 +20,7 @@ from PIL import Image, _imaging
 from diptych.machine import threads
 from diptych.pictures import metadata, tiff
 from diptych.pictures.decoded import (
+    FOREIGN,
     ORIENTATION,
     READERS,
     Decoded,
@@ -30,7 +31,6 @@ from diptych.pictures.decoded import (
     check_shape,
     import_extra,
     oriented,
-    refuse_foreign,
     valid_orientation,
 )
 from diptych.pictures.metadata import NO_METADATA, Metadata
@@ -80,7 +80,9 @@ def sixteen_bit_colour(head: bytes) -> bool:
 def header(file: BinaryIO) -> Header:
     """Read the header alone, without decoding pixels."""
     head = signature(file)
-    refuse_foreign(head)
+    for what, (place, beginnings) in FOREIGN.items():
+        if head[place:].startswith(beginnings):
+            raise UnfitError(f"is {what}, which diptych does not read; save it as PNG or TIFF, and give that")
     if head.startswith((NPY_SIGNATURE, *ZIP_SIGNATURES)):
         with array_file(file, head) as member:
             return array_header(member)
@@ -159,12 +161,8 @@ def decode(data: bytes, numbers: bool = False) -> Decoded:
     with Image.open(file, formats=READERS) as picture:
         orientation = orientation_of(picture, io.BytesIO(data))
         carried = metadata.from_pillow(picture)  # before Pillow turns it
-        decoded = from_pillow(picture, numbers)
-        return Decoded(
-            decoded.pixels if orientation == 1 else apply_orientation(decoded.pixels, orientation),
-            decoded.alpha,
-            carried,
-        )
+        pixels, alpha, _ = from_pillow(picture, numbers)
+        return Decoded(pixels if orientation == 1 else apply_orientation(pixels, orientation), alpha, carried)
 
 
 @contextmanager
@@ -199,10 +197,9 @@ def from_pillow(picture: Image.Image, numbers: bool = False) -> Decoded:
     mode, carried = picture.mode, Metadata(metadata.profile_of(picture))
     if numbers and (mode == "P" or mode.startswith("I")):
         return Decoded(np.array(picture)[..., None])
-    if mode == "CMYK" and (
-        transform := srgb_transform(carried.profile, mode)
-    ):  # before Pillow converts the inks by itself
-        picture, mode = transform.apply(picture), "RGB"
+    inks = srgb_transform(carried.profile, mode) if mode == "CMYK" else None
+    if inks is not None:  # before Pillow converts them by itself
+        picture, mode = inks.apply(picture), "RGB"
     if mode.startswith("I"):
         values = np.asarray(picture)
         if values.min() < 0 or values.max() > 65535:

@@ -60,13 +60,6 @@ class Header:
             raise ValueError("its sizes are no whole numbers above 0")
 
 
-def refuse_foreign(head: bytes) -> None:
-    """Raises UnfitError for a format that is recognised and not read, with the remedy."""
-    for what, (place, beginnings) in FOREIGN.items():
-        if head[place:].startswith(beginnings):
-            raise UnfitError(f"is {what}, which diptych does not read; save it as PNG or TIFF, and give that")
-
-
 def import_extra(package: str, purpose: str) -> Any:
     """Import a package of the extra diptych[tiff]; UnfitError says how to install it."""
     try:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from diptych.errors import DiptychError
-from diptych.files import atomic_write, require_regular_file
+from diptych.files import require_regular_file, write_bytes
 from diptych.machine.threads import PROCESS
 from diptych.pictures import codecs
 from diptych.pictures.decoded import Decoded, Header, UnfitError, channels_last
@@ -77,15 +77,10 @@ def read_with_metadata(source: Path | bytes, kind: Kind, name: str = "") -> tupl
     with readable_errors(name):
         refuse_huge(codecs.header(io.BytesIO(source)), name)
         decoded = converted_to_srgb(codecs.decode(source, numbers=kind.colour in NUMBERS), kind)
-    metadata = replace(
-        decoded.metadata, see_through=decoded.alpha and kind.colour not in OPACITY and not opaque(decoded.pixels)
-    )
-    return as_kind(decoded, kind, name), metadata
-
-
-def opaque(pixels: npt.NDArray[Any]) -> bool:
-    """Whether the last channel, opacity, is full everywhere."""
-    return bool((pixels[..., -1] >= RANGES[str(pixels.dtype)]).all())
+    see_through = decoded.alpha and kind.colour not in OPACITY
+    if see_through:
+        see_through = bool((decoded.pixels[..., -1] < RANGES[str(decoded.pixels.dtype)]).any())
+    return as_kind(decoded, kind, name), replace(decoded.metadata, see_through=see_through)
 
 
 def probe(path: Path) -> Header:
@@ -239,11 +234,10 @@ def write(place: Path | BinaryIO, picture: Stored, ending: str = "", metadata: M
     except (ValueError, OSError, RuntimeError, OverflowError, struct.error) as problem:  # such as too large for JPEG
         size = f"{picture.shape[1]}x{picture.shape[0]}"
         raise DiptychError(f"{name} cannot hold {size} ({reason(problem)}); write .png or .tif instead.") from None
-    if not isinstance(place, Path):
+    if isinstance(place, Path):
+        write_bytes(place, data)
+    else:
         place.write(data)
-        return
-    with atomic_write(place) as beside:
-        beside.write_bytes(data)
 
 
 def to_pillow(picture: Stored) -> Image.Image:

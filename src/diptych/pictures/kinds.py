@@ -6,8 +6,7 @@ domain; nothing is guessed from content.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diptych.errors import DiptychError, UsageError
-from diptych.tables import from_table, to_table
+from diptych.tables import to_table
 
 if TYPE_CHECKING:  # torch is loaded where a tensor is made: serving exported files works without it
     from torch import Tensor
@@ -105,9 +104,8 @@ class Kind:
         """Channels of the tensor."""
         if self.colour == "labels":
             return 1 + self.instances
-        return {"rgb": 3, "grey": 1, "lightness": 1, "chroma": 2, "holed": 4, "instances": 1, "mask": 1}.get(
-            self.colour, self.channels
-        )
+        known = {"rgb": 3, "grey": 1, "lightness": 1, "chroma": 2, "holed": 4, "instances": 1, "mask": 1}
+        return known.get(self.colour, self.channels)
 
     @property
     def stored_channels(self) -> int:
@@ -209,24 +207,17 @@ class Kind:
         """(classes + 1, 3): the palette, or colours that differ clearly; the last, black, is for unknown pixels."""
         return np.array([*(self.palette or distinct_colours(self.classes)), (0, 0, 0)], dtype=np.uint8)
 
+    def with_channels(self, count: int) -> "Kind":
+        """The same with so many channels: grey of 1, RGB of 3, else "channels"."""
+        colour: Content = "grey" if count == 1 else "rgb" if count == 3 else "channels"
+        return replace(self, colour=colour, channels=count if colour == "channels" else 0)
+
     def class_name(self, number: int) -> str:
         return self.names[number] if self.names else str(number)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a card."""
         return to_table(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Kind":
-        """The inverse of ``as_dict``.
-
-        Raises:
-            UsageError: for a key or a value that this version does not know.
-        """
-        try:
-            return from_table(cls, values, "kind")
-        except UsageError as problem:
-            raise UsageError(f"{problem} Was this written by a newer diptych? Upgrade it.") from None
 
 
 @cache
@@ -238,9 +229,8 @@ def distinct_colours(count: int) -> tuple[Colour, ...]:
     """
     number = np.arange(count)[:, None]
     turns = (number * 0.618034 + np.array([0, 1 / 3, 2 / 3])) * 2 * np.pi
-    wheel = (np.where(number % 2, 160, 100) * (1 + 0.55 * np.cos(turns))).astype(np.uint8) @ np.array(
-        [1 << 16, 1 << 8, 1]
-    )
+    bright = np.where(number % 2, 160, 100)
+    wheel = (bright * (1 + 0.55 * np.cos(turns))).astype(np.uint8) @ np.array([1 << 16, 1 << 8, 1])
     more = (number[:, 0] + 1) * 0x9E3779 % (1 << 24)
     codes = list(dict.fromkeys([*wheel.tolist(), *more.tolist()]))[:count]
     return tuple((code >> 16, code >> 8 & 255, code & 255) for code in codes)

@@ -57,11 +57,14 @@ def enlarged(place: Mapping[int, Value], scale: int) -> dict[int, Value]:
     """The same place on earth for a raster with ``scale`` times as many rows and columns."""
     found = dict(place)
     # If coordinates are those of pixel centres, the first centre of the finer raster lies before that of the coarser.
-    shift = (scale - 1) / 2 if is_point(place) else 0.0
+    keys = place.get(GEO_KEYS, ())
+    entries = [keys[start : start + 4] for start in range(4, len(keys) - 3, 4)]
+    points = any(entry[0] == RASTER_TYPE and entry[3] == PIXEL_IS_POINT for entry in entries)
+    shift = (scale - 1) / 2 if points else 0.0
     if isinstance(sizes := place.get(PIXEL_SCALE), tuple) and len(sizes) >= 2:
         found[PIXEL_SCALE] = (sizes[0] / scale, sizes[1] / scale, *sizes[2:])
-    if isinstance(points := place.get(TIEPOINTS), tuple) and len(points) % 6 == 0:
-        table = np.array(points, dtype=np.float64).reshape(-1, 6)
+    if isinstance(ties := place.get(TIEPOINTS), tuple) and len(ties) % 6 == 0:
+        table = np.array(ties, dtype=np.float64).reshape(-1, 6)
         table[:, :2] = table[:, :2] * scale + shift
         found[TIEPOINTS] = tuple(table.reshape(-1).tolist())
     if isinstance(matrix := place.get(TRANSFORMATION), tuple) and len(matrix) == 16:
@@ -69,13 +72,6 @@ def enlarged(place: Mapping[int, Value], scale: int) -> dict[int, Value]:
         back[:2, 3] = -shift / scale
         found[TRANSFORMATION] = tuple((np.array(matrix).reshape(4, 4) @ back).reshape(-1).tolist())
     return found
-
-
-def is_point(place: Mapping[int, Value]) -> bool:
-    """Whether the raster's coordinates are those of pixels' centres."""
-    keys = place.get(GEO_KEYS, ())
-    entries = [keys[start : start + 4] for start in range(4, len(keys), 4)]
-    return any(len(entry) == 4 and entry[0] == RASTER_TYPE and entry[3] == PIXEL_IS_POINT for entry in entries)
 
 
 # In
@@ -116,24 +112,16 @@ def cleaned(place: Mapping[int, Any]) -> dict[int, Value]:
                 found[code] = value
             continue
         numbers = value if isinstance(value, tuple) else (value,)
-        if all(fits(GEOREFERENCE[code], number) for number in numbers):
+        if GEOREFERENCE[code] == SHORT:
+            fits = all(isinstance(number, int) and 0 <= number < 2**16 for number in numbers)
+        else:
+            fits = all(isinstance(number, int | float) for number in numbers)
+        if fits:
             found[code] = numbers
     return found
 
 
-def fits(form: int, number: Any) -> bool:
-    """Whether a tag of that type can hold the number; in damaged files it may not."""
-    if form == SHORT:
-        return isinstance(number, int) and 0 <= number < 2**16
-    return isinstance(number, int | float)
-
-
 # Out
-
-
-def holds_place(ending: str) -> bool:
-    """Whether files of ``ending`` can hold a georeference."""
-    return ending in (".tif", ".tiff")
 
 
 def pillow_options(metadata: Metadata, form: str) -> dict[str, Any]:

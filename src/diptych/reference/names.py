@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -105,14 +104,6 @@ def own_keys(name: str) -> list[str]:
     )
 
 
-def keys_by_word(word: str) -> Iterator[str]:
-    """The dotted keys of options that are looked for by just this word."""
-    for options in advice().values():
-        for name, one in options.items():
-            if word.casefold() in (known.casefold() for known in one.words):
-                yield from own_keys(name)
-
-
 def named_elsewhere(name: str) -> Elsewhere | None:
     """The option of another toolkit, however its letters are written."""
     plain = name.lstrip("-").replace("-", "_").replace(" ", "_").casefold()
@@ -138,5 +129,9 @@ def answer(key: str, near: bool = False) -> str:
     if other is not None:
         reason = other.ours.removeprefix(NOTHING)
         return f"nothing is in its place here: {reason}" if reason != other.ours else f"here it is {reason}"
-    found = dict.fromkeys(keys_by_word(name.replace("_", " ")))
+    words = name.replace("_", " ").casefold()
+    named = [
+        known for table in advice().values() for known, one in table.items() if words in map(str.casefold, one.words)
+    ]
+    found = dict.fromkeys(key for known in named for key in own_keys(known))
     return f"here it is {' or '.join(found)}" if found else ""

@@ -78,7 +78,9 @@ def toolkits(other: Elsewhere) -> str:
 
 def markdown(fields: Iterable[Field]) -> str:
     """The whole of docs/options.md."""
-    return INTRODUCTION + "".join(sections(fields)) + OTHERS + "".join(rows_of_others())
+    others = sorted(elsewhere().values(), key=lambda one: one.name.casefold())
+    rows = (row(f"`{other.name}`", toolkits(other), other.ours) for other in others)
+    return INTRODUCTION + "".join(sections(fields)) + OTHERS + "".join(rows)
 
 
 def sections(fields: Iterable[Field]) -> Iterator[str]:
@@ -88,11 +90,6 @@ def sections(fields: Iterable[Field]) -> Iterator[str]:
         for field in options:
             change, words = advice_of(field).change, ", ".join(also(field))
             yield row(f"`{field.key}`", f"`{field.default}`", field.kind, field.meaning, change, words)
-
-
-def rows_of_others() -> Iterator[str]:
-    for other in sorted(elsewhere().values(), key=lambda one: one.name.casefold()):
-        yield row(f"`{other.name}`", toolkits(other), other.ours)
 
 
 def row(*cells: str) -> str:

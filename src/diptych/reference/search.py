@@ -22,17 +22,14 @@ def search(fields: Sequence[Field], query: str) -> tuple[Elsewhere | None, list[
         return other, [field for field in fields if other.name in names_elsewhere(field)]
     named = [field for field in fields if plain(wanted) in plain(field.key) or begins_a_word(wanted, also(field))]
     named.sort(key=lambda field: plain(wanted) not in plain(field.key.rpartition(".")[2]))
-    return None, named or [field for field in fields if begins_a_word(wanted, texts_of(field))]
+    texts = [(field, [field.meaning, advice_of(field).change]) for field in fields]
+    return None, named or [field for field, said in texts if begins_a_word(wanted, said)]
 
 
 def words(fields: Sequence[Field]) -> list[str]:
     """Everything that can be looked for."""
     own = {one for field in fields for one in (field.key, field.key.rpartition(".")[2], field.system, *also(field))}
     return sorted(own | elsewhere().keys())
-
-
-def texts_of(field: Field) -> list[str]:
-    return [field.meaning, advice_of(field).change]
 
 
 def begins_a_word(wanted: str, texts: Iterable[str]) -> bool:

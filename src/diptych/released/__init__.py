@@ -21,7 +21,7 @@ from diptych.files import named_in_utf8, require_regular_file
 from diptych.networks import NETWORKS
 from diptych.released import junyanz, pix2pixhd, spade, srresnet
 from diptych.released.layout import Layout, Tensors, checked_arguments, renamed
-from diptych.tables import closest
+from diptych.tables import no_such
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout for family in (junyanz, pix2pixhd, spade, srresnet) for layout in family.LAYOUTS
@@ -47,13 +47,10 @@ def read_tensors(path: Path) -> Tensors:
     for key in ("state_dict", "model", "params", "params_ema"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
-    if not isinstance(content, Mapping) or not content or not all(map(is_dense, content.values())):
+    values = content.values() if isinstance(content, Mapping) else ()
+    if not values or not all(isinstance(value, Tensor) and value.layout == torch.strided for value in values):
         raise DiptychError(f"{path} holds no table of tensors; save a state_dict().")
     return {re.sub(r"^(module\.|_orig_mod\.)+", "", str(name)): tensor for name, tensor in content.items()}
-
-
-def is_dense(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.layout == torch.strided
 
 
 def read_file(path: Path) -> Any:
@@ -79,13 +76,10 @@ def why_unreadable(problem: Exception) -> str:
         return "is TorchScript, which is a program; save its state_dict() alone, with torch.save"
     pickled = isinstance(problem, pickle.UnpicklingError)
     if pickled and any(sign in str(problem) for sign in ("GLOBAL", "operand 149")):  # the latter is of a plain pickle
-        return (
-            "holds more than tensors: it would have to run code to be read, and that is refused. "
-            "Save its state_dict() alone, with torch.save"
-        )
-    return "is no checkpoint, or a damaged one" + (
-        f" ({reason})" if " " in reason and "eights only" not in reason else ""
-    )
+        refused = "holds more than tensors: it would have to run code to be read, and that is refused."
+        return f"{refused} Save its state_dict() alone, with torch.save"
+    detail = f" ({reason})" if " " in reason and "eights only" not in reason else ""
+    return f"is no checkpoint, or a damaged one{detail}"
 
 
 def recognise(tensors: Tensors, path: Path | str = "the file") -> Layout:
@@ -104,7 +98,7 @@ def recognise(tensors: Tensors, path: Path | str = "the file") -> Layout:
 
 def layout_named(layout: str) -> Layout:
     if layout not in LAYOUTS:
-        raise UsageError(f'there is no layout "{layout}"{closest(layout, LAYOUTS)}; choose from {", ".join(LAYOUTS)}.')
+        raise no_such("layout", layout, LAYOUTS)
     return LAYOUTS[layout]
 
 

@@ -13,17 +13,14 @@ def level(number: int) -> str:
     return "model.model" + (".1.model" + ".3.model" * (number - 1) if number else "")
 
 
-def depth_of(tensors: Tensors) -> int:
-    return max((name.count(".3.model") + 2 for name in tensors if ".1.model" in name), default=0)
-
-
 def unet_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
     """Dropout stays on and batch norm uses each picture's statistics, since that project tests without ``--eval``.
 
     Dropout is in the levels of eight times the width except the innermost: three of eight levels, two of seven.
     """
     first, last = tensors["model.model.0.weight"], tensors["model.model.3.weight"]
-    normed, depth = f"{level(1)}.2.weight" in tensors, depth_of(tensors)
+    normed = f"{level(1)}.2.weight" in tensors
+    depth = max((name.count(".3.model") + 2 for name in tensors if ".1.model" in name), default=0)
     if odd := [number for number in given.get("dropout", []) if not 0 < number < depth]:
         raise UsageError(f"dropout names level {odd[0]}; this U-Net's are 1 (the innermost) to {depth - 1}.")
     found = {
@@ -90,10 +87,6 @@ def resnet_modules(arguments: Mapping[str, Any]) -> Modules:
     return found
 
 
-def is_resnet(tensors: Tensors) -> bool:
-    return "model.1.weight" in tensors and blocks_of(tidy_resnet(tensors))[:1] == [10]
-
-
 def patch_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any]:
     last = max(int(name.split(".")[1]) for name in tensors)
     return {
@@ -116,10 +109,6 @@ def pixel_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, Any
     return {"channels_in": first.shape[1], "layers": 0, "width": first.shape[0], "norm": norm}
 
 
-def pixel_modules(arguments: Mapping[str, Any]) -> Modules:
-    return {f"layers.{number}": f"net.{number}" for number in (0, 2, 3, 5)}
-
-
 LAYOUTS = (
     Layout(
         "pix2pix-unet",
@@ -133,7 +122,7 @@ LAYOUTS = (
     Layout(
         "cyclegan-resnet",
         "the ResNet generator of PyTorch CycleGAN and pix2pix",
-        is_resnet,
+        lambda tensors: "model.1.weight" in tensors and blocks_of(tidy_resnet(tensors))[:1] == [10],
         resnet_arguments,
         resnet_modules,
         network="resnet",
@@ -152,6 +141,6 @@ LAYOUTS = (
         "the PixelGAN of PyTorch pix2pix",
         lambda tensors: "net.0.weight" in tensors,
         pixel_arguments,
-        pixel_modules,
+        lambda arguments: {f"layers.{number}": f"net.{number}" for number in (0, 2, 3, 5)},
     ),
 )

@@ -120,14 +120,9 @@ def described(spec: NetworkSpec) -> str:
     return ", ".join(f"{name} {value}" for name, value in choose(spec.arguments, *DESCRIBED).items())
 
 
-def kind_of(channels: int) -> Kind:
-    known = {1: Kind(colour="grey"), 3: Kind()}
-    return known.get(channels) or Kind(colour="channels", channels=channels)
-
-
 def card_of(found: Imported, spec: NetworkSpec, network: torch.nn.Module, file: Path, size: Exact | None) -> Card:
     arguments = spec.arguments
-    source, target = kind_of(arguments["channels_in"]), kind_of(arguments["channels_out"])
+    source, target = (Kind().with_channels(arguments[key]) for key in ("channels_in", "channels_out"))
     if (arguments["channels_in"], arguments["channels_out"]) == (1, 2):  # pix2pix's colourisation
         source, target = Kind(colour="lightness"), Kind(colour="chroma")
     if arguments.get("classes"):

@@ -91,14 +91,6 @@ def encoder_arguments(tensors: Tensors, given: Mapping[str, Any]) -> dict[str, A
     return {"channels_in": first.shape[1], "features": features, "width": first.shape[0]}
 
 
-def encoder_modules(arguments: Mapping[str, Any]) -> Modules:
-    return {f"layers.{number}": f"model.{number}" for number in (1, 4, 7, 10, 13, 16, 19, 22, 25, 29)}
-
-
-def is_global(tensors: Tensors) -> bool:
-    return "model.1.weight" in tensors and bool(blocks_of(tensors)) and blocks_of(tensors)[0] > 10
-
-
 LAYOUTS = (
     Layout(
         "pix2pixhd-local",
@@ -112,7 +104,9 @@ LAYOUTS = (
     Layout(
         "pix2pixhd-global",
         "the global generator of pix2pixHD",
-        lambda tensors: is_global(tensors) and "model1_1.1.weight" not in tensors,
+        lambda tensors: (
+            "model.1.weight" in tensors and "model1_1.1.weight" not in tensors and blocks_of(tensors)[:1] > [10]
+        ),
         generator_arguments,
         generator_modules,
         network="coarse-to-fine",
@@ -131,6 +125,6 @@ LAYOUTS = (
         "the encoder of pix2pixHD",
         lambda tensors: "model.29.weight" in tensors and not blocks_of(tensors),
         encoder_arguments,
-        encoder_modules,
+        lambda arguments: {f"layers.{number}": f"model.{number}" for number in (*range(1, 26, 3), 29)},
     ),
 )

@@ -9,7 +9,7 @@ from typing import Any
 from diptych.errors import DiptychError
 from diptych.files import from_json, read_text
 from diptych.report.curves import Curve, curves, lines, number, whole
-from diptych.report.pictures import SHEETS, spread
+from diptych.report.pictures import spread
 
 EVENTS = 200  # shown, the last ones
 EVALUATIONS = 12  # shown, the last ones
@@ -130,8 +130,3 @@ def evaluations_of(folder: Path) -> list[tuple[str, Any, Path]]:
             scores = from_json(place.read_text(encoding="utf-8"))
             found.append((str(place.parent.relative_to(folder)), scores, place.parent / "sheet.png"))
     return found
-
-
-def sheets(facts: Facts) -> list[Path]:
-    """The sheets of the last evaluations, where there are any."""
-    return [sheet for _, _, sheet in facts.evaluations if sheet.is_file()][-SHEETS:]

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,13 @@ def spread(grids: list[Path]) -> list[Path]:
     return [grids[place * (len(grids) - 1) // (GRIDS - 1)] for place in range(GRIDS)]
 
 
-def embedded(path: Path, tile: tuple[int, int] | None = None) -> str:
+@lru_cache(GRIDS + SHEETS)
+def embedded(path: Path, tile: tuple[int, int] | None = None, stamp: tuple[int, ...] = ()) -> str:
     """A picture as a data URL, WebP of at most GRID_BYTES; empty when it cannot be read.
 
     Args:
-        path: the picture.
         tile: height and width of the pictures of a grid, whose rows are laid out in columns.
+        stamp: the state of the file; one that has changed is read again.
     """
     try:
         # Image.open refuses large pictures, such as a grid of eight 4K pictures.

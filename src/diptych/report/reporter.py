@@ -3,20 +3,19 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache, lru_cache
-from html import escape
+from functools import cache
 from importlib import resources
 from pathlib import Path
-from string import Template
 
 import filelock
 
 from diptych.errors import DiptychError, NoSpaceError
 from diptych.files import write_text
 from diptych.report import plots
-from diptych.report.facts import Facts, gather, sheets
-from diptych.report.html_parts import HtmlParts
-from diptych.report.pictures import GRIDS, SHEETS, embedded
+from diptych.report.curves import whole
+from diptych.report.facts import EVENTS, Facts, gather
+from diptych.report.pictures import SHEETS, embedded
+from diptych.report.texts import Texts, card_sentence
 
 REFRESH = 30  # seconds after which the page of a running training reloads
 
@@ -43,50 +42,44 @@ def write_page(facts: Facts, place: Path) -> list[Path]:
         DiptychError: when the page cannot be written, or plotly is missing.
     """
     plotting()
-    pictures = dict.fromkeys([*facts.grids, *sheets(facts)], "")
+    sheets = [sheet for _, _, sheet in facts.evaluations if sheet.is_file()][-SHEETS:]
+    pictures = dict.fromkeys([*facts.grids, *sheets], "")
     for path in pictures:
         with suppress(OSError):
             stamp = path.stat()
             tile = facts.tile if path in facts.grids else None
-            pictures[path] = encoded(path, tile, stamp.st_mtime_ns, stamp.st_size)
+            pictures[path] = embedded(path, tile, (stamp.st_mtime_ns, stamp.st_size))
     write_text(place, page(facts, pictures))
     return [path for path, shown in pictures.items() if not shown]
 
 
-@lru_cache(GRIDS + SHEETS)
-def encoded(path: Path, tile: tuple[int, int] | None, changed: int, size: int) -> str:
-    """The picture as ``embedded`` gives it; a file that has changed is read again."""
-    return embedded(path, tile)
-
-
 def page(facts: Facts, pictures: dict[Path, str]) -> str:
     """The page's HTML."""
+    from jinja2 import Environment, StrictUndefined  # an extra
+
     grids = [
         {"step": int(path.stem) if path.stem.isdecimal() else 0, "src": pictures[path]}
         for path in facts.grids
         if pictures.get(path)
     ]
-    parts = HtmlParts(facts)
-    damaged = [path.name for path, shown in pictures.items() if not shown]
-    return Template(asset("page.html")).substitute(
-        title=escape(facts.name),
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"thousands": "{:,}".format, "step": lambda value: f"{whole(value):,}"}
+    return environment.from_string(asset("page.html")).render(
+        facts=facts,
+        texts=Texts(facts),
+        pictures=pictures,
+        names=plots.SCORES,
+        most=EVENTS,
+        sentence_of=card_sentence,
         style=asset("style.css"),
         plotly=plotting(),
         script=asset("script.js"),
         refresh=REFRESH if facts.live else 0,
         written=int(time.time()),
-        summary=parts.summary(),
-        tiles=parts.tiles(),
         plots=plots.plots(facts),
         troubles=plots.troubles(facts),
-        order=parts.order(),
         grids=plots.as_script(grids),
-        damaged=f"<p class=note>Cannot be read, and left out: {escape(', '.join(damaged))}.</p>" if damaged else "",
-        events=parts.events(),
-        evaluations=parts.evaluations(pictures),
-        cards=parts.cards(),
-        settings=parts.settings(),
-        environment=parts.environment(),
+        damaged=[path.name for path, shown in pictures.items() if not shown],
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from diptych.errors import DiptychError
 from diptych.files import as_json, from_json, require_regular_file
-from diptych.machine.runtimes import CARD, CHANNELS, PROCESSING
+from diptych.machine.runtimes import OnnxFile
 from diptych.pictures.kinds import Kind
 from diptych.pictures.resizing import Smooth
 from diptych.pictures.sizes import Fit, resized_size
@@ -98,24 +98,21 @@ def read_cards(path: Path) -> dict[str, Card]:
     return cards
 
 
-def read_card(metadata: Mapping[str, Any], place: Path) -> Card:
-    """The card of an exported file, from its ``read_metadata``.
+def card_in(file: OnnxFile) -> Card:
+    """The card of an exported file.
 
     Raises:
         DiptychError: when this version cannot read it, or its network has other channels.
     """
     try:
-        card = card_of(metadata[CARD])
+        card = card_of(file.card)
     except UNREADABLE as problem:
-        raise DiptychError(f"the card in {place} is none that this version can read ({problem}).") from None
-    inside = metadata[PROCESSING] == "inside"
-    stated = [kind.stored_channels if inside else kind.network_channels for kind in (card.source, card.target)]
-    if any(
-        isinstance(found, int) and found != wanted for found, wanted in zip(metadata[CHANNELS], stated, strict=True)
-    ):
+        raise DiptychError(f"the card in {file.place} is none that this version can read ({problem}).") from None
+    stated = [kind.stored_channels if file.inside else kind.network_channels for kind in (card.source, card.target)]
+    if any(isinstance(found, int) and found != wanted for found, wanted in zip(file.channels, stated, strict=True)):
         raise DiptychError(
-            f"the card in {place} speaks of {stated[0]} channels in and {stated[1]} out, and the network has "
-            f"{' and '.join(map(str, metadata[CHANNELS]))}; export it again."
+            f"the card in {file.place} speaks of {stated[0]} channels in and {stated[1]} out, and the network has "
+            f"{' and '.join(map(str, file.channels))}; export it again."
         )
     return card
 

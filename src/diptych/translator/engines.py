@@ -5,7 +5,7 @@ All take (source, seed) and give the target, within the tolerance that ``exporti
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,20 +14,10 @@ from torch import Tensor, nn
 from diptych.errors import UsageError
 from diptych.files import named_in_utf8
 from diptych.machine.interrupts import ended_by
-from diptych.machine.runtimes import (
-    PRECISION,
-    PROCESSING,
-    feed,
-    file_errors,
-    missing,
-    required_package,
-    run_session,
-    session_of,
-    threads,
-)
+from diptych.machine.runtimes import OnnxFile, feed, file_errors, missing, required_package, threads
 from diptych.networks.blocks import channels_last
 from diptych.networks.noise import seeded
-from diptych.tables import closest
+from diptych.tables import no_such
 
 BFLOAT16 = "openvino-bfloat16"
 PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime", "torch": "torch", BFLOAT16: "openvino"}
@@ -63,25 +53,11 @@ class Eager:
         return result.float().cpu()
 
 
-class OnnxRuntime:
+class OnnxRuntime(OnnxFile):
     """An exported file under ONNX Runtime."""
-
-    name = "onnx"
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self.session = session_of(place)
-        metadata = self.session.get_modelmeta().custom_metadata_map
-        self.precision = metadata.get(PRECISION, "float32")
-        self.processing = metadata.get(PROCESSING, "outside")
-        self.inputs = [one.name for one in self.session.get_inputs()]
 
     def __call__(self, source: Tensor, seed: int) -> Tensor:
         return torch.from_numpy(self.arrays(source.contiguous().numpy(), seed))
-
-    def arrays(self, source: "np.ndarray[Any, Any]", seed: int) -> "np.ndarray[Any, Any]":
-        """The same with numpy, also for files with their own pre- and post-processing."""
-        return run_session(self.session, feed(self.inputs, source, seed))
 
 
 class OpenVino:
@@ -130,9 +106,7 @@ def choose_engine(name: str, device: torch.device) -> str:
         exportable = find_spec("onnx") is not None and find_spec("onnxscript") is not None
         return installed[0] if device.type == "cpu" and exportable else "torch"
     if name not in PACKAGES:
-        raise UsageError(
-            f'there is no engine "{name}"{closest(name, PACKAGES)}; choose from auto, {", ".join(PACKAGES)}.'
-        )
+        raise no_such("engine", name, ["auto", *PACKAGES])
     if name != "torch" and device.type != "cpu":
         raise UsageError(f"the engine {name} runs on the processor; give --device cpu, or take --engine torch.")
     if find_spec(PACKAGES[name]) is None:

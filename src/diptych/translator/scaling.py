@@ -1,8 +1,9 @@
 """Stored pictures on their way into a network and out of it: to the scale of training, and back to their own size. No torch."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +15,34 @@ from diptych.pictures.sizes import Size, parse_size
 from diptych.translator.card import Card
 
 
-class TranslatorBase:
+class EngineInfo(Protocol):
+    """How a translator computes."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def precision(self) -> str: ...
+
+
+class TranslatorBase(ABC):
     """What every translator does before and after its network, by its card."""
 
     card: Card
+    engine: EngineInfo
     tile: int | None
     """Side of the tiles of large pictures; None chooses by the memory that is free, 0 takes all pictures whole."""
 
     memory: float = math.inf
     """Bytes that a picture may take; infinite: half of what is free."""
+
+    @abstractmethod
+    def translate_many(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]:
+        """Translate pictures of one network size in one batch; each comes out as it would alone."""
+
+    def for_large_pictures(self) -> "TranslatorBase":
+        """The one for pictures that are translated alone."""
+        return self
 
     def network_size(self, shape: Sequence[int], size: Size = None) -> tuple[int, int]:
         """(height, width) at which the network sees a picture of ``shape``: height, width, and whatever follows.

@@ -51,9 +51,8 @@ class Axis:
         if size <= tile:
             return cls(size, (0,), size, (torch.ones(size),))
         count = math.ceil((size - overlap) / (tile - overlap))
-        tile = min(
-            tile, -(-math.ceil((size + (count - 1) * overlap) / count) // multiple) * multiple
-        )  # no wider than needed
+        needed = math.ceil((size + (count - 1) * overlap) / count)
+        tile = min(tile, -(-needed // multiple) * multiple)
         starts = tuple(round(number * (size - tile) / (count - 1) / multiple) * multiple for number in range(count))
         rows = torch.arange(tile) + 0.5
         raw = []
@@ -148,7 +147,6 @@ class Tiling:
     down: Axis
     along: Axis
     seed: int
-    scale: int
     on_progress: OnProgress
 
     def walk(
@@ -166,9 +164,6 @@ class Tiling:
                     yield i, j, network(part)
                 done += 1
         self.on_progress(stage, done, count)
-
-    def window(self, axis: Axis, number: int) -> Tensor:
-        return axis.windows[number].repeat_interleave(self.scale)
 
 
 def no_progress(stage: str, done: int, count: int) -> None:
@@ -204,7 +199,7 @@ def translate(
         )
     height, width = source.shape[2:]
     down, along = (Axis.cut(size, side, overlap, multiple) for size in (height, width))
-    tiling = Tiling(down, along, seed, scale, on_progress)
+    tiling = Tiling(down, along, seed, on_progress)
     with shared_statistics(network) as shared:
         for number in range(1, len(shared.layers) + 1):
             for _ in tiling.walk(source, network, shared, f"statistics, layer {number} of {len(shared.layers)}"):
@@ -215,7 +210,8 @@ def translate(
             if result is None:
                 result = torch.zeros(1, part.shape[1], height * scale, width * scale)
             top, left = down.starts[i] * scale, along.starts[j] * scale
-            window = tiling.window(down, i)[:, None] * tiling.window(along, j)
+            rows, columns = (one.repeat_interleave(scale) for one in (down.windows[i], along.windows[j]))
+            window = rows[:, None] * columns
             result[..., top : top + part.shape[2], left : left + part.shape[3]] += part.float().cpu() * window
     assert result is not None
     return result
@@ -246,7 +242,7 @@ def tile_for(network: nn.Module, source: Images, multiple: int, most: float = MA
     if share and each * height * width * len(source) < free / 2:
         return 0
     side = min(math.isqrt(int(free / 4 / each)), MAX_TILE)
-    return max(side, 2 * default_overlap(multiple) + multiple)
+    return max(side, min_tile(multiple) + multiple)
 
 
 def on_device(part: Tensor, network: nn.Module) -> Tensor:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from diptych import checkpoints
 from diptych.errors import DiptychError, UsageError
 from diptych.machine.devices import choose, matmul_precision
-from diptych.machine.runtimes import PRECISION, PROCESSING, read_metadata
 from diptych.networks import NETWORKS
 from diptych.networks.noise import seeded
 from diptych.pictures.formats import from_array, from_pillow, to_pillow
@@ -22,7 +21,7 @@ from diptych.pictures.sizes import Size
 from diptych.registry import remedy_for, require
 from diptych.tables import closest
 from diptych.translator import tiling
-from diptych.translator.card import REGISTERED, Card, read_card, read_cards
+from diptych.translator.card import REGISTERED, Card, card_in, read_cards
 from diptych.translator.engines import BFLOAT16, Eager, Engine, OnnxRuntime, OpenVino
 from diptych.translator.scaling import TranslatorBase
 from diptych.translator.tiling import Images
@@ -93,13 +92,13 @@ class Translator(TranslatorBase):
     @classmethod
     def load_onnx(cls, place: Path, engine: str = "onnx") -> "Translator":
         """From an exported file, under one of the engines but torch."""
-        metadata = read_metadata(place)
-        card = read_card(metadata, place)
-        if engine == "onnx" or metadata[PROCESSING] == "inside":
-            return cls(OnnxRuntime(place), card)
-        if engine == BFLOAT16 and metadata[PRECISION] != "int8":
+        file = OnnxRuntime(place)
+        card = card_in(file)
+        if engine == "onnx" or file.inside:
+            return cls(file, card)
+        if engine == BFLOAT16 and file.precision != "int8":
             return cls(OpenVino(place, "bfloat16", "bf16"), card)
-        return cls(OpenVino(place, metadata[PRECISION]), card)
+        return cls(OpenVino(place, file.precision), card)
 
     @overload
     def __call__(
@@ -147,7 +146,7 @@ class Translator(TranslatorBase):
         if seed is not None and not 0 <= seed < 2**63:
             raise UsageError(f"the seed is {seed}; it must lie between 0 and {2**63 - 1}.")
         resized = self.resize_sources(pictures, size)
-        if isinstance(self.engine, OnnxRuntime) and self.engine.processing == "inside":
+        if isinstance(self.engine, OnnxRuntime) and self.engine.inside:
             arrays = self.engine.arrays(np.stack(resized), self.card.seed if seed is None else seed)
             return self.resize_back(arrays, pictures)
         result = self.batch(torch.stack([self.card.source.to_tensor(one) for one in resized]), seed=seed, style=style)

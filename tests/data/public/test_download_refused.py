@@ -5,6 +5,7 @@ import hashlib
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from web import ARCHIVE, Pauses, Server, assert_whole, contents, fetch, packed
@@ -124,4 +125,5 @@ def test_an_address_that_is_none(tmp_path: Path, address: str) -> None:
     ("stated", "length"), [("12", 12), ("\xb2", -1), ("", -1), ("-1", -1), ("1e3", -1), ("9" * 5000, -1)]
 )
 def test_a_length_that_is_none(stated: str, length: int) -> None:
-    assert download.length_of(SimpleNamespace(headers={"Content-Length": stated})) == length  # type: ignore[arg-type]
+    answer: Any = SimpleNamespace(headers={"Content-Length": stated})
+    assert download.Origin.of("http://h/a.zip", answer).length == length

@@ -1,6 +1,7 @@
 """Reading, translating and writing at once: bounded, in order, and with every failure told."""
 
 import threading
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from diptych.errors import DiptychError
 from diptych.pictures import formats
 from diptych.pictures.decoded import Header
 from diptych.translator.many import Job, pipeline
-from diptych.translator.many.pipeline import Outcome, Readers, ReadResult, StageSeconds, run_pipeline
+from diptych.translator.many.pipeline import Loaded, Outcome, Readers, StageSeconds, run_pipeline
 from diptych.translator.many.plan import Task
 
 Pictures = list[tuple[Path, Path]]
@@ -46,9 +47,9 @@ def test_no_more_waits_than_may(job: Job, pictures: Pictures, tmp_path: Path, mo
     held: list[int] = []
     read = Readers.read
 
-    def reading(self: Readers, source: Path, header: Header | str) -> ReadResult:
+    def reading(self: Readers, task: Task, header: Future[Header]) -> Loaded:
         held.append(self.held)
-        return read(self, source, header)
+        return read(self, task, header)
 
     monkeypatch.setattr(Readers, "read", reading)
     for batch in (1, 4):
@@ -125,7 +126,9 @@ def test_masks_are_listed_once(translator: Any, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(formats, "list_pictures", counting)
     job = Job(translator, masks=tmp_path / "masks")
     for number in range(5):
-        assert job.companion_path("mask", f"in/{number}.jpg") == tmp_path / "masks" / f"{number}.png"
+        found = job.companion_picture("mask", f"in/{number}.jpg")
+        assert found is not None
+        assert found[1] == str(tmp_path / "masks" / f"{number}.png")
     assert count == 1
     with pytest.raises(DiptychError, match="there is no mask called 7"):
-        job.companion_path("mask", "in/7.jpg")
+        job.companion_picture("mask", "in/7.jpg")

@@ -39,6 +39,10 @@ MUCH_LARGER = 2.0  # times the scale of training, in both directions, from which
 BRIEF = 0.05  # share of the time after which a check that cannot finish stops
 
 
+Named = tuple[str, str, Entry]
+"""(split, domain, entry)."""
+
+
 @dataclass
 class Report:
     """The result of a check: lines that describe the set, and findings."""
@@ -124,21 +128,13 @@ def look_over(
     headers = describe(layout, examples, report, settings)
     if layout.sharded and seconds == float("inf"):
         report.findings += [Finding("damaged shard", words, fatal=True) for words in damaged(settings)]
-    measured: list[Measurements] = []
-    opened = time.perf_counter()
-    with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(examples), TOGETHER):
-            now = time.perf_counter()
-            too_many = (now - opened) * len(examples) > seconds * start > 0
-            if now - began > seconds or (now - began > BRIEF * seconds and too_many):
-                break
-            chosen = examples[start : start + TOGETHER]
-            for found, findings in pool.map(lambda item: examine(settings, layout, *item), chosen):
-                measured += [found] if found is not None else []
-                report.findings += findings
-            report.looked_at += len(chosen)
-            if progress is not None:
-                progress(report.looked_at, len(examples))
+    measured = []
+    for found, findings in examined(settings, layout, examples, seconds, began):
+        measured += [found] if found is not None else []
+        report.findings += findings
+        report.looked_at += 1
+        if progress is not None and (report.looked_at % TOGETHER == 0 or report.looked_at == len(examples)):
+            progress(report.looked_at, len(examples))
     if report.looked_at < report.examples:
         report.lines.append(
             f"Looked closely at {report.looked_at} of {report.examples} examples; `diptych data check` takes all."
@@ -155,6 +151,21 @@ def look_over(
     return report
 
 
+def examined(
+    settings: DataSettings, layout: Layout, examples: list[Named], seconds: float, began: float
+) -> Iterator[tuple[Measurements | None, list[Finding]]]:
+    """What is found on one example after the other, until the time is over, or it shows early that it will not suffice."""
+    opened = time.perf_counter()
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(examples), TOGETHER):
+            now = time.perf_counter()
+            too_many = (now - opened) * len(examples) > seconds * start > 0
+            if now - began > seconds or (now - began > BRIEF * seconds and too_many):
+                return
+            chosen = examples[start : start + TOGETHER]
+            yield from pool.map(lambda item: examine(settings, layout, *item), chosen)
+
+
 def class_shares(counts: list[npt.NDArray[np.int64]], kind: Kind) -> list[str]:
     """The share of pixels of each class, and classes that no map has."""
     if not counts:
@@ -165,10 +176,6 @@ def class_shares(counts: list[npt.NDArray[np.int64]], kind: Kind) -> list[str]:
     never = [kind.class_name(number) for number in range(kind.classes) if not shares[number]]
     lines = [f"Classes: {listing}{unknown}."]
     return lines + ([f"Classes that no map has: {', '.join(never)}."] if never else [])
-
-
-Named = tuple[str, str, Entry]
-"""(split, domain, entry)."""
 
 
 def in_turn(layout: Layout) -> list[Named]:

@@ -78,13 +78,8 @@ def class_numbers(files: Sequence[File]) -> tuple[int, ...]:
             if looked_at is first and np.mean(values[:, 1:] == values[:, :-1]) < FLAT:
                 return ()
             numbers.update(map(int, np.unique(values)))
-        if not are_classes(set(numbers)):
-            return ()
+        own = numbers.keys() - {int(RANGES["uint8"]), int(RANGES["uint16"])}  # which may stand for no class
+        highest = max(own, default=0)
+        if not (0 < highest < HIGHEST and (highest < SURE or 2 * len(own) > highest)):
+            return ()  # shades of grey
     return tuple(sorted(numbers))
-
-
-def are_classes(numbers: set[int]) -> bool:
-    """Whether these are numbers of classes, apart from a highest value that stands for no class; else they are shades of grey."""
-    own = numbers - {int(RANGES["uint8"]), int(RANGES["uint16"])}
-    highest = max(own, default=0)
-    return 0 < highest < HIGHEST and (highest < SURE or 2 * len(own) > highest)

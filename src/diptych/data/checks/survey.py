@@ -78,11 +78,8 @@ def survey(settings: DataSettings, task_stated: bool = False) -> Survey:
     named = with_own_folders(settings, task_stated)
     found = looked_over(named, task_stated)
     (first, second) = (*named.source_folders[:1], named.target_folder) if named != settings else ("", "")
-    if (
-        first
-        and not named_source(first, second)
-        and (found.plainer == "b" or bool(found.b.numbers) > bool(found.a.numbers))
-    ):
+    drawn = found.plainer == "b" or bool(found.b.numbers) > bool(found.a.numbers)
+    if first and drawn and not named_source(first, second):
         return looked_over(replace(named, source_folders=(second,), target_folder=first), task_stated)
     return found
 
@@ -93,7 +90,10 @@ def looked_over(settings: DataSettings, task_stated: bool) -> Survey:
     layout = discover(settings)
     firsts = spread(layout.splits["train"], HEADERS)
     seconds = spread(layout.others["train"], HEADERS) if layout.kind == "unpaired" else []
-    headers = {str(file): header for file, header in with_headers(files_of([*firsts, *seconds]))}
+    headers: dict[str, Header] = {}
+    for file in files_of([*firsts, *seconds]):
+        with suppress(DiptychError):  # what is wrong with those is the check's to say
+            headers[str(file)] = probe(file)
     if not headers:
         probe(firsts[0].a[0])  # which says what is wrong
     if layout.kind == "unpaired":
@@ -115,7 +115,9 @@ def looked_over(settings: DataSettings, task_stated: bool) -> Survey:
     side, words = plainer_side(list(halves_of(opened)))
     found = replace(found, plainer=side, plainness=words, unopened=len(closed))
     if layout.kind == "folders":
-        first, second = map(class_numbers, train_files(layout))
+        maps = spread(layout.splits["train"], MAPS)
+        first = class_numbers([entry.a[0] for entry in maps])
+        second = class_numbers([entry.b for entry in maps if entry.b is not None])
         return replace(found, a=replace(a, numbers=first), b=replace(b, numbers=second))
     if settings.layout == "side-by-side" or task_stated:
         return replace(found, holds="halves", why="side-by-side pictures, as stated")
@@ -153,13 +155,6 @@ def spread(entries: Sequence[Entry], count: int) -> list[Entry]:
     return [entries[place * len(entries) // count] for place in range(count)]
 
 
-def with_headers(files: Sequence[File]) -> Iterator[tuple[File, Header]]:
-    """Those that can be read; what is wrong with the others is the check's to say."""
-    for file in files:
-        with suppress(DiptychError):
-            yield file, probe(file)
-
-
 def side_of(files: Sequence[File], headers: dict[str, Header]) -> Side:
     """Channels and depth of a side: colour where any has colour, a depth where all have it."""
     known = [(file, headers[str(file)]) for file in files if str(file) in headers]
@@ -168,10 +163,7 @@ def side_of(files: Sequence[File], headers: dict[str, Header]) -> Side:
     depth: Literal["uint8", "uint16", "float32"] = "uint8"
     if len(depths) == 1:
         depth = "uint16" if "uint16" in depths else "float32" if "float32" in depths else "uint8"
-    most = max(channels, default=3)
-    kind = Kind(depth=depth) if most == 3 else Kind(colour="grey", depth=depth)
-    if most not in (1, 3):
-        kind = Kind(colour="channels", channels=most, depth=depth)
+    kind = Kind(depth=depth).with_channels(max(channels, default=3))
     lowest = highest = 0.0
     if depth == "float32":
         for file, _ in known[:OPENED]:
@@ -215,14 +207,10 @@ def halves_or_singles(found: Survey, opened: Sequence[tuple[str, Stored, Stored 
     share = sum(bool(seams[name]) for name in told) / max(len(told), 1)
     enough = seams and 2 * len(told) >= len(seams) and len(told) >= min(FEWEST_SEAMS, len(found.headers))
     if enough and share >= MOSTLY:
-        return (
-            "halves",
-            f"side-by-side pictures: the middle of {sum(map(bool, seams.values()))} of {len(seams)} opened is a seam",
-        )
-    if any(
-        finding.category == "single pictures?"
-        for finding in layout_warnings(found.settings, found.layout, found.headers)
-    ):
+        clear = sum(map(bool, seams.values()))
+        return "halves", f"side-by-side pictures: the middle of {clear} of {len(seams)} opened is a seam"
+    warnings = layout_warnings(found.settings, found.layout, found.headers)
+    if any(finding.category == "single pictures?" for finding in warnings):
         return "singles", "many pictures are square or upright, so they are no two halves"
     if found.plainer:
         which = "left" if found.plainer == "a" else "right"
@@ -234,8 +222,3 @@ def halves_or_singles(found: Survey, opened: Sequence[tuple[str, Stored, Stored 
             f"keep one sort, or add data.layout=side-by-side if all are pairs."
         )
     return "singles", "their middle is no seam between two halves, and neither half is plainer"
-
-
-def train_files(layout: Layout) -> tuple[list[File], list[File]]:
-    chosen = spread(layout.splits["train"], MAPS)
-    return [entry.a[0] for entry in chosen], [entry.b for entry in chosen if entry.b is not None]

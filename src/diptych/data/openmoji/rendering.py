@@ -3,17 +3,15 @@
 ``python openmoji_rendering.py FOLDER SIZE``, with names on standard input, is one of several rendering processes.
 """
 
-import contextlib
 import importlib.util
 import io
 import os
-import queue
 import re
 import subprocess
 import sys
-import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,10 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diptych.errors import DiptychError
+from diptych.machine.threads import usable_cores
 
 NATURAL_SIDE = 72  # the drawings' own grid, at which outlines and colours are compared whatever the size
 INK_SIDE = 36
-DRAWINGS_FOR_A_PROCESS = 200  # a process takes half a second to start; this many take one second to draw
+DRAWINGS_FOR_A_PROCESS = 400  # a process takes half a second to start; this many take two seconds to draw
 
 
 class Rendered(NamedTuple):
@@ -33,7 +32,7 @@ class Rendered(NamedTuple):
 
     name: str
     state: str  # "kept", "no outline" or "no colour"
-    ink: str  # of the outline (ink_of), as hexadecimal bytes
+    ink: str  # of the outline, INK_SIDE x INK_SIDE hexadecimal bytes from 0 for white to 63 for black
 
 
 def render_drawings(names: Sequence[str], pairs: Path, size: int, processes: int = 0) -> Iterator[Rendered]:
@@ -42,8 +41,7 @@ def render_drawings(names: Sequence[str], pairs: Path, size: int, processes: int
     ``processes`` = 0: one a core, at most eight, and none but this one for a few drawings.
     """
     if not processes:
-        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-        processes = max(1, min(cores, 8, len(names) // DRAWINGS_FOR_A_PROCESS))
+        processes = max(1, min(usable_cores(), 8, len(names) // DRAWINGS_FOR_A_PROCESS))
     return render_here(names, pairs, size) if processes == 1 else render_in_processes(names, pairs, size, processes)
 
 
@@ -88,29 +86,17 @@ def render_here(names: Sequence[str], pairs: Path, size: int) -> Iterator[Render
         whole = path.read_text(encoding="utf-8")
         outline = outline_of(whole)
         lines, drawing = render(outline, NATURAL_SIDE), render(whole, NATURAL_SIDE)
-        state = state_of(lines, drawing)
+        plain = np.abs(lines.astype(np.int16) - drawing).max() <= 40  # only the smoothing of lines differs
+        state = "no outline" if lines.min() > 250 else "no colour" if plain else "kept"
         pair = pairs / f"{name}.png"
         if state == "kept" and not pair.is_file():
             beside = pair.with_suffix(".writing")
             both = np.concatenate([render(outline, size), render(whole, size)], axis=1)
             Image.fromarray(both).save(beside, "PNG", compress_level=1)
             beside.replace(pair)
-        yield Rendered(name, state, ink_of(lines).tobytes().hex())
-
-
-def state_of(lines: NDArray[np.uint8], drawing: NDArray[np.uint8]) -> str:
-    """Whether the pair is useful: not without an outline, nor where only the smoothing of lines differs."""
-    if lines.min() > 250:
-        return "no outline"
-    return "kept" if np.abs(lines.astype(np.int16) - drawing).max() > 40 else "no colour"
-
-
-def ink_of(lines: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 (INK_SIDE, INK_SIDE), 0 for white to 63 for black."""
-    each = NATURAL_SIDE // INK_SIDE
-    mean = (255 - lines.min(axis=2)).reshape(INK_SIDE, each, INK_SIDE, each).mean(axis=(1, 3))
-    ink: NDArray[np.uint8] = (mean / 4).astype(np.uint8)
-    return ink
+        each = NATURAL_SIDE // INK_SIDE
+        ink = (255 - lines.min(axis=2)).reshape(INK_SIDE, each, INK_SIDE, each).mean(axis=(1, 3))
+        yield Rendered(name, state, (ink / 4).astype(np.uint8).tobytes().hex())
 
 
 def render_in_processes(names: Sequence[str], pairs: Path, size: int, processes: int) -> Iterator[Rendered]:
@@ -122,60 +108,32 @@ def render_in_processes(names: Sequence[str], pairs: Path, size: int, processes:
     # By its path (-P: which adds nothing to where modules are looked for), since -m would load all of diptych.data, torch too.
     command = [sys.executable, "-P", __file__, str(pairs), str(size)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    messages: queue.Queue[Rendered | str] = (
-        queue.Queue()
-    )  # a drawing, or the error with which a process ended, empty for none
 
-    def follow(worker: subprocess.Popen[str], share: Sequence[str]) -> None:
-        complaint = "a rendering process ended without a word"
-        try:
-            for line in talk(worker, share):
-                if line.startswith("drawn\t"):
-                    messages.put(Rendered(*line.split("\t")[1:]))
-                else:
-                    complaint = line or complaint
-        finally:
-            messages.put(complaint if worker.wait() else "")
+    def render_share(share: Sequence[str]) -> list[Rendered]:
+        done = subprocess.run(
+            command, input="\n".join(share), capture_output=True, encoding="utf-8", env=environment, check=False
+        )
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["a rendering process ended without a word"])[-1]
+            raise DiptychError(f"the openmoji drawings cannot be rendered: {reason}")
+        return [Rendered(*line.split("\t")) for line in done.stdout.splitlines()]
 
-    pipe = subprocess.PIPE
-    with contextlib.ExitStack() as open_ones:
-        for index in range(processes):
-            worker = subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, encoding="utf-8", env=environment
-            )
-            thread = threading.Thread(target=follow, args=(worker, names[index::processes]), daemon=True)
-            thread.start()
-            open_ones.callback(thread.join)
-            open_ones.callback(worker.terminate)
-        running = processes
-        while running:
-            message = messages.get()
-            if isinstance(message, Rendered):
-                yield message
-            elif message:
-                raise DiptychError(f"the openmoji drawings cannot be rendered: {message}")
-            else:
-                running -= 1
-
-
-def talk(worker: subprocess.Popen[str], names: Sequence[str]) -> Iterator[str]:
-    """Send a rendering process its drawings; it reads them all before it answers, so there is no deadlock."""
-    assert worker.stdin is not None
-    assert worker.stdout is not None
-    with worker.stdout:
-        with contextlib.suppress(BrokenPipeError), worker.stdin:  # it ended at its start; its output says why
-            worker.stdin.write("\n".join(names))
-        for line in worker.stdout:
-            yield line.rstrip("\n")
+    shares = max(processes, len(names) // DRAWINGS_FOR_A_PROCESS)
+    pool = ThreadPoolExecutor(processes)
+    try:
+        for future in as_completed([pool.submit(render_share, names[start::shares]) for start in range(shares)]):
+            yield from future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def main() -> int:
     pairs, size = Path(sys.argv[1]), int(sys.argv[2])
     try:
         for result in render_here(sys.stdin.read().split(), pairs, size):
-            print("drawn", *result, sep="\t", flush=True)
+            print(*result, sep="\t")
     except (OSError, DiptychError) as problem:
-        print(problem)
+        print(problem, file=sys.stderr)
         return 1
     return 0
 

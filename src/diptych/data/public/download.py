@@ -42,6 +42,13 @@ class Origin:
     tag: str = ""  # a strong ETag, or the date of the last change: what If-Range may be given
     length: int = -1  # -1 where the server does not say
 
+    @classmethod
+    def of(cls, address: str, answer: http.client.HTTPResponse) -> "Origin":
+        """A weak ETag does not identify the file's version."""
+        tag, length = str(answer.headers.get("ETag", "")), answer.headers.get("Content-Length", "")
+        tag = tag if tag and not tag.startswith("W/") else str(answer.headers.get("Last-Modified", ""))
+        return cls(address, tag, int(length) if length.isdecimal() and len(length) < 20 else -1)
+
 
 class Unreachable(DiptychError):
     """The server does not answer, or no longer has the file."""
@@ -152,7 +159,7 @@ def attempt(address: str, part: Path, notes: Path, progress: Progress | None) ->
         with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=TIMEOUT) as answer:
             start = start_of(answer, have, known, part)
             if start == 0:
-                known = Origin(address, tag_of(answer), length_of(answer))
+                known = Origin.of(address, answer)
                 check_room(known, part)
                 write_text(notes, json.dumps(asdict(known)))
             receive(answer, part, start, known, progress)
@@ -240,18 +247,6 @@ def check_room(origin: Origin, part: Path) -> None:
     free = shutil.disk_usage(part.parent).free + size_of(part)
     if origin.length > free:
         raise OSError(errno.ENOSPC, f"{origin.length:,} bytes are needed and {free:,} are free")
-
-
-def tag_of(answer: http.client.HTTPResponse) -> str:
-    """A strong ETag or the date of change, which identify the file's version; a weak ETag does not."""
-    tag = str(answer.headers.get("ETag", ""))
-    return tag if tag and not tag.startswith("W/") else str(answer.headers.get("Last-Modified", ""))
-
-
-def length_of(answer: http.client.HTTPResponse) -> int:
-    """The announced length in bytes, -1 where there is none."""
-    announced = answer.headers.get("Content-Length", "")
-    return int(announced) if announced.isdecimal() and len(announced) < 20 else -1
 
 
 def recall(notes: Path) -> Origin:

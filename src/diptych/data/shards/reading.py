@@ -1,6 +1,5 @@
 """Read shards: a folder or a web address with ``shards.json`` and the tars that it names."""
 
-import hashlib
 import os
 from collections.abc import Iterator
 from functools import lru_cache
@@ -12,7 +11,7 @@ from diptych.data.settings import OF_TWO, DataSettings
 from diptych.data.shards.index import INDEX, SPLITS, Index, ShardFacts
 from diptych.data.shards.store import RemoteShard, fetched_text, store_in
 from diptych.errors import DiptychError, UsageError
-from diptych.files import expand_user
+from diptych.files import expand_user, sha256_of
 
 GIB = 2**30
 
@@ -115,7 +114,10 @@ def layout_of(settings: DataSettings) -> Layout:
     piles: dict[tuple[str, str], list[tuple[int, Entry]]] = {}
     for facts in index.shards:
         pile = piles.setdefault((facts.split, facts.pile), [])
-        pile += entries_in(facts, shards[facts.name])
+        for example in facts.examples:
+            *first, last = (Member(shards[facts.name], *file) for file in example.files)
+            entry = Entry(example.name, tuple(first), last) if first else Entry(example.name, (last,))
+            pile.append((example.place, entry))
     sorted_piles = {key: [entry for _, entry in sorted(pile, key=lambda item: item[0])] for key, pile in piles.items()}
     splits = {split: sorted_piles[split, "a"] for split in SPLITS if (split, "a") in sorted_piles}
     others = {split: sorted_piles[split, "b"] for split in SPLITS if (split, "b") in sorted_piles}
@@ -130,14 +132,6 @@ def layout_of(settings: DataSettings) -> Layout:
         kind = "single" if settings.task not in OF_TWO else "side-by-side" if index.files == 1 else "folders"
     description = f"{len(shards)} shards of {index.size / 1e6:,.0f} MB: {index.words}"
     return Layout(kind, description, splits, others, sharded=True, remote=is_address(settings.folder))
-
-
-def entries_in(facts: ShardFacts, shard: Shard) -> Iterator[tuple[int, Entry]]:
-    """(place in the split, entry)."""
-    for example in facts.examples:
-        files = tuple(Member(shard, *file) for file in example.files)
-        alone = len(files) == 1
-        yield example.place, Entry(example.name, files if alone else files[:-1], None if alone else files[-1])
 
 
 def refuse_unfit(settings: DataSettings, index: Index) -> None:
@@ -173,8 +167,7 @@ def damaged(settings: DataSettings) -> Iterator[str]:
     for facts in index_at(settings.folder).shards:
         name, place = shards[facts.name].name, shards[facts.name].local_path()
         try:
-            with open(place, "rb") as tar:
-                digest = hashlib.file_digest(tar, "sha256").hexdigest()
+            digest = sha256_of(place)
         except OSError as problem:
             raise DiptychError(f"{name} cannot be read in {place.parent}: {problem.strerror}.") from None
         if digest != facts.sha256:

@@ -4,7 +4,6 @@ A shard is kept under its checksum, so runs share it, and a changed set has shar
 shards are removed for others. Any plain server works; if it supports ranges, an interrupted download continues.
 """
 
-import hashlib
 import os
 import queue
 import re
@@ -18,11 +17,12 @@ from typing import NamedTuple
 
 import filelock
 
-from diptych.data import progress
 from diptych.data.entries import Shard
 from diptych.data.public import download
 from diptych.data.shards.index import ShardFacts
 from diptych.errors import DiptychError
+from diptych.files import sha256_of
+from diptych.machine import progress
 
 USED_EACH = 10.0  # seconds between two updates of a shard's time of use
 OURS = re.compile(r"\.?([0-9a-f]{64})\..+")  # the shard, a part of it, and its lock
@@ -46,7 +46,7 @@ def fetched_text(address: str) -> str:
 
 def download_to(address: str, place: Path) -> None:
     def show(what: str, done: int, total: int) -> None:
-        progress.show(f"{what} {address}", done, total)
+        progress.show_share(f"{what} {address}", done, total)
 
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -100,9 +100,7 @@ class Store:
         if not self.use(place):  # another process may have downloaded it in the meantime
             self.make_room(facts.size, facts.sha256)
             download_to(f"{address}/{facts.name}", new)
-            with open(new, "rb") as tar:
-                digest = hashlib.file_digest(tar, "sha256").hexdigest()
-            if digest != facts.sha256:
+            if sha256_of(new) != facts.sha256:
                 new.unlink()
                 raise DiptychError(
                     f"what came from {address}/{facts.name} is not the shard that shards.json there names (its SHA-256 is another): "

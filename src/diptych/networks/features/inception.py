@@ -5,6 +5,7 @@ Module names are those of the converted weights that FID programs share (``pt_in
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -27,19 +28,10 @@ class ConvNorm(nn.Module):
         return functional.relu(self.bn(self.conv(images)))
 
 
-def average_pool(images: Tensor) -> Tensor:
-    return functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
-
-
-def max_pool(images: Tensor) -> Tensor:
-    return functional.max_pool2d(images, 3, 1, 1)
-
-
-def max_pool_by_2(images: Tensor) -> Tensor:
-    return functional.max_pool2d(images, 3, 2)
-
-
 Pool = Callable[[Tensor], Tensor]
+average_pool: Pool = partial(functional.avg_pool2d, kernel_size=3, stride=1, padding=1, count_include_pad=False)
+max_pool: Pool = partial(functional.max_pool2d, kernel_size=3, stride=1, padding=1)
+max_pool_by_2: Pool = partial(functional.max_pool2d, kernel_size=3, stride=2)
 Step = tuple[int, *tuple[Kernel, ...]]
 """A convolution's channels and kernel. Two kernels are a fork: both convolutions have the same input."""
 Branches = Mapping[str, Sequence[Step]]

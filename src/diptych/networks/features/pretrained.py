@@ -3,7 +3,6 @@
 Scores name their feature network; those of different networks are not comparable.
 """
 
-import hashlib
 import importlib.util
 import os
 from collections.abc import Callable, Mapping
@@ -16,13 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diptych import checkpoints
-from diptych.errors import DiptychError, UsageError
+from diptych.errors import DiptychError
+from diptych.files import sha256_of
 from diptych.networks.blocks import channels_last
 from diptych.networks.features.efficientnet import EfficientNetLite0
 from diptych.networks.features.inception import InceptionV3
 from diptych.networks.features.squeezenet import SqueezeNet
 from diptych.networks.features.vgg_alexnet import alexnet, vgg16, vgg19
-from diptych.tables import closest
+from diptych.tables import no_such
 
 CPU = torch.device("cpu")
 WEIGHTS = "DIPTYCH_WEIGHTS"
@@ -106,9 +106,7 @@ def trained_through(facts: Mapping[str, object]) -> tuple[str, ...]:
 
 def spec_of(name: str) -> FeatureSpec:
     if name not in FEATURES:
-        raise UsageError(
-            f'there is no feature network "{name}"{closest(name, FEATURES)}; choose from {", ".join(FEATURES)}.'
-        )
+        raise no_such("feature network", name, FEATURES)
     return FEATURES[name]
 
 
@@ -141,10 +139,7 @@ def read_weights(name: str, path: Path) -> dict[str, Tensor]:
     expected = Path(spec.files[0]).stem.rpartition("-")[2]
     if converted:
         tensors = checkpoints.load(path).tensors
-        found = checkpoints.checksum(tensors, "")
-    else:
-        with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = checkpoints.checksum(tensors, "") if converted else sha256_of(path)
     if not found.startswith(expected):
         raise DiptychError(
             f"{path} is not the published {name}: its SHA-256 begins with {found[:8]}, not {expected}. "

@@ -1,10 +1,10 @@
 """A network for the browser: an ONNX file in parts, and its description for the page."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diptych.files import sha256_of
 from diptych.machine.runtimes import session_of
 from diptych.serving.page.streaming import FileSlice
 
@@ -29,24 +29,17 @@ def split_model(network: Path, name: str, precision: str) -> BrowserModel:
     session = session_of(network)
     inputs = [one.name for one in session.get_inputs()]
     size = network.stat().st_size
-    with open(network, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    sides = str(session.get_inputs()[0].shape[2])  # such as "128*rows"
     starts = {f"model.onnx.{number:03}": start for number, start in enumerate(range(0, size, PART))}
     entry = {
         "parts": [{"url": f"models/{name}/{part}", "bytes": min(PART, size - start)} for part, start in starts.items()],
         "bytes": size,
-        "sha256": digest,
+        "sha256": sha256_of(network),
         "precision": precision,
         "input": inputs[0],
         "output": session.get_outputs()[0].name,
         "seed": inputs[1] if len(inputs) > 1 else None,
-        "multiple": multiple_of(session),
+        "multiple": int(sides.split("*")[0]) if "*" in sides else 1,
     }
     parts = {part: FileSlice(network, start, min(PART, size - start)) for part, start in starts.items()}
     return BrowserModel(entry, parts)
-
-
-def multiple_of(session: Any) -> int:
-    """The multiple that both sides must be, from the input's shape, such as "128*rows"."""
-    size = str(session.get_inputs()[0].shape[2])
-    return int(size.split("*")[0]) if "*" in size else 1

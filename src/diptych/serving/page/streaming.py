@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -13,23 +12,6 @@ from starlette.types import Receive, Scope, Send
 
 CHUNK = 256 * 1024
 """Bytes sent at once. The server copies what a client has not read yet, so a whole file would be copied for each."""
-
-
-class ByteSource(Protocol):
-    """Bytes that never change."""
-
-    @property
-    def size(self) -> int: ...
-
-    @property
-    def etag(self) -> str: ...
-
-    def read(self, start: int, stop: int) -> bytes:
-        """Bytes ``start`` to ``stop``, or to the end.
-
-        Raises:
-            OSError: when they are no longer there.
-        """
 
 
 @dataclass
@@ -71,6 +53,11 @@ class FileSlice:
         return f'"{digest.hexdigest()[:32]}"'
 
     def read(self, start: int, stop: int) -> bytes:
+        """Bytes ``start`` to ``stop``, or to the end.
+
+        Raises:
+            OSError: when they are no longer there.
+        """
         wanted = min(stop, self.size) - start
         with open(self.file, "rb") as opened:
             opened.seek(self.begin + start)
@@ -79,8 +66,8 @@ class FileSlice:
             raise OSError(f"{self.file} has become shorter")
         return found
 
-    def read_all(self) -> bytes:
-        return self.read(0, self.size)
+
+ByteSource = InMemoryFile | FileSlice
 
 
 class ChunkedResponse(Response):

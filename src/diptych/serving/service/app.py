@@ -4,6 +4,7 @@ import contextlib
 import hmac
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -76,6 +77,26 @@ class Service:
             message = "this service needs its token; send Authorization: Bearer TOKEN."
             raise Problem(401, message, {"WWW-Authenticate": "Bearer"})
 
+    def health_as(self, status: str) -> Health:
+        waiting = sum(len(batcher.waiting) for batcher in self.dispatcher.batchers.values())
+        return Health(status=status, version=version("diptych"), waiting=waiting)
+
+    async def health(self) -> Health:
+        return self.health_as("ok")
+
+    async def ready(self) -> Health:
+        for batcher in self.dispatcher.batchers.values():
+            batcher.check_room()
+        return self.health_as("ready")
+
+    async def counters(self) -> Response:
+        for name, batcher in self.dispatcher.batchers.items():
+            self.metrics.waiting.labels(name).set(len(batcher.waiting))
+        return Response(generate_latest(self.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def translators(self) -> dict[str, Any]:
+        return await run_in_threadpool(self.pages.listing)
+
 
 def create_app(service: Service) -> FastAPI:
     """The application."""
@@ -94,8 +115,33 @@ def create_app(service: Service) -> FastAPI:
         },
     )
     guarded = [Depends(service.check_token)] if service.token else []
-    dispatcher = service.dispatcher
+    add_translate(app, service, guarded)
+    listed = {200: listing_response(list(service.offers)), **responses(401)}
+    healthy: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": HEALTH_EXAMPLE}}}
+    # Of the listing no model: what is handed back has that form already.
+    get = partial(app.get, dependencies=guarded)
+    get("/translators", response_model=None, responses=listed, summary="What can be asked for")(service.translators)
+    get("/translators.json", include_in_schema=False)(service.translators)
+    app.get("/health", responses=healthy, summary="Whether it lives")(service.health)
+    app.get("/ready", responses=healthy | responses(503), summary="Whether it takes pictures just now")(service.ready)
+    counted = {200: METRICS, **responses(401)}
+    get("/metrics", name="metrics", response_class=Response, responses=counted, summary="For Prometheus")(
+        service.counters
+    )
+    service.pages.mount(app, guarded)
+    add_middleware(app, service)
+    return app
+
+
+def add_translate(app: FastAPI, service: Service, guarded: list[Any]) -> None:
     names: list[Any] = [offer.name for offer in service.offers]
+    described = Path(
+        description="Of a translator, as /translators lists it.",
+        max_length=200,
+        examples=names[:1],
+        json_schema_extra={"enum": names} if names else None,
+    )
+    sizes = {word: {"value": word} for word in ("training", "own", "256", "256x512")}
 
     @app.post(
         "/translate/{name}",
@@ -106,78 +152,21 @@ def create_app(service: Service) -> FastAPI:
         summary="Translate a picture",
     )
     async def translate(
-        name: Annotated[
-            str,
-            Path(
-                description="Of a translator, as /translators lists it.",
-                max_length=200,
-                examples=names[:1],
-                json_schema_extra={"enum": names} if names else None,
-            ),
-        ],
+        name: Annotated[str, described],
         request: Request,
         seed: Annotated[
             int | None, Query(ge=0, lt=2**63, description="Of the noise; none: the translator's own.", examples=[7])
         ] = None,
-        size: Annotated[
-            str,
-            Query(
-                description=SIZE,
-                pattern=SIZE_PATTERN,
-                openapi_examples={word: {"value": word} for word in ("training", "own", "256", "256x512")},
-            ),
-        ] = "training",
+        size: Annotated[str, Query(description=SIZE, pattern=SIZE_PATTERN, openapi_examples=sizes)] = "training",
         accept: Annotated[
             str, Header(description="The type of the answer.", examples=["image/webp, image/png;q=0.5"])
         ] = "image/png",
     ) -> Response:
-        answer = await dispatcher.translate(name, request, RequestOptions(seed, size, accept))
-        timing = f"translate;dur={answer.seconds * 1000:.1f}"
-        headers = {"Server-Timing": timing, "Cache-Control": "no-store", "Vary": "Accept"}
-        return Response(answer.data, media_type=answer.media_type, headers=headers)
+        return await service.dispatcher.translate(name, request, RequestOptions(seed, size, accept))
 
-    @app.get(
-        "/translators",
-        dependencies=guarded,
-        response_model=None,  # what is handed back has that form already
-        responses={200: listing_response(list(service.offers)), **responses(401)},
-        summary="What can be asked for",
-    )
-    @app.get("/translators.json", dependencies=guarded, include_in_schema=False)
-    async def translators() -> dict[str, Any]:
-        return await run_in_threadpool(service.pages.listing)
 
-    def health_now(status: str) -> Health:
-        waiting = sum(len(batcher.waiting) for batcher in dispatcher.batchers.values())
-        return Health(status=status, version=version("diptych"), waiting=waiting)
-
-    @app.get("/health", responses={200: {"content": {"application/json": HEALTH_EXAMPLE}}}, summary="Whether it lives")
-    async def health() -> Health:
-        return health_now("ok")
-
-    @app.get(
-        "/ready",
-        responses={200: {"content": {"application/json": HEALTH_EXAMPLE}}, **responses(503)},
-        summary="Whether it takes pictures just now",
-    )
-    async def ready() -> Health:
-        for batcher in dispatcher.batchers.values():
-            batcher.check_room()
-        return health_now("ready")
-
-    @app.get(
-        "/metrics",
-        dependencies=guarded,
-        response_class=Response,
-        responses={200: METRICS, **responses(401)},
-        summary="For Prometheus",
-    )
-    async def metrics() -> Response:
-        for name, batcher in dispatcher.batchers.items():
-            service.metrics.waiting.labels(name).set(len(batcher.waiting))
-        return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
-    service.pages.mount(app, guarded)
+def add_middleware(app: FastAPI, service: Service) -> None:
+    """The last added sees a request first."""
     app.add_middleware(ConcurrencyMiddleware, limits=service.limits)
     app.add_middleware(TextGZipMiddleware, minimum_size=500, compresslevel=6)
     if service.origins:
@@ -189,8 +178,8 @@ def create_app(service: Service) -> FastAPI:
             expose_headers=["Server-Timing", "Retry-After", "X-Request-Id"],
         )
     app.add_middleware(HostMiddleware, hosts=service.hosts)
-    app.add_middleware(RequestLogMiddleware, metrics=service.metrics, names=set(names))
-    return app
+    names = {offer.name for offer in service.offers}
+    app.add_middleware(RequestLogMiddleware, metrics=service.metrics, names=names)
 
 
 async def handle_http_exception(request: Request, problem: Exception) -> JSONResponse:

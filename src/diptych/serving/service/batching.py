@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from diptych.pictures.kinds import Stored
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.listing import ServedTranslator
 from diptych.serving.service.problems import busy_problem, timeout_problem
+from diptych.translator.scaling import TranslatorBase
 
 
 @dataclass(eq=False)
@@ -51,7 +51,7 @@ class Translated:
 class Batcher:
     """The queue of one translator; ``run`` must be a task of the same event loop."""
 
-    translator: ServedTranslator
+    translator: TranslatorBase
     limits: Limits
     pool: Executor
     idle: threading.Event

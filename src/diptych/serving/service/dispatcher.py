@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from diptych.errors import DiptychError, out_of_memory, too_small
 from diptych.serving.service.batching import Batcher, Translated
@@ -32,14 +33,6 @@ class RequestOptions(NamedTuple):
     seed: int | None
     size: str
     accept: str
-
-
-class Answer(NamedTuple):
-    """The bytes of a translated picture and the seconds that the network took."""
-
-    data: bytes
-    media_type: str
-    seconds: float
 
 
 class Dispatcher:
@@ -70,8 +63,8 @@ class Dispatcher:
         for pool in (self.pool, self.codec_pool, self.large_executor.pool):
             pool.shutdown()
 
-    async def translate(self, name: str, request: Request, options: RequestOptions) -> Answer:
-        """Answer a request.
+    async def translate(self, name: str, request: Request, options: RequestOptions) -> Response:
+        """The translated picture.
 
         Raises:
             ClientDisconnect: when the client has gone; its work has been stopped.
@@ -85,7 +78,7 @@ class Dispatcher:
             await asyncio.sleep(self.limits.refusal_seconds)
         raise refusal
 
-    async def dispatch(self, name: str, request: Request, options: RequestOptions) -> Answer:
+    async def dispatch(self, name: str, request: Request, options: RequestOptions) -> Response:
         offer = self.offers.get(name)
         if offer is None:
             raise Problem(404, f"there is no translator of that name; there is {', '.join(self.offers)}.")
@@ -103,7 +96,9 @@ class Dispatcher:
             self.metrics.batches.labels(name).observe(done.batch)
         self.metrics.translating.labels(name).observe(done.seconds)
         self.metrics.pixels.labels(name).inc(done.picture.shape[0] * done.picture.shape[1])
-        return Answer(data, media_type, done.seconds)
+        timing = f"translate;dur={done.seconds * 1000:.1f}"
+        headers = {"Server-Timing": timing, "Cache-Control": "no-store", "Vary": "Accept"}
+        return Response(data, media_type=media_type, headers=headers)
 
     async def translate_small(
         self, offer: Offer, files: dict[str, bytes], options: RequestOptions, media_type: str

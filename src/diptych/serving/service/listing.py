@@ -5,50 +5,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from diptych.pictures.kinds import Kind, Stored
-from diptych.pictures.sizes import Size
+from diptych.pictures.kinds import Kind
 from diptych.serving.page.browser_model import BrowserModel, split_model
 from diptych.serving.service.onnx_translator import OnnxTranslator
 from diptych.translator.card import Card, data_of
+from diptych.translator.scaling import TranslatorBase
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 BROWSER_SOURCES = ("rgb", "grey", "labels", "holed")
 BROWSER_TARGETS = ("rgb", "grey")
-
-
-class ServedTranslator(Protocol):
-    """What the service needs of a translator."""
-
-    card: Card
-    memory: float
-
-    @property
-    def engine(self) -> "EngineInfo": ...
-
-    def network_size(self, shape: Sequence[int], size: Size = None) -> tuple[int, int]: ...
-
-    def for_large_pictures(self) -> "ServedTranslator": ...
-
-    def translate_many(
-        self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None
-    ) -> list[Stored]: ...
-
-
-class EngineInfo(Protocol):
-    """What clients learn of an engine."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def precision(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -117,7 +89,7 @@ class Offer:
     """A translator under the name by which it is asked for."""
 
     name: str
-    translator: ServedTranslator
+    translator: TranslatorBase
     noise: bool = False
     licence: str = ""
     attribution: str = ""
@@ -203,11 +175,11 @@ def offer_of_file(place: Path, translator: OnnxTranslator, taken: Sequence[str],
     """An exported file. The browser may use the same file where its processing is outside."""
     name = unique_name(place, "", taken)
     facts = translator.card.provenance
-    in_browser = browser and not translator.inside and runs_in_browser(translator.card)
+    in_browser = browser and not translator.engine.inside and runs_in_browser(translator.card)
     return Offer(
         name,
         translator,
-        len(translator.inputs) > 1,
+        len(translator.engine.inputs) > 1,
         str(facts.get("licence of the data", "")),
         str(facts.get("attribution", "")),
         browser=split_model(place, name, translator.engine.precision) if in_browser else None,

@@ -1,27 +1,17 @@
 """ONNX files served without torch: numpy and ONNX Runtime alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from diptych.errors import DiptychError, UsageError
-from diptych.machine.runtimes import PRECISION, PROCESSING, feed, read_metadata, run_session, session_of
+from diptych.machine.runtimes import OnnxFile
 from diptych.pictures.kinds import Stored
 from diptych.pictures.sizes import Size
-from diptych.translator.card import read_card
+from diptych.translator.card import card_in
 from diptych.translator.scaling import TranslatorBase
-
-
-@dataclass(frozen=True)
-class Engine:
-    """As the page names it."""
-
-    precision: str
-    name: str = "onnx"
 
 
 class OnnxTranslator(TranslatorBase):
@@ -31,19 +21,12 @@ class OnnxTranslator(TranslatorBase):
     them otherwise.
     """
 
+    engine: OnnxFile
+
     def __init__(self, path: Path) -> None:
         """Raises: DiptychError, when there is no such file, it is damaged, or another program's."""
-        metadata = read_metadata(path)
-        self.card = read_card(metadata, path)
-        self.tile = 0
-        self.inside = metadata[PROCESSING] == "inside"
-        self.engine = Engine(metadata[PRECISION])
-        self.session = session_of(path)
-        self.inputs = [one.name for one in self.session.get_inputs()]
-
-    def for_large_pictures(self) -> "OnnxTranslator":
-        """The same one."""
-        return self
+        self.engine = OnnxFile(path)
+        self.card, self.tile = card_in(self.engine), 0
 
     def translate_many(self, pictures: Sequence[Stored], *, size: Size = None, seed: int | None = None) -> list[Stored]:
         """Translate pictures (H, W, C) of one network size in one batch.
@@ -54,16 +37,13 @@ class OnnxTranslator(TranslatorBase):
         card = self.card
         seed = card.seed if seed is None else seed
         resized = self.resize_sources(pictures, size)
-        if self.inside:
-            return self.resize_back(self.run(np.stack(resized), seed), pictures)
+        if self.engine.inside:
+            return self.resize_back(self.engine.arrays(np.stack(resized), seed), pictures)
         height, width = resized[0].shape[:2]
         rows, columns = (reflected(side, card.multiple) for side in (height, width))
         planes = np.stack([card.source.to_planes(one) for one in resized])
-        result = self.run(planes[:, :, rows][..., columns], seed)[..., : height * card.scale, : width * card.scale]
-        return self.to_stored(result, pictures)
-
-    def run(self, source: npt.NDArray[Any], seed: int) -> npt.NDArray[Any]:
-        return run_session(self.session, feed(self.inputs, np.ascontiguousarray(source), seed))
+        result = self.engine.arrays(np.ascontiguousarray(planes[:, :, rows][..., columns]), seed)
+        return self.to_stored(result[..., : height * card.scale, : width * card.scale], pictures)
 
 
 def reflected(size: int, multiple: int) -> npt.NDArray[np.intp]:

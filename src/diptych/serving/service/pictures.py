@@ -17,8 +17,8 @@ from diptych.pictures.kinds import INSTANCES, MASK, Kind, Stored
 from diptych.pictures.to_kind import completed
 from diptych.serving.service import tiff_limits
 from diptych.serving.service.limits import Limits
-from diptych.serving.service.listing import ServedTranslator
 from diptych.serving.service.problems import Problem
+from diptych.translator.scaling import TranslatorBase
 
 QUALITY_VALUE = re.compile(r"[01](\.\d{0,3})?")
 ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/tiff": ".tif"}
@@ -92,7 +92,7 @@ def read_header(data: bytes, limits: Limits, name: str) -> Header:
     return header
 
 
-def count_pixels(files: Mapping[str, bytes], translator: ServedTranslator, size: str, limits: Limits) -> int:
+def count_pixels(files: Mapping[str, bytes], translator: TranslatorBase, size: str, limits: Limits) -> int:
     """The most pixels that any picture of this request has, by the headers of its files alone.
 
     Raises:

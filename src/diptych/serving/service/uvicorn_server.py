@@ -36,107 +36,103 @@ UNREADABLE = {
 }
 
 
-def protocol_with_timeouts(limits: Limits) -> type[H11Protocol]:
+class TimeoutProtocol(H11Protocol):
     """uvicorn's HTTP protocol with a timeout for whatever a client leaves unfinished; its own has one between requests alone."""
 
+    limits: Limits
+    cycle: Any
+    timeout: asyncio.TimerHandle | None = None
+    in_header = False
+    """Whether a head has begun and not ended."""
+    refused = False
+    """Whether something came that is no request; the rest is dropped, so that the answer arrives before the end."""
     clock = itertools.count()  # of requests begun and answered; the system's may be too coarse
+    last_active = 0
 
-    class TimeoutProtocol(H11Protocol):
-        cycle: Any
-        timeout: asyncio.TimerHandle | None = None
-        in_header = False
-        """Whether a head has begun and not ended."""
-        refused = False
-        """Whether something came that is no request; the rest is dropped, so that the answer arrives before the end."""
-        last_active = 0
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.last_active = next(self.clock)
+        if len(self.connections) > self.limits.connections:
+            protocols = [one for one in self.connections if isinstance(one, TimeoutProtocol)]
+            least = min(protocols, key=TimeoutProtocol.eviction_order)
+            self.connections.discard(least)  # it leaves by itself only after others have come
+            least.transport.abort()
+        if not self.transport.is_closing():
+            self.set_timeout(self.limits.keep_alive_seconds, self.on_header_timeout)
 
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self.last_active = next(clock)
-            if len(self.connections) > limits.connections:
-                protocols = [one for one in self.connections if isinstance(one, TimeoutProtocol)]
-                least = min(protocols, key=TimeoutProtocol.eviction_order)
-                self.connections.discard(least)  # it leaves by itself only after others have come
-                least.transport.abort()
-            if not self.transport.is_closing():
-                self.set_timeout(limits.keep_alive_seconds, self.on_header_timeout)
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.clear_timeout()
+        super().connection_lost(exc)
 
-        def connection_lost(self, exc: Exception | None) -> None:
+    def data_received(self, data: bytes) -> None:
+        if self.refused:
+            return
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
             self.clear_timeout()
-            super().connection_lost(exc)
+            self.in_header, self.last_active = False, next(self.clock)
+        elif not self.in_header and self.header_begun:
+            self.in_header, self.last_active = True, next(self.clock)
+            self.set_timeout(self.limits.header_seconds, self.on_header_timeout)
 
-        def data_received(self, data: bytes) -> None:
-            if self.refused:
-                return
-            before = self.cycle
-            super().data_received(data)
-            if self.cycle is not before:
-                self.clear_timeout()
-                self.in_header, self.last_active = False, next(clock)
-            elif not self.in_header and self.header_begun:
-                self.in_header, self.last_active = True, next(clock)
-                self.set_timeout(limits.header_seconds, self.on_header_timeout)
+    def eviction_order(self) -> tuple[bool, bool, int]:
+        """The least is closed where there are too many: first idle ones, then those without a whole request."""
+        return not self.idle and not self.cycle.more_body, not self.idle, self.last_active
 
-        def eviction_order(self) -> tuple[bool, bool, int]:
-            """The least is closed where there are too many: first idle ones, then those without a whole request."""
-            return not self.idle and not self.cycle.more_body, not self.idle, self.last_active
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.timeout is None:  # in the middle of an answer in chunks
+            self.set_timeout(self.limits.answer_seconds, self.on_write_timeout)
 
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            if self.timeout is None:  # in the middle of an answer in chunks
-                self.set_timeout(limits.answer_seconds, self.on_write_timeout)
+    def on_response_complete(self) -> None:
+        self.clear_timeout()
+        self.last_active = next(self.clock)
+        if self.conn.their_state is h11.SEND_BODY:  # answered before its body was there
+            self.set_timeout(self.limits.linger_seconds, self.transport.close)
+        elif self.transport.get_write_buffer_size():
+            self.set_timeout(self.limits.answer_seconds, self.on_write_timeout)
+        super().on_response_complete()
 
-        def on_response_complete(self) -> None:
-            self.clear_timeout()
-            self.last_active = next(clock)
-            if self.conn.their_state is h11.SEND_BODY:  # answered before its body was there
-                self.set_timeout(limits.linger_seconds, self.transport.close)
-            elif self.transport.get_write_buffer_size():
-                self.set_timeout(limits.answer_seconds, self.on_write_timeout)
-            super().on_response_complete()
+    def set_timeout(self, seconds: float, callback: Callable[[], None]) -> None:
+        self.clear_timeout()
+        self.timeout = self.loop.call_later(seconds, callback)
 
-        def set_timeout(self, seconds: float, callback: Callable[[], None]) -> None:
-            self.clear_timeout()
-            self.timeout = self.loop.call_later(seconds, callback)
-
-        def clear_timeout(self) -> None:
-            if self.timeout is not None:
-                self.timeout.cancel()
-                self.timeout = None
-
-        @property
-        def idle(self) -> bool:
-            return self.cycle is None or self.cycle.response_complete
-
-        @property
-        def header_begun(self) -> bool:
-            """Whether a head is on its way, from a client that has taken its last answer."""
-            return self.idle and self.conn.their_state is h11.IDLE and not self.transport.get_write_buffer_size()
-
-        def on_header_timeout(self) -> None:
+    def clear_timeout(self) -> None:
+        if self.timeout is not None:
+            self.timeout.cancel()
             self.timeout = None
-            if self.idle and self.conn.their_state is not h11.SEND_BODY:
-                self.transport.close()
 
-        def on_write_timeout(self) -> None:
-            self.timeout = None
-            if self.transport.get_write_buffer_size():
-                self.transport.abort()
+    @property
+    def idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
-        def send_400_response(self, msg: str) -> None:
-            status = 431 if getattr(sys.exception(), "error_status_hint", 400) == 431 else 400
-            body = problem_response(status, UNREADABLE[status]).body
-            headers = [("content-type", MEDIA_TYPE), ("content-length", str(len(body))), ("connection", "close")]
-            events = (h11.Response(status_code=status, headers=headers), h11.Data(bytes(body)), h11.EndOfMessage())
-            with contextlib.suppress(h11.LocalProtocolError):  # an answer has begun already
-                for event in events:
-                    self.transport.write(self.conn.send(event) or b"")
-            self.refused = True
-            if self.transport.can_write_eof():
-                self.transport.write_eof()
-            self.set_timeout(limits.linger_seconds, self.transport.close)
+    @property
+    def header_begun(self) -> bool:
+        """Whether a head is on its way, from a client that has taken its last answer."""
+        return self.idle and self.conn.their_state is h11.IDLE and not self.transport.get_write_buffer_size()
 
-    return TimeoutProtocol
+    def on_header_timeout(self) -> None:
+        self.timeout = None
+        if self.idle and self.conn.their_state is not h11.SEND_BODY:
+            self.transport.close()
+
+    def on_write_timeout(self) -> None:
+        self.timeout = None
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        status = 431 if getattr(sys.exception(), "error_status_hint", 400) == 431 else 400
+        body = bytes(problem_response(status, UNREADABLE[status]).body)
+        headers = [("content-type", MEDIA_TYPE), ("content-length", str(len(body))), ("connection", "close")]
+        with contextlib.suppress(h11.LocalProtocolError):  # an answer has begun already
+            for event in (h11.Response(status_code=status, headers=headers), h11.Data(body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.refused = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.set_timeout(self.limits.linger_seconds, self.transport.close)
 
 
 class JsonFormatter(logging.Formatter):
@@ -203,26 +199,19 @@ class Server(uvicorn.Server):
 
 def make_server(app: FastAPI, limits: Limits) -> Server:
     """A server that speaks HTTP/1.1 alone."""
-    config = uvicorn.Config(
-        app,
-        http=protocol_with_timeouts(limits),
-        ws="none",
-        access_log=False,
-        log_config=None,
-        timeout_keep_alive=math.ceil(limits.keep_alive_seconds),
-        timeout_graceful_shutdown=GRACE,
-        h11_max_incomplete_event_size=MAX_HEAD,
-        server_header=False,
+    return Server(
+        uvicorn.Config(
+            app,
+            http=type("LimitedProtocol", (TimeoutProtocol,), {"limits": limits}),
+            ws="none",
+            access_log=False,
+            log_config=None,
+            timeout_keep_alive=math.ceil(limits.keep_alive_seconds),
+            timeout_graceful_shutdown=GRACE,
+            h11_max_incomplete_event_size=MAX_HEAD,
+            server_header=False,
+        )
     )
-    return Server(config)
-
-
-class Terminated(BaseException):
-    """By SIGTERM."""
-
-
-def raise_terminated(number: int, frame: FrameType | None) -> None:
-    raise Terminated
 
 
 @contextlib.contextmanager
@@ -231,10 +220,10 @@ def exit_on_sigterm() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, raise_terminated)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         yield
-    except Terminated:
+    except SystemExit:
         os._exit(128 + signal.SIGTERM)  # an interpreter that holds torch takes seconds to end
     finally:
         signal.signal(signal.SIGTERM, before)

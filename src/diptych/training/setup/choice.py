@@ -7,7 +7,7 @@ from shlex import join, quote
 from typing import Any, NamedTuple
 
 from diptych.data.settings import DataSettings
-from diptych.recipe import Recipe, as_typed, lay_over, quoted, read
+from diptych.recipe import Recipe, as_word, lay_over, read
 from diptych.registry import import_words
 from diptych.tables import CommandLineValue, flatten, from_table
 
@@ -95,19 +95,6 @@ def stated_data(folder: str, overrides: Sequence[str]) -> DataSettings:
         if size in said:  # alone it is not held against the default of the other, which is chosen by it
             said.setdefault(other, said[size])
     return from_table(DataSettings, said | {"folder": folder}, "data")
-
-
-def as_word(value: Any) -> str:
-    """A value as it is typed behind ``key=``; a text in quotes where TOML would take it for another, or in a list."""
-    if isinstance(value, list):
-        return f"[{', '.join(quoted(one) if isinstance(one, str) else str(one) for one in value)}]"
-    typed = as_typed(str(value))
-    return (
-        quoted(value)
-        if isinstance(value, str)
-        and (isinstance(typed, dict) or typed == "" or (typed != value and isinstance(typed, str)))
-        else str(value)
-    )
 
 
 def folder_word(folder: str) -> str:

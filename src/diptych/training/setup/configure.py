@@ -12,9 +12,9 @@ from typing import Any, Literal
 from diptych.data.checks.folder_names import folder_words, named_source
 from diptych.data.checks.survey import Side, Survey, survey
 from diptych.data.settings import as_size, root_of
-from diptych.data.stream import usable_cores
 from diptych.errors import DiptychError, UsageError
 from diptych.machine.devices import choose, total_bytes
+from diptych.machine.threads import usable_cores
 from diptych.training.setup.choice import Choice, Chosen, Rule, folder_word, made, stated_data, stated_keys
 from diptych.training.setup.sizes import sizes
 

@@ -1,12 +1,14 @@
 """All pictures of a command: planned, translated here or on Ray, and counted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 
 from diptych.errors import NoSpaceError
+from diptych.machine.progress import show
 from diptych.translator.many.jobs import Job
 from diptych.translator.many.on_ray import translate_on_ray
-from diptych.translator.many.pipeline import StageSeconds, run_pipeline
+from diptych.translator.many.pipeline import Outcome, StageSeconds, run_pipeline
 from diptych.translator.many.plan import finish_plan, make_plan
 from diptych.translator.many.progress import Progress, Tally
 
@@ -31,35 +33,37 @@ def translate_all(
     """
     plan = make_plan(job, pictures, out)
     tally = Tally(len(pictures), plan.already_done, list(plan.failures))
-    progress = Progress(tally)
-    job.translator.on_progress = progress.show_tiles
-    seconds = StageSeconds()
-    interrupted, full, size_note = False, None, ""
+    progress, seconds = Progress(tally), StageSeconds()
+    job.translator.on_progress = lambda stage, done, count: progress.show(f"  ({stage}: {done}/{count})")
     if workers and plan.tasks:
         assert make_job is not None
         on_gpu = job.translator.eager is not None and job.translator.eager.device.type == "cuda"
         outcomes = translate_on_ray(make_job, plan.tasks, workers, job.batch, on_gpu, seconds)
     else:
         outcomes = run_pipeline(job, plan.tasks, seconds)
+    stopped: BaseException | None = None
     try:
-        try:
-            for outcome in outcomes:
-                tally.add(outcome)
-                if outcome.size_note and not size_note:  # printed once for all pictures
-                    size_note = outcome.size_note
-                    progress.clear()
-                    print(size_note, flush=True)
-                progress.show()
-        finally:
-            progress.clear()
-            outcomes.close()
+        with closing(outcomes):
+            count(outcomes, tally, progress)
         finish_plan(job, plan)
-    except KeyboardInterrupt:
-        interrupted = True
-    except NoSpaceError as problem:
-        full = problem
+    except (KeyboardInterrupt, NoSpaceError) as problem:
+        stopped = problem
+    finally:
+        show()
     engine = f"{job.translator.engine.name}, {job.translator.engine.precision}"
+    interrupted = isinstance(stopped, KeyboardInterrupt)
     tally.print_summary(out, seconds, engine + (f", {workers} workers on Ray" if workers else ""), interrupted)
-    if full is not None:
-        raise full
+    if isinstance(stopped, NoSpaceError):
+        raise stopped
     return 130 if interrupted else 1 if tally.failures else 0
+
+
+def count(outcomes: Iterable[Outcome], tally: Tally, progress: Progress) -> None:
+    noted = False
+    for outcome in outcomes:
+        tally.add(outcome)
+        if outcome.size_note and not noted:  # printed once for all pictures
+            noted = True
+            show()
+            print(outcome.size_note, flush=True)
+        progress.show()

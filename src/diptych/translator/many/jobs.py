@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from diptych.data.datasets import stack_kinds
 from diptych.errors import DiptychError
 from diptych.pictures import codecs, formats
 from diptych.pictures.kinds import INSTANCES, MASK, Stored
-from diptych.pictures.metadata import NO_METADATA, Metadata, holds_place
+from diptych.pictures.metadata import NO_METADATA, Metadata
 from diptych.pictures.resizing import enlarge_nearest
 from diptych.pictures.sizes import Size, size_text
 from diptych.pictures.to_kind import completed, same_size
@@ -79,19 +79,11 @@ class Job:
 
     def companion_picture(self, which: str, name: str) -> tuple[Stored, str] | None:
         """The instance map or mask of the picture ``name``, and its path; None where no option names one."""
-        place = self.companion_path(which, name)
-        return None if place is None else (formats.read(place, COMPANIONS[which][1]), str(place))
-
-    def companion_path(self, which: str, name: str) -> Path | None:
-        """The path of the instance map or mask of the picture ``name``: a single file, or the one of that name in the folder.
-
-        Raises:
-            DiptychError: when the folder has none.
-        """
-        place = self.instances if which == "instances" else self.masks
-        if place is None or not place.is_dir():
-            return place
-        return self.partner_path(place, name, COMPANIONS[which][0], f"--{which}")
+        place, (what, kind) = self.instances if which == "instances" else self.masks, COMPANIONS[which]
+        if place is None:
+            return None
+        place = self.partner_path(place, name, what, f"--{which}") if place.is_dir() else place
+        return formats.read(place, kind), str(place)
 
     def partner_path(self, folder: Path, name: str, what: str, option: str) -> Path:
         """The file in a folder with the same stem as the picture ``name``.
@@ -119,10 +111,6 @@ class Job:
         if not self.grid:
             return results
         return [self.side_by_side(picture, result) for picture, result in zip(pictures, results, strict=True)]
-
-    def network_size(self, picture: Stored) -> tuple[int, int]:
-        """(height, width) at which the network sees it; pictures of one such size may share a batch."""
-        return self.translator.network_size(picture.shape, self.size)
 
     def size_note(self, picture: Stored) -> str:
         """A sentence on the default network size; empty where the user has chosen, or nothing changes."""
@@ -169,9 +157,6 @@ class Job:
         card = self.translator.card
         return NO_METADATA if self.grid else tags.for_result(result.shape[2], card.scale, card.same_picture)
 
-    def write(self, place: Path | BinaryIO, picture: Stored, tags: Metadata = NO_METADATA, ending: str = "") -> None:
-        formats.write(place, picture, ending, tags)
-
     def write_new(
         self, place: Path, picture: Stored, tags: Metadata = NO_METADATA, replace: bool = False, claimed: bool = False
     ) -> None:
@@ -181,11 +166,11 @@ class Job:
         """
         if place.exists() and not (replace or self.overwrite):
             ours = io.BytesIO()
-            self.write(ours, picture, tags, place.suffix)
+            formats.write(ours, picture, place.suffix, tags)
             if not claimed or not place.is_file() or place.read_bytes() != ours.getvalue():
                 raise DiptychError(exists_message(place))
             return
-        self.write(place, picture, tags)
+        formats.write(place, picture, metadata=tags)
 
     def ending(self, source: Path) -> str:
         """The result's ending: the chosen one, else that of a TIFF or an array, else .png, or .tif where PNG cannot hold it."""
@@ -221,7 +206,3 @@ def identity(translator: Translator) -> str:
 
 def exists_message(place: Path) -> str:
     return f"{place} exists; give --overwrite to replace it, or another --out."
-
-
-def georeference_lost(tags: Metadata, ending: str) -> bool:
-    return bool(tags.place) and not holds_place(ending)

@@ -6,7 +6,7 @@ A worker that dies is started again and its share is done again. Results are wri
 import logging
 import os
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def translate_on_ray(
             num_gpus=1 if on_gpu else None,
         )
         for row in results.iter_rows():
-            seconds.add(StageSeconds(float(row["reading"]), float(row["translating"]), float(row["writing"])))
+            seconds.add(**{field.name: float(row[field.name]) for field in fields(seconds)})
             words = (os.fsdecode(row[name]) for name in ("problem", "note", "size_note"))
             yield Outcome(tasks[int(row["number"])], *words)
     finally:

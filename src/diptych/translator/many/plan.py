@@ -40,7 +40,7 @@ def make_plan(job: Job, pictures: list[tuple[Path, Path]], out: Path) -> Plan:
         UsageError: when two results would be the same file, or one would replace its input.
         DiptychError: when the record in ``out`` cannot be read or written.
     """
-    if is_single_file(pictures, out):
+    if len(pictures) == 1 and out.suffix.lower() in formats.ENDINGS and not out.is_dir():  # the file of a single result
         check_output_paths([(pictures[0][0], out)])
         return Plan([Task(pictures[0][0], out)])
     places = [(source, (out / inside).with_suffix(job.ending(source))) for source, inside in pictures]
@@ -85,11 +85,6 @@ def finish_plan(job: Job, plan: Plan) -> None:
         if job.fingerprint in plan.record.unfinished:
             plan.record.unfinished.discard(job.fingerprint)
             plan.record.write()
-
-
-def is_single_file(pictures: list[tuple[Path, Path]], out: Path) -> bool:
-    """Whether ``out`` is the file of a single result."""
-    return len(pictures) == 1 and out.suffix.lower() in formats.ENDINGS and not out.is_dir()
 
 
 def check_output_paths(places: Iterable[tuple[Path, Path]]) -> None:

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from diptych.machine.progress import show
 from diptych.translator.many.pipeline import Outcome, StageSeconds
 
 MAX_NOTES = 5
@@ -78,28 +79,18 @@ class Progress:
     """One line on a terminal, written over again and again."""
 
     def __init__(self, tally: Tally) -> None:
-        self.tally = tally
-        self.visible = sys.stderr.isatty()
-        self.shown = 0.0
+        self.tally, self.shown = tally, 0.0
 
     def show(self, more: str = "") -> None:
         now = time.perf_counter()
-        if not self.visible or now - self.shown < REFRESH_SECONDS:
+        if now - self.shown < REFRESH_SECONDS:
             return
         self.shown = now
         tally, rate = self.tally, self.tally.rate
         text = f"{tally.total - tally.left}/{tally.total}  {rate:.1f} pictures/s"
         if rate:
             text += f"  left {format_seconds(tally.left / rate)}"
-        print(f"\r\033[K{text}{more}", end="", file=sys.stderr, flush=True)
-
-    def show_tiles(self, stage: str, done: int, count: int) -> None:
-        """Within a picture, for ``Translator.on_progress``."""
-        self.show(f"  ({stage}: {done}/{count})")
-
-    def clear(self) -> None:
-        if self.visible:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        show(f"{text}{more}")
 
 
 def format_seconds(seconds: float) -> str:

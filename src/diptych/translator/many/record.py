@@ -78,7 +78,10 @@ class Record:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the record's lock and read it again: equal commands may run at once."""
-        lock = filelock.FileLock(lock_path(self.folder), timeout=LOCK_TIMEOUT)
+        # Outside of the folder, where it would lie among the results; each user has his own.
+        digest = hashlib.sha256(os.fsencode(os.path.realpath(self.folder))).hexdigest()[:24]
+        place = Path(tempfile.gettempdir()) / f"diptych-{getattr(os, 'getuid', int)()}-{digest}.lock"
+        lock = filelock.FileLock(place, timeout=LOCK_TIMEOUT)
         take(
             lock,
             f"another command has been planning in {self.folder} for long; stop it",
@@ -94,12 +97,6 @@ class Record:
 
     def name(self, place: Path) -> str:
         return place.relative_to(self.folder).as_posix()
-
-
-def lock_path(folder: Path) -> Path:
-    """A lock file outside of ``folder``, where it would lie among the results; each user has his own."""
-    digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:24]
-    return Path(tempfile.gettempdir()) / f"diptych-{getattr(os, 'getuid', int)()}-{digest}.lock"
 
 
 def parse_stamp(pair: list[int] | None) -> Stamp | None:

@@ -43,7 +43,7 @@ def system(name: str) -> Callable[[Made], Made]:
         options = getattr(kind, "Options", None)
         fits = isinstance(options, type) and dataclasses.is_dataclass(options)
         refuse_unless(fits, "system", kind, "one whose Options is a dataclass")
-        SYSTEMS.add(name, kind, kind)
+        SYSTEMS.add(name, cast("type[System]", kind), kind)
         return kind
 
     return decorate
@@ -78,7 +78,7 @@ def network(name: str) -> Callable[[Made], Made]:
         refuse_unless(
             isinstance(kind, type) and issubclass(kind, nn.Module), "network", kind, "a subclass of torch.nn.Module"
         )
-        NETWORKS.add(name, kind, kind)
+        NETWORKS.add(name, cast("type[nn.Module]", kind), kind)
         return kind
 
     return decorate

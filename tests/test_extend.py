@@ -97,7 +97,7 @@ def trained(user: Path, typed: Typed) -> Path:
     return user / "runs" / "mine"
 
 
-def diptych(*words: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+def diptych(*words: object, **environment: str) -> "subprocess.CompletedProcess[str]":
     """The command in a process of its own, which has imported nothing."""
     line = [sys.executable, "-m", "diptych", *map(str, words)]
     return subprocess.run(line, env={**os.environ, **environment}, capture_output=True, text=True)

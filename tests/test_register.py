@@ -31,6 +31,9 @@ from diptych.translator.card import read_cards
 pytestmark = pytest.mark.usefixtures("own_code")
 
 
+TEXT: Any = "a.png"
+
+
 class Plain(nn.Module):
     multiple, min_size = 4, 8
 
@@ -52,7 +55,8 @@ class Judge(nn.Module):
         self.layer = nn.Conv2d(channels_in, width, 1)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return self.layer(pictures).mean((1, 2, 3))
+        logits: Tensor = self.layer(pictures).mean((1, 2, 3))
+        return logits
 
 
 def far(real: Tensor, fake: Tensor) -> Tensor:
@@ -128,13 +132,14 @@ def unstated(self: Any, channels_in: int, channels_out: int) -> None:
 
 
 def test_networks_that_do_not_fit_are_refused(toy_pairs: Path) -> None:
-    for name, parts in {
+    networks: dict[str, dict[str, Any]] = {
         "unstated": {"__init__": unstated},
         "half": {"forward": lambda self, pictures: Plain.forward(self, pictures)[..., ::2]},
         "broken": {"forward": lambda self, pictures: pictures @ pictures[:, :, :3]},
         "needy": {"__init__": lambda self, channels_in, heads: None},
-    }.items():
-        base = nn.Module if name == "unstated" else Plain
+    }
+    for name, parts in networks.items():
+        base: type[nn.Module] = nn.Module if name == "unstated" else Plain
         register.network(name)(type(name, (base,), parts))
     for name, words in {
         "unstated": 'the network "unstated" states no multiple; set multiple = 1',
@@ -229,7 +234,7 @@ def test_layouts_that_say_nothing_clear_are_refused(suffixed: Path) -> None:
         ({"trian": []}, "gives no examples by split"),
         ({"train": []}, "has pictures for , none to train on"),
         ({"train": [("a", first)]}, "which is no Entry(name, (source,), target) of Paths"),
-        ({"train": [Entry("a", ("a.png",))]}, "which is no Entry"),  # type: ignore[arg-type]
+        ({"train": [Entry("a", (TEXT,))]}, "which is no Entry"),
         ({"train": [Entry("a", (first,)), Entry("a", (second,))]}, "gives two examples in train one name"),
         ({"train": [Entry("a", (first,), second), Entry("b", (first,))]}, "gives one file of some examples and two of"),
         (
@@ -259,31 +264,32 @@ class OwnOptions(SystemOptions):
 
 
 def test_what_is_none_of_its_kind_is_refused() -> None:
+    loose: Any = register  # as it is called by who has not read its types
     whole = {"Options": OwnOptions, "losses": lambda self, batch, step: iter(())}
     for decorate, made, words in (
         (
-            register.system("own"),
+            loose.system("own"),
             Plain,
             "Plain cannot be registered as a system; register.system takes a subclass of System",
         ),
-        (register.system("own"), type("Own", (System,), {"Options": OwnOptions}), "takes one that has losses"),
+        (loose.system("own"), type("Own", (System,), {"Options": OwnOptions}), "takes one that has losses"),
         (
-            register.system("own"),
+            loose.system("own"),
             type("Own", (System,), whole | {"Options": int}),
             "takes one whose Options is a dataclass",
         ),
-        (register.network("own"), bright, "takes a subclass of torch.nn.Module"),
-        (register.metric("own", better="lower"), Plain, "takes a function of an Example, or a subclass of SetMetric"),
-        (register.metric("own", better="less"), bright, 'is better "less"; choose from higher, lower, near 1'),  # type: ignore[arg-type]
-        (register.layout("own"), Plain, "takes a function of a folder"),
+        (loose.network("own"), bright, "takes a subclass of torch.nn.Module"),
+        (loose.metric("own", better="lower"), Plain, "takes a function of an Example, or a subclass of SetMetric"),
+        (loose.metric("own", better="less"), bright, 'is better "less"; choose from higher, lower, near 1'),
+        (loose.layout("own"), Plain, "takes a function of a folder"),
     ):
         with pytest.raises(UsageError) as refusal:
-            decorate(made)  # type: ignore[operator]
+            decorate(made)
         assert words in str(refusal.value)
     with pytest.raises(UsageError, match="takes two functions of logits"):
-        register.adversary("own", far, 1.0)  # type: ignore[arg-type]
+        loose.adversary("own", far, 1.0)
     with pytest.raises(UsageError, match=r'register\.system takes a name first, such as @register\.system\("mine"\)'):
-        register.system(Plain)  # type: ignore[arg-type]
+        loose.system(Plain)
 
 
 def test_options_of_a_system_are_told() -> None:

@@ -14,21 +14,19 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 from diptych.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from diptych.evaluation.metrics import Better, Example
+    from diptych.evaluation.metrics import Example
 
-Kind = TypeVar("Kind", bound=type)
-Function = TypeVar("Function", bound=Callable[..., Any])
 Made = TypeVar("Made", bound=Callable[..., Any])
 
 
-def system(name: str) -> Callable[[Kind], Kind]:
+def system(name: str) -> Callable[[Made], Made]:
     """Decorator that registers a system: a subclass of ``System`` with ``Options``, as ``system = "NAME"`` of a recipe.
 
     Raises:
@@ -36,7 +34,7 @@ def system(name: str) -> Callable[[Kind], Kind]:
     """
     checked_name(name, "system")
 
-    def decorate(kind: Kind) -> Kind:
+    def decorate(kind: Made) -> Made:
         from diptych.systems import SYSTEMS, System
 
         refuse_unless(isinstance(kind, type) and issubclass(kind, System), "system", kind, "a subclass of System")
@@ -45,13 +43,13 @@ def system(name: str) -> Callable[[Kind], Kind]:
         options = getattr(kind, "Options", None)
         fits = isinstance(options, type) and dataclasses.is_dataclass(options)
         refuse_unless(fits, "system", kind, "one whose Options is a dataclass")
-        SYSTEMS.add(name, kind, kind)
+        SYSTEMS.add(name, cast("type[System]", kind), kind)
         return kind
 
     return decorate
 
 
-def network(name: str) -> Callable[[Kind], Kind]:
+def network(name: str) -> Callable[[Made], Made]:
     """Decorator that registers a network: a ``torch.nn.Module`` that states ``multiple`` and ``min_size``.
 
     pix2pix and CycleGAN take it as ``options.generator`` or ``options.discriminator``, any system by
@@ -70,7 +68,7 @@ def network(name: str) -> Callable[[Kind], Kind]:
     """
     checked_name(name, "network")
 
-    def decorate(kind: Kind) -> Kind:
+    def decorate(kind: Made) -> Made:
         from torch import nn
 
         from diptych.networks import NETWORKS
@@ -80,7 +78,7 @@ def network(name: str) -> Callable[[Kind], Kind]:
         refuse_unless(
             isinstance(kind, type) and issubclass(kind, nn.Module), "network", kind, "a subclass of torch.nn.Module"
         )
-        NETWORKS.add(name, kind, kind)
+        NETWORKS.add(name, cast("type[nn.Module]", kind), kind)
         return kind
 
     return decorate
@@ -111,7 +109,7 @@ def adversary(
     ADVERSARIES.add(name, Adversary(discriminator, generator, midpoint), discriminator)
 
 
-def metric(name: str, better: "Better", paired: bool = True) -> Callable[[Made], Made]:
+def metric(name: str, better: str, paired: bool = True) -> Callable[[Made], Made]:
     """Decorator that registers a metric, for ``--metrics`` and ``training.metrics``.
 
     Of single pictures it is a function of an ``Example``, whose tensors are (1, channels, height, width) in [-1, 1], and gives a
@@ -134,18 +132,18 @@ def metric(name: str, better: "Better", paired: bool = True) -> Callable[[Made],
 
         if better not in get_args(Better):
             raise UsageError(f'the metric "{name}" is better "{better}"; choose from {", ".join(get_args(Better))}.')
-        required = (requirements.target,) if paired else ()
+        required, side = (requirements.target,) if paired else (), cast("Better", better)
         if isinstance(made, type) and issubclass(made, SetMetric):
-            METRICS.add(name, SetMetricSpec(better, required, make=made), made)
+            METRICS.add(name, SetMetricSpec(side, required, make=made), made)
             return made
         refuse_unless(inspect.isroutine(made), "metric", made, "a function of an Example, or a subclass of SetMetric")
-        METRICS.add(name, PictureMetric(better, partial(as_number, made), required), made)
+        METRICS.add(name, PictureMetric(side, partial(as_number, made), required), made)
         return made
 
     return decorate
 
 
-def layout(name: str) -> Callable[[Function], Function]:
+def layout(name: str) -> Callable[[Made], Made]:
     """Decorator that registers a layout of folders, as ``data.layout``.
 
     It is a function of the folder, a ``Path``, which gives by split the examples, as ``Entry(name, (source,), target)`` with the
@@ -158,7 +156,7 @@ def layout(name: str) -> Callable[[Function], Function]:
     """
     checked_name(name, "layout")
 
-    def decorate(function: Function) -> Function:
+    def decorate(function: Made) -> Made:
         from diptych.data.settings import LAYOUTS
 
         refuse_unless(inspect.isroutine(function), "layout", function, "a function of a folder")

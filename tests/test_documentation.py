@@ -185,6 +185,17 @@ def own_training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Tol
     return check
 
 
+def gallery(folder: Path, _: pytest.MonkeyPatch) -> Callable[[Told], None]:
+    (folder / "data/openmoji-143/train").mkdir(parents=True)
+    Image.new("RGB", (40, 20)).save(folder / "data/openmoji-143/train/1.png")
+
+    def check(_: Told) -> None:
+        with Image.open(folder / "drawings/train/1.png") as drawing:
+            assert drawing.size == (20, 20)
+
+    return check
+
+
 def slices(folder: Path, _: pytest.MonkeyPatch) -> Callable[[Told], None]:
     def check(_: Told) -> None:
         saved = sorted((folder / "scans/train/mr").iterdir())
@@ -201,6 +212,7 @@ PREPARE = {
     "docs/add-a-system.md": system,
     "docs/evaluation.md": evaluation,
     "docs/python-training.md": own_training,
+    "docs/gallery.md": gallery,
     "docs/guides/medical.md": slices,
     "docs/serving.md": service,
 }

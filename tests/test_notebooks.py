@@ -1,5 +1,7 @@
 """The notebooks of examples/ run from above to below, here in a small form: two steps, 22 drawings, narrow networks."""
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +63,7 @@ def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, drawings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "openmoji-143").symlink_to(drawings)

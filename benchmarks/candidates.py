@@ -1,6 +1,6 @@
 """Ways to learn faster that were tried for the fast recipes: a system for `learning_curves.py --try`, with options of its own.
 
-    --try "r1: pix2pix-fast-facades system=pix2pix-candidates options.r1=1"
+    --try "r1: pix2pix-small-facades system=pix2pix-candidates options.r1=1"
 
 It is pix2pix and whatever of these is asked for; what helped moved into the library, and the rest stays here, so that its row in
 docs/results.md can be printed again.

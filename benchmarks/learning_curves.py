@@ -51,8 +51,8 @@ from benchmarks._data import DATA
 from benchmarks.training_step import PlainPix2Pix
 
 PUBLISHED = ["data.load_size=143", "data.crop_size=128", "training.precision=float32"]
-FACADES = ("pix2pix-facades", "pix2pix-fast-facades", "fcn,frechet,l1,psnr")
-OTHERS = ("pix2pix", "pix2pix-fast", "frechet,l1,psnr,ssim,sharpness")
+FACADES = ("pix2pix-facades", "pix2pix-small-facades", "fcn,frechet,l1,psnr")
+OTHERS = ("pix2pix", "pix2pix-small", "frechet,l1,psnr,ssim,sharpness")
 """What the reference trains, what ours is, and by what both are judged: where labels have a palette, and elsewhere."""
 MARKS = (2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)
 GRID = 6  # pictures of the sample grids

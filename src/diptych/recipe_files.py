@@ -44,13 +44,15 @@ def shipped() -> dict[str, Table]:
 def spellings() -> dict[str, tuple[str, str]]:
     """Every name by which a recipe can be called, with the recipe and the profile that it means.
 
-    The profile's word stands at the end or behind the system's: pix2pix-facades-small, pix2pix-fast-facades.
+    The profile's word stands at the end or behind the system's: pix2pix-facades-small, pix2pix-small-facades. Former names of a
+    profile, its ``also``, are understood as well.
     """
     known = {name: (name, "") for name in shipped()}
     for name, table in shipped().items():
         system, *words = name.split("-")
-        for profile in table.get("profiles", {}):
-            known["-".join([name, profile])] = known["-".join([system, profile, *words])] = (name, profile)
+        for profile, changes in table.get("profiles", {}).items():
+            for word in (profile, *changes.get("also", ())):
+                known["-".join([name, word])] = known["-".join([system, word, *words])] = (name, profile)
     return known
 
 
@@ -76,7 +78,7 @@ def find(name_or_file: str, profile: str = "") -> Found:
         raise UsageError(
             f'{called} is {name} with the profile "{spelt}"; for another write {name} --profile {profile}.'
         )
-    changes = dict(profile_of(table, profile or spelt, name))
+    changes = {key: value for key, value in profile_of(table, profile or spelt, name).items() if key != "also"}
     about = [text for text in (table.get("about"), changes.pop("about", "")) if text]
     if not all(isinstance(text, str) for text in about):
         raise UsageError(f'{name}: "about" must be a text in quotes.')
@@ -91,6 +93,9 @@ def profile_of(table: Table, profile: str, recipe: str) -> Mapping[str, Any]:
     profiles = table.get("profiles", {})
     if not isinstance(profiles, dict) or not all(isinstance(changes, dict) for changes in profiles.values()):
         raise UsageError(f"{recipe}: profiles must be tables, such as [profiles.small.training].")
+    if not all(isinstance(changes.get("also", []), list) for changes in profiles.values()):
+        raise UsageError(f'{recipe}: "also" of a profile must be a list of other names for it, such as ["fast"].')
+    profile = next((name for name, changes in profiles.items() if profile in changes.get("also", ())), profile)
     if profile and profile not in profiles:
         known = f"it has {', '.join(profiles)}" if profiles else "it has none"
         raise UsageError(f'{recipe} has no profile "{profile}"{closest(profile, profiles)}; {known}.')

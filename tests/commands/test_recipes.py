@@ -65,7 +65,7 @@ def test_a_recipe_is_shown_with_its_profile(typed: Typed) -> None:
     ("words", "answer"),
     [
         ("pix2pix-facade", 'no recipe or file "pix2pix-facade" (did you mean "pix2pix-facades"?)'),
-        ("pix2pix --profile smal", 'pix2pix has no profile "smal" (did you mean "small"?); it has small, fast.'),
+        ("pix2pix --profile smal", 'pix2pix has no profile "smal" (did you mean "small"?); it has small.'),
         ("--profile small", "diptych recipes RECIPE --profile small"),
     ],
 )

@@ -111,7 +111,7 @@ def test_the_same_command_goes_on(typed: Typed, tmp_path: Path) -> None:
     assert read_recipe(tmp_path / "runs" / "set") == before
     longer = [word.replace("training.steps=4", "training.steps=6") for word in words]
     assert "has 6 now" in typed(*longer).out
-    refused(typed(*words, "--profile", "small"), 2, "was begun as pix2pix-fast")
+    refused(typed(*words, "--profile", "smal"), 2, "was begun as pix2pix-small")
     draw_set(tmp_path / "elsewhere" / "set", "halves", 9)
     refused(typed("train", "elsewhere/set"), 2, "runs/set holds a run on set; name another folder")
 
@@ -140,7 +140,7 @@ def test_a_damaged_run_is_no_folder_of_pictures(typed: Typed, tmp_path: Path) ->
 def test_from_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = draw_set(tmp_path / "set", "halves")
     run = diptych.train(str(folder), overrides=[*SHORT, *TINY["pix2pix"]])
-    assert (run.recipe.name, run.saved_steps()) == ("pix2pix-fast", [2, 4])
-    assert "The same as: diptych train pix2pix --profile fast" in capsys.readouterr().out
+    assert (run.recipe.name, run.saved_steps()) == ("pix2pix-small", [2, 4])
+    assert "The same as: diptych train pix2pix --profile small" in capsys.readouterr().out
     with pytest.raises(diptych.UsageError, match="must be named"):
         diptych.train(run.recipe)

@@ -36,6 +36,8 @@ def test_the_usual_metrics_and_what_they_need() -> None:
     assert judge([large], [large], "ms-ssim").scores[0].value == pytest.approx(1)
     with pytest.raises(UsageError, match="ms-ssim cannot be computed: it needs pictures with sides of 161"):
         judge([large[1:]], [large[1:]], "ms-ssim")
+    with pytest.raises(UsageError, match="ms-ssim cannot be computed: it needs pictures with sides of 161"):
+        judge([large[:, :160]], [large[:, :160]], "ms-ssim")
     names = [score.metric for score in judge(pictures(0, 1), pictures(1, 1)).scores]
     assert names == ["l1", "psnr", "ssim", "perceptual"]
     with pytest.raises(UsageError, match="vgg16-torchvision"):
@@ -55,12 +57,17 @@ def test_examples_are_numbered_and_shown_in_colours() -> None:
 
 
 def test_what_does_not_match() -> None:
-    with pytest.raises(UsageError, match="there are 4 outputs, and more targets"):
-        judge(pictures(0), pictures(0, 5), "l1")
+    for outputs, targets, sentence in ((4, 5, "4 outputs, and more targets"), (3, 2, "2 targets, and more outputs")):
+        with pytest.raises(UsageError, match=f"there are {sentence}; give a target for each output"):
+            judge(pictures(0, outputs), pictures(0, targets), "l1")
+    with pytest.raises(UsageError, match="a picture is a PIL image or a numpy array, not NoneType"):
+        judge([None], [None], "l1")
+    with pytest.raises(UsageError, match="kernel cannot be computed: it needs real pictures"):
+        judge(pictures(0), metrics="kernel")
     with pytest.raises(UsageError, match="l1 cannot be computed: it needs a target"):
         judge(pictures(0), metrics="l1")
-    with pytest.raises(UsageError, match="output 0 is 48x40 and its target 40x40"):
-        judge(pictures(0), (picture[:, :40] for picture in pictures(0)), "l1")
+    with pytest.raises(UsageError, match="output 0 is 48x40 and its target 40x39"):
+        judge(pictures(0), (picture[:39, :40] for picture in pictures(0)), "l1")
     with pytest.raises(UsageError, match="no picture"):
         judge([])
     with pytest.raises(UsageError, match="not str"):

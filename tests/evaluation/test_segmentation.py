@@ -31,6 +31,9 @@ def example(number: int) -> Example:
 def test_learns_is_kept_and_scores_real_above_noise(tmp_path: Path) -> None:
     said: list[str] = []
     segmenter = trained(PLAN, 16, example, tmp_path, said.append)
+    assert said[0].startswith(
+        "Training the segmenter on 16 real pictures (FCN on EfficientNet-Lite0, 2 classes, 30 steps of 8"
+    )
     assert "step 30/30" in said[-1]
     real, noise = np.zeros((2, 3, 2), np.int64)
     for number in range(100, 106):
@@ -44,6 +47,7 @@ def test_learns_is_kept_and_scores_real_above_noise(tmp_path: Path) -> None:
     picture, _ = example(7)
     assert (again(picture, (64, 64)) == segmenter(picture, (64, 64))).all()
     (kept,) = tmp_path.glob("*.safetensors")
+    assert kept.stem == fingerprint(PLAN, 16, example)
     kept.write_bytes(kept.read_bytes()[:1000])
     monkeypatched = pytest.MonkeyPatch()
     monkeypatched.setattr(segmentation, "train", lambda *_: said.append("anew"))
@@ -92,6 +96,20 @@ def test_a_batch_has_the_size_of_its_first_map() -> None:
         assert maps.shape == (2, side, side)
 
 
+def test_mirrored_with_their_maps_as_often_as_not() -> None:
+    """Bands of classes on a picture twice as high as it is wide; whether it is mirrored is the generator's next number."""
+    classes = np.zeros((8, 4), np.uint16)
+    classes[:, 3] = 1
+    picture = torch.from_numpy(classes.astype(np.float32)).expand(3, 8, 4)
+    pictures, maps = segmentation.batch_of(lambda _: (picture, classes), np.arange(6), np.random.default_rng(1), 2)
+    mirrored = np.random.default_rng(1).random(6) < 0.5
+    assert 0 < mirrored.sum() < 6
+    for one, labels, turned in zip(pictures, maps, mirrored, strict=True):
+        expected = np.fliplr(classes) if turned else classes
+        assert np.array_equal(labels.numpy(), expected)
+        assert np.array_equal(one[0].numpy(), expected)
+
+
 def test_three_steps_by_hand(tmp_path: Path) -> None:
     """Adam written out, its rate a quarter for the backbone, falling as a cosine; the ignored class counts for nothing."""
 
@@ -101,7 +119,7 @@ def test_three_steps_by_hand(tmp_path: Path) -> None:
         return picture, classes
 
     plan = Plan(classes=2, steps=3, seed=4)
-    found = trained(plan, 9, read, tmp_path, lambda _: None).network
+    found = trained(plan, 12, read, tmp_path, lambda _: None).network
     torch.manual_seed(4)
     network = FCN(2)
     network.backbone.load_state_dict(load("efficientnet-lite0").state_dict())
@@ -111,11 +129,11 @@ def test_three_steps_by_hand(tmp_path: Path) -> None:
             layer.reset_parameters()
     network = channels_last(network.train(), torch.device("cpu"))
     rng = np.random.default_rng(4)
-    order = np.concatenate([rng.permutation(9)])
+    order = rng.permutation(12)
     squares = {name: (torch.zeros_like(p), torch.zeros_like(p)) for name, p in network.named_parameters()}
     for step in range(3):
         if len(order) < 8:
-            order = np.concatenate([order, rng.permutation(9)])
+            order = np.concatenate([order, rng.permutation(12)])
         taken, order = order[:8], order[8:]
         pictures, maps = segmentation.batch_of(read, taken, rng, 2)
         scores = network(pictures.contiguous(memory_format=torch.channels_last)).log_softmax(1)
@@ -142,7 +160,14 @@ def test_progress_says_the_rate_and_the_seconds_left(monkeypatch: pytest.MonkeyP
     clock = iter([100.0, 110.0, 120.0])
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))
     said: list[str] = []
-    segmentation.train(FCN(2), Plan(2, steps=60), 16, tiny, said.append)
+    shown: list[int] = []
+
+    def read(number: int) -> Example:
+        shown.append(number)
+        return tiny(number)
+
+    segmentation.train(FCN(2), Plan(2, steps=60), 16, read, said.append)
+    assert len(shown) == 60 * 8
     assert [line.partition("  loss")[0] for line in said] == [
         "segmenter: step 50/60  5.00 steps/s  left 2 s",
         "segmenter: step 60/60  3.00 steps/s  left 0 s",

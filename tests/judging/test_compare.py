@@ -9,7 +9,7 @@ from commanding import Typed
 from judged import SIMPLE
 from toys import TINY, run_to_end, tiny_recipe
 
-from diptych.judging.ablate import read_study, shipped
+from diptych.judging.ablate import Row, Study, read_study, shipped
 from diptych.judging.compare import differences
 from diptych.judging.judge import Result
 
@@ -105,3 +105,15 @@ def test_shipped_studies_are_whole(name: str) -> None:
     recipes = [recipe_of(study, row, []).to_table() for row in study.rows]
     assert len({json.dumps(recipe) for recipe in recipes}) == len(recipes)
     assert all(len(row.paper) == len(study.columns) == 3 for row in study.rows)
+    paper = {"feature_matching": 0, "gradient_difference": 0, "perceptual": 0}
+    assert all(recipe["options"] | paper == recipe["options"] for recipe in recipes)
+
+
+def test_a_row_lies_over_the_users_words_and_these_over_the_study() -> None:
+    from diptych.judging.ablate import recipe_of
+
+    wide = Row("a", set=("options.width=8",))
+    study = Study("", "", "pix2pix", ("options.width=6", "options.discriminator_width=6"), 3, ("l1",), rows=(wide,))
+    recipe = recipe_of(study, wide, ["options.width=7", "options.l1=50"])
+    assert (recipe.options.width, recipe.options.discriminator_width, recipe.options.l1) == (8, 6, 50)
+    assert recipe.training.steps == 3

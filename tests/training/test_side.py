@@ -50,6 +50,11 @@ def test_what_a_step_does_not_reach_is_left_alone() -> None:
     moved = [not torch.equal(*pair) for pair in zip(before, network.parameters(), strict=True)]
     assert moved == [True, True, False, False]
     assert not any(name.startswith("side.generator.1.") for name in side.state())
+    assert side.expected(side.state()).keys() == side.state().keys()
+    one = {"side.generator.1.bias.exp_avg": torch.zeros(4)}  # a file that lacks the others of these moments
+    assert set(side.expected(one)) == {
+        f"side.generator.1.bias.{moment}" for moment in ("exp_avg", "exp_avg_sq", "step")
+    }
     assert all(parameter.grad is None for parameter in network.parameters())
 
 

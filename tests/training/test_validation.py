@@ -12,8 +12,10 @@ from toys import draw_labelled, draw_pairs, tiny_recipe
 
 from diptych import __version__
 from diptych.evaluation import paired
+from diptych.evaluation.evaluate import THROUGH
+from diptych.evaluation.requirements import Resources
 from diptych.networks.noise import seeded
-from diptych.pictures.kinds import Batch
+from diptych.pictures.kinds import Batch, rgb_to_lab
 from diptych.training.processes import Processes
 from diptych.training.run import Run
 from diptych.training.state import State
@@ -161,6 +163,57 @@ def test_metrics_are_of_the_same_pictures(pairs: Path) -> None:
         assert example.labels is None
 
 
+def test_colours_are_laid_on_the_lightness_of_the_source(pairs: Path) -> None:
+    """A drawing's own colours on its own lightness are the drawing."""
+    words = ("data.task=colorization", "data.source.colour=lightness", "data.target.colour=chroma")
+    validation, state = made(pairs, "pix2pix", *words)
+    plain, _ = made(pairs, "pix2pix", "data.task=greyscale", "data.source.colour=grey")
+    for example, seen in zip(validation.examples(state, 3), plain.pictures(3), strict=True):
+        assert example.target_rgb is not None
+        torch.testing.assert_close(example.target_rgb, seen.target, rtol=0, atol=4 / 127.5)
+        lightness = [rgb_to_lab((picture[0].numpy() + 1) / 2)[0] for picture in (example.output_rgb, seen.target)]
+        assert float(np.median(np.abs(lightness[0] - lightness[1]))) < 2  # of 100
+    row = validation.grid(state, 1)
+    assert row.shape == (16, 48, 3)
+    assert np.abs(row[:, 32:].astype(int) - as_tile(next(plain.pictures(1)).target)).max() <= 4
+
+
+def test_how_scores_are_shown_and_marked(pairs: Path) -> None:
+    validation, _ = made(pairs)
+    scores = {"l1": 0.25, "kernel": 1.0, "diversity": 0.5}
+    assert validation.shown(scores) == "l1 0.2500  kernel 1.0000"
+    assert validation.remarks(scores) == {}
+    validation.flattering = ("kernel", "frechet")
+    assert validation.shown(scores) == f"l1 0.2500  kernel 1.0000 ({THROUGH})"
+    assert validation.remarks(scores) == {THROUGH: ["kernel"]}
+
+
+@pytest.mark.parametrize(
+    ("system", "overrides", "expected"),
+    [
+        ("pix2pix", ["data.load_size=[18, 34]", "data.crop_size=[16, 32]"], {"side": 16}),
+        ("pix2pix", ["data.load_size=[34, 18]", "data.crop_size=[32, 16]"], {"side": 16}),
+        ("cyclegan", ["data.task=unpaired"], {"paired": False, "side": 16}),
+        ("srgan", [], {"factor": 2, "side": 20}),
+        ("inpainting", [], {"holed": True, "side": 64}),
+    ],
+)
+def test_what_there_is_to_judge_with(
+    pairs: Path, monkeypatch: pytest.MonkeyPatch, system: str, overrides: list[str], expected: dict[str, object]
+) -> None:
+    asked: list[Resources] = []
+
+    def choose(names: object, resources: Resources) -> tuple[list[object], list[str]]:
+        asked.append(resources)
+        return [], []
+
+    monkeypatch.setattr("diptych.training.validation.choose", choose)
+    validation, state = made(pairs, system, *overrides)
+    validation.device = torch.device("cpu", 0)
+    assert validation.measured(state, 3) == {}
+    assert asked == [Resources(pictures=3, device=torch.device("cpu", 0), **expected)]  # type: ignore[arg-type]
+
+
 def test_the_average_translates_where_there_is_one(pairs: Path) -> None:
     for wanted in ("true", "false"):
         overrides = ("training.average=0.9", f"training.average_translates={wanted}")
@@ -262,6 +315,26 @@ def test_cards_of_other_kinds(pairs: Path, tmp_path: Path) -> None:
     labelled = draw_labelled(tmp_path / "labelled")
     (card,) = the_cards(made(labelled, "spade")[1])
     assert (card.source.colour, card.target.colour) == ("labels", "rgb")
+
+
+def test_each_way_has_its_own_kinds(pairs: Path) -> None:
+    there, back = the_cards(made(pairs, "cyclegan", "data.task=unpaired", "data.target.colour=grey")[1])
+    assert (there.source.colour, there.target.colour) == ("rgb", "grey")
+    assert (back.source.colour, back.target.colour) == ("grey", "rgb")
+
+
+def test_the_segmenter_has_as_many_classes_as_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("diptych.training.validation.segmenter_for", lambda *given: asked.append(given[3]))
+    metrics = ('training.metrics=["fcn"]', "training.best=l1")
+    labelled = draw_labelled(tmp_path / "labelled")
+    maps, _ = made(labelled, "spade", *metrics, "data.palette=[]", "data.source.classes=7")
+    maps.prepare(asked.append)
+    colours, _ = made(
+        draw_pairs(tmp_path / "pairs"), "pix2pix", *metrics, "data.palette=[[0,0,0],[9,9,9],[255,255,255]]"
+    )
+    colours.prepare(asked.append)
+    assert asked == [7, 3]
 
 
 def test_small_sources_stand_beside_large_targets(pairs: Path) -> None:

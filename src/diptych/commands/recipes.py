@@ -72,4 +72,4 @@ def listing() -> str:
                 sets, COLUMNS, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
             )
     lines += ["", "-facades stands for pix2pix-facades and so on, for that set."]
-    return "\n".join([*lines, "diptych recipes RECIPE --profile small shows one; pix2pix also has fast."])
+    return "\n".join([*lines, "diptych recipes RECIPE --profile small shows one."])

@@ -1,7 +1,7 @@
 """A study repeats a paper's table: runs that share data, seed and length, evaluated alike, beside the paper's numbers.
 
-A study is a TOML file: title, source (paper and table), recipe, steps, metrics, columns (scores that the paper gives), and
-for each row a name, the keys that it sets, and the paper's numbers.
+A study is a TOML file: title, source (paper and table), recipe, the keys that all rows set, steps, metrics, columns (scores
+that the paper gives), and for each row a name, the keys that it sets, and the paper's numbers.
 """
 
 from collections.abc import Sequence
@@ -43,6 +43,7 @@ class Study:
     title: str = ""
     source: str = ""  # paper and table
     recipe: str = ""
+    set: tuple[str, ...] = ()  # key=value for the recipe, the same for all rows
     steps: int = 0
     metrics: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()  # the scores that the paper gives
@@ -79,8 +80,8 @@ def read_study(name_or_file: str) -> Study:
 
 
 def recipe_of(study: Study, row: Row, overrides: Sequence[str]) -> Recipe:
-    """The recipe of a row: the study's recipe and length, then the user's overrides, then the keys of the row."""
-    return read(study.recipe, [f"training.steps={study.steps}", *overrides, *row.set])
+    """The recipe of a row: the study's recipe, length and keys, then the user's overrides, then the keys of the row."""
+    return read(study.recipe, [f"training.steps={study.steps}", *study.set, *overrides, *row.set])
 
 
 def trained(recipe: Recipe, place: Path) -> bool:

@@ -41,7 +41,7 @@ class Plan:
 
 # Memory was measured by training/setup/estimate.py on a processor, and for GPUs scaled from there.
 PLANS: dict[tuple[Task, Machine], Plan] = {
-    ("pairs", "processor"): Plan("pix2pix", "fast", 128, 8, 100, 2_500, 10_000, 0.5, 0.02),
+    ("pairs", "processor"): Plan("pix2pix", "small", 128, 8, 100, 2_500, 10_000, 0.5, 0.02),
     ("labelled", "processor"): Plan("spade", "small", 128, 4, 100, 2_500, 10_000, 0.5, 0.24),
     ("unpaired", "processor"): Plan("cyclegan", "small", 128, 1, 100, 10_000, 40_000, 0.4, 0.23),
     ("pairs", "GPU"): Plan("pix2pix", "", 256, 4, 200, 10_000, 200_000, 2.0, 0.2),

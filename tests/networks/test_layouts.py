@@ -12,6 +12,7 @@ from torch import nn
 
 from diptych.networks import PatchGAN, ResNet, UNet, initialise
 from diptych.networks.blocks import BatchNorm, InstanceNorm
+from diptych.networks.contrastive.resnet import AntialiasedResNet
 
 NETWORKS = [
     *[UNet(3, 3, depth=4, width=4, norm=norm, dropout=()) for norm in ("batch", "instance", "none")],
@@ -19,6 +20,8 @@ NETWORKS = [
     *[ResNet(3, 3, blocks=2, width=4, norm=norm, affine=norm == "instance") for norm in ("batch", "instance", "none")],
     *[ResNet(3, 3, blocks=2, width=4, upsample=way) for way in ("transposed", "resize", "shuffle")],
     *[PatchGAN(3, layers=layers, width=4, norm="instance") for layers in (0, 1, 3)],
+    PatchGAN(3, layers=2, width=4, norm="instance", antialiased=True),
+    AntialiasedResNet(blocks=2, width=4),
 ]
 LAYERS = [BatchNorm(3), InstanceNorm(3), InstanceNorm(3, affine=True), BatchNorm(3, "running"), BatchNorm(3).eval()]
 

@@ -25,6 +25,7 @@ NETS: dict[str, tuple[str, Mapping[str, Any], int]] = {
     "running": ("resnet", {"width": 4, "blocks": 2, "norm": "batch", "statistics": "running"}, 4),
     "skips and dropout": ("unet", {"width": 4, "depth": 3, "norm": "batch", "statistics": "picture"}, 8),
     "none": ("resnet", {"width": 4, "blocks": 2, "norm": "none"}, 4),
+    "blurred halvings": ("antialiased-resnet", {"width": 4, "blocks": 1}, 4),
 }
 
 

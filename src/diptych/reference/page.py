@@ -34,7 +34,7 @@ OTHERS = """
 
 What the options of pytorch-CycleGAN-and-pix2pix, pix2pixHD, SPADE and contrastive-unpaired-translation (CUT, which has
 those of the first too) are called here. Some of their versions spell a name differently (`batchSize`, `niter`). Their
-weights can be imported: [import.md](import.md). Wishes that no option alone fulfils stand between them.
+weights, but for CUT's, can be imported: [import.md](import.md). Wishes that no option alone fulfils stand between them.
 
 | there | of | here |
 |---|---|---|

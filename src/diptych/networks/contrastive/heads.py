@@ -39,4 +39,5 @@ class PatchHeads(nn.Module):
 
 def unit(vectors: Tensor) -> Tensor:
     vectors = vectors.float()
-    return vectors / (torch.linalg.vector_norm(vectors, dim=-1, keepdim=True) + LEAST_LENGTH)
+    length: Tensor = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    return vectors / (length + LEAST_LENGTH)

@@ -2,13 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
-from links_to_files import ROOT
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
 PLACE = re.compile(r"<!-- notebook (\w+) -->")
-EXAMPLES = ROOT / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 MAGIC = "%%bash\n"
 """First line of a cell of commands."""
 

@@ -136,7 +136,7 @@ def test_impossible_kinds_are_refused(wrong: dict[str, Any]) -> None:
 def test_a_kind_survives_its_card() -> None:
     for kind in KINDS:
         assert from_table(Kind, json.loads(json.dumps(kind.as_dict()))) == kind
-    with pytest.raises(UsageError, match=r'"kind\.gamma" is not known.*newer diptych'):
+    with pytest.raises(UsageError, match='"gamma" is not known'):
         from_table(Kind, {"colour": "rgb", "gamma": 2.2})
 
 

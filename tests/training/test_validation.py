@@ -172,7 +172,7 @@ def test_colours_are_laid_on_the_lightness_of_the_source(pairs: Path) -> None:
     for example, seen in zip(validation.examples(state, 3), plain.pictures(3), strict=True):
         assert example.target_rgb is not None
         torch.testing.assert_close(example.target_rgb, seen.target, rtol=0, atol=4 / 127.5)
-        lightness = [rgb_to_lab((picture[0].numpy() + 1) / 2)[0] for picture in (example.output_rgb, seen.target)]
+        lightness = [rgb_to_lab((picture[0].numpy() + np.float32(1)) / np.float32(2))[0] for picture in (example.output_rgb, seen.target)]
         assert float(np.median(np.abs(lightness[0] - lightness[1]))) < 2  # of 100
     row = validation.grid(state, 1)
     assert row.shape == (16, 48, 3)
@@ -326,15 +326,16 @@ def test_each_way_has_its_own_kinds(pairs: Path) -> None:
 
 def test_the_segmenter_has_as_many_classes_as_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
+    said: list[str] = []
     monkeypatch.setattr("diptych.training.validation.segmenter_for", lambda *given: asked.append(given[3]))
     metrics = ('training.metrics=["fcn"]', "training.best=l1")
     labelled = draw_labelled(tmp_path / "labelled")
     maps, _ = made(labelled, "spade", *metrics, "data.palette=[]", "data.source.classes=7")
-    maps.prepare(asked.append)
+    maps.prepare(said.append)
     colours, _ = made(
         draw_pairs(tmp_path / "pairs"), "pix2pix", *metrics, "data.palette=[[0,0,0],[9,9,9],[255,255,255]]"
     )
-    colours.prepare(asked.append)
+    colours.prepare(said.append)
     assert asked == [7, 3]
 
 

@@ -172,7 +172,10 @@ def test_colours_are_laid_on_the_lightness_of_the_source(pairs: Path) -> None:
     for example, seen in zip(validation.examples(state, 3), plain.pictures(3), strict=True):
         assert example.target_rgb is not None
         torch.testing.assert_close(example.target_rgb, seen.target, rtol=0, atol=4 / 127.5)
-        lightness = [rgb_to_lab((picture[0].numpy() + np.float32(1)) / np.float32(2))[0] for picture in (example.output_rgb, seen.target)]
+        lightness = [
+            rgb_to_lab((picture[0].numpy() + np.float32(1)) / np.float32(2))[0]
+            for picture in (example.output_rgb, seen.target)
+        ]
         assert float(np.median(np.abs(lightness[0] - lightness[1]))) < 2  # of 100
     row = validation.grid(state, 1)
     assert row.shape == (16, 48, 3)

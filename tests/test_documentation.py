@@ -189,7 +189,7 @@ PREPARE = {
     "docs/guides/medical.md": slices,
     "docs/serving.md": service,
 }
-GIVEN = {
+GIVEN: dict[str, Told] = {
     "docs/evaluation.md": {"outputs": PICTURES, "targets": PICTURES[::-1]},
     "docs/guides/medical.md": {"volume": SLICES},
 }

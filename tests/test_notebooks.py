@@ -32,8 +32,8 @@ NAMES = (
 
 
 def read(path: Path) -> nbformat.NotebookNode:
-    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=nbformat.current_nbformat)
-    return notebook
+    found: nbformat.NotebookNode = nbformat.read(path, as_version=nbformat.current_nbformat)
+    return found
 
 
 def tagged(notebook: nbformat.NotebookNode, tag: str) -> Iterator[int]:

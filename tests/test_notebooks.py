@@ -10,7 +10,7 @@ import pytest
 from documents import ROOT, after_name, simple_commands
 from nbclient import NotebookClient
 
-from diptych.cli import app
+from diptych.cli import app, without_imports
 from diptych.data.openmoji.drawings import prepare
 
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
@@ -52,7 +52,7 @@ def test_a_notebook_is_kept_without_outputs_and_its_commands_are_understood(path
         assert cell.execution_count is None
         first, *lines = cell.source.splitlines()
         for words in (words for line in lines if first == "%%bash" for words in simple_commands(line)):
-            app.parse_args(after_name(words), exit_on_error=False, print_error=False)
+            app.parse_args(without_imports(after_name(words))[0], exit_on_error=False, print_error=False)
 
 
 @pytest.fixture(scope="module")

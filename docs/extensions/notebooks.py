@@ -11,6 +11,8 @@ PLACE = re.compile(r"<!-- notebook (\w+) -->")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MAGIC = "%%bash\n"
 """First line of a cell of commands."""
+WRITTEN = re.compile(r"^%%writefile (\S+)$", re.MULTILINE)
+"""First line of a cell that is written to a file."""
 
 
 def as_markdown(notebook: str) -> str:
@@ -21,7 +23,9 @@ def as_markdown(notebook: str) -> str:
         if cell["cell_type"] == "markdown":
             parts.append(as_on_the_site(text))
         else:
-            language, code = ("bash", text.removeprefix(MAGIC)) if text.startswith(MAGIC) else ("python", text)
+            language, code = (
+                ("bash", text.removeprefix(MAGIC)) if text.startswith(MAGIC) else ("python", WRITTEN.sub(r"# \1", text))
+            )
             parts.append(f"```{language}\n{code}\n```")
     return "\n\n".join(parts)
 

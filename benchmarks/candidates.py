@@ -3,7 +3,7 @@
     --try "r1: pix2pix-small-facades system=pix2pix-candidates options.r1=1"
 
 It is pix2pix and whatever of these is asked for; what helped moved into the library, and the rest stays here, so that its row in
-docs/results.md can be printed again.
+docs/experiments.md can be printed again.
 """
 
 import copy

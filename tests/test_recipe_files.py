@@ -36,7 +36,8 @@ WRITTEN_OUT = {
         average = 0.999
         validate_every = 400
         best = "ssim"
-        stop_after = 8
+        stop_after = 5
+        patience = 0.64
     """,
     "pix2pix-edges2shoes-small": """
         system = "pix2pix"
@@ -56,7 +57,8 @@ WRITTEN_OUT = {
         average = 0.999
         validate_every = 1_600
         best = "ssim"
-        stop_after = 8
+        stop_after = 5
+        patience = 0.64
     """,
     "pix2pix-openmoji-small": """
         system = "pix2pix"

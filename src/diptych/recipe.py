@@ -70,6 +70,7 @@ class TrainingSettings:
     metrics_share: float = 0.1  # share of the training time that metrics may take; what would take more is passed over
     best: str = "l1"  # the score by which the best checkpoint is chosen: l1, psnr, ssim, or one of the metrics
     stop_after: int = 0  # validations without a new best after which the run ends; 0 = never
+    patience: float = 0.0  # share of the run that must pass as well without a new best, before stop_after ends it
     checkpoint_every: int = 1000  # steps between checkpoints
     keep: int = 2  # newest checkpoints kept, beside the best
     max_faults: int = 3  # NaN or infinite values (faults) after which the run ends
@@ -86,6 +87,7 @@ class TrainingSettings:
         for name, low, high in [
             ("hold", 0, 1),
             ("metrics_share", 0, 1),
+            ("patience", 0, 1),
             ("average", 0, 0.999999),
             ("beta1", 0, 0.999999),
             ("beta2", 0, 0.9999999),

@@ -184,7 +184,6 @@ def test_an_error_of_the_dataset_ends_the_run_saved(toy_pairs: Path, tmp_path: P
     ("words", "more", "sentence"),
     [
         ((), {"dataset": None}, "validation= goes with dataset="),
-        (("training.stop_after=2",), {"validation": None}, r"need pictures to validate on; give validation="),
         (('training.metrics=["ms-ssim"]',), {"validation": None}, r"training\.metrics need pictures to validate on"),
         (('training.metrics=["fcn"]',), {}, "fcn of training.metrics needs label pictures"),
         (("data.direction=b-to-a",), {}, r"leave data\.direction at a-to-b"),

@@ -95,6 +95,21 @@ def test_of_kinds_that_differ_no_change_is_told(pairs: Path) -> None:
     assert "change" not in validation.scores(state, 2)
 
 
+def test_of_kinds_with_other_channels_no_change_is_told(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for side, channels in (("a", 5), ("b", 4)):
+            (tmp_path / split / side).mkdir(parents=True)
+            for number in range(2):
+                np.save(tmp_path / split / side / f"{number}.npy", rng.random((20, 20, channels), np.float32))
+    sides = [
+        f"data.{side}={{colour='channels', channels={count}, depth='float32', low=0.0, high=1.0}}"
+        for side, count in (("source", 5), ("target", 4))
+    ]
+    validation, state = made(tmp_path, "pix2pix", *sides)
+    assert list(validation.scores(state, 2)) == ["l1", "psnr", "ssim", "l1_inverted", "diversity"]
+
+
 def test_scores_of_one_way(pairs: Path) -> None:
     validation, state = made(pairs, "cut")
     found = validation.scores(state, 3)

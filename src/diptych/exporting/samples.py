@@ -1,13 +1,15 @@
 """Real pictures of a run's own data, for comparison, calibration and the examples of a page."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import Tensor
 
 from diptych.errors import DiptychError
 from diptych.judging.subjects import EvaluationSplit, settings_of
 from diptych.translator.translator import Translator
+
+Split = Literal["train", "held-out"]
 
 
 class Sample(NamedTuple):
@@ -17,11 +19,8 @@ class Sample(NamedTuple):
     target: Tensor | None
 
 
-def samples(place: Path, translator: Translator, data: str, split: str, count: int) -> list[Sample]:
+def samples(place: Path, translator: Translator, data: str, split: Split, count: int) -> list[Sample]:
     """Up to ``count`` pictures spread over a split of the data that ``place`` was trained on, or of the folder ``data``.
-
-    Args:
-        split: "train", or "held-out".
 
     Raises:
         DiptychError: when the data cannot be read.
@@ -33,7 +32,7 @@ def samples(place: Path, translator: Translator, data: str, split: str, count: i
 
 
 def samples_or_reason(
-    place: Path, translator: Translator, data: str, split: str, count: int
+    place: Path, translator: Translator, data: str, split: Split, count: int
 ) -> tuple[list[Sample], str]:
     """The samples and ""; or none, and why the data cannot be read."""
     try:

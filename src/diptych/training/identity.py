@@ -46,7 +46,7 @@ FREE = {
 """Keys that change nothing of what is learned once there is a checkpoint, so they may differ between a run and its
 resumption. Another device rounds in another way, which is said (``compare_conditions``)."""
 
-LENGTH = ("steps", "epochs", "stop_after")
+LENGTH = ("steps", "epochs", "stop_after", "patience")
 """Keys of [training] that say when the run ends, which may be put off (``diptych.training.schedule``)."""
 
 FOLDERS = ("data.source_folders", "data.target_folder")

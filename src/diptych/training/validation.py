@@ -42,7 +42,8 @@ class Validation:
         self.device = device
         self.dataset = dataset
         self.paired = recipe.data.task != "unpaired"
-        self.alike = recipe.data.source.colour == recipe.data.target.colour and recipe.data.scale == 1
+        kinds = [(kind.colour, kind.network_channels) for kind in (recipe.data.source, recipe.data.target)]
+        self.alike = kinds[0] == kinds[1] and recipe.data.scale == 1
         self.reader: Reader | None = None
         self.segmenter: Segmenter | None = None
         self.classes = 0

@@ -296,3 +296,8 @@ def test_early_stopping_keeps_the_best(toy_pairs: Path, tmp_path: Path) -> None:
     assert run.path_of("best").is_file()
     run, said = run_to_end(recipe, tmp_path / "run")  # the same command does not go on past its end
     assert run.saved_steps()[-1] == 5
+    patient = recipe.replace(patience=0.25)  # a quarter of 30 steps: the best is of step 1, so 1 + 7.5
+    run, _ = run_to_end(patient, tmp_path / "run")
+    assert run.saved_steps()[-1] == 9
+    run, _ = run_to_end(patient.replace(steps=60), tmp_path / "run")  # more steps, more patience
+    assert run.saved_steps()[-1] == 16

@@ -154,7 +154,7 @@ def test_batch_and_length_by_the_count(count: int, batch: int, steps: int, tmp_p
     assert keys["training.batch_size"] == batch
     assert keys["training.steps"] == (steps if steps in (2500, 10_000) else round(train * 100 / 8, -2))
     assert keys["training.validate_every"] == keys["training.steps"] * 0.08
-    assert choice.recipe.training.stop_after * 0.08 == pytest.approx(0.64)
+    assert choice.recipe.training.patience == 0.64
     assert keys["data.validation_share"] == 0.1
 
 

@@ -223,7 +223,9 @@ def exit_on_sigterm() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         yield
-    except SystemExit:
+    except SystemExit as ended:
+        if ended.code != 128 + signal.SIGTERM:
+            raise
         os._exit(128 + signal.SIGTERM)  # an interpreter that holds torch takes seconds to end
     finally:
         signal.signal(signal.SIGTERM, before)

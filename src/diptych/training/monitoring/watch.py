@@ -113,7 +113,7 @@ class Watch:
         if self.processes.leads:
             self.catch_up(step, faults)
             if not self.reason:
-                self.end_early(step, self.run.standing(self.settings.best)[1])
+                self.end_early(step, *self.run.standing(self.settings.best))
             if self.reason or step == self.steps:
                 self.record.end(step, self.steps, self.reason or f"Complete: {step} steps.")
             else:
@@ -258,13 +258,15 @@ class Watch:
             self.run.save_best(step, tensors, self.settings.best, scores[self.settings.best])
         for sentence in self.health.standstill(step, since, self.settings.best, best):
             self.record.health(step, sentence)
-        self.end_early(step, since)
+        self.end_early(step, best, since)
         self.callbacks.call(Callback.on_validation, step, scores)
 
-    def end_early(self, step: int, since: int) -> None:
-        if self.settings.stop_after and since >= self.settings.stop_after:
-            self.reason = f"Stopped early at step {step}: no better {self.settings.best} in {since} validations."
-            self.say(self.reason)
+    def end_early(self, step: int, best: int, since: int) -> None:
+        settings = self.settings
+        waited = settings.stop_after and since >= settings.stop_after and step - best >= settings.patience * self.steps
+        if waited and step < self.steps:
+            self.reason = f"Stopped early at step {step}: no better {settings.best} in {since} validations."
+            self.say(f"{self.reason} training.stop_after=0 trains on.")
 
     def save(self, step: int, faults: int) -> None:
         if step == self.saved:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from PIL import Image
 from toys import draw_labelled, draw_pairs
 
 from diptych.data import DataSettings, open_dataset
+from diptych.data.augment import Augment
 from diptych.data.given import Given, GivenSplits
 from diptych.data.inventory import compared
 from diptych.errors import DiptychError, UsageError
 from diptych.pictures.kinds import Kind
 
 SIZES: dict[str, Any] = {"load_size": 18, "crop_size": 16, "workers": 0}
+OFF, MOVED = Augment(), Augment(flip_vertical=True, rotate=20, zoom=0.2, elastic=0.05)
 Item = Callable[[int], Any]
 
 
@@ -55,9 +58,22 @@ def test_tensors_come_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("train", [True, False])
-@pytest.mark.parametrize("task", ["pairs", "labelled", "shrunk", "colorization"])
-def test_arrays_are_cut_as_those_of_a_folder(task: Any, train: bool, tmp_path: Path) -> None:
-    settings: dict[str, Any] = {**SIZES, "task": task}
+@pytest.mark.parametrize(
+    ("task", "augment"),
+    [
+        ("pairs", OFF),
+        ("pairs", MOVED),
+        ("pairs", Augment(colour=0.5)),
+        ("pairs", replace(MOVED, colour=0.5)),
+        ("labelled", OFF),
+        ("labelled", MOVED),
+        ("shrunk", OFF),
+        ("colorization", OFF),
+        ("colorization", MOVED),
+    ],
+)
+def test_arrays_are_cut_as_those_of_a_folder(task: Any, augment: Augment, train: bool, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {**SIZES, "task": task, "augment": augment}
     if task == "labelled":
         folder = draw_labelled(tmp_path / "set", 20)
         settings |= {"source": Kind(colour="labels", classes=3, instances=True)}
@@ -109,6 +125,37 @@ def test_pictures_with_holes_keep_their_holes() -> None:
     assert torch.equal(source[:3][:, source[3] < 0], target[:, source[3] < 0])
     with pytest.raises(UsageError, match=r"not resized; set data\.fit=none"):
         given(lambda index: (picture, picture[..., :3]), task="holed").sample(0, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("task", "augment"),
+    [
+        ("holed", Augment(rotate=5)),
+        ("holed", Augment(zoom=0.1)),
+        ("holed", Augment(elastic=0.02)),
+        ("pairs", Augment(colour=0.1)),
+    ],
+)
+def test_pictures_with_holes_are_not_mixed(task: Any, augment: Augment) -> None:
+    settings: dict[str, Any] = {"fit": "none", "source": Kind(colour="holed"), "task": task}
+    item = array(channels=4), array()
+    with pytest.raises(
+        UsageError, match=r"item 0 of the dataset has a hole, and of data\.augment .* flip_vertical alone"
+    ):
+        given(lambda index: item, augment=augment, **settings).sample(0, np.random.default_rng(0))
+    given(lambda index: item, False, augment=augment, **settings).sample(0, np.random.default_rng(0))
+    turned = given(lambda index: item, augment=Augment(flip_vertical=True), **settings)
+    found = turned.stored(0, np.random.default_rng(0))
+    assert found[0].shape == (16, 16, 4)
+
+
+@pytest.mark.parametrize("augment", [Augment(flip_vertical=True), Augment(rotate=5), Augment(colour=0.1)])
+def test_tensors_are_not_augmented(augment: Augment) -> None:
+    item = tensor(), tensor()
+    with pytest.raises(UsageError, match=r"item 0 .* are taken as they are; set data\.augment off or give arrays"):
+        given(lambda index: item, augment=augment).sample(0, np.random.default_rng(0))
+    found = given(lambda index: item, False, augment=augment).sample(0, np.random.default_rng(0))
+    assert torch.equal(found[0], item[0])  # validation takes nothing of it
 
 
 LABELS = Kind(colour="labels", classes=3)

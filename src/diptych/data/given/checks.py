@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diptych.data.augment import Augment
+from diptych.data.settings import DataSettings
 from diptych.errors import UsageError
 from diptych.pictures.class_maps import class_numbers
 from diptych.pictures.decoded import Decoded
@@ -48,6 +50,21 @@ def as_seen(tensor: Tensor, kind: Kind, size: tuple[int, int], name: str) -> Ten
     if kind.colour == "holed" and not bool((tensor[3].abs() == 1).all()):
         raise UsageError(f"{name} has other values than 1 (in the hole) and -1 in its fourth channel, the mask.")
     return tensor if labels else tensor.clamp(-1, 1)
+
+
+def check_augment(settings: DataSettings, item: tuple[object, object], name: str) -> None:
+    """Refuse an augmentation that cannot be done to an item of training.
+
+    Raises:
+        UsageError: for tensors with any, and for pictures with holes with one that would mix pixels of the hole with known ones.
+    """
+    augment = settings.augment
+    if isinstance(item[0], Tensor) and augment != Augment():
+        raise UsageError(f"{name} has tensors, which are taken as they are; set data.augment off or give arrays.")
+    if settings.source.colour == "holed" and augment != Augment(flip_vertical=augment.flip_vertical):
+        raise UsageError(
+            f"{name} has a hole, and of data.augment pictures with holes take flip_vertical alone; set the others to 0."
+        )
 
 
 def as_stored(picture: Stored, kind: Kind, side: str, name: str) -> Stored:

@@ -1,7 +1,7 @@
 """A dataset of one's own in the place of a folder's.
 
 An item is two tensors as networks see them, of the size of training's crops, or two arrays as files hold them, which are resized,
-cropped and mirrored as those of a folder. What an item draws from the generators of random, numpy.random and torch is addressed
+cropped, mirrored and augmented as those of a folder. What an item draws from the generators of random, numpy.random and torch is addressed
 by its position. With threads (``data.workers``) that cannot be, so there it may draw nothing.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from diptych.data.derived import matching_crops
-from diptych.data.given.checks import as_seen, as_stored, what_is
+from diptych.data.given.checks import as_seen, as_stored, check_augment, what_is
 from diptych.data.given.seeds import seeded_generators
 from diptych.data.pictures import Pictures
 from diptych.data.settings import DataSettings, as_size
@@ -36,7 +36,7 @@ class Given(Pictures):
         settings: of the recipe; Kinds, sizes, fit and mirroring are those of a folder.
         items: what was given.
         what: "dataset" or "validation dataset", for messages.
-        train: random crops and mirroring for arrays.
+        train: random crops, mirroring and augmentation for arrays.
 
     Raises:
         UsageError: for what has no length or items, or has none.
@@ -80,7 +80,7 @@ class Given(Pictures):
         if settings.task == "unpaired":
             return self.cut([source], [settings.source], rng)[0], self.cut([target], [settings.target], rng)[0]
         source, target = self.cut([source, target], [settings.source, settings.target], rng)
-        return source, target
+        return settings.augment.coloured(source, settings.source, rng) if self.train else source, target
 
     def item(self, index: int, rng: np.random.Generator) -> Item:
         """The item itself, checked; all chance is from ``rng``'s seed, from which nothing is drawn.
@@ -101,6 +101,8 @@ class Given(Pictures):
         if not isinstance(given, tuple | list) or len(given) != 2:
             raise UsageError(f"{name} is {what_is(given)}; give (source, target).")
         source, target = given
+        if self.train:
+            check_augment(self.settings, (source, target), name)
         if isinstance(source, Tensor) and isinstance(target, Tensor):
             return self.tensors(source, target, name)
         if isinstance(source, np.ndarray) and isinstance(target, np.ndarray):

@@ -10,6 +10,7 @@ from toys import draw_pairs
 
 from diptych import register
 from diptych.errors import DiptychError, UsageError
+from diptych.evaluation.evaluate import THROUGH
 from diptych.recipe import Recipe
 from diptych.registry import TABLES, Table, import_code, needs, require, words_of
 
@@ -115,6 +116,31 @@ def test_what_cannot_be_imported(name: str, text: str, code: int, words: str, ow
     refused(typed("options", "--import", name or "mine"), code, words)
 
 
+def test_a_lambda_is_only_the_same_unchanged(own_code: Path) -> None:
+    """Lambdas of one module share a name; a cell of them may run again, as what IPython calls another file."""
+    cell = "from diptych import register\nregister.adversary('own', lambda real, fake: {0}, lambda fake: {1})"
+    names = {"__name__": "__main__"}
+    for file in ("cell 1", "cell 2"):
+        exec(compile(cell.format("real - fake", "fake"), file, "exec"), names)
+    kept = TABLES["adversary"]["own"]
+    for parts in (("fake - real", "fake"), ("real - fake", "-fake")):
+        with pytest.raises(UsageError, match='the adversary "own" is there already, registered by the module __main__'):
+            exec(cell.format(*parts), names)
+    assert TABLES["adversary"]["own"] is kept
+    register.adversary("named", needs, needs)
+    with pytest.raises(UsageError, match='the adversary "named" is there already'):
+        register.adversary("named", needs, words_of)
+    register.layout("own")(lambda folder: {})
+    with pytest.raises(UsageError, match='the layout "own" is there already'):
+        register.layout("own")(lambda folder: {"train": []})
+
+
+@pytest.mark.parametrize("name", ["step", "change", "cycle_l1_a", "cycle_l1_b", "l1_inverted", THROUGH])
+def test_what_validation_writes_is_no_name_for_a_metric(name: str, own_code: Path) -> None:
+    with pytest.raises(UsageError, match=r"is there already, diptych's own|is no name for a metric"):
+        register.metric(name, better="lower")(needs)
+
+
 def test_import_needs_a_name(typed: Typed) -> None:
     refused(typed("options", "--import"), 2, "--import needs a file such as mine.py")
 
@@ -140,6 +166,29 @@ def test_several_imports_and_those_of_a_package(own_code: Path, typed: Typed) ->
     assert TABLES["metric"].origin("bright") == "module:own.metrics"
 
 
+def test_a_folder_is_no_file(own_code: Path, typed: Typed) -> None:
+    """A package in the working directory is imported; a folder of data takes no installed module's place."""
+    installed(own_code, "my_package", METRIC.format(name="dark"))
+    (own_code / "my_package").mkdir()
+    (own_code / "own").mkdir()
+    written(own_code / "own", "__init__", "bright")
+    for word in ("own", "my_package.own", "my_package"):
+        import_code(word)
+    assert [TABLES["metric"].origin(name) for name in ("bright", "dark")] == ["module:own", "module:my_package.own"]
+    (own_code / "pairs").mkdir()
+    refused(typed("options", "--import", "pairs"), 2, "--import pairs: pairs is a folder without code of its own")
+    for word in ("./own", "own/", ".own"):
+        refused(typed("options", "--import", word), 2, "there is no such file of Python")
+
+
+def test_a_package_that_a_file_brings_in_keeps_its_origin(own_code: Path) -> None:
+    installed(own_code, "my_package", METRIC.format(name="dark"))
+    more = "\n\nfrom diptych.evaluation.metrics import METRICS\n\nlist(METRICS)\nregister.metric('late', better='lower')(bright)"
+    import_code(str(written(own_code, "mine", "bright", more)))
+    found = {name: TABLES["metric"].origin(name) for name in ("bright", "dark", "late")}
+    assert found == {"bright": "file:mine.py", "dark": "package:my-package", "late": "file:mine.py"}
+
+
 def test_an_installed_package_is_imported_when_its_name_is_asked_for(own_code: Path) -> None:
     installed(own_code, "my_package", METRIC.format(name="dark"))
     table = TABLES["metric"]
@@ -149,12 +198,13 @@ def test_an_installed_package_is_imported_when_its_name_is_asked_for(own_code: P
     assert table.origin("dark") == "package:my-package"
 
 
-def test_a_package_that_cannot_be_imported_is_named(own_code: Path) -> None:
-    installed(own_code, "my_package", "1 / 0")
+@pytest.mark.parametrize(("text", "words"), [("1 / 0", "Zero"), ("import sys; sys.exit(0)", "it ends the program")])
+def test_a_package_that_cannot_be_imported_is_named(text: str, words: str, own_code: Path) -> None:
+    installed(own_code, "my_package", text)
     assert TABLES["system"]["pix2pix"]
     for _ in range(2):
         with pytest.raises(
-            DiptychError, match=r"the package my-package adds to diptych and cannot be imported \(Zero.*pip un"
+            DiptychError, match=rf"the package my-package adds to diptych and cannot be imported \({words}.*pip un"
         ):
             TABLES["system"].get("mine")
 

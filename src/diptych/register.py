@@ -7,7 +7,8 @@
 
 Code registers when it is imported: in your program or notebook, by ``--import FILE`` on the command line, or as an installed
 package with an entry point of the group ``diptych.plugins``. ``docs/extend.md`` shows each whole. A name consists of letters,
-digits, - and _. It can be registered once; the same class or function may be registered again, as when a cell of a notebook is run again.
+digits, - and _. It can be registered once; the same class or function may be registered again, as when a cell of a notebook is
+run again. A lambda is the same only unchanged.
 """
 
 import dataclasses
@@ -106,7 +107,7 @@ def adversary(
     checked_name(name, "adversary")
     for one in (discriminator, generator):
         refuse_unless(inspect.isroutine(one), "adversary", one, "two functions of logits")
-    ADVERSARIES.add(name, Adversary(discriminator, generator, midpoint), discriminator)
+    ADVERSARIES.add(name, Adversary(discriminator, generator, midpoint), discriminator, generator)
 
 
 def metric(name: str, better: str, paired: bool = True) -> Callable[[Made], Made]:

@@ -22,6 +22,7 @@ from diptych.errors import DiptychError, UsageError
 
 GROUP = "diptych.plugins"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+MODULE = re.compile(r"\w[\w.-]*")
 ORIGIN = re.compile(r"(file|module|package):([\w.-]+)")
 """Whose code registered a name, as cards and recipes keep it: file:mine.py, module:my.module or package:my-package."""
 
@@ -38,8 +39,8 @@ class Table(Mapping[str, T]):
         self.word, self.ours = word, ours
         self.reserved = set(reserved)
         self.added: dict[str, T] = {}
-        self.makers: dict[str, tuple[str, str, str]] = {}
-        """Of each name that was added the origin, and the module and qualified name of what was registered."""
+        self.makers: dict[str, tuple[str, list[object]]] = {}
+        """Of each name that was added the origin, and what tells whether the same is registered again."""
         TABLES[word] = self
 
     def __getitem__(self, name: str) -> T:
@@ -55,17 +56,17 @@ class Table(Mapping[str, T]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def add(self, name: str, entry: T, made: Any) -> None:
-        """Register an entry; ``made`` is the user's class or function, which alone may take its own place again.
+    def add(self, name: str, entry: T, *made: Any) -> None:
+        """Register an entry; ``made`` are the user's class or functions, which alone may take their own place again.
 
         Raises:
             UsageError: for a name that is taken, or none.
         """
-        maker = (origin_of(made), made.__module__, made.__qualname__)
+        maker = (origin_of(made[0]), [identity(one) for one in made])
         if not NAME.fullmatch(name):
             raise UsageError(f'"{name}" is no name for a {self.word}; write letters, digits, - and _.')
         known = self.makers.get(name)
-        if name in self.ours or name in self.reserved or (known and known[1:] != maker[1:]):
+        if name in self.ours or name in self.reserved or (known and known[1] != maker[1]):
             whose = f"registered by {words_of(known[0])}" if known else "diptych's own"
             raise UsageError(f'the {self.word} "{name}" is there already, {whose}; choose another name.')
         self.added[name], self.makers[name] = entry, maker
@@ -150,18 +151,26 @@ def needs(names: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
 # Bringing code in
 
 ORIGINS: list[str] = []
-"""Whose code is being imported, the innermost last."""
+"""Whose code is being imported: of imports inside one another the one that registers, last."""
 IMPORTED: dict[str, str] = {}
 """What ``import_code`` has imported, with the whole paths of files, and how each was named."""
 
 
 def origin_of(made: Any) -> str:
-    return ORIGINS[0] if ORIGINS else f"module:{made.__module__}"
+    return ORIGINS[-1] if ORIGINS else f"module:{made.__module__}"
+
+
+def identity(made: Any) -> tuple[object, ...]:
+    """The module and name of a class or function; lambdas share one, so also their code."""
+    shared = made.__qualname__.endswith("<lambda>")
+    # code compares by its line and content, not by its file, whose name is another when a cell runs again
+    return (made.__module__, made.__qualname__, made.__code__ if shared else None)
 
 
 @contextmanager
-def from_origin(origin: str) -> Iterator[None]:
-    ORIGINS.append(origin)
+def from_origin(origin: str, apart: bool = False) -> Iterator[None]:
+    """What is registered meanwhile is from there; inside another import only if it is ``apart``, not that one's part."""
+    ORIGINS.append(ORIGINS[-1] if ORIGINS and not apart else origin)
     try:
         yield
     finally:
@@ -194,9 +203,9 @@ class Packages:
             for point in sorted(entry_points(group=GROUP)):
                 package = point.dist.name if point.dist else point.name
                 try:
-                    with from_origin(f"package:{package}"):
+                    with from_origin(f"package:{package}", apart=True):
                         point.load()
-                except Exception as problem:
+                except (Exception, SystemExit) as problem:
                     self.problem = (
                         f"the package {package} adds to diptych and cannot be imported ({reason(problem)}); "
                         f"update it, or pip uninstall {package}."
@@ -215,7 +224,7 @@ def import_code(word: str) -> None:
         DiptychError: when it cannot be imported, with the line.
     """
     path = Path(word)
-    is_file = path.suffix == ".py" or path.exists()
+    is_file = path.suffix == ".py" or path.is_file() or not MODULE.fullmatch(word)
     origin = f"file:{path.name}" if is_file else f"module:{word}"
     try:
         with from_origin(origin):
@@ -267,13 +276,15 @@ def import_named(name: str) -> None:
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
-        import_module(name)
+        module = import_module(name)
     except ModuleNotFoundError as problem:
         if problem.name and (name == problem.name or name.startswith(f"{problem.name}.")):
             raise UsageError(
                 f"there is no module {problem.name}; name a file such as mine.py, or install it."
             ) from None
         raise
+    if hasattr(module, "__path__") and getattr(module, "__file__", None) is None:
+        raise UsageError(f"{name} is a folder without code of its own; name a module in it, such as {name}.mine.")
 
 
 def reason(problem: BaseException) -> str:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from diptych import register
 from diptych.data import DataSettings
-from diptych.data.entries import Layout, files_of, paths_of
+from diptych.data.entries import Entry, Layout, files_of, paths_of
 from diptych.data.layouts import discover
 from diptych.errors import DiptychError
 
@@ -249,3 +250,22 @@ def test_real_folders(shared_data: Path) -> None:
     labels = look(shared_data / "facades_labels", source_folders=("label",), target_folder="inst")
     assert counts(labels) == {"train": 400, "val": 100}
     assert counts(look(shared_data / "bsds500", task="edges"))["train"] > 150
+
+
+@pytest.mark.usefixtures("own_code")
+def test_a_registered_layout_without_a_side_is_refused(make: Make) -> None:
+    """Of two piles each split has both, whether or not a share of it is to be set apart."""
+    root = make("1.png", "2.png", "3.png")
+    one, two, three = (root / f"{number}.png" for number in (1, 2, 3))
+    sources, targets = [Entry("1", (one,)), Entry("2", (two,))], [Entry("1", (), one), Entry("2", (), two)]
+    found: dict[str, list[Entry]] = {}
+    register.layout("mine")(lambda folder: found)
+    for splits, lacking in (
+        ({"train": sources}, "no target in train"),
+        ({"": targets}, "no source in train"),
+        ({"train": [*sources, Entry("3", (), three)], "val": [Entry("4", (), three)]}, "no source in val"),
+    ):
+        found.clear()
+        found.update(splits)
+        with pytest.raises(DiptychError, match=f'the layout "mine" of .* gives {lacking}; give pictures of both'):
+            discover(DataSettings(folder=str(root), layout="mine", task="unpaired"))

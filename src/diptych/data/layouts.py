@@ -200,13 +200,14 @@ def of_registered(root: Path, settings: DataSettings) -> Layout:
     words = f"examples by the layout {name}"
     folders = {split: sorted({path.parent for path in paths_of(pile)}) for split, pile in piles.items()}
     if settings.task == "unpaired":
-        first, second = (
-            with_splits("unpaired", words, side, settings, folders)
-            for side in (
-                {split: [Entry(one.name, one.a) for one in pile if one.a] for split, pile in piles.items()},
-                {split: [Entry(one.name, (one.b,)) for one in pile if one.b] for split, pile in piles.items()},
-            )
-        )
+        sources = {split: [Entry(one.name, one.a) for one in pile if one.a] for split, pile in piles.items()}
+        targets = {split: [Entry(one.name, (one.b,)) for one in pile if one.b] for split, pile in piles.items()}
+        for side, lacking in (("source", sources), ("target", targets)):
+            if empty := [split or "train" for split, pile in lacking.items() if not pile]:
+                raise DiptychError(
+                    f"{where} gives no {side} in {empty[0]}; give pictures of both sides in every split."
+                )
+        first, second = (with_splits("unpaired", words, side, settings, folders) for side in (sources, targets))
         return replace(first, others=second.splits)
     whole = {(bool(entry.a), bool(entry.b)) for pile in piles.values() for entry in pile}
     if len(whole) > 1 or (False, True) in whole:

@@ -220,7 +220,9 @@ SET_METRICS: dict[str, SetMetricSpec] = {
     "fcn": SetMetricSpec("higher", (requirements.labels, requirements.weights("efficientnet-lite0"))),
 }
 METRICS: Table[PictureMetric | SetMetricSpec] = Table(
-    "metric", {**PICTURE_METRICS, **SET_METRICS}, reserved=("step", "cycle_l1_a", "cycle_l1_b", "l1_inverted")
+    "metric",
+    {**PICTURE_METRICS, **SET_METRICS},
+    reserved=("step", "change", "cycle_l1_a", "cycle_l1_b", "l1_inverted"),
 )
 """Those of ours, and what users' code registers; reserved is what else stands beside a run's scores."""
 

@@ -1,6 +1,10 @@
 """The exceptions that a user is meant to read."""
 
 import errno
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class DiptychError(Exception):
@@ -16,6 +20,30 @@ class UsageError(DiptychError):
 
 class NoSpaceError(DiptychError):
     """The disk is full, so all other files of the job would fail too."""
+
+
+@contextmanager
+def of_users_code(what: str) -> Iterator[None]:
+    """Within, a failure of users' own code becomes one sentence: what failed, how and where. In Python the failure is its cause.
+
+    Raises:
+        DiptychError: naming ``what``, and the line.
+    """
+    try:
+        yield
+    except DiptychError:
+        raise
+    except Exception as problem:
+        if out_of_memory(problem):
+            raise
+        frames = traceback.extract_tb(problem.__traceback__)
+        ours = str(Path(__file__).parent)
+        own = [one for one in frames if not one.filename.startswith(ours) and "site-packages" not in one.filename]
+        place = (own or frames)[-1]
+        words = str(problem).partition("\n")[0]
+        raise DiptychError(
+            f"{what} failed: {type(problem).__name__}: {words} ({Path(place.filename).name}, line {place.lineno}); correct it."
+        ) from problem
 
 
 def disk_full(problem: BaseException) -> bool:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 
 from diptych.data.settings import DataSettings, as_size
-from diptych.errors import UsageError
+from diptych.errors import UsageError, of_users_code
 from diptych.evaluation.metrics import chosen, direction, refuse_other_name, scores_of
 from diptych.networks import NETWORKS, on_meta_device, size_limits
 from diptych.recipe_files import find, spellings
@@ -170,7 +170,13 @@ class Recipe:
             UsageError: when its options and the data do not go together.
             DiptychError: when weights that a loss needs cannot be had.
         """
-        return SYSTEMS[self.system](self.options, self.domains)
+        if not SYSTEMS.origin(self.system):
+            return SYSTEMS[self.system](self.options, self.domains)
+        with of_users_code(f'the system "{self.system}"'):
+            system = SYSTEMS[self.system](self.options, self.domains)
+            for part in (*system.sides, *(spec.module for spec in system.translators().values())):
+                system.get_submodule(part)
+        return system
 
     def examine(self) -> None:
         """Refuse now what could not be trained; the system is built of shapes alone, without weights.

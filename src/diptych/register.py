@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
-from diptych.errors import UsageError
+from diptych.errors import UsageError, of_users_code
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -135,10 +135,12 @@ def metric(name: str, better: str, paired: bool = True) -> Callable[[Made], Made
             raise UsageError(f'the metric "{name}" is better "{better}"; choose from {", ".join(get_args(Better))}.')
         required, side = (requirements.target,) if paired else (), cast("Better", better)
         if isinstance(made, type) and issubclass(made, SetMetric):
+            lacking = sorted(getattr(made, "__abstractmethods__", ()))
+            refuse_unless(not lacking, "metric", made, f"a SetMetric that has {', '.join(lacking)}")
             METRICS.add(name, SetMetricSpec(side, required, make=made), made)
             return made
         refuse_unless(inspect.isroutine(made), "metric", made, "a function of an Example, or a subclass of SetMetric")
-        METRICS.add(name, PictureMetric(side, partial(as_number, made), required), made)
+        METRICS.add(name, PictureMetric(side, partial(as_number, name, made), required), made)
         return made
 
     return decorate
@@ -167,8 +169,9 @@ def layout(name: str) -> Callable[[Made], Made]:
     return decorate
 
 
-def as_number(function: "Callable[[Example], Any]", example: "Example") -> float:
-    return float(function(example))
+def as_number(name: str, function: "Callable[[Example], Any]", example: "Example") -> float:
+    with of_users_code(f'the metric "{name}"'):
+        return float(function(example))
 
 
 def checked_name(name: object, word: str) -> None:

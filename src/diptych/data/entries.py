@@ -146,9 +146,11 @@ def checked(found: object, where: str, splits: Collection[str]) -> dict[str, lis
     if not isinstance(found, dict) or not found.keys() <= {"", *splits}:
         raise DiptychError(f"{where} gives no examples by split ({', '.join(splits)}); correct its function.")
     piles = {split: list(entries) for split, entries in found.items() if entries}
+    if not piles:
+        raise DiptychError(f"{where} gives no example; correct its function, or name another folder.")
     for split, pile in piles.items():
         for entry in pile:
-            files = files_of([entry]) if isinstance(entry, Entry) else []
+            files = files_of([entry]) if isinstance(entry, Entry) and isinstance(entry.a, tuple) else []
             if not files or not all(isinstance(file, Path) for file in files):
                 raise DiptychError(
                     f"{where} gives {entry!r} in {split}, which is no Entry(name, (source,), target) of Paths."

@@ -15,7 +15,7 @@ from diptych.data.listings import Stamps, listing, stamps_below
 from diptych.data.settings import LAYOUTS, OF_TWO, DataSettings, root_of
 from diptych.data.shards import reading
 from diptych.data.shards.index import INDEX
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, of_users_code
 from diptych.pictures.formats import stem
 
 FAMILIES = (
@@ -194,8 +194,10 @@ def of_registered(root: Path, settings: DataSettings) -> Layout:
     Raises:
         DiptychError: for what is no examples by split, or none of the task's.
     """
-    name, found = settings.layout, LAYOUTS[settings.layout](root)
+    name = settings.layout
     where = f'the layout "{name}" of {root}'
+    with of_users_code(where):
+        found = LAYOUTS[name](root)
     piles = checked(found, where, SPLIT_NAMES)
     words = f"examples by the layout {name}"
     folders = {split: sorted({path.parent for path in paths_of(pile)}) for split, pile in piles.items()}

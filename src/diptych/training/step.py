@@ -26,7 +26,7 @@ from diptych.pictures.kinds import Batch
 from diptych.training.accelerate.fused_adam import Moments, fused_adam
 from diptych.training.side import Side
 from diptych.training.state import State, address
-from diptych.training.terms import extra_terms
+from diptych.training.terms import extra_terms, require_update
 
 
 class Scalars(NamedTuple):
@@ -77,6 +77,7 @@ def update(state: State, batches: Sequence[Batch], step: int, only_discriminator
             if losses is None:  # of every batch, since what stands after the last yield runs for each
                 ended = True
                 continue
+            require_update(state.recipe.system, state.sides, losses)
             side, last = state.sides[losses.trains], index + 1 == len(batches)
             if only_discriminators and side.role != "discriminator":
                 continue  # a system cannot be told to skip a yield, so the generator's forward was in vain

@@ -1,12 +1,12 @@
 """Extra loss terms that are given in Python: functions of (source, target, fake), minimised in every update of a generator."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from diptych.errors import UsageError
+from diptych.errors import UsageError, of_users_code
 from diptych.systems import Losses
 
 TermFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -63,7 +63,8 @@ def extra_terms(terms: Terms, losses: Losses) -> dict[str, Tensor]:
             if key in losses.terms or key in losses.figures or key == "gradient":
                 raise UsageError(f"the system has a {key} of its own; give the term {name} another name.")
             source, target, fake = (part.float() if part.is_floating_point() else part for part in pictures)
-            value: Any = term.function(source, target, fake)  # whatever a caller without types may give
+            with of_users_code(f"the term {name}"):
+                value: Any = term.function(source, target, fake)  # whatever a caller without types may give
             if not isinstance(value, Tensor) or value.shape != () or not value.is_floating_point():
                 what = f"{tuple(value.shape)} of {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
                 raise UsageError(f"the term {name} must give a scalar tensor, such as a mean, and gives {what}.")
@@ -74,3 +75,21 @@ def extra_terms(terms: Terms, losses: Losses) -> dict[str, Tensor]:
                 )
             found[key] = term.weight * value.float()
     return found
+
+
+def require_update(system: str, sides: Container[str], losses: Losses) -> None:
+    """Refuse an update that cannot be made: of a side that is none, or of terms that are no scalars.
+
+    Raises:
+        UsageError: naming the side or the term.
+    """
+    if losses.trains not in sides:
+        raise UsageError(f'{system} yields losses of "{losses.trains}", which is not among its sides; name it there.')
+    for name, value in losses.terms.items():
+        if not isinstance(value, Tensor) or value.shape != ():
+            what = f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise UsageError(
+                f"{system}: the term {name} of {losses.trains} must be a scalar tensor, such as a mean, and is {what}."
+            )
+    if not any(value.requires_grad for value in losses.terms.values()):
+        raise UsageError(f"{system}: no term of {losses.trains} depends on its weights; compute one without detach.")

@@ -68,6 +68,8 @@ def train(
         raise UsageError("a Recipe is trained into a folder that must be named, and takes no overrides and no profile.")
     else:
         chosen = Start(recipe, place)
+    if isinstance(callbacks, Callback):
+        raise UsageError("callbacks takes a list; write callbacks=[...].")
     for callback in callbacks:
         if not isinstance(callback, Callback):
             raise UsageError(

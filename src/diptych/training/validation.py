@@ -90,7 +90,8 @@ class Validation:
                 pairs = {"cycle_l1_a": (back, seen.source), "cycle_l1_b": (there, seen.target)}
                 rows.append({name: paired.l1(one, other).item() for name, (one, other) in pairs.items()})
         means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]} if rows else {}
-        means |= {"change": float(np.mean(changes)) / max(float(np.mean(wanted)), 1e-6)} if changes else {}
+        if wanted and np.mean(wanted) > 1e-3:  # sources that are their own targets are to be copied
+            means["change"] = float(np.mean(changes) / np.mean(wanted))
         state.system.train()
         return means | {"diversity": outputs.mean() / max(targets.mean(), 1e-6)}
 

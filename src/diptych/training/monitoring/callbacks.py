@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from diptych.errors import UsageError
 from diptych.systems import System
+from diptych.tables import closest
 from diptych.training.run import Run
 from diptych.training.trainer import Entry, Trainer
 
@@ -48,6 +50,14 @@ class Callback:
     were made. An error that a method raises ends the training, which is saved as after any failure.
     After a fault (NaN), the steps since the last checkpoint are made, and told, again.
     """
+
+    def __init_subclass__(cls) -> None:
+        for name in vars(cls):
+            if name.startswith("on_") and not hasattr(Callback, name):
+                known = [one for one in vars(Callback) if one.startswith("on_")]
+                raise UsageError(
+                    f"{cls.__name__}.{name} is never called{closest(name, known)}; there are {', '.join(known)}."
+                )
 
     def on_start(self, training: Training, step: int) -> None:
         """Training is about to begin, or to go on, after ``step`` steps."""

@@ -8,10 +8,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
+import torch
+from building import batch_of, build
 from commanding import Typed
-from documents import blocks, commands, files, python_blocks
+from documents import ROOT, blocks, commands, files, python_blocks
 from PIL import Image
 from toys import assert_equal, weights
 
@@ -19,7 +22,9 @@ from diptych.cli import without_imports
 from diptych.errors import DiptychError
 from diptych.exporting.offers import offers_of
 from diptych.recipe import read
+from diptych.registry import import_code
 from diptych.training.run import Run, read_recipe
+from diptych.training.terms import Term, extra_terms
 
 PAGE = "docs/extend.md"
 SMALL = [
@@ -89,6 +94,25 @@ def test_the_page_followed(user: Path, typed: Typed) -> None:
     told: dict[str, Any] = {"picture": Image.open("my_pairs/1_in.png")}
     exec(compile(python_blocks(PAGE)[-1], PAGE, "exec", dont_inherit=True), told)
     np.testing.assert_array_equal(np.asarray(told["result"]), one)
+
+
+def sharp() -> str:
+    """The system that a notebook writes."""
+    cells = nbformat.read(ROOT / "examples" / "own_system.ipynb", as_version=4).cells
+    (text,) = (cell.source for cell in cells if cell.source.startswith("%%writefile sharp.py\n"))
+    return str(text.partition("\n")[2])
+
+
+@pytest.mark.parametrize(("name", "text"), [("mine", files(PAGE)["mine.py"]), ("sharp", sharp())])
+def test_its_system_takes_extra_terms(name: str, text: str, own_code: Path) -> None:
+    (own_code / f"{name}.py").write_text(text)
+    import_code(f"{name}.py")
+    term = Term(3.0, lambda source, target, fake: (source + 2 * target + 4 * fake).mean())
+    system, batch = build(name), batch_of()
+    *_, update = system.losses(batch, 0)
+    fake = system.get_submodule("generator")(batch.source)
+    terms = extra_terms({"own": term}, update)
+    torch.testing.assert_close(terms["own"], 3 * (batch.source + 2 * batch.target + 4 * fake).mean())
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class Table(Mapping[str, T]):
         self.word, self.ours = word, ours
         self.reserved = set(reserved)
         self.added: dict[str, T] = {}
-        self.makers: dict[str, tuple[str, list[object]]] = {}
+        self.makers: dict[str, tuple[str, list[tuple[object, ...]]]] = {}
         """Of each name that was added the origin, and what tells whether the same is registered again."""
         TABLES[word] = self
 

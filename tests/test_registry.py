@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commanding import Typed, refused
@@ -127,9 +128,11 @@ def test_a_lambda_is_only_the_same_unchanged(own_code: Path) -> None:
         with pytest.raises(UsageError, match='the adversary "own" is there already, registered by the module __main__'):
             exec(cell.format(*parts), names)
     assert TABLES["adversary"]["own"] is kept
-    register.adversary("named", needs, needs)
+    one: Any = needs
+    other: Any = words_of
+    register.adversary("named", one, one)
     with pytest.raises(UsageError, match='the adversary "named" is there already'):
-        register.adversary("named", needs, words_of)
+        register.adversary("named", one, other)
     register.layout("own")(lambda folder: {})
     with pytest.raises(UsageError, match='the layout "own" is there already'):
         register.layout("own")(lambda folder: {"train": []})

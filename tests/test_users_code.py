@@ -71,16 +71,16 @@ def test_layouts(found: Any, words: str, tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Options(SystemOptions):
+class OwnOptions(SystemOptions):
     fault: str = ""  # what is wrong
 
 
 class Own(System):
     """A generator alone, with one fault or none."""
 
-    Options = Options
+    Options = OwnOptions
 
-    def __init__(self, options: Options, domains: Domains) -> None:
+    def __init__(self, options: OwnOptions, domains: Domains) -> None:
         super().__init__(options, domains)
         self.fault = options.fault
         spec = NetworkSpec("unet", {**domains.network_arguments(), "width": 4, "depth": 2})

@@ -85,7 +85,8 @@ def require_update(system: str, sides: Container[str], losses: Losses) -> None:
     """
     if losses.trains not in sides:
         raise UsageError(f'{system} yields losses of "{losses.trains}", which is not among its sides; name it there.')
-    for name, value in losses.terms.items():
+    terms: Mapping[str, Any] = losses.terms  # whatever a system without types may give
+    for name, value in terms.items():
         if not isinstance(value, Tensor) or value.shape != ():
             what = f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
             raise UsageError(

@@ -53,7 +53,7 @@ def test_a_profile_is_spelt_in_either_way(toy_pairs: Path, typed: Typed, tmp_pat
     said = typed("train", "pix2pix-small", *tiny_words(toy_pairs), "--no-check")
     assert (said.code, "The run is complete: 6 steps." in said.out) == (0, True), said
     stored = read_recipe(tmp_path / "runs" / "pix2pix-small")
-    assert (stored.options.upsample, stored.options.statistics, stored.training.batch_size) == ("resize", "running", 4)
+    assert (stored.options.upsample, stored.options.statistics, stored.training.batch_size) == ("resize", "running", 8)
     whole = tomllib.loads((tmp_path / "runs" / "pix2pix-small" / "recipe.toml").read_text())
     assert whole.keys() == {"system", "options", "data", "training"}
 

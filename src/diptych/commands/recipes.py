@@ -71,5 +71,4 @@ def listing() -> str:
             lines += textwrap.wrap(
                 sets, COLUMNS, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
             )
-    lines += ["", "-facades stands for pix2pix-facades and so on, for that set."]
-    return "\n".join([*lines, "diptych recipes RECIPE --profile small shows one."])
+    return "\n".join([*lines, "-facades is pix2pix-facades and so on. diptych recipes NAME shows one."])

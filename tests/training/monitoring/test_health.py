@@ -67,8 +67,8 @@ def looked_at_late(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     plain, fetch = Trainer.__init__, trainer.fetched
     waited: list[int] = []
 
-    def build(self: Trainer, *arguments: Any) -> None:
-        plain(self, *arguments)
+    def build(self: Trainer, *arguments: Any, **named: Any) -> None:
+        plain(self, *arguments, **named)
         self.reads_late = True
 
     def fetched(values: torch.Tensor) -> trainer.Fetch:

@@ -8,14 +8,14 @@ from diptych.networks.blocks import Maps, ReflectionPad
 
 
 class BlurDown(nn.Module):
-    """Halve both sides, odd ones rounded up: blur each channel by [1, 2, 1] each way, and keep every second place."""
+    """Halve both sides, odd ones rounded up: blur each channel by [1, 2, 1] / 4 each way, and keep every second place."""
 
     taps: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.pad = ReflectionPad(1)
-        line = torch.tensor([1.0, 2.0, 1.0]) / 4
+        line = torch.tensor([0.25, 0.5, 0.25])
         self.register_buffer("taps", torch.outer(line, line).repeat(channels, 1, 1, 1))
 
     def forward(self, maps: Maps) -> Maps:

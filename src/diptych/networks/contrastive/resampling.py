@@ -15,8 +15,9 @@ class BlurDown(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.pad = ReflectionPad(1)
-        line = torch.tensor([0.25, 0.5, 0.25])
-        self.register_buffer("taps", torch.outer(line, line).repeat(channels, 1, 1, 1))
+        line = (0.25, 0.5, 0.25)
+        square = [[down * across for across in line] for down in line]
+        self.register_buffer("taps", torch.tensor([[square]] * channels))
 
     def forward(self, maps: Maps) -> Maps:
         padded = self.pad(maps)

@@ -32,7 +32,7 @@ TABLES: dict[str, "Table[Any]"] = {}
 
 
 class Table(Mapping[str, T]):
-    """Entries by name: ours, and those that were registered."""
+    """Entries by name, ours and those that were registered."""
 
     def __init__(self, word: str, ours: dict[str, T], reserved: Sequence[str] = ()) -> None:
         """``word`` is what one entry is called; ``reserved`` names can be nobody's."""

@@ -31,7 +31,7 @@ class Training:
 
     @property
     def system(self) -> System:
-        """Networks and their weights as they are now, to be looked at alone: to change them ends exact resumption."""
+        """Networks and their weights as they are now. To change them ends exact resumption."""
         return self.trainer.state.system
 
     def stop(self, reason: str = "") -> None:

@@ -160,6 +160,7 @@ def test_a_system_without_pictures_is_refused(monkeypatch: pytest.MonkeyPatch) -
         ({"": (1.0, bright)}, "called ''"),
         ({"mine": bright}, r"give \(weight, function\)"),
         ({"mine": (bright, 1.0)}, r"give \(weight, function\)"),
+        ({"mine": (True, bright)}, r"give \(weight, function\)"),
         ({"mine": (float("nan"), bright)}, r"give \(weight, function\)"),
     ],
 )

@@ -114,6 +114,13 @@ def test_a_length_in_minutes(toy_pairs: Path, tmp_path: Path) -> None:
     assert run.saved_steps()[-1] == run.recipe.training.steps
 
 
+@pytest.mark.parametrize("minutes", [0, -3, float("nan"), float("inf")])
+def test_lengths_that_are_none(minutes: float, toy_pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"minutes is .*; give a number above 0"):
+        own(tmp_path / "run", recipe_of(), toy_pairs, minutes=minutes)
+    assert not (tmp_path / "run").exists()
+
+
 def test_items_that_were_added_are_said(toy_pairs: Path, tmp_path: Path) -> None:
     own(tmp_path / "run", recipe_of(), toy_pairs, validation=None).path_of(6).unlink()
     fewer = Files(toy_pairs / "train")

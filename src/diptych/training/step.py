@@ -81,7 +81,7 @@ def update(state: State, batches: Sequence[Batch], step: int, only_discriminator
             side, last = state.sides[losses.trains], index + 1 == len(batches)
             if only_discriminators and side.role != "discriminator":
                 continue  # a system cannot be told to skip a yield, so the generator's forward was in vain
-            terms = losses.terms | extra_terms(state.terms, losses)
+            terms = losses.terms | extra_terms(state.terms, losses, side.role)
             backward(side, terms, 1 / len(batches), losses.frozen, last)
             figures |= {f"{side.path}.{name}" for name in losses.figures}
             for name, value in {**terms, **losses.figures}.items():

@@ -33,6 +33,8 @@ def checked_terms(given: Mapping[Any, Any]) -> dict[str, Term]:
         if not (isinstance(name, str) and name.isidentifier()):
             raise UsageError(f"a term is called {name!r}; give it a name of letters, digits and underscores.")
         match given_term:
+            case (bool(), _):
+                pass
             case (int() | float() as weight, function) if math.isfinite(weight) and callable(function):
                 continue
         raise UsageError(f"the term {name} is {given_term!r}; give (weight, function), such as (10.0, my_loss).")
@@ -44,14 +46,17 @@ def described(terms: Terms) -> str:
     return ", ".join(f"{name}={terms[name].weight:.17g}" for name in sorted(terms))
 
 
-def extra_terms(terms: Terms, losses: Losses) -> dict[str, Tensor]:
+def extra_terms(terms: Terms, losses: Losses, role: str) -> dict[str, Tensor]:
     """The terms of an update's pictures, in float32; of two ways in one update each has the way behind its name.
+
+    Args:
+        role: of the side that is trained: "generator" or "discriminator".
 
     Raises:
         UsageError: for a function that gives no scalar, or one that does not depend on the fake, for a name that is taken, and for a
             system that does not say what it translated.
     """
-    if terms and not losses.pictures and not losses.trains.startswith("discriminator"):
+    if terms and not losses.pictures and role != "discriminator":
         raise UsageError(
             f"extra loss terms are of the pictures of an update, and this system's update of {losses.trains} carries none; "
             f"give its Losses pictures=."

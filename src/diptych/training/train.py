@@ -75,7 +75,7 @@ def train(
             raise UsageError(
                 f"{callback!r} is no diptych.Callback; give an instance of a class that is derived from it."
             )
-    watch = carry_out(chosen, minutes, dataset, validation, callbacks, terms or {}, check=check)
+    watch = carry_out(chosen, minutes, dataset, validation, callbacks, terms, check=check)
     return watch.run
 
 

@@ -46,8 +46,10 @@ def begun_in_minutes(recipe: Recipe, folder: Path, minutes: float) -> tuple[Reci
     """The recipe, and the minutes whose steps are to be found; for a run that has been given them, its length and None.
 
     Raises:
-        UsageError: when the run in ``folder`` has learned something with another length.
+        UsageError: for minutes that are no finite number above 0; when the run in ``folder`` has learned something with another length.
     """
+    if not 0 < minutes < math.inf:
+        raise UsageError(f"--minutes is {minutes:g}; give a number above 0.")
     if not any((folder / "checkpoints").glob("*")):
         return recipe, minutes
     stored = read_recipe(folder)

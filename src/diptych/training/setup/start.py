@@ -50,8 +50,6 @@ def start(
             contradict each other.
         DiptychError: for a folder that holds neither a run nor pictures to train on.
     """
-    if minutes is not None and not 0 < minutes < float("inf"):
-        raise UsageError(f"--minutes is {minutes:g}; give a number above 0.")
     lengths = {"training.steps", "training.epochs"} & stated_keys(overrides).keys()
     if minutes is not None and lengths:
         raise UsageError(

@@ -111,7 +111,7 @@ def test_its_system_takes_extra_terms(name: str, text: str, own_code: Path) -> N
     system, batch = build(name), batch_of()
     *_, update = system.losses(batch, 0)
     fake = system.get_submodule("generator")(batch.source)
-    terms = extra_terms({"own": term}, update)
+    terms = extra_terms({"own": term}, update, "generator")
     torch.testing.assert_close(terms["own"], 3 * (batch.source + 2 * batch.target + 4 * fake).mean())
 
 

@@ -232,7 +232,7 @@ def test_layouts_that_say_nothing_clear_are_refused(suffixed: Path) -> None:
     for found, words in (
         (None, "gives no examples by split (train, val, test)"),
         ({"trian": []}, "gives no examples by split"),
-        ({"train": []}, "has pictures for , none to train on"),
+        ({"train": []}, "gives no example; correct its function"),
         ({"train": [("a", first)]}, "which is no Entry(name, (source,), target) of Paths"),
         ({"train": [Entry("a", (TEXT,))]}, "which is no Entry"),
         ({"train": [Entry("a", (first,)), Entry("a", (second,))]}, "gives two examples in train one name"),

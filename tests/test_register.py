@@ -1,6 +1,5 @@
 """What users register works as ours does: networks in pix2pix and CycleGAN, adversaries, metrics, layouts, systems."""
 
-import shutil
 from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from typing import Any
@@ -9,16 +8,12 @@ import numpy as np
 import pytest
 import torch
 from building import apply, batch_of, build
-from PIL import Image
 from torch import Tensor, nn
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
 import diptych
 from diptych import DiptychError, Translator, UsageError, register
 from diptych.commands.options import every_option
-from diptych.data import DataSettings
-from diptych.data.entries import Entry, Layout
-from diptych.data.layouts import discover
 from diptych.evaluation.evaluate import evaluate
 from diptych.evaluation.metrics import Example, Score, direction
 from diptych.evaluation.requirements import Resources
@@ -29,9 +24,6 @@ from diptych.systems.system import SystemOptions
 from diptych.translator.card import read_cards
 
 pytestmark = pytest.mark.usefixtures("own_code")
-
-
-TEXT: Any = "a.png"
 
 
 class Plain(nn.Module):
@@ -186,76 +178,6 @@ def test_metrics_of_pictures_and_of_sets(toy_pairs: Path, tmp_path: Path) -> Non
     run, _ = run_to_end(recipe, tmp_path / "run")
     assert [entry["count"] for entry in run.entries("scores.jsonl")] == [4, 4]
     assert all(abs(entry["bright"]) <= 1 for entry in run.entries("scores.jsonl"))
-
-
-def suffixes(folder: Path) -> dict[str, list[Entry]]:
-    names = sorted(path.name.removesuffix("_in.png") for path in folder.glob("*_in.png"))
-    return {"train": [Entry(name, (folder / f"{name}_in.png",), folder / f"{name}_out.png") for name in names]}
-
-
-def found_by(folder: Path, function: Any, **data: Any) -> Layout:
-    function.__qualname__, function.__module__ = "one", "a module"
-    register.layout("own")(function)
-    return discover(DataSettings(folder=str(folder), layout="own", **data))
-
-
-@pytest.fixture
-def suffixed(tmp_path: Path) -> Path:
-    folder = tmp_path / "suffixed"
-    folder.mkdir()
-    for number in range(6):
-        for side in ("in", "out"):
-            Image.new("RGB", (20, 20), (40 * number, 0, 0 if side == "in" else 255)).save(
-                folder / f"{number}_{side}.png"
-            )
-    return folder
-
-
-def test_a_layout_says_what_belongs_together(suffixed: Path) -> None:
-    register.layout("suffixes")(suffixes)
-    layout = discover(DataSettings(folder=str(suffixed), layout="suffixes"))
-    assert (layout.kind, layout.held_out) == ("folders", True)
-    assert sum(map(len, layout.splits.values())) == 6
-    entry = layout.splits["train"][0]
-    assert (entry.a, entry.b) == ((suffixed / f"{entry.name}_in.png",), suffixed / f"{entry.name}_out.png")
-    piles = discover(DataSettings(folder=str(suffixed), layout="suffixes", task="unpaired"))
-    assert piles.kind == "unpaired"
-    assert {one.a[0].name for pile in piles.others.values() for one in pile} == {f"{n}_out.png" for n in range(6)}
-    single = found_by(suffixed, lambda place: {"": [Entry(one.stem, (one,)) for one in place.iterdir()]}, task="edges")
-    assert single.kind == "single"
-    with pytest.raises(UsageError, match=r'data\.target_folder does not go with data\.layout = "suffixes"'):
-        DataSettings(layout="suffixes", task="edges", target_folder="x")
-
-
-def test_layouts_that_say_nothing_clear_are_refused(suffixed: Path) -> None:
-    first, second = suffixed / "0_in.png", suffixed / "0_out.png"
-    for found, words in (
-        (None, "gives no examples by split (train, val, test)"),
-        ({"trian": []}, "gives no examples by split"),
-        ({"train": []}, "gives no example; correct its function"),
-        ({"train": [("a", first)]}, "which is no Entry(name, (source,), target) of Paths"),
-        ({"train": [Entry("a", (TEXT,))]}, "which is no Entry"),
-        ({"train": [Entry("a", (first,)), Entry("a", (second,))]}, "gives two examples in train one name"),
-        ({"train": [Entry("a", (first,), second), Entry("b", (first,))]}, "gives one file of some examples and two of"),
-        (
-            {"train": [Entry("a", (first,))] * 1, "val": [Entry("a", (first,))]},
-            "are one file; remove it from one split",
-        ),
-    ):
-        with pytest.raises(DiptychError) as refusal:
-            found_by(suffixed, lambda folder, found=found: found)
-        assert words in str(refusal.value)
-
-
-def test_pictures_are_read_by_a_layout_anew(suffixed: Path) -> None:
-    """What was found once is not taken for what is there now: such a function may look anywhere."""
-    register.layout("suffixes")(suffixes)
-    settings = DataSettings(folder=str(suffixed), layout="suffixes")
-    before = discover(settings)
-    for side in ("in", "out"):
-        shutil.copy(suffixed / f"0_{side}.png", suffixed / f"new_{side}.png")
-    after = discover(settings)
-    assert sum(map(len, after.splits.values())) == sum(map(len, before.splits.values())) + 1
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 from diptych.errors import UsageError, of_users_code
@@ -73,9 +74,8 @@ def network(name: str) -> Callable[[Made], Made]:
         from torch import nn
 
         from diptych.networks import NETWORKS
-        from diptych.systems import SYSTEMS  # whose options reserve names
 
-        assert SYSTEMS is not None
+        import_module("diptych.systems")  # whose options reserve names
         refuse_unless(
             isinstance(kind, type) and issubclass(kind, nn.Module), "network", kind, "a subclass of torch.nn.Module"
         )

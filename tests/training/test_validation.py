@@ -2,48 +2,26 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from toys import draw_labelled, draw_pairs, tiny_recipe
+from toys import draw_labelled, draw_pairs
+from validating import as_tile, asked, made
 
-from diptych import __version__
-from diptych.data import FolderSplits
 from diptych.evaluation import paired
 from diptych.evaluation.evaluate import THROUGH
 from diptych.evaluation.requirements import Resources
-from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Batch, rgb_to_lab
-from diptych.training.processes import Processes
-from diptych.training.run import Run
-from diptych.training.state import State
-from diptych.training.validation import CurrentTranslator, Spread, Validation, below, beside, cards_of, describe
-from diptych.translator.card import Card, read_cards
-
-CPU = torch.device("cpu")
+from diptych.training.validation import CurrentTranslator, Spread
 
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_pairs(tmp_path_factory.mktemp("drawn") / "pairs")
-
-
-def made(pairs: Path, system: str = "pix2pix", *overrides: str) -> tuple[Validation, State]:
-    recipe = tiny_recipe(system, pairs, *overrides)
-    return Validation(recipe, CPU, FolderSplits(recipe.data).validation()), State(recipe, Processes(0, 1, CPU))
-
-
-def asked(state: State, path: str, picture: Tensor) -> Tensor:
-    with torch.inference_mode(), seeded(0):
-        output: Tensor = state.system.get_submodule(path).eval()(picture)
-        return output
-
-
-def the_cards(state: State) -> list[Card]:
-    return cards_of(state.recipe, state.system)
 
 
 def mean_step(pictures: list[Tensor]) -> float:
@@ -218,7 +196,7 @@ def test_how_scores_are_shown_and_marked(pairs: Path) -> None:
     ],
 )
 def test_what_there_is_to_judge_with(
-    pairs: Path, monkeypatch: pytest.MonkeyPatch, system: str, overrides: list[str], expected: dict[str, object]
+    pairs: Path, monkeypatch: pytest.MonkeyPatch, system: str, overrides: list[str], expected: dict[str, Any]
 ) -> None:
     asked: list[Resources] = []
 
@@ -230,7 +208,7 @@ def test_what_there_is_to_judge_with(
     validation, state = made(pairs, system, *overrides)
     validation.device = torch.device("cpu", 0)
     assert validation.measured(state, 3) == {}
-    assert asked == [Resources(pictures=3, device=torch.device("cpu", 0), **expected)]  # type: ignore[arg-type]
+    assert asked == [Resources(pictures=3, device=torch.device("cpu", 0), **expected)]
 
 
 def test_the_average_translates_where_there_is_one(pairs: Path) -> None:
@@ -251,39 +229,6 @@ def test_the_average_translates_where_there_is_one(pairs: Path) -> None:
         assert found.dtype == torch.float32
 
 
-def as_tile(picture: Tensor) -> np.ndarray:
-    return ((picture[0] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-
-
-def test_a_grid_has_a_row_a_picture(pairs: Path) -> None:
-    for system, overrides, ways in (("pix2pix", (), 3), ("cyclegan", ("data.task=unpaired",), 4)):
-        validation, state = made(pairs, system, *overrides)
-        grid = validation.grid(state, 2)
-        assert state.system.training
-        assert grid.shape == (32, 16 * ways, 3)
-        path = "generator" if ways == 3 else "generator.a_to_b"
-        for row, seen in enumerate(validation.pictures(2)):
-            tiles = [seen.source, asked(state, path, seen.source), seen.target]
-            tiles += [asked(state, "generator.b_to_a", seen.target)] if ways == 4 else []
-            for place, tile in enumerate(tiles):
-                found = grid[16 * row : 16 * row + 16, 16 * place : 16 * place + 16]
-                assert np.abs(found.astype(int) - as_tile(tile)).max() <= 1
-
-
-def test_tiles_of_several_sizes_are_filled_up_with_white() -> None:
-    low, high = np.zeros((2, 3, 3), np.uint8), np.full((4, 1, 3), 7, np.uint8)
-    row = beside([low, high])
-    assert row.shape == (4, 4, 3)
-    assert row[:2, :3].max() == 0
-    assert row[2:, :3].min() == 255
-    assert (row[:, 3:] == 7).all()
-    column = below([low, high])
-    assert column.shape == (6, 3, 3)
-    assert column[:2].max() == 0
-    assert (column[2:, :1] == 7).all()
-    assert column[2:, 1:].min() == 255
-
-
 def test_spread_is_the_mean_difference_of_neighbours() -> None:
     spread = Spread()
     assert spread.mean() == 0
@@ -293,53 +238,6 @@ def test_spread_is_the_mean_difference_of_neighbours() -> None:
     spread.add(torch.full((1, 1, 3, 3), 0.5))
     assert spread.differences == [1, 3, 0.5]
     assert spread.mean() == pytest.approx(4.5 / 3)
-
-
-def test_cards_tell_both_ways(pairs: Path, tmp_path: Path) -> None:
-    overrides = ["data.task=unpaired", "training.average=0.9", "data.direction=b-to-a", "data.crop_size=[16,12]"]
-    overrides += ["data.load_size=[20,14]", "data.filter=bilinear"]
-    _, state = made(pairs, "cyclegan", *overrides)
-    with Run(tmp_path / "run", state.recipe) as run:
-        describe(run, state)
-    there, back = cards = the_cards(state)
-    assert [(card.way, card.module) for card in cards] == [
-        ("a-to-b", "generator.a_to_b"),
-        ("b-to-a", "generator.b_to_a"),
-    ]
-    for card in cards:
-        exit = state.system.translators()[card.way]
-        assert (card.network, card.arguments) == (exit.network.name, exit.network.arguments)
-        assert (card.multiple, card.size, card.scale, card.averaged) == (4, (16, 12), 1, True)
-        assert (card.fit, card.load_size, card.filter) == ("stretch", (20, 14), "bilinear")
-        assert card.provenance == {
-            "diptych": __version__,
-            "system": "cyclegan",
-            "recipe": "cyclegan",
-            "data": str(pairs),
-            "direction": "b-to-a",
-        }
-    assert (there.source, there.target) == (state.recipe.data.source, state.recipe.data.target)
-    assert (back.source, back.target) == (there.target, there.source)
-    kept = read_cards(tmp_path / "run" / "card.json")
-    assert [card.module for card in kept.values()] == [card.module for card in cards]
-    for name in ("training.average=0", "training.average_translates=false"):
-        assert not the_cards(made(pairs, "cyclegan", *overrides, name)[1])[0].averaged
-
-
-def test_cards_of_other_kinds(pairs: Path, tmp_path: Path) -> None:
-    _, state = made(pairs, "srgan", "data.task=shrunk", "options.content=lite0-fine")
-    (card,) = the_cards(state)
-    assert card.scale == 2
-    assert card.provenance["content loss"] == "lite0-fine of efficientnet-lite0"
-    labelled = draw_labelled(tmp_path / "labelled")
-    (card,) = the_cards(made(labelled, "spade")[1])
-    assert (card.source.colour, card.target.colour) == ("labels", "rgb")
-
-
-def test_each_way_has_its_own_kinds(pairs: Path) -> None:
-    there, back = the_cards(made(pairs, "cyclegan", "data.task=unpaired", "data.target.colour=grey")[1])
-    assert (there.source.colour, there.target.colour) == ("rgb", "grey")
-    assert (back.source.colour, back.target.colour) == ("grey", "rgb")
 
 
 def test_the_segmenter_has_as_many_classes_as_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,13 +253,3 @@ def test_the_segmenter_has_as_many_classes_as_the_data(tmp_path: Path, monkeypat
     )
     colours.prepare(said.append)
     assert asked == [7, 3]
-
-
-def test_small_sources_stand_beside_large_targets(pairs: Path) -> None:
-    """Of super-resolution, each pixel a square."""
-    validation, state = made(pairs, "srgan")
-    grid = validation.grid(state, 1)
-    seen = next(validation.pictures(1))
-    assert (seen.source.shape, seen.target.shape) == ((1, 3, 10, 20), (1, 3, 20, 40))
-    assert grid.shape == (20, 3 * 40, 3)
-    assert np.array_equal(grid[:, :40], as_tile(seen.source).repeat(2, 0).repeat(2, 1))

@@ -25,9 +25,7 @@ class Move(NamedTuple):
 
     upside_down: bool
     angle: float  # in radians, counterclockwise as seen
-    offsets: (
-        Places | None
-    )  # (2, KNOTS + 3, KNOTS + 3): rows and columns by which the spline's knots are moved, in pixels
+    offsets: Places | None  # (2, KNOTS + 3, KNOTS + 3): rows and columns by which the spline's knots move, in pixels
 
 
 @dataclass(frozen=True)

@@ -66,9 +66,7 @@ def grey_source(picture: Stored, settings: DataSettings) -> Stored:
 DERIVE: dict[str, Derive] = {
     "edges": edge_source,
     "greyscale": grey_source,
-    "colorization": lambda picture, settings: (
-        picture
-    ),  # whose lightness and chroma the Kinds take (pix2pix, section 6.2)
+    "colorization": lambda picture, settings: picture,  # its lightness and chroma (pix2pix, section 6.2)
 }
 
 

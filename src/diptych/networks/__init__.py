@@ -22,6 +22,7 @@ from diptych.networks.srresnet import SRResNet
 from diptych.networks.travelgan import TravelUNet
 from diptych.networks.unet import UNet
 from diptych.registry import Table, of_your_own
+from diptych.tables import closest
 
 NETWORKS: Table[type[nn.Module]] = Table(
     "network",
@@ -83,8 +84,10 @@ def accepted(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     for key, one in known.items():
         several = one.kind in (Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL)
         if one.default is Parameter.empty and not several and key not in arguments:
-            given = ", ".join(arguments)
-            raise UsageError(f'the network "{name}" needs {key}, and is given {given}; give {key} a default.')
+            near = closest(key, arguments)
+            raise UsageError(
+                f'the network "{name}" needs {key}, and is given none of that name{near}; give it a default.'
+            )
     return {key: value for key, value in arguments.items() if key in known}
 
 

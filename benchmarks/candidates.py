@@ -22,7 +22,7 @@ from diptych.networks.blocks import downsample
 from diptych.networks.spectral import SpectralConv2d
 from diptych.pictures.kinds import Batch
 from diptych.systems import SYSTEMS, Domains, Losses, Pix2Pix
-from diptych.systems.multi_scale import (
+from diptych.systems.parts.multi_scale import (
     ScaleMaps,
     adversarial_loss,
     discriminator_loss,

@@ -13,7 +13,7 @@ from diptych.networks.dilated import DilatedResNet, TwoHeadedDiscriminator, comp
 from diptych.networks.semantics import Semantics, StyleBank, boundary_map, instance_means
 from diptych.networks.spade import SPADE, SPADENorm
 from diptych.networks.spectral import SpectralConv2d, SyncBatchNorm
-from diptych.systems import multi_scale
+from diptych.systems.parts import multi_scale
 
 IDS = torch.tensor([[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 2, 1], [2, 2, 2, 1]])
 RAMP = torch.arange(16.0).view(1, 1, 4, 4)

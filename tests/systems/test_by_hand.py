@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from diptych.pictures.kinds import Batch
 from diptych.systems import CycleGAN, Pix2Pix, System
-from diptych.systems.image_pool import ImagePool
+from diptych.systems.parts.image_pool import ImagePool
 
 
 def by_hand_pix2pix(generator: nn.Module, discriminator: nn.Module, batches: list[Batch]) -> None:

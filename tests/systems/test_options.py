@@ -16,7 +16,7 @@ from diptych.networks.srresnet import SRDiscriminator
 from diptych.networks.travelgan import Siamese, WholeDiscriminator
 from diptych.pictures.kinds import Kind
 from diptych.systems import SYSTEMS, Domains
-from diptych.systems.image_pool import ImagePool
+from diptych.systems.parts.image_pool import ImagePool
 
 IN_OUT = {"channels_in": 3, "channels_out": 3}
 MAPS = {**IN_OUT, "channels_in": LABELS.network_channels, "classes": 5, "unknown": True, "boundary": True}

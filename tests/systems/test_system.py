@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from diptych.errors import UsageError
 from diptych.pictures.kinds import Kind
 from diptych.systems import Domains
-from diptych.systems.detached_loss import detached_loss
+from diptych.systems.parts.detached_loss import detached_loss
 from diptych.systems.system import accuracy
 
 IN_OUT = {"channels_in": 3, "channels_out": 3}

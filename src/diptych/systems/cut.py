@@ -23,7 +23,7 @@ from diptych.networks.contrastive.heads import PatchHeads
 from diptych.networks.contrastive.resnet import AntialiasedResNet
 from diptych.networks.spade import xavier_init
 from diptych.pictures.kinds import Batch
-from diptych.systems.judges import judged_by, losses_of_judges, terms_of_judges
+from diptych.systems.parts.judges import judged_by, losses_of_judges, terms_of_judges
 from diptych.systems.system import Domains, Losses, System, SystemOptions, Translated, TranslatorSpec
 
 

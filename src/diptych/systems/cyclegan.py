@@ -17,8 +17,8 @@ from diptych.networks import NETWORKS, NetworkSpec, accepted, size_limits
 from diptych.networks.projected import Heads
 from diptych.pictures.kinds import Batch
 from diptych.registry import Names
-from diptych.systems.image_pool import ImagePool
-from diptych.systems.judges import (
+from diptych.systems.parts.image_pool import ImagePool
+from diptych.systems.parts.judges import (
     DiscriminatorName,
     Projected,
     build_judges,

@@ -14,8 +14,8 @@ from diptych.losses import feature_matching, gradient_difference, gradient_penal
 from diptych.networks import NetworkSpec, accepted, size_limits
 from diptych.networks.features.perceptual import network_of_loss, perceptual_loss
 from diptych.pictures.kinds import Batch
-from diptych.systems.detached_loss import detached_loss
-from diptych.systems.judges import (
+from diptych.systems.parts.detached_loss import detached_loss
+from diptych.systems.parts.judges import (
     build_judges,
     judged_by,
     losses_of_judges,
@@ -23,10 +23,10 @@ from diptych.systems.judges import (
     require_maps,
     terms_of_judges,
 )
-from diptych.systems.multi_scale import ScaleMaps
+from diptych.systems.parts.multi_scale import ScaleMaps
+from diptych.systems.parts.unet_depth import depth_for
 from diptych.systems.pix2pix_options import Pix2PixOptions
 from diptych.systems.system import Domains, Losses, System, Translated
-from diptych.systems.unet_depth import depth_for
 from diptych.tables import to_table
 
 

@@ -8,7 +8,7 @@ from diptych.losses import ADVERSARIES
 from diptych.networks import NETWORKS
 from diptych.networks.projected import Heads
 from diptych.registry import Names
-from diptych.systems.judges import DiscriminatorName, Projected
+from diptych.systems.parts.judges import DiscriminatorName, Projected
 from diptych.systems.system import SystemOptions
 
 WithCritic = Annotated[str, Names(ADVERSARIES, "vanilla", "least-squares", "hinge", "wasserstein")]

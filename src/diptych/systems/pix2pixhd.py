@@ -19,7 +19,7 @@ from diptych.losses import AdversaryName
 from diptych.networks import NetworkSpec, initialise
 from diptych.networks.coarse_to_fine import CoarseToFine
 from diptych.pictures.kinds import Batch
-from diptych.systems import multi_scale
+from diptych.systems.parts import multi_scale
 from diptych.systems.system import Domains, Losses, SystemOptions, Translated
 
 

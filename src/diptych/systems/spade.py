@@ -19,7 +19,7 @@ from diptych.losses import AdversaryName, kl_divergence
 from diptych.networks import NetworkSpec
 from diptych.networks.spade import SPADE, xavier_init
 from diptych.pictures.kinds import Batch
-from diptych.systems import multi_scale
+from diptych.systems.parts import multi_scale
 from diptych.systems.system import Domains, Losses, SystemOptions, Translated
 
 

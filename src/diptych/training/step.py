@@ -5,7 +5,7 @@ Rules of a step:
 * A system yields losses in the order in which they are to be applied (``systems/system.py``). Each is applied before the next is
   pulled, so what stands after a ``yield`` sees the weights as they are by then.
 * Backward names the parameters that it is for, so other sides receive no gradient. A system may go backward itself to the pictures
-  that a network judged, and to nothing else (``systems/detached_loss.py``).
+  that a network judged, and to nothing else (``systems/parts/detached_loss.py``).
 * Autocast is opened for each pull and closed before the update. It caches cast weights until it closes, and one context
   around a whole step would judge the generator with the discriminator before its update.
 * Extra terms are computed outside of autocast, of the pictures that the update made.

@@ -3,7 +3,7 @@
 import pytest
 
 from diptych.errors import UsageError
-from diptych.systems.unet_depth import depth_for
+from diptych.systems.parts.unet_depth import depth_for
 
 
 def test_depth_follows_the_picture_s_size() -> None:

@@ -2,7 +2,7 @@
 
 import torch
 
-from diptych.systems.image_pool import ImagePool
+from diptych.systems.parts.image_pool import ImagePool
 
 
 def test_the_pool_returns_its_first_fifty_and_then_half_old() -> None:

@@ -13,7 +13,7 @@ from diptych.losses import ADVERSARIES
 from diptych.networks import PatchGAN
 from diptych.networks.projected import ProjectedDiscriminator
 from diptych.systems import Pix2Pix
-from diptych.systems.judges import PatchAndProjected
+from diptych.systems.parts.judges import PatchAndProjected
 from diptych.training.setup.estimate import noise
 from diptych.training.trainer import Trainer
 

@@ -14,7 +14,7 @@ from diptych.losses import ADVERSARIES
 from diptych.networks import NETWORKS, NetworkSpec, size_limits
 from diptych.networks.projected import FEATURES, Heads, ProjectedDiscriminator
 from diptych.registry import Names
-from diptych.systems.multi_scale import ScaleMaps, logits
+from diptych.systems.parts.multi_scale import ScaleMaps, logits
 from diptych.systems.system import Losses, accuracy
 
 Projected = Literal["none", "beside", "alone"]

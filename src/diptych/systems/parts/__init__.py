@@ -1,0 +1,1 @@
+"""What several systems share: discriminators, pools of fakes, losses on several scales, depths of U-Nets."""

@@ -42,23 +42,24 @@ def metrics_of(results: list[dict[str, Any]]) -> list[str]:
     return [name for name in results[0]["scores"] if all(name in row["scores"] for row in results)]
 
 
-def table_of(results: list[dict[str, Any]], names: list[str], minutes: float) -> Table:
-    """A row a contestant: the last scores (mean, and half the span of the seeds), and when it passed the first's."""
+def table_of(results: list[dict[str, Any]], names: list[str]) -> Table:
+    """A row a contestant: its last scores (mean, and half the span of the seeds), and when it passed the first's last."""
     metrics = metrics_of(results)
     table = Table(
         "contestant",
+        "minutes",
         *metrics,
-        title=f"after {minutes:g} minutes of a core: mean ± half the span (when the first's end was reached)",
+        title="after the last minutes of a core: mean ± half the span (when the first's end was reached)",
     )
     for name in names:
         cells = []
         for metric in metrics:
-            values = by_mark(results, name, metric)[minutes]
-            goal = float(np.mean(by_mark(results, names[0], metric)[minutes]))
+            minutes, values = list(by_mark(results, name, metric).items())[-1]
+            goal = float(np.mean(list(by_mark(results, names[0], metric).values())[-1]))
             when = reached(results, name, metric, goal)
             after = "" if name == names[0] else f" ({when:g} min)" if when else " (never)"
             cells.append(f"{np.mean(values):.3f} ± {(max(values) - min(values)) / 2:.3f}{after}")
-        table.add_row(name, *cells)
+        table.add_row(name, f"{minutes:g}", *cells)
     return table
 
 

@@ -9,7 +9,8 @@ paper; its pictures come from our reader. Usage:
 
     python benchmarks/learning_curves.py --data FACADES --minutes 30 --seeds 2 --out FOLDER
 
-``--try "NAME: RECIPE key=value ..."`` puts other recipes in the place of ours, as often as it is given. Other pairs than facades:
+``--try "NAME: RECIPE key=value ..."`` puts other recipes in the place of ours, as often as it is given. What ``--out`` holds
+stays, and who is done there is not trained again: two runs with other ``--minutes`` may share a folder. Other pairs than facades:
 
     python benchmarks/learning_curves.py --data HANDBAGS --set data.direction=b-to-a --metrics l1,ssim,sharpness,frechet
 """
@@ -130,12 +131,21 @@ def contend(pipe: Connection, contestant: Contestant, recipe: Recipe, marks: lis
     pipe.send(None)
 
 
+def stored(out: Path) -> list[dict[str, Any]]:
+    """The scores that ``out`` holds."""
+    place = out / "curves.json"
+    rows: list[dict[str, Any]] = json.loads(place.read_text()) if place.is_file() else []
+    return rows
+
+
 def compete(contestants: list[Contestant], arguments: argparse.Namespace, marks: list[float]) -> list[dict[str, Any]]:
     """All contestants with all seeds, ``--at-once`` of them side by side."""
     context = get_context("spawn")
     due = deque((contestant, seed) for seed in range(arguments.seeds) for contestant in contestants)
     running: dict[Connection, BaseProcess] = {}
-    results: list[dict[str, Any]] = []
+    results = stored(arguments.out)
+    done = {(row["name"], row["seed"]) for row in results if row["minutes"] == marks[-1]}
+    due = deque(pair for pair in due if (pair[0].name, pair[1]) not in done)
     while due or running:
         while due and len(running) < arguments.at_once:
             contestant, seed = due.popleft()
@@ -180,6 +190,7 @@ def main() -> None:
     parser.add_argument("--try", dest="tries", action="append", default=[], metavar="NAME: RECIPE key=value ...")
     parser.add_argument("--draw", action="store_true", help="train nothing: table and plots of what --out holds")
     parser.add_argument("--no-reference", action="store_true")
+    parser.add_argument("--no-ours", action="store_true")
     arguments = parser.parse_args()
     if not arguments.draw and not Path(arguments.data).is_dir():
         raise SystemExit(
@@ -191,23 +202,19 @@ def main() -> None:
     contestants = []
     if not arguments.no_reference:
         contestants.append(Contestant("reference", published, [*PUBLISHED, *arguments.set], plain=True))
-    for wanted in arguments.tries or [f"{ours}: {ours}"]:
+    for wanted in [] if arguments.no_ours else arguments.tries or [f"{ours}: {ours}"]:
         name, _, rest = wanted.partition(": ")
         recipe, *overrides = rest.split()
         contestants.append(Contestant(name, recipe, [*arguments.set, *overrides]))
     marks = [mark for mark in arguments.marks if mark < arguments.minutes] + [arguments.minutes]
-    if arguments.draw:
-        place = arguments.out / "curves.json"
-        results = json.loads(place.read_text()) if place.is_file() else []
-    else:
-        results = compete(contestants, arguments, marks)
+    results = stored(arguments.out) if arguments.draw else compete(contestants, arguments, marks)
     names = list(dict.fromkeys(row["name"] for row in results))
     names.sort(key=lambda name: name != "reference")
     if not results:
         print(f"{arguments.out} holds no curves; run without --draw first.")
         return
     reached_by_all = set.intersection(*(set(by_mark(results, name, metrics_of(results)[0])) for name in names))
-    Console(width=180).print(table_of(results, names, max(reached_by_all)))
+    Console(width=180).print(table_of(results, names))
     plot(results, names, arguments.out)
     for seed in sorted({row["seed"] for row in results}):
         side_by_side(names, sorted(reached_by_all), seed, arguments.out)

@@ -24,6 +24,10 @@ KINDS = [
     Kind("channels", "uint16", channels=2, low=0, high=4095),
     Kind("rgb", "float32"),
     Kind("channels", "float32", channels=4, low=-3.5, high=12),
+    Kind("grey", "int8", low=-128, high=127),
+    Kind("grey", "int16", low=-1024, high=3000),
+    Kind("channels", "int32", channels=2, low=-4_000_000, high=4_000_000),
+    Kind("rgb", "float64", low=-1e6, high=1e6),
 ]
 
 
@@ -33,9 +37,9 @@ KINDS = [
 def test_there_and_back_gives_the_same_picture(kind: Kind, data: st.DataObject) -> None:
     low, high = kind.range
     shape = (3, 4, kind.stored_channels)
-    if kind.depth == "float32":
+    if kind.depth in ("float32", "float64"):
         elements = st.floats(low, high, width=32)
-        picture = data.draw(hnp.arrays(np.float32, shape, elements=elements))
+        picture = data.draw(hnp.arrays(kind.depth, shape, elements=elements))
     else:
         picture = data.draw(hnp.arrays(kind.depth, shape, elements=st.integers(int(low), int(high))))
     tensor = kind.to_tensor(picture)
@@ -45,7 +49,7 @@ def test_there_and_back_gives_the_same_picture(kind: Kind, data: st.DataObject) 
     assert tensor.max() <= 1
     back = kind.to_stored(tensor)
     assert back.dtype == picture.dtype
-    if kind.depth == "float32":
+    if kind.depth in ("float32", "float64"):
         np.testing.assert_allclose(back, picture, atol=1e-6 * (high - low))
     else:
         np.testing.assert_array_equal(back, picture)

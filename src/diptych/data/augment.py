@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diptych.errors import UsageError
+from diptych.pictures.depths import rounded
 from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.resizing import Filter, resize_part
 from diptych.pictures.to_kind import luma
@@ -73,7 +74,7 @@ class Augment:
         mean = values.mean()
         values = np.float32(brightness) * (mean + np.float32(contrast) * (values - mean))
         found: Stored = np.clip(values, 0, 1) * np.float32(high - low) + np.float32(low)
-        return found if picture.dtype == np.float32 else np.rint(found).astype(picture.dtype)
+        return rounded(found, picture.dtype)
 
 
 def places_of(corner: tuple[int, int], crop_size: tuple[int, int], mirrored: bool, move: Move) -> Places:
@@ -124,7 +125,7 @@ def taken(picture: Stored, size: tuple[int, int], places: Places, how: Filter) -
     box = left * across, top * down, min(right * across, picture.shape[1]), min(bottom * down, picture.shape[0])
     part = resize_part(picture, box, 2 * (bottom - top), 2 * (right - left), how)
     values = bilinear(part, 2 * (place[0] - top) + 0.5, 2 * (place[1] - left) + 0.5)
-    return values if picture.dtype == np.float32 else np.rint(values).astype(picture.dtype)
+    return rounded(values, picture.dtype)
 
 
 def reflected(places: Places, length: int) -> Places:

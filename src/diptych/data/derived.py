@@ -9,8 +9,9 @@ from diptych.data.holes import HOLES, Mask
 from diptych.data.pictures import Pictures
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import DiptychError
+from diptych.pictures.depths import RANGES, rounded
 from diptych.pictures.formats import list_pictures
-from diptych.pictures.kinds import MASK, RANGES, Kind, Stored
+from diptych.pictures.kinds import MASK, Kind, Stored
 from diptych.pictures.resizing import resize
 from diptych.pictures.to_kind import luma, with_hole
 
@@ -76,7 +77,7 @@ def converted(picture: Stored, found: Kind, wanted: Kind) -> Stored:
         return picture
     (low, high), (new_low, new_high) = found.range, wanted.range
     values = np.clip((picture.astype(np.float64) - low) / (high - low), 0, 1) * (new_high - new_low) + new_low
-    return values.astype(np.float32) if wanted.depth == "float32" else np.rint(values).astype(wanted.depth)
+    return rounded(values, wanted.depth)
 
 
 class Holed(Pictures):

@@ -10,6 +10,7 @@ from diptych.errors import DiptychError
 from diptych.evaluation.paired import l1, psnr
 from diptych.exporting.samples import Sample
 from diptych.exporting.tracing import example
+from diptych.pictures.depths import is_float
 from diptych.translator.engines import OnnxRuntime
 from diptych.translator.translator import Translator
 
@@ -120,4 +121,4 @@ def tolerance(exported: Translator | BatchFunction) -> float:
     if not isinstance(exported, Translator) or not holds_processing(exported):
         return TOLERANCE
     kind = exported.card.target
-    return TOLERANCE + (0 if kind.depth == "float32" else 2 / (kind.range[1] - kind.range[0]))
+    return TOLERANCE + (0 if is_float(kind.depth) else 2 / (kind.range[1] - kind.range[0]))

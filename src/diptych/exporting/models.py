@@ -142,4 +142,4 @@ def kind_note(kind: Kind) -> str:
     what = {"rgb": "RGB pictures", "grey": "grey pictures", "holed": "RGB pictures with a transparent hole"}
     found = what.get(kind.colour, f"pictures of {kind.network_channels} channels ({kind.colour})")
     low, high = kind.range
-    return f"{found} ({kind.depth}, {low:g} to {high:g})"
+    return f"{found} ({kind.depth}, {low:g} to {high:g}{f' {kind.unit}' if kind.unit else ''})"

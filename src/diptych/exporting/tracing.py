@@ -10,7 +10,7 @@ from torch.export import Dim, ExportedProgram
 from diptych.errors import DiptychError
 from diptych.networks.blocks import Dropout
 from diptych.networks.noise import seeded
-from diptych.pictures.kinds import RANGES
+from diptych.pictures.depths import LIMITS, is_float
 from diptych.pictures.padding import reflected
 from diptych.translator.card import Card
 from diptych.translator.engines import Eager
@@ -55,8 +55,9 @@ class WithProcessing(nn.Module):
         result = self.inner(padded, seed)[:, :, : height * card.scale, : width * card.scale]
         low, high = card.target.range
         values = (result.clamp(-1, 1) + 1) / 2 * (high - low) + low
-        if card.target.depth != "float32":
-            values = values.round().clamp(0.0, RANGES[card.target.depth]).to(getattr(torch, card.target.depth))
+        if not is_float(card.target.depth):
+            values = values.round().clamp(*LIMITS[card.target.depth])
+        values = values.to(getattr(torch, card.target.depth))
         stored: Tensor = values.permute(0, 2, 3, 1)
         return stored
 
@@ -113,7 +114,7 @@ def example(card: Card, processing: str, count: int = 2, repeats: tuple[int, int
         return tensor
     low, high = kind.range
     values = ((tensor + 1) / 2 * (high - low) + low).permute(0, 2, 3, 1)
-    return values.round().to(getattr(torch, kind.depth)) if kind.depth != "float32" else values
+    return (values if is_float(kind.depth) else values.round()).to(getattr(torch, kind.depth))
 
 
 def program(translator: Translator, processing: str = "outside", noise: bool = True) -> ExportedProgram:

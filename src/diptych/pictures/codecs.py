@@ -29,7 +29,9 @@ from diptych.pictures.decoded import (
     apply_orientation,
     channels_last,
     check_shape,
+    float_depth,
     import_extra,
+    integer_depth,
     oriented,
     valid_orientation,
 )
@@ -38,6 +40,8 @@ from diptych.pictures.profiles import srgb_transform
 
 PILLOW_ENDINGS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP"}
 PILLOW_ENDINGS |= dict.fromkeys((".tif", ".tiff"), "TIFF")
+PILLOW_DEPTHS = ("uint8", "uint16", "float32")
+"""Of one channel, as it writes them; it would widen the others."""
 ARRAY_ENDINGS = (".npy", ".npz")
 JPEG_SIDE = 65_500
 """Of libjpeg."""
@@ -185,9 +189,7 @@ def array_header(file: Any) -> Header:
     version = np.lib.format.read_magic(file)
     reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = reader(file)
-    depth = "float32" if dtype.kind == "f" else dtype.newbyteorder("=").name
-    if depth not in ("uint8", "uint16", "float32"):
-        raise UnfitError(f"holds {depth} values; save it as uint8, uint16 or float32")
+    depth = float_depth(dtype) if dtype.kind == "f" else integer_depth(dtype)
     check_shape(shape)
     return Header(shape[0], shape[1], shape[2] if len(shape) == 3 else 1, depth)
 
@@ -237,7 +239,7 @@ def encode(pixels: npt.NDArray[Any], ending: str, carried: Metadata = NO_METADAT
     if ending in ARRAY_ENDINGS:
         saving: Callable[..., None] = np.save if ending == ".npy" else np.savez_compressed
         saving(file, pixels)
-    elif channels == 1 or (channels == 3 and pixels.dtype == np.uint8):
+    elif str(pixels.dtype) in PILLOW_DEPTHS if channels == 1 else channels == 3 and pixels.dtype == np.uint8:
         # Full colour resolution: what networks paint has sharp colour edges, and JPEG's default would blur them.
         options: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
         form = PILLOW_ENDINGS[ending]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from diptych.pictures.depths import LIMITS
 from diptych.pictures.metadata import NO_METADATA, Metadata
 
 ORIENTATION = 0x0112
@@ -31,7 +32,7 @@ class UnfitError(ValueError):
 
 
 class Decoded(NamedTuple):
-    """What a file holds: (H, W, C), uint8, uint16 or float32; with ``alpha`` its last channel is opacity."""
+    """What a file holds: (H, W, C), of a depth in ``depths``; with ``alpha`` its last channel is opacity."""
 
     pixels: npt.NDArray[Any]
     alpha: bool = False
@@ -80,7 +81,7 @@ def check_shape(shape: tuple[int, ...]) -> None:
 
 
 def channels_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """(H, W, C) of one of the three depths, a copy.
+    """(H, W, C) of one of the depths, a copy; other floats as the nearest of them.
 
     Raises:
         UnfitError: for another number of axes or another type, with what was found.
@@ -89,12 +90,22 @@ def channels_last(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         pixels = pixels[..., None]
     check_shape(pixels.shape)
     if pixels.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and that is refused later
-            return pixels.astype(np.float32)
-    native = pixels.dtype.newbyteorder("=")
-    if native in (np.uint8, np.uint16):
-        return pixels.astype(native)
-    raise UnfitError(f"holds {native} values; save it as uint8, uint16 or float32")
+        with np.errstate(over="ignore"):  # what float64 cannot hold becomes infinite, and that is refused later
+            return pixels.astype(float_depth(pixels.dtype))
+    return pixels.astype(integer_depth(pixels.dtype))
+
+
+def float_depth(dtype: np.dtype[Any]) -> str:
+    """float32 for floats of at most 32 bits, else float64."""
+    return "float32" if dtype.itemsize <= 4 else "float64"
+
+
+def integer_depth(dtype: np.dtype[Any]) -> str:
+    """The depth of integers, in the machine's own order of bytes; UnfitError for others than ours."""
+    native = dtype.newbyteorder("=").name
+    if native not in LIMITS:
+        raise UnfitError(f"holds {native} values; save it as {', '.join(LIMITS)}, float32 or float64")
+    return native
 
 
 def oriented(header: Header, orientation: int) -> Header:

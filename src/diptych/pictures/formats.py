@@ -20,7 +20,8 @@ from diptych.files import require_regular_file, write_bytes
 from diptych.machine.threads import PROCESS
 from diptych.pictures import codecs
 from diptych.pictures.decoded import Decoded, Header, UnfitError, channels_last
-from diptych.pictures.kinds import RANGES, Kind, Stored
+from diptych.pictures.depths import RANGES
+from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.metadata import NO_METADATA, Metadata
 from diptych.pictures.to_kind import as_kind, converted_to_srgb
 
@@ -210,7 +211,7 @@ def write(place: Path | BinaryIO, picture: Stored, ending: str = "", metadata: M
 
     Args:
         place: a path, or a stream, which need not seek.
-        picture: uint8, uint16 or float32.
+        picture: of a depth in ``depths``.
         ending: such as "png"; by default the path's own.
         metadata: what goes with it, as far as the format can hold it.
 

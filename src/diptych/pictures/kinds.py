@@ -1,6 +1,6 @@
 """Kinds: what a tensor of pixels means, and how it is converted from and to pictures as files hold them.
 
-A picture *as stored* is a numpy array of shape (height, width, channels), uint8, uint16 or float32. A picture *as seen by
+A picture *as stored* is a numpy array of shape (height, width, channels), of one of the depths in ``depths``. A picture *as seen by
 networks* is a float32 tensor of shape (channels, height, width) in [-1, 1]. A :class:`Kind` states the conversion for one
 domain; nothing is guessed from content.
 """
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diptych.errors import DiptychError, UsageError
+from diptych.pictures.depths import LIMITS, RANGES, SIGNED, Depth, rounded, work_depth
 from diptych.tables import to_table
 
 if TYPE_CHECKING:  # torch is loaded where a tensor is made: serving exported files works without it
@@ -21,8 +22,6 @@ if TYPE_CHECKING:  # torch is loaded where a tensor is made: serving exported fi
 
 Stored = npt.NDArray[Any]
 
-RANGES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
-"""The highest value of each depth where a Kind states no range; the lowest is 0."""
 Content = Literal["rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances", "mask"]
 Colour = tuple[int, int, int]
 
@@ -46,11 +45,13 @@ class Kind:
     # numbers, instances those of the objects; holed is RGB with a hole where the opacity is under a half, mask where a
     # hole is to be.
     colour: Content = "rgb"
-    depth: Literal["uint8", "uint16", "float32"] = "uint8"  # of a pixel in the files of this domain, in and out
+    depth: Depth = "uint8"  # of a pixel in the files of this domain, in and out; signed ones hold measured values
     channels: int = 0  # how many there are; only for colour = "channels"
-    low: float = 0.0  # lowest value of the stated range, which becomes -1; values beyond the range are clipped
-    # Highest value, which becomes 1. Both 0 mean the whole range of the integer depth, and 0 to 1 for float32.
+    low: float = 0.0  # lowest value of the stated range, which becomes -1
+    # Highest value, which becomes 1. Both 0 mean the whole range of an unsigned depth, and 0 to 1 for floats.
     high: float = 0.0
+    beyond: Literal["clip", "refuse"] = "clip"  # what becomes of values beyond the stated range
+    unit: str = ""  # of the values, such as "HU"; it is shown beside them
     # 8-bit RGB on which a picture with alpha is composited; of a holed Kind, what stands in the hole.
     background: Colour = (255, 255, 255)
     classes: int = 0  # how many classes there are, numbered from 0; only for colour = "labels"
@@ -63,8 +64,10 @@ class Kind:
     def __post_init__(self) -> None:
         if self.colour not in get_args(Content):
             raise UsageError(f'a kind knows no colour "{self.colour}"; there are {", ".join(get_args(Content))}.')
-        if self.depth not in RANGES:
-            raise UsageError(f'a kind knows no depth "{self.depth}"; there are {", ".join(RANGES)}.')
+        if self.depth not in get_args(Depth):
+            raise UsageError(f'a kind knows no depth "{self.depth}"; there are {", ".join(get_args(Depth))}.')
+        if self.beyond not in ("clip", "refuse"):
+            raise UsageError(f'a kind\'s beyond is "clip" or "refuse", not "{self.beyond}".')
         if self.colour == "channels" and self.channels < 1:
             raise UsageError('a kind with colour = "channels" must say how many: channels = 5.')
         if self.colour != "channels" and self.channels:
@@ -78,9 +81,20 @@ class Kind:
         low, high = self.low, self.high
         if (low or high) and not (low < high and math.isfinite(high - low)):
             raise UsageError(f"a kind's low ({low}) must be under its high ({high}).")
-        if self.depth != "float32" and (low < 0 or high > RANGES[self.depth]):
+        if self.depth in SIGNED:
+            if not (low or high):
+                raise UsageError(
+                    f"a kind of {self.depth} must state its range, such as low = -1024 and high = 3000: "
+                    f"signed values have no black and white of their own."
+                )
+            if self.colour not in ("rgb", "grey", "channels"):
+                raise UsageError(
+                    f'a kind of {self.depth} holds measured values: its colour is "grey", "rgb" or "channels".'
+                )
+        least, most = LIMITS.get(self.depth, (-math.inf, math.inf))
+        if low < least or high > most:
             raise UsageError(
-                f"a kind of {self.depth} cannot reach from {low} to {high}; it holds 0 to {RANGES[self.depth]:.0f}."
+                f"a kind of {self.depth} cannot reach from {low} to {high}; it holds {least:.0f} to {most:.0f}."
             )
 
     def check_classes(self) -> None:
@@ -131,17 +145,20 @@ class Kind:
         if self.colour == "labels":
             return np.ascontiguousarray(stored.transpose(2, 0, 1), dtype=np.int32)
         low, high = self.range
-        planes = np.array(stored.transpose(2, 0, 1), dtype=np.float32, order="C")  # a copy, which is changed in place
+        work = work_depth(self.depth)
+        planes: npt.NDArray[Any] = np.array(
+            stored.transpose(2, 0, 1), dtype=work, order="C"
+        )  # a copy, changed in place
         if self.colour in ("lightness", "chroma"):
             lab = rgb_to_lab(np.clip((planes - low) / (high - low), 0, 1))
             planes = lab[:1] / np.float32(50) - 1 if self.colour == "lightness" else lab[1:] / np.float32(110)
         else:
-            planes -= np.float32(low)  # first, since it is exact where the values lie far from 0 and close together
-            planes *= np.float32(2 / (high - low))
+            planes -= work(low)  # first, since it is exact where the values lie far from 0 and close together
+            planes *= work(2 / (high - low))
             planes -= 1
             if self.colour == "holed":  # opacity to a mask of the hole
                 planes[3] = np.where(stored[..., 3] == 0, 1, -1)  # stored as 0 whatever the range
-        return np.clip(planes, -1, 1, out=planes)
+        return np.clip(planes, -1, 1, out=planes).astype(np.float32, copy=False)
 
     def to_stored(self, tensor: "Tensor | npt.NDArray[np.float32]", source: Stored | None = None) -> Stored:
         """Back from a tensor, or its array, to (H, W, C) of the Kind's depth, rounded to the nearest value.
@@ -167,10 +184,8 @@ class Kind:
             shares = lab_to_rgb(self.lab(planes, source))
         else:
             shares = (planes + 1) / 2
-        values = np.clip(shares, 0, 1) * (high - low) + low
-        if self.depth != "float32":
-            values = np.clip(np.rint(values), 0, RANGES[self.depth])
-        return np.ascontiguousarray(values.transpose(1, 2, 0)).astype(self.depth)
+        values = np.clip(shares, 0, 1).astype(work_depth(self.depth), copy=False) * (high - low) + low
+        return rounded(np.ascontiguousarray(values.transpose(1, 2, 0)), self.depth)
 
     def lab(self, planes: npt.NDArray[np.float32], source: Stored | None) -> npt.NDArray[np.float32]:
         """The three Lab planes of which ``planes`` are one or two."""

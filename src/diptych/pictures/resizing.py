@@ -6,7 +6,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from diptych.pictures.kinds import RANGES, Stored
+from diptych.pictures.depths import WIDE, rounded
+from diptych.pictures.kinds import Stored
 
 TORCH = find_spec("torch") is not None
 Smooth = Literal["bicubic", "bilinear", "area"]
@@ -29,14 +30,16 @@ def resize_part(
     picture: Stored, box: tuple[float, float, float, float], height: int, width: int, how: Filter
 ) -> Stored:
     """The part (left, top, right, bottom) of a picture, resized by Pillow in float; the filter sees what lies around it."""
+    base = (
+        picture.min() if str(picture.dtype) in WIDE else None
+    )  # their differences fit into float32 better than they do
+    values = picture if base is None else picture.astype(np.float64) - base
     channels = [
         np.asarray(Image.fromarray(channel).resize((width, height), PILLOW_FILTERS[how], box))
-        for channel in np.moveaxis(picture.astype(np.float32), 2, 0)
+        for channel in np.moveaxis(values.astype(np.float32), 2, 0)
     ]
     smooth: Stored = np.stack(channels, axis=2)
-    if picture.dtype == np.float32:
-        return smooth
-    return np.clip(np.rint(smooth), 0, RANGES[str(picture.dtype)]).astype(picture.dtype)
+    return rounded(smooth if base is None else smooth + np.float64(base), picture.dtype)
 
 
 def resize(picture: Stored, height: int, width: int, how: Filter = "bicubic") -> Stored:

@@ -20,10 +20,13 @@ from diptych.pictures.decoded import (
     UnfitError,
     apply_orientation,
     channels_last,
+    float_depth,
     import_extra,
+    integer_depth,
     oriented,
     valid_orientation,
 )
+from diptych.pictures.depths import LIMITS, SIGNED, is_float
 from diptych.pictures.metadata import NO_METADATA, Metadata
 
 EIGHT_BIT = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"}
@@ -62,9 +65,12 @@ def first_page(file: Any) -> Any:
     """The first page of a tifffile.TiffFile; UnfitError for depths or colours that are not read."""
     page = file.pages[0]
     kind, bits = page.dtype, page.bitspersample
-    if kind is None or bits != kind.itemsize * 8 or (kind.kind != "f" and kind not in (np.uint8, np.uint16)):
-        found = f"{bits}-bit" if kind is None or bits != kind.itemsize * 8 else str(kind)
-        raise UnfitError(f"holds {found} values; save it as uint8, uint16 or float32")
+    if kind is None or bits != kind.itemsize * 8:
+        raise UnfitError(f"holds {bits}-bit values; save it as {', '.join(LIMITS)}, float32 or float64")
+    if kind.kind != "f" and integer_depth(kind) in SIGNED and page.photometric not in (MIN_IS_BLACK, RGB):
+        raise UnfitError(
+            f"holds signed values as {getattr(page.photometric, 'name', 'unknown')} colours; save it as channels"
+        )
     if page.photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB, SEPARATED, YCBCR):
         raise UnfitError(f"holds {getattr(page.photometric, 'name', 'unknown')} colours; save it as RGB or grey")
     return page
@@ -80,7 +86,7 @@ def header(file: BinaryIO) -> Header:
     with import_extra("tifffile", PURPOSE).TiffFile(file) as tiff:
         page = first_page(tiff)
         channels = 3 if page.photometric == SEPARATED else page.samplesperpixel
-        depth = "float32" if page.dtype.kind == "f" else page.dtype.name
+        depth = float_depth(page.dtype) if page.dtype.kind == "f" else page.dtype.name
         found = Header(page.imagelength, page.imagewidth, channels, depth, len(tiff.pages))
         return oriented(found, orientation_of(page))
 
@@ -94,7 +100,7 @@ def decode(file: BinaryIO) -> Decoded:
         pixels = channels_last(np.moveaxis(pixels, 0, -1) if page.axes.startswith("S") else pixels)
         orientation, extras, photometric = orientation_of(page), tuple(page.extrasamples), page.photometric
         carried = metadata.from_tifffile(page)
-    top = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
+    top = 1.0 if is_float(pixels.dtype) else LIMITS[str(pixels.dtype)][1]
     if photometric == MIN_IS_WHITE:
         pixels = (top - pixels.astype(np.float64)).astype(pixels.dtype)
     if photometric == SEPARATED:
@@ -120,14 +126,14 @@ def from_cmyk(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
         raise UnfitError(f"holds {pixels.shape[2]} inks; save it as RGB")
     left = 1 - pixels.astype(np.float64) / top
     shares = left[..., :3] * left[..., 3:] * top
-    return (shares if pixels.dtype == np.float32 else np.rint(shares)).astype(pixels.dtype)
+    return (shares if is_float(pixels.dtype) else np.rint(shares)).astype(pixels.dtype)
 
 
 def straight(pixels: npt.NDArray[Any], top: float) -> npt.NDArray[Any]:
     """Undo premultiplied opacity; colours are 0 where opacity is 0."""
     opacity = pixels[..., -1:].astype(np.float64)
     colours = pixels[..., :-1] * np.divide(top, opacity, out=np.zeros_like(opacity), where=opacity > 0)
-    if pixels.dtype != np.float32:
+    if not is_float(pixels.dtype):
         colours = np.rint(np.minimum(colours, top))
     return np.concatenate([colours.astype(pixels.dtype), pixels[..., -1:]], axis=2)
 

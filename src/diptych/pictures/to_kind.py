@@ -10,7 +10,8 @@ import numpy.typing as npt
 from diptych.errors import DiptychError
 from diptych.pictures.class_maps import class_numbers, instance_numbers
 from diptych.pictures.decoded import Decoded
-from diptych.pictures.kinds import RANGES, Kind, Stored
+from diptych.pictures.depths import EXACT_IN_FLOAT32, LIMITS, RANGES, SIGNED, is_float
+from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.profiles import apply_transform, srgb_transform
 
 EIGHT_BIT = Kind()
@@ -20,10 +21,12 @@ def as_kind(decoded: Decoded, kind: Kind, name: str) -> Stored:
     """(H, W, any channels) of any depth to (H, W, kind.stored_channels) of kind.depth.
 
     Opacity is laid on the Kind's background (a "channels" Kind keeps it as a channel), grey is repeated for colour,
-    colour becomes its luma for grey, and integers of another depth are scaled by the full ranges of both.
+    colour becomes its luma for grey, and unsigned integers of another depth are scaled by the full ranges of both.
+    Signed integers are never scaled.
 
     Raises:
-        DiptychError: for another number of channels, a float picture for an integer Kind, or NaN; it names ``name``.
+        DiptychError: for another number of channels, values that the Kind's depth cannot hold, NaN, or values beyond
+            the range of a Kind that refuses them; it names ``name``.
     """
     if kind.colour == "instances":
         return instance_numbers(decoded, name)
@@ -34,7 +37,7 @@ def as_kind(decoded: Decoded, kind: Kind, name: str) -> Stored:
     if kind.colour == "mask":
         return hole_marked(decoded, name)
     pixels = decoded.pixels
-    if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
+    if is_float(pixels.dtype) and not np.isfinite(pixels).all():
         raise DiptychError(f"{name} holds values that are not finite (NaN or infinity); replace them.")
     if kind.colour == "channels":
         if pixels.shape[2] != kind.channels:
@@ -42,7 +45,7 @@ def as_kind(decoded: Decoded, kind: Kind, name: str) -> Stored:
                 f"{name} has {pixels.shape[2]} channels, and the kind says {kind.channels}; "
                 f"correct channels in data.source or data.target, or remove the file.{planes_first(pixels, kind)}"
             )
-        return as_depth(pixels, kind, name)
+        return within_range(as_depth(pixels, kind, name), kind, name)
     if decoded.alpha:
         pixels = composited(pixels, kind)
     if pixels.shape[2] not in (1, 3):
@@ -50,7 +53,7 @@ def as_kind(decoded: Decoded, kind: Kind, name: str) -> Stored:
             f"{name} has {pixels.shape[2]} channels, and the kind says {kind.colour}; for such files set "
             f'colour = "channels" and channels = {pixels.shape[2]}.{planes_first(pixels, kind)}'
         )
-    pixels = as_depth(pixels, kind, name)
+    pixels = within_range(as_depth(pixels, kind, name), kind, name)
     if pixels.shape[2] == kind.stored_channels:
         return pixels
     return np.repeat(pixels, 3, axis=2) if kind.stored_channels == 3 else luma(pixels)
@@ -94,7 +97,7 @@ def hole_marked(decoded: Decoded, name: str) -> Stored:
     colours = decoded.colours
     light = (luma(colours) if colours.shape[2] == 3 else colours[..., :1]) >= RANGES[depth] / 2
     drawn = decoded.pixels[..., -1:] >= RANGES[depth] / 2 if decoded.alpha else np.ones_like(light)
-    if depth != "float32" and colours.max() == 1:
+    if not is_float(depth) and colours.max() == 1:
         raise DiptychError(
             f"{name} is a mask of 0 and 1, which is black all over; save it with {RANGES[depth]:.0f} where the hole is."
         )
@@ -112,7 +115,7 @@ def with_hole(colours: Stored, hole: npt.NDArray[np.bool_], kind: Kind) -> Store
     """Combine RGB (H, W, 3) and the hole (H, W, 1) into what a holed Kind stores, (H, W, 4)."""
     low, high = kind.range
     filling = np.array(kind.background, dtype=np.float32) / 255 * (high - low) + low
-    filling = filling if kind.depth == "float32" else np.rint(filling)
+    filling = filling if is_float(kind.depth) else np.rint(filling)
     opacity = np.where(hole, 0, high)
     return np.concatenate([np.where(hole, filling, colours), opacity], axis=2).astype(kind.depth)
 
@@ -172,7 +175,7 @@ def composited(pixels: npt.NDArray[Any], kind: Kind) -> npt.NDArray[Any]:
     if colours.shape[2] == 1:
         background = luma(background[None, None])[0, 0]
     mixed = colours * opacity + background * (1 - opacity)
-    return mixed if depth == "float32" else np.rint(mixed).astype(pixels.dtype)
+    return (mixed if is_float(depth) else np.rint(mixed)).astype(pixels.dtype)
 
 
 def luma(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -182,23 +185,62 @@ def luma(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """
     red, green, blue = (pixels[..., channel].astype(np.float32) for channel in range(3))
     grey = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
-    rounded: npt.NDArray[Any] = grey if pixels.dtype == np.float32 else np.rint(grey).astype(pixels.dtype)
+    rounded: npt.NDArray[Any] = (grey if is_float(pixels.dtype) else np.rint(grey)).astype(pixels.dtype)
     return rounded[..., None]
 
 
 def as_depth(pixels: npt.NDArray[Any], kind: Kind, name: str) -> Stored:
-    """Scale integers to another depth by the full ranges, or to float by the Kind's range. Floats stay floats."""
+    """The same picture in the Kind's depth.
+
+    Unsigned integers are scaled by the full ranges, or for a float Kind to its range. Signed integers, and whatever is
+    read for a Kind of signed integers, keep their values. Floats stay floats.
+
+    Raises:
+        DiptychError: where that would lose values.
+    """
     found = str(pixels.dtype)
     if found == kind.depth:
         return pixels
-    if found == "float32":
-        raise DiptychError(
-            f"{name} holds float values, and {kind.depth} is wanted: save it as {kind.depth}, or have the kind state "
-            f'depth = "float32" with low and high.'
-        )
+    if found in SIGNED or kind.depth in SIGNED or is_float(found):
+        return same_values(pixels, kind, name)
     if kind.depth == "uint16":
         return pixels.astype(np.uint16) * np.uint16(257)
     if kind.depth == "uint8":
         return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 / 255 = 257, to the nearest
     low, high = kind.range
-    return (pixels.astype(np.float64) / RANGES[found] * (high - low) + low).astype(np.float32)
+    return (pixels.astype(np.float64) / RANGES[found] * (high - low) + low).astype(kind.depth)
+
+
+def same_values(pixels: npt.NDArray[Any], kind: Kind, name: str) -> Stored:
+    """Measured values in another depth that can hold them."""
+    found = str(pixels.dtype)
+    if is_float(found) and not is_float(kind.depth):
+        raise DiptychError(
+            f"{name} holds float values, and {kind.depth} is wanted: save it as {kind.depth}, or have the kind state "
+            f'depth = "float32" with low and high.'
+        )
+    least, most = LIMITS.get(kind.depth, (-EXACT_IN_FLOAT32, EXACT_IN_FLOAT32))
+    lossless = is_float(found) or kind.depth == "float64"
+    if not lossless and (pixels.min() < least or pixels.max() > most or kind.depth not in (*SIGNED, "float32")):
+        raise DiptychError(
+            f"{name} holds {found} values from {pixels.min()} to {pixels.max()}, and {kind.depth} is wanted; have the kind "
+            f'state depth = "{found}", with low and high.'
+        )
+    with np.errstate(over="ignore"):
+        values = pixels.astype(kind.depth)
+    if is_float(found) and not np.isfinite(values).all():
+        raise DiptychError(
+            f'{name} holds values that are not finite in float32; have the kind state depth = "float64".'
+        )
+    return values
+
+
+def within_range(pixels: Stored, kind: Kind, name: str) -> Stored:
+    """The picture itself; DiptychError for values beyond the range of a Kind that refuses them."""
+    low, high = kind.range
+    if kind.beyond == "refuse" and (pixels.min() < low or pixels.max() > high):
+        raise DiptychError(
+            f"{name} holds values from {pixels.min():g} to {pixels.max():g}, and the kind states {low:g} to {high:g}; "
+            f'widen low and high, or have them clipped with beyond = "clip".'
+        )
+    return pixels

@@ -10,7 +10,8 @@ import numpy as np
 from diptych.data.checks.examine import eight_bit, num_colours
 from diptych.data.entries import File, read
 from diptych.errors import DiptychError
-from diptych.pictures.kinds import RANGES, Kind, Stored
+from diptych.pictures.depths import RANGES
+from diptych.pictures.kinds import Kind, Stored
 
 OPENED = 24  # pictures whose pixels are looked at
 JPEG = (".jpg", ".jpeg")

@@ -15,7 +15,8 @@ from diptych.data.derived import Shrunk
 from diptych.data.entries import Entry, File, Layout, content, files_of, probe, read
 from diptych.data.settings import OF_TWO, DataSettings
 from diptych.errors import DiptychError
-from diptych.pictures.kinds import RANGES, Kind, Stored
+from diptych.pictures.depths import shown
+from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.resizing import resize
 
 THUMBNAIL = 16  # side of the thumbnails by which pictures are compared
@@ -97,14 +98,12 @@ def read_example(
 
 def levels(picture: Stored) -> npt.NDArray[np.float32]:
     """Values as 8-bit levels, in float, of every second row and column."""
-    scale = np.float32(255 / RANGES[str(picture.dtype)])
-    values: npt.NDArray[np.float32] = picture[::2, ::2].astype(np.float32) * scale
+    values: npt.NDArray[np.float32] = shown(picture[::2, ::2]) * np.float32(255)
     return values
 
 
 def eight_bit(picture: Stored) -> npt.NDArray[np.uint8]:
-    shares = picture.astype(np.float32) / RANGES[str(picture.dtype)]
-    values: npt.NDArray[np.uint8] = np.rint(np.clip(shares, 0, 1) * 255).astype(np.uint8)
+    values: npt.NDArray[np.uint8] = np.rint(np.clip(shown(picture), 0, 1) * 255).astype(np.uint8)
     return values
 
 

@@ -7,7 +7,7 @@ Names are counted, and a sample that is spread evenly over the training pictures
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast
 
 from diptych.data.checks.content import MOSTLY, OPENED, class_numbers, plainer_side, seam, thin
 from diptych.data.checks.folder_names import named_source, with_own_folders
@@ -19,6 +19,7 @@ from diptych.data.settings import DataSettings, root_of
 from diptych.data.shards.reading import are_at, index_at
 from diptych.errors import DiptychError
 from diptych.pictures.decoded import Header
+from diptych.pictures.depths import FLOATS, LIMITS, SIGNED, Depth
 from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.passed_over import ignored_files
 
@@ -160,12 +161,11 @@ def side_of(files: Sequence[File], headers: dict[str, Header]) -> Side:
     known = [(file, headers[str(file)]) for file in files if str(file) in headers]
     channels = {colour_channels(file) for file, _ in known}
     depths = {header.depth for _, header in known}
-    depth: Literal["uint8", "uint16", "float32"] = "uint8"
-    if len(depths) == 1:
-        depth = "uint16" if "uint16" in depths else "float32" if "float32" in depths else "uint8"
-    kind = Kind(depth=depth).with_channels(max(channels, default=3))
+    depth = cast("Depth", depths.pop() if len(depths) == 1 else "uint8")
+    least, most = LIMITS[depth] if depth in SIGNED else (0.0, 0.0)
+    kind = Kind(depth=depth, low=least, high=most).with_channels(max(channels, default=3))
     lowest = highest = 0.0
-    if depth == "float32":
+    if depth in FLOATS or depth in SIGNED:
         for file, _ in known[:OPENED]:
             with suppress(DiptychError):
                 values = read(file, kind)

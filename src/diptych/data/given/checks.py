@@ -9,6 +9,7 @@ from diptych.data.settings import DataSettings
 from diptych.errors import UsageError
 from diptych.pictures.class_maps import class_numbers
 from diptych.pictures.decoded import Decoded
+from diptych.pictures.depths import is_float
 from diptych.pictures.kinds import Kind, Stored
 
 ROUNDING = 1e-5  # by which a tensor's values may lie beyond [-1, 1]
@@ -90,7 +91,7 @@ def as_stored(picture: Stored, kind: Kind, side: str, name: str) -> Stored:
         raise UsageError(
             f"{name} is an array {picture.shape}, and data.{side} ({kind.colour}) has {kind.stored_channels} channels."
         )
-    if picture.dtype == np.float32 and not np.isfinite(picture).all():
+    if is_float(picture.dtype) and not np.isfinite(picture).all():
         raise UsageError(f"{name} holds values that are not finite.")
     return picture
 

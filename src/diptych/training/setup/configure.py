@@ -200,8 +200,8 @@ def kinds(found: Survey, task: Task, way: Way, stated: Mapping[str, Any]) -> Rul
         low, high = side.reaches
         if (low < 0 or high > 1) and not {f"{key}.low", f"{key}.high"} & stated.keys():
             raise DiptychError(
-                f"the {end} pictures in {found.settings.folder} are float and reach from {low:g} to {high:g}, and their range must be "
-                f"said: {key}.low={low:g} {key}.high={high:g} {key}.depth=float32, or wider."
+                f"the {end} pictures in {found.settings.folder} are {side.kind.depth} and reach from {low:g} to {high:g}, and their "
+                f"range must be said: {key}.low={low:g} {key}.high={high:g} {key}.depth={side.kind.depth}, or wider."
             )
         rule |= channels(key, side)
     return rule

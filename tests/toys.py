@@ -27,6 +27,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "cyclegan": {"width": 4, "discriminator_width": 4, "discriminator_layers": 1, "blocks": 1, "pool": 3},
     "srgan": {"content": "mse", "blocks": 1, "width": 4, "discriminator_width": 4},
     "inpainting": {"blocks": 1, "width": 4, "discriminator_width": 4},
+    "reggan": {
+        "blocks": 1,
+        "width": 4,
+        "registration_width": 2,
+        "discriminator_width": 4,
+        "discriminator_layers": 1,
+    },
     "cut": {
         "blocks": 2,
         "width": 4,

@@ -1,5 +1,6 @@
 """Recipes that between them reach what a step of training can be, for tests that two ways of taking it agree."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -39,9 +40,19 @@ VARIANTS: list[tuple[str, list[str]]] = [
         ["options.features=2", "options.encoder_width=2", "options.enhancers=1", "options.fix_coarse_steps=2"],
     ),
     ("spade", ["options.style=4", "training.precision=bfloat16"]),
+    ("reggan", ["options.registration=false", "options.pool=2", "training.batch_size=2"]),
+    ("reggan", ["training.precision=bfloat16"]),
     ("cut", [*FASTCUT, "training.batch_size=2"]),
     ("cut", ["options.nce=3", "options.flip=true", "training.precision=bfloat16"]),
 ]
+
+
+def minimised(entry: Mapping[str, float]) -> dict[str, float]:
+    """Of what a step logs the terms that are minimised: no figures, no gradients."""
+    last = {name: name.rpartition(".")[2] for name in entry if "." in name}
+    return {
+        name: entry[name] for name, end in last.items() if "accuracy" not in end and end not in ("field", "gradient")
+    }
 
 
 def after_steps(system: str, words: list[str], count: int = 3) -> tuple[dict[str, Tensor], list[dict[str, float]]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from variants import VARIANTS, after_steps
+from variants import VARIANTS, after_steps, minimised
 
 PINS = Path(__file__).with_name("pinned_losses.json")
 RENEW = "python -m pytest tests/systems/test_pinned_losses.py --renew-pins"
@@ -33,14 +33,7 @@ def name_of(system: str, words: list[str]) -> str:
 def first_losses(system: str, words: list[str]) -> Losses:
     """Of each of three steps the terms that are minimised, by their names in the log."""
     _, logged = after_steps(system, words)
-    return [
-        {
-            name: value
-            for name, value in entry.items()
-            if "." in name and not name.endswith("gradient") and "accuracy" not in name
-        }
-        for entry in logged
-    ]
+    return [minimised(entry) for entry in logged]
 
 
 def problems(pinned: Losses, found: Losses, tolerance: float) -> list[str]:

@@ -54,6 +54,13 @@ OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
         "discriminator_layers": (0, 1, 2, 3, 5),
     },
     "travelgan": {"adversary": ADVERSARIES, "spectral": YES_OR_NO, "fresh": YES_OR_NO, "latent": (1, 5)},
+    "reggan": {
+        "registration": YES_OR_NO,
+        "adversary": ADVERSARIES,
+        "blocks": (1, 2),
+        "discriminator_layers": (1, 2, 3),
+        "pool": (0, 3),
+    },
     "cut": {
         "nce_identity": YES_OR_NO,
         "flip": YES_OR_NO,
@@ -136,7 +143,7 @@ def overrides(draw: st.DrawFn, system: str) -> list[str]:
         words += ["data.task=pairs", 'data.source={colour="rgb"}', "data.palette=[]"]
     if system != "inpainting":
         words.append(f"data.target={draw(st.sampled_from(PLAIN))}")
-        if system in ("pix2pix", "cyclegan", "cut"):
+        if system in ("pix2pix", "cyclegan", "cut", "reggan"):
             words.append(f"data.source={draw(st.sampled_from(PLAIN))}")
     return words
 

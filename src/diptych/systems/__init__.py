@@ -6,6 +6,7 @@ from diptych.systems.cyclegan import CycleGAN
 from diptych.systems.inpainting import Inpainting
 from diptych.systems.pix2pix import Pix2Pix
 from diptych.systems.pix2pixhd import Pix2PixHD
+from diptych.systems.reggan import RegGAN
 from diptych.systems.spade import SPADESystem
 from diptych.systems.srgan import SRGAN
 from diptych.systems.system import Domains, Losses, System, Translated
@@ -22,6 +23,7 @@ SYSTEMS: Table[type[System]] = Table(
         "srgan": SRGAN,
         "inpainting": Inpainting,
         "cut": CUT,
+        "reggan": RegGAN,
     },
     reserved=("data", "kind", "options", "training"),  # tables of settings
 )
@@ -35,6 +37,7 @@ __all__ = [
     "Inpainting",
     "Losses",
     "Pix2Pix",
+    "RegGAN",
     "System",
     "TraVelGAN",
     "Translated",

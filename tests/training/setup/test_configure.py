@@ -234,7 +234,7 @@ def test_many_channels_of_float_need_a_stated_range(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         for number in range(4):
             np.save(tmp_path / name / f"{number}.npy", rng.random((32, 32, 5), dtype=np.float32) * high)
-    with pytest.raises(DiptychError, match=r"the source pictures in .* are float and reach from 0 to") as refusal:
+    with pytest.raises(DiptychError, match=r"the source pictures in .* are float32 and reach from 0 to") as refusal:
         chosen(tmp_path)
     assert "data.source.low=0 data.source.high=" in str(refusal.value)
     _, keys = chosen(tmp_path, "data.source.high=40")

@@ -1,0 +1,1 @@
+"""Registration: a field of displacements between two pictures (Kong et al. 2021)."""

@@ -83,7 +83,8 @@ def test_translating_takes_the_generator_alone() -> None:
     system = build("reggan")
     (spec,) = system.translators().values()
     assert spec.module == "generator.a_to_b"
-    assert build("reggan", registration=False).generator.keys() == {"a_to_b"}
+    alone = build("reggan", registration=False)
+    assert [name for name, _ in alone.get_submodule("generator").named_children()] == ["a_to_b"]
 
 
 def test_the_registration_finds_a_known_shift() -> None:
@@ -97,7 +98,7 @@ def test_the_registration_finds_a_known_shift() -> None:
         field = network(floating, fixed)
         loss = 20 * (warp(floating, field) - fixed).abs().mean() + 10 * roughness(field)
         adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         adam.step()
     inner = network(floating, fixed)[:, :, 4:-4, 4:-4]
     assert inner[:, 0].median().item() == pytest.approx(2, abs=0.4)

@@ -56,14 +56,19 @@ class RegGAN(System):
         self.spec = NetworkSpec("resnet", domains.network_arguments() | options.pick("blocks", "width"))
         network = self.spec.build()
         self.generator = nn.ModuleDict({"a_to_b": network})
+        self.discriminator = PatchGAN(
+            domains.channels_out,
+            layers=options.discriminator_layers,
+            width=options.discriminator_width,
+            norm="instance",
+        )
+        domains.require_size("RegGAN", size_limits(network), self.discriminator)
         if options.registration:
             registration = RegistrationUNet(
                 domains.channels_out, levels=levels_for(domains.size), width=options.registration_width
             )
+            domains.require_size("RegGAN", registration)
             self.generator["registration"] = registration
-        shape = {"layers": options.discriminator_layers, "width": options.discriminator_width}
-        self.discriminator = PatchGAN(domains.channels_out, norm="instance", **shape)
-        domains.require_size("RegGAN", size_limits(network), self.discriminator, *self.generator.values())
         self.pool: ImagePool | None = None
         if options.pool and not options.registration:
             self.pool = ImagePool(options.pool, domains.channels_out, *domains.size)

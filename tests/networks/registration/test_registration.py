@@ -64,7 +64,7 @@ def test_fields_begin_near_zero_at_any_size(size: tuple[int, int]) -> None:
 def test_first_weights_follow_the_activations() -> None:
     torch.manual_seed(0)
     network = RegistrationUNet(3)
-    outer, inner = network.down[1][0][0], network.down[1][1].layers[1]  # type: ignore[index, union-attr]
+    outer, inner = network.get_submodule("down.1.0.0"), network.get_submodule("down.1.1.layers.1")
     assert isinstance(outer, nn.Conv2d)
     assert isinstance(inner, nn.Conv2d)
     for layer, gain in ((outer, 2 / (1 + 0.2**2)), (inner, 2.0)):

@@ -44,7 +44,7 @@ def problems(pinned: Losses, found: Losses, tolerance: float) -> list[str]:
         f"step {step}, {name}: {found[step][name]:.8g}, pinned {value:.8g}"
         for step, entry in enumerate(pinned)
         for name, value in entry.items()
-        if found[step][name] != pytest.approx(value, rel=tolerance, abs=1e-7)
+        if found[step][name] != pytest.approx(value, rel=tolerance, abs=1e-5)
     ]
 
 

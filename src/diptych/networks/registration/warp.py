@@ -3,7 +3,6 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 Field = Float[Tensor, "batch 2 height width"]
 """In pixels: channel 0 down the rows, channel 1 across the columns. Where a pixel of the result is read from, less its place."""
@@ -12,17 +11,20 @@ Field = Float[Tensor, "batch 2 height width"]
 def warp(pictures: Float[Tensor, "batch channels height width"], field: Field) -> Tensor:
     """Read each pixel at its place plus the field: bilinear, clamped at the border, float32 (RegGAN's code).
 
-    Sides must be of 2 pixels or more.
+    Sides must be of 2 pixels or more. By gathers, since grid_sample has no gradient on GPUs that repeats.
     """
     height, width = field.shape[2:]
-    with torch.autocast(field.device.type, enabled=False):
-        field = field.float()
-        rows = torch.arange(height, device=field.device, dtype=field.dtype)[:, None] + field[:, 0]
-        columns = torch.arange(width, device=field.device, dtype=field.dtype) + field[:, 1]
-        places = torch.stack([columns * (2 / (width - 1)) - 1, rows * (2 / (height - 1)) - 1], dim=3)
-        return functional.grid_sample(
-            pictures.float(), places, mode="bilinear", padding_mode="border", align_corners=True
-        )
+    field, pictures = field.float(), pictures.float()
+    rows = (torch.arange(height, device=field.device)[:, None] + field[:, :1]).clamp(0, height - 1)
+    columns = (torch.arange(width, device=field.device) + field[:, 1:]).clamp(0, width - 1)
+    top, left = rows.detach().floor().clamp(max=height - 2), columns.detach().floor().clamp(max=width - 2)
+    first = (top * width + left).long().flatten(2).expand(-1, pictures.shape[1], -1)
+    flat = pictures.flatten(2)
+    corners = [flat.gather(2, first + step).view_as(pictures) for step in (0, 1, width, width + 1)]
+    down, across = rows - top, columns - left
+    upper, lower = (one + across * (other - one) for one, other in (corners[:2], corners[2:]))
+    moved: Tensor = upper + down * (lower - upper)
+    return moved
 
 
 def roughness(field: Field) -> Float[Tensor, ""]:

@@ -133,7 +133,6 @@ def test_pictures_with_holes_keep_their_holes() -> None:
         ("holed", Augment(rotate=5)),
         ("holed", Augment(zoom=0.1)),
         ("holed", Augment(elastic=0.02)),
-        ("pairs", Augment(colour=0.1)),
     ],
 )
 def test_pictures_with_holes_are_not_mixed(task: Any, augment: Augment) -> None:

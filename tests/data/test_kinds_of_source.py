@@ -1,6 +1,7 @@
 """Labelled, holed and shrunk data: what is read, what is refused and with which words, and what `look_over` says."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -263,3 +264,9 @@ def test_class_maps_given_as_targets_are_told_in_one_sentence(tmp_path: Path) ->
     save(tmp_path / "trainB" / "1.png", numbers() + 9)  # no class map either way
     told = [finding.message for finding in look_over(wrong).fatal if "1.png is" in finding.message]
     assert "1.png is an RGB picture" in told[0]
+
+
+@pytest.mark.parametrize("task", ["pairs", "unpaired"])
+def test_a_hole_is_no_colour_of_other_tasks(task: Any) -> None:
+    with pytest.raises(UsageError, match=f'with a hole, which data.task = "{task}" would resize like a colour'):
+        DataSettings(task=task, source=Kind(colour="holed"))

@@ -122,6 +122,11 @@ class DataSettings:
         companions = {"instances", "mask"}
         if self.source.colour in companions or self.target.colour in companions | {"labels", "holed"}:
             raise UsageError("class maps, instance maps and holes are sources; give data.target pictures.")
+        if self.source.colour == "holed" and self.task != "holed":
+            raise UsageError(
+                f'data.source = {{ colour = "holed" }} is a picture with a hole, which data.task = "{self.task}" would resize like '
+                f'a colour; set data.task = "holed", or give the source four "channels".'
+            )
         grey = {"source": "grey"}
         implied = {
             "colorization": {"source": "lightness", "target": "chroma"},

@@ -69,7 +69,7 @@ def test_both_terms_reach_the_generator_and_the_registration() -> None:
 
 
 def test_the_published_settings() -> None:
-    recipe = read("reggan-facades")
+    recipe = read("reggan")
     assert recipe.training.epochs == 80
     assert recipe.training.batch_size == 1
     assert recipe.training.schedule == "constant"

@@ -59,7 +59,7 @@ def listing() -> str:
     """One screen: a line for each recipe, and below it the public data sets with a recipe of their own."""
     known, margin = shipped(), " " * (INDENT + 2)
     tasks = {name: table.get("data", {}).get("task", "pairs") for name, table in known.items()}
-    lines = ["diptych train RECIPE data.folder=FOLDER [--profile small, for processors]", ""]
+    lines = ["diptych train RECIPE data.folder=FOLDER [--profile small, for processors]"]
     for task, have in YOU_HAVE.items():
         group = [name for name in known if tasks[name] == task]
         for first in group:

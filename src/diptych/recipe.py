@@ -197,6 +197,11 @@ class Recipe:
                 problem := output_problem(outline, *sides, self.data.scale, limits.multiple)
             ):
                 raise UsageError(f'the network "{network.name}" does not fit the data: {problem}.')
+        if self.data.task == "unpaired" and system.needs_pairs:
+            raise UsageError(
+                f'{self.system} with these options compares each translation with its own target, and data.task = "unpaired" has '
+                f"none; choose cyclegan or cut, or give pairs."
+            )
         if self.training.batch_size < (least := system.min_batch_size):
             raise UsageError(
                 f"{self.system} compares the pictures of a batch; set training.batch_size to {least} or more, "

@@ -40,6 +40,7 @@ class Pix2Pix(System):
         domains.require_source("pix2pix")
         self.options = options
         self.conditional = "cgan" in options.objective
+        self.needs_pairs = options.compares_targets
         self.spec = self.generator_spec(domains)
         self.generator = self.spec.fresh()
         self.discriminator: nn.Module | None = None

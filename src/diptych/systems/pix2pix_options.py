@@ -55,6 +55,11 @@ class Pix2PixOptions(SystemOptions):
                 "options.projected has no Wasserstein critic; choose another options.adversary, such as hinge."
             )
 
+    @property
+    def compares_targets(self) -> bool:
+        """Whether a term compares a translation with its target; of the objectives only "gan" alone does not."""
+        return self.objective != "gan" or max(self.gradient_difference, self.feature_matching, self.perceptual) > 0
+
     def notes(self) -> tuple[str, ...]:
         """Sentences on options that do nothing beside the others."""
         extras = self.feature_matching or self.order != "alternating" or self.projected != "none"

@@ -52,7 +52,7 @@ class RegGAN(System):
     def __init__(self, options: RegGANOptions, domains: Domains) -> None:
         super().__init__(options, domains)
         domains.require_source("RegGAN")
-        self.options = options
+        self.options, self.needs_pairs = options, options.registration
         self.spec = NetworkSpec("resnet", domains.network_arguments() | options.pick("blocks", "width"))
         network = self.spec.build()
         self.generator = nn.ModuleDict({"a_to_b": network})

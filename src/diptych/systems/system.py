@@ -186,6 +186,9 @@ class System(nn.Module, ABC):
     phase_steps: tuple[int, ...] = ()
     """Rising steps at which ``losses`` changes what it does; ``step`` may be compared with no others."""
 
+    needs_pairs: bool = False
+    """Whether a loss compares a translation with the target of its source; such a system refuses unpaired sets."""
+
     min_batch_size: int = 1
     """Pictures that ``losses`` needs at once."""
 

@@ -34,6 +34,7 @@ from rich.console import Console
 from diptych.data import open_dataset
 from diptych.data.stream import stream
 from diptych.evaluation.metrics import chosen
+from diptych.evaluation.requirements import NETWORK
 from diptych.pictures import formats
 from diptych.recipe import Recipe, read
 from diptych.systems import Pix2Pix
@@ -67,10 +68,11 @@ class Contestant(NamedTuple):
     overrides: list[str]
     plain: bool = False
 
-    def settings(self, data: str, seed: int, metrics: Sequence[str]) -> Recipe:
+    def settings(self, data: str, seed: int, metrics: Sequence[str], network: str) -> Recipe:
         """Its recipe on this data. One whose steps end before the minutes do stays as it is then."""
         wanted = [f"data.folder={data}", "data.workers=0", f"training.seed={seed}", "training.device=cpu"]
-        return read(self.recipe, [*wanted, f"training.metrics={json.dumps(list(metrics))}", *self.overrides])
+        judged = [f"training.metrics={json.dumps(list(metrics))}", f"training.metrics_network={network}"]
+        return read(self.recipe, [*wanted, *judged, *self.overrides])
 
 
 class Clock:
@@ -150,7 +152,7 @@ def compete(contestants: list[Contestant], arguments: argparse.Namespace, marks:
         while due and len(running) < arguments.at_once:
             contestant, seed = due.popleft()
             mine, theirs = context.Pipe()
-            recipe = contestant.settings(arguments.data, seed, arguments.metrics)
+            recipe = contestant.settings(arguments.data, seed, arguments.metrics, arguments.network)
             given = (theirs, contestant, recipe, marks, str(arguments.out))
             process = context.Process(target=contend, args=given, daemon=True)
             process.start()
@@ -182,6 +184,7 @@ def main() -> None:
     parser.add_argument("--data", default=str(DATA / "facades"))
     parser.add_argument("--set", nargs="+", default=[], metavar="key=value", help="for all contestants")
     parser.add_argument("--metrics", default="", help="as for diptych evaluate; by default what fits the data")
+    parser.add_argument("--network", default=NETWORK, help="feature network of the metrics; one that no contestant trained through")
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--marks", type=float, nargs="+", default=MARKS, help="minutes at which is judged")
     parser.add_argument("--seeds", type=int, default=2)

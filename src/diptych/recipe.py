@@ -18,11 +18,13 @@ import tomli_w
 from diptych.data.settings import DataSettings, as_size
 from diptych.errors import UsageError, of_users_code
 from diptych.evaluation.metrics import chosen, direction, refuse_other_name, scores_of
+from diptych.evaluation.requirements import NETWORK
 from diptych.networks import NETWORKS, on_meta_device, size_limits
+from diptych.networks.features.pretrained import FEATURES
 from diptych.recipe_files import find, spellings
 from diptych.registry import Names, needs, require
 from diptych.systems import SYSTEMS, Domains, System
-from diptych.tables import CommandLineValue, chosen_names, closest, convert, flatten, refuse_unknown, to_table
+from diptych.tables import CommandLineValue, chosen_names, closest, convert, flatten, no_such, refuse_unknown, to_table
 from diptych.translator.weights import MAX_ARGUMENT, output_problem
 
 SystemName = Annotated[str, Names(SYSTEMS, *SYSTEMS.ours)]
@@ -67,6 +69,7 @@ class TrainingSettings:
     metrics: tuple[
         str, ...
     ] = ()  # of those of `diptych evaluate`, what is measured when validating, beside l1, psnr and ssim
+    metrics_network: str = NETWORK  # feature network of those metrics that need one, as for `diptych evaluate`
     metrics_share: float = 0.1  # share of the training time that metrics may take; what would take more is passed over
     best: str = "l1"  # the score by which the best checkpoint is chosen: l1, psnr, ssim, or one of the metrics
     stop_after: int = 0  # validations without a new best after which the run ends; 0 = never
@@ -107,6 +110,8 @@ class TrainingSettings:
 
     def check_metrics(self) -> None:
         chosen(",".join(self.metrics))
+        if self.metrics_network not in FEATURES:
+            raise no_such("feature network", self.metrics_network, FEATURES)
         scores = [score for metric in ("l1", "psnr", "ssim", *self.metrics) for score in scores_of(metric)]
         usable = [score for score in dict.fromkeys(scores) if direction(score) in ("higher", "lower")]
         if self.best not in usable:

@@ -1,10 +1,13 @@
 """Metrics while training: measured within their share of the time, and followed by the best checkpoint."""
 
 import re
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from toys import assert_equal, run_to_end, tiny_recipe, weights
 
@@ -12,6 +15,9 @@ from diptych import checkpoints
 from diptych.errors import UsageError
 from diptych.evaluation.evaluate import THROUGH
 from diptych.exporting.models import scores_of
+from diptych.judging.judge import judge
+from diptych.judging.subjects import Request, TranslatedSplit
+from diptych.networks.features.pretrained import FEATURES, WEIGHTS
 from diptych.training.monitoring.progress import MetricTime
 from diptych.translator.card import read_cards
 
@@ -41,6 +47,36 @@ def test_scores_by_the_network_of_the_loss_are_marked(toy_pairs: Path, tmp_path:
     marked = scores_of(run.folder, "00000006")
     assert f"perceptual ({THROUGH})" in marked
     assert "lab L" in marked
+
+
+def test_another_network_judges_what_trained_through_the_first(
+    toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    spec = FEATURES["squeezenet1.1"]
+    torch.save(spec.build().state_dict(), tmp_path / "new.pth")  # first weights, in the place of trained ones
+    named = tmp_path / f"squeezenet-{sha256((tmp_path / 'new.pth').read_bytes()).hexdigest()[:8]}.pth"
+    (tmp_path / "new.pth").rename(named)
+    monkeypatch.setitem(FEATURES, "squeezenet1.1", replace(spec, files=(named.name,)))
+    monkeypatch.setenv(WEIGHTS, str(tmp_path))
+    asked = ('training.metrics=["perceptual", "kernel"]', "training.metrics_share=1", "options.perceptual=1")
+    asked += ("training.metrics_network=squeezenet1.1", "data.load_size=34", "data.crop_size=32")
+    recipe = tiny_recipe("pix2pix", toy_pairs, *asked)
+    run, said = run_to_end(recipe, tmp_path / "run")
+    assert THROUGH not in "".join(said)
+    last = run.entries("scores.jsonl")[-1]
+    evaluated = judge(TranslatedSplit(run.folder, Request(split="val")).subject("run"), ["kernel"], "squeezenet1.1")
+    assert last["kernel"] == pytest.approx(evaluated.scores[0].value, rel=1e-3)
+
+
+def test_a_network_that_cannot_judge(toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match='no feature network "squeeze".*choose from'):
+        tiny_recipe("pix2pix", toy_pairs, "training.metrics_network=squeeze")
+    monkeypatch.setenv(WEIGHTS, str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    recipe = tiny_recipe("pix2pix", toy_pairs, 'training.metrics=["kernel"]', "training.metrics_network=vgg16")
+    with pytest.raises(UsageError, match="training.metrics_network=vgg16 cannot be used: .*vgg16"):
+        run_to_end(recipe, tmp_path / "run")
 
 
 def test_metrics_of_two_piles(toy_pairs: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from diptych.evaluation.bootstrap import evenly_spaced
 from diptych.evaluation.evaluate import THROUGH, choose, evaluate
 from diptych.evaluation.fcn_labels import Labels, Reader, resolved, segmenter_for
 from diptych.evaluation.metrics import Example, as_rgb
-from diptych.evaluation.requirements import Resources
+from diptych.evaluation.requirements import NETWORK, Resources, weights
 from diptych.evaluation.segmentation import Segmenter
 from diptych.files import write_text
 from diptych.machine.devices import matmul_precision
@@ -107,6 +107,7 @@ class Validation:
             paired=self.paired,
             pictures=min(count, len(self.dataset)),
             side=min(first.output.shape[-2:]),
+            network=self.recipe.training.metrics_network,
             labels=self.reader is not None,
             segmenter=self.segmenter,
             classes=self.classes,
@@ -135,8 +136,11 @@ class Validation:
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """What the metrics need beforehand: for the FCN-score, the segmenter."""
-        data = self.recipe.data
-        if "fcn" not in self.recipe.training.metrics:
+        data, training = self.recipe.data, self.recipe.training
+        network = training.metrics_network
+        if training.metrics and network != NETWORK and (problem := weights(network)(Resources())):
+            raise UsageError(f"training.metrics_network={network} cannot be used: {problem}.")
+        if "fcn" not in training.metrics:
             return
         labels = resolved(Labels(), data)
         if not labels.where:

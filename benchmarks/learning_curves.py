@@ -184,7 +184,9 @@ def main() -> None:
     parser.add_argument("--data", default=str(DATA / "facades"))
     parser.add_argument("--set", nargs="+", default=[], metavar="key=value", help="for all contestants")
     parser.add_argument("--metrics", default="", help="as for diptych evaluate; by default what fits the data")
-    parser.add_argument("--network", default=NETWORK, help="feature network of the metrics; one that no contestant trained through")
+    parser.add_argument(
+        "--network", default=NETWORK, help="feature network of the metrics; one that no contestant trained through"
+    )
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--marks", type=float, nargs="+", default=MARKS, help="minutes at which is judged")
     parser.add_argument("--seeds", type=int, default=2)

@@ -1,6 +1,6 @@
 """Side-by-side pairs, source left and target right, of what lies in DIPTYCH_DATA: for ``learning_curves.py``.
 
-Relief to Blue Marble, CamVid's class colours to photos, grey to colour of BSDS500; edges2handbags is one already. Usage:
+Relief to Blue Marble, CamVid's class colours to photos, grey to colour and edges to photos of BSDS500; edges2handbags is one already. Usage:
 
     python benchmarks/pairs_of_five.py OUT
     python benchmarks/learning_curves.py --data OUT/relief --minutes 30 --no-ours --out CURVES
@@ -11,10 +11,12 @@ import argparse
 import csv
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from skimage.feature import canny
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts beside this one
 from benchmarks._data import DATA
@@ -61,8 +63,8 @@ def camvid(out: Path) -> None:
                 save(source, target, out / split / f"{place.stem}_{number}.png")
 
 
-def grey(out: Path) -> None:
-    """The middle squares: 160 to train, 40 to validate."""
+def squares() -> Iterator[tuple[Path, Image.Image]]:
+    """The middle squares of BSDS500's photos, 160 to train and 40 to validate, with the place of each below a set's folder."""
     places = sorted((DATA / "bsds500" / "train").iterdir())
     random.Random(0).shuffle(places)
     for number, place in enumerate(places):
@@ -70,16 +72,26 @@ def grey(out: Path) -> None:
         side = min(photo.size)
         left, top = ((length - side) // 2 for length in photo.size)
         square = photo.crop((left, top, left + side, top + side)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-        save(
-            square.convert("L").convert("RGB"), square, out / ("train" if number < 160 else "val") / f"{place.stem}.png"
-        )
+        yield Path("train" if number < 160 else "val") / f"{place.stem}.png", square
+
+
+def grey(out: Path) -> None:
+    for name, square in squares():
+        save(square.convert("L").convert("RGB"), square, out / name)
+
+
+def edges(out: Path) -> None:
+    """Black edges by Canny on white, to photos: no setting was chosen on this set."""
+    for name, square in squares():
+        found = canny(np.asarray(square.convert("L")) / 255.0, sigma=1.5)
+        save(Image.fromarray(np.where(found, 0, 255).astype(np.uint8)).convert("RGB"), square, out / name)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     out = parser.parse_args().out
-    for make in (relief, camvid, grey):
+    for make in (relief, camvid, grey, edges):
         make(out / make.__name__)
 
 

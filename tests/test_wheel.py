@@ -10,12 +10,15 @@ import sysconfig
 import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from drawing import begun, pixels, settled, stroke
+from PIL import Image
 
 from diptych.serving.page import assets
 
@@ -119,18 +122,39 @@ def test_it_judges_and_reports(program: Path, trained: Path) -> None:
     assert "Plotly" in (trained / "page.html").read_text()
 
 
-@pytest.fixture(scope="module")
-def served(program: Path, trained: Path) -> Iterator[str]:
+def test_in_a_fresh_place_it_translates_and_serves_at_once(program: Path, tmp_path: Path) -> None:
+    """By the translator that it carries: no run, no data set, no argument."""
+    Image.new("RGB", (48, 40), "white").save(tmp_path / "drawing.png")
+    run(program, "translate", "openmoji", "drawing.png", "--out", "it.png", cwd=tmp_path)
+    with Image.open(tmp_path / "it.png") as result:
+        assert result.size == (48, 40)
+    with serving(program, tmp_path) as address:
+        [entry] = httpx.get(f"{address}/translators", trust_env=False).json()["translators"]
+        assert (entry["name"], entry["licence"], len(entry["examples"])) == ("openmoji", "CC BY-SA 4.0", 8)
+        drawing = (tmp_path / "drawing.png").read_bytes()
+        answer = httpx.post(f"{address}/translate/openmoji", content=drawing, timeout=60, trust_env=False)
+        assert answer.raise_for_status().headers["content-type"] == "image/png"
+        assert "<canvas" in httpx.get(address, trust_env=False).text
+
+
+@contextmanager
+def serving(program: Path, cwd: Path, *words: str) -> Iterator[str]:
     """The address of ``diptych serve``, in the process of the installed program."""
-    command = [str(program), "serve", "runs/demo", "--port", "0"]
     plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    process = subprocess.Popen(command, cwd=trained, env=plain, stdout=subprocess.PIPE, text=True)
+    command = [str(program), "serve", *words, "--port", "0"]
+    process = subprocess.Popen(command, cwd=cwd, env=plain, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     line = next(line for line in process.stdout if "Serving on" in line or process.poll() is not None)
     yield line.split()[2]
     process.terminate()
     assert process.wait(60) == 0
     process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def served(program: Path, trained: Path) -> Iterator[str]:
+    with serving(program, trained, "runs/demo") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

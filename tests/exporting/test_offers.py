@@ -10,6 +10,7 @@ from diptych.data.public import catalog
 from diptych.data.shards import reading, store
 from diptych.exporting.offers import offers_of
 from diptych.serving.page.routes import PageRoutes
+from diptych.shipped import shipped
 
 
 @pytest.mark.parametrize("data", ["http://127.0.0.1:9/shards", "https://127.0.0.1:9/shards", "openmoji-32", "nothing"])
@@ -36,6 +37,15 @@ def test_the_embedded_set_gives_examples_where_it_was_drawn_before(
     monkeypatch.setattr(catalog, "get", None)
     [offer], _ = offers_of([run_on(made, "openmoji-32", tmp_path)], "latest", "cpu", "torch", False)
     assert len(offer.examples) == 4
+
+
+def test_what_comes_with_diptych_is_offered_with_its_terms_and_examples(cache: Path) -> None:
+    [offer], [line] = offers_of([shipped()["openmoji"]], "latest", "cpu", "torch", False)
+    assert line.startswith("openmoji: comes with diptych (CC BY-SA 4.0).")
+    entry = offer.entry([], None)
+    assert (entry["name"], entry["licence"]) == ("openmoji", "CC BY-SA 4.0")
+    assert "openmoji.org" in entry["attribution"]
+    assert len(offer.examples) == 8
 
 
 def run_on(made: Made, data: str, folder: Path) -> Path:

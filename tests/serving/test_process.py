@@ -141,7 +141,6 @@ def test_an_address_that_cannot_be_served_on(run: Path, typed: Typed) -> None:
 
 
 def test_words_that_make_no_sense(run: Path, typed: Typed, tmp_path: Path) -> None:
-    refused(typed("serve"), 2, "name at least one run")
     refused(typed("serve", run, "--port", 70000), 2, "below 65536")
     refused(typed("serve", run, "--queue", 0), 2, "must be positive")
     refused(typed("serve", tmp_path / "nothing", "--port", 0), 1, "is no folder")

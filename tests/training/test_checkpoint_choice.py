@@ -11,6 +11,7 @@ from toys import tiny_recipe
 from diptych import checkpoints
 from diptych.training.checkpoint_choice import checkpoint_note
 from diptych.training.run import Run
+from diptych.translator.card import read_cards
 
 
 @pytest.fixture
@@ -68,4 +69,8 @@ def test_every_command_that_takes_one_says_so(
     assert said.out.count("--checkpoint best") <= 1
     said = typed("export", "run", "--to", "model", "--out", "model", "--checkpoint", "best")
     assert "Checkpoint best, of step" in said.out
+    facts = read_cards(tmp_path / "model" / "card.json")["a-to-b"].provenance
+    step = int(facts["checkpoint"])
+    assert f"of step {step}:" in said.out
+    assert facts["scores"]["step"] == step
     assert "Checkpoint" not in typed("translate", "model", picture, "--out", "other.png").out

@@ -60,8 +60,8 @@ def test_another_network_judges_what_trained_through_the_first(
     monkeypatch.setitem(FEATURES, "squeezenet1.1", replace(spec, files=(named.name,)))
     monkeypatch.setenv(WEIGHTS, str(tmp_path))
     asked = ('training.metrics=["perceptual", "kernel"]', "training.metrics_share=1", "options.perceptual=1")
-    asked += ("training.metrics_network=squeezenet1.1", "data.load_size=34", "data.crop_size=32")
-    recipe = tiny_recipe("pix2pix", toy_pairs, *asked)
+    judge_and_size = ("training.metrics_network=squeezenet1.1", "data.load_size=34", "data.crop_size=32")
+    recipe = tiny_recipe("pix2pix", toy_pairs, *asked, *judge_and_size)
     run, said = run_to_end(recipe, tmp_path / "run")
     assert THROUGH not in "".join(said)
     last = run.entries("scores.jsonl")[-1]
@@ -70,12 +70,12 @@ def test_another_network_judges_what_trained_through_the_first(
 
 
 def test_a_network_that_cannot_judge(toy_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match='no feature network "squeeze".*choose from'):
+    with pytest.raises(UsageError, match=r'no feature network "squeeze".*choose from'):
         tiny_recipe("pix2pix", toy_pairs, "training.metrics_network=squeeze")
     monkeypatch.setenv(WEIGHTS, str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     recipe = tiny_recipe("pix2pix", toy_pairs, 'training.metrics=["kernel"]', "training.metrics_network=vgg16")
-    with pytest.raises(UsageError, match="training.metrics_network=vgg16 cannot be used: .*vgg16"):
+    with pytest.raises(UsageError, match=r"training\.metrics_network=vgg16 cannot be used: .*vgg16"):
         run_to_end(recipe, tmp_path / "run")
 
 

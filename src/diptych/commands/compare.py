@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from diptych.commands.parameters import Checkpoint, Classes, Device, Ignore, LabelMaps, Limit, Split, Way
+from diptych.commands.parameters import Checkpoint, Classes, Device, Ignore, LabelMaps, Limit, RunPlace, Split, Way
 from diptych.commands.places import require_outside_runs
 from diptych.errors import UsageError
 
 
 def compare(
-    *runs: Path,
+    *runs: RunPlace,
     data: str = "",
     split: Split = "",
     metrics: str = "",

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from diptych.commands.parameters import Checkpoint, Classes, Ignore, Limit, Split, Way
+from diptych.commands.parameters import Checkpoint, Classes, Ignore, Limit, RunPlace, Split, Way
 from diptych.commands.places import require_outside_runs
 from diptych.errors import UsageError
 
 
 def evaluate(
-    run: Path | None = None,
+    run: RunPlace | None = None,
     *,
     data: str = "",
     split: Split = "",

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-from diptych.commands.parameters import OUT, Checkpoint, Way
+from diptych.commands.parameters import OUT, Checkpoint, RunPlace, Way
 from diptych.commands.places import require_outside_runs
 
 
 def export(
-    run: Path,
+    run: RunPlace,
     *,
     to: str,
     out: Annotated[Path, OUT],

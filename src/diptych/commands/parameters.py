@@ -1,9 +1,20 @@
 """Options that several commands share, with their help."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
+from diptych.shipped import find
+
+
+def found(_: object, tokens: Sequence[Token]) -> Path:
+    """Where the run or translator of that name is."""
+    return find(tokens[0].value)
+
+
+RunPlace = Annotated[Path, Parameter(converter=found)]
 OUT = Parameter(name=["--out", "-o"])
 Checkpoint = Annotated[str, Parameter(help="latest, best, or a step such as 8000.")]
 Way = Annotated[str, Parameter(help="a-to-b or b-to-a, for a run that can do both.")]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from diptych.commands.parameters import Checkpoint, Device
+from diptych.commands.parameters import Checkpoint, Device, RunPlace
 from diptych.errors import UsageError
+from diptych.shipped import FIRST, find
 
 if TYPE_CHECKING:
     from diptych.serving.service.listing import Offer
@@ -19,7 +20,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def serve(
-    *runs: Path,
+    *runs: RunPlace,
     host: str = "127.0.0.1",
     port: int = 8000,
     checkpoint: Checkpoint = "latest",
@@ -44,7 +45,7 @@ def serve(
     Parameters
     ----------
     runs
-        Run folders, model folders or ONNX files.
+        Run folders, model folders or ONNX files; by default openmoji, the translator that comes with diptych.
     host
         127.0.0.1 serves this machine alone; 0.0.0.0 every machine that can reach it.
     port
@@ -77,8 +78,6 @@ def serve(
     """
     from diptych.machine.runtimes import required_package
 
-    if not runs:
-        raise UsageError("name at least one run or model folder to serve.")
     if min(batch, queue, max_pixels) < 1 or max_megabytes <= 0 or not 0 <= port < 65536:
         raise UsageError("--batch, --queue, --max-pixels and --max-megabytes must be positive, and --port below 65536.")
     if not 0 < keep_alive <= 3600 or threads < 0 or memory < 0:
@@ -95,6 +94,7 @@ def serve(
     from diptych.serving.service.uvicorn_server import run as run_server
 
     with_torch = find_spec("torch") is not None
+    places = runs or (find(FIRST),)
     limits = Limits(
         bytes=int(max_megabytes * 2**20),
         pixels=max_pixels,
@@ -116,9 +116,9 @@ def serve(
             from diptych.exporting.offers import offers_of
             from diptych.translator.engines import device_for
 
-            offers, notes = offers_of(runs, checkpoint, device_for(engine, device), engine, browser)
+            offers, notes = offers_of(places, checkpoint, device_for(engine, device), engine, browser)
         else:
-            offers, notes = offers_of_files(runs, engine, browser)
+            offers, notes = offers_of_files(places, engine, browser)
         print("\n".join(notes))
         address = f"[{host}]" if ":" in host else host
         print(f"Serving on http://{address}:{listening.getsockname()[1]} (Ctrl-C stops).", flush=True)

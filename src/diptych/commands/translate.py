@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from diptych.commands import STREAM
-from diptych.commands.parameters import OUT, Checkpoint, Device, Way
+from diptych.commands.parameters import OUT, Checkpoint, Device, RunPlace, Way
 from diptych.commands.places import find_pictures, require_place_for_pictures
 from diptych.commands.terminal import result_output
 from diptych.errors import UsageError
@@ -22,7 +22,7 @@ MIN_FOR_EXPORT = 64
 
 
 def translate(
-    run: Path,
+    run: RunPlace,
     *inputs: str,
     out: Annotated[str, OUT],
     way: Way = "",

@@ -35,7 +35,7 @@ PRECISIONS = {
 CALIBRATION = 32
 """Number of training pictures that int8 is calibrated on."""
 COMPARED = 10
-EXAMPLES = 8
+SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def export(settings: ExportSettings) -> list[str]:
     translator = Translator.load(settings.run, settings.way, settings.checkpoint)
     if not isinstance(translator.engine, Eager):
         raise UsageError(f"{settings.run} is exported already; name the run or the model folder that it came from.")
-    real, why = samples_or_reason(settings.run, translator, settings.data, "held-out", max(COMPARED, EXAMPLES))
+    real, why = samples_or_reason(settings.run, translator, settings.data, "held-out", max(COMPARED, SHOWN))
     notes = [f"Compared with random pictures only: {why}"] if why else []
     notes += filter(None, [checkpoint_note(settings.run, settings.checkpoint)])
     make = {"model": model, "onnx": onnx, "pt2": program, "web": page}[settings.to]
@@ -105,7 +105,7 @@ def export(settings: ExportSettings) -> list[str]:
 
 
 def model(settings: ExportSettings, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
-    terms = models.terms_for(settings.run, settings.licence, settings.attribution)
+    terms = models.terms_for(settings.run, translator.card, settings.licence, settings.attribution)
     models.write_model(translator, settings.run, place, settings.checkpoint, settings.precision, terms)
     compared = check(settings, translator, Translator.load(place), real, tolerance=0.0)
     return [f"{settings.out}: card.json, weights.safetensors ({settings.precision}), README.md; {compared}"]
@@ -168,14 +168,14 @@ def network_of(translator: Translator) -> nn.Module:
 
 
 def page(settings: ExportSettings, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
-    terms = models.terms_for(settings.run, settings.licence, settings.attribution)
+    terms = models.terms_for(settings.run, translator.card, settings.licence, settings.attribution)
     offer = Offer(
         unique_name(settings.run, settings.way, ()),
         translator,
         settings.noise and has_noise(network_of(translator)),
         terms.licence,
         terms.attribution,
-        [preview_png(translator.card.source, sample.source[0]) for sample in real[:EXAMPLES]],
+        [preview_png(translator.card.source, sample.source[0]) for sample in real[:SHOWN]],
     )
     name = settings.title or title_of(translator.card, offer.name)
     shown = PageMetadata(name, pairs_of(translator, real), terms.attribution, settings.address)

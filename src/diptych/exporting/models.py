@@ -16,11 +16,11 @@ from diptych.files import write_text
 from diptych.pictures.kinds import Kind
 from diptych.pictures.sizes import size_text
 from diptych.report.curves import number
+from diptych.training.checkpoint_choice import named_by_step
 from diptych.training.run import read_lines, read_recipe
-from diptych.translator.card import Card, write_cards
+from diptych.translator.card import ATTRIBUTION, LICENCE, Card, write_cards
 from diptych.translator.engines import Eager
 from diptych.translator.translator import Translator
-from diptych.translator.weights import weights_path
 
 
 def write_model(
@@ -42,7 +42,8 @@ def write_model(
         for name, tensor in translator.engine.network.state_dict().items()
     }
     digest = checkpoints.checksum(checkpoints.contiguous_on_cpu(weights), "{}")
-    card = replace(card, provenance=card.provenance | {"weights": f"{precision}, sha256 {digest}"})
+    stored = precision if precision == "float32" else f"stored as {precision}, computed in float32"
+    card = replace(card, provenance=card.provenance | {"weights": f"{stored}, sha256 {digest}"})
     checkpoints.save(out / "weights.safetensors", weights, {})
     write_text(out / "card.json", write_cards([card]))
     write_text(out / "README.md", readme(card, sum(tensor.numel() for tensor in weights.values())))
@@ -53,9 +54,9 @@ def described(translator: Translator, place: Path, checkpoint: str, terms: Licen
     card = translator.card
     assert isinstance(translator.engine, Eager)
     facts: dict[str, Any] = dict(card.provenance)
-    facts |= {"checkpoint": weights_path(place, checkpoint).stem} if (place / "recipe.toml").is_file() else {}
-    facts |= {"scores": scores_of(place, str(facts.get("checkpoint", "")))}
-    facts |= {"licence of the data": terms.licence, "attribution": terms.attribution}
+    facts |= {"checkpoint": named_by_step(place, checkpoint)} if (place / "recipe.toml").is_file() else {}
+    facts |= {"scores": scores_of(place, str(facts.get("checkpoint", ""))) or facts.get("scores", {})}
+    facts |= {LICENCE: terms.licence, ATTRIBUTION: terms.attribution}
     facts |= {"noise": "of dropout or style, by the seed" if has_noise(translator.engine.network) else "none"}
     facts |= {"torch": version("torch").split("+")[0]}
     return replace(card, averaged=False, provenance={name: fact for name, fact in facts.items() if fact})
@@ -66,11 +67,11 @@ def trained_on(place: Path) -> str:
     return read_recipe(place).data.folder if (place / "recipe.toml").is_file() else ""
 
 
-def terms_for(place: Path, licence: str, attribution: str) -> Licence:
-    """The given terms, else those of the run's data set."""
+def terms_for(place: Path, card: Card, licence: str = "", attribution: str = "") -> Licence:
+    """The given terms, else those of the run's data set, else those that the card has."""
     folder = trained_on(place)
     known = licence_of(folder) if folder else Licence()
-    return Licence(licence or known.licence, attribution or known.attribution)
+    return Licence(licence or known.licence or card.licence, attribution or known.attribution or card.attribution)
 
 
 def scores_of(place: Path, checkpoint: str) -> dict[str, float]:
@@ -91,7 +92,7 @@ def readme(card: Card, weights: int) -> str:
     """A model card in Markdown."""
     facts = dict(card.provenance)
     scores = facts.pop("scores", {})
-    attribution, licence = facts.pop("attribution", ""), facts.pop("licence of the data", "")
+    attribution, licence = facts.pop(ATTRIBUTION, ""), facts.pop(LICENCE, "")
     rows = "".join(f"| {name} | {value} |\n" for name, value in facts.items())
     measured = ", ".join(f"{name} {value}" for name, value in scores.items() if name != "step")
     terms = " ".join(filter(None, [licence and f"{licence}.", attribution])) or "Not stated; ask whoever trained it."

@@ -8,12 +8,14 @@ from diptych.data.public.licences import Licence
 from diptych.data.shards.reading import is_address
 from diptych.errors import DiptychError
 from diptych.exporting.engine_cache import cached, with_engine
-from diptych.exporting.export import EXAMPLES, network_of
+from diptych.exporting.export import SHOWN, network_of
 from diptych.exporting.models import terms_for, trained_on
 from diptych.exporting.samples import Sample, samples_or_reason
 from diptych.exporting.tracing import has_noise
+from diptych.judging.subjects import own_examples
 from diptych.serving.page.browser_model import BrowserModel, split_model
 from diptych.serving.service.listing import Offer, preview_png, runs_in_browser, unique_name
+from diptych.shipped import is_shipped
 from diptych.training.checkpoint_choice import checkpoint_note
 from diptych.translator.engines import Eager, OnnxRuntime
 from diptych.translator.translator import Translator
@@ -35,21 +37,22 @@ def offers_of(
         found, words = with_engine(plain, engine)
         examples = examples_of(place, plain)
         parts, why = network_for_browser(plain, name) if browser else (None, "")
-        terms = terms_for(place, "", "") if place.is_dir() and not is_address(trained_on(place)) else Licence()
-        facts, own = plain.card.provenance, plain.engine
+        card, own = plain.card, plain.engine
+        remote = is_address(trained_on(place))  # a starting service waits for no other
+        terms = Licence(card.licence, card.attribution) if remote else terms_for(place, card)
         noise = len(own.inputs) > 1 if isinstance(own, OnnxRuntime) else has_noise(network_of(plain))
         offers.append(
             Offer(
                 name,
                 found,
                 noise,
-                terms.licence or str(facts.get("licence of the data", "")),
-                terms.attribution or str(facts.get("attribution", "")),
+                *terms,
                 [preview_png(plain.card.source, one.source[0]) for one in examples],
                 parts,
             )
         )
-        lines.append(" ".join(filter(None, (f"{name}: {place}.", checkpoint_note(place, checkpoint), words + why))))
+        where = f"comes with diptych ({card.licence})" if is_shipped(place) else place
+        lines.append(" ".join(filter(None, (f"{name}: {where}.", checkpoint_note(place, checkpoint), words + why))))
     return offers, lines
 
 
@@ -58,8 +61,9 @@ def examples_of(place: Path, translator: Translator) -> list[Sample]:
     data = trained_on(place)
     if EMBEDDED.fullmatch(data) and not Path(data).is_dir():
         data = str(cache_folder() / data)  # by its name alone it would be rendered now
-        return samples_or_reason(place, translator, data, "held-out", EXAMPLES)[0] if Path(data).is_dir() else []
-    return samples_or_reason(place, translator, "", "held-out", EXAMPLES)[0] if data and not is_address(data) else []
+        return samples_or_reason(place, translator, data, "held-out", SHOWN)[0] if Path(data).is_dir() else []
+    on_disk = own_examples(place) or (data and not is_address(data))
+    return samples_or_reason(place, translator, "", "held-out", SHOWN)[0] if on_disk else []
 
 
 def network_for_browser(translator: Translator, name: str) -> tuple[BrowserModel | None, str]:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor
 
 from diptych.errors import DiptychError
-from diptych.judging.subjects import EvaluationSplit, settings_of
+from diptych.judging.subjects import EvaluationSplit, held_out_split, settings_of
 from diptych.translator.translator import Translator
 
 Split = Literal["train", "held-out"]
@@ -26,7 +26,9 @@ def samples(place: Path, translator: Translator, data: str, split: Split, count:
         DiptychError: when the data cannot be read.
     """
     settings = settings_of(place, data, translator)
-    chosen = EvaluationSplit.open(settings, "train" if split == "train" else "", count, translator.card.way)
+    chosen = EvaluationSplit.open(
+        settings, "train" if split == "train" else held_out_split(place, data), count, translator.card.way
+    )
     pairs = map(chosen.tensors, chosen.chosen)
     return [Sample(source, target if chosen.paired else None) for source, target in pairs]
 

@@ -19,6 +19,7 @@ from diptych.pictures.class_maps import nearest_class
 from diptych.pictures.passed_over import ignored_files, pictures_within
 from diptych.pictures.sizes import size_text
 from diptych.recipe import quoted, read
+from diptych.shipped import is_shipped
 from diptych.translator.weights import weights_path
 
 
@@ -107,8 +108,12 @@ def on_device(device: str, subject: Subject) -> Subject:
 
 
 def evaluation_folder(run: Path, request: Request, subject: Subject) -> Path:
-    """RUN/evaluation/SPLIT-CHECKPOINT, with the data where it is not the run's own, the direction where there are two, and the size."""
+    """RUN/evaluation/SPLIT-CHECKPOINT, with the data where it is not the run's own, the direction where there are two, and the size.
+
+    Of a translator that comes with diptych NAME-evaluation/... where one is.
+    """
     stem = weights_path(run, request.checkpoint).stem
     checkpoint = "model" if stem == "weights" else stem
     where = (Path(request.data).name if request.data else "", subject.protocol["split"])
-    return run / "evaluation" / "-".join(filter(None, (*where, checkpoint, request.direction, size_text(request.size))))
+    folder = Path(f"{run.name}-evaluation") if is_shipped(run) else run / "evaluation"
+    return folder / "-".join(filter(None, (*where, checkpoint, request.direction, size_text(request.size))))

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from diptych.data import DataSettings, open_dataset
+from diptych.data.datasets import ALL
 from diptych.data.layouts import discover
 from diptych.data.pictures import Pictures
 from diptych.errors import UsageError
@@ -20,6 +21,7 @@ from diptych.networks.features.pretrained import trained_through
 from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.sizes import Size, size_text
 from diptych.training.run import read_recipe
+from diptych.translator.card import EXAMPLES
 from diptych.translator.translator import Translator
 
 
@@ -133,7 +135,8 @@ class TranslatedSplit:
         self.translator = Translator.load(place, request.direction, request.checkpoint, request.device)
         settings = settings_of(place, request.data, self.translator)
         direction, own = self.translator.card.way, request.size is not None
-        self.data = EvaluationSplit.open(settings, request.split, request.limit, direction, own)
+        split = request.split or held_out_split(place, request.data)
+        self.data = EvaluationSplit.open(settings, split, request.limit, direction, own)
 
     def example(self, place: int) -> Example:
         data, card = self.data, self.translator.card
@@ -164,14 +167,27 @@ class TranslatedSplit:
         return replace(subject, protocol=subject.protocol | {"translated at": size})
 
 
+def own_examples(place: Path) -> str:
+    """The folder of examples that a model folder holds itself, none of which was trained on; empty where there is none."""
+    return str(place / EXAMPLES) if (place / EXAMPLES).is_dir() else ""
+
+
+def held_out_split(place: Path, data: str) -> str:
+    """Of a model folder's own examples all; empty = as the data say."""
+    return ALL if not data and own_examples(place) else ""
+
+
 def settings_of(place: Path, data: str, translator: Translator) -> DataSettings:
-    """The data settings of a run, with another folder where ``data`` names one; a model folder needs ``data``.
+    """The data settings of a run, with another folder where ``data`` names one.
+
+    A model folder needs ``data``, unless it holds a folder of examples itself.
 
     If its card does not say how pictures came to the scale of training, they are stretched to the size that it names.
     """
     if (place / "recipe.toml").is_file():
         settings = read_recipe(place).data
         return replace(settings, folder=data) if data else settings
+    data = data or own_examples(place)
     if not data:
         raise UsageError(f"{place} is a model without its data; name a folder of examples with --data FOLDER.")
     card = translator.card

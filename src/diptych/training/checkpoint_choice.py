@@ -38,6 +38,13 @@ def checkpoint_note(place: Path, checkpoint: str) -> str:
     return f"{message} That of step {best} is better by {score} ({value:.4f}{against}): --checkpoint best takes it."
 
 
+def named_by_step(place: Path, checkpoint: str) -> str:
+    """The name of the checkpoint of a run: of the best one too that of its step, such as "00005000", where it is known."""
+    path = weights_path(place, checkpoint)
+    step = best_of(path)[0] if path.stem == "best" else -1
+    return f"{step:08d}" if step >= 0 else path.stem
+
+
 def best_of(path: Path) -> tuple[int, str, float]:
     """Step, score and its value of the best checkpoint; no score where there is none, or none that tells."""
     try:

@@ -9,11 +9,12 @@ from torch import Tensor
 from diptych import checkpoints
 from diptych.errors import DiptychError
 from diptych.files import expand_user
+from diptych.shipped import find
 from diptych.training.state import State
-from diptych.translator.card import Card, read_cards
+from diptych.translator.card import CARD, Card, read_cards
 from diptych.translator.weights import weights_path
 
-WEIGHTS, CARD = "weights.safetensors", "card.json"
+WEIGHTS = "weights.safetensors"
 """Of a model folder, which `diptych export --to model` and `diptych import` make."""
 
 
@@ -81,7 +82,7 @@ def weights_of(source: str) -> Path:
     if path.is_file():
         return path
     with suppress(DiptychError):
-        return weights_path(path, "latest")
+        return weights_path(find(path), "latest")
     raise DiptychError(
         f"training.init_from={source}: there is no such weights file, no model folder, and no run with a checkpoint."
     )

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from diptych.networks import NetworkSpec
 
 FORMAT = 1
+CARD = "card.json"
+"""Its file in a run or a model folder."""
+EXAMPLES = "examples"
+"""A folder of examples that a model folder may hold: what it is judged on and what its page shows."""
+LICENCE, ATTRIBUTION = "licence of the data", "attribution"
+"""Facts of a card's provenance."""
 REGISTERED = "registered by"
 """Of a network that is not ours the fact whose code registered it, as ``registry`` writes it."""
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, DiptychError)
@@ -43,6 +49,16 @@ class Card:
     averaged: bool = False  # the running average of the weights is meant
     seed: int = 0  # of the noise, so that the same picture gives the same result every time
     provenance: dict[str, Any] = field(default_factory=dict)  # system, data, licence, version
+
+    @property
+    def licence(self) -> str:
+        """Of the training data; empty where it is not stated."""
+        return str(self.provenance.get(LICENCE, ""))
+
+    @property
+    def attribution(self) -> str:
+        """Whose pictures were trained on, in sentences; empty where it is not stated."""
+        return str(self.provenance.get(ATTRIBUTION, ""))
 
     @property
     def spec(self) -> "NetworkSpec":

@@ -19,9 +19,10 @@ from diptych.pictures.kinds import Stored
 from diptych.pictures.padding import pad
 from diptych.pictures.sizes import Size
 from diptych.registry import remedy_for, require
+from diptych.shipped import find, shipped
 from diptych.tables import closest
 from diptych.translator import tiling
-from diptych.translator.card import REGISTERED, Card, card_in, read_cards
+from diptych.translator.card import CARD, REGISTERED, Card, card_in, read_cards
 from diptych.translator.engines import BFLOAT16, Eager, Engine, OnnxRuntime, OpenVino
 from diptych.translator.scaling import TranslatorBase
 from diptych.translator.tiling import Images
@@ -53,10 +54,10 @@ class Translator(TranslatorBase):
 
     @classmethod
     def load(cls, place: str | Path, way: str = "", checkpoint: str = "latest", device: str = "cpu") -> "Translator":
-        """Load from a run folder, a model folder, or an ONNX file that diptych wrote.
+        """Load from a run folder, a model folder, an ONNX file that diptych wrote, or by the name of one that comes with diptych.
 
         Args:
-            place: the folder or the file.
+            place: the folder or the file, or "openmoji"; a folder of that name comes first.
             way: "a-to-b" or "b-to-a" where the run has both; empty = its first.
             checkpoint: of a run: "latest", "best" or a step such as "8000".
             device: where to run: "cpu", "cuda", "cuda:1", or "auto".
@@ -65,7 +66,7 @@ class Translator(TranslatorBase):
             DiptychError: when there is no such folder, way or checkpoint, or the weights are damaged.
         """
         chosen = choose(device, "the device")
-        folder = Path(place)
+        folder = find(place)
         if folder.suffix == ".onnx":
             if device not in ("auto", "cpu"):
                 raise UsageError(
@@ -74,9 +75,15 @@ class Translator(TranslatorBase):
             return cls.load_onnx(folder)
         if not folder.is_dir():
             raise DiptychError(
-                f"{folder} is no folder; name a run (such as runs/facades), a model folder, or an ONNX file."
+                f"{folder} is no folder{closest(str(place), shipped())}; name a run (such as runs/facades), a model folder, an ONNX "
+                f"file, or a translator that comes with diptych ({', '.join(shipped())})."
             )
-        cards = read_cards(folder / "card.json")
+        if str(folder) in shipped() and not (folder / CARD).exists():
+            raise DiptychError(
+                f"the folder {folder} holds no translator (it has no {CARD}), and hides the one of that name that comes with "
+                f"diptych; rename it, or work in another folder."
+            )
+        cards = read_cards(folder / CARD)
         if way and way not in cards:
             raise UsageError(f'{folder} cannot translate "{way}"{closest(way, cards)}; it has {", ".join(cards)}.')
         card = cards[way] if way else next(iter(cards.values()))

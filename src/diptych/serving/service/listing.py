@@ -174,14 +174,13 @@ def unique_name(place: Path, way: str, taken: Sequence[str]) -> str:
 def offer_of_file(place: Path, translator: OnnxTranslator, taken: Sequence[str], browser: bool) -> Offer:
     """An exported file. The browser may use the same file where its processing is outside."""
     name = unique_name(place, "", taken)
-    facts = translator.card.provenance
     in_browser = browser and not translator.engine.inside and runs_in_browser(translator.card)
     return Offer(
         name,
         translator,
         len(translator.engine.inputs) > 1,
-        str(facts.get("licence of the data", "")),
-        str(facts.get("attribution", "")),
+        translator.card.licence,
+        translator.card.attribution,
         browser=split_model(place, name, translator.engine.precision) if in_browser else None,
     )
 

@@ -13,21 +13,39 @@ from diptych.registry import Names, Table
 Scalar = Float[Tensor, ""]
 Logits = Tensor
 Pictures = Float[Tensor, "batch channels height width"]
+Weights = Float[Tensor, "batch 1 height width"]
 
 
-def l1(fake: Tensor, target: Tensor) -> Scalar:
-    """Mean absolute difference over all elements (pix2pix, equation 3)."""
-    return functional.l1_loss(fake.float(), target.float())
+def l1(fake: Tensor, target: Tensor, weights: Weights | None = None) -> Scalar:
+    """Mean absolute difference over all elements (pix2pix, equation 3), or over those of the pixels with data.
+
+    Args:
+        fake, target: pictures, alike where the weights are 0.
+        weights: 1 where there is data, else 0; None stands for 1 everywhere.
+    """
+    if weights is None:
+        return functional.l1_loss(fake.float(), target.float())
+    return mean_of_data((fake.float() - target.float()).abs(), weights)
 
 
-def gradient_difference(fake: Pictures, target: Pictures) -> Scalar:
+def mean_of_data(values: Pictures, weights: Weights) -> Scalar:
+    """The mean of the values, weighted; 0 where all weights are."""
+    return (values * weights).sum() / (weights.sum() * values.shape[1]).clamp(min=1)
+
+
+def gradient_difference(fake: Pictures, target: Pictures, weights: Weights | None = None) -> Scalar:
     """Mean absolute error of the differences between neighbouring pixels, down plus across; in [0, 8] for values in [-1, 1].
 
     The gradient difference loss of Mathieu et al. (ICLR 2016, arXiv 1511.05440) compares the differences' magnitudes. Here
-    they keep their signs, so that an edge from dark to light is no answer to one from light to dark.
+    they keep their signs, so that an edge from dark to light is no answer to one from light to dark. With ``weights`` both
+    neighbours must have data.
     """
     error = fake.float() - target.float()
-    return error.diff(dim=-2).abs().mean() + error.diff(dim=-1).abs().mean()
+    down, across = error.diff(dim=-2).abs(), error.diff(dim=-1).abs()
+    if weights is None:
+        return down.mean() + across.mean()
+    both_rows, both_columns = weights[..., 1:, :] * weights[..., :-1, :], weights[..., 1:] * weights[..., :-1]
+    return mean_of_data(down, both_rows) + mean_of_data(across, both_columns)
 
 
 def total_variation(pictures: Pictures) -> Scalar:

@@ -21,6 +21,7 @@ from diptych.evaluation.metrics import chosen, direction, refuse_other_name, sco
 from diptych.evaluation.requirements import NETWORK
 from diptych.networks import NETWORKS, on_meta_device, size_limits
 from diptych.networks.features.pretrained import FEATURES
+from diptych.pictures.values.batches import have_gaps
 from diptych.recipe_files import find, spellings
 from diptych.registry import Names, needs, require
 from diptych.systems import SYSTEMS, Domains, System
@@ -206,6 +207,11 @@ class Recipe:
             raise UsageError(
                 f'{self.system} with these options compares each translation with its own target, and data.task = "unpaired" has '
                 f"none; choose cyclegan or cut, or give pairs."
+            )
+        if have_gaps(self.data.source, self.data.target) and not system.takes_gaps:
+            raise UsageError(
+                f"{self.system} cannot leave out pixels without data, which nodata in data.source or data.target speaks of; "
+                f"choose pix2pix, pix2pixhd, spade, cyclegan or reggan, or fill these pixels and leave nodata away."
             )
         if self.training.batch_size < (least := system.min_batch_size):
             raise UsageError(

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from diptych.errors import DiptychError, UsageError
-from diptych.pictures.kinds import Kind, lab_to_rgb, rgb_to_lab
+from diptych.pictures.kinds import Kind
+from diptych.pictures.values.lab import lab_to_rgb, rgb_to_lab
 from diptych.tables import from_table
 
 KINDS = [

@@ -33,7 +33,6 @@ PLACE: dict[int, Any] = {
     GEO_DOUBLES: (6378137.0, 298.257223563),
     GEO_WORDS: "WGS 84 / UTM zone 33N|",
     GDAL_METADATA: "<GDALMetadata></GDALMetadata>",
-    GDAL_NODATA: "-9999",
 }
 POINT = {**PLACE, GEO_KEYS: (1, 1, 0, 1, 1025, 0, 1, 2)}
 
@@ -62,8 +61,9 @@ def test_tiffs_keep_place_profile_channels_and_depth(kind: Kind, tmp_path: Path)
     """Through Pillow or tifffile, whichever the depth takes; read back by both of ours and by tifffile itself."""
     profile = {1: GREY_PROFILE, 3: RGB_PROFILE}.get(kind.stored_channels, b"")
     picture = pixels(kind.stored_channels, kind.depth)
-    write(tmp_path / "a.tif", picture, metadata=Metadata(profile, PLACE))
+    write(tmp_path / "a.tif", picture, metadata=Metadata(profile, PLACE, nodata=-9999.0))
     back, found = read_with_metadata(tmp_path / "a.tif", kind)
+    assert found.nodata == -9999
     np.testing.assert_array_equal(back, picture)
     assert found.profile == profile
     assert without_zeros(found.place) == PLACE
@@ -72,6 +72,7 @@ def test_tiffs_keep_place_profile_channels_and_depth(kind: Kind, tmp_path: Path)
         assert page.dtype == picture.dtype
         assert page.samplesperpixel == kind.stored_channels
         assert {code: page.tags[code].value for code in PLACE} == PLACE
+        assert page.tags[GDAL_NODATA].value == "-9999"
         assert page.geotiff_tags["ProjectedCSTypeGeoKey"] == 32633
 
 

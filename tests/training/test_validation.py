@@ -15,7 +15,8 @@ from validating import as_tile, asked, made
 from diptych.evaluation import paired
 from diptych.evaluation.evaluate import THROUGH
 from diptych.evaluation.requirements import Resources
-from diptych.pictures.kinds import Batch, rgb_to_lab
+from diptych.pictures.kinds import Batch
+from diptych.pictures.values.lab import rgb_to_lab
 from diptych.training.validation import CurrentTranslator, Spread
 
 

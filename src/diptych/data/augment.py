@@ -16,6 +16,7 @@ from diptych.pictures.depths import rounded
 from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.resizing import Filter, resize_part
 from diptych.pictures.to_kind import luma
+from diptych.pictures.values.missing import missing_in
 
 Places = npt.NDArray[np.float64]
 KNOTS = 4  # of the spline that bends, across the crop
@@ -71,7 +72,8 @@ class Augment:
         if kind.colour == "rgb":
             grey = luma(values)
             values = grey + np.float32(saturation) * (values - grey)
-        mean = values.mean()
+        missing = missing_in(values)
+        mean = values.mean() if missing is None else values[~missing].mean() if not missing.all() else 0
         values = np.float32(brightness) * (mean + np.float32(contrast) * (values - mean))
         found: Stored = np.clip(values, 0, 1) * np.float32(high - low) + np.float32(low)
         return rounded(found, picture.dtype)

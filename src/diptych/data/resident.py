@@ -18,6 +18,7 @@ from diptych.data.settings import DataSettings, as_size
 from diptych.errors import UsageError
 from diptych.pictures.kinds import Batch
 from diptych.pictures.resizing import resize
+from diptych.pictures.values.batches import have_gaps
 
 Croppable = Pairs | Unpaired
 """Datasets that can say which crops a sample takes, without cutting them."""
@@ -103,6 +104,8 @@ def problem_of(dataset: Dataset, settings: DataSettings, free: float) -> str | N
     kinds = (settings.source, settings.target)
     if not all(kind.colour in PLAIN and kind.depth == "uint8" for kind in kinds):
         return "only 8-bit colours, grey levels and channels stay as they are, and here source or target is made of something else"
+    if have_gaps(*kinds):
+        return "pixels without data are marked as pictures are read (nodata)"
     if settings.augment != Augment():
         return "data.augment changes them as they are read"
     if settings.shuffle_window:

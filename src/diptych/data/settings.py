@@ -114,6 +114,14 @@ class DataSettings:
             raise UsageError(
                 'data.task = "labelled" and data.source = { colour = "labels", classes = N } go together; set both.'
             )
+        if (self.source.has_gaps or self.target.has_gaps) and self.task not in OF_TWO:
+            raise UsageError(
+                f'data.task = "{self.task}" cannot derive sources from pictures with nodata; leave it away.'
+            )
+        if self.source.has_gaps != self.target.has_gaps and (self.source.has_gaps or self.task == "unpaired"):
+            raise UsageError(
+                "results have no data where their sources have none: state nodata in data.source and data.target."
+            )
         if self.task == "labelled" and self.source_folders and len(self.source_folders) != 1 + self.source.instances:
             raise UsageError(
                 "data.source_folders of labelled pictures are the class maps', and with data.source.instances = true "

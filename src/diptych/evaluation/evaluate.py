@@ -19,6 +19,8 @@ USUAL = ("l1", "psnr", "ssim", "ms-ssim", "perceptual", "frechet", "kernel", "co
 ENLARGING = ("psnr-y", "ssim-y")
 FILLING = ("l1-hole", "psnr-hole", "ssim-hole", "l1-known", "psnr-known", "ssim-known")
 TEXTURES = ("sharpness", "checkerboard", "diversity")
+LEAVING_OUT = ("l1", "psnr", "ssim", "noise", "lab")
+"""Metrics that leave out pixels without data; the others are of whole pictures."""
 THROUGH = "trained through this network"
 """The end of the note of a score that flatters: the generator has learned to please this network."""
 INFINITE = "infinite"
@@ -88,6 +90,7 @@ def evaluate(
     Raises:
         DiptychError: when there is no example, or a metric does not fit one.
     """
+    gaps = 0
     single: dict[str, PictureMetric] = {
         name: picture_metric(name, resources.network) for name in metrics if isinstance(METRICS[name], PictureMetric)
     }
@@ -98,6 +101,7 @@ def evaluate(
     with torch.inference_mode(), matmul_precision("float32", resources.device):
         for example in (example.on(resources.device) for example in examples):
             names.append(example.name)
+            gaps += example.weights is not None and not bool(example.weights.all())
             for name, metric in single.items():
                 values[name].append(metric.measure(example))
                 if metric.reference is not None:
@@ -109,6 +113,11 @@ def evaluate(
         raise DiptychError("there is no picture to judge.")
     scores = [score_of(name, metric, values[name], references[name]) for name, metric in single.items()]
     notes = []
+    if gaps and (others := [name for name in metrics if name not in LEAVING_OUT]):
+        notes.append(
+            f"{gaps} of {len(names)} pictures have pixels without data: {', '.join(others)} see these in the middle of the range "
+            f"in outputs and targets alike, which flatters; the other metrics leave them out."
+        )
     for set_metric in set_metrics:
         scores += set_metric.scores()
         notes += set_metric.notes()

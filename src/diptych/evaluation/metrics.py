@@ -50,6 +50,8 @@ class Example(NamedTuple):
     """As the network saw it: the small picture of super-resolution, or the picture with its hole."""
     labels: ClassMap | None = None
     """The true class of each pixel, at the class map's own size."""
+    weights: Tensor | None = None
+    """(1, 1, H, W): 1 where there is data, else 0; None: everywhere. Without data all pictures hold 0, the middle of the range."""
 
     def on(self, device: torch.device) -> "Example":
         return Example._make(value.to(device) if isinstance(value, Tensor) else value for value in self)
@@ -101,6 +103,12 @@ def as_rgb(picture: npt.NDArray[np.uint8]) -> Tensor:
 def between(score: Callable[[Tensor, Tensor], Tensor], example: Example) -> float:
     assert example.target is not None
     return float(score(example.output, example.target))
+
+
+def where_known(score: Callable[[Tensor, Tensor, Tensor | None], Tensor], example: Example) -> float:
+    """A score of the pixels with data; NaN where there are none."""
+    assert example.target is not None
+    return float(score(example.output, example.target, example.weights))
 
 
 def seen(score: Callable[[Tensor, Tensor], Tensor], example: Example) -> float:
@@ -163,13 +171,13 @@ def by_features(
 
 def noise(example: Example) -> float:
     assert example.again is not None
-    return float(paired.l1(example.output, example.again))
+    return float(paired.l1(example.output, example.again, example.weights))
 
 
 PICTURE_METRICS: dict[str, PictureMetric] = {
-    "l1": PictureMetric("lower", partial(between, paired.l1), (requirements.target,)),
-    "psnr": PictureMetric("higher", partial(between, paired.psnr), (requirements.target,)),
-    "ssim": PictureMetric("higher", partial(between, paired.ssim), (requirements.target,)),
+    "l1": PictureMetric("lower", partial(where_known, paired.l1), (requirements.target,)),
+    "psnr": PictureMetric("higher", partial(where_known, paired.psnr), (requirements.target,)),
+    "ssim": PictureMetric("higher", partial(where_known, paired.ssim), (requirements.target,)),
     "ms-ssim": PictureMetric("higher", partial(between, paired.ms_ssim), (requirements.target, requirements.side(161))),
     "perceptual": by_features(perceptual.perceptual, perceptual.MAPPED[0], requirements.maps),
     "lpips-alexnet": by_features(perceptual.lpips, "alexnet"),

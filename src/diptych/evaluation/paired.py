@@ -10,27 +10,38 @@ from diptych.machine.devices import matmul_precision
 
 Images = Float[Tensor, "batch channels height width"]
 Scores = Float[Tensor, "batch"]
+Weights = Float[Tensor, "batch 1 height width"]
 
 RANGE = 2.0  # from -1 to 1
 WINDOW = 11
 
 
-def l1(one: Images, other: Images) -> Scores:
-    """Mean absolute difference, in [0, 2]."""
-    return (one.float() - other.float()).abs().flatten(1).mean(1)
+def mean(values: Images, weights: Weights | None) -> Scores:
+    """The mean of each picture, weighted; NaN where all weights are 0."""
+    if weights is None:
+        return values.flatten(1).mean(1)
+    return (values * weights).flatten(1).sum(1) / (weights.flatten(1).sum(1) * values.shape[1])
 
 
-def psnr(one: Images, other: Images) -> Scores:
+def l1(one: Images, other: Images, weights: Weights | None = None) -> Scores:
+    """Mean absolute difference, in [0, 2]. ``weights`` are 1 where there is data, else 0, here and below."""
+    return mean((one.float() - other.float()).abs(), weights)
+
+
+def psnr(one: Images, other: Images, weights: Weights | None = None) -> Scores:
     """Peak signal-to-noise ratio in dB over all channels; infinite for equal pictures."""
-    error = (one.float() - other.float()).square().flatten(1).mean(1)
-    return 10 * torch.log10(RANGE**2 / error)
+    return 10 * torch.log10(RANGE**2 / mean((one.float() - other.float()).square(), weights))
 
 
-def ssim(one: Images, other: Images) -> Scores:
+def ssim(one: Images, other: Images, weights: Weights | None = None) -> Scores:
     """Structural similarity (Wang et al. 2004) of the pictures as light, black 0 and white 1: 11x11 Gaussian window of
     deviation 1.5, constants 0.01 and 0.03, the mean over channels and over the places where the window lies inside;
-    smaller pictures get the largest odd window."""
-    return similarity_maps(one, other)[0].flatten(1).mean(1)
+    smaller pictures get the largest odd window. With weights only windows count that have data everywhere."""
+    maps = similarity_maps(one, other)[0]
+    if weights is None:
+        return mean(maps, None)
+    height, width = (whole - part + 1 for whole, part in zip(one.shape[2:], maps.shape[2:], strict=True))
+    return mean(maps, -functional.max_pool2d(-weights, (height, width), 1))
 
 
 SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from diptych.errors import UsageError
 from diptych.evaluation.evaluate import Verdict, choose, evaluate
@@ -14,6 +15,7 @@ from diptych.evaluation.metrics import Example, as_rgb, chosen
 from diptych.evaluation.requirements import NETWORK, Resources
 from diptych.pictures.formats import from_array, from_pillow
 from diptych.pictures.kinds import Kind, Stored
+from diptych.pictures.values.batches import data_in
 
 
 def judge(
@@ -71,7 +73,20 @@ def examples(outputs: Iterable[Any], targets: Iterable[Any] | None, kind: Kind) 
 def example_of(
     name: str, kind: Kind, output: Tensor, target: Tensor | None = None, lightness: Stored | None = None, **more: Any
 ) -> Example:
-    """Output and target, (1, channels, H, W) of the Kind, with their previews, for which chroma needs the lightness."""
+    """Output and target, (1, channels, H, W) of the Kind, with their previews, for which chroma needs the lightness.
+
+    Where one of the pictures is NaN, it has no data, and none of them counts there.
+    """
+    if kind.has_gaps:
+        known = data_in(output) if target is None else data_in(output) * data_in(target)
+        if (source := more.get("source")) is not None and source.is_floating_point():
+            known = known * functional.interpolate(data_in(source), known.shape[-2:])
+            more["source"] = source.nan_to_num(nan=0.0)
+        output, target = (part if part is None else part.nan_to_num(nan=0.0) * known for part in (output, target))
+        assert output is not None
+        if (again := more.get("again")) is not None:
+            more["again"] = again.nan_to_num(nan=0.0) * known
+        more["weights"] = known
 
     def seen(picture: Tensor) -> Tensor:
         return as_rgb(kind.preview(picture[0], lightness))

@@ -15,7 +15,7 @@ from diptych.evaluation.labels import ClassMap, agreement, tally
 from diptych.evaluation.metrics import Example, Score
 from diptych.evaluation.segmentation import Segmenter, resized_classes
 from diptych.networks.features.pretrained import features, spec_of
-from diptych.pictures.kinds import rgb_to_lab
+from diptych.pictures.values.lab import rgb_to_lab
 
 Counts = npt.NDArray[np.int64]
 KEPT = 10_000
@@ -105,13 +105,16 @@ class Lab(SetMetric):
     """Histogram intersections in Lab (pix2pix, figure 7)."""
 
     def __init__(self) -> None:
-        self.outputs, self.targets = np.zeros((2, 3, BINS), dtype=np.int64)
+        self.outputs, self.targets = np.zeros((2, 3, BINS), dtype=np.int64)  # filled in place
         self.count = 0
 
     def add(self, example: Example) -> None:
         assert example.target_rgb is not None
-        self.outputs += lab_histograms(as_bytes(example.output_rgb))
-        self.targets += lab_histograms(as_bytes(example.target_rgb))
+        for counts, rgb in ((self.outputs, example.output_rgb), (self.targets, example.target_rgb)):
+            picture = as_bytes(rgb)
+            if example.weights is not None:
+                picture = picture[example.weights[0, 0].cpu().numpy() > 0][None]
+            counts += lab_histograms(picture)
         self.count += 1
 
     def scores(self) -> list[Score]:
@@ -205,7 +208,7 @@ def lab_histograms(picture: npt.NDArray[np.uint8]) -> Counts:
 
 def intersections(one: Counts, other: Counts) -> list[float]:
     """Of the histograms of L, a and b, each in [0, 1]; 1 = the same shares."""
-    first, second = (counts / counts.sum(1, keepdims=True) for counts in (one, other))
+    first, second = (counts / np.maximum(counts.sum(1, keepdims=True), 1) for counts in (one, other))
     return [float(shared) for shared in np.minimum(first, second).sum(1)]
 
 

@@ -30,7 +30,8 @@ def samples(place: Path, translator: Translator, data: str, split: Split, count:
         settings, "train" if split == "train" else held_out_split(place, data), count, translator.card.way
     )
     pairs = map(chosen.tensors, chosen.chosen)
-    return [Sample(source, target if chosen.paired else None) for source, target in pairs]
+    filled = ((source.nan_to_num(nan=0.0), target.nan_to_num(nan=0.0)) for source, target in pairs)  # NaN: no data
+    return [Sample(source, target if chosen.paired else None) for source, target in filled]
 
 
 def samples_or_reason(

@@ -93,6 +93,10 @@ def traceable(translator: Translator, processing: str, noise: bool) -> nn.Module
             f"pictures of {' and '.join(sorted(lab))} are converted to and from CIE Lab outside of the network; "
             f"export with --processing outside."
         )
+    if "logarithmic" in (card.source.scale, card.target.scale):
+        raise DiptychError(
+            "logarithms are taken outside of the network, for the last digits; export with --processing outside."
+        )
     return WithProcessing(inner, card).eval()
 
 

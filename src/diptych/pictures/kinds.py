@@ -7,14 +7,15 @@ domain; nothing is guessed from content.
 
 import math
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from diptych.errors import DiptychError, UsageError
-from diptych.pictures.depths import LIMITS, RANGES, SIGNED, Depth, rounded, work_depth
+from diptych.pictures.depths import LIMITS, RANGES, SIGNED, Depth, is_float, rounded, work_depth
+from diptych.pictures.values.distinct_colours import distinct_colours
+from diptych.pictures.values.lab import lab_to_rgb, rgb_to_lab
 from diptych.tables import to_table
 
 if TYPE_CHECKING:  # torch is loaded where a tensor is made: serving exported files works without it
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # torch is loaded where a tensor is made: serving exported fi
 Stored = npt.NDArray[Any]
 
 Content = Literal["rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances", "mask"]
+MEASURED = ("rgb", "grey", "channels")
 Colour = tuple[int, int, int]
 
 
@@ -35,6 +37,19 @@ class Batch(NamedTuple):
 
     source: "Tensor"
     target: "Tensor"
+
+    @property
+    def weights(self) -> "Tensor | None":
+        """(batch, 1, height, width) of the target: 1 where both have data, else 0. None: they have it everywhere."""
+        return None
+
+    def fill(self, pictures: "Tensor") -> "Tensor":
+        """The pictures with 0, the middle of the range, where there is no data."""
+        return pictures
+
+    def with_source_filled(self) -> "Batch":
+        """The batch with sources that lack data where their targets do; the generator of a pair may see what is there."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -51,7 +66,10 @@ class Kind:
     # Highest value, which becomes 1. Both 0 mean the whole range of an unsigned depth, and 0 to 1 for floats.
     high: float = 0.0
     beyond: Literal["clip", "refuse"] = "clip"  # what becomes of values beyond the stated range
+    scale: Literal["linear", "logarithmic"] = "linear"  # logarithmic: networks see the values' logarithms
     unit: str = ""  # of the values, such as "HU"; it is shown beside them
+    # What stands in files for a pixel without data: a number, or nan. It is left out of losses and scores, and comes back.
+    nodata: float | Literal["none", "nan"] = "none"
     # 8-bit RGB on which a picture with alpha is composited; of a holed Kind, what stands in the hole.
     background: Colour = (255, 255, 255)
     classes: int = 0  # how many classes there are, numbered from 0; only for colour = "labels"
@@ -73,6 +91,8 @@ class Kind:
         if self.colour != "channels" and self.channels:
             raise UsageError(f'channels = {self.channels} needs colour = "channels"; {self.colour} has its own number.')
         self.check_range()
+        self.check_scale()
+        self.check_nodata()
         self.check_classes()
         if len(list(self.background)) != 3 or not all(0 <= value <= 255 for value in self.background):
             raise UsageError(f"a kind's background is 8-bit RGB, such as [255, 255, 255], not {self.background}.")
@@ -87,7 +107,7 @@ class Kind:
                     f"a kind of {self.depth} must state its range, such as low = -1024 and high = 3000: "
                     f"signed values have no black and white of their own."
                 )
-            if self.colour not in ("rgb", "grey", "channels"):
+            if self.colour not in MEASURED:
                 raise UsageError(
                     f'a kind of {self.depth} holds measured values: its colour is "grey", "rgb" or "channels".'
                 )
@@ -95,6 +115,31 @@ class Kind:
         if low < least or high > most:
             raise UsageError(
                 f"a kind of {self.depth} cannot reach from {low} to {high}; it holds {least:.0f} to {most:.0f}."
+            )
+
+    def check_scale(self) -> None:
+        if self.scale not in ("linear", "logarithmic"):
+            raise UsageError(f'a kind\'s scale is "linear" or "logarithmic", not "{self.scale}".')
+        if self.scale == "logarithmic" and not (self.low > 0 and self.colour in MEASURED):
+            raise UsageError(
+                'a kind with scale = "logarithmic" is "grey", "rgb" or "channels" and must state its range with a low above 0, '
+                "such as low = 0.001 and high = 10."
+            )
+
+    def check_nodata(self) -> None:
+        if not self.has_gaps:
+            return
+        if self.colour not in MEASURED:
+            raise UsageError(f'nodata is for kinds of "grey", "rgb" or "channels", not of "{self.colour}".')
+        if is_float(self.depth):
+            if isinstance(self.nodata, str) and self.nodata != "nan":
+                raise UsageError(f'a kind\'s nodata is a number, "nan" or "none", not "{self.nodata}".')
+            return
+        least, most = LIMITS[self.depth]
+        if isinstance(self.nodata, str) or not (self.nodata == int(self.nodata) and least <= self.nodata <= most):
+            raise UsageError(
+                f"a kind of {self.depth} has whole numbers from {least:.0f} to {most:.0f}, and nodata is {self.nodata}; "
+                f"give one of them."
             )
 
     def check_classes(self) -> None:
@@ -131,8 +176,16 @@ class Kind:
         """(lowest, highest) stored value, which become -1 and 1."""
         return (self.low, self.high) if self.low or self.high else (0.0, RANGES[self.depth])
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether pixels may lack data; such pictures are floats with NaN there once they are read."""
+        return self.nodata != "none"
+
     def to_tensor(self, stored: Stored) -> "Tensor":
-        """(H, W, stored_channels) to float32 (network_channels, H, W) in [-1, 1]; values out of range are clipped."""
+        """(H, W, stored_channels) to float32 (network_channels, H, W) in [-1, 1]; values out of range are clipped.
+
+        Pixels without data are NaN, before and after.
+        """
         import torch
 
         return torch.from_numpy(self.to_planes(stored))
@@ -152,6 +205,9 @@ class Kind:
         if self.colour in ("lightness", "chroma"):
             lab = rgb_to_lab(np.clip((planes - low) / (high - low), 0, 1))
             planes = lab[:1] / np.float32(50) - 1 if self.colour == "lightness" else lab[1:] / np.float32(110)
+        elif self.scale == "logarithmic":
+            exponents = np.log(np.maximum(planes.astype(np.float64), low) / low)
+            planes = exponents * (2 / math.log(high / low)) - 1
         else:
             planes -= work(low)  # first, since it is exact where the values lie far from 0 and close together
             planes *= work(2 / (high - low))
@@ -184,7 +240,10 @@ class Kind:
             shares = lab_to_rgb(self.lab(planes, source))
         else:
             shares = (planes + 1) / 2
-        values = np.clip(shares, 0, 1).astype(work_depth(self.depth), copy=False) * (high - low) + low
+        if self.scale == "logarithmic":
+            values = low * (high / low) ** shares.astype(np.float64)
+        else:
+            values = np.clip(shares, 0, 1).astype(work_depth(self.depth), copy=False) * (high - low) + low
         return rounded(np.ascontiguousarray(values.transpose(1, 2, 0)), self.depth)
 
     def lab(self, planes: npt.NDArray[np.float32], source: Stored | None) -> npt.NDArray[np.float32]:
@@ -233,53 +292,6 @@ class Kind:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a card."""
         return to_table(self)
-
-
-@cache
-def distinct_colours(count: int) -> tuple[Colour, ...]:
-    """8-bit colours, all different and none black.
-
-    The first hundreds go around the colour wheel by the golden angle, bright and dark in turn. Further ones are multiples
-    of an odd number, which all differ.
-    """
-    number = np.arange(count)[:, None]
-    turns = (number * 0.618034 + np.array([0, 1 / 3, 2 / 3])) * 2 * np.pi
-    bright = np.where(number % 2, 160, 100)
-    wheel = (bright * (1 + 0.55 * np.cos(turns))).astype(np.uint8) @ np.array([1 << 16, 1 << 8, 1])
-    more = (number[:, 0] + 1) * 0x9E3779 % (1 << 24)
-    codes = list(dict.fromkeys([*wheel.tolist(), *more.tolist()]))[:count]
-    return tuple((code >> 16, code >> 8 & 255, code & 255) for code in codes)
-
-
-# CIE Lab under D65 from sRGB (IEC 61966-2-1), with planes first.
-
-TO_XYZ = np.array(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]],
-    dtype=np.float32,
-)
-FROM_XYZ = np.linalg.inv(TO_XYZ.astype(np.float64)).astype(np.float32)
-WHITE = np.array([0.95047, 1.0, 1.08883], dtype=np.float32)[:, None, None]
-BEND = (6 / 29) ** 3
-
-
-def rgb_to_lab(rgb: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """sRGB in [0, 1], (3, H, W), to L in [0, 100] and a, b within about +-110."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    xyz = np.einsum("ij,jhw->ihw", TO_XYZ, linear) / WHITE
-    bent = np.where(xyz > BEND, np.cbrt(xyz), xyz * (29 / 6) ** 2 / 3 + 4 / 29)
-    x, y, z = bent
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)]).astype(np.float32)
-
-
-def lab_to_rgb(lab: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The inverse; colours outside sRGB come out outside [0, 1]."""
-    y = (lab[0] + 16) / 116
-    bent = np.stack([y + lab[1] / 500, y, y - lab[2] / 200])
-    xyz = np.where(bent > 6 / 29, bent**3, 3 * (6 / 29) ** 2 * (bent - 4 / 29)) * WHITE
-    linear = np.einsum("ij,jhw->ihw", FROM_XYZ, xyz)
-    curved = 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
-    rgb: npt.NDArray[np.float32] = np.where(linear <= 0.0031308, 12.92 * linear, curved).astype(np.float32)
-    return rgb
 
 
 INSTANCES = Kind(colour="instances", depth="uint16")

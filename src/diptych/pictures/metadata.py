@@ -17,11 +17,11 @@ GEO_DOUBLES, GEO_WORDS, GDAL_METADATA, GDAL_NODATA = 34736, 34737, 42112, 42113
 SHORT, ASCII, DOUBLE = 3, 2, 12
 GEOREFERENCE = {
     **dict.fromkeys((PIXEL_SCALE, TIEPOINTS, TRANSFORMATION, GEO_DOUBLES), DOUBLE),
-    **dict.fromkeys((GEO_WORDS, GDAL_METADATA, GDAL_NODATA), ASCII),
+    **dict.fromkeys((GEO_WORDS, GDAL_METADATA), ASCII),
     GEO_KEYS: SHORT,
 }
 """Georeferencing tags of a TIFF, with their types."""
-ABOUT_VALUES = (GDAL_METADATA, GDAL_NODATA)
+ABOUT_VALUES = (GDAL_METADATA,)
 """Tags that describe pixel values, not the place."""
 RASTER_TYPE, PIXEL_IS_POINT = 1025, 2
 SPACES = {1: b"GRAY", 3: b"RGB "}
@@ -36,6 +36,8 @@ class Metadata:
     """An ICC profile."""
     place: Mapping[int, Value] = field(default_factory=dict)
     """Georeferencing tags of a TIFF, by number."""
+    nodata: float | None = None
+    """The value of pixels without data, which may be NaN; GDAL's tag says it."""
     see_through: bool = False
     """Whether some of the picture was transparent: reading composites it."""
 
@@ -45,9 +47,10 @@ class Metadata:
         The profile and the tags about values describe only the ``same`` picture, so other results do not carry them.
         The profile must also fit the number of channels.
         """
+        nodata = self.nodata if same else None
         profile = self.profile if same and self.profile[16:20] == SPACES.get(channels) else b""
         place = {code: value for code, value in self.place.items() if same or code not in ABOUT_VALUES}
-        return Metadata(profile, place if scale == 1 else enlarged(place, scale))
+        return Metadata(profile, place if scale == 1 else enlarged(place, scale), nodata)
 
 
 NO_METADATA = Metadata()
@@ -82,9 +85,10 @@ def from_pillow(picture: Any) -> Metadata:
     tags = getattr(picture, "tag_v2", {}) if picture.format == "TIFF" else {}
     try:
         place = {} if tags.get(ORIENTATION, 1) != 1 else {code: tags[code] for code in GEOREFERENCE if code in tags}
+        nodata = number_in(tags.get(GDAL_NODATA))
     except Exception:  # damaged tags raise anything; the picture is read all the same
-        place = {}
-    return Metadata(profile_of(picture), cleaned(place))
+        place, nodata = {}, None
+    return Metadata(profile_of(picture), cleaned(place), nodata)
 
 
 def profile_of(picture: Any) -> bytes:
@@ -96,11 +100,22 @@ def profile_of(picture: Any) -> bytes:
 def from_tifffile(page: Any) -> Metadata:
     """From a page that tifffile opened."""
     try:
-        found = {code: tag.value for code in (*GEOREFERENCE, PROFILE, ORIENTATION) if (tag := page.tags.get(code))}
+        wanted = (*GEOREFERENCE, PROFILE, ORIENTATION, GDAL_NODATA)
+        found = {code: tag.value for code in wanted if (tag := page.tags.get(code))}
     except Exception:  # as above
         return NO_METADATA
     profile, turned = found.pop(PROFILE, b""), found.pop(ORIENTATION, 1) != 1
-    return Metadata(bytes(profile) if isinstance(profile, bytes | tuple) else b"", {} if turned else cleaned(found))
+    nodata = number_in(found.pop(GDAL_NODATA, None))
+    profile = bytes(profile) if isinstance(profile, bytes | tuple) else b""
+    return Metadata(profile, {} if turned else cleaned(found), nodata)
+
+
+def number_in(text: object) -> float | None:
+    """The number of GDAL's nodata tag; None where there is none."""
+    try:
+        return float(str(text).strip().strip("\0"))
+    except ValueError:
+        return None
 
 
 def cleaned(place: Mapping[int, Any]) -> dict[int, Value]:
@@ -124,15 +139,24 @@ def cleaned(place: Mapping[int, Any]) -> dict[int, Value]:
 # Out
 
 
+def tags_of(metadata: Metadata) -> dict[int, tuple[int, Value]]:
+    """Type and value of each tag of a TIFF."""
+    tags = {code: (GEOREFERENCE[code], value) for code, value in metadata.place.items()}
+    if (nodata := metadata.nodata) is not None:
+        text = str(int(nodata)) if nodata.is_integer() and abs(nodata) < 2**53 else repr(nodata)
+        tags[GDAL_NODATA] = (ASCII, text)
+    return dict(sorted(tags.items()))
+
+
 def pillow_options(metadata: Metadata, form: str) -> dict[str, Any]:
     """Arguments for Pillow's ``save`` to the format ``form``, such as "PNG"."""
     options: dict[str, Any] = {"icc_profile": metadata.profile} if metadata.profile and form != "BMP" else {}
-    if form == "TIFF" and metadata.place:
+    if form == "TIFF" and (tags := tags_of(metadata)):
         from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
         directory = ImageFileDirectory_v2()
-        for code, value in metadata.place.items():
-            directory.tagtype[code] = GEOREFERENCE[code]
+        for code, (kind, value) in tags.items():
+            directory.tagtype[code] = kind
             directory[code] = value
         options["tiffinfo"] = directory
     return options
@@ -140,7 +164,7 @@ def pillow_options(metadata: Metadata, form: str) -> dict[str, Any]:
 
 def tifffile_options(metadata: Metadata) -> dict[str, Any]:
     """Arguments for tifffile's ``imwrite``."""
-    extra = [(code, GEOREFERENCE[code], len(value), value, True) for code, value in sorted(metadata.place.items())]
+    extra = [(code, kind, len(value), value, True) for code, (kind, value) in tags_of(metadata).items()]
     return {"extratags": extra} | ({"iccprofile": metadata.profile} if metadata.profile else {})
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from diptych.pictures.depths import WIDE, rounded
 from diptych.pictures.kinds import Stored
+from diptych.pictures.values.missing import missing_in
 
 TORCH = find_spec("torch") is not None
 Smooth = Literal["bicubic", "bilinear", "area"]
@@ -29,7 +30,17 @@ def enlarge_nearest(picture: Stored, other: Stored) -> Stored:
 def resize_part(
     picture: Stored, box: tuple[float, float, float, float], height: int, width: int, how: Filter
 ) -> Stored:
-    """The part (left, top, right, bottom) of a picture, resized by Pillow in float; the filter sees what lies around it."""
+    """The part (left, top, right, bottom) of a picture, resized by Pillow in float; the filter sees what lies around it.
+
+    Pixels without data, which are NaN, count for nothing. The result has none where they are more than half.
+    """
+    if (missing := missing_in(picture)) is not None:
+        known = resize_part((~missing[..., None]).astype(np.float32), box, height, width, how)
+        low = picture[~missing].min() if not missing.all() else 0
+        values = resize_part(np.where(missing[..., None], 0, picture - low), box, height, width, how)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: Stored = np.where(known < 0.5, np.nan, values / known + low).astype(picture.dtype)
+        return found
     base = (
         picture.min() if str(picture.dtype) in WIDE else None
     )  # their differences fit into float32 better than they do

@@ -13,6 +13,7 @@ from diptych.pictures.decoded import Decoded
 from diptych.pictures.depths import EXACT_IN_FLOAT32, LIMITS, RANGES, SIGNED, is_float
 from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.profiles import apply_transform, srgb_transform
+from diptych.pictures.values.missing import Missing, equal_to, missing_in, neutral, with_missing
 
 EIGHT_BIT = Kind()
 
@@ -22,11 +23,12 @@ def as_kind(decoded: Decoded, kind: Kind, name: str) -> Stored:
 
     Opacity is laid on the Kind's background (a "channels" Kind keeps it as a channel), grey is repeated for colour,
     colour becomes its luma for grey, and unsigned integers of another depth are scaled by the full ranges of both.
-    Signed integers are never scaled.
+    Signed integers are never scaled. With a Kind that states ``nodata``, pixels that hold NaN, that value or the one which
+    the file itself states become NaN, and the picture floats.
 
     Raises:
-        DiptychError: for another number of channels, values that the Kind's depth cannot hold, NaN, or values beyond
-            the range of a Kind that refuses them; it names ``name``.
+        DiptychError: for another number of channels, values that the Kind's depth cannot hold, NaN where the Kind has no
+            ``nodata``, or values beyond the range of a Kind that refuses them; it names ``name``.
     """
     if kind.colour == "instances":
         return instance_numbers(decoded, name)
@@ -36,16 +38,17 @@ def as_kind(decoded: Decoded, kind: Kind, name: str) -> Stored:
         return holed(decoded, kind, name)
     if kind.colour == "mask":
         return hole_marked(decoded, name)
-    pixels = decoded.pixels
+    pixels, missing = stated_missing(decoded, kind)
     if is_float(pixels.dtype) and not np.isfinite(pixels).all():
-        raise DiptychError(f"{name} holds values that are not finite (NaN or infinity); replace them.")
+        remedy = "replace them" if kind.has_gaps else 'replace them, or have the kind state nodata = "nan"'
+        raise DiptychError(f"{name} holds values that are not finite (NaN or infinity); {remedy}.")
     if kind.colour == "channels":
         if pixels.shape[2] != kind.channels:
             raise DiptychError(
                 f"{name} has {pixels.shape[2]} channels, and the kind says {kind.channels}; "
                 f"correct channels in data.source or data.target, or remove the file.{planes_first(pixels, kind)}"
             )
-        return within_range(as_depth(pixels, kind, name), kind, name)
+        return measured(pixels, missing, kind, name)
     if decoded.alpha:
         pixels = composited(pixels, kind)
     if pixels.shape[2] not in (1, 3):
@@ -53,10 +56,34 @@ def as_kind(decoded: Decoded, kind: Kind, name: str) -> Stored:
             f"{name} has {pixels.shape[2]} channels, and the kind says {kind.colour}; for such files set "
             f'colour = "channels" and channels = {pixels.shape[2]}.{planes_first(pixels, kind)}'
         )
-    pixels = within_range(as_depth(pixels, kind, name), kind, name)
+    pixels = measured(pixels, missing, kind, name)
     if pixels.shape[2] == kind.stored_channels:
         return pixels
     return np.repeat(pixels, 3, axis=2) if kind.stored_channels == 3 else luma(pixels)
+
+
+def stated_missing(decoded: Decoded, kind: Kind) -> tuple[npt.NDArray[Any], Missing | None]:
+    """The pixels, and of a Kind with gaps where they are NaN or what the file says stands for no data; these are filled."""
+    if not kind.has_gaps:
+        return decoded.pixels, None
+    missing = missing_in(decoded.colours)
+    if (nodata := decoded.metadata.nodata) is not None:
+        same = equal_to(decoded.colours, nodata, kind.colour)
+        missing = same if missing is None else missing | same
+    if missing is None or not missing.any():
+        return decoded.pixels, None
+    return neutral(decoded.pixels, missing), missing
+
+
+def measured(pixels: npt.NDArray[Any], missing: Missing | None, kind: Kind, name: str) -> Stored:
+    """The pixels in the Kind's depth and range, with NaN where there is no data."""
+    pixels = as_depth(pixels, kind, name)
+    if not isinstance(kind.nodata, str):
+        same = equal_to(pixels, kind.nodata, kind.colour)
+        missing = same if missing is None else missing | same
+    if missing is None or not missing.any():
+        return within_range(pixels, kind, name)
+    return with_missing(within_range(neutral(pixels, missing), kind, name), missing, kind)
 
 
 def converted_to_srgb(decoded: Decoded, kind: Kind) -> Decoded:

@@ -62,6 +62,7 @@ class CycleGAN(TwoWaySystem):
     """Two generators and two discriminators; domain a is the source, b the target."""
 
     Options = CycleGANOptions
+    takes_gaps = True
 
     def __init__(self, options: CycleGANOptions, domains: Domains) -> None:
         super().__init__(options, domains)
@@ -98,6 +99,7 @@ class CycleGAN(TwoWaySystem):
         return build_judges(options.projected, options.projected_heads, NetworkSpec(name, accepted(name, arguments)))
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
+        batch = batch.with_source_filled()  # each discriminator is shown both domains, with gaps alike
         terms, pictures = self.generator_terms(batch)
         fakes = {"b": pictures["a-to-b"].fake, "a": pictures["b-to-a"].fake}
         if self.options.order == "joint":
@@ -113,18 +115,19 @@ class CycleGAN(TwoWaySystem):
 
     def generator_terms(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Translated]]:
         """Every term of the generators' objective, and the pictures. Each side's update takes the gradient of its own weights."""
-        (a, b), options = batch, self.options
+        (a, b), fill, weights, options = batch, batch.fill, batch.weights, self.options
         a_to_b, b_to_a = self.generator["a_to_b"], self.generator["b_to_a"]
-        fake_b, fake_a = a_to_b(a), b_to_a(b)
+        fake_b, fake_a = fill(a_to_b(a)), fill(b_to_a(b))
         terms = {
             **self.adversarial_terms("b", fake_b, "a_to_b"),
             **self.adversarial_terms("a", fake_a, "b_to_a"),
-            "cycle_a": options.cycle * l1(b_to_a(fake_b), a),
-            "cycle_b": options.cycle * l1(a_to_b(fake_a), b),
+            "cycle_a": options.cycle * l1(fill(b_to_a(fake_b)), a, weights),
+            "cycle_b": options.cycle * l1(fill(a_to_b(fake_a)), b, weights),
         }
         if self.identity > 0:
             weight = options.cycle * self.identity
-            terms |= {"identity_a": weight * l1(b_to_a(a), a), "identity_b": weight * l1(a_to_b(b), b)}
+            same_a, same_b = fill(b_to_a(a)), fill(a_to_b(b))
+            terms |= {"identity_a": weight * l1(same_a, a, weights), "identity_b": weight * l1(same_b, b, weights)}
         return terms, self.both_ways(batch, fake_b, fake_a)
 
     def adversarial_terms(self, name: str, fake: Tensor, way: str) -> dict[str, Tensor]:

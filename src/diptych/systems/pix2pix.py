@@ -34,6 +34,7 @@ class Pix2Pix(System):
     """A generator and a PatchGAN discriminator, or registered networks in their places; the objective "l1" has no discriminator."""
 
     Options = Pix2PixOptions
+    takes_gaps = True
 
     def __init__(self, options: Pix2PixOptions, domains: Domains) -> None:
         super().__init__(options, domains)
@@ -92,7 +93,7 @@ class Pix2Pix(System):
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         source, target = batch
-        fake = self.generator(source)
+        fake = batch.fill(self.generator(source))
         terms: dict[str, Tensor] = {}
         if self.discriminator is not None:
             at_once = self.options.order == "simultaneous"
@@ -105,9 +106,10 @@ class Pix2Pix(System):
             if not at_once:
                 terms = self.adversarial_terms(self.judge(source, fake), real)
         if "l1" in self.options.objective:
-            terms["l1"] = self.options.l1 * l1(fake, target)
+            terms["l1"] = self.options.l1 * l1(fake, target, batch.weights)
         if self.options.gradient_difference:
-            terms["gradient_difference"] = self.options.gradient_difference * gradient_difference(fake, target)
+            difference = gradient_difference(fake, target, batch.weights)
+            terms["gradient_difference"] = self.options.gradient_difference * difference
         if self.perceptual_network is not None:
             terms["perceptual"] = self.options.perceptual * perceptual_loss(self.perceptual_network, fake, target)
         yield Losses("generator", terms, pictures={"a-to-b": Translated(source, target, fake)})

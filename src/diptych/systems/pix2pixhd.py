@@ -61,6 +61,7 @@ class Pix2PixHD(multi_scale.MultiScaleSystem):
     """A coarse-to-fine generator, optionally with an encoder, and discriminators on several scales."""
 
     Options = Pix2PixHDOptions
+    takes_gaps = True
 
     def __init__(self, options: Pix2PixHDOptions, domains: Domains) -> None:
         super().__init__(options, domains)
@@ -83,7 +84,7 @@ class Pix2PixHD(multi_scale.MultiScaleSystem):
         source, target = batch
         maps = self.generator.semantics(source)
         frozen = step < self.options.fix_coarse_steps
-        fake = self.generator(source, self.style(source, target), frozen)
+        fake = batch.fill(self.generator(source, self.style(source, target), frozen))
         real = self.discriminator(torch.cat([maps, target], 1))
         judged = self.discriminator(torch.cat([maps, fake], 1))
         adversarial = multi_scale.adversarial_loss(self.adversary, judged)

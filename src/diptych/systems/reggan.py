@@ -48,6 +48,7 @@ class RegGAN(System):
     """A ResNet and its registration network in one side, a discriminator of whole pictures in the other."""
 
     Options = RegGANOptions
+    takes_gaps = True
 
     def __init__(self, options: RegGANOptions, domains: Domains) -> None:
         super().__init__(options, domains)
@@ -81,18 +82,18 @@ class RegGAN(System):
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         options, (source, target), network = self.options, batch, self.generator["a_to_b"]
-        fake = network(source)
+        fake = batch.fill(network(source))
         terms, figures = {"adversarial": ADVERSARIES[options.adversary].generator(self.judge(fake))}, {}
         if options.registration:
             field = self.generator["registration"](fake, target)
-            terms["correction"] = options.correction * l1(warp(fake, field), target)
+            terms["correction"] = options.correction * l1(batch.fill(warp(fake, field)), target, batch.weights)
             terms["smoothness"] = options.smoothness * roughness(field)
             figures["field"] = (
                 field.detach().float().square().sum(1).sqrt().mean()
             )  # pixels; it shows what is moved away
         yield Losses("generator", terms, figures, pictures={"a-to-b": Translated(source, target, fake)})
         with torch.no_grad():  # with registration by the updated generator
-            shown = network(source) if options.registration else self.pool(fake) if self.pool else fake
+            shown = batch.fill(network(source)) if options.registration else self.pool(fake) if self.pool else fake
         real, judged = self.judge(target), self.judge(shown)
         loss = ADVERSARIES[options.adversary].discriminator(real, judged)
         yield Losses("discriminator", {"adversarial": loss}, accuracy(options.adversary, real, judged))

@@ -56,6 +56,7 @@ class SPADESystem(multi_scale.MultiScaleSystem):
     """A generator that takes the semantic map at every scale, optionally an encoder, and discriminators on several scales."""
 
     Options = SPADEOptions
+    takes_gaps = True
 
     def __init__(self, options: SPADEOptions, domains: Domains) -> None:
         super().__init__(options, domains)
@@ -77,7 +78,7 @@ class SPADESystem(multi_scale.MultiScaleSystem):
         source, target = batch
         maps = self.generator.semantics(source)
         style, penalty = self.style(target)
-        fake = self.generator(source, style)
+        fake = batch.fill(self.generator(source, style))
         judged, real = self.judge(maps, fake, target)
         options, scales = self.options, self.options.scales
         adversarial = multi_scale.adversarial_loss(self.adversary, judged) / scales
@@ -86,7 +87,7 @@ class SPADESystem(multi_scale.MultiScaleSystem):
             terms["kl"] = options.kl * penalty
         yield Losses("generator", terms, pictures={"a-to-b": Translated(source, target, fake)})
         with torch.no_grad():
-            fake = self.generator(source, self.style(target)[0])
+            fake = batch.fill(self.generator(source, self.style(target)[0]))
         judged, real = self.judge(maps, fake, target)
         adversarial = multi_scale.discriminator_loss(self.adversary, real, judged) / scales
         figures = multi_scale.mean_accuracy(options.adversary, real, judged)

@@ -189,6 +189,9 @@ class System(nn.Module, ABC):
     needs_pairs: bool = False
     """Whether a loss compares a translation with the target of its source; such a system refuses unpaired sets."""
 
+    takes_gaps: bool = False
+    """Whether ``losses`` fills what it makes (``Batch.fill``) and gives ``Batch.weights`` to losses of pixels; others refuse nodata."""
+
     min_batch_size: int = 1
     """Pictures that ``losses`` needs at once."""
 

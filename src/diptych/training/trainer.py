@@ -10,6 +10,7 @@ from torch import Tensor
 
 from diptych.machine.devices import matmul_precision
 from diptych.pictures.kinds import Batch
+from diptych.pictures.values.batches import have_gaps, without_nan
 from diptych.recipe import Recipe
 from diptych.training.accelerate.cuda_graph import Captured, capturing
 from diptych.training.processes import Processes, benchmarked_kernels, deterministic_kernels, make_deterministic
@@ -133,6 +134,7 @@ class Trainer:
         self.settings = settings
         self.processes = processes
         self.to_pictures = to_pictures
+        self.gaps = have_gaps(recipe.data.source, recipe.data.target)
         self.terms = terms
         if settings.deterministic:
             make_deterministic()
@@ -212,7 +214,7 @@ class Trainer:
         """Pictures as networks take them, of a batch on the device."""
         layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
         source, target = (tensor.contiguous(memory_format=layout) for tensor in self.to_pictures(batch))
-        return Batch(source, target)
+        return without_nan(source, target) if self.gaps else Batch(source, target)
 
     def summary(self) -> str:
         """Length, batch, device and precision of the run, in a sentence."""

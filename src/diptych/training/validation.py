@@ -15,7 +15,7 @@ from diptych.data.settings import as_size
 from diptych.errors import UsageError
 from diptych.evaluation import paired
 from diptych.evaluation.bootstrap import evenly_spaced
-from diptych.evaluation.evaluate import THROUGH, choose, evaluate
+from diptych.evaluation.evaluate import THROUGH, choose, evaluate, mean_of
 from diptych.evaluation.fcn_labels import Labels, Reader, resolved, segmenter_for
 from diptych.evaluation.metrics import Example, as_rgb
 from diptych.evaluation.requirements import NETWORK, Resources, weights
@@ -27,6 +27,7 @@ from diptych.networks.features.pretrained import trained_through
 from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Batch, Stored
 from diptych.pictures.resizing import enlarge_nearest
+from diptych.pictures.values.batches import have_gaps, without_nan
 from diptych.recipe import Recipe
 from diptych.systems import System
 from diptych.training.run import Run
@@ -44,6 +45,7 @@ class Validation:
         self.paired = recipe.data.task != "unpaired"
         kinds = [(kind.colour, kind.network_channels) for kind in (recipe.data.source, recipe.data.target)]
         self.alike = kinds[0] == kinds[1] and recipe.data.scale == 1
+        self.gaps = have_gaps(recipe.data.source, recipe.data.target)
         self.reader: Reader | None = None
         self.segmenter: Segmenter | None = None
         self.classes = 0
@@ -55,7 +57,8 @@ class Validation:
         for index in evenly_spaced(len(self.dataset), count):
             rng = np.random.default_rng(address(self.recipe.training.seed, index))
             source, target = self.dataset.sample(index, rng)
-            yield Batch(source[None].to(self.device), target[None].to(self.device))
+            source, target = source[None].to(self.device), target[None].to(self.device)
+            yield without_nan(source, target) if self.gaps else Batch(source, target)
 
     @torch.inference_mode()
     def scores(self, state: State, count: int) -> dict[str, float]:
@@ -69,27 +72,28 @@ class Validation:
         rows: list[dict[str, float]] = []
         outputs, targets, changes, wanted = Spread(), Spread(), list[float](), list[float]()
         for seen in self.pictures(count):
-            output = translate("a-to-b", seen.source)
+            output = seen.fill(translate("a-to-b", seen.source))
             outputs.add(output)
             targets.add(seen.target)
             if self.alike:
-                changes.append(paired.l1(output, seen.source).item())
-                wanted.append(paired.l1(seen.target, seen.source).item())
+                changes.append(paired.l1(output, seen.source, seen.weights).item())
+                wanted.append(paired.l1(seen.target, seen.source, seen.weights).item())
             if self.paired:
                 rows.append(
                     {
-                        "l1": paired.l1(output, seen.target).item(),
-                        "psnr": paired.psnr(output, seen.target).item(),
-                        "ssim": paired.ssim(output, seen.target).item(),
-                        "l1_inverted": paired.l1(-output, seen.target).item(),
+                        "l1": paired.l1(output, seen.target, seen.weights).item(),
+                        "psnr": paired.psnr(output, seen.target, seen.weights).item(),
+                        "ssim": paired.ssim(output, seen.target, seen.weights).item(),
+                        "l1_inverted": paired.l1(-output, seen.target, seen.weights).item(),
                     }
                 )
             elif "b-to-a" in state.system.translators():
                 back = translate("b-to-a", output)
                 there = translate("a-to-b", translate("b-to-a", seen.target))
                 pairs = {"cycle_l1_a": (back, seen.source), "cycle_l1_b": (there, seen.target)}
-                rows.append({name: paired.l1(one, other).item() for name, (one, other) in pairs.items()})
-        means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]} if rows else {}
+                rows.append({name: paired.l1(one, other, seen.weights).item() for name, (one, other) in pairs.items()})
+        mean = mean_of if self.gaps else np.mean  # a picture without any data has no score
+        means = {key: float(mean([row[key] for row in rows])) for key in rows[0]} if rows else {}
         if wanted and np.mean(wanted) > 1e-3:  # sources that are their own targets are to be copied
             means["change"] = float(np.mean(changes) / np.mean(wanted))
         state.system.train()
@@ -157,7 +161,7 @@ class Validation:
         numbers = evenly_spaced(len(self.dataset), count)
         for number, seen in zip(numbers, self.pictures(count), strict=True):
             with torch.inference_mode():
-                output = translate("a-to-b", seen.source).cpu()
+                output = seen.fill(translate("a-to-b", seen.source)).cpu()
             target, lightness = seen.target.cpu(), self.lightness(seen)
             yield Example(
                 name=self.dataset.name(number),
@@ -167,6 +171,7 @@ class Validation:
                 target=target,
                 target_rgb=as_rgb(data.target.preview(target[0], lightness)),
                 labels=self.reader(number) if self.reader is not None else None,
+                weights=None if seen.weights is None else seen.weights.cpu(),
             )
 
     def lightness(self, seen: Batch) -> Stored | None:
@@ -183,11 +188,11 @@ class Validation:
             lightness = self.lightness(seen)
             tiles = [
                 data.source.preview(seen.source[0].cpu()),
-                data.target.preview(translate("a-to-b", seen.source)[0].cpu(), lightness),
+                data.target.preview(seen.fill(translate("a-to-b", seen.source))[0].cpu(), lightness),
                 data.target.preview(seen.target[0].cpu(), lightness),
             ]
             if "b-to-a" in state.system.translators():
-                tiles.append(data.source.preview(translate("b-to-a", seen.target)[0].cpu()))
+                tiles.append(data.source.preview(seen.fill(translate("b-to-a", seen.target))[0].cpu()))
             rows.append(beside([enlarge_nearest(tile, tiles[-1]) for tile in tiles]))
         state.system.train()
         return below(rows)

@@ -12,6 +12,7 @@ from diptych.errors import DiptychError
 from diptych.pictures.kinds import Stored
 from diptych.pictures.resizing import resize
 from diptych.pictures.sizes import Size, parse_size
+from diptych.pictures.values.missing import missing_in, with_nodata, without_gaps
 from diptych.translator.card import Card
 
 
@@ -72,6 +73,10 @@ class TranslatorBase(ABC):
         method = "nearest" if source.colour == "labels" else self.card.filter
         return [resize(picture, *self.network_size(picture.shape, size), method) for picture in pictures]
 
+    def stacked(self, pictures: Sequence[Stored]) -> npt.NDArray[Any]:
+        """(batch, H, W, C) of the Kind's depth, for a network that has its processing inside."""
+        return np.stack([without_gaps(one, self.card.source) for one in pictures])
+
     def to_stored(self, results: Iterable[npt.NDArray[Any]], pictures: Sequence[Stored]) -> list[Stored]:
         """Results of the network (C, H, W) as stored, in the sizes of their pictures.
 
@@ -84,7 +89,10 @@ class TranslatorBase(ABC):
         return [target.to_stored(one.transpose(2, 0, 1), source=it) for one, it in zip(planes, pictures, strict=True)]
 
     def resize_back(self, results: Iterable[Stored], pictures: Sequence[Stored]) -> list[Stored]:
-        """Results in the sizes of their pictures; within the range of values, which bicubic leaves at edges."""
+        """Results in the sizes of their pictures; within the range of values, which bicubic leaves at edges.
+
+        A pixel whose source has no data gets the value for no data.
+        """
         target, smooth = self.card.target, self.card.filter
         method = (
             "nearest" if target.colour == "labels" else "bicubic" if smooth == "area" else smooth
@@ -97,5 +105,8 @@ class TranslatorBase(ABC):
                 result = resize(result, height, width, method)
                 if target.colour != "labels":
                     result = np.clip(result, low, high).astype(result.dtype)
-            found.append(result)
+            missing = missing_in(picture) if self.card.source.has_gaps else None
+            if missing is not None:
+                missing = missing.repeat(self.card.scale, axis=0).repeat(self.card.scale, axis=1)
+            found.append(with_nodata(result, missing, target) if target.has_gaps else result)
         return found

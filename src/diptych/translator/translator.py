@@ -154,7 +154,7 @@ class Translator(TranslatorBase):
             raise UsageError(f"the seed is {seed}; it must lie between 0 and {2**63 - 1}.")
         resized = self.resize_sources(pictures, size)
         if isinstance(self.engine, OnnxRuntime) and self.engine.inside:
-            arrays = self.engine.arrays(np.stack(resized), self.card.seed if seed is None else seed)
+            arrays = self.engine.arrays(self.stacked(resized), self.card.seed if seed is None else seed)
             return self.resize_back(arrays, pictures)
         result = self.batch(torch.stack([self.card.source.to_tensor(one) for one in resized]), seed=seed, style=style)
         return self.to_stored(result.numpy(), pictures)
@@ -170,6 +170,8 @@ class Translator(TranslatorBase):
     def batch(self, source: Images, *, seed: int | None = None, style: Style = None) -> Images:
         """(batch, channels, height, width) in [-1, 1] to the same of the target, for any height and width."""
         height, width = source.shape[-2:]
+        if self.card.source.has_gaps:
+            source = source.nan_to_num(nan=0.0)
         padded = pad(source, self.card.multiple)
         drawn = style if isinstance(style, int) else seed
         number = self.card.seed if drawn is None else drawn

@@ -11,6 +11,7 @@ from diptych.pictures.class_maps import class_numbers
 from diptych.pictures.decoded import Decoded
 from diptych.pictures.depths import is_float
 from diptych.pictures.kinds import Kind, Stored
+from diptych.pictures.to_kind import as_kind
 
 ROUNDING = 1e-5  # by which a tensor's values may lie beyond [-1, 1]
 
@@ -42,7 +43,8 @@ def as_seen(tensor: Tensor, kind: Kind, size: tuple[int, int], name: str) -> Ten
             )
         )
     tensor = tensor.detach().to(torch.int32 if labels else torch.float32)
-    low, high = (float(end) for end in tensor[0 if labels else slice(None)].aminmax())
+    plain = tensor.nan_to_num(nan=0.0) if kind.has_gaps else tensor
+    low, high = (float(end) for end in plain[0 if labels else slice(None)].aminmax())
     least, most = (0, kind.classes - (kind.unknown < 0)) if labels else (-1 - ROUNDING, 1 + ROUNDING)
     if not (low >= least and high <= most):
         remedy = "; unknown pixels are the number of classes" if labels else "; give 2 * x - 1 for [0, 1], or clamp it"
@@ -91,6 +93,8 @@ def as_stored(picture: Stored, kind: Kind, side: str, name: str) -> Stored:
         raise UsageError(
             f"{name} is an array {picture.shape}, and data.{side} ({kind.colour}) has {kind.stored_channels} channels."
         )
+    if kind.has_gaps:
+        return as_kind(Decoded(picture), kind, name)
     if is_float(picture.dtype) and not np.isfinite(picture).all():
         raise UsageError(f"{name} holds values that are not finite.")
     return picture

@@ -188,6 +188,11 @@ def offer_of_file(place: Path, translator: OnnxTranslator, taken: Sequence[str],
 def runs_in_browser(card: Card) -> bool:
     """Whether the page can make the network's input and show its output."""
     for kind in (card.source, card.target):
-        if kind.depth != "uint8" or (kind.colour != "labels" and kind.range != (0.0, 255.0)):
+        if (
+            kind.depth != "uint8"
+            or kind.has_gaps
+            or kind.scale != "linear"
+            or (kind.colour != "labels" and kind.range != (0.0, 255.0))
+        ):
             return False
     return card.source.colour in BROWSER_SOURCES and card.target.colour in BROWSER_TARGETS

@@ -38,10 +38,10 @@ class OnnxTranslator(TranslatorBase):
         seed = card.seed if seed is None else seed
         resized = self.resize_sources(pictures, size)
         if self.engine.inside:
-            return self.resize_back(self.engine.arrays(np.stack(resized), seed), pictures)
+            return self.resize_back(self.engine.arrays(self.stacked(resized), seed), pictures)
         height, width = resized[0].shape[:2]
         rows, columns = (reflected(side, card.multiple) for side in (height, width))
-        planes = np.stack([card.source.to_planes(one) for one in resized])
+        planes = np.nan_to_num(np.stack([card.source.to_planes(one) for one in resized]), copy=False)  # NaN: no data
         result = self.engine.arrays(np.ascontiguousarray(planes[:, :, rows][..., columns]), seed)
         return self.to_stored(result[..., : height * card.scale, : width * card.scale], pictures)
 

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -155,7 +155,10 @@ class Job:
     def tags_of(self, tags: Metadata, result: Stored) -> Metadata:
         """The metadata of a result, from those of its source; a grid gets none."""
         card = self.translator.card
-        return NO_METADATA if self.grid else tags.for_result(result.shape[2], card.scale, card.same_picture)
+        if self.grid:
+            return NO_METADATA
+        kept = tags.for_result(result.shape[2], card.scale, card.same_picture)
+        return replace(kept, nodata=float(card.target.nodata)) if card.target.has_gaps else kept
 
     def write_new(
         self, place: Path, picture: Stored, tags: Metadata = NO_METADATA, replace: bool = False, claimed: bool = False

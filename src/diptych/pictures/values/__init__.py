@@ -1,0 +1,1 @@
+"""What values of pixels mean: pixels without data, and CIE Lab."""

@@ -34,6 +34,7 @@ def translate(
     style_from: Path | None = None,
     instances: Path | None = None,
     mask: Path | None = None,
+    valid: Path | None = None,
     stack: tuple[Path, ...] = (),
     batch: int = 1,
     tile: int | None = None,
@@ -72,6 +73,8 @@ def translate(
         Folder of instance maps, by the names of the class maps.
     mask
         For inpainting: a mask, white where the hole is, or a folder of masks by the pictures' names.
+    valid
+        A mask, white where there is data, or a folder of masks by the pictures' names; for runs with nodata.
     stack
         For runs on several source folders (data.source_folders): the folder of the second pictures, of the same names, and so on.
     batch
@@ -104,11 +107,12 @@ def translate(
         "format": format.lstrip("."),
         "instances": instances,
         "masks": mask,
+        "valid": valid,
         "stack": stack,
     }
     load = partial(Translator.load, run, way, checkpoint, device_for(engine, device))
     translator = load()
-    check_translator(translator, tile, instances, mask)
+    check_translator(translator, tile, instances, mask, valid)
     check_stack(run, translator, stack)
     pictures = [] if STREAM in (*inputs, out) else find_pictures(inputs, Path(out))
     if engine == "auto" and (len(pictures) < MIN_FOR_EXPORT or style or style_from):
@@ -144,13 +148,19 @@ def check_options(
         raise UsageError("--tile and --ray may not be negative.")
 
 
-def check_translator(translator: "Translator", tile: int | None, instances: Path | None, mask: Path | None) -> None:
+def check_translator(
+    translator: "Translator", tile: int | None, instances: Path | None, mask: Path | None, valid: Path | None
+) -> None:
     """Raises: UsageError for options that are not for this translator."""
     from diptych.translator.tiling import min_tile
 
     card = translator.card
     if mask is not None and card.source.colour != "holed":
         raise UsageError("--mask is for inpainting, and this translator fills no holes; leave it away.")
+    if valid is not None and not card.source.has_gaps:
+        raise UsageError("--valid is for runs whose source states nodata, and this one does not; leave it away.")
+    if valid is not None and not valid.exists():
+        raise UsageError(f"there is no {valid}; correct --valid.")
     if instances is not None and not card.source.instances:
         raise UsageError(
             "--instances is for class maps with instances, which this translator does not take; leave it away."

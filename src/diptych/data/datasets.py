@@ -13,6 +13,7 @@ from diptych.data.pictures import Pictures
 from diptych.data.settings import DataSettings
 from diptych.data.shards.windows import WindowShuffle
 from diptych.data.transforms import Crop
+from diptych.data.valid import ValidMasks
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import INSTANCES, Kind, Stored
 
@@ -25,9 +26,17 @@ class Pairs(Pictures):
         self.sizes = (len(entries), len(entries))
         several = len(entries[0].a) > 1
         self.kinds = stack_kinds(entries[0].a, settings.source) if several else [settings.source]
+        self.masks = ValidMasks(settings.path_of("valid_folder"), self.cache.read) if settings.valid_folder else None
 
     def pair(self, index: int) -> tuple[Stored, Stored]:
         """The stored source and target, as large as they are in the file."""
+        source, target = self.read_pair(index)
+        if self.masks is not None:
+            kinds = self.settings.source, self.settings.target
+            source, target = self.masks.applied(self.name(index), list(zip((source, target), kinds, strict=True)))
+        return source, target
+
+    def read_pair(self, index: int) -> tuple[Stored, Stored]:
         entry, settings, read = self.entries[index], self.settings, self.cache.read
         swapped = settings.direction == "b-to-a"
         if entry.b is None:

@@ -85,9 +85,9 @@ class Holed(Pictures):
 
     def __init__(self, settings: DataSettings, entries: Sequence[Entry], train: bool) -> None:
         super().__init__(settings, entries, train)
-        self.masks = list_pictures(settings.mask_path()) if settings.hole == "files" else []
+        self.masks = list_pictures(settings.path_of("mask_folder")) if settings.hole == "files" else []
         if settings.hole == "files" and not self.masks:
-            raise DiptychError(f"there is no mask in {settings.mask_path()}; correct data.mask_folder.")
+            raise DiptychError(f"there is no mask in {settings.path_of('mask_folder')}; correct data.mask_folder.")
 
     def hole(self, shape: tuple[int, int], index: int, rng: np.random.Generator) -> Mask:
         settings = self.settings

@@ -38,7 +38,9 @@ def inventory(settings: DataSettings) -> Inventory:
         for part, entries in parts.items()
     }
     if settings.hole == "files":
-        found["masks"] = {mask.name: [bytes_of(mask)] for mask in list_pictures(settings.mask_path())}
+        found["masks"] = {mask.name: [bytes_of(mask)] for mask in list_pictures(settings.path_of("mask_folder"))}
+    if settings.valid_folder:
+        found["masks"] = {mask.name: [bytes_of(mask)] for mask in list_pictures(settings.path_of("valid_folder"))}
     return found
 
 

@@ -39,6 +39,7 @@ class DataSettings:
     hole: Literal["centre", "squares", "strokes", "files"] = "centre"  # shape of holes, of the task holed
     hole_share: float = 0.25  # share of the picture that the hole takes, about
     mask_folder: str = ""  # of hole = "files": a folder of pictures, white where the hole is
+    valid_folder: str = ""  # of pairs: a folder of masks by the pictures' names, white where there is data
     load_size: int | tuple[int, int] = 286  # side, or (height, width), to which pictures are resized
     crop_size: int | tuple[int, int] = 256  # side, or (height, width), of the random crop that networks see
     fit: Fit = "stretch"  # how a picture comes to its load size: stretched, in its shape, or not resized (none)
@@ -118,6 +119,11 @@ class DataSettings:
             raise UsageError(
                 f'data.task = "{self.task}" cannot derive sources from pictures with nodata; leave it away.'
             )
+        if self.valid_folder and not (self.target.has_gaps and self.task in ("pairs", "labelled")):
+            raise UsageError(
+                "data.valid_folder says where pairs have data: it needs data.task=pairs or labelled, and nodata in "
+                "data.source and data.target, which says what stands in results where there is none."
+            )
         if self.source.has_gaps != self.target.has_gaps and (self.source.has_gaps or self.task == "unpaired"):
             raise UsageError(
                 "results have no data where their sources have none: state nodata in data.source and data.target."
@@ -162,15 +168,15 @@ class DataSettings:
         """How many times larger a target is than its source."""
         return self.factor if self.task == "shrunk" else 1
 
-    def mask_path(self) -> Path:
-        """The folder of masks.
+    def path_of(self, key: Literal["mask_folder", "valid_folder"]) -> Path:
+        """The folder of masks that the key names.
 
         Raises:
             DiptychError: when there is none.
         """
-        path = expand_user(self.mask_folder)
+        path = expand_user(getattr(self, key))
         if not path.is_dir():
-            raise DiptychError(f"there is no folder {path}; correct data.mask_folder.")
+            raise DiptychError(f"there is no folder {path}; correct data.{key}.")
         return path
 
 

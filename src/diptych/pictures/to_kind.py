@@ -126,7 +126,7 @@ def hole_marked(decoded: Decoded, name: str) -> Stored:
     drawn = decoded.pixels[..., -1:] >= RANGES[depth] / 2 if decoded.alpha else np.ones_like(light)
     if not is_float(depth) and colours.max() == 1:
         raise DiptychError(
-            f"{name} is a mask of 0 and 1, which is black all over; save it with {RANGES[depth]:.0f} where the hole is."
+            f"{name} is a mask of 0 and 1, which is black all over; save it with {RANGES[depth]:.0f} in place of 1."
         )
     if not drawn.all():
         if (light & drawn).any() and (~light & drawn).any():

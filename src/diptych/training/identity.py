@@ -50,7 +50,7 @@ LENGTH = ("steps", "epochs", "stop_after", "patience")
 """Keys of [training] that say when the run ends, which may be put off (``diptych.training.schedule``)."""
 
 FOLDERS = ("data.source_folders", "data.target_folder")
-PLACES = ("data.folder", "data.layout", "data.mask_folder", *FOLDERS)
+PLACES = ("data.folder", "data.layout", "data.mask_folder", "data.valid_folder", *FOLDERS)
 """Keys that say where the data are and what belongs together there: of these counts what is found."""
 
 
@@ -119,7 +119,7 @@ def meaning(recipe: Recipe, device: torch.device) -> dict[str, Any]:
         table[f"data.{key}"] = as_size(getattr(data, key))
     for side, kind in (("source", data.source), ("target", data.target)):
         table[f"data.{side}.low"], table[f"data.{side}.high"] = kind.range
-    for key in ("folder", "mask_folder"):
+    for key in ("folder", "mask_folder", "valid_folder"):
         table[f"data.{key}"] = real(getattr(data, key))
     table["training.metrics"] = set(training.metrics)
     if training.precision == "auto":

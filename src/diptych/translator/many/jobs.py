@@ -13,6 +13,7 @@ import numpy as np
 
 from diptych.checkpoints import checksum, contiguous_on_cpu
 from diptych.data.datasets import stack_kinds
+from diptych.data.valid import ValidMasks
 from diptych.errors import DiptychError
 from diptych.pictures import codecs, formats
 from diptych.pictures.kinds import INSTANCES, MASK, Stored
@@ -24,7 +25,7 @@ from diptych.translator.card import write_card
 from diptych.translator.engines import OnnxRuntime, OpenVino
 from diptych.translator.translator import Style, Translator
 
-FORMAT = 3
+FORMAT = 4
 """Counts up when the same job would give other pictures than before."""
 KEPT_ENDINGS = (".tif", ".tiff", ".npy", ".npz")
 """Results keep these endings of their sources: they hold every picture without loss, and a TIFF its georeference."""
@@ -56,6 +57,8 @@ class Job:
     """Folder of the instance maps of class maps, by the same names."""
     masks: Path | None = None
     """Folder of masks by the same names, or one mask for all: white where the hole is."""
+    valid: Path | None = None
+    """Folder of masks by the same names, or one mask for all: white where there is data."""
     stack: tuple[Path, ...] = ()
     """Folders of the further pictures of a stacked source, by the same names, in the order of ``data.source_folders``."""
 
@@ -63,8 +66,14 @@ class Job:
         kind = self.translator.card.source
         name = name or str(source)
         picture, tags = self.read_stack(name) if self.stack else formats.read_with_metadata(source, kind, name)
+        if self.valid_masks is not None:
+            (picture,) = self.valid_masks.applied(name, [(picture, kind)])
         picture = completed(picture, kind, name, lambda which: self.companion_picture(which, name), REMEDIES)
         return Read(picture, tags)
+
+    @cached_property
+    def valid_masks(self) -> ValidMasks | None:
+        return ValidMasks(self.valid) if self.valid is not None else None
 
     def read_stack(self, name: str) -> Read:
         """The stacked source of the file ``name`` and its partners, as training reads it."""
@@ -190,7 +199,7 @@ class Job:
         """Equal for jobs that make the same files from the same pictures."""
         translator = self.translator
         style = hashlib.sha256(self.style.tobytes()).hexdigest() if isinstance(self.style, np.ndarray) else self.style
-        folders = [str(place and place.resolve()) for place in (self.instances, self.masks, *self.stack)]
+        folders = [str(place and place.resolve()) for place in (self.instances, self.masks, self.valid, *self.stack)]
         precision = translator.engine.precision  # engines of one precision give the same pictures
         options = [translator.tile, size_text(self.size), self.seed, self.grid, style, folders]
         text = json.dumps([FORMAT, identity(translator), precision, *options], default=dict)

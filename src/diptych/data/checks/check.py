@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from diptych.data.checks.examine import examine
+from diptych.data.checks.alignment import measurable, told
+from diptych.data.checks.examine import examine, shift_of
 from diptych.data.checks.set_warnings import (
     Finding,
     Measurements,
@@ -35,6 +36,7 @@ from diptych.pictures.sizes import resized_size, size_text
 SHOWN = 20  # problems shown of each sort
 MOST_HEADERS = 1000  # examples whose headers are counted
 TOGETHER = 16  # examples between two looks at the clock
+ALIGNED = 96  # pairs whose shift is measured; before training a quarter of them
 MUCH_LARGER = 2.0  # times the scale of training, in both directions, from which the report says so
 BRIEF = 0.05  # share of the time after which a check that cannot finish stops
 
@@ -143,6 +145,8 @@ def look_over(
     report.findings += [*swapped(measured), *across_splits(measured), *layout_warnings(settings, layout, headers)]
     report.findings += one_class(counts, settings.source)
     report.lines += class_shares(counts, settings.source) + range_used(settings, measured)
+    lines, findings = alignment(settings, layout, examples[: report.looked_at], seconds)
+    report.lines, report.findings = report.lines + lines, report.findings + findings
     if not report.findings:
         so_far = "" if report.looked_at == report.examples else " so far"
         report.lines.append(f"No problems found{so_far}.")
@@ -164,6 +168,22 @@ def examined(
                 return
             chosen = examples[start : start + TOGETHER]
             yield from pool.map(lambda item: examine(settings, layout, *item), chosen)
+
+
+def alignment(
+    settings: DataSettings, layout: Layout, examples: list[Named], seconds: float
+) -> tuple[list[str], list[Finding]]:
+    """What is told of the shift between partners, of a sample; nothing where there are none."""
+    if settings.task not in ("pairs", "labelled") or layout.kind == "unpaired":
+        return [], []
+    whole = seconds == float("inf")
+    if not measurable():
+        return ["Whether partners fit was not measured: pip install 'diptych[align]'."] if whole else [], []
+    shifts = []
+    for split, domain, entry in examples[: ALIGNED if whole else ALIGNED // 4]:
+        with suppress(DiptychError, OSError):  # named already
+            shifts.append(shift_of(settings, layout, split, domain, entry))
+    return told(shifts)
 
 
 def class_shares(counts: list[npt.NDArray[np.int64]], kind: Kind) -> list[str]:

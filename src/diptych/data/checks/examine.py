@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from diptych.data.checks.alignment import Shift, shift_between
 from diptych.data.checks.set_warnings import Finding, Measurements
 from diptych.data.datasets import Pairs
 from diptych.data.derived import Shrunk
@@ -18,6 +19,7 @@ from diptych.errors import DiptychError
 from diptych.pictures.depths import shown
 from diptych.pictures.kinds import Kind, Stored
 from diptych.pictures.resizing import resize
+from diptych.pictures.values.missing import missing_in, without_gaps
 
 THUMBNAIL = 16  # side of the thumbnails by which pictures are compared
 # Mean differences and standard deviations in 8-bit levels, under which:
@@ -47,12 +49,42 @@ def examine(
         if (frames := probe(file).frames) > 1:
             words = f"{file} has {frames} frames; the first is taken, split it to use them all."
             findings.append(Finding("animated", words, file=str(file)))
-    pictures = dict(zip(sides(settings, layout, domain, halves), halves, strict=True))
+    names = sides(settings, layout, domain, halves)
+    findings += without_data(path, names, halves)
+    halves = plain(settings, names, halves)
+    pictures = dict(zip(names, halves, strict=True))
     findings += [replace(warning, file=str(path)) for warning in picture_warnings(settings, path, pictures)]
     richness = float(np.log(num_colours(halves[0]) / num_colours(halves[1]))) if len(halves) == 2 else 0.0
     peaks = {side: float(half.max()) for side, half in pictures.items()}
     measured = Measurements(split + domain, path, digest, thumbnail(halves), richness, classes, peaks)
     return measured, findings
+
+
+def shift_of(settings: DataSettings, layout: Layout, split: str, domain: str, entry: Entry) -> Shift | None:
+    """The shift between the partners of an example.
+
+    Raises:
+        DiptychError: when it cannot be read.
+    """
+    halves, _ = read_example(settings, layout, split, domain, entry)
+    if len(halves) < 2 or halves[0].shape[:2] != halves[1].shape[:2]:
+        return None
+    gaps = [missing for half in halves if (missing := missing_in(half)) is not None]
+    source, target = plain(settings, sides(settings, layout, domain, halves), halves)
+    return shift_between(source, target, np.logical_or.reduce(gaps) if gaps else None)
+
+
+def plain(settings: DataSettings, names: tuple[str, ...], halves: list[Stored]) -> list[Stored]:
+    """The pictures in their depths, with the middle of the range where there is no data."""
+    return [without_gaps(half, getattr(settings, name)) for name, half in zip(names, halves, strict=True)]
+
+
+def without_data(path: File, names: tuple[str, ...], halves: list[Stored]) -> Iterator[Finding]:
+    """Pictures in which no pixel has data."""
+    for name, half in zip(names, halves, strict=True):
+        if (missing := missing_in(half)) is not None and missing.all():
+            what = name if len(halves) == 2 else "picture"
+            yield Finding("without data", f"{path}: its {what} has no pixel with data; remove it.", file=str(path))
 
 
 def other_direction(settings: DataSettings, layout: Layout, split: str, domain: str, entry: Entry) -> str:
@@ -152,8 +184,8 @@ def outside_range(kind: Kind, path: File, picture: Stored) -> Iterator[Finding]:
         yield Finding(
             "outside the range",
             f"{path}: {100 * outside:.2g} % of its values lie outside the stated range of {low:g} to {high:g} (they reach "
-            f"from {picture.min():g} to {picture.max():g}) and would be clipped; state another low and high, or replace the "
-            f"values that stand for no data.",
+            f"from {picture.min():g} to {picture.max():g}) and would be clipped; state another low and high, or with "
+            f"nodata the value that stands for no data.",
         )
 
 

@@ -6,6 +6,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch import Tensor, nn
 
 from diptych.losses import (
@@ -14,6 +15,7 @@ from diptych.losses import (
     gradient_difference,
     gradient_penalty,
     l1,
+    pyramid_l1,
     total_variation,
     travel_losses,
 )
@@ -143,3 +145,36 @@ def test_gradient_difference_against_numpy() -> None:
     assert gradient_difference(target + 0.5, target).item() == pytest.approx(0, abs=1e-7)  # a shift costs nothing
     assert gradient_difference(-target, target).item() > 1  # but an edge the other way round does
     assert gradient_difference(fake.bfloat16(), target).dtype == torch.float32
+
+
+def test_the_pyramid_is_scipy_s_blur_and_every_second_pixel() -> None:
+    """Against a convolution of its own, normalised at the borders by the same blur of ones."""
+    rng = np.random.default_rng(0)
+    fake, target = (torch.from_numpy(rng.normal(size=(2, 3, 13, 16))) for _ in range(2))
+    line = np.array([1, 4, 6, 4, 1]) / 16
+    error, ones, means = (fake - target).numpy(), np.ones((13, 16)), []
+    for _ in range(3):
+        for axis in (-2, -1):
+            error = ndimage.convolve1d(error, line, axis=axis, mode="constant")
+            ones = ndimage.convolve1d(ones, line, axis=axis, mode="constant")
+        error, ones = error[..., ::2, ::2], ones[::2, ::2]
+        means.append(np.abs(error).sum() / (ones.sum() * 6))
+    assert pyramid_l1(fake, target, 3).item() == pytest.approx(np.mean(means), rel=1e-5)
+
+
+def test_the_pyramid_forgives_a_shift_that_l1_does_not() -> None:
+    """A line moved by one pixel: L1 is what it is for any move, the pyramid's a fraction of it."""
+    lines = torch.zeros(1, 1, 64, 64)
+    lines[..., ::16, :] = 1
+    near, far = lines.roll(1, 2), lines.roll(8, 2)
+    assert l1(near, lines) == l1(far, lines)
+    assert pyramid_l1(near, lines, 2) < 0.5 * pyramid_l1(far, lines, 2)
+    assert pyramid_l1(lines, lines, 2) == 0
+
+
+def test_the_pyramid_leaves_out_what_has_no_data() -> None:
+    """Constant errors come out as they are, whatever part of the picture is known."""
+    weights = torch.ones(1, 1, 32, 32)
+    weights[..., 10:20, :12] = 0
+    for level in (1, 3):
+        assert pyramid_l1(0.3 * weights, 0 * weights, level, weights).item() == pytest.approx(0.3, rel=1e-5)

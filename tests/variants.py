@@ -51,7 +51,9 @@ def minimised(entry: Mapping[str, float]) -> dict[str, float]:
     """Of what a step logs the terms that are minimised: no figures, no gradients."""
     last = {name: name.rpartition(".")[2] for name in entry if "." in name}
     return {
-        name: entry[name] for name, end in last.items() if "accuracy" not in end and end not in ("field", "gradient")
+        name: entry[name]
+        for name, end in last.items()
+        if "accuracy" not in end and end not in ("gradient", "field", "l1_unmoved", "l1_moved")
     }
 
 

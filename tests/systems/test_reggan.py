@@ -1,5 +1,7 @@
 """RegGAN: a step written by hand, who learns from what, and that it finds a known shift."""
 
+import colorsys
+
 import pytest
 import torch
 from building import batch_of, build
@@ -9,7 +11,7 @@ from torch.nn import functional
 
 from diptych.networks.registration import registration_unet
 from diptych.networks.registration.registration_unet import RegistrationUNet
-from diptych.networks.registration.warp import roughness, warp
+from diptych.networks.registration.warp import drawn, roughness, warp
 from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe, read
 from diptych.systems import RegGAN, System
@@ -103,3 +105,27 @@ def test_the_registration_finds_a_known_shift() -> None:
     inner = network(floating, fixed)[:, :, 4:-4, 4:-4]
     assert inner[:, 0].median().item() == pytest.approx(2, abs=0.4)
     assert inner[:, 1].median().item() == pytest.approx(-1, abs=0.4)
+
+
+def test_the_field_is_drawn_by_direction_and_length() -> None:
+    """Against the colour wheel of the standard library: hue the angle, saturation the length, about grey."""
+    field = torch.zeros(1, 2, 1, 4)
+    field[0, :, 0] = torch.tensor([[0, 0, 4, 9], [0, 2, 0, 0]])  # none; 2 across; 4 down; 9 down
+    colours = drawn(field)[0, :, 0].T
+    assert colours[0].tolist() == [0, 0, 0]
+    for colour, (length, turn) in zip(colours[1:], ((2, 0.0), (4, 0.25), (8, 0.25)), strict=True):
+        assert colour.norm().item() == pytest.approx(length / 8 * 1.5**0.5, abs=1e-5)
+        hue, _, _ = colorsys.rgb_to_hsv(*((colour + 1) / 2).tolist())
+        assert hue == pytest.approx(turn, abs=0.04)  # a hexagon's corners and a circle's part by that
+
+
+def test_grids_show_the_field_and_the_log_what_it_moves_away() -> None:
+    system = build("reggan")
+    batch = batch_of()
+    losses = next(iter(system.losses(batch, 0)))
+    assert {"field", "l1_unmoved", "l1_moved"} <= set(losses.figures)
+    moved, colours = system.shown(batch, batch.target)
+    assert moved.shape == batch.target.shape
+    torch.testing.assert_close(moved, batch.target, atol=1e-2, rtol=0)  # an untrained field moves nearly nothing
+    assert colours.abs().max() < 0.01
+    assert build("reggan", registration=False).shown(batch, batch.target) == []

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from diptych.losses import feature_matching, gradient_difference, gradient_penalty, l1
+from diptych.losses import feature_matching, gradient_difference, gradient_penalty, l1, pyramid_l1
 from diptych.networks import NetworkSpec, accepted, size_limits
 from diptych.networks.features.perceptual import network_of_loss, perceptual_loss
 from diptych.pictures.kinds import Batch
@@ -62,6 +62,7 @@ class Pix2Pix(System):
         judges = [] if self.discriminator is None else [size_limits(self.discriminator)]
         looking = filter(None, [self.perceptual_network, *judges])
         domains.require_size("pix2pix", size_limits(self.generator), *looking)
+        options.require_levels(domains.size)
         self.notes = options.notes()
 
     def generator_spec(self, domains: Domains) -> NetworkSpec:
@@ -106,13 +107,18 @@ class Pix2Pix(System):
             if not at_once:
                 terms = self.adversarial_terms(self.judge(source, fake), real)
         if "l1" in self.options.objective:
-            terms["l1"] = self.options.l1 * l1(fake, target, batch.weights)
+            terms["l1"] = self.options.l1 * self.distance(fake, target, batch.weights)
         if self.options.gradient_difference:
             difference = gradient_difference(fake, target, batch.weights)
             terms["gradient_difference"] = self.options.gradient_difference * difference
         if self.perceptual_network is not None:
             terms["perceptual"] = self.options.perceptual * perceptual_loss(self.perceptual_network, fake, target)
         yield Losses("generator", terms, pictures={"a-to-b": Translated(source, target, fake)})
+
+    def distance(self, fake: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+        """L1 of the pictures, or of the levels of their pyramids."""
+        levels = self.options.l1_pyramid
+        return pyramid_l1(fake, target, levels, weights) if levels else l1(fake, target, weights)
 
     def adversarial_terms(self, judged: ScaleMaps, real: ScaleMaps) -> dict[str, Tensor]:
         """The adversarial terms and feature matching.

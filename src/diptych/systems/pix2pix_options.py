@@ -21,6 +21,7 @@ class Pix2PixOptions(SystemOptions):
 
     objective: Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"] = "l1+cgan"  # terms of the loss (Table 1)
     l1: float = 100.0  # weight of the L1 term
+    l1_pyramid: int = 0  # levels of blurred, halved pictures of which L1 is taken instead: forgives small shifts
     gradient_difference: float = 0.0  # weight of the L1 of neighbouring pixels' differences: flat fills, less texture
     feature_matching: float = 0.0  # weight of the distance of the PatchGAN's maps (pix2pixHD, equation 4)
     perceptual: float = 0.0  # weight of the distance of a pretrained network's maps (pix2pixHD's code)
@@ -48,11 +49,21 @@ class Pix2PixOptions(SystemOptions):
     projected_heads: Heads = "patch"  # convolutions of its heads
 
     def __post_init__(self) -> None:
-        self.require_at_least(0, "l1", "gradient_difference", "feature_matching", "perceptual", "gradient_penalty")
+        self.require_at_least(
+            0, "l1", "l1_pyramid", "gradient_difference", "feature_matching", "perceptual", "gradient_penalty"
+        )
         self.require_at_least(1, "width", "discriminator_width", "blocks")
         if self.adversary == "wasserstein" and self.projected != "none":
             raise UsageError(
                 "options.projected has no Wasserstein critic; choose another options.adversary, such as hinge."
+            )
+
+    def require_levels(self, size: tuple[int, int]) -> None:
+        """Raises UsageError for more levels of ``l1_pyramid`` than the crops can be halved."""
+        if min(size) >> self.l1_pyramid < 1:
+            most = min(size).bit_length() - 1
+            raise UsageError(
+                f"options.l1_pyramid is {self.l1_pyramid}, and crops of {size[0]}x{size[1]} have {most} levels at most."
             )
 
     @property

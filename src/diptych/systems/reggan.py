@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from diptych.losses import ADVERSARIES, AdversaryName, l1
 from diptych.networks import NetworkSpec, PatchGAN, size_limits
 from diptych.networks.registration.registration_unet import RegistrationUNet, levels_for
-from diptych.networks.registration.warp import roughness, warp
+from diptych.networks.registration.warp import drawn, roughness, warp
 from diptych.pictures.kinds import Batch
 from diptych.systems.parts.image_pool import ImagePool
 from diptych.systems.system import Domains, Losses, System, SystemOptions, Translated, TranslatorSpec, accuracy
@@ -86,17 +86,28 @@ class RegGAN(System):
         terms, figures = {"adversarial": ADVERSARIES[options.adversary].generator(self.judge(fake))}, {}
         if options.registration:
             field = self.generator["registration"](fake, target)
-            terms["correction"] = options.correction * l1(batch.fill(warp(fake, field)), target, batch.weights)
+            moved, weights = warp(fake, field), batch.weights
+            if weights is not None:  # nothing is read from where there is no data
+                weights = weights * (warp(weights, field.detach()) > 0.999)
+            left = l1(moved, target, weights)
+            terms["correction"] = options.correction * left
             terms["smoothness"] = options.smoothness * roughness(field)
-            figures["field"] = (
-                field.detach().float().square().sum(1).sqrt().mean()
-            )  # pixels; it shows what is moved away
+            # What the field moves away, in pixels, and L1 without it and with it.
+            figures["field"] = field.detach().float().square().sum(1).sqrt().mean()
+            figures |= {"l1_unmoved": l1(fake.detach(), target, batch.weights), "l1_moved": left.detach()}
         yield Losses("generator", terms, figures, pictures={"a-to-b": Translated(source, target, fake)})
         with torch.no_grad():  # with registration by the updated generator
             shown = batch.fill(network(source)) if options.registration else self.pool(fake) if self.pool else fake
         real, judged = self.judge(target), self.judge(shown)
         loss = ADVERSARIES[options.adversary].discriminator(real, judged)
         yield Losses("discriminator", {"adversarial": loss}, accuracy(options.adversary, real, judged))
+
+    def shown(self, batch: Batch, fake: Tensor) -> list[Tensor]:
+        """The translation moved onto the target, and the field itself: what it hides is to be seen."""
+        if not self.options.registration:
+            return []
+        field = self.generator["registration"](fake, batch.target)
+        return [batch.fill(warp(fake, field)), drawn(field)]
 
     def translators(self) -> dict[str, TranslatorSpec]:
         return {"a-to-b": TranslatorSpec("generator.a_to_b", self.spec)}

@@ -216,6 +216,15 @@ class System(nn.Module, ABC):
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         """Yield the updates of one step, in order. ``step`` counts from 0."""
 
+    def shown(self, batch: Batch, fake: Tensor) -> list[Tensor]:
+        """Further pictures for the sample grids, (1, 1 or more channels, height, width) in [-1, 1] each; most systems have none.
+
+        Args:
+            batch: of one validation pair.
+            fake: its translation.
+        """
+        return []
+
     def translators(self) -> dict[str, TranslatorSpec]:
         """The generators by direction; the first is the default."""
         return {"a-to-b": TranslatorSpec("generator", self.spec)}

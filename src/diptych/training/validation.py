@@ -25,7 +25,7 @@ from diptych.machine.devices import matmul_precision
 from diptych.networks import NETWORKS, size_limits
 from diptych.networks.features.pretrained import trained_through
 from diptych.networks.noise import seeded
-from diptych.pictures.kinds import Batch, Stored
+from diptych.pictures.kinds import Batch, Kind, Stored
 from diptych.pictures.resizing import enlarge_nearest
 from diptych.pictures.values.batches import have_gaps, without_nan
 from diptych.recipe import Recipe
@@ -33,6 +33,8 @@ from diptych.systems import System
 from diptych.training.run import Run
 from diptych.training.state import State, address
 from diptych.translator.card import REGISTERED, Card, write_cards
+
+RGB = Kind()
 
 
 class Validation:
@@ -181,16 +183,21 @@ class Validation:
 
     @torch.inference_mode()
     def grid(self, state: State, count: int) -> np.ndarray:
-        """uint8 H x W x 3: a row a picture. Paired: source, output, target; two ways: source, output, target, output."""
+        """uint8 H x W x 3: a row a picture.
+
+        Paired: source, output, target, and what the system shows. Two ways: source, output, target, output.
+        """
         translate, data = CurrentTranslator(state), self.recipe.data
         rows = []
         for seen in self.pictures(count):
-            lightness = self.lightness(seen)
+            lightness, output = self.lightness(seen), seen.fill(translate("a-to-b", seen.source))
             tiles = [
                 data.source.preview(seen.source[0].cpu()),
-                data.target.preview(seen.fill(translate("a-to-b", seen.source))[0].cpu(), lightness),
+                data.target.preview(output[0].cpu(), lightness),
                 data.target.preview(seen.target[0].cpu(), lightness),
             ]
+            further = state.system.shown(seen, output) if self.paired else []
+            tiles += [(RGB if one.shape[1] == 3 else data.target).preview(one[0].cpu()) for one in further]
             if "b-to-a" in state.system.translators():
                 tiles.append(data.source.preview(seen.fill(translate("b-to-a", seen.target))[0].cpu()))
             rows.append(beside([enlarge_nearest(tile, tiles[-1]) for tile in tiles]))

@@ -27,6 +27,18 @@ def warp(pictures: Float[Tensor, "batch channels height width"], field: Field) -
     return moved
 
 
+SHOWN = 8.0
+"""Pixels of displacement that are drawn in full colour; longer ones look the same."""
+
+
+def drawn(field: Field) -> Float[Tensor, "batch 3 height width"]:
+    """The field as colours in [-1, 1]: grey where nothing moves, the hue its direction (red across), the saturation its length."""
+    down, across = field.float().unbind(1)
+    length = torch.hypot(down, across)
+    strength, angle = (length / SHOWN).clamp(max=1), torch.atan2(down, across)
+    return torch.stack([strength * torch.cos(angle - turn * torch.pi * 2 / 3) for turn in range(3)], dim=1)
+
+
 def roughness(field: Field) -> Float[Tensor, ""]:
     """Mean squared difference of neighbours, across plus down, each over both channels (RegGAN's smoothness term)."""
     field = field.float()

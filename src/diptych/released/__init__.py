@@ -19,12 +19,12 @@ from torch import Tensor
 from diptych.errors import DiptychError, UsageError
 from diptych.files import named_in_utf8, require_regular_file
 from diptych.networks import NETWORKS
-from diptych.released import junyanz, pix2pixhd, spade, srresnet
+from diptych.released import cut, junyanz, pix2pixhd, spade, srresnet
 from diptych.released.layout import Layout, Tensors, checked_arguments, renamed
 from diptych.tables import no_such
 
 LAYOUTS: dict[str, Layout] = {
-    layout.name: layout for family in (junyanz, pix2pixhd, spade, srresnet) for layout in family.LAYOUTS
+    layout.name: layout for family in (junyanz, cut, pix2pixhd, spade, srresnet) for layout in family.LAYOUTS
 }
 
 

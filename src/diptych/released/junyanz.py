@@ -132,7 +132,11 @@ LAYOUTS = (
     Layout(
         "patchgan",
         "the PatchGAN of PyTorch CycleGAN and pix2pix",
-        lambda tensors: "model.0.weight" in tensors and tensors["model.0.weight"].shape[2:] == (4, 4),
+        lambda tensors: (
+            "model.0.weight" in tensors
+            and tensors["model.0.weight"].shape[2:] == (4, 4)
+            and "model.2.filt" not in tensors  # CUT's
+        ),
         patch_arguments,
         patch_modules,
     ),

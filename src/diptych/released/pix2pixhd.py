@@ -105,7 +105,9 @@ LAYOUTS = (
         "pix2pixhd-global",
         "the global generator of pix2pixHD",
         lambda tensors: (
-            "model.1.weight" in tensors and "model1_1.1.weight" not in tensors and blocks_of(tensors)[:1] > [10]
+            "model.1.weight" in tensors
+            and not tensors.keys() & {"model1_1.1.weight", "model.7.filt"}  # the local one, and CUT's
+            and blocks_of(tensors)[:1] > [10]
         ),
         generator_arguments,
         generator_modules,

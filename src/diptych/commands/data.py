@@ -190,6 +190,58 @@ def palette(folder: Path, classes: int, half: str = "") -> int:
     return 0
 
 
+@app.command
+def segmenter(
+    recipe: str,
+    *overrides: str,
+    profile: str = "",
+    labels: str = "",
+    classes: int = 0,
+    steps: int = 500,
+    out: Path,
+    device: str = "auto",
+) -> None:
+    """Train the segmenter that options.labels of CUT and CycleGAN looks through, on sources and their class maps.
+
+    Example: diptych data segmenter cut-small data.folder=streets --labels 'maps/{split}' --out segmenter.safetensors
+
+    Parameters
+    ----------
+    recipe
+        The recipe that will be trained with it, whose pictures and scale it learns.
+    overrides
+        Any number of key=value for the recipe, such as data.folder=streets.
+    profile
+        Lay this profile of the recipe over it, such as small.
+    labels
+        A folder of index pictures with the sources' names, with {split} in it where there is one a split.
+    classes
+        How many classes there are, where the index pictures do not hold them all.
+    steps
+        How long it is trained, in steps of 8 pictures.
+    out
+        The file to write, named in options.segmenter.
+    device
+        Where to train: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
+    """
+    from diptych.errors import UsageError
+    from diptych.evaluation.fcn_labels import Labels
+    from diptych.machine.devices import choose
+    from diptych.recipe import read
+    from diptych.training.setup.segmenter import write_segmenter
+
+    if steps < 1:
+        raise UsageError(f"--steps is {steps}; give 1 or more.")
+    if out.suffix != ".safetensors":
+        raise UsageError(f"--out is {out}; name a file that ends in .safetensors.")
+    settings, place = read(recipe, overrides, profile).data, choose(device, "--device")
+    print(
+        write_segmenter(
+            settings, Labels(labels, classes, steps=steps), out, lambda words: print(words, flush=True), place
+        )
+    )
+
+
 @app.command(name="list")
 def listing() -> None:
     """List the public data sets of the pix2pix and CycleGAN papers, and the embedded one."""

@@ -11,7 +11,7 @@ from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap
 from diptych.evaluation.metrics import METRICS, Example, PictureMetric, Score, SetMetricSpec, picture_metric
 from diptych.evaluation.requirements import Resources
-from diptych.evaluation.set_metrics import Diversity, FeatureDistances, Lab, Segmented, SetMetric
+from diptych.evaluation.set_metrics import Diversity, FeatureDistances, Lab, LabelsKept, Segmented, SetMetric
 from diptych.machine.devices import matmul_precision
 from diptych.networks.features.pretrained import spec_of
 
@@ -72,6 +72,9 @@ def set_metrics_for(metrics: Sequence[str], resources: Resources) -> list[SetMet
         set_metrics.append(Diversity())
     if "fcn" in metrics:
         set_metrics.append(Segmented(resources.classes, resources.segmenter, resources.direct))
+    if "labels-kept" in metrics:
+        assert resources.source_segmenter is not None
+        set_metrics.append(LabelsKept(resources.classes, resources.source_segmenter))
     specs = [METRICS[name] for name in metrics]
     set_metrics += [spec.make() for spec in specs if isinstance(spec, SetMetricSpec) and spec.make is not None]
     return set_metrics

@@ -149,17 +149,24 @@ def count_of(labels: Labels, palette: Palette, reader: Reader, settings: DataSet
 
 
 def segmenter_for(
-    settings: DataSettings, labels: Labels, palette: Palette, classes: int, say: Say, device: torch.device
+    settings: DataSettings,
+    labels: Labels,
+    palette: Palette,
+    classes: int,
+    say: Say,
+    device: torch.device,
+    of_sources: bool = False,
 ) -> Segmenter:
-    """The segmenter for the training split: trained on its targets, or from the cache."""
+    """The segmenter for the training split: trained on its targets, or on its sources, or from the cache."""
     reader = Reader(settings, "train", labels, palette)
     kept: dict[int, tuple[Tensor, ClassMap]] = {}
 
     def read(number: int) -> tuple[Tensor, ClassMap]:
         if number in kept:
             return kept[number]
-        target = reader.dataset.sample(number, np.random.default_rng(number))[1]
-        found = as_rgb(settings.target.preview(target))[0], reader(number)
+        source, target = reader.dataset.sample(number, np.random.default_rng(number))
+        shown = settings.source.preview(source) if of_sources else settings.target.preview(target)
+        found = as_rgb(shown)[0], reader(number)
         if (len(kept) + 1) * (found[0].nbytes + found[1].nbytes) < KEPT_BYTES:
             kept[number] = found
         return found

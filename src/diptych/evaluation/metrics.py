@@ -226,6 +226,7 @@ SET_METRICS: dict[str, SetMetricSpec] = {
     "lab": SetMetricSpec("higher", (requirements.real,)),
     "diversity": SetMetricSpec("near 1", ()),
     "fcn": SetMetricSpec("higher", (requirements.labels, requirements.weights("efficientnet-lite0"))),
+    "labels-kept": SetMetricSpec("higher", (requirements.kept, requirements.weights("efficientnet-lite0"))),
 }
 METRICS: Table[PictureMetric | SetMetricSpec] = Table(
     "metric",
@@ -239,6 +240,7 @@ SEVERAL = {
     "coverage": ("coverage density", "coverage share"),
     "lab": ("lab L", "lab a", "lab b"),
     "fcn": ("fcn pixel accuracy", "fcn class accuracy", "fcn class iou"),
+    "labels-kept": ("labels-kept accuracy", "labels-kept agreement"),
 }
 """The scores of metrics that give more than one."""
 

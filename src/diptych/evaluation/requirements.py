@@ -27,6 +27,7 @@ class Resources:
     noise: bool = False  # each example brings a second output, under other noise
     labels: bool = False  # each example brings its class map
     segmenter: Segmenter | None = None
+    source_segmenter: Segmenter | None = None  # that of the sources, whose class maps the examples bring
     classes: int = 0
     factor: int = 1  # how many times larger an output is than its source
     holed: bool = False  # sources have holes
@@ -50,6 +51,11 @@ enlarging = require(lambda resources: resources.factor > 1, 'it is for super-res
 holes = require(lambda resources: resources.holed, 'it is for inpainting only (data.task = "holed")')
 labels = require(
     lambda resources: resources.labels, "it needs class maps: data.palette in the recipe, or --labels FOLDER"
+)
+
+kept = require(
+    lambda resources: resources.source_segmenter is not None,
+    "it needs a run that translates a to b, and class maps of its sources: diptych evaluate RUN --labels FOLDER",
 )
 
 

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from diptych import checkpoints
@@ -109,18 +110,35 @@ def fingerprint(plan: Plan, count: int, read: Labelled) -> str:
 
 
 def train(network: FCN, plan: Plan, count: int, read: Labelled, say: Say, device: torch.device = CPU) -> None:
-    """Cross-entropy, Adam with a rate that falls as a cosine, mirroring; the backbone starts from ImageNet."""
+    """The backbone starts from ImageNet."""
     network.backbone.load_state_dict(read_weights("efficientnet-lite0", weights_file("efficientnet-lite0")))
     torch.manual_seed(plan.seed)
     for score in network.scores:
         for layer in score.modules():
-            if isinstance(layer, torch.nn.Conv2d):
+            if isinstance(layer, nn.Conv2d):
                 layer.reset_parameters()
-    channels_last(network.train(), device)
     groups = [
         {"params": network.backbone.parameters(), "lr": RATE / 4},
         {"params": network.scores.parameters(), "lr": RATE},
     ]
+    learn(network, groups, plan, count, read, say, device)
+
+
+def learn(
+    network: nn.Module,
+    groups: list[dict[str, Any]],
+    plan: Plan,
+    count: int,
+    read: Labelled,
+    say: Say,
+    device: torch.device = CPU,
+) -> None:
+    """Cross-entropy, Adam with a rate that falls as a cosine, mirroring.
+
+    Args:
+        groups: Adam's, of the network's parameters.
+    """
+    channels_last(network.train(), device)
     optimiser = torch.optim.Adam(groups)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, plan.steps)
     rng = np.random.default_rng(plan.seed)

@@ -1,5 +1,6 @@
 """Metrics of a whole set: each collects from one example after another, and gives its scores at the end."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -194,6 +195,41 @@ class Segmented(SetMetric):
 
     def pictures(self) -> dict[str, list[float]]:
         return {"fcn pixel accuracy": self.accuracies}
+
+
+class LabelsKept(SetMetric):
+    """What the segmenter of the sources says of translations: against the true class maps, and against what it said before."""
+
+    def __init__(self, classes: int, segmenter: Segmenter) -> None:
+        self.classes, self.segmenter = classes, segmenter
+        self.shares: list[list[float]] = []
+        """By picture of its known pixels: right after, the same before and after, right before."""
+
+    def add(self, example: Example) -> None:
+        assert example.labels is not None
+        assert example.source_rgb is not None
+        truth = example.labels
+        size = (truth.shape[0], truth.shape[1])
+        before, after = (self.segmenter(seen[0], size) for seen in (example.source_rgb, example.output_rgb))
+        known = truth < self.classes
+        pairs = ((truth, after), (before, after), (truth, before))
+        self.shares.append([float((one == other)[known].mean()) if known.any() else math.nan for one, other in pairs])
+
+    def scores(self) -> list[Score]:
+        shares = np.array(self.shares)
+        shares = shares[~np.isnan(shares[:, 0])]
+        if not len(shares):
+            raise DiptychError("labels-kept has no pixel whose class is known; look at the class maps.")
+        means, ends = shares.mean(0), [bootstrap.of_mean(column) for column in shares.T]
+        note = f"before translating: {means[2]:.3f} ({ends[2][0]:.3f} to {ends[2][1]:.3f})"
+        network = "FCN of sources on efficientnet-lite0"
+        return [
+            Score(f"labels-kept {name}", float(means[place]), *ends[place], "higher", len(shares), network, remark)
+            for place, (name, remark) in enumerate((("accuracy", note), ("agreement", "")))
+        ]
+
+    def pictures(self) -> dict[str, list[float]]:
+        return {"labels-kept accuracy": [row[0] for row in self.shares]}
 
 
 def lab_histograms(picture: npt.NDArray[np.uint8]) -> Counts:

@@ -26,7 +26,8 @@ from diptych.translator.weights import weights_path
 def subject_of(run: Path, request: Request, labels: Labels, wanted: list[str]) -> Subject:
     """A run as a subject; for the FCN-score, a segmenter is trained unless one is kept."""
     translated = TranslatedSplit(run, request)
-    return with_classes(translated.subject(run.name), translated.data, request, labels, wanted)
+    subject = with_classes(translated.subject(run.name), translated.data, request, labels, wanted)
+    return with_source_labels(subject, translated.data, labels) if "labels-kept" in wanted else subject
 
 
 def subject_of_outputs(
@@ -100,6 +101,30 @@ def with_class_maps(subject: Subject, data: EvaluationSplit, labels: Labels) -> 
     facts: dict[str, Any] = {"labels": labels.where, "classes": classes}
     if not direct:
         facts["segmenter"] = Plan(classes, labels.steps).summary()
+    return replace(subject, read=read, resources=resources, protocol=subject.protocol | facts)
+
+
+def with_source_labels(subject: Subject, data: EvaluationSplit, labels: Labels) -> Subject:
+    """The same subject with the class maps of its sources and the segmenter that judges whether translations keep them.
+
+    That is another network than the one of a loss on labels (``options.labels``): an FCN that began as EfficientNet-Lite0, trained anew on
+    the sources of the training split.
+    """
+    labels = resolved(labels, data.settings)
+    if not labels.where or labels.where == "target" or data.reverse or data.own:
+        return subject  # which the metric's requirement refuses
+    settings = data.settings
+    palette = palette_of(settings, labels)
+    reader = Reader(settings, data.split, labels, palette)
+    classes = count_of(labels, palette, Reader(settings, "train", labels, palette), settings)
+    device = subject.resources.device
+    segmenter = segmenter_for(settings, labels, palette, classes, print, device, of_sources=True)
+
+    def read(place: int) -> Example:
+        return subject.read(place)._replace(labels=reader(data.chosen[place]))
+
+    resources = replace(subject.resources, source_segmenter=segmenter, classes=classes)
+    facts = {"labels": labels.where, "classes": classes, "source segmenter": Plan(classes, labels.steps).summary()}
     return replace(subject, read=read, resources=resources, protocol=subject.protocol | facts)
 
 

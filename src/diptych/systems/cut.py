@@ -24,6 +24,7 @@ from diptych.networks.contrastive.resnet import AntialiasedResNet
 from diptych.networks.spade import xavier_init
 from diptych.pictures.kinds import Batch
 from diptych.systems.parts.judges import judged_by, losses_of_judges, terms_of_judges
+from diptych.systems.parts.labels_kept import labels_kept
 from diptych.systems.system import Domains, Losses, System, SystemOptions, Translated, TranslatorSpec
 
 
@@ -37,6 +38,8 @@ class CUTOptions(SystemOptions):
     patches: int = 256  # places of each map that are told from each other
     temperature: float = 0.07  # divides the similarities; lower punishes the most similar patches more
     head_width: int = 256  # channels of the vectors that are compared
+    labels: float = 0.0  # weight of the cross-entropy of a segmenter's classes before and after translating
+    segmenter: str = ""  # the file of that segmenter, which ``diptych data segmenter`` makes
     adversary: AdversaryName = "least-squares"  # adversarial loss
     blocks: int = 9  # residual blocks
     width: int = 64  # channels of the generator's first layer
@@ -44,7 +47,7 @@ class CUTOptions(SystemOptions):
     discriminator_width: int = 64  # channels of the discriminator's first layer
 
     def __post_init__(self) -> None:
-        self.require_at_least(0, "nce")
+        self.require_at_least(0, "nce", "labels")
         self.require_at_least(1, "blocks", "width", "discriminator_width", "head_width")
         self.require_at_least(2, "patches")
         if self.temperature <= 0:
@@ -81,6 +84,8 @@ class CUT(System):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 xavier_init(module)
+        self.labels_kept = labels_kept("CUT", options.labels, options.segmenter, domains)
+        self.facts = self.labels_kept.facts if self.labels_kept else {}
         self.sides = ("discriminator", "generator")
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
@@ -103,6 +108,8 @@ class CUT(System):
         names = ("nce", "nce_identity")[: 1 + options.nce_identity]
         for name, query, key in zip(names, halves(queries, len(source)), halves(keys, len(source)), strict=False):
             terms[name] = options.nce / len(names) * self.told_apart(query, key, mirrored)
+        if self.labels_kept is not None:
+            terms["labels"] = self.labels_kept(shown[: len(source)], fake)
         yield Losses("generator", terms, pictures={"a-to-b": Translated(shown[: len(source)], target, fake)})
 
     def told_apart(self, query: Sequence[Maps], key: Sequence[Maps], mirrored: Tensor | None) -> Tensor:

@@ -27,6 +27,7 @@ from diptych.systems.parts.judges import (
     network_facts,
     terms_of_judges,
 )
+from diptych.systems.parts.labels_kept import labels_kept
 from diptych.systems.system import Domains, Losses, SystemOptions, Translated, TwoWaySystem
 from diptych.tables import to_table
 
@@ -37,6 +38,8 @@ class CycleGANOptions(SystemOptions):
 
     cycle: float = 10.0  # weight (lambda) of the cycle term in each direction
     identity: float = 0.0  # weight of the identity term, relative to ``cycle``; 0.5 for paintings and flowers
+    labels: float = 0.0  # weight of the cross-entropy of a segmenter's classes before and after translating a to b
+    segmenter: str = ""  # the file of that segmenter, which ``diptych data segmenter`` makes
     pool: int = 50  # fakes kept for each discriminator; 0 = none
     adversary: AdversaryName = "least-squares"  # adversarial loss
     order: Literal["joint", "four-step"] = "joint"  # order of updates: the PyTorch code's, or the Torch code's
@@ -54,7 +57,7 @@ class CycleGANOptions(SystemOptions):
     projected_heads: Heads = "patch"  # convolutions of these discriminators' heads
 
     def __post_init__(self) -> None:
-        self.require_at_least(0, "cycle", "identity", "pool", "blocks")
+        self.require_at_least(0, "cycle", "identity", "labels", "pool", "blocks")
         self.require_at_least(1, "width", "discriminator_width")
 
 
@@ -84,6 +87,9 @@ class CycleGAN(TwoWaySystem):
             domains.require_rgb_or_grey("CycleGAN", "options.projected=none", both=True)
         domains.require_size("CycleGAN", *map(size_limits, (*self.generator.values(), *self.discriminator.values())))
         self.pool = nn.ModuleDict({name: ImagePool(options.pool, count, *size) for name, count in channels.items()})
+        self.labels_kept = labels_kept("CycleGAN", options.labels, options.segmenter, domains)
+        if self.labels_kept is not None:
+            self.facts = {**self.facts, **self.labels_kept.facts}
         self.sides = ("generator", "discriminator")
         if options.order == "four-step":
             self.sides = ("generator.a_to_b", "discriminator.b", "generator.b_to_a", "discriminator.a")
@@ -128,6 +134,8 @@ class CycleGAN(TwoWaySystem):
             weight = options.cycle * self.identity
             same_a, same_b = fill(b_to_a(a)), fill(a_to_b(b))
             terms |= {"identity_a": weight * l1(same_a, a, weights), "identity_b": weight * l1(same_b, b, weights)}
+        if self.labels_kept is not None:
+            terms["labels"] = self.labels_kept(a, fake_b)
         return terms, self.both_ways(batch, fake_b, fake_a)
 
     def adversarial_terms(self, name: str, fake: Tensor, way: str) -> dict[str, Tensor]:

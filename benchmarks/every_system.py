@@ -131,10 +131,12 @@ def translate(run: Path, out: Path) -> None:
         formats.write(out / f"{split.dataset.name(number)}.png", resize(stored, SIDE, SIDE))
 
 
-def judged(run: Path, outputs: Path, data: str, network: str) -> dict[str, Any]:
+def judged(run: Path, outputs: Path, data: str, labels: str, network: str) -> dict[str, Any]:
     """The scores by name; None for one whose network the training looked through."""
     wanted = chosen(METRICS)
-    subject = subject_of_outputs(outputs, None, False, Request(data=data, split="val"), JUDGED_AS, Labels(), wanted)
+    subject = subject_of_outputs(
+        outputs, None, False, Request(data=data, split="val"), JUDGED_AS, Labels(labels), wanted
+    )
     looked = trained_through(Translator.load(run, "a-to-b").card.provenance)
     subject = replace(subject, resources=replace(subject.resources, trained_through=looked))
     result = judge(subject, wanted, network)
@@ -177,6 +179,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="as the first column has it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=3, help="of the timing")
+    parser.add_argument(
+        "--labels", default="", help="class maps for the FCN-score, as for diptych evaluate; smaller ones are quicker"
+    )
     parser.add_argument("--network", default="", help="of the distances; by default squeezenet1.1-caffe where it is")
     parser.add_argument("--out", type=Path, default=Path("runs/every-system"))
     arguments = parser.parse_args()
@@ -197,7 +202,10 @@ def main() -> None:
             train(entrant, data, count, arguments.seed, run)
             translate(run, run / "outputs")
             row = {**entrant._asdict(), **measure, "steps": count, "minutes": arguments.minutes, "network": network}
-            write_text(place, as_json({**row, "scores": judged(run, run / "outputs", data, network)}, indent=1))
+            write_text(
+                place,
+                as_json({**row, "scores": judged(run, run / "outputs", data, arguments.labels, network)}, indent=1),
+            )
         rows.append(json.loads(place.read_text()))
         if (rows[-1]["minutes"], rows[-1]["network"]) != (arguments.minutes, network):
             raise SystemExit(f"{place} is of other minutes or another network; give another --out.")

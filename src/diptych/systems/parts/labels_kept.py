@@ -35,7 +35,8 @@ class LabelsKept(nn.Module):
         shares = functional.log_softmax(self.network(fake).float(), dim=1)
         # Not cross_entropy, whose gradient on GPUs is not bitwise repeatable for maps.
         one_hot = wanted == torch.arange(self.classes, device=wanted.device)[:, None, None]
-        return -self.weight * (shares * one_hot).sum(1).mean()
+        loss: Tensor = -self.weight * (shares * one_hot).sum(1).mean()
+        return loss
 
 
 def labels_kept(system: str, weight: float, file: str, domains: Domains) -> LabelsKept | None:

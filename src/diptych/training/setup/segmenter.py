@@ -53,7 +53,7 @@ def write_segmenter(
     with matmul_precision("float32", device):
         learn(network, [{"params": network.parameters(), "lr": RATE}], plan, count, read, say, device)
         accuracy = accuracy_of(network, read, min(count, HELD_OUT), classes, device)
-    facts = {"layout": LAYOUT, "channels": channels, "classes": classes, "steps": plan.steps}
+    facts: checkpoints.Facts = {"layout": LAYOUT, "channels": channels, "classes": classes, "steps": plan.steps}
     checkpoints.save(out, network.state_dict(), facts)
     return f"{out}: right on {accuracy:.1%} of the pixels of {min(count, HELD_OUT)} pictures that it was trained on."
 

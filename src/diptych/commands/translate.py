@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from diptych.commands import STREAM
+from diptych.commands.moving import MIN_FOR_EXPORT, check_moving, is_moving, open_moving, translate_one
 from diptych.commands.parameters import OUT, Checkpoint, Device, RunPlace, Way
 from diptych.commands.places import find_pictures, require_place_for_pictures
 from diptych.commands.terminal import result_output
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from diptych.translator.many import Job
     from diptych.translator.translator import Style, Translator
-
-MIN_FOR_EXPORT = 64
-"""Pictures for which exporting to a faster engine, which takes seconds, is worth it."""
 
 
 def translate(
@@ -42,22 +40,28 @@ def translate(
     ray: int = 0,
     overwrite: bool = False,
     grid: bool = False,
+    temporal_smoothing: float = 0.0,
+    rate: str = "",
+    codec: str = "",
+    crf: int | None = None,
     device: Device = "auto",
 ) -> int:
-    """Translate pictures with a run, a model folder or an exported ONNX file.
+    """Translate pictures or films with a run, a model folder or an exported ONNX file.
 
     Stopped halfway, the same command goes on where it was.
 
     Example: diptych translate runs/facades drawings/ more.png --out translated/
+    and: diptych translate runs/facades film.mp4 --out film-out.mp4
 
     Parameters
     ----------
     run
         A run folder, a model folder or an ONNX file.
     inputs
-        Pictures, folders of pictures, patterns such as "in/*.png", or - for standard input.
+        Pictures, folders of pictures, patterns such as "in/*.png", or - for standard input; or one film, or animated picture.
     out
-        A folder; a file name when there is one input; - for standard output.
+        A folder; a file name when there is one input; - for standard output. Of films and folders of frames: .mp4, .mkv, .webm,
+        .gif, .webp.
     format
         Ending of the results, such as jpg; by default png, of TIFFs and arrays their own, and tif where png cannot hold them.
     size
@@ -89,15 +93,34 @@ def translate(
         Replace results that exist.
     grid
         Write each result beside its input, as one picture.
+    temporal_smoothing
+        Of frames: the share, such as 0.6, of the frame before, moved along the flow, that is blended in against flicker; 0 = none.
+    rate
+        Of a folder of frames that becomes a film: frames a second, such as 30000/1001; by default 25.
+    codec
+        Of a film: av1, vp9 or h264; by default av1, and vp9 for odd sides.
+    crf
+        Of a film: its quality, from 0, the best, to 63 (h264: 51).
     """
     from diptych.pictures.sizes import parse_size
     from diptych.training.checkpoint_choice import checkpoint_note
     from diptych.translator.engines import device_for
     from diptych.translator.many import translate_all
+    from diptych.translator.many.films import FilmOptions
     from diptych.translator.translator import Translator
 
     check_options(inputs, format, seed, batch, tile, ray)
-    require_place_for_pictures(inputs, out)
+    moving = is_moving(inputs, out, temporal_smoothing)
+    film = FilmOptions(codec, crf, temporal_smoothing)
+    if moving:
+        still = {"ray": ray, "instances": instances, "mask": mask, "stack": stack}
+        check_moving(inputs, out, film, rate, still)
+    elif rate or codec or crf is not None:
+        raise UsageError(
+            "--rate, --codec and --crf are for films; leave them away, or give --out a name such as film.mp4."
+        )
+    else:
+        require_place_for_pictures(inputs, out)
     options = {
         "size": parse_size(size or None),
         "seed": seed,
@@ -114,10 +137,15 @@ def translate(
     translator = load()
     check_translator(translator, tile, instances, mask, valid)
     check_stack(run, translator, stack)
+    make = partial(make_job, options=options, tile=tile, style=style, style_from=style_from)
+    if moving:
+        print(checkpoint_note(run, checkpoint), end="")
+        source = open_moving(Path(inputs[0]), translator.card.source, rate)
+        engine = "" if engine == "auto" and (style or style_from) else engine
+        return translate_one(partial(make, translator), source, Path(out), film, engine)
     pictures = [] if STREAM in (*inputs, out) else find_pictures(inputs, Path(out))
     if engine == "auto" and (len(pictures) < MIN_FOR_EXPORT or style or style_from):
         engine = ""
-    make = partial(make_job, options=options, tile=tile, style=style, style_from=style_from)
     job, engine_note = make(translator, engine=engine)
     notes = "\n".join(filter(None, (checkpoint_note(run, checkpoint), engine_note)))
     if not pictures:

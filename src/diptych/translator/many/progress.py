@@ -93,6 +93,38 @@ class Progress:
         show(f"{text}{more}")
 
 
+class FrameProgress:
+    """The same line for the frames of a film, whose number may not be known."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done, self.before, self.shown = total, 0, 0, 0.0
+        self.began = time.perf_counter()
+
+    def went_on(self, before: int) -> None:
+        """So many frames are there from an earlier command."""
+        self.before = before
+
+    @property
+    def rate(self) -> float:
+        return self.done / max(time.perf_counter() - self.began, 1e-9)
+
+    def add(self) -> None:
+        self.done += 1
+        now = time.perf_counter()
+        if now - self.shown < REFRESH_SECONDS:
+            return
+        self.shown = now
+        done, left = self.before + self.done, max(self.total - self.before - self.done, 0)
+        of_total = f"/{self.total}  {self.rate:.1f} frames/s  left {format_seconds(left / self.rate)}"
+        show(f"{done}{of_total if self.total else f' frames  {self.rate:.1f} frames/s'}")
+
+    def summary(self) -> str:
+        """How many frames, of which so many were there, and how fast."""
+        took = time.perf_counter() - self.began
+        there = f" ({self.before} of them before)" if self.before else ""
+        return f"{self.before + self.done} frames{there}, {self.rate:.1f} a second, {took:.1f} s:"
+
+
 def format_seconds(seconds: float) -> str:
     minutes = round(seconds / 60)
     return f"{seconds:.0f} s" if seconds < 100 else f"{minutes} min" if minutes < 100 else f"{minutes / 60:.1f} h"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from diptych.data.derived import DERIVE, Derived, Holed, Shrunk
 from diptych.data.entries import Entry, File, Layout, probe
@@ -14,6 +15,7 @@ from diptych.data.settings import DataSettings
 from diptych.data.shards.windows import WindowShuffle
 from diptych.data.transforms import Crop
 from diptych.data.valid import ValidMasks
+from diptych.data.volumes.layout import SliceEntry
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import INSTANCES, Kind, Stored
 
@@ -57,8 +59,17 @@ class Pairs(Pictures):
 
     def crops(self, index: int, rng: np.random.Generator) -> tuple[Crop, Crop]:
         """What ``sample`` takes where all pictures are resized alike."""
-        crop = index, self.draw(rng)
+        window, inside = self.draw(rng), self.inside(index)
+        crop = index, window if inside is None else self.geometry.within(window, inside, rng)
         return crop, crop
+
+    def inside(self, index: int) -> npt.NDArray[np.bool_] | None:
+        """(H, W): where crops are drawn, of a volume's slice with a mask; None = anywhere."""
+        entry = self.entries[index]
+        if not self.train or not isinstance(entry, SliceEntry) or entry.mask is None:
+            return None
+        marked: npt.NDArray[np.bool_] = entry.mask.stored()[..., 0] > 0
+        return marked
 
     def picture(self, side: int, number: int) -> Stored:
         """The stored source (0) or target (1)."""
@@ -66,7 +77,7 @@ class Pairs(Pictures):
 
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         settings = self.settings
-        source, target = self.cut(self.pair(index), (settings.source, settings.target), rng)
+        source, target = self.cut(self.pair(index), (settings.source, settings.target), rng, self.inside(index))
         return settings.augment.coloured(source, settings.source, rng) if self.train else source, target
 
 

@@ -1,4 +1,4 @@
-"""Examples and their files: paths, or members of a shard, read from their position in the tar."""
+"""Examples and their files: paths, members of a shard, read from their position in the tar, or slices of volumes."""
 
 import io
 from abc import ABC, abstractmethod
@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from diptych.data.volumes.slice import Slice
 from diptych.errors import DiptychError
 from diptych.pictures import codecs, formats
 from diptych.pictures.decoded import Header
@@ -65,12 +66,12 @@ class Member:
         return data
 
 
-File = Path | Member
+File = Path | Member | Slice
 
 
 def content(file: File) -> bytes:
     """The bytes of the file; a DiptychError names one that has vanished."""
-    if isinstance(file, Member):
+    if not isinstance(file, Path):
         return file.content()
     with formats.open_file(file) as opened, formats.readable_errors(str(file)):
         return opened.read()
@@ -78,11 +79,15 @@ def content(file: File) -> bytes:
 
 def read(file: File, kind: Kind) -> Stored:
     """As :func:`diptych.pictures.formats.read`."""
+    if isinstance(file, Slice):
+        return file.read(kind)
     return formats.read(file.content(), kind, str(file)) if isinstance(file, Member) else formats.read(file, kind)
 
 
 def probe(file: File) -> Header:
     """As :func:`diptych.pictures.formats.probe`."""
+    if isinstance(file, Slice):
+        return file.header()
     if not isinstance(file, Member):
         return formats.probe(file)
     data = file.content()
@@ -134,7 +139,7 @@ def files_of(entries: Iterable[Entry]) -> list[File]:
 
 def paths_of(entries: Iterable[Entry]) -> list[Path]:
     """The same of entries that lie in folders."""
-    return [file for file in files_of(entries) if not isinstance(file, Member)]
+    return [file for file in files_of(entries) if isinstance(file, Path)]
 
 
 def checked(found: object, where: str, splits: Collection[str]) -> dict[str, list[Entry]]:

@@ -15,6 +15,8 @@ from diptych.data.listings import Stamps, listing, stamps_below
 from diptych.data.settings import LAYOUTS, OF_TWO, DataSettings, root_of
 from diptych.data.shards import reading
 from diptych.data.shards.index import INDEX
+from diptych.data.volumes.layout import volume_layout
+from diptych.data.volumes.sets import holds_volumes
 from diptych.errors import DiptychError, of_users_code
 from diptych.pictures.formats import stem
 
@@ -42,6 +44,8 @@ def discover(settings: DataSettings) -> Layout:
     if reading.are_at(settings.folder):
         return reading.layout_of(settings)
     root = root_of(settings)
+    if settings.slices:
+        return volume_layout(root, settings, divided)
     anywhere = settings.target_folder or settings.layout in LAYOUTS.added
     stamps = None if anywhere else stamps_below(root)
     return recognised(root, settings) if stamps is None else remembered(root, settings, stamps)
@@ -59,6 +63,10 @@ def recognised(root: Path, settings: DataSettings) -> Layout:
     except DiptychError:
         if reading.without_index(root):
             raise DiptychError(f"{root} holds shards without their index {INDEX}; copy that beside them.") from None
+        if holds_volumes(root):
+            raise DiptychError(
+                f"{root} holds volumes, whose slices are the examples: set data.slices=1, or 3 for a slice with its neighbours."
+            ) from None
         raise
     if may_overlap(layout.folders):
         no_overlap({split: [*pile, *layout.others.get(split, [])] for split, pile in layout.splits.items()})

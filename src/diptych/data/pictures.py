@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 from diptych.data.entries import Entry, File, read
@@ -103,12 +104,22 @@ class Pictures(ABC):
     def stored(self, index: int, rng: np.random.Generator) -> tuple[Stored, Stored]:
         """What ``sample`` gives, as files hold it."""
 
-    def cut(self, pictures: Sequence[Stored], kinds: Sequence[Kind], rng: np.random.Generator) -> list[Stored]:
-        """The same window of every picture, and in training the same moves; class numbers are never mixed."""
+    def cut(
+        self,
+        pictures: Sequence[Stored],
+        kinds: Sequence[Kind],
+        rng: np.random.Generator,
+        inside: npt.NDArray[np.bool_] | None = None,
+    ) -> list[Stored]:
+        """The same window of every picture, and in training the same moves; class numbers are never mixed.
+
+        The middle of a window in training is drawn within ``inside``, (H, W), where that is given.
+        """
         height, width = pictures[0].shape[:2]
         augment, move = self.settings.augment, None
         if self.train:
             window = self.geometry.draw(rng, height, width, augment.factor(rng))
+            window = window if inside is None else self.geometry.within(window, inside, rng)
             move = augment.draw(rng, self.geometry.crop_size)
         else:
             window = self.geometry.whole(height, width)

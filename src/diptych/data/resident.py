@@ -22,7 +22,7 @@ from diptych.pictures.values.batches import have_gaps
 
 Croppable = Pairs | Unpaired
 """Datasets that can say which crops a sample takes, without cutting them."""
-PLAIN = ("rgb", "grey", "channels")  # each value becomes a number by itself
+PLAIN = ("rgb", "grey", "channels", "slices")  # each value becomes a number by itself
 SHARE = 0.25  # of the device's free memory, at most
 
 

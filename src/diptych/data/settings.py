@@ -13,6 +13,7 @@ from diptych.pictures.kinds import Kind
 from diptych.pictures.resizing import Smooth
 from diptych.pictures.sizes import Fit
 from diptych.registry import Names, Table
+from diptych.volumes.geometry import Plane
 
 Task = Literal["pairs", "unpaired", "labelled", "edges", "greyscale", "colorization", "holed", "shrunk"]
 OF_TWO = ("pairs", "unpaired", "labelled")
@@ -40,6 +41,11 @@ class DataSettings:
     hole_share: float = 0.25  # share of the picture that the hole takes, about
     mask_folder: str = ""  # of hole = "files": a folder of pictures, white where the hole is
     valid_folder: str = ""  # of pairs: a folder of masks by the pictures' names, white where there is data
+    slices: int = 0  # of volumes: neighbouring slices that make a source, odd (1 = 2D, 3 = 2.5D); 0 = plain pictures
+    axis: Plane = "axial"  # of volumes: which slices are taken
+    volume_masks: str = (
+        ""  # of volumes: a folder of masks by name, or in patients' folders a file; crops are drawn inside
+    )
     load_size: int | tuple[int, int] = 286  # side, or (height, width), to which pictures are resized
     crop_size: int | tuple[int, int] = 256  # side, or (height, width), of the random crop that networks see
     fit: Fit = "stretch"  # how a picture comes to its load size: stretched, in its shape, or not resized (none)
@@ -85,7 +91,32 @@ class DataSettings:
                 f"set it to 0."
             )
         self.check_folders()
+        self.check_volumes()
         self.check_kinds()
+
+    def check_volumes(self) -> None:
+        """Set the Kinds of slices; UsageError for what does not go with them."""
+        if not self.slices:
+            if self.axis != "axial" or self.volume_masks:
+                raise UsageError("data.axis and data.volume_masks are for volumes; set data.slices to 1, 3 or more.")
+            return
+        if self.slices < 0 or self.slices % 2 == 0:
+            raise UsageError(
+                f"data.slices is {self.slices}; give an odd number, such as 3 for a slice and its two neighbours."
+            )
+        if self.task not in ("pairs", "unpaired") or self.layout != "auto":
+            raise UsageError('data.slices goes with data.task = "pairs" or "unpaired", and with data.layout = "auto".')
+        if self.volume_masks and self.task != "pairs":
+            raise UsageError('data.volume_masks goes with data.task = "pairs".')
+        count = self.slices * max(1, len(self.source_folders))
+        for side, number in (("source", count), ("target", 1)):
+            kind: Kind = getattr(self, side)
+            wanted = {"colour": "grey"} if number == 1 else {"colour": "slices", "channels": number}
+            if kind.colour not in ("rgb", "grey", "slices"):
+                raise UsageError(
+                    f'data.{side} is "{kind.colour}", and slices are of one value a voxel; leave its colour away.'
+                )
+            object.__setattr__(self, side, replace(kind, **{"channels": 0} | wanted))
 
     def check_folders(self) -> None:
         """Refuse folders that would be ignored silently."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from diptych.data.augment import Move, places_of, taken
 from diptych.pictures.kinds import Stored
@@ -47,6 +48,18 @@ class Geometry:
         top = int(rng.integers(tall - self.crop_size[0] + 1))
         left = int(rng.integers(wide - self.crop_size[1] + 1))
         return Window(tall, wide, top, left, bool(rng.random() < 0.5) and self.mirror)
+
+    def within(self, window: Window, inside: npt.NDArray[np.bool_], rng: np.random.Generator) -> Window:
+        """The same window about a pixel drawn from ``inside``, (H, W) of the picture as stored, as near as the borders allow."""
+        rows, columns = np.nonzero(inside)
+        if not len(rows):
+            return window
+        drawn = int(rng.integers(len(rows)))
+        height, width = self.crop_size
+        top = round((int(rows[drawn]) + 0.5) * window.height / inside.shape[0] - height / 2)
+        left = round((int(columns[drawn]) + 0.5) * window.width / inside.shape[1] - width / 2)
+        top, left = max(0, min(top, window.height - height)), max(0, min(left, window.width - width))
+        return window._replace(top=top, left=left)
 
     def whole(self, height: int, width: int) -> Window:
         """For validation: the picture at the scale at which it is translated, and the middle of it; never mirrored."""

@@ -142,5 +142,7 @@ def kind_note(kind: Kind) -> str:
         return f"class maps of {kind.classes} classes{names}"
     what = {"rgb": "RGB pictures", "grey": "grey pictures", "holed": "RGB pictures with a transparent hole"}
     found = what.get(kind.colour, f"pictures of {kind.network_channels} channels ({kind.colour})")
+    if kind.colour == "slices":
+        found = f"stacks of {kind.channels} neighbouring slices of volumes"
     low, high = kind.range
     return f"{found} ({kind.depth}, {low:g} to {high:g}{f' {kind.unit}' if kind.unit else ''})"

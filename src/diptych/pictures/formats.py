@@ -36,7 +36,7 @@ def pixel_limit() -> int:
     return int(stated)
 
 
-OPACITY = ("holed", "mask", "channels", "labels", "instances")
+OPACITY = ("holed", "mask", "channels", "slices", "labels", "instances")
 """Colours of Kinds whose opacity is not composited on the background."""
 NUMBERS = ("labels", "instances")
 """Colours of Kinds that hold whole numbers: palette indices stay indices."""

@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # torch is loaded where a tensor is made: serving exported fi
 
 Stored = npt.NDArray[Any]
 
-Content = Literal["rgb", "grey", "lightness", "chroma", "channels", "labels", "holed", "instances", "mask"]
-MEASURED = ("rgb", "grey", "channels")
+Content = Literal["rgb", "grey", "lightness", "chroma", "channels", "slices", "labels", "holed", "instances", "mask"]
+MEASURED = ("rgb", "grey", "channels", "slices")
 Colour = tuple[int, int, int]
 
 
@@ -57,11 +57,11 @@ class Kind:
     """What the pictures of one domain are."""
 
     # What a pixel is. lightness and chroma are the L and the a, b of CIE Lab (sRGB, D65), read from RGB pictures; labels are class
-    # numbers, instances those of the objects; holed is RGB with a hole where the opacity is under a half, mask where a
-    # hole is to be.
+    # numbers, instances those of the objects; slices are neighbours in a volume; holed is RGB with a hole where the opacity is
+    # under a half, mask where a hole is to be.
     colour: Content = "rgb"
     depth: Depth = "uint8"  # of a pixel in the files of this domain, in and out; signed ones hold measured values
-    channels: int = 0  # how many there are; only for colour = "channels"
+    channels: int = 0  # how many there are; only for colour = "channels" or "slices"
     low: float = 0.0  # lowest value of the stated range, which becomes -1
     # Highest value, which becomes 1. Both 0 mean the whole range of an unsigned depth, and 0 to 1 for floats.
     high: float = 0.0
@@ -86,9 +86,10 @@ class Kind:
             raise UsageError(f'a kind knows no depth "{self.depth}"; there are {", ".join(get_args(Depth))}.')
         if self.beyond not in ("clip", "refuse"):
             raise UsageError(f'a kind\'s beyond is "clip" or "refuse", not "{self.beyond}".')
-        if self.colour == "channels" and self.channels < 1:
-            raise UsageError('a kind with colour = "channels" must say how many: channels = 5.')
-        if self.colour != "channels" and self.channels:
+        several = self.colour in ("channels", "slices")
+        if several and self.channels < 1:
+            raise UsageError(f'a kind with colour = "{self.colour}" must say how many: channels = 5.')
+        if not several and self.channels:
             raise UsageError(f'channels = {self.channels} needs colour = "channels"; {self.colour} has its own number.')
         self.check_range()
         self.check_scale()
@@ -260,7 +261,7 @@ class Kind:
         return np.concatenate([lightness, planes * 110])
 
     def preview(self, tensor: "Tensor", source: Stored | None = None) -> npt.NDArray[np.uint8]:
-        """uint8 (H, W, 3) to show: the first three channels, or the first one as grey; NaN as middle grey."""
+        """uint8 (H, W, 3) to show: the first three channels, or the first or of slices the middle one as grey; NaN as middle grey."""
         import torch
 
         if self.colour == "labels":
@@ -272,6 +273,7 @@ class Kind:
             shares = (self.to_stored(tensor, source).astype(np.float32) - low) / (high - low)
         else:
             planes = np.clip(tensor.numpy(), -1, 1)
+            planes = planes[len(planes) // 2 :][:1] if self.colour == "slices" else planes
             planes = planes[:3] if len(planes) >= 3 else np.repeat(planes[:1], 3, axis=0)
             shares = (planes.transpose(1, 2, 0) + 1) / 2
         seen: npt.NDArray[np.uint8] = np.rint(shares * 255).astype(np.uint8)

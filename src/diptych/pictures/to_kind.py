@@ -42,7 +42,7 @@ def as_kind(decoded: Decoded, kind: Kind, name: str) -> Stored:
     if is_float(pixels.dtype) and not np.isfinite(pixels).all():
         remedy = "replace them" if kind.has_gaps else 'replace them, or have the kind state nodata = "nan"'
         raise DiptychError(f"{name} holds values that are not finite (NaN or infinity); {remedy}.")
-    if kind.colour == "channels":
+    if kind.colour in ("channels", "slices"):
         if pixels.shape[2] != kind.channels:
             raise DiptychError(
                 f"{name} has {pixels.shape[2]} channels, and the kind says {kind.channels}; "
@@ -91,7 +91,7 @@ def converted_to_srgb(decoded: Decoded, kind: Kind) -> Decoded:
 
     A Kind of numbers or channels holds no colours, and stays as it is.
     """
-    if not decoded.metadata.profile or kind.colour in ("labels", "instances", "channels", "mask"):
+    if not decoded.metadata.profile or kind.colour in ("labels", "instances", "channels", "slices", "mask"):
         return decoded
     colours, opacity = np.split(decoded.pixels, [decoded.pixels.shape[2] - decoded.alpha], axis=2)
     mode = {1: "L", 3: "RGB"}.get(colours.shape[2])

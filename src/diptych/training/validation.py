@@ -32,7 +32,7 @@ from diptych.recipe import Recipe
 from diptych.systems import System
 from diptych.training.run import Run
 from diptych.training.state import State, address
-from diptych.translator.card import REGISTERED, Card, write_cards
+from diptych.translator.card import AXIS, REGISTERED, SLICES, Card, write_cards
 
 RGB = Kind()
 
@@ -265,6 +265,7 @@ def cards_of(recipe: Recipe, system: System) -> list[Card]:
     for way, exit in system.translators().items():
         source, target = (data.target, data.source) if exit.reverse else (data.source, data.target)
         provenance = {"system": recipe.system, "recipe": recipe.name, "data": data.folder, "direction": data.direction}
+        provenance |= {SLICES: data.slices, AXIS: data.axis} if data.slices else {}
         provenance |= {REGISTERED: origin} if (origin := NETWORKS.origin(exit.network.name)) else {}
         card = Card(
             way=way,

@@ -26,6 +26,8 @@ LICENCE, ATTRIBUTION = "licence of the data", "attribution"
 """Facts of a card's provenance."""
 REGISTERED = "registered by"
 """Of a network that is not ours the fact whose code registered it, as ``registry`` writes it."""
+SLICES, AXIS = "slices", "axis"
+"""Of a network for volumes the facts how many neighbouring slices each volume gives to a source, and of which plane."""
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, DiptychError)
 """Exceptions that a foreign or damaged card may cause."""
 

@@ -1,0 +1,1 @@
+"""Sets of volumes, whose slices are the examples."""

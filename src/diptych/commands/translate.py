@@ -34,6 +34,7 @@ def translate(
     mask: Path | None = None,
     valid: Path | None = None,
     stack: tuple[Path, ...] = (),
+    axis: str = "",
     batch: int = 1,
     tile: int | None = None,
     engine: str = "auto",
@@ -46,7 +47,7 @@ def translate(
     crf: int | None = None,
     device: Device = "auto",
 ) -> int:
-    """Translate pictures or films with a run, a model folder or an exported ONNX file.
+    """Translate pictures, films or volumes with a run, a model folder or an exported ONNX file.
 
     Stopped halfway, the same command goes on where it was.
 
@@ -59,6 +60,7 @@ def translate(
         A run folder, a model folder or an ONNX file.
     inputs
         Pictures, folders of pictures, patterns such as "in/*.png", or - for standard input; or one film, or animated picture.
+        For runs on slices: volumes, such as a .nii.gz file or the folder of a DICOM series.
     out
         A folder; a file name when there is one input; - for standard output. Of films and folders of frames: .mp4, .mkv, .webm,
         .gif, .webp.
@@ -81,6 +83,8 @@ def translate(
         A mask, white where there is data, or a folder of masks by the pictures' names; for runs with nodata.
     stack
         For runs on several source folders (data.source_folders): the folder of the second pictures, of the same names, and so on.
+    axis
+        Of volumes: axial, coronal or sagittal slices, or all for the mean of the three; by default those of training.
     batch
         Pictures translated at once, where they have one size for the network.
     tile
@@ -102,6 +106,7 @@ def translate(
     crf
         Of a film: its quality, from 0, the best, to 63 (h264: 51).
     """
+    from diptych.commands.translate_volumes import VolumeOptions, translate_volumes, volumes_among
     from diptych.pictures.sizes import parse_size
     from diptych.training.checkpoint_choice import checkpoint_note
     from diptych.translator.engines import device_for
@@ -110,6 +115,12 @@ def translate(
     from diptych.translator.translator import Translator
 
     check_options(inputs, format, seed, batch, tile, ray)
+    if volumes := volumes_among(inputs):
+        options = VolumeOptions(axis, batch, seed, tile, overwrite)
+        load_volumes = partial(Translator.load, run, way, checkpoint, device_for(engine, device))
+        return translate_volumes(load_volumes(), volumes, stack, Path(out), options)
+    if axis:
+        raise UsageError("--axis is for volumes, and the inputs are none; leave it away.")
     moving = is_moving(inputs, out, temporal_smoothing)
     film = FilmOptions(codec, crf, temporal_smoothing)
     if moving:

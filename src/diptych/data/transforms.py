@@ -1,5 +1,6 @@
 """Pure transforms of stored pictures (H, W, C); depth stays, and every draw comes from a given generator."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -56,8 +57,8 @@ class Geometry:
             return window
         drawn = int(rng.integers(len(rows)))
         height, width = self.crop_size
-        top = round((int(rows[drawn]) + 0.5) * window.height / inside.shape[0] - height / 2)
-        left = round((int(columns[drawn]) + 0.5) * window.width / inside.shape[1] - width / 2)
+        top = math.floor((int(rows[drawn]) + 0.5) * window.height / inside.shape[0] - height / 2)
+        left = math.floor((int(columns[drawn]) + 0.5) * window.width / inside.shape[1] - width / 2)
         top, left = max(0, min(top, window.height - height)), max(0, min(left, window.width - width))
         return window._replace(top=top, left=left)
 

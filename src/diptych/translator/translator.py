@@ -22,7 +22,7 @@ from diptych.registry import remedy_for, require
 from diptych.shipped import find, shipped
 from diptych.tables import closest
 from diptych.translator import tiling
-from diptych.translator.card import CARD, REGISTERED, Card, card_in, read_cards
+from diptych.translator.card import CARD, REGISTERED, SLICES, Card, card_in, read_cards
 from diptych.translator.engines import BFLOAT16, Eager, Engine, OnnxRuntime, OpenVino
 from diptych.translator.scaling import TranslatorBase
 from diptych.translator.tiling import Images
@@ -125,7 +125,8 @@ class Translator(TranslatorBase):
 
         Args:
             picture: PIL, or numpy of shape (H, W) or (H, W, C); the result is of the same family and size, and of the
-                channels and depth of the target's Kind. A float array must lie in the source Kind's range.
+                channels and depth of the target's Kind. A float array must lie in the source Kind's range. Of a network for
+                volumes a volume, (slices, rows, columns), as of ``volume``.
             size: at which the network sees the picture; the result is brought back to the picture's own. None or
                 "training" = the scale of training, as the card says it; "own" = as it is; a side, or (height, width).
                 What the network sees is padded to its multiple, and the result cropped back.
@@ -135,12 +136,27 @@ class Translator(TranslatorBase):
         """
         if isinstance(picture, list | tuple):
             return [self(one, size=size, seed=seed, style=style) for one in picture]
+        if isinstance(picture, np.ndarray) and picture.ndim == 3 and SLICES in self.card.provenance:
+            return self.volume(picture, seed=seed)
         if isinstance(picture, np.ndarray):
             return self.stored(from_array(picture, self.card.source), size=size, seed=seed, style=style)
         if isinstance(picture, Image.Image):
             stored = from_pillow(picture, self.card.source)
             return to_pillow(self.stored(stored, size=size, seed=seed, style=style))
         raise UsageError(f"a picture is a PIL image or a numpy array, not {type(picture).__name__}.")
+
+    def volume(self, *sources: np.ndarray, axis: str = "", batch: int = 1, seed: int | None = None) -> np.ndarray:
+        """Translate volumes, (slices towards the head, rows to the back, columns to the left).
+
+        Args:
+            sources: one for each volume that training stacked.
+            axis: "axial", "coronal", "sagittal", "all" for the mean of the three; empty = that of training.
+            batch: slices translated at once.
+            seed: of the noise; None = the card's.
+        """
+        from diptych.translator.volumes import translate_array
+
+        return translate_array(self, sources, axis, batch, seed)
 
     def stored(self, picture: Stored, *, size: Size = None, seed: int | None = None, style: Style = None) -> Stored:
         """Translate a picture as read from a file: H x W x C of the source's Kind to the same of the target's."""

@@ -70,7 +70,12 @@ class SideOf:
         occupied = set(range(open_volume(one.sources[0]).shape[axis]))
         for path in one.paths:
             facts = place(path, 0, 1).slices.facts
-            occupied &= {*facts.occupied, *facts.broken} if path != one.mask else inside(facts.highest)
+            marked = inside(facts.highest)
+            if path == one.mask and not marked:
+                raise DiptychError(
+                    f"{path} marks nothing, so there is no place to draw from; draw the mask, or remove the volume."
+                )
+            occupied &= marked if path == one.mask else {*facts.occupied, *facts.broken}
         return [
             SliceEntry(
                 f"{one.name}_{plane}_{index:04d}",
@@ -95,25 +100,33 @@ def in_splits(sets: Sets, settings: DataSettings, side: SideOf, divide: Divide) 
     note = f" of {sum(counts.values())} volumes"
     if "val" in sets:
         return {split: [entry for one in pile for entry in side.entries(one)] for split, pile in sets.items()}, note
-    whole = sets["train"]
     splits = {split: [entry for one in pile for entry in side.entries(one)] for split, pile in sets.items()}
-    if len(whole) == 1:
-        found = splits["train"]
-        held = held_blocks(len(found), settings.validation_share)
-        numbers = np.array([index_of(entry) for entry in found])
-        near = np.abs(numbers[:, None] - numbers[sorted(held)][None]).min(axis=1)
-        apart = near > settings.slices // 2 + GAP
-        train = [entry for entry, far in zip(found, apart, strict=True) if far]
-        val = [entry for number, entry in enumerate(found) if number in held]
-        note += f"; {len(val)} of {len(found)} slices set apart in blocks to validate, {len(found) - len(val) - len(train)} between unused"
+    if len(sets["train"]) == 1:
+        train, val = blocks_of(splits["train"], settings)
+        unused = len(splits["train"]) - len(val) - len(train)
+        note += f"; {len(val)} slices set apart in blocks to validate, and {unused} between them and the others unused"
     else:
-        _, held_out = divide([Entry(one.name, one.sources) for one in whole], settings)
+        _, held_out = divide([Entry(one.name, one.sources) for one in sets["train"]], settings)
         names = {entry.name for entry in held_out}
-        train = [entry for one in whole if one.name not in names for entry in side.entries(one)]
-        val = [entry for one in whole if one.name in names for entry in side.entries(one)]
-        note += f"; {len(names)} of {len(whole)} set apart to validate, by a hash of their names"
+        train = [entry for one in sets["train"] if one.name not in names for entry in side.entries(one)]
+        val = [entry for one in sets["train"] if one.name in names for entry in side.entries(one)]
+        note += f"; {len(names)} of {len(sets['train'])} set apart to validate, by a hash of their names"
+    if not (train and val):
+        raise DiptychError(
+            f"{settings.folder} has {len(splits['train'])} slices to learn from, too few to set some apart; add volumes, or folders "
+            f"train and val."
+        )
     rest = {split: pile for split, pile in splits.items() if split != "train"}
     return {"train": train, "val": val} | rest, note
+
+
+def blocks_of(found: list[Entry], settings: DataSettings) -> tuple[list[Entry], list[Entry]]:
+    """(train, val) of the slices of one volume: no slice of one is a neighbour of the other's."""
+    held = held_blocks(len(found), settings.validation_share)
+    numbers = np.array([index_of(entry) for entry in found], dtype=np.int64)
+    near = np.abs(numbers[:, None] - numbers[sorted(held)][None]).min(axis=1, initial=len(found) + BLOCK)
+    train = [entry for entry, distance in zip(found, near, strict=True) if distance > settings.slices // 2 + GAP]
+    return train, [entry for number, entry in enumerate(found) if number in held]
 
 
 def require_something(sets: Sets, settings: DataSettings) -> None:
@@ -131,8 +144,8 @@ def index_of(entry: Entry) -> int:
 
 def held_blocks(count: int, share: float) -> set[int]:
     """Places that are held out of ``count``: blocks spread evenly, about ``share`` of all, never all."""
-    blocks = max(2, count // BLOCK)
-    wanted = min(max(1, round(share * blocks)), blocks - 1)
+    blocks = max(2, count // BLOCK) if count > 1 else 1
+    wanted = max(1, min(round(share * blocks), blocks - 1))
     edges = np.linspace(0, count, blocks + 1).round().astype(int)
     chosen = [int((number + 0.5) * blocks / wanted) for number in range(wanted)]
     return {place for block in chosen for place in range(edges[block], edges[block + 1])}

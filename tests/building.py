@@ -20,8 +20,10 @@ def batch_of(size: int = 16, count: int = 2, seed: int = 0, channels: tuple[int,
 def domains_of(name: str, channels: tuple[int, int] = (3, 3)) -> Domains:
     """What each system is for, as small as it can be."""
     plain = tuple(Kind() if count == 3 else Kind(colour="channels", channels=count) for count in channels)
-    source = {"inpainting": Kind(colour="holed"), "spade": LABELS, "pix2pixhd": LABELS}.get(name, plain[0])
-    side = {"inpainting": 64, "spade": 64, "pix2pixhd": 32}.get(name, 16)
+    source = {"inpainting": Kind(colour="holed"), "spade": LABELS, "pix2pixhd": LABELS, "oasis": LABELS}.get(
+        name, plain[0]
+    )
+    side = {"inpainting": 64, "spade": 64, "pix2pixhd": 32, "oasis": 64}.get(name, 16)
     target = Kind() if name == "inpainting" else plain[1]  # known pixels are kept, so the channels are the source's
     return Domains(source, target, (side, side), 2 if name == "srgan" else 1)
 

@@ -27,6 +27,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "cyclegan": {"width": 4, "discriminator_width": 4, "discriminator_layers": 1, "blocks": 1, "pool": 3},
     "srgan": {"content": "mse", "blocks": 1, "width": 4, "discriminator_width": 4},
     "inpainting": {"blocks": 1, "width": 4, "discriminator_width": 4},
+    "oasis": {"width": 2, "hidden": 4, "noise": 3, "discriminator_width": 4, "discriminator_levels": 2},
     "reggan": {
         "blocks": 1,
         "width": 4,
@@ -74,6 +75,7 @@ DATA = {
     "inpainting": ["data.task=holed", "data.hole=strokes", "data.load_size=66", "data.crop_size=64"],
     "pix2pixhd": LABELLED,
     "spade": [*LABELLED, "training.batch_size=2"],
+    "oasis": [*LABELLED, "training.batch_size=2"],
 }
 """What the data of each system is, where it is not pairs."""
 

@@ -118,6 +118,42 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Scalar:
     return (logits.logsumexp(dim=2) - logits.diagonal(dim1=1, dim2=2)).mean()
 
 
+def class_weights(maps: Pictures, weighting: str = "balanced") -> Tensor:
+    """(classes,): what each class's pixels count in ``segmentation``.
+
+    "balanced" is the inverse frequency in the batch, pixels / pixels of the class, and 0 for a class that is absent (OASIS,
+    section 3.1). Its sum of weighted pixels grows with the number of classes that are present; "mean" divides by that number.
+    "none" counts all pixels alike.
+
+    Args:
+        maps: one-hot classes, (batch, classes, height, width), all 0 where the class is unknown.
+    """
+    counts = maps.float().sum((0, 2, 3))
+    if weighting == "none":
+        return torch.ones_like(counts)
+    weights = torch.where(counts > 0, maps[:, 0].numel() / counts.clamp(min=1), 0)
+    return weights / (counts > 0).sum().clamp(min=1) if weighting == "mean" else weights
+
+
+def segmentation(logits: Logits, maps: Pictures, weights: Tensor) -> Scalar:
+    """Weighted cross-entropy of the true classes, a mean over all pixels, those of unknown class included as 0.
+
+    A product with one-hot maps repeats on GPUs bit by bit, as torch's own cross-entropy of maps does not.
+
+    Args:
+        logits: (batch, classes + 1, height, width), the last class being "fake".
+        maps: one-hot classes, (batch, classes, height, width).
+        weights: (classes,).
+    """
+    shares = logits.float().log_softmax(1)[:, :-1]
+    return -(shares * maps * weights[:, None, None]).sum() / maps[:, 0].numel()
+
+
+def called_fake(logits: Logits) -> Scalar:
+    """Cross-entropy of the last class, "fake", a mean over all pixels of (batch, classes + 1, height, width)."""
+    return -logits.float().log_softmax(1)[:, -1].mean()
+
+
 class TravelLosses(NamedTuple):
     """The three terms of one direction, each a scalar."""
 

@@ -200,6 +200,7 @@ def test_each_domain_has_its_channels(system: str) -> None:
         ("pix2pixhd", "generator discriminator"),
         ("spade", "generator discriminator"),
         ("reggan", "generator discriminator"),
+        ("oasis", "generator discriminator"),
     ],
 )
 def test_sides_stand_in_the_order_of_their_updates(system: str, words: str) -> None:
@@ -225,6 +226,7 @@ LEAST = {  # what may be 0 but no less, and what may be 1 but no less
     ),
     "inpainting": ("l1 whole patch", "blocks width downs discriminator_width"),
     "reggan": ("correction smoothness pool", "blocks width registration_width discriminator_width"),
+    "oasis": ("noise label_mix", "width hidden"),
     "cut": ("nce", "blocks width head_width discriminator_width"),
     "pix2pixhd": (
         "feature_matching perceptual enhancers fix_coarse_steps features",

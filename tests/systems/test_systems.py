@@ -32,6 +32,8 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("pix2pixhd", {"features": 3, "encoder_width": 2, "enhancers": 1, "perceptual_network": "efficientnet-lite0"}),
     ("spade", {"style": 8, "perceptual_network": "efficientnet-lite0"}),
     ("cut", {"nce": 10.0, "nce_identity": False, "flip": True, "adversary": "hinge"}),
+    ("oasis", {"noise": 0, "weighting": "mean", "label_mix": 0.0, "spectral": False}),
+    ("oasis", {"norm": "instance", "label_mix_detached": True, "weighting": "none", "kernel": 1}),
     ("reggan", {"registration": False, "adversary": "hinge"}),
     ("cut", {"flip": True, "blocks": 6, "discriminator_layers": 2}),
     ("spade", {"spectral": False, "norm": "instance", "adversary": "least-squares", "kernel": 1}),
@@ -95,7 +97,7 @@ def test_accuracy_in_both_orders_of_cyclegan(order: str) -> None:
 @pytest.mark.parametrize(("name", "shown"), [
     ("cyclegan", "CycleGAN"), ("travelgan", "TraVelGAN"), ("pix2pixhd", "pix2pixHD"), ("spade", "SPADE"),
     ("srgan", "SRGAN"), ("inpainting", "inpainting"), ("pix2pix", "pix2pix"), ("cut", "CUT"),
-    ("reggan", "RegGAN"),
+    ("reggan", "RegGAN"), ("oasis", "OASIS"),
 ])  # fmt: skip
 def test_refusals_name_the_system(name: str, shown: str) -> None:
     wrong = Kind() if name == "inpainting" else Kind(colour="holed")

@@ -16,6 +16,7 @@ from diptych.networks.coarse_to_fine import CoarseToFine
 from diptych.networks.contrastive.resnet import AntialiasedResNet
 from diptych.networks.dilated import DilatedResNet
 from diptych.networks.discriminators import PatchGAN
+from diptych.networks.oasis.generator import OASISGenerator
 from diptych.networks.resnet import ResNet
 from diptych.networks.spade import SPADE
 from diptych.networks.srresnet import SRResNet
@@ -36,6 +37,7 @@ NETWORKS: Table[type[nn.Module]] = Table(
         "coarse-to-fine": CoarseToFine,
         "spade": SPADE,
         "antialiased-resnet": AntialiasedResNet,
+        "oasis": OASISGenerator,
     },
 )
 

@@ -5,7 +5,7 @@ The hash is integer arithmetic below 2^31, which ONNX Runtime, OpenVINO and brow
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -74,29 +74,48 @@ def hash_pair(a: Tensor, b: Tensor) -> Tensor:
 
 def dropout_mask(maps: Tensor, probability: float) -> Tensor:
     """(1, channels, height, width) of ``maps``' type: 1 with ``probability``, else 0; one mask for the whole batch."""
-    noise = current()
-    channels, height, width = maps.shape[1:]
+    values = place_hashes(current(), maps.shape[1:], maps.device)
+    return (values < round(probability * (MASK + 1))).to(maps.dtype)[None]
+
+
+def place_hashes(noise: Noise, shape: Sequence[int], device: torch.device) -> Tensor:
+    """One hash for each value of maps of ``shape``, (channels, height, width); a tile has those of its place."""
+    channels, height, width = shape
     row, column = 0, 0
     if noise.shape is not None:
         row, column = noise.origin[0] * height // noise.shape[0], noise.origin[1] * width // noise.shape[1]
     sizes = (channels, height, width)
     firsts = (0, ROWS + row, COLUMNS + column)
-    axes = [first + torch.arange(size, device=maps.device).int() for first, size in zip(firsts, sizes, strict=True)]
+    axes = [first + torch.arange(size, device=device).int() for first, size in zip(firsts, sizes, strict=True)]
     across, down, along = noise.hashes(torch.cat(axes)).split(sizes)
     places = hash_pair(hash_pair(down[:, None], along[None]), along[None])
-    values = hash_pair(across[:, None, None], places[None])
-    return (values < round(probability * (MASK + 1))).to(maps.dtype)[None]
+    return hash_pair(across[:, None, None], places[None])
 
 
 def uniform(count: int, device: torch.device) -> Tensor:
     """(count,) float32 in [0, 1)."""
     noise = current()
     indices = torch.arange(count, device=device).int()
-    coarse, fine = noise.hashes(indices), noise.hashes(indices)
-    return (coarse * 512 + (fine & 511)).float() / 2**24
+    return share_of(noise.hashes(indices), noise.hashes(indices))
 
 
 def normal(count: int, device: torch.device) -> Tensor:
-    """(count,) float32 of N(0, 1) (Box and Muller 1958)."""
-    radius = torch.sqrt(-2 * torch.log(1 - uniform(count, device)))
-    return radius * torch.cos(2 * math.pi * uniform(count, device))
+    """(count,) float32 of N(0, 1)."""
+    return box_muller(uniform(count, device), uniform(count, device))
+
+
+def normal_map(shape: Sequence[int], device: torch.device) -> Tensor:
+    """float32 of N(0, 1), of ``shape`` (channels, height, width); a tile has the numbers of its place."""
+    noise = current()
+    four = [place_hashes(noise, shape, device) for _ in range(4)]
+    return box_muller(share_of(*four[:2]), share_of(*four[2:]))
+
+
+def share_of(coarse: Tensor, fine: Tensor) -> Tensor:
+    """Two hashes as one float32 in [0, 1)."""
+    return (coarse * 512 + (fine & 511)).float() / 2**24
+
+
+def box_muller(one: Tensor, other: Tensor) -> Tensor:
+    """Two shares in [0, 1) to a number of N(0, 1) (Box and Muller 1958)."""
+    return torch.sqrt(-2 * torch.log(1 - one)) * torch.cos(2 * math.pi * other)

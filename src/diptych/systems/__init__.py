@@ -4,6 +4,7 @@ from diptych.registry import Table
 from diptych.systems.cut import CUT
 from diptych.systems.cyclegan import CycleGAN
 from diptych.systems.inpainting import Inpainting
+from diptych.systems.oasis import OASIS
 from diptych.systems.pix2pix import Pix2Pix
 from diptych.systems.pix2pixhd import Pix2PixHD
 from diptych.systems.reggan import RegGAN
@@ -24,12 +25,14 @@ SYSTEMS: Table[type[System]] = Table(
         "inpainting": Inpainting,
         "cut": CUT,
         "reggan": RegGAN,
+        "oasis": OASIS,
     },
     reserved=("data", "kind", "options", "training"),  # tables of settings
 )
 
 __all__ = [
     "CUT",
+    "OASIS",
     "SRGAN",
     "SYSTEMS",
     "CycleGAN",

@@ -79,3 +79,18 @@ def test_every_step_stays_below_31_bits() -> None:
             a, b = torch.tensor(one), torch.tensor(other)
             assert (a ^ 0x5A35) * (b ^ 0x3C6F) < 2**31
             assert 0 <= noise.hash_pair(a, b) <= top
+
+
+def test_a_map_of_normal_numbers_is_normal_and_a_tile_has_those_of_its_place() -> None:
+    cpu = torch.device("cpu")
+    with noise.seeded(5):
+        drawn = noise.normal_map((8, 96, 80), cpu)
+    assert abs(drawn.mean()) < 0.02
+    assert abs(drawn.std() - 1) < 0.02
+    assert abs((drawn**4).mean() - 3) < 0.15
+    for axis in range(3):
+        likeness = (drawn * drawn.roll(1, axis)).mean()
+        assert abs(likeness) < 0.02, axis
+    with noise.seeded(5, origin=(32, 16), shape=(64, 32)):
+        tile = noise.normal_map((8, 64, 32), cpu)
+    torch.testing.assert_close(tile, drawn[:, 32:, 16:48], rtol=0, atol=0)

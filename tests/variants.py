@@ -43,7 +43,15 @@ VARIANTS: list[tuple[str, list[str]]] = [
     ("reggan", ["options.registration=false", "options.pool=2", "training.batch_size=2"]),
     ("reggan", ["training.precision=bfloat16"]),
     ("oasis", ["options.noise_by=place", "training.precision=bfloat16", "training.average=0.9"]),
-    ("oasis", ["options.label_mix_detached=true", "options.weighting=mean", "training.accumulate=2"]),
+    (
+        "oasis",
+        [
+            "options.label_mix_detached=true",
+            "options.weighting=mean",
+            "options.weights_over=picture",
+            "training.accumulate=2",
+        ],
+    ),
     ("cut", [*FASTCUT, "training.batch_size=2"]),
     ("cut", ["options.nce=3", "options.flip=true", "training.precision=bfloat16"]),
 ]

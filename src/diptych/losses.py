@@ -118,21 +118,23 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Scalar:
     return (logits.logsumexp(dim=2) - logits.diagonal(dim1=1, dim2=2)).mean()
 
 
-def class_weights(maps: Pictures, weighting: str = "balanced") -> Tensor:
-    """(classes,): what each class's pixels count in ``segmentation``.
+def class_weights(maps: Pictures, weighting: str = "balanced", over: str = "batch") -> Tensor:
+    """(1 or batch, classes): what each class's pixels count in ``segmentation``.
 
-    "balanced" is the inverse frequency in the batch, pixels / pixels of the class, and 0 for a class that is absent (OASIS,
-    section 3.1). Its sum of weighted pixels grows with the number of classes that are present; "mean" divides by that number.
-    "none" counts all pixels alike.
+    "balanced" is the inverse frequency, pixels / pixels of the class, and 0 for a class that is absent (OASIS, section 3.1). Its
+    sum of weighted pixels grows with the number of classes that are present; "mean" divides by that number. "none" counts all
+    pixels alike.
 
     Args:
         maps: one-hot classes, (batch, classes, height, width), all 0 where the class is unknown.
+        over: frequencies of the whole "batch", or of each "picture".
     """
-    counts = maps.float().sum((0, 2, 3))
+    counts = maps.float().sum((2, 3))
+    counts = counts.mean(0, keepdim=True) if over == "batch" else counts
     if weighting == "none":
         return torch.ones_like(counts)
-    weights = torch.where(counts > 0, maps[:, 0].numel() / counts.clamp(min=1), 0)
-    return weights / (counts > 0).sum().clamp(min=1) if weighting == "mean" else weights
+    weights = torch.where(counts > 0, maps[0, 0].numel() / counts.clamp(min=1 / len(maps)), 0)
+    return weights / (counts > 0).sum(1, keepdim=True).clamp(min=1) if weighting == "mean" else weights
 
 
 def segmentation(logits: Logits, maps: Pictures, weights: Tensor) -> Scalar:
@@ -143,10 +145,10 @@ def segmentation(logits: Logits, maps: Pictures, weights: Tensor) -> Scalar:
     Args:
         logits: (batch, classes + 1, height, width), the last class being "fake".
         maps: one-hot classes, (batch, classes, height, width).
-        weights: (classes,).
+        weights: (1 or batch, classes).
     """
     shares = logits.float().log_softmax(1)[:, :-1]
-    return -(shares * maps * weights[:, None, None]).sum() / maps[:, 0].numel()
+    return -(shares * maps * weights[..., None, None]).sum() / maps[:, 0].numel()
 
 
 def called_fake(logits: Logits) -> Scalar:

@@ -32,7 +32,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("pix2pixhd", {"features": 3, "encoder_width": 2, "enhancers": 1, "perceptual_network": "efficientnet-lite0"}),
     ("spade", {"style": 8, "perceptual_network": "efficientnet-lite0"}),
     ("cut", {"nce": 10.0, "nce_identity": False, "flip": True, "adversary": "hinge"}),
-    ("oasis", {"noise": 0, "weighting": "mean", "label_mix": 0.0, "spectral": False}),
+    ("oasis", {"noise": 0, "weighting": "mean", "weights_over": "picture", "label_mix": 0.0, "spectral": False}),
     ("oasis", {"norm": "instance", "label_mix_detached": True, "weighting": "none", "kernel": 1}),
     ("reggan", {"registration": False, "adversary": "hinge"}),
     ("cut", {"flip": True, "blocks": 6, "discriminator_layers": 2}),

@@ -72,7 +72,8 @@ def translate(
     seed
         Seed of the noise; by default the run's own.
     style
-        For SPADE and pix2pixHD with an encoder: a whole number draws another style; "window=3,door=1" chooses them by class.
+        For OASIS, and SPADE and pix2pixHD with an encoder: a whole number draws another style; "window=3,door=1" chooses them
+        by class. For OASIS also class:7 or place:7: another draw for each class or place.
     style_from
         Take the style of this picture.
     instances
@@ -268,6 +269,7 @@ def make_job_again(load: "Callable[[], Translator]", make: "Callable[..., tuple[
 def style_of(translator: "Translator", style: str, picture: Path | None) -> "Style":
     """The style that the options name."""
     from diptych.pictures.formats import read
+    from diptych.translator.translator import is_seed
 
     if style and picture is not None:
         raise UsageError("--style and --style-from both say which style; leave one away.")
@@ -275,12 +277,14 @@ def style_of(translator: "Translator", style: str, picture: Path | None) -> "Sty
         return read(picture, translator.card.target)
     if not style:
         return None
-    if style.isdecimal() and int(style) < 2**63:
+    if is_seed(style):
         return int(style)
+    if ":" in style and "=" not in style:
+        return style
     pairs = [part.partition("=") for part in style.split(",")]
-    if any(not equals or not cluster.strip().isdecimal() for _, equals, cluster in pairs):
+    if any(not equals or not is_seed(number.strip()) for _, equals, number in pairs):
         raise UsageError(f'--style is "{style}"; give a whole number, or classes such as window=3,door=1.')
-    return {name.strip(): int(cluster) for name, _, cluster in pairs}
+    return {name.strip(): int(number) for name, _, number in pairs}
 
 
 def translate_stream(job: "Job", inputs: list[str], out: str) -> int:

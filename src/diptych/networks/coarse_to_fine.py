@@ -47,6 +47,8 @@ class CoarseToFine(nn.Module):
         upsample: "transposed" is the paper's.
     """
 
+    style_by_class = True
+
     def __init__(
         self,
         channels_in: int = 3,

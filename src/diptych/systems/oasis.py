@@ -30,9 +30,8 @@ class OASISOptions(SystemOptions):
 
     noise: int = 64  # channels of the noise beside the class map, in every SPADE layer; 0 = one picture for each map
     noise_by: NoiseBy = "picture"  # at test time one draw for the picture, for each class or for each place
-    weighting: Literal["balanced", "mean", "none"] = (
-        "balanced"  # weights of classes: inverse frequency, that over their number
-    )
+    weighting: Literal["balanced", "mean", "none"] = "balanced"  # of classes: 1 / share, that / classes present, 1
+    weights_over: Literal["batch", "picture"] = "batch"  # pixels whose classes are counted for their weights
     label_mix: float = 5.0  # weight (lambda) of LabelMix; 10 for COCO
     label_mix_detached: bool = False  # no gradient through the mix of logits that LabelMix compares with
     width: int = 64  # channels of the generator's last block; the first have sixteen times as many
@@ -79,7 +78,7 @@ class OASIS(System):
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         options, (source, target) = self.options, batch
         maps = self.generator.semantics(source)[:, : self.generator.semantics.classes]  # not "unknown", no boundary
-        weights = class_weights(maps, options.weighting)
+        weights = class_weights(maps, options.weighting, options.weights_over)
         fake = self.generator(source)
         terms = {"adversarial": segmentation(self.discriminator(fake), maps, weights)}
         yield Losses("generator", terms, pictures={"a-to-b": Translated(source, target, fake)})

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, get_args, overload
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from diptych.errors import DiptychError, UsageError
 from diptych.machine.devices import choose, matmul_precision
 from diptych.networks import NETWORKS
 from diptych.networks.noise import seeded
+from diptych.networks.oasis.generator import NoiseBy, OASISGenerator
 from diptych.pictures.formats import from_array, from_pillow, to_pillow
 from diptych.pictures.kinds import Stored
 from diptych.pictures.padding import pad
@@ -28,7 +29,7 @@ from diptych.translator.scaling import TranslatorBase
 from diptych.translator.tiling import Images
 from diptych.translator.weights import build_network, network_weights, weights_path
 
-ChosenStyle = int | Stored | Mapping[str, int]
+ChosenStyle = int | str | Stored | Mapping[str, int]
 Style = ChosenStyle | None
 
 
@@ -131,8 +132,9 @@ class Translator(TranslatorBase):
                 "training" = the scale of training, as the card says it; "own" = as it is; a side, or (height, width).
                 What the network sees is padded to its multiple, and the result cropped back.
             seed: of the noise; None = the card's. The same picture and seed give the same result every time.
-            style: of networks that were trained with an encoder: a seed, a picture (H, W, C) as stored whose style is
-                taken, or by the name or number of a class the number of a cluster.
+            style: a seed. With an encoder also a picture (H, W, C) as stored whose style is taken. Of pix2pixHD by the name
+                or number of a class the number of a cluster, of OASIS the seed of that class's noise. Of OASIS also
+                "picture:7", "class:7" or "place:7": one draw for each of these, by the seed 7.
         """
         if isinstance(picture, list | tuple):
             return [self(one, size=size, seed=seed, style=style) for one in picture]
@@ -214,13 +216,13 @@ class Translator(TranslatorBase):
             return 0
         if self.tile is not None:
             return self.tile if max(padded.shape[2:]) > self.tile else 0
-        if has_style(self.eager.network):
+        if style_is_of_whole(self.eager.network):
             return 0
         return tiling.tile_for(self.eager.network, padded, self.card.multiple, 2 * self.memory)
 
     def translate_tiles(self, padded: Images, seed: int, tile: int, style: Style) -> Images:
         assert self.eager is not None
-        if style is not None or has_style(self.eager.network):
+        if not isinstance(style, int | None) or style_is_of_whole(self.eager.network):
             raise UsageError("a style belongs to the whole picture; leave --tile away, or give a smaller --size.")
         card, network = self.card, self.eager.network
         parts = [
@@ -237,20 +239,26 @@ class Translator(TranslatorBase):
         """
         if not has_style(network):
             raise UsageError(
-                "this translator has no style to choose; train pix2pixHD with options.features=3 or SPADE with options.style=256."
+                "this translator has no style to choose; train OASIS, pix2pixHD with options.features=3 or SPADE with options.style=256."
             )
         if isinstance(style, int):
             return None
+        if isinstance(style, str):
+            return noise_by(network, source, style)
         if not isinstance(style, Mapping):
+            if not hasattr(network, "style_of"):
+                raise UsageError(
+                    "OASIS draws its styles and takes none from a picture; give a whole number, or one for each class."
+                )
             picture = self.card.target.to_tensor(style)[None].to(source.device)
             found: Tensor = network.style_of(source, picture)
             return found
-        if not hasattr(network, "styles"):
+        if not getattr(network, "style_by_class", False):
             raise UsageError(
-                "styles by class are pix2pixHD's; give a whole number as style, or a picture to take it from."
+                "styles by class are of pix2pixHD and OASIS; give a whole number as style, or a picture to take it from."
             )
         drawn: Tensor = network.sample_style(
-            source, {self.class_number(name): cluster for name, cluster in style.items()}
+            source, {self.class_number(name): number for name, number in style.items()}
         )
         return drawn
 
@@ -266,3 +274,23 @@ class Translator(TranslatorBase):
 
 def has_style(network: nn.Module) -> bool:
     return getattr(network, "has_style", False)
+
+
+def noise_by(network: nn.Module, source: Tensor, style: str) -> Tensor:
+    """OASIS's noise, drawn as "class:7" says it."""
+    way, _, seed = style.partition(":")
+    if way not in get_args(NoiseBy) or not is_seed(seed):
+        raise UsageError(f'the style is "{style}"; give a whole number, or picture:7, class:7 or place:7.')
+    if not isinstance(network, OASISGenerator):
+        raise UsageError(f'"{way}" is a way to draw the noise of OASIS; give a whole number as style.')
+    with seeded(int(seed)):
+        return network.draw(source, way)
+
+
+def is_seed(text: str) -> bool:
+    return text.isdecimal() and int(text) < 2**63
+
+
+def style_is_of_whole(network: nn.Module) -> bool:
+    """Whether a tile would have another style than its picture."""
+    return has_style(network) and not getattr(network, "style_in_tiles", False)

@@ -54,12 +54,12 @@ def test_fewer_levels_take_smaller_pictures(levels: int) -> None:
     assert network(torch.randn(2, 2, 2**levels, 2 * 2**levels)).shape == (2, 5, 2**levels, 2 * 2**levels)
 
 
-def small(noise_by: Any, **more: Any) -> OASISGenerator:
+def small(noise_by: Any) -> OASISGenerator:
     torch.manual_seed(0)
-    network = OASISGenerator(classes=4, unknown=True, width=2, hidden=4, noise=3, noise_by=noise_by, **more)
+    network = OASISGenerator(classes=4, unknown=True, width=2, hidden=4, noise=3, noise_by=noise_by, spectral=False)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.xavier_normal_(module.weight)  # so that noise shows
+            nn.init.xavier_normal_(module.weight, 0.7)  # so that noise shows, and few pixels are saturated
     return network
 
 
@@ -81,9 +81,8 @@ def test_equal_noise_equal_picture(noise_by: str) -> None:
     assert torch.equal(one, translated(network, source, 1))
     assert (one - translated(network, source, 2)).abs().max() > 1e-3
     torch.testing.assert_close(translated(network, source[1:], 1), one[1:])  # alone as among others
-    still = small(noise_by, spectral=False)
-    still.noise = 0
-    assert not still.has_style
+    assert network.has_style
+    assert not OASISGenerator(classes=4, width=2, hidden=4, noise=0).has_style
 
 
 @pytest.mark.parametrize("noise_by", WAYS)
@@ -135,5 +134,5 @@ def test_tiles_have_the_noise_of_the_whole_picture(noise_by: str) -> None:
     source = source.repeat_interleave(32, 2).repeat_interleave(32, 3)
     whole = translated(network, source, 5)
     tiles = tiling.translate(network, source, 5, 256, network.multiple, overlap=192)
-    assert (tiles - whole).abs().mean() < 1e-3
+    assert (tiles - whole).abs().mean() < 3e-3
     assert (tiles - translated(network, source, 6)).abs().mean() > 1e-2

@@ -37,9 +37,9 @@ class OASISGenerator(nn.Module):
     """
 
     multiple = min_size = 2 ** (len(FACTORS) - 2)
+    style_by_class = True
     style_in_tiles = True
     """A part of a picture has the noise that the whole has there."""
-    style_by_class = True
 
     def __init__(
         self,
@@ -75,16 +75,17 @@ class OASISGenerator(nn.Module):
     def has_style(self) -> bool:
         return self.noise > 0
 
-    def draw(self, source: Tensor) -> Maps:
+    def draw(self, source: Tensor, by: NoiseBy | None = None) -> Maps:
         """Noise of N(0, 1), (1 or batch, noise, 1 or height, 1 or width).
 
-        At test time it is a function of the seed, and the pictures of a batch share it.
+        At test time it is a function of the seed, and the pictures of a batch share it. ``by`` takes the place of ``noise_by``.
         """
         if self.training:
             return torch.randn(len(source), self.noise, 1, 1, device=source.device)
-        if self.noise_by == "place":
+        by = by or self.noise_by
+        if by == "place":
             return normal_map((self.noise, *source.shape[2:]), source.device)[None]
-        if self.noise_by == "picture":
+        if by == "picture":
             return normal(self.noise, source.device).view(1, -1, 1, 1)
         vectors = normal(max(self.semantics.labels, 1) * self.noise, source.device).view(-1, self.noise)
         spread: Tensor = vectors[self.semantics.classes_of(source)].mT.unflatten(2, source.shape[2:])

@@ -1,5 +1,6 @@
 """``diptych recipes`` and ``diptych data list``."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,15 +21,15 @@ def test_the_list_is_one_screen_by_what_the_user_has(typed: Typed) -> None:
 
 
 def test_the_list_has_every_recipe(typed: Typed) -> None:
-    listed: list[str] = []
+    listed: dict[str, list[str]] = {}
     for line in typed("recipes").out.splitlines()[1:-1]:
-        words = line[19:].split()
-        if words[0].endswith(":"):
-            first = words[0].removesuffix(":")
-            listed.append(first)
-        else:
-            listed += [f"{first}{word}" for word in words]
-    assert sorted(listed) == sorted(shipped())
+        if found := re.fullmatch(r".{19}(\S+): .*?", line):
+            first = found[1]
+            listed[first] = []
+        if other := line.partition("; sets of ")[2]:
+            listed[first] = listed[other]
+        listed[first] += re.findall(r"(?<= )-\w\S*", line)
+    assert sorted(f"{first}{one}" for first in listed for one in ["", *listed[first]]) == sorted(shipped())
 
 
 @pytest.mark.parametrize(

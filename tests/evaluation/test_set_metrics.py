@@ -200,7 +200,10 @@ def test_class_accuracies_over_all_pictures() -> None:
         assert (score.better, score.count, score.network, score.note) == ("higher", 5, "nearest class colour", "")
     each = [np.trace(matrix) / matrix.sum() for matrix in counts]
     assert metric.pictures()["fcn pixel accuracy"] == pytest.approx(each)
-    assert metric.notes() == []
+    union = counts.sum(0).sum(0) + counts.sum(0).sum(1) - np.diag(counts.sum(0))
+    ious = sorted(zip(np.diag(counts.sum(0)) / union, "01", strict=True))
+    row = ", ".join(f"{name} {value:.3f}" for value, name in ious)
+    assert metric.notes() == [f"fcn iou by class, lowest first: {row}."]
 
 
 def test_a_segmenter_judges_real_pictures_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +214,7 @@ def test_a_segmenter_judges_real_pictures_too(monkeypatch: pytest.MonkeyPatch) -
         return np.full(size, int(picture.mean() > 0), np.uint8)
 
     stand_in: Any = segmenter
-    metric = Segmented(2, stand_in, None)
+    metric = Segmented(2, stand_in, None, ("wall", "sky"))
     truth = np.ones((4, 8), np.uint8)
     truth[:1] = 0
     for value in (1.0, -1.0, 1.0):
@@ -220,6 +223,13 @@ def test_a_segmenter_judges_real_pictures_too(monkeypatch: pytest.MonkeyPatch) -
     assert pixel.value == pytest.approx((0.75 + 0.25 + 0.75) / 3)
     assert (pixel.network, pixel.note, pixel.count) == ("FCN on efficientnet-lite0", "real pictures: 0.750", 3)
     assert (pixel.low, pixel.high) == (0.25, 0.75)  # of the two that were kept
+    assert metric.notes() == [
+        "fcn iou by class, lowest first, real pictures in brackets: wall 0.167 (0.000), sky 0.545 (0.750)."
+    ]
+    monkeypatch.setattr(set_metrics, "SHOWN", 1)
+    assert metric.notes() == [
+        "fcn iou by class, the lowest 1 of 2 classes, real pictures in brackets: wall 0.167 (0.000)."
+    ]
     with pytest.raises(DiptychError, match="three has no class map"):
         metric.add(shown(level(1), name="three"))
 

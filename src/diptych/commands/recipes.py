@@ -20,7 +20,8 @@ YOU_HAVE = {
     "colorization": "grey pictures",
 }
 """What the user has, by data.task."""
-COLUMNS, INDENT = 80, 19
+COLUMNS, INDENT, MARGIN = 80, 19, 4
+SETS_OF = "sets of "
 
 
 @app.default
@@ -56,19 +57,25 @@ def as_toml(name: str, profile: str = "") -> str:
 
 
 def listing() -> str:
-    """One screen: a line for each recipe, and below it the public data sets with a recipe of their own."""
-    known, margin = shipped(), " " * (INDENT + 2)
+    """One screen: a line for each recipe, and beside or below it the public data sets with a recipe of their own."""
+    known, margin = shipped(), " " * MARGIN
     tasks = {name: table.get("data", {}).get("task", "pairs") for name, table in known.items()}
     lines = ["diptych train RECIPE data.folder=FOLDER [--profile small, for processors]"]
     for task, have in YOU_HAVE.items():
         group = [name for name in known if tasks[name] == task]
+        shown: dict[str, str] = {}  # by sets, the recipe that has them
         for first in group:
             if any(first.startswith(f"{other}-") for other in group):
                 continue
             lines.append(f"{have:{INDENT}}{first}: {known[first]['about']}")
             have = ""
             sets = " ".join(name.removeprefix(first) for name in group if name.startswith(f"{first}-"))
-            lines += textwrap.wrap(
-                sets, COLUMNS, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
-            )
+            if sets and shown.setdefault(sets, first) != first:
+                lines[-1] += f"; {SETS_OF}{shown[sets]}"
+            elif len(f"{lines[-1]}  {sets}") <= COLUMNS:
+                lines[-1] += f"  {sets}" if sets else ""
+            else:
+                lines += textwrap.wrap(
+                    sets, COLUMNS, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
+                )
     return "\n".join([*lines, "-facades is pix2pix-facades and so on. diptych recipes NAME shows one."])

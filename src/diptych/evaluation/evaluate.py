@@ -71,7 +71,7 @@ def set_metrics_for(metrics: Sequence[str], resources: Resources) -> list[SetMet
     if "diversity" in metrics:
         set_metrics.append(Diversity())
     if "fcn" in metrics:
-        set_metrics.append(Segmented(resources.classes, resources.segmenter, resources.direct))
+        set_metrics.append(Segmented(resources.classes, resources.segmenter, resources.direct, resources.class_names))
     if "labels-kept" in metrics:
         assert resources.source_segmenter is not None
         set_metrics.append(LabelsKept(resources.classes, resources.source_segmenter))

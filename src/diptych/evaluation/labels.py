@@ -66,3 +66,9 @@ def agreement(counts: npt.NDArray[np.int64]) -> Agreement:
         float((hits / truth).mean()),
         float((hits / (truth + predicted - hits)).mean()),
     )
+
+
+def class_ious(counts: npt.NDArray[np.int64]) -> dict[int, float]:
+    """Intersection over union of each class that has true pixels, by its number."""
+    truth, predicted, hits = counts
+    return {int(one): float(hits[one] / (truth + predicted - hits)[one]) for one in np.flatnonzero(truth)}

@@ -29,6 +29,7 @@ class Resources:
     segmenter: Segmenter | None = None
     source_segmenter: Segmenter | None = None  # that of the sources, whose class maps the examples bring
     classes: int = 0
+    class_names: tuple[str, ...] = ()  # of all classes; empty = their numbers
     factor: int = 1  # how many times larger an output is than its source
     holed: bool = False  # sources have holes
     device: torch.device = CPU  # on which metrics are computed

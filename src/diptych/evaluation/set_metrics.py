@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from diptych.errors import DiptychError
 from diptych.evaluation import bootstrap, distribution
-from diptych.evaluation.labels import ClassMap, agreement, tally
+from diptych.evaluation.labels import ClassMap, agreement, class_ious, tally
 from diptych.evaluation.metrics import Example, Score
 from diptych.evaluation.segmentation import Segmenter, resized_classes
 from diptych.networks.features.pretrained import features, spec_of
@@ -23,6 +23,8 @@ KEPT = 10_000
 """Feature vectors, or class counts of pictures, kept for resampling: those of the first pictures."""
 RESAMPLED = 600
 """Pictures up to which Frechet's interval is resampled; with more it takes minutes, and is narrow."""
+SHOWN = 40
+"""Classes whose IoU a note lists."""
 BINS = 101  # of histograms in Lab; odd, so that 0, the value of greys, is the centre of a bin and not an edge
 LAB_RANGES = ((0.0, 100.0), (-110.0, 110.0), (-110.0, 110.0))
 """Of L, a and b; values outside count to the outermost bin."""
@@ -152,9 +154,16 @@ class Diversity(SetMetric):
 
 
 class Segmented(SetMetric):
-    """The FCN-score: three numbers of the pixels of all pictures."""
+    """The FCN-score: three numbers of the pixels of all pictures, and the IoU of each class as a note."""
 
-    def __init__(self, classes: int, segmenter: Segmenter | None, direct: Callable[[Tensor], ClassMap] | None) -> None:
+    def __init__(
+        self,
+        classes: int,
+        segmenter: Segmenter | None,
+        direct: Callable[[Tensor], ClassMap] | None,
+        names: Sequence[str] = (),
+    ) -> None:
+        self.names = names or [str(number) for number in range(classes)]
         self.made, self.real = np.zeros((2, 3, classes), dtype=np.int64)
         self.segmenter, self.direct = segmenter, direct
         self.own: list[Counts] = []
@@ -192,6 +201,13 @@ class Segmented(SetMetric):
             label = f"fcn {name.replace('_', ' ')}"
             found.append(Score(label, value, low, high, "higher", len(self.accuracies), network, note))
         return found
+
+    def notes(self) -> list[str]:
+        made, real = class_ious(self.made), class_ious(self.real)
+        lowest = sorted(made, key=made.__getitem__)[:SHOWN]
+        row = [f"{self.names[one]} {made[one]:.3f}" + (f" ({real[one]:.3f})" if one in real else "") for one in lowest]
+        few = f"the lowest {SHOWN} of {len(made)} classes" if len(made) > SHOWN else "lowest first"
+        return [f"fcn iou by class, {few}{', real pictures in brackets' if real else ''}: {', '.join(row)}."]
 
     def pictures(self) -> dict[str, list[float]]:
         return {"fcn pixel accuracy": self.accuracies}

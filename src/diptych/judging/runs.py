@@ -95,8 +95,14 @@ def with_class_maps(subject: Subject, data: EvaluationSplit, labels: Labels) -> 
     def by_colour(picture: Tensor) -> ClassMap:
         return nearest_class(as_bytes(picture[None]), palette)
 
+    names = settings.source.names
     resources = replace(
-        subject.resources, labels=True, classes=classes, segmenter=segmenter, direct=by_colour if direct else None
+        subject.resources,
+        labels=True,
+        classes=classes,
+        class_names=names if len(names) == classes else (),
+        segmenter=segmenter,
+        direct=by_colour if direct else None,
     )
     facts: dict[str, Any] = {"labels": labels.where, "classes": classes}
     if not direct:

@@ -51,6 +51,10 @@ class TrainingSettings:
     step_factor: float = 0.1  # what each drop of the step schedule leaves of the rate
     discriminator_updates: int = 1  # updates of the discriminator for one of the generator, each on fresh pictures
     clip_gradient: float = 0.0  # largest norm of a side's gradient; 0 = not clipped
+    teacher: str = ""  # a run or model folder that teaches the generator, as `diptych shrink` has it (docs/shrink.md)
+    teacher_checkpoint: str = "latest"  # of a run that teaches: latest, best, or a step
+    distill_features: float = 1.0  # weight of the distance of the teacher's maps, under learned 1x1 convolutions
+    distill_outputs: float = 0.0  # weight of the L1 to the teacher's output
     average: float = 0.0  # decay of the running average of the weights; 0 = none
     average_translates: bool = True  # translation uses the average where there is one
     statistics_pictures: int = 256  # training pictures that give what leaves its batch-norm statistics; 0 = as they ran
@@ -99,6 +103,7 @@ class TrainingSettings:
             if not low <= getattr(self, name) <= high:
                 raise UsageError(f"training.{name} is {getattr(self, name)}; it must lie between {low} and {high}.")
         not_negative = ("clip_gradient", "max_faults", "stop_after", "statistics_pictures")
+        not_negative += ("distill_features", "distill_outputs")
         if self.step_every <= 0 or min(getattr(self, name) for name in not_negative) < 0:
             raise UsageError(f"training.step_every must be positive; {', '.join(not_negative)} not negative.")
         refuse_unknown(self.learning_rate, LR, "training.learning_rate")

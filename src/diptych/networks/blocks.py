@@ -173,6 +173,25 @@ class Dropout(nn.Module):
         return maps * (noise.dropout_mask(maps, keep) / keep)
 
 
+def depthwise(channels: int, kernel: int, stride: int = 1, padding: int = 0, bias: bool = True) -> nn.Conv2d:
+    """A convolution of each channel alone; with a 1x1 convolution it makes a separable one (Howard et al. 2017, MobileNets)."""
+    return nn.Conv2d(channels, channels, kernel, stride, padding, groups=channels, bias=bias)
+
+
+def upsampling_separable(kind: Upsampling, channels_in: int, channels_out: int, bias: bool) -> nn.Module:
+    """``upsampling`` by separable convolutions, whose 1x1 convolution is of the small maps, where it costs a quarter."""
+    if kind == "shuffle":
+        mixed = nn.Conv2d(channels_in, 4 * channels_out, 1, bias=bias)
+        return nn.Sequential(depthwise(channels_in, 3, 1, 1, bias), mixed, nn.PixelShuffle(2))
+    mixed = nn.Conv2d(channels_in, channels_out, 1, bias=bias)
+    if kind == "resize":
+        enlarged = nn.Upsample(scale_factor=2, mode="nearest")
+        return nn.Sequential(mixed, enlarged, depthwise(channels_out, 3, 1, 1, bias))
+    return nn.Sequential(
+        mixed, nn.ConvTranspose2d(channels_out, channels_out, 4, 2, 1, groups=channels_out, bias=bias)
+    )
+
+
 def upsampling(kind: Upsampling, channels_in: int, channels_out: int, bias: bool, transposed: nn.Module) -> nn.Module:
     """Double the height and width: by ``transposed`` as given, or without its checkerboard artifacts.
 

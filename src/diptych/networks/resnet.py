@@ -13,6 +13,7 @@ from diptych.networks.blocks import (
     Residual,
     Statistics,
     Upsampling,
+    depthwise,
     needs_bias,
     norm_layer,
     upsampling,
@@ -59,19 +60,29 @@ def resnet_layers(
 
 
 def residual_block(
-    channels: int, norm: Norm, statistics: Statistics, affine: bool, bias: bool, dropout: list[Dropout]
+    channels: int,
+    norm: Norm,
+    statistics: Statistics,
+    affine: bool,
+    bias: bool,
+    dropout: list[Dropout],
+    separable: bool = False,
 ) -> Residual:
-    """Two 3x3 convolutions with reflected borders, added to the input."""
-    return Residual(
-        ReflectionPad(1),
-        nn.Conv2d(channels, channels, 3, bias=bias),
-        norm_layer(norm, channels, statistics, affine),
-        nn.ReLU(),
-        *dropout,
-        ReflectionPad(1),
-        nn.Conv2d(channels, channels, 3, bias=bias),
-        norm_layer(norm, channels, statistics, affine),
-    )
+    """Two 3x3 convolutions with reflected borders, added to the input.
+
+    With ``separable`` each is a depthwise one, a norm, and a 1x1 one (Li et al. 2020, GAN Compression's code).
+    """
+
+    def normed() -> nn.Module:
+        return norm_layer(norm, channels, statistics, affine)
+
+    def convolution() -> list[nn.Module]:
+        if separable:
+            return [depthwise(channels, 3, bias=bias), normed(), nn.Conv2d(channels, channels, 1, bias=bias)]
+        return [nn.Conv2d(channels, channels, 3, bias=bias)]
+
+    first = [ReflectionPad(1), *convolution(), normed(), nn.ReLU()]
+    return Residual(*first, *dropout, ReflectionPad(1), *convolution(), normed())
 
 
 class ResNet(nn.Module):
@@ -88,6 +99,7 @@ class ResNet(nn.Module):
         dropout_at_test: keep dropout when translating.
         upsample: "transposed" is the paper's.
         bias: "auto" gives a convolution a bias unless batch norm follows.
+        separable: the blocks' convolutions are a depthwise and a 1x1 one, for students (``diptych shrink``).
     """
 
     multiple = 4
@@ -107,6 +119,7 @@ class ResNet(nn.Module):
         dropout_at_test: bool = True,
         upsample: Upsampling = "transposed",
         bias: Bias = "auto",
+        separable: bool = False,
     ) -> None:
         super().__init__()
         has_bias = needs_bias(norm, bias)
@@ -116,11 +129,13 @@ class ResNet(nn.Module):
 
         def block() -> Residual:
             noise = [Dropout(0.5, dropout_at_test)] if dropout else []
-            return residual_block(4 * width, norm, statistics, affine, has_bias, noise)
+            return residual_block(4 * width, norm, statistics, affine, has_bias, noise, separable)
 
         made = (block() for _ in range(blocks))
         layers = resnet_layers(channels_in, width, 2, made, after, upsample, has_bias)
         self.layers = nn.Sequential(*layers, *conv7x7(width, channels_out), nn.Tanh())
+        # After the second halving, and after each third of the blocks, as in GAN Compression (Li et al. 2020).
+        self.taps = tuple(f"layers.{place}" for place in dict.fromkeys(9 + -(-blocks * part // 3) for part in range(4)))
 
     def forward(self, source: Maps) -> Maps:
         result: Maps = self.layers(source)

@@ -12,9 +12,11 @@ from diptych.networks.blocks import (
     Norm,
     Statistics,
     Upsampling,
+    depthwise,
     needs_bias,
     norm_layer,
     upsampling,
+    upsampling_separable,
 )
 
 
@@ -34,6 +36,7 @@ class UNet(nn.Module):
         upsample: "transposed" is the paper's.
         bias: "auto" gives a convolution a bias unless batch norm follows (PyTorch code); "all" everywhere (Torch code).
         bottleneck_norm: normalise the innermost level too, as in the paper's experiments and the TensorFlow code.
+        separable: all convolutions but the first and the last are a depthwise and a 1x1 one, for students (``diptych shrink``).
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class UNet(nn.Module):
         upsample: Upsampling = "transposed",
         bias: Bias = "auto",
         bottleneck_norm: bool = False,
+        separable: bool = False,
     ) -> None:
         super().__init__()
         self.multiple = self.min_size = 1 << depth
@@ -61,8 +65,13 @@ class UNet(nn.Module):
         self.down = nn.ModuleList()
         for level, out in enumerate(channels):
             layers: list[nn.Module] = [] if level == 0 else [nn.LeakyReLU(0.2)]
-            # The PyTorch code gives the first and the innermost convolution the bias rule of the others.
-            layers.append(nn.Conv2d(channels[level - 1] if level else channels_in, out, 4, 2, 1, bias=normed))
+            into = channels[level - 1] if level else channels_in
+            if separable and level:
+                mixed = nn.Conv2d(into, out, 1, bias=normed)
+                layers.append(nn.Sequential(depthwise(into, 4, 2, 1, normed), mixed))
+            else:
+                # The PyTorch code gives the first and the innermost convolution the bias rule of the others.
+                layers.append(nn.Conv2d(into, out, 4, 2, 1, bias=normed))
             if level > 0 and (level < depth - 1 or bottleneck_norm):
                 layers.append(norm_layer(norm, out, statistics))
             self.down.append(nn.Sequential(*layers))
@@ -74,12 +83,19 @@ class UNet(nn.Module):
             last = level == 0
             out = channels_out if last else channels[level - 1]
             has_bias = last or normed
-            transposed = nn.ConvTranspose2d(into, out, 4, 2, 1, bias=has_bias)
-            layers = [nn.ReLU(), upsampling(upsample, into, out, has_bias, transposed)]
-            layers.append(nn.Tanh() if last else norm_layer(norm, out, statistics))
+            if separable and not last:
+                enlarging = upsampling_separable(upsample, into, out, has_bias)
+            else:
+                transposed = nn.ConvTranspose2d(into, out, 4, 2, 1, bias=has_bias)
+                enlarging = upsampling(upsample, into, out, has_bias, transposed)
+            layers = [nn.ReLU(), enlarging, nn.Tanh() if last else norm_layer(norm, out, statistics)]
             if number in dropout and not last:
                 layers.append(Dropout(0.5, dropout_at_test))
             self.up.append(nn.Sequential(*layers))
+
+        # Norms, before any dropout: in the middle of the encoder, and of the decoder's outer levels but the last.
+        encoder = [f"down.{depth // 2}.2"] if 0 < depth // 2 < depth - 1 else []
+        self.taps = (*encoder, *(f"up.{number}.2" for number in range(max(0, depth - 4), depth - 1)))
 
     def forward(self, source: Maps) -> Maps:
         maps = source

@@ -50,6 +50,7 @@ class CycleGANOptions(SystemOptions):
     affine: bool = False  # instance norm with weight and bias, as in the Torch code
     dropout: bool = False  # dropout inside the residual blocks; it stays on when translating
     upsample: Literal["transposed", "resize", "shuffle"] = "transposed"  # how the generators enlarge their maps
+    separable: bool = False  # depthwise and 1x1 convolutions in the generators' blocks; `diptych shrink` chooses it
     discriminator: DiscriminatorName = "patchgan"  # network of both discriminators
     discriminator_layers: Literal[0, 1, 2, 3, 4, 5, 6] = 3  # receptive fields 1, 16, 34, 70, 142, 286, 574
     discriminator_width: int = 64  # channels of the discriminators' first layer

@@ -71,7 +71,7 @@ class Pix2Pix(System):
         arguments = domains.network_arguments()
         if options.generator not in ("unet", "encoder-decoder", "resnet"):
             return NetworkSpec(options.generator, accepted(options.generator, to_table(options) | arguments))
-        arguments |= options.pick("width", "norm", "statistics", "dropout_at_test", "upsample", "bias")
+        arguments |= options.pick("width", "norm", "statistics", "dropout_at_test", "upsample", "bias", "separable")
         if options.generator == "resnet":
             return NetworkSpec("resnet", arguments | {"blocks": options.blocks, "dropout": bool(options.dropout)})
         arguments |= {"depth": depth_for(domains.size, options.depth), "skips": options.generator == "unet"}

@@ -39,6 +39,7 @@ class Pix2PixOptions(SystemOptions):
     dropout: tuple[int, ...] = (1, 2, 3)  # decoder levels with dropout; the PyTorch code has (2, 3, 4)
     dropout_at_test: bool = True  # dropout stays on when translating: the paper's only source of noise
     upsample: Literal["transposed", "resize", "shuffle"] = "transposed"  # how the decoder enlarges its maps
+    separable: bool = False  # depthwise and 1x1 convolutions inside the generator; `diptych shrink` chooses it
     bottleneck_norm: bool = False  # norm at the innermost level; the paper's experiments had it, its code does not
     bias: Literal["auto", "all"] = "auto"  # biases of convolutions; auto: none before batch norm
     discriminator: DiscriminatorName = "patchgan"  # discriminator network

@@ -34,6 +34,7 @@ class RegGANOptions(SystemOptions):
     adversary: AdversaryName = "least-squares"  # adversarial loss, of a logit for the whole picture
     blocks: int = 9  # residual blocks of the generator
     width: int = 64  # channels of the generator's first layer
+    separable: bool = False  # depthwise and 1x1 convolutions in the generator's blocks; `diptych shrink` chooses it
     registration_width: int = 32  # channels of the registration network's first level
     discriminator_layers: Literal[1, 2, 3, 4, 5, 6] = 3  # receptive fields 16, 34, 70, 142, 286, 574
     discriminator_width: int = 64  # channels of the discriminator's first layer
@@ -54,7 +55,7 @@ class RegGAN(System):
         super().__init__(options, domains)
         domains.require_source("RegGAN")
         self.options, self.needs_pairs = options, options.registration
-        self.spec = NetworkSpec("resnet", domains.network_arguments() | options.pick("blocks", "width"))
+        self.spec = NetworkSpec("resnet", domains.network_arguments() | options.pick("blocks", "width", "separable"))
         network = self.spec.build()
         self.generator = nn.ModuleDict({"a_to_b": network})
         self.discriminator = PatchGAN(

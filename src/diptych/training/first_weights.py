@@ -10,6 +10,7 @@ from diptych import checkpoints
 from diptych.errors import DiptychError
 from diptych.files import expand_user
 from diptych.shipped import find
+from diptych.training.distillation import TAPS
 from diptych.training.state import State
 from diptych.translator.card import CARD, Card, read_cards
 from diptych.translator.weights import weights_path
@@ -46,7 +47,7 @@ def start_from(state: State, source: str) -> str:
 
 def named(state: State, place: Path, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The system's own tensors among those of a file, by their names in this system."""
-    others = ("side.", "average.", "process.", "statistics.")
+    others = ("side.", "average.", "process.", "statistics.", f"system.{TAPS}.")  # taps belong to their teacher
     given = {name.removeprefix("system."): tensor for name, tensor in tensors.items() if not name.startswith(others)}
     if place.name == WEIGHTS and place.with_name(CARD).is_file():
         card = next(iter(read_cards(place.with_name(CARD)).values()), None)

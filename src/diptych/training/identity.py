@@ -41,6 +41,7 @@ FREE = {
     "training.picture_every",
     "training.pictures",
     "training.report",
+    "training.teacher_checkpoint",
     "training.tensorboard",
 }
 """Keys that change nothing of what is learned once there is a checkpoint, so they may differ between a run and its
@@ -122,6 +123,7 @@ def meaning(recipe: Recipe, device: torch.device) -> dict[str, Any]:
     for key in ("folder", "mask_folder", "valid_folder"):
         table[f"data.{key}"] = real(getattr(data, key))
     table["training.metrics"] = set(training.metrics)
+    table["training.teacher"] = bool(training.teacher)  # a checkpoint knows its weights, wherever they lie
     if training.precision == "auto":
         table["training.precision"] = fast_precision(device)
     if isinstance(table.get("options.dropout"), list):

@@ -1,6 +1,7 @@
 """A side: the parameters that are trained together, Adam's moments, and where wanted their running average."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +14,25 @@ from diptych.training.processes import Processes
 
 
 class Side:
-    """What one optimiser has, over one submodule of a system; ``path`` is its place there, such as "generator.a_to_b"."""
+    """What one optimiser has, over one submodule of a system; ``path`` is its place there, such as "generator.a_to_b".
 
-    def __init__(self, path: str, module: nn.Module, settings: TrainingSettings, processes: Processes) -> None:
+    ``beside`` are submodules by their paths that are trained with it.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        module: nn.Module,
+        settings: TrainingSettings,
+        processes: Processes,
+        beside: Mapping[str, nn.Module] = MappingProxyType({}),
+    ) -> None:
         self.path = path
         self.role = path.partition(".")[0]
         self.settings = settings
-        self.parameters = {f"{path}.{name}": parameter for name, parameter in module.named_parameters()}
+        self.parameters: dict[str, nn.Parameter] = {}
+        for place, one in ({path: module} | dict(beside)).items():
+            self.parameters |= {f"{place}.{name}": parameter for name, parameter in one.named_parameters()}
         self.trained = {name: parameter for name, parameter in self.parameters.items() if parameter.requires_grad}
         self.moments: dict[str, Moments] = {}
         """Of the trained parameters that have been moved, by name."""

@@ -5,13 +5,14 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diptych.checkpoints import with_prefix
 from diptych.networks.matrix_products import use_products
 from diptych.recipe import Recipe
 from diptych.systems import System
 from diptych.training.accelerate.recompute import recompute_blocks
+from diptych.training.distillation import distillation_of
 from diptych.training.processes import Processes, precision_of
 from diptych.training.side import Side
 from diptych.training.terms import Terms
@@ -25,7 +26,9 @@ class State:
         self.processes = processes
         self.terms = terms
         self.precision = precision_of(recipe.training, processes.device)
-        self.system = build(recipe).train()
+        self.system = build(recipe)
+        self.distillation = distillation_of(recipe, self.system, processes.device, self.precision)
+        self.system.train()
         if processes.device.type == "cpu":
             use_products(self.system)
         if recipe.training.checkpointing == "blocks":
@@ -33,10 +36,15 @@ class State:
         layout = torch.channels_last if recipe.training.channels_last else torch.contiguous_format
         self.system.to(processes.device, memory_format=layout)  # type: ignore[call-overload]  # the stub lacks it
         self.sides = {
-            path: Side(path, self.system.get_submodule(path), recipe.training, processes) for path in self.system.sides
+            path: Side(path, self.system.get_submodule(path), recipe.training, processes, self.trained_with(path))
+            for path in self.system.sides
         }
         self.statistics: dict[str, Tensor] = {}
         """Of batch norm, for the weights that translate, by the buffer's name in the system; see ``training/statistics.py``."""
+
+    def trained_with(self, path: str) -> dict[str, nn.Module]:
+        """What is trained with a side beside its own submodule: the taps of the students in it."""
+        return self.distillation.taps_of(path) if self.distillation else {}
 
     def tensors(self, moments: bool = True) -> dict[str, Tensor]:
         """Weights and buffers as "system.NAME", averages, statistics, and where wanted the optimisers' moments."""
@@ -79,7 +87,13 @@ class State:
         return ""
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take back what ``tensors`` and ``differing_buffers`` gave."""
+        """Take back what ``tensors`` and ``differing_buffers`` gave.
+
+        Raises:
+            UsageError: when a student's teacher is not the one that the run was begun with.
+        """
+        if self.distillation:
+            self.distillation.require_same_teacher(tensors)
         tensors = {**tensors, **with_prefix(f"process.{self.processes.rank}", tensors)}
         self.system.load_state_dict(with_prefix("system", tensors))
         for side in self.sides.values():

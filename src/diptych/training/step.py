@@ -8,7 +8,7 @@ Rules of a step:
   that a network judged, and to nothing else (``systems/parts/detached_loss.py``).
 * Autocast is opened for each pull and closed before the update. It caches cast weights until it closes, and one context
   around a whole step would judge the generator with the discriminator before its update.
-* Extra terms are computed outside of autocast, of the pictures that the update made.
+* Extra terms and those of a teacher are computed outside of autocast, of the pictures that the update made.
 * Every random draw of networks and losses is addressed by (seed, faults, step, rank); nothing of it is stored.
 * All batches are there before a step begins, so a picture that cannot be read leaves the state of the step before.
 * Nothing asks a tensor for its value: losses and gradient norms are looked at when the updates are over (``trainer.py``).
@@ -82,6 +82,7 @@ def update(state: State, batches: Sequence[Batch], step: int, only_discriminator
             if only_discriminators and side.role != "discriminator":
                 continue  # a system cannot be told to skip a yield, so the generator's forward was in vain
             terms = losses.terms | extra_terms(state.terms, losses, side.role)
+            terms |= state.distillation.terms(losses) if state.distillation else {}
             backward(side, terms, 1 / len(batches), losses.frozen, last)
             figures |= {f"{side.path}.{name}" for name in losses.figures}
             for name, value in {**terms, **losses.figures}.items():
@@ -89,6 +90,8 @@ def update(state: State, batches: Sequence[Batch], step: int, only_discriminator
                 values[key] = values[key] + part if index else part
             if last:
                 values[f"{side.path}.gradient"] = optimiser_step(side)
+    if state.distillation:
+        state.distillation.forget()
     return Scalars(values, figures)
 
 

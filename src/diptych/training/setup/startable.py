@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from diptych.checkpoints import DamagedCheckpoint, Facts, read_facts
 from diptych.errors import UsageError
 from diptych.recipe import Recipe
+from diptych.training.distillation import require_teacher
 from diptych.training.first_weights import weights_of
 from diptych.training.processes import Processes, conditions
 from diptych.training.run import Run
@@ -19,7 +20,7 @@ def require_startable(recipe: Recipe, run: Run, processes: Processes, pictures: 
         pictures: how many there are to train on; None has them counted.
 
     Raises:
-        DiptychError: for too few pictures, first weights that are not there, or a run that was trained by another number of
+        DiptychError: for too few pictures, first weights or a teacher that are not there, or a run that was trained by another number of
             processes, or is longer already.
     """
     settings = recipe.training
@@ -30,6 +31,8 @@ def require_startable(recipe: Recipe, run: Run, processes: Processes, pictures: 
             f"training.batch_size is {settings.batch_size}, and there are only {pictures} training pictures; "
             f"set it to {pictures} or less."
         )
+    if settings.teacher:
+        require_teacher(recipe)
     steps = run.saved_steps()
     if settings.init_from and not steps:
         weights_of(settings.init_from)

@@ -1,0 +1,123 @@
+"""The recipe of a student: that of its teacher with fewer channels, separable convolutions where they pay, and the teacher's terms."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from diptych.errors import UsageError
+from diptych.networks import on_meta_device
+from diptych.recipe import Recipe, quoted
+from diptych.training.distillation import taps_of
+from diptych.training.run import read_recipe
+from diptych.translator.card import Card, read_cards
+from diptych.translator.operations import cost_of
+
+LEAST = 2
+"""Channels of the narrowest student's first layer."""
+WITH_PAIRS = ("training.distill_features=1", "training.distill_outputs=0")
+WITHOUT_PAIRS = ("training.distill_features=0.01", "training.distill_outputs=10")
+"""Weights of GAN Compression's code; without pairs the teacher's output stands in the target's place."""
+
+
+class Size(NamedTuple):
+    """What makes a student smaller."""
+
+    width: int
+    separable: bool
+
+
+def student_of(teacher: Path, factor: float, overrides: Sequence[str] = (), checkpoint: str = "latest") -> Recipe:
+    """The recipe of a student with at most one ``factor``-th of the teacher's multiply-adds.
+
+    Args:
+        teacher: a run's folder.
+        factor: how many times fewer multiply-adds; above 1.
+        overrides: ``key.sub=value``, laid over what is chosen.
+        checkpoint: of the teacher: latest, best, or a step.
+
+    Raises:
+        DiptychError: when there is no such run.
+        UsageError: for a system or a network that has no student, and a factor that cannot be reached.
+    """
+    if not factor > 1:
+        raise UsageError(f"--to is {factor:g}x; a student computes less than its teacher: give more than 1, such as 10x.")
+    recipe, cards = read_recipe(teacher), read_cards(teacher / "card.json")
+    card = next(iter(cards.values()))
+    size = size_for(recipe, card, factor, teacher, stated_form(teacher, overrides))
+    with on_meta_device():
+        paired = recipe.build().needs_pairs
+    place = quoted(str(teacher.resolve()))
+    chosen = [
+        f"options.width={size.width}",
+        f"options.separable={str(size.separable).lower()}",
+        f"training.teacher={place}",
+        f"training.teacher_checkpoint={quoted(checkpoint)}",
+        f"training.init_from={place}",
+        *(WITH_PAIRS if paired else WITHOUT_PAIRS),
+    ]
+    found = read_recipe(teacher, [*chosen, *overrides])
+    found.examine()
+    return dataclasses.replace(found, name=f"{recipe.name or teacher.name}-{factor:g}x")
+
+
+def stated_form(teacher: Path, overrides: Sequence[str]) -> tuple[bool, ...]:
+    """Whether separable convolutions are asked for, or ruled out; else both are tried."""
+    if not any(word.partition("=")[0].strip() == "options.separable" for word in overrides):
+        return (True, False)
+    return (bool(read_recipe(teacher, overrides).options.separable),)
+
+
+def size_for(recipe: Recipe, card: Card, factor: float, teacher: Path, forms: Sequence[bool]) -> Size:
+    """The widest student within the budget. Separable convolutions pay where they allow more channels than dense ones.
+
+    Raises:
+        UsageError: for a system or a network that has no student, and a factor that cannot be reached.
+    """
+    names = {field.name for field in dataclasses.fields(recipe.options)}
+    if not {"width", "separable"} <= names:
+        raise UsageError(
+            f"{teacher} is a {recipe.system}, whose generator has no student; those of pix2pix, CycleGAN and RegGAN have."
+        )
+    taps_of(card.network, card.spec.build())
+    whole = cost_of(card).multiply_adds
+    budget, widest = whole / factor, dict[Size, int]()
+    for separable in forms:
+        fits = [width for width in range(LEAST, recipe.options.width + 1)]
+        low, high = 0, len(fits)
+        while low < high:  # operations rise with the width
+            middle = (low + high) // 2
+            if operations(recipe, card, Size(fits[middle], separable)) <= budget:
+                low = middle + 1
+            else:
+                high = middle
+        if low:
+            size = Size(fits[low - 1], separable)
+            widest[size] = size.width
+    if not widest:
+        least = min(operations(recipe, card, Size(LEAST, separable)) for separable in forms)
+        raise UsageError(
+            f"{teacher} cannot be made {factor:g} times smaller: its smallest student, of {LEAST} channels, computes 1/"
+            f"{whole / least:.1f} of it; give --to {int(10 * whole / least) / 10:g}x or less."
+        )
+    return max(widest, key=lambda size: (size.width, not size.separable))
+
+
+def operations(recipe: Recipe, card: Card, size: Size) -> int:
+    """Multiply-adds of the generator of one way with such channels."""
+    options = dataclasses.replace(recipe.options, width=size.width, separable=size.separable)
+    with on_meta_device():
+        system = dataclasses.replace(recipe, options=options).build()
+    return cost_of(card, system.translators()[card.way].network).multiply_adds
+
+
+def factor_of(text: str) -> float:
+    """``10x`` or ``10`` as a number.
+
+    Raises:
+        UsageError: for anything else.
+    """
+    try:
+        return float(text.lower().removesuffix("x"))
+    except ValueError:
+        raise UsageError(f'--to is "{text}"; give how many times fewer multiply-adds, such as 10x.') from None

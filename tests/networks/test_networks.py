@@ -43,6 +43,9 @@ def test_unet_parameters(parameters: int, arguments: dict[str, Any]) -> None:
         (7_841_411, {"norm": "batch", "blocks": 6}),
         (11_388_675, {"affine": True}),
         (7_845_123, {"affine": True, "blocks": 6}),
+        (1_987_075, {"separable": True}),  # those of GAN Compression's README
+        (1_130_883, {"separable": True, "width": 48}),
+        (514_307, {"separable": True, "width": 32}),
     ],
 )
 def test_resnet_parameters(parameters: int, arguments: dict[str, Any]) -> None:

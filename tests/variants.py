@@ -33,7 +33,10 @@ VARIANTS: list[tuple[str, list[str]]] = [
     ("srgan", ["options.pretrain_steps=2", "training.discriminator_updates=2"]),
     ("pix2pix", ["training.accumulate=2", "training.discriminator_updates=2", "training.average=0.9"]),
     ("pix2pix", ["options.generator=resnet", "options.blocks=2", "options.upsample=resize"]),
-    *[("pix2pix", ["options.separable=true", f"options.upsample={how}"]) for how in ("transposed", "resize", "shuffle")],
+    *[
+        ("pix2pix", ["options.separable=true", f"options.upsample={how}"])
+        for how in ("transposed", "resize", "shuffle")
+    ],
     ("cyclegan", ["options.separable=true"]),
     ("cyclegan", ["options.order=four-step", "options.identity=0.5", "options.norm=batch"]),
     ("travelgan", ["options.spectral=true"]),

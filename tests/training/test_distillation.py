@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from toys import assert_equal, draw_pairs, run_to_end, tiny_recipe, weights
 from torch import Tensor, nn
+from toys import assert_equal, draw_pairs, run_to_end, tiny_recipe, weights
 from variants import ALONE
 
 from diptych.checkpoints import load, save
@@ -86,7 +86,9 @@ def test_terms_are_the_formula(taught: dict[str, Path], system: str, way: str, m
     with torch.no_grad(), seeded(0):
         maps, fake = maps_of(own, source)
         shown, output = maps_of(teacher(taught, system, way.replace("_", "-")).eval(), source)
-        apart = sum(((adapter(one) - other) ** 2).mean() for adapter, one, other in zip(adapters, maps, shown, strict=True))
+        apart = sum(
+            ((adapter(one) - other) ** 2).mean() for adapter, one, other in zip(adapters, maps, shown, strict=True)
+        )
     entry, end = advanced(trainer, batch), f"_{way}" if way else ""
     assert entry[f"generator.distill_features{end}"] == pytest.approx(3 * float(apart), rel=1e-4)
     assert entry[f"generator.distill_outputs{end}"] == pytest.approx(2 * float((fake - output).abs().mean()), rel=1e-4)

@@ -187,9 +187,7 @@ def upsampling_separable(kind: Upsampling, channels_in: int, channels_out: int, 
     if kind == "resize":
         enlarged = nn.Upsample(scale_factor=2, mode="nearest")
         return nn.Sequential(mixed, enlarged, depthwise(channels_out, 3, 1, 1, bias))
-    return nn.Sequential(
-        mixed, nn.ConvTranspose2d(channels_out, channels_out, 4, 2, 1, groups=channels_out, bias=bias)
-    )
+    return nn.Sequential(mixed, nn.ConvTranspose2d(channels_out, channels_out, 4, 2, 1, groups=channels_out, bias=bias))
 
 
 def upsampling(kind: Upsampling, channels_in: int, channels_out: int, bias: bool, transposed: nn.Module) -> nn.Module:

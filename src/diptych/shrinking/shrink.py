@@ -68,7 +68,9 @@ def report(settings: ShrinkSettings, wanted: list[str]) -> int:
     """Print and keep the table of teacher and student."""
     places = (settings.teacher, settings.student)
     requests = [
-        Request(checkpoint=one, split=settings.split, limit=settings.limit, device=settings.device, again="noise" in wanted)
+        Request(
+            checkpoint=one, split=settings.split, limit=settings.limit, device=settings.device, again="noise" in wanted
+        )
         for one in (settings.checkpoint, "latest")
     ]
     pair = [Translator.load(place, "", request.checkpoint) for place, request in zip(places, requests, strict=True)]

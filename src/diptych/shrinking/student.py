@@ -1,12 +1,13 @@
 """The recipe of a student: that of its teacher with fewer channels, separable convolutions where they pay, and the teacher's terms."""
 
 import dataclasses
+from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from diptych.errors import UsageError
-from diptych.networks import on_meta_device
+from diptych.networks import NetworkSpec, on_meta_device
 from diptych.recipe import Recipe, quoted
 from diptych.training.distillation import taps_of
 from diptych.training.run import read_recipe
@@ -41,7 +42,9 @@ def student_of(teacher: Path, factor: float, overrides: Sequence[str] = (), chec
         UsageError: for a system or a network that has no student, and a factor that cannot be reached.
     """
     if not factor > 1:
-        raise UsageError(f"--to is {factor:g}x; a student computes less than its teacher: give more than 1, such as 10x.")
+        raise UsageError(
+            f"--to is {factor:g}x; a student computes less than its teacher: give more than 1, such as 10x."
+        )
     recipe, cards = read_recipe(teacher), read_cards(teacher / "card.json")
     card = next(iter(cards.values()))
     size = size_for(recipe, card, factor, teacher, stated_form(teacher, overrides))
@@ -69,7 +72,9 @@ def stated_form(teacher: Path, overrides: Sequence[str]) -> tuple[bool, ...]:
 
 
 def size_for(recipe: Recipe, card: Card, factor: float, teacher: Path, forms: Sequence[bool]) -> Size:
-    """The widest student within the budget. Separable convolutions pay where they allow more channels than dense ones.
+    """The widest student within the budget, at most as wide as its teacher.
+
+    Separable convolutions pay where they allow more channels than dense ones.
 
     Raises:
         UsageError: for a system or a network that has no student, and a factor that cannot be reached.
@@ -79,36 +84,26 @@ def size_for(recipe: Recipe, card: Card, factor: float, teacher: Path, forms: Se
         raise UsageError(
             f"{teacher} is a {recipe.system}, whose generator has no student; those of pix2pix, CycleGAN and RegGAN have."
         )
-    taps_of(card.network, card.spec.build())
-    whole = cost_of(card).multiply_adds
-    budget, widest = whole / factor, dict[Size, int]()
-    for separable in forms:
-        fits = [width for width in range(LEAST, recipe.options.width + 1)]
-        low, high = 0, len(fits)
-        while low < high:  # operations rise with the width
-            middle = (low + high) // 2
-            if operations(recipe, card, Size(fits[middle], separable)) <= budget:
-                low = middle + 1
-            else:
-                high = middle
-        if low:
-            size = Size(fits[low - 1], separable)
-            widest[size] = size.width
-    if not widest:
-        least = min(operations(recipe, card, Size(LEAST, separable)) for separable in forms)
-        raise UsageError(
-            f"{teacher} cannot be made {factor:g} times smaller: its smallest student, of {LEAST} channels, computes 1/"
-            f"{whole / least:.1f} of it; give --to {int(10 * whole / least) / 10:g}x or less."
-        )
-    return max(widest, key=lambda size: (size.width, not size.separable))
-
-
-def operations(recipe: Recipe, card: Card, size: Size) -> int:
-    """Multiply-adds of the generator of one way with such channels."""
-    options = dataclasses.replace(recipe.options, width=size.width, separable=size.separable)
     with on_meta_device():
-        system = dataclasses.replace(recipe, options=options).build()
-    return cost_of(card, system.translators()[card.way].network).multiply_adds
+        taps_of(card.network, card.spec.build())
+    whole = cost_of(card).multiply_adds
+    widths = range(LEAST, recipe.options.width + 1)
+    found = []
+    for separable in forms:  # operations rise with the width
+        fits = bisect_right(widths, whole / factor, key=lambda width: operations(card, Size(width, separable)))
+        found += [Size(widths[fits - 1], separable)] if fits else []
+    if not found:
+        most = whole / min(operations(card, Size(LEAST, separable)) for separable in forms)
+        raise UsageError(
+            f"{teacher} cannot be made {factor:g} times smaller: its smallest student, of {LEAST} channels, computes "
+            f"1/{most:.1f} of it; give --to {int(10 * most) / 10:g}x or less."
+        )
+    return max(found, key=lambda size: (size.width, not size.separable))
+
+
+def operations(card: Card, size: Size) -> int:
+    """Multiply-adds of the card's generator with such channels."""
+    return cost_of(card, NetworkSpec(card.network, card.arguments | size._asdict())).multiply_adds
 
 
 def factor_of(text: str) -> float:

@@ -51,6 +51,8 @@ def times(runs: tuple[Path, Path], pair: tuple[Translator, Translator], source: 
     for engine in (name for name in ("onnx", "openvino") if find_spec(PACKAGES[name])):
         with suppress(DiptychError):  # an engine that cannot take one of them
             yield Row(f"ms {engine}", *milliseconds([with_engine(one, engine)[0] for one in pair], source))
+    if find_spec("nncf") is None:
+        return
     with suppress(DiptychError), tempfile.TemporaryDirectory(prefix="diptych-") as folder:
         small = [
             in_int8(run, one, Path(folder) / f"{number}.onnx")
@@ -101,14 +103,20 @@ def shown(value: float) -> str:
 def of_scores(teacher: Result, student: Result) -> list[list[str]]:
     """A heading, and a line for each score that both have, with 95 % intervals."""
     theirs = {score.metric: score for score in teacher.scores}
-    rows = [["", "teacher", "95 %", "student", "95 %", "better", "student's is"]]
-    for own in student.scores:
-        if (other := theirs.get(own.metric)) is not None:
-            rows.append(
-                [own.metric, f"{other.value:.4f}", interval(other), f"{own.value:.4f}", interval(own), own.better]
-                + [verdict(other, own)]
-            )
-    return rows
+    both = [(theirs[own.metric], own) for own in student.scores if own.metric in theirs]
+    rows = [
+        [
+            own.metric,
+            f"{one.value:.4f}",
+            interval(one),
+            f"{own.value:.4f}",
+            interval(own),
+            own.better,
+            verdict(one, own),
+        ]
+        for one, own in both
+    ]
+    return [["", "teacher", "95 %", "student", "95 %", "better", "student's is"], *rows]
 
 
 def interval(score: Score) -> str:
@@ -129,4 +137,8 @@ def one_picture(translator: Translator) -> Tensor:
     height, width = translator.card.size
     generator = torch.Generator().manual_seed(0)
     channels = translator.card.source.network_channels
-    return torch.rand(1, channels, height // translator.card.scale, width // translator.card.scale, generator=generator) * 2 - 1
+    return (
+        torch.rand(1, channels, height // translator.card.scale, width // translator.card.scale, generator=generator)
+        * 2
+        - 1
+    )

@@ -10,7 +10,6 @@ with the noise of its card's seed. The student's maps are those of the pass whos
 """
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -117,7 +116,9 @@ class Distillation:
 
     def taps_of(self, side: str) -> dict[str, nn.Module]:
         """The convolutions A of the students within a side, by their paths in the system."""
-        names = [way.replace("-", "_") for way, pupil in self.pupils.items() if f"{pupil.module}.".startswith(f"{side}.")]
+        names = [
+            way.replace("-", "_") for way, pupil in self.pupils.items() if f"{pupil.module}.".startswith(f"{side}.")
+        ]
         return {f"{TAPS}.{name}": self.adapters[name] for name in names}
 
     def terms(self, losses: Losses) -> dict[str, Tensor]:
@@ -208,7 +209,9 @@ def card_of_teacher(recipe: Recipe, way: str) -> Card:
         )
     cards = read_cards(place / "card.json")
     if way not in cards:
-        raise UsageError(f"{settings.teacher} does not translate {way}, as this run does; name another training.teacher.")
+        raise UsageError(
+            f"{settings.teacher} does not translate {way}, as this run does; name another training.teacher."
+        )
     card = cards[way]
     ends = (data.target, data.source) if way == "b-to-a" else (data.source, data.target)
     if [kind.network_channels for kind in (card.source, card.target)] != [kind.network_channels for kind in ends]:

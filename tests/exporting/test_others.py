@@ -107,7 +107,9 @@ def test_a_static_page_holds_all_that_it_needs(made: Made, typed: Typed, tmp_pat
     assert entry["browser"]["seed"] == "seed"
     assert all((out / address).is_file() for address in entry["examples"])
     assert len(entry["examples"]) == 4
-    assert {file.name for file in assets.page_files()} <= {file.name for file in out.iterdir()}
+    assert {assets.page_address(file) for file in assets.page_files()} <= {
+        file.relative_to(out).as_posix() for file in out.rglob("*")
+    }
     assert all(file.stat().st_size <= 25 * 2**20 for file in out.rglob("*")), "some hosts take no larger files"
     for name, pieces in json.loads((out / "vendor" / "parts.json").read_text()).items():
         whole = b"".join((out / "vendor" / piece).read_bytes() for piece in pieces)

@@ -64,17 +64,19 @@ test("after a pause it works again", async () => {
 test("a drawing goes through a link unharmed", () => {
   const bytes = Uint8Array.from({ length: 40_000 }, (_, at) => (at * 7919) % 256);
   assert.deepEqual(toBytes(toText(bytes)), bytes);
-  const link = linkOf("http://localhost:8000/#t=old", "cats & dogs", bytes.subarray(0, 999));
+  const link = linkOf("http://localhost:8000/#t=old", "cats & dogs", null, bytes.subarray(0, 999));
   assert.ok(link?.startsWith("http://localhost:8000/#t=cats%20%26%20dogs&d="));
   const found = linked(new URL(/** @type {string} */ (link)).hash);
   assert.equal(found.translator, "cats & dogs");
   assert.deepEqual(found.png, bytes.subarray(0, 999));
-  assert.equal(linkOf("http://localhost/", "a", new Uint8Array(90_000)), null);
+  const short = linkOf("http://localhost:8000/", "cats", bytes.subarray(0, 99), bytes.subarray(0, 999));
+  assert.deepEqual(linked(new URL(/** @type {string} */ (short)).hash), { translator: "cats", marks: bytes.subarray(0, 99), png: null });
+  assert.equal(linkOf("http://localhost/", "a", null, new Uint8Array(90_000)), null);
 });
 
 test("a broken link is no drawing", () => {
-  assert.deepEqual(linked("#t=a&d=%%%"), { translator: "a", png: null });
-  assert.deepEqual(linked(""), { translator: "", png: null });
+  assert.deepEqual(linked("#t=a&d=%%%"), { translator: "a", marks: null, png: new Uint8Array() });
+  assert.deepEqual(linked(""), { translator: "", marks: null, png: null });
 });
 
 test("the page sends for nothing from elsewhere", () => {

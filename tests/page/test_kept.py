@@ -108,7 +108,7 @@ def test_what_was_drawn_on_a_link_is_kept_and_the_link_opens_anew(served: str, v
     page = visit(served)
     sent = drawn(page, (0.1, 0.1), (0.9, 0.8))
     page.click("#share")
-    expect(page.locator("#link")).to_have_value(re.compile("#t=pix2pix&d="))
+    expect(page.locator("#link")).to_have_value(re.compile("#t=pix2pix&m="))
     link = page.input_value("#link")
     other = visit(link)
     changed = drawn(other, (0.1, 0.5), (0.9, 0.5))

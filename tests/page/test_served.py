@@ -154,7 +154,7 @@ def test_a_link_carries_the_drawing(served: str, visit: Any) -> None:
     page.click("#clear")
     stroke(page, (0.1, 0.1), (0.9, 0.8))
     page.click("#share")
-    expect(page.locator("#link")).to_have_value(re.compile("#t=pix2pix&d="))
+    expect(page.locator("#link")).to_have_value(re.compile("#t=pix2pix&m="))
     link = page.input_value("#link")
     other = visit(link)
     np.testing.assert_array_equal(pixels(other), pixels(page))
@@ -164,7 +164,7 @@ def test_a_link_carries_the_drawing(served: str, visit: Any) -> None:
         other.evaluate("link => { location.hash = '#'; location.href = link; }", link)  # where the page is open already
     np.testing.assert_array_equal(pixels(other), pixels(page))
     broken = visit(link[: len(link) // 2])
-    expect(broken.locator("#error")).to_contain_text("That is no picture")
+    expect(broken.locator("#error")).to_contain_text("incomplete")
 
 
 def test_examples_are_of_the_training_data(served: str, visit: Any) -> None:

@@ -6,7 +6,7 @@ import { Hand } from "../../src/diptych/serving/page/tools.js";
 const WHITE = /** @type {const} */ ([255, 255, 255, 255]);
 
 /** As much of a Drawing as a hand touches. */
-const drawing = () => ({ raster: blank(20, 20, WHITE), kind: null, hard: false, background: WHITE, settled: 0, show() {}, settle() { this.settled++; } });
+const drawing = () => ({ raster: blank(20, 20, WHITE), kind: null, hard: false, background: WHITE, settled: 0, live: null, show() {}, unveil() {}, veil() {}, settle() { this.settled++; } });
 
 const dark = ({ data }) => data.filter((value, at) => at % 4 === 0 && value < 128).length;
 

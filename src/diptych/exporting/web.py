@@ -44,7 +44,7 @@ def write(offer: Offer, shown: PageMetadata, network: Path, out: Path, runtime: 
             f"{card.source.depth} and gives {card.target.colour} of {card.target.depth}; serve it with: diptych serve."
         )
     for file in assets.page_files():
-        put(out / file.name, file.read_bytes())
+        put(out / assets.page_address(file), file.read_bytes())
     write_runtime(assets.runtime_files(runtime), out)
     index = (assets.page_folder() / "index.html").read_text(encoding="utf-8")
     put(out / "index.html", shown.index(index).encode())

@@ -9,6 +9,7 @@ import { Keeper } from "./keeper.js";
 import { ask, Refusal, token } from "./listing.js";
 import { Newest } from "./newest.js";
 import { byServer } from "./server.js";
+import { Overlay } from "./strokes/overlay.js";
 
 /** @typedef {import("./listing.js").Translator} Translator */
 
@@ -36,7 +37,8 @@ export class App {
     this.inBrowser = new InBrowser((done, total) => news.progress(done, total));
     this.newest = new Newest(() => this.translate());
     this.keeper = new Keeper();
-    this.drawing = new Drawing(canvas, () => this.changed(), () => this.keeper.put(this.drawing.sheet, this.drawing.raster));
+    const overlay = new Overlay(/** @type {SVGSVGElement} */ (document.querySelector("#strokes")), /** @type {HTMLCanvasElement} */ (element("under")));
+    this.drawing = new Drawing(canvas, overlay, () => this.changed(), () => this.keeper.put(this.drawing.sheet, this.drawing.raster));
     this.controls = new Controls(this, news);
   }
 
@@ -55,7 +57,7 @@ export class App {
   /**
    * Another translator, with a picture to begin with: the one that a link holds, what was last drawn here, or its first example.
    * The canvas carries the translator's name once it is there.
-   * @param {Translator} translator @param {Blob} [linked] @param {boolean} [again] what was drawn here goes before the link
+   * @param {Translator} translator @param {import("./drawing.js").Content} [linked] @param {boolean} [again] what was drawn here goes before the link
    */
   async choose(translator, linked, again = false) {
     delete canvas.dataset.translator;
@@ -69,7 +71,7 @@ export class App {
     this.drawing.begin(translator);
     try {
       if (linked && this.drawing.own) await this.drawing.load(linked);
-      else if (!this.drawing.own) await this.start(translator, linked, again);
+      else if (!(await this.drawing.carry()) && !this.drawing.own) await this.start(translator, linked, again);
     } catch (error) {
       if (translator === this.translator) this.news.error(wordsOf(error), true);
     }
@@ -81,7 +83,7 @@ export class App {
 
   /**
    * The first picture on a sheet on which nothing was drawn since the page was opened.
-   * @param {Translator} translator @param {Blob | undefined} linked @param {boolean} again
+   * @param {Translator} translator @param {import("./drawing.js").Content | undefined} linked @param {boolean} again
    */
   async start(translator, linked, again) {
     const { drawing, keeper } = this;

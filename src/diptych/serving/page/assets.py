@@ -46,7 +46,13 @@ def page_folder() -> Path:
 
 def page_files() -> list[Path]:
     """The files of the page, without the runtime."""
-    return sorted(file for file in page_folder().iterdir() if file.suffix in PAGE_SUFFIXES)
+    found = page_folder().rglob("*")
+    return sorted(file for file in found if file.suffix in PAGE_SUFFIXES and file.parent.name != "vendor")
+
+
+def page_address(file: Path) -> str:
+    """Of one of ``page_files``, from the page."""
+    return file.relative_to(page_folder()).as_posix()
 
 
 def runtime_files(folder: Path | None = None) -> list[Path]:

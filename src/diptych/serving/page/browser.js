@@ -31,12 +31,13 @@ export class InBrowser {
   }
 
   /**
-   * @param {Translator} translator @param {import("./raster.js").Raster} raster @param {number | null} seed
+   * @param {Translator} translator @param {import("./raster.js").Pixels} raster @param {number | null} seed
    * @returns {Promise<import("./server.js").Result>}
    */
   async translate(translator, raster, seed) {
     await this.load(translator);
-    const { picture, milliseconds } = await this.ask("run", { raster, seed: seed ?? 0, scale: translator.scale });
+    const { width, height, data } = raster;
+    const { picture, milliseconds } = await this.ask("run", { raster: { width, height, data }, seed: seed ?? 0, scale: translator.scale });
     const image = new ImageData(picture.data, picture.width, picture.height);
     return { picture: await createImageBitmap(image), milliseconds, by: `this browser (${this.provider})` };
   }

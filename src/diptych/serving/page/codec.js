@@ -42,17 +42,22 @@ export function drawn({ source }, { width, height }, smooth, background) {
   }
   context.drawImage(source, 0, 0, width, height);
   try {
-    return { width, height, data: new Uint8ClampedArray(context.getImageData(0, 0, width, height).data) };
+    return { width, height, data: new Uint8ClampedArray(context.getImageData(0, 0, width, height).data), marks: [], under: null };
   } catch {
     throw new Error("The browser does not hand out the pixels of this SVG; save it as PNG and take that.");
   }
 }
 
-/** @param {Raster} raster @param {"image/png" | "image/jpeg"} [type] @returns {Promise<Blob>} */
-export function encoded({ width, height, data }, type = "image/png") {
+/** Pixels as a picture. @param {import("./raster.js").Pixels} raster @returns {{source: OffscreenCanvas, width: number, height: number}} */
+export function drawnData({ width, height, data }) {
   const context = contextOf(width, height);
   context.putImageData(new ImageData(new Uint8ClampedArray(data), width, height), 0, 0);
-  return context.canvas.convertToBlob({ type, quality: 0.95 });
+  return { source: context.canvas, width, height };
+}
+
+/** @param {import("./raster.js").Pixels} raster @param {"image/png" | "image/jpeg"} [type] @returns {Promise<Blob>} */
+export function encoded(raster, type = "image/png") {
+  return drawnData(raster).source.convertToBlob({ type, quality: 0.95 });
 }
 
 /** @param {CanvasImageSource} source @param {number} width @param {number} height @returns {Promise<Blob>} PNG in that size */

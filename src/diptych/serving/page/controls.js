@@ -3,9 +3,10 @@
 import { encoded } from "./codec.js";
 import { download, element, wordsOf } from "./elements.js";
 import { Keys, shortcuts } from "./keyboard.js";
-import { fill } from "./palette.js";
+import { fill, marked } from "./palette.js";
 import { listen } from "./pointer.js";
 import { linkOf } from "./sharing.js";
+import { packed } from "./strokes/compact.js";
 import { Hand } from "./tools.js";
 import { Zoom } from "./zoom.js";
 
@@ -27,7 +28,7 @@ export class Controls {
   constructor(app, news) {
     this.app = app;
     this.news = news;
-    this.hand = new Hand(app.drawing);
+    this.hand = new Hand(app.drawing, (colour) => this.picked(colour));
     this.zoom = new Zoom([element("left"), element("right")], (factor) => this.zoomed(factor));
     listen(canvas, this.hand, this.zoom);
     new Keys(canvas, element("cursor"), this.hand, (sentence) => news.say(sentence));
@@ -40,7 +41,7 @@ export class Controls {
   }
 
   tools() {
-    for (const tool of /** @type {Tool[]} */ (["pencil", "eraser", "line", "rectangle", "fill"])) {
+    for (const tool of /** @type {Tool[]} */ (["pencil", "eraser", "line", "rectangle", "ellipse", "fill", "pick"])) {
       radio("tool", tool).addEventListener("change", () => (this.hand.tool = tool));
     }
     input("size").addEventListener("input", () => this.sized(Number(input("size").value)));
@@ -49,7 +50,7 @@ export class Controls {
       this.hand.tool = tool;
     };
     shortcuts({
-      b: take("pencil"), e: take("eraser"), l: take("line"), r: take("rectangle"), f: take("fill"),
+      b: take("pencil"), e: take("eraser"), l: take("line"), r: take("rectangle"), o: take("ellipse"), f: take("fill"), i: take("pick"),
       "[": () => this.sized(this.hand.size - 1), "]": () => this.sized(this.hand.size + 1),
       "+": () => this.zoom.set(this.zoom.factor * 1.5), "=": () => this.zoom.set(this.zoom.factor * 1.5),
       "-": () => this.zoom.set(this.zoom.factor / 1.5), 0: () => this.zoom.set(1),
@@ -64,7 +65,7 @@ export class Controls {
       undo: () => app.drawing.undo(), redo: () => app.drawing.redo(), clear: () => app.drawing.clear(),
       smaller: () => this.zoom.set(this.zoom.factor / 1.5), larger: () => this.zoom.set(this.zoom.factor * 1.5),
       open: () => input("file").click(), example: () => app.example(), share: () => this.share(),
-      save: async () => download(await encoded(await app.drawing.whole()), `${app.translator.name}-drawing.png`),
+      save: async () => download(await encoded(await app.drawing.large()), `${app.translator.name}-drawing.png`),
       keep: async () => download(await app.saved(), `${app.translator.name}-result.png`),
       again: () => this.reseed(),
     };
@@ -138,8 +139,10 @@ export class Controls {
   }
 
   async share() {
-    const bytes = new Uint8Array(await (await this.app.drawing.png()).arrayBuffer());
-    const link = linkOf(location.href, this.app.translator.name, bytes);
+    const { drawing } = this.app;
+    const { raster } = drawing;
+    const marks = raster.under ? null : await packed(raster);
+    const link = linkOf(location.href, this.app.translator.name, marks, new Uint8Array(await (await drawing.png()).arrayBuffer()));
     if (!link) throw new Error("This drawing is too rich for a link; save it and send the file.");
     input("link").value = link;
     const copied = await navigator.clipboard?.writeText(link).then(() => true, () => false); // none where the page is not secure
@@ -168,6 +171,13 @@ export class Controls {
     element("terms").textContent = termsOf(translator);
     canvas.setAttribute("aria-label", `Drawing for ${translator.title}`);
     this.zoom.set(1);
+  }
+
+  /** The eyedropper has found a colour. @param {import("./raster.js").Colour} colour */
+  picked(colour) {
+    this.hand.colour = colour;
+    this.news.say(marked(colour));
+    this.take("pencil");
   }
 
   /** @param {Tool} tool */

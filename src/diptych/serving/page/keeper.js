@@ -36,6 +36,12 @@ export class Keeper {
    * @returns {Promise<Raster | null>}
    */
   async find(sheet, others) {
+    const raster = await this.newest(sheet, others);
+    return raster && !raster.marks ? { ...raster, marks: [], under: raster.data.slice() } : raster; // kept before there were marks
+  }
+
+  /** @param {string} sheet @param {boolean} others @returns {Promise<Raster | null>} */
+  async newest(sheet, others) {
     const key = location.pathname + sheet;
     try {
       const store = (await this.opened)?.transaction(STORE).objectStore(STORE);

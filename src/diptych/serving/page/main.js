@@ -40,10 +40,10 @@ async function keep() {
 
 /** What the page's address asks for. @param {import("./listing.js").Translator[]} translators */
 function sought(translators) {
-  const { translator: name, png } = linked(location.hash);
+  const { translator: name, marks, png } = linked(location.hash);
   return {
     translator: translators.find((one) => one.name === name),
-    picture: png ? new Blob([png], { type: "image/png" }) : undefined,
+    picture: marks ?? (png ? new Blob([png], { type: "image/png" }) : undefined),
   };
 }
 

@@ -65,3 +65,13 @@ function anyColour(chosen) {
   label.append(input);
   return label;
 }
+
+/** The choice of a colour that was picked from the drawing. @param {readonly number[]} colour @returns {string} its name */
+export function marked(colour) {
+  const hex = hexOf(colour);
+  const choices = /** @type {NodeListOf<HTMLInputElement>} */ (document.getElementsByName("colour"));
+  for (const radio of choices) radio.checked = radio.value === hex;
+  const any = /** @type {HTMLInputElement | null} */ (document.querySelector(".any input"));
+  if (any) any.value = hex;
+  return [...choices].find((radio) => radio.checked)?.ariaLabel ?? hex;
+}

@@ -26,7 +26,7 @@ export function listen(canvas, hand, zoom) {
     down.set(event.pointerId, event);
     if (down.size === 1) {
       drawing = event.pointerId;
-      hand.press(place(event, canvas), pressure(event));
+      hand.press(place(event, canvas), pressure(event), event.shiftKey);
     } else if (drawing >= 0) {
       hand.cancel();
       drawing = -1;
@@ -38,7 +38,7 @@ export function listen(canvas, hand, zoom) {
     if (!before) return;
     if (event.pointerId === drawing) {
       const steps = event.getCoalescedEvents?.() ?? [];
-      for (const step of steps.length ? steps : [event]) hand.move(place(step, canvas), pressure(step));
+      for (const step of steps.length ? steps : [event]) hand.move(place(step, canvas), pressure(step), event.shiftKey);
     } else if (down.size === 2) {
       const other = [...down].find(([number]) => number !== event.pointerId)?.[1];
       if (other) zoom.pinch(before, event, other);

@@ -1,9 +1,12 @@
 // A drawing as bytes, and the marks that tools leave on it. It knows no canvas, so node can test all of it.
 
 /**
- * RGBA, row by row; `origin` is the larger picture from which it was made, with the data that it had then
- * @typedef {{width: number, height: number, data: Uint8ClampedArray, origin?: Origin}} Raster
- * @typedef {{file: Blob, width: number, height: number, data: Uint8ClampedArray}} Origin
+ * RGBA, row by row: `marks` on the picture `under` them, or on the background where that is null. `origin` is the larger picture
+ * from which `under` was made. Of a raster in use nothing but `data` changes in place.
+ * @typedef {{width: number, height: number, data: Uint8ClampedArray}} Pixels
+ * @typedef {Pixels & {marks: readonly Mark[], under: Uint8ClampedArray | null, origin?: Origin}} Raster
+ * @typedef {{file: Blob, width: number, height: number}} Origin
+ * @typedef {import("./strokes/marks.js").Mark} Mark
  */
 /** @typedef {readonly [number, number, number, number]} Colour red, green, blue, opacity; 0 to 255 */
 /** @typedef {{x: number, y: number}} Point in pixels; (0, 0) is the corner of the first one */
@@ -12,7 +15,7 @@
 export function blank(width, height, colour) {
   const data = new Uint8ClampedArray(width * height * 4);
   for (let at = 0; at < data.length; at += 4) data.set(colour, at);
-  return { width, height, data };
+  return { width, height, data, marks: [], under: null };
 }
 
 /** @param {Raster} raster @returns {Raster} */
@@ -70,6 +73,24 @@ export class Stroke {
     });
   }
 
+  /** In a box. @param {Point} one a corner @param {Point} other the opposite one @param {number} radius of its border; 0 = filled */
+  ellipse(one, other, radius) {
+    const [across, down] = [Math.abs(other.x - one.x) / 2, Math.abs(other.y - one.y) / 2];
+    const [middleX, middleY] = [(one.x + other.x) / 2, (one.y + other.y) / 2];
+    if (Math.min(across, down) < 0.5) {
+      this.segment(one, other, Math.max(radius, 0.5));
+      return;
+    }
+    const reach = radius + 1;
+    this.each(middleX - across - reach, middleY - down - reach, middleX + across + reach, middleY + down + reach, (x, y) => {
+      const [dx, dy] = [(x - middleX) / across, (y - middleY) / down];
+      const share = Math.hypot(dx, dy);
+      const slope = Math.hypot(dx / across, dy / down); // of `share`, times itself: distance to first order (Taubin 1994)
+      const inside = share < 1e-6 ? Math.min(across, down) : ((1 - share) * share) / slope;
+      return radius ? radius - Math.abs(inside) + 0.5 : inside + 0.5;
+    });
+  }
+
   /**
    * @param {number} left @param {number} top @param {number} right @param {number} bottom
    * @param {(x: number, y: number) => number} covers how much of a pixel, by its centre
@@ -98,7 +119,7 @@ export class Stroke {
 }
 
 /**
- * Give a colour to all pixels that hang together with the one at (x, y) and look like it; false when nothing changed.
+ * Give a colour to all pixels that hang together with the one at (x, y) and look like it; the region as ones; null when nothing changed.
  * @param {Raster} raster @param {number} x @param {number} y @param {Colour} colour
  * @param {number} tolerance the largest difference in a channel that still looks alike
  */
@@ -106,7 +127,7 @@ export function flood(raster, x, y, colour, tolerance) {
   const { width, height, data } = raster;
   const start = y * width + x;
   const seed = data.slice(4 * start, 4 * start + 4);
-  if (seed.every((value, channel) => value === colour[channel])) return false;
+  if (seed.every((value, channel) => value === colour[channel])) return null;
   /** @param {number} at */
   const alike = (at) => {
     for (let channel = 0; channel < 4; channel++) {
@@ -130,7 +151,7 @@ export function flood(raster, x, y, colour, tolerance) {
     }
     data.set(colour, 4 * at);
   }
-  return true;
+  return seen;
 }
 
 /**
@@ -164,24 +185,4 @@ export function snap(raster, palette) {
 export function fitted(width, height, side, longest = 1024) {
   const factor = Math.min(side / Math.min(width, height), longest / Math.max(width, height));
   return { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) };
-}
-
-/**
- * Lay over a large picture what was drawn on its small one; all else keeps the large one's pixels.
- * @param {Raster} large @param {Raster} small with its origin @returns {Raster} the large one
- */
-export function overlaid(large, { width, height, data, origin }) {
-  if (!origin) return large;
-  for (let y = 0; y < large.height; y++) {
-    const row = Math.floor((y * height) / large.height) * width;
-    for (let x = 0; x < large.width; x++) {
-      const at = 4 * (row + Math.floor((x * width) / large.width));
-      for (let channel = 0; channel < 4; channel++) {
-        if (data[at + channel] === origin.data[at + channel]) continue;
-        large.data.set(data.subarray(at, at + 4), 4 * (y * large.width + x));
-        break;
-      }
-    }
-  }
-  return large;
 }

@@ -1,10 +1,10 @@
 // Instances of a drawn class map: what hangs together in one colour is one thing.
 
-/** @typedef {import("./raster.js").Raster} Raster */
+/** @typedef {import("./raster.js").Pixels} Pixels */
 
 /**
  * The number of the region in which each pixel lies, from 0, row by row; pixels hang together by their sides.
- * @param {Raster} raster @returns {Int32Array}
+ * @param {Pixels} raster @returns {Int32Array}
  */
 export function regions({ width, height, data }) {
   const colours = new Int32Array(width * height);
@@ -28,7 +28,7 @@ export function regions({ width, height, data }) {
   return numbers;
 }
 
-/** The numbers as an opaque picture, for a PNG: 24 bits in red, green and blue. @param {Raster} raster @returns {Raster} */
+/** The numbers as an opaque picture, for a PNG: 24 bits in red, green and blue. @param {Pixels} raster @returns {Pixels} */
 export function numbered(raster) {
   const data = new Uint8ClampedArray(raster.data.length);
   regions(raster).forEach((number, at) => data.set([number >> 16, (number >> 8) & 255, number & 255, 255], 4 * at));

@@ -20,7 +20,9 @@ class PageRoutes:
 
     def __init__(self, offers: Sequence[Offer], browser: bool) -> None:
         self.offers = offers
-        self.files: dict[str, ByteSource] = {file.name: InMemoryFile(file.read_bytes) for file in assets.page_files()}
+        self.files: dict[str, ByteSource] = {
+            assets.page_address(file): InMemoryFile(file.read_bytes) for file in assets.page_files()
+        }
         self.files[""] = self.files.get("index.html", InMemoryFile(bytes))
         if assets.has_runtime() and browser:
             for file in assets.runtime_files():

@@ -8,7 +8,7 @@ import { numbered } from "./regions.js";
 
 /**
  * @param {import("./listing.js").Translator} translator @param {Blob} file the picture, encoded
- * @param {import("./raster.js").Raster} raster the same @param {number | null} seed
+ * @param {import("./raster.js").Pixels} raster the same @param {number | null} seed
  * @returns {Promise<Result>} with the milliseconds that the network took
  */
 export async function byServer(translator, file, raster, seed) {
@@ -24,7 +24,7 @@ export async function byServer(translator, file, raster, seed) {
   return { picture, milliseconds: timing ? Number(timing[1]) : NaN, by: `the server (${translator.engine})` };
 }
 
-/** A class map with its instances. @param {Blob} file @param {import("./raster.js").Raster} raster */
+/** A class map with its instances. @param {Blob} file @param {import("./raster.js").Pixels} raster */
 async function form(file, raster) {
   const fields = new FormData();
   fields.append("picture", file, "picture.png");

@@ -1,4 +1,4 @@
-// A drawing in a link: the bytes of its PNG behind the #, which never reach a server.
+// A drawing in a link: its marks, or the bytes of its PNG, behind the #, which never reach a server.
 
 /** @param {Uint8Array} bytes @returns {string} base64 of RFC 4648, section 5 */
 export function toText(bytes) {
@@ -15,19 +15,30 @@ export function toBytes(text) {
 
 export const LONGEST = 60_000; // letters of a link that mail and chat still carry
 
-/** @param {string} address of the page @param {string} translator @param {Uint8Array} png @returns {string | null} null when it is too long */
-export function linkOf(address, translator, png) {
-  const link = `${address.split("#")[0]}#t=${encodeURIComponent(translator)}&d=${toText(png)}`;
+/**
+ * The shorter of two links: with the marks, where nothing but marks was drawn, or with the picture.
+ * @param {string} address of the page @param {string} translator @param {Uint8Array | null} marks @param {Uint8Array} png
+ * @returns {string | null} null when it is too long
+ */
+export function linkOf(address, translator, marks, png) {
+  const key = marks && marks.length < png.length ? "m" : "d";
+  const link = `${address.split("#")[0]}#t=${encodeURIComponent(translator)}&${key}=${toText(key === "m" && marks ? marks : png)}`;
   return link.length <= LONGEST ? link : null;
 }
 
-/** @param {string} hash @returns {{translator: string, png: Uint8Array<ArrayBuffer> | null}} */
+/** @param {string} hash @returns {{translator: string, marks: Uint8Array<ArrayBuffer> | null, png: Uint8Array<ArrayBuffer> | null}} */
 export function linked(hash) {
   const found = new URLSearchParams(hash.replace(/^#/, ""));
-  const drawing = found.get("d");
+  const translator = found.get("t") ?? "";
+  const [marks, png] = ["m", "d"].map((key) => bytesOf(found.get(key)));
+  return { translator, marks, png };
+}
+
+/** @param {string | null} text */
+function bytesOf(text) {
   try {
-    return { translator: found.get("t") ?? "", png: drawing ? toBytes(drawing) : null };
+    return text === null ? null : toBytes(text);
   } catch {
-    return { translator: found.get("t") ?? "", png: null }; // a link that was cut off
+    return new Uint8Array(); // a link that was cut off
   }
 }

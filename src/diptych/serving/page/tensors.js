@@ -3,7 +3,7 @@
 import { nearest } from "./raster.js";
 import { regions } from "./regions.js";
 
-/** @typedef {import("./raster.js").Raster} Raster */
+/** @typedef {import("./raster.js").Pixels} Pixels */
 /** @typedef {{colour: string, palette: number[][], instances: boolean}} Source */
 /** @typedef {{data: Float32Array | Int32Array, type: "float32" | "int32", dims: number[]}} Input */
 
@@ -24,7 +24,7 @@ export function luma(data, at) {
 
 /**
  * (1, channels, height, width), both sides divisible by `multiple`.
- * @param {Raster} raster @param {Source} source @param {number} multiple @returns {Input}
+ * @param {Pixels} raster @param {Source} source @param {number} multiple @returns {Input}
  */
 export function toInput(raster, source, multiple) {
   const [width, height] = [grown(raster.width, multiple), grown(raster.height, multiple)];
@@ -47,7 +47,7 @@ export function toInput(raster, source, multiple) {
 
 /**
  * What each channel of a Kind holds for a pixel.
- * @param {Source} source @param {Raster} raster @returns {((data: Uint8ClampedArray, at: number) => number)[]}
+ * @param {Source} source @param {Pixels} raster @returns {((data: Uint8ClampedArray, at: number) => number)[]}
  */
 function valuesOf({ colour, palette, instances }, raster) {
   const rgb = [0, 1, 2].map((channel) => (/** @type {Uint8ClampedArray} */ data, /** @type {number} */ at) => data[at + channel] / 127.5 - 1);
@@ -63,7 +63,7 @@ function valuesOf({ colour, palette, instances }, raster) {
 /**
  * The picture in a network's answer, cut to the drawing's size.
  * @param {Float32Array} data (1, channels, rows, columns) in [-1, 1]
- * @param {readonly number[]} dims @param {number} width @param {number} height @returns {Raster}
+ * @param {readonly number[]} dims @param {number} width @param {number} height @returns {Pixels}
  */
 export function toRaster(data, dims, width, height) {
   const [, channels, rows, columns] = dims;

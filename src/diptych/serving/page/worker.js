@@ -6,7 +6,7 @@ import { toInput, toRaster } from "./tensors.js";
 /**
  * @typedef {{number: number, what: "load", network: import("./listing.js").Network, name: string, source: import("./listing.js").Kind,
  *   base: string, token: string}} Load
- * @typedef {{number: number, what: "run", raster: import("./raster.js").Raster, seed: number, scale: number}} Run
+ * @typedef {{number: number, what: "run", raster: import("./raster.js").Pixels, seed: number, scale: number}} Run
  */
 
 /** @type {any} */

@@ -74,7 +74,7 @@ def test_the_page_followed(user: Path, typed: Typed) -> None:
     for words in commands(PAGE):
         if words[0] == "serve":  # which would not end
             (offer,), _ = offers_of([Path(words[1])], "latest", "cpu", "torch", browser=False)
-            assert (offer.entry([], None)["system"], offer.entry([], None)["network"]) == ("mine", "plain")
+            assert (offer.entry(None)["system"], offer.entry(None)["network"]) == ("mine", "plain")
             continue
         answer = typed(*in_small(words))
         assert answer.code == 0, (words, answer)

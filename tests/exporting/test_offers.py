@@ -42,7 +42,7 @@ def test_the_embedded_set_gives_examples_where_it_was_drawn_before(
 def test_what_comes_with_diptych_is_offered_with_its_terms_and_examples(cache: Path) -> None:
     [offer], [line] = offers_of([shipped()["openmoji"]], "latest", "cpu", "torch", False)
     assert line.startswith("openmoji: comes with diptych (CC BY-SA 4.0).")
-    entry = offer.entry([], None)
+    entry = offer.entry(None)
     assert (entry["name"], entry["licence"]) == ("openmoji", "CC BY-SA 4.0")
     assert "openmoji.org" in entry["attribution"]
     assert len(offer.examples) == 8

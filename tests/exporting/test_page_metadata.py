@@ -4,8 +4,11 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
-from diptych.exporting.page_metadata import CARD, CELL, PageMetadata, title_of
+from diptych.exporting.page_metadata import CARD, CELL, PageMetadata
+from diptych.exporting.showcase import colours_of, title_of
 from diptych.pictures.kinds import Kind
 from diptych.serving.page import assets
 from diptych.translator.card import Card
@@ -71,3 +74,15 @@ def test_without_pictures_the_card_has_words() -> None:
     assert plain.shape == (CARD[1], CARD[0], 3)
     assert (plain[:, :520] == other[:, :520]).all(), "the icon"
     assert (plain[:, 540:] != other[:, 540:]).any()
+
+
+def test_drawn_sources_have_few_colours_and_photographs_many() -> None:
+    drawn = np.full((40, 40, 3), 255, np.uint8)
+    drawn[5:35, 5:9] = drawn[5:9, 5:35] = 0
+    drawn[20:30, 20:30] = (200, 0, 0)
+    soft = np.asarray(Image.fromarray(drawn).resize((64, 64), Image.Resampling.BICUBIC))
+    tensors = [torch.tensor(one / 127.5 - 1).permute(2, 0, 1).float() for one in (drawn, soft)]
+    assert colours_of(Kind(), tensors) == [[200, 0, 0], [0, 0, 0], [255, 255, 255]]
+    photo = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert colours_of(Kind(), [photo]) == []
+    assert colours_of(Kind(), []) == []

@@ -9,12 +9,13 @@ from torch import nn
 
 from diptych.errors import DiptychError, UsageError, write_error
 from diptych.exporting import comparison, models, onnx_files, torch_export, web
-from diptych.exporting.page_metadata import COLUMNS, PageMetadata, RGBArray, title_of
+from diptych.exporting.page_metadata import COLUMNS, PageMetadata, RGBArray
 from diptych.exporting.samples import Sample, samples, samples_or_reason
+from diptych.exporting.showcase import showcase
 from diptych.exporting.tracing import NetworkOnly, has_noise, traceable
 from diptych.files import atomic_output, is_vacant
 from diptych.pictures.padding import pad
-from diptych.serving.service.listing import Offer, preview_png, unique_name
+from diptych.serving.service.listing import Offer, unique_name
 from diptych.training.checkpoint_choice import checkpoint_note
 from diptych.translator.engines import Eager
 from diptych.translator.translator import Translator
@@ -169,16 +170,16 @@ def network_of(translator: Translator) -> nn.Module:
 
 def page(settings: ExportSettings, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
     terms = models.terms_for(settings.run, translator.card, settings.licence, settings.attribution)
+    name = unique_name(settings.run, settings.way, ())
     offer = Offer(
-        unique_name(settings.run, settings.way, ()),
+        name,
         translator,
         settings.noise and has_noise(network_of(translator)),
         terms.licence,
         terms.attribution,
-        [preview_png(translator.card.source, sample.source[0]) for sample in real[:SHOWN]],
+        **showcase(reference(settings, translator), real[:SHOWN], name) | ({"title": settings.title} if settings.title else {}),
     )
-    name = settings.title or title_of(translator.card, offer.name)
-    shown = PageMetadata(name, pairs_of(translator, real), terms.attribution, settings.address)
+    shown = PageMetadata(offer.title, pairs_of(translator, real), terms.attribution, settings.address)
     with tempfile.TemporaryDirectory(prefix="diptych-") as folder:
         file = Path(folder) / "model.onnx"
         compared = write_onnx(settings, file, translator, real)

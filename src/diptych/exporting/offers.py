@@ -11,10 +11,11 @@ from diptych.exporting.engine_cache import cached, with_engine
 from diptych.exporting.export import SHOWN, network_of
 from diptych.exporting.models import terms_for, trained_on
 from diptych.exporting.samples import Sample, samples_or_reason
+from diptych.exporting.showcase import showcase
 from diptych.exporting.tracing import has_noise
 from diptych.judging.subjects import own_examples
 from diptych.serving.page.browser_model import BrowserModel, split_model
-from diptych.serving.service.listing import Offer, preview_png, runs_in_browser, unique_name
+from diptych.serving.service.listing import Offer, runs_in_browser, unique_name
 from diptych.shipped import is_shipped
 from diptych.training.checkpoint_choice import checkpoint_note
 from diptych.translator.engines import Eager, OnnxRuntime
@@ -47,8 +48,8 @@ def offers_of(
                 found,
                 noise,
                 *terms,
-                [preview_png(plain.card.source, one.source[0]) for one in examples],
-                parts,
+                browser=parts,
+                **showcase(plain, examples, name),
             )
         )
         where = f"comes with diptych ({card.licence})" if is_shipped(place) else place

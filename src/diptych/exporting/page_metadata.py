@@ -13,10 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from diptych.data.public.catalog import domains
-from diptych.serving.service.listing import title
-from diptych.translator.card import Card, data_of
-
 RGBArray = npt.NDArray[np.uint8]
 
 CARD = (1200, 630)
@@ -106,16 +102,6 @@ class PageMetadata:
                 square = ImageOps.fit(Image.fromarray(picture), (CELL, CELL), Image.Resampling.BICUBIC)
                 card.paste(square, (between + column * (CELL + between), 30 + row * (CELL + 30)))
         return card
-
-
-def title_of(card: Card, name: str) -> str:
-    """Source and target domain of a known data set; otherwise a title from the Kinds."""
-    known = domains(data_of(card)) if not card.same_picture else None
-    if known is None:
-        return title(card, name)
-    turned = (card.provenance.get("direction") == "b-to-a") != (card.way == "b-to-a")
-    source, target = reversed(known) if turned else known
-    return f"{source[0].upper()}{source[1:]} to {target}"
 
 
 def icon_path(name: str) -> Path:

@@ -57,10 +57,9 @@ def write(offer: Offer, shown: PageMetadata, network: Path, out: Path, runtime: 
     parts = split_model(network, offer.name, precision)
     for name, part in parts.parts.items():
         put(out / "models" / offer.name / name, part.read(0, part.size))
-    addresses = [f"examples/{offer.name}/{number}.png" for number in range(len(offer.examples))]
-    for address, picture in zip(addresses, offer.examples, strict=True):
+    for address, picture in offer.pictures.items():
         put(out / address, picture)
-    listing = {"translators": [offer.entry(addresses, parts.entry)], "served": False}
+    listing = {"translators": [offer.entry(parts.entry)], "served": False}
     put(out / "translators.json", as_json(listing, indent=1).encode())
     put(out / "README.txt", NOTE.encode())
     return sum(file.stat().st_size for file in out.rglob("*") if file.is_file())

@@ -30,7 +30,6 @@ export class App {
     /** @type {number | null} */
     this.seed = null;
     this.changedAt = 0;
-    this.shown = 0; // number of the example
     this.version = 0; // of the drawing: an answer to an older one may be shown, but is not the last
     this.retry = () => {}; // ends the wait for a server that did not answer
     this.starting = false; // the first picture is on its way, and nothing is translated before it
@@ -64,7 +63,6 @@ export class App {
     this.translator = translator;
     if (!this.served || (this.where === "browser" && !translator.browser)) this.where = this.served ? "server" : "browser";
     this.seed = null;
-    this.shown = 0;
     this.starting = true;
     result.width = result.width; // empties it
     this.controls.chosen(translator);
@@ -91,7 +89,10 @@ export class App {
     if (translator !== this.translator) return;
     if (kept) await drawing.start(Promise.resolve(kept), true);
     else if (linked) await drawing.start(drawing.read(linked), true);
-    else if (translator.examples.length) await drawing.start(fetched(translator.examples[0]).then((file) => drawing.read(file)), false);
+    else if (translator.examples.length) {
+      await drawing.start(fetched(translator.examples[0]).then((file) => drawing.read(file)), false);
+      if (translator.results.length) await this.stored(translator, translator.results[0]);
+    }
   }
 
   /** The newest drawing becomes a picture. */
@@ -104,6 +105,7 @@ export class App {
         : await this.inBrowser.translate(translator, this.drawing.raster, seed);
       if (translator !== this.translator) return;
       this.show(found.picture);
+      this.controls.compare.follow();
       this.news.clear();
       const took = Number.isFinite(found.milliseconds) ? ` in ${found.milliseconds.toFixed(0)} ms` : "";
       const all = performance.now() - changedAt;
@@ -164,12 +166,15 @@ export class App {
     return resized(result, width, height);
   }
 
-  /** Put one of the translator's own examples here; another than the last. */
-  async example() {
-    const { examples } = this.translator;
-    if (!examples.length) return;
-    this.shown = (this.shown + 1 + Math.floor(Math.random() * Math.max(1, examples.length - 1))) % examples.length;
-    await this.drawing.load(fetched(examples[this.shown]));
+  /** Put one of the translator's own examples here. @param {number} number */
+  async example(number) {
+    await this.drawing.load(fetched(this.translator.examples[number]));
+  }
+
+  /** The stored result of an example, until the network answers itself. @param {Translator} translator @param {string} address */
+  async stored(translator, address) {
+    const picture = await createImageBitmap(await fetched(address));
+    if (translator === this.translator && !this.drawing.own) this.show(picture);
   }
 }
 

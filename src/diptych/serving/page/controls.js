@@ -1,6 +1,8 @@
 // Buttons, sliders, shortcuts, drops and pastes.
 
 import { encoded } from "./codec.js";
+import { Compare } from "./gallery/compare.js";
+import { Gallery } from "./gallery/gallery.js";
 import { download, element, wordsOf } from "./elements.js";
 import { Keys, shortcuts } from "./keyboard.js";
 import { fill, marked } from "./palette.js";
@@ -36,6 +38,8 @@ export class Controls {
     this.buttons();
     this.files();
     this.choices();
+    this.gallery = new Gallery(element("gallery"), (number) => this.guarded(() => app.example(number)));
+    this.compare = new Compare(button("compare"), element("others"), app);
     new ResizeObserver(() => this.fitBoth()).observe(element("left"));
     new ResizeObserver(() => this.placed()).observe(element("colours"));
   }
@@ -64,7 +68,7 @@ export class Controls {
     const actions = {
       undo: () => app.drawing.undo(), redo: () => app.drawing.redo(), clear: () => app.drawing.clear(),
       smaller: () => this.zoom.set(this.zoom.factor / 1.5), larger: () => this.zoom.set(this.zoom.factor * 1.5),
-      open: () => input("file").click(), example: () => app.example(), share: () => this.share(),
+      open: () => input("file").click(), share: () => this.share(),
       save: async () => download(await encoded(await app.drawing.large()), `${app.translator.name}-drawing.png`),
       keep: async () => download(await app.saved(), `${app.translator.name}-result.png`),
       again: () => this.reseed(),
@@ -98,7 +102,7 @@ export class Controls {
   choices() {
     const { app } = this;
     const select = /** @type {HTMLSelectElement} */ (element("translator"));
-    select.replaceChildren(...app.translators.map((one) => new Option(one.title, one.name)));
+    select.replaceChildren(...app.translators.map((one) => new Option(titleAmong(one, app.translators), one.name)));
     select.addEventListener("change", () => {
       app.choose(app.translators[select.selectedIndex]);
       history.replaceState(null, "", `#t=${encodeURIComponent(select.value)}`); // for whoever comes back or loads the page again
@@ -154,7 +158,7 @@ export class Controls {
   /** Another translator: its palette, its terms, and what it can do. @param {Translator} translator */
   chosen(translator) {
     /** @type {HTMLSelectElement} */ (element("translator")).value = translator.name;
-    fill(element("palette"), translator.source, (colour, name) => {
+    fill(element("palette"), translator.source, translator.colours, (colour, name) => {
       this.hand.colour = colour;
       this.news.say(name);
       if (this.hand.tool === "eraser" && translator.source.colour !== "holed") this.take("pencil");
@@ -164,7 +168,8 @@ export class Controls {
     const eraser = translator.source.colour === "holed" ? "Hole" : "Eraser";
     radio("tool", "eraser").ariaLabel = eraser;
     /** @type {HTMLElement} */ (radio("tool", "eraser").parentElement).title = `${eraser} (E)`;
-    element("example").hidden = !translator.examples.length;
+    element("about").textContent = translator.about;
+    this.gallery.fill(translator);
     element("again").hidden = !translator.noise;
     element("where").hidden = !(this.app.served && translator.browser);
     radio("where", this.app.where).checked = true;
@@ -232,6 +237,11 @@ export class Controls {
     canvas.classList.toggle("crisp", this.app.drawing.hard || this.zoom.factor > 2);
     result.classList.toggle("crisp", this.zoom.factor > 2);
   }
+}
+
+/** Its title, with its name where others have the same. @param {Translator} one @param {Translator[]} all */
+export function titleAmong({ title, name }, all) {
+  return all.filter((other) => other.title === title).length > 1 ? `${title} (${name})` : title;
 }
 
 /** @param {Translator} translator */

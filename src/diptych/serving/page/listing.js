@@ -10,7 +10,7 @@ import { session } from "./session.js";
  *   background: number[], instances: boolean}} Kind
  * @typedef {{name: string, title: string, source: Kind, target: Kind, size: [number, number], multiple: number, scale: number,
  *   noise: boolean, licence: string, attribution: string, data: string, engine: string, precision: string,
- *   examples: string[], browser: Network | null}} Translator
+ *   examples: string[], results: string[], about: string, colours: number[][], browser: Network | null}} Translator
  * @typedef {{translators: Translator[], served: boolean}} Listing
  */
 

@@ -18,14 +18,16 @@ export function hexOf(rgb) {
 
 /**
  * Fill `place` with one choice for each class or colour.
- * @param {HTMLElement} place @param {import("./listing.js").Kind} kind @param {(colour: Colour, name: string) => void} chosen
+ * @param {HTMLElement} place @param {import("./listing.js").Kind} kind
+ * @param {number[][]} drawn the colours that its sources were drawn with; empty where they were many
+ * @param {(colour: Colour, name: string) => void} chosen
  */
-export function fill(place, kind, chosen) {
+export function fill(place, kind, drawn, chosen) {
   const classes = kind.colour === "labels";
-  const hexes = classes ? kind.palette.map(hexOf) : kind.colour === "grey" ? GREYS : COLOURS;
+  const hexes = classes ? kind.palette.map(hexOf) : drawn.length ? drawn.map(hexOf) : kind.colour === "grey" ? GREYS : COLOURS;
   place.replaceChildren(...hexes.map((hex, number) => swatch(hex, classes ? kind.names[number] : hex, classes, number === start(kind), chosen)));
   place.classList.toggle("named", classes);
-  if (!classes && kind.colour !== "grey") place.append(anyColour(chosen));
+  if (!classes && !drawn.length && kind.colour !== "grey") place.append(anyColour(chosen));
   const first = start(kind);
   chosen(colourOf(hexes[first]), classes ? kind.names[first] : hexes[first]);
 }

@@ -28,8 +28,8 @@ class PageRoutes:
             for file in assets.runtime_files():
                 self.files[f"vendor/{file.name}"] = InMemoryFile(file.read_bytes)
         for offer in offers:
-            for number, picture in enumerate(offer.examples):
-                self.files[f"examples/{offer.name}/{number}.png"] = InMemoryFile(partial(bytes, picture))
+            for address, picture in offer.pictures.items():
+                self.files[address] = InMemoryFile(partial(bytes, picture))
         self.browser = {offer.name: offer.browser for offer in offers if browser and offer.browser is not None}
         for name, model in self.browser.items():
             for part, source in model.parts.items():
@@ -39,9 +39,8 @@ class PageRoutes:
         """The answer of /translators."""
         entries = []
         for offer in self.offers:
-            examples = [f"examples/{offer.name}/{number}.png" for number in range(len(offer.examples))]
             model = self.browser.get(offer.name)
-            entries.append(offer.entry(examples, model.entry if model else None))
+            entries.append(offer.entry(model.entry if model else None))
         return {"translators": entries, "served": True}
 
     def mount(self, app: FastAPI, guarded: list[Any]) -> None:

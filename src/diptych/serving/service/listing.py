@@ -71,6 +71,12 @@ class Entry:
     precision: str
     examples: list[str]
     """Addresses of example pictures."""
+    results: list[str]
+    """Addresses of their counterparts, where they are stored."""
+    about: str
+    """One sentence of what it does."""
+    colours: list[list[int]]
+    """RGB of the colours that its drawn sources had; empty where they had many."""
     browser: dict[str, Any] | None
     """Where the network for the browser is; null where there is none."""
 
@@ -97,15 +103,28 @@ class Offer:
     """Example pictures, PNG as ``preview_png`` makes them."""
     browser: BrowserModel | None = None
     """The network for the browser."""
+    results: Sequence[bytes] = field(default_factory=tuple)
+    """The examples' counterparts, PNG."""
+    colours: Sequence[list[int]] = field(default_factory=tuple)
+    title: str = ""
+    about: str = ""
 
-    def entry(self, examples: Sequence[str], browser: dict[str, Any] | None) -> dict[str, Any]:
-        """As JSON; ``examples`` are addresses, ``browser`` describes the network for the browser."""
+    @property
+    def pictures(self) -> dict[str, bytes]:
+        """Examples and their results by address."""
+        folder = f"examples/{self.name}"
+        examples = {f"{folder}/{number}.png": picture for number, picture in enumerate(self.examples)}
+        return examples | {f"{folder}/{number}.result.png": picture for number, picture in enumerate(self.results)}
+
+    def entry(self, browser: dict[str, Any] | None) -> dict[str, Any]:
+        """As JSON; ``browser`` describes the network for the browser."""
+        addresses = list(self.pictures)
         card = self.translator.card
         return asdict(
             Entry(
                 name=self.name,
                 way=card.way,
-                title=title(card, self.name),
+                title=self.title or title(card, self.name),
                 source=kind_entry(card.source),
                 target=kind_entry(card.target),
                 size=list(card.size),
@@ -121,7 +140,10 @@ class Offer:
                 system=str(card.provenance.get("system", "")),
                 engine=self.translator.engine.name,
                 precision=self.translator.engine.precision,
-                examples=list(examples),
+                examples=addresses[: len(self.examples)],
+                results=addresses[len(self.examples) :],
+                about=self.about or about(card),
+                colours=list(self.colours),
                 browser=browser,
             )
         )
@@ -155,9 +177,17 @@ def preview_png(kind: Kind, tensor: "Tensor") -> bytes:
     return file.getvalue()
 
 
+KINDS = {"labels": "class maps", "rgb": "pictures", "grey": "grey pictures", "holed": "pictures with holes"}
+
+
+def about(card: Card) -> str:
+    """One sentence of what a translator of unknown data does."""
+    source, target = (KINDS.get(kind.colour, kind.colour) for kind in (card.source, card.target))
+    return f"Draw or open {source}, and the network answers with {target}."
+
+
 def title(card: Card, name: str) -> str:
-    names = {"labels": "class maps", "rgb": "pictures", "grey": "grey pictures", "holed": "pictures with holes"}
-    source, target = (names.get(kind.colour, kind.colour) for kind in (card.source, card.target))
+    source, target = (KINDS.get(kind.colour, kind.colour) for kind in (card.source, card.target))
     return f"{name}: {source} to {target}"
 
 

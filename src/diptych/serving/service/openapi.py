@@ -57,7 +57,7 @@ class Health:
 
 def listing_response(offers: "list[Offer]") -> dict[str, Any]:
     """The answer of /translators, with the first one as the example."""
-    example = {"translators": [offer.entry([], None) for offer in offers[:1]], "served": True}
+    example = {"translators": [offer.entry(None) for offer in offers[:1]], "served": True}
     return {
         "model": Listing,
         "description": "The cards, by name.",

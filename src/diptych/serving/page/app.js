@@ -32,6 +32,7 @@ export class App {
     this.changedAt = 0;
     this.version = 0; // of the drawing: an answer to an older one may be shown, but is not the last
     this.retry = () => {}; // ends the wait for a server that did not answer
+    this.live = false; // the camera asks itself
     this.starting = false; // the first picture is on its way, and nothing is translated before it
     this.inBrowser = new InBrowser((done, total) => news.progress(done, total));
     this.newest = new Newest(() => this.translate());
@@ -50,7 +51,7 @@ export class App {
     result.ariaBusy = "true";
     this.news.forgive();
     this.controls?.refresh();
-    if (!this.starting) this.newest.ask();
+    if (!this.starting && !this.live) this.newest.ask();
   }
 
   /**
@@ -60,6 +61,7 @@ export class App {
    */
   async choose(translator, linked, again = false) {
     delete canvas.dataset.translator;
+    this.controls.camera.stop();
     this.translator = translator;
     if (!this.served || (this.where === "browser" && !translator.browser)) this.where = this.served ? "server" : "browser";
     this.seed = null;
@@ -95,26 +97,37 @@ export class App {
     }
   }
 
-  /** The newest drawing becomes a picture. */
+  /**
+   * What the network answers to a drawing.
+   * @param {import("./raster.js").Raster} raster @param {Blob} [file] the same, encoded
+   */
+  async answer(raster, file) {
+    const { translator, seed } = this;
+    if (this.where === "browser") return this.inBrowser.translate(translator, raster, seed);
+    return byServer(translator, file ?? (await encoded(raster)), raster, seed);
+  }
+
+  /** The newest drawing becomes a picture. @returns {Promise<boolean>} whether it has */
   async translate() {
-    const { version, changedAt, translator, seed } = this;
+    const { version, changedAt, translator } = this;
     this.changedAt = 0;
     try {
-      const found = this.where === "server"
-        ? await byServer(translator, await this.drawing.png(), this.drawing.raster, seed)
-        : await this.inBrowser.translate(translator, this.drawing.raster, seed);
-      if (translator !== this.translator) return;
+      const file = this.where === "server" ? await this.drawing.png() : undefined;
+      const found = await this.answer(this.drawing.raster, file);
+      if (translator !== this.translator) return true;
       this.show(found.picture);
       this.controls.compare.follow();
       this.news.clear();
       const took = Number.isFinite(found.milliseconds) ? ` in ${found.milliseconds.toFixed(0)} ms` : "";
       const all = performance.now() - changedAt;
-      this.news.timing(`Translated${took} by ${found.by}; ${all.toFixed(0)} ms from stroke to picture.`);
-      if (version !== this.version) return;
+      if (!this.live) this.news.timing(`Translated${took} by ${found.by}; ${all.toFixed(0)} ms from stroke to picture.`);
+      if (version !== this.version) return true;
       result.classList.remove("stale");
       result.ariaBusy = "false";
+      return true;
     } catch (error) {
       if (translator === this.translator) await this.failed(error);
+      return false;
     }
   }
 

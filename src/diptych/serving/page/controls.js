@@ -3,10 +3,12 @@
 import { encoded } from "./codec.js";
 import { Compare } from "./gallery/compare.js";
 import { Gallery } from "./gallery/gallery.js";
+import { Camera } from "./camera/camera.js";
 import { download, element, wordsOf } from "./elements.js";
 import { Keys, shortcuts } from "./keyboard.js";
 import { fill, marked } from "./palette.js";
 import { listen } from "./pointer.js";
+import { Posting } from "./posting/posting.js";
 import { linkOf } from "./sharing.js";
 import { packed } from "./strokes/compact.js";
 import { Hand } from "./tools.js";
@@ -39,6 +41,8 @@ export class Controls {
     this.files();
     this.choices();
     this.gallery = new Gallery(element("gallery"), (number) => this.guarded(() => app.example(number)));
+    this.camera = new Camera(app, (action) => this.guarded(action));
+    new Posting(app, (action) => this.guarded(action));
     this.compare = new Compare(button("compare"), element("others"), app);
     new ResizeObserver(() => this.fitBoth()).observe(element("left"));
     new ResizeObserver(() => this.placed()).observe(element("colours"));

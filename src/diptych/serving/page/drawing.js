@@ -165,6 +165,12 @@ export class Drawing {
     this.replace(blank(this.size.width, this.size.height, this.background));
   }
 
+  /** A picture of the camera: shown and translated, and not kept. @param {Raster} raster */
+  frame(raster) {
+    this.raster = raster;
+    this.show();
+  }
+
   /** A stroke has ended. @param {Mark} [mark] */
   settle(mark) {
     this.veiled = null;
@@ -231,8 +237,7 @@ export class Drawing {
 
   /** Whether a stroke that is not yet complete has left its mark. */
   get marked() {
-    const complete = this.history.past[this.history.past.length - 1];
-    return complete.data.some((value, at) => value !== this.raster.data[at]);
+    return this.history.now.data.some((value, at) => value !== this.raster.data[at]);
   }
 
   /** A picture in its own proportions; a larger one is remembered, for the result. @param {Content} file @returns {Promise<Raster>} */

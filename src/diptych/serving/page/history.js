@@ -11,6 +11,11 @@ export class History {
     this.future = [];
   }
 
+  /** As the drawing stands. */
+  get now() {
+    return this.past[this.past.length - 1];
+  }
+
   get canUndo() {
     return this.past.length > 1;
   }

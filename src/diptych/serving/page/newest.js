@@ -2,7 +2,7 @@
 
 export class Newest {
   /**
-   * @param {() => Promise<void>} work on the newest state, which it takes itself; it handles its own errors
+   * @param {() => Promise<unknown>} work on the newest state, which it takes itself; it handles its own errors
    * @param {number} wait milliseconds for more changes to come
    */
   constructor(work, wait = 15) {

@@ -1,5 +1,7 @@
 // Mouse, pen and touch on the canvas: one draws, two fingers move and zoom.
 
+import { element } from "./elements.js";
+
 /** @param {PointerEvent} event @param {HTMLCanvasElement} canvas @returns {import("./raster.js").Point} */
 function place(event, canvas) {
   const box = canvas.getBoundingClientRect();
@@ -15,6 +17,7 @@ function pressure(event) {
  * @param {HTMLCanvasElement} canvas @param {import("./tools.js").Hand} hand @param {import("./zoom.js").Zoom} zoom
  */
 export function listen(canvas, hand, zoom) {
+  ringed(canvas, hand);
   /** @type {Map<number, PointerEvent>} */
   const down = new Map();
   let drawing = -1;
@@ -54,4 +57,17 @@ export function listen(canvas, hand, zoom) {
   };
   canvas.addEventListener("pointerup", up);
   canvas.addEventListener("pointercancel", up);
+}
+
+/** A ring as large as the brush follows a mouse or a pen. @param {HTMLCanvasElement} canvas @param {import("./tools.js").Hand} hand */
+function ringed(canvas, hand) {
+  const ring = element("ring");
+  canvas.addEventListener("pointermove", (event) => {
+    ring.hidden = event.pointerType === "touch" || hand.tool === "fill" || hand.tool === "pick";
+    const { x, y } = place(event, canvas);
+    ring.style.left = `${(100 * x) / canvas.width}%`;
+    ring.style.top = `${(100 * y) / canvas.height}%`;
+    ring.style.width = `${(100 * hand.size) / canvas.width}%`;
+  });
+  canvas.addEventListener("pointerleave", () => (ring.hidden = true));
 }

@@ -177,7 +177,8 @@ def page(settings: ExportSettings, place: Path, translator: Translator, real: li
         settings.noise and has_noise(network_of(translator)),
         terms.licence,
         terms.attribution,
-        **showcase(reference(settings, translator), real[:SHOWN], name) | ({"title": settings.title} if settings.title else {}),
+        **showcase(reference(settings, translator), real[:SHOWN], name)
+        | ({"title": settings.title} if settings.title else {}),
     )
     shown = PageMetadata(offer.title, pairs_of(translator, real), terms.attribution, settings.address)
     with tempfile.TemporaryDirectory(prefix="diptych-") as folder:

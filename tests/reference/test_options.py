@@ -153,7 +153,8 @@ def keys_found(query: str) -> list[str]:
         ("--no_flip", "data.mirror"),
         ("netg", "options.generator"),
         ("lambda_kld", "options.kl"),
-        ("pyramid", ""),
+        ("pyramid", "options.l1_pyramid"),
+        ("curriculum", ""),
         ("learning rate", "training.learning_rate"),
         ("learning-rate", "training.learning_rate"),
         ("--crop_size", "data.crop_size"),
@@ -210,7 +211,8 @@ def test_a_toolkits_name_is_of_its_own_systems_alone() -> None:
         ("options.cycle", "other systems have it: `diptych options options.cycle`"),
         ("serial_batches", "nothing is in its place here: the order is shuffled"),
         ("display_port", "there is no visdom"),
-        ("pyramid", ""),
+        ("pyramid", "options.l1_pyramid"),
+        ("curriculum", ""),
     ],
 )
 def test_what_is_said_of_a_name_that_is_none_here(key: str, words: str) -> None:

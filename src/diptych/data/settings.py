@@ -150,6 +150,12 @@ class DataSettings:
             raise UsageError(
                 f'data.task = "{self.task}" cannot derive sources from pictures with nodata; leave it away.'
             )
+        logarithmic = "logarithmic" in (self.source.scale, self.target.scale)
+        if logarithmic and (self.task not in OF_TWO or self.augment.colour):
+            raise UsageError(
+                "kinds of logarithmic scale are for pairs, unpaired sets and class maps, and without data.augment.colour; "
+                'set scale = "linear".'
+            )
         if self.valid_folder and not (self.target.has_gaps and self.task in ("pairs", "labelled")):
             raise UsageError(
                 "data.valid_folder says where pairs have data: it needs data.task=pairs or labelled, and nodata in "

@@ -145,4 +145,5 @@ def kind_note(kind: Kind) -> str:
     if kind.colour == "slices":
         found = f"stacks of {kind.channels} neighbouring slices of volumes"
     low, high = kind.range
-    return f"{found} ({kind.depth}, {low:g} to {high:g}{f' {kind.unit}' if kind.unit else ''})"
+    unit, scale = f" {kind.unit}" if kind.unit else "", ", logarithmic" if kind.scale == "logarithmic" else ""
+    return f"{found} ({kind.depth}, {low:g} to {high:g}{unit}{scale})"

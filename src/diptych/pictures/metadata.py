@@ -142,7 +142,8 @@ def cleaned(place: Mapping[int, Any]) -> dict[int, Value]:
 def tags_of(metadata: Metadata) -> dict[int, tuple[int, Value]]:
     """Type and value of each tag of a TIFF."""
     tags = {code: (GEOREFERENCE[code], value) for code, value in metadata.place.items()}
-    if (nodata := metadata.nodata) is not None:
+    if metadata.nodata is not None:
+        nodata = float(metadata.nodata)
         text = str(int(nodata)) if nodata.is_integer() and abs(nodata) < 2**53 else repr(nodata)
         tags[GDAL_NODATA] = (ASCII, text)
     return dict(sorted(tags.items()))

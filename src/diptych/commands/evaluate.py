@@ -23,6 +23,7 @@ def evaluate(
     size: str = "",
     outputs: Path | None = None,
     targets: Path | None = None,
+    sources: Path | None = None,
     unpaired: bool = False,
     recipe: str = "",
     out: Path | None = None,
@@ -51,9 +52,11 @@ def evaluate(
         For a run: own, training, a side or HEIGHTxWIDTH judges what diptych translate --size writes, on targets at their own
         size; by default at the scale of training. For --outputs: resize both sides to it first.
     outputs
-        A folder of outputs, instead of a run.
+        A folder of outputs, instead of a run; or a film, or animated picture.
     targets
-        The folder of their targets, of the same names.
+        The folder of their targets, of the same names; or the film of targets.
+    sources
+        The film, or the folder of frames in order, that the outputs were made from; with it flicker is judged.
     unpaired
         Outputs and targets do not match by name.
     recipe
@@ -68,12 +71,15 @@ def evaluate(
     from diptych.evaluation.metrics import chosen
     from diptych.judging.captions import numbered
     from diptych.judging.judge import judge, keep, sheet_of, table
-    from diptych.judging.runs import evaluation_folder, subject_of, subject_of_outputs
+    from diptych.judging.runs import evaluation_folder, on_device, subject_of, subject_of_outputs
+    from diptych.judging.sequences import from_sequences
     from diptych.judging.subjects import Request
     from diptych.pictures.sizes import parse_size, size_text
 
     if (run is None) == (outputs is None):
         raise UsageError("give a run to judge, or --outputs FOLDER, and not both.")
+    if sources is not None and outputs is None:
+        raise UsageError("--sources belongs to --outputs, a film or a folder of frames; give that too.")
     if limit < 0:
         raise UsageError(f"--limit is {limit}; it may not be negative.")
     if out is not None:
@@ -88,9 +94,16 @@ def evaluate(
         if recipe and (targets is not None or unpaired):
             raise UsageError("--recipe brings the targets along; leave --targets and --unpaired away.")
         request = Request(data, split, limit=limit, device=device, size=seen)
-        subject = subject_of_outputs(
-            outputs, targets, unpaired, request, recipe, Labels(labels, classes, ignore), wanted
-        )
+        if sources is not None or any(one is not None and one.is_file() for one in (outputs, targets)):
+            if recipe or unpaired or data or size:
+                raise UsageError(
+                    "films are judged frame by frame, as they are; leave --recipe, --unpaired, --data and --size away."
+                )
+            subject = on_device(device, from_sequences(outputs, sources, targets, limit))
+        else:
+            subject = subject_of_outputs(
+                outputs, targets, unpaired, request, recipe, Labels(labels, classes, ignore), wanted
+            )
         parts = [outputs.resolve().name, "evaluation", data and Path(data).name, split, size_text(seen)]
         folder = out or outputs.parent / "-".join(filter(None, parts))
     result = judge(subject, wanted, network)

@@ -9,6 +9,7 @@ import torch
 
 from diptych.errors import DiptychError, UsageError
 from diptych.evaluation import bootstrap
+from diptych.evaluation.flicker import Flicker
 from diptych.evaluation.metrics import METRICS, Example, PictureMetric, Score, SetMetricSpec, picture_metric
 from diptych.evaluation.requirements import Resources
 from diptych.evaluation.set_metrics import Diversity, FeatureDistances, Lab, LabelsKept, Segmented, SetMetric
@@ -56,6 +57,7 @@ def choose(wanted: Sequence[str], resources: Resources) -> tuple[list[str], list
                 raise UsageError(f"{name} cannot be computed: {problem}.")
         return list(wanted), []
     usual = [*USUAL, *TEXTURES, *(["fcn"] if resources.labels else [])]
+    usual += ["flicker"] if resources.sequence else []
     usual = [*(ENLARGING if resources.factor > 1 else ()), *(FILLING if resources.holed else ()), *usual]
     problems = {name: problem_of(name, resources) for name in usual}
     notes = [f"{name} is left out: {problem}." for name, problem in problems.items() if problem]
@@ -70,6 +72,8 @@ def set_metrics_for(metrics: Sequence[str], resources: Resources) -> list[SetMet
         set_metrics.append(Lab())
     if "diversity" in metrics:
         set_metrics.append(Diversity())
+    if "flicker" in metrics:
+        set_metrics.append(Flicker())
     if "fcn" in metrics:
         set_metrics.append(Segmented(resources.classes, resources.segmenter, resources.direct, resources.class_names))
     if "labels-kept" in metrics:

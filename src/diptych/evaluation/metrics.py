@@ -225,6 +225,7 @@ SET_METRICS: dict[str, SetMetricSpec] = {
     "coverage": of_distributions("higher", 6),
     "lab": SetMetricSpec("higher", (requirements.real,)),
     "diversity": SetMetricSpec("near 1", ()),
+    "flicker": SetMetricSpec("lower", (requirements.sequence, requirements.opencv)),
     "fcn": SetMetricSpec("higher", (requirements.labels, requirements.weights("efficientnet-lite0"))),
     "labels-kept": SetMetricSpec("higher", (requirements.kept, requirements.weights("efficientnet-lite0"))),
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -34,6 +35,7 @@ class Resources:
     holed: bool = False  # sources have holes
     device: torch.device = CPU  # on which metrics are computed
     trained_through: tuple[str, ...] = ()  # feature networks through which the training of what is judged looked
+    sequence: bool = False  # the examples are the frames of one film, in their order
     direct: Callable[[Tensor], ClassMap] | None = None  # outputs that are label pictures, to their classes
 
 
@@ -57,6 +59,12 @@ labels = require(
 kept = require(
     lambda resources: resources.source_segmenter is not None,
     "it needs a run that translates a to b, and class maps of its sources: diptych evaluate RUN --labels FOLDER",
+)
+sequence = require(
+    lambda resources: resources.sequence, "it needs the frames of a film, in order: --outputs FILM --sources FILM"
+)
+opencv = require(
+    lambda resources: find_spec("cv2") is not None, "it needs OpenCV for the flow: pip install 'diptych[video]'"
 )
 
 

@@ -25,6 +25,9 @@ def evaluate(
     targets: Path | None = None,
     sources: Path | None = None,
     unpaired: bool = False,
+    masks: Path | None = None,
+    protocol: str = "synthrad2025",
+    window: str = "",
     recipe: str = "",
     out: Path | None = None,
     device: str = "auto",
@@ -59,6 +62,12 @@ def evaluate(
         The film, or the folder of frames in order, that the outputs were made from; with it flicker is judged.
     unpaired
         Outputs and targets do not match by name.
+    masks
+        Of volumes: the folder of their masks, inside which scores are computed.
+    protocol
+        Of volumes: synthrad2023 or synthrad2025, or the range of values as LOW,HIGH.
+    window
+        Of volumes: lowest and highest value that the sheet shows, such as -160,240; by default the range.
     recipe
         Judge the outputs against the data set of this recipe, matched by the examples' names; with --data and --split.
     out
@@ -67,6 +76,7 @@ def evaluate(
     device
         Where the translator and the metrics run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
+    from diptych.commands.translate_volumes import volumes_among
     from diptych.evaluation.fcn_labels import Labels
     from diptych.evaluation.metrics import chosen
     from diptych.judging.captions import numbered
@@ -84,6 +94,8 @@ def evaluate(
         raise UsageError(f"--limit is {limit}; it may not be negative.")
     if out is not None:
         require_outside_runs(out, "evaluation/mine", allowed="evaluation")
+    if outputs is not None and volumes_among([str(outputs)]):
+        return evaluate_volumes(outputs, targets, masks, protocol, window, out)
     wanted, seen = chosen(metrics), parse_size(size or None)
     if run is not None:
         request = Request(data, split, checkpoint, way, limit, device, "noise" in wanted, seen)
@@ -112,4 +124,24 @@ def evaluate(
     print(f"Written: {folder} (scores.json, scores.csv, pictures.csv, sheet.png)")
     if note := numbered(result.names, "pictures.csv"):
         print(note)
+    return 0
+
+
+def evaluate_volumes(
+    outputs: Path, targets: Path | None, masks: Path | None, protocol: str, window: str, out: Path | None
+) -> int:
+    """Outputs that are volumes, against targets inside masks."""
+    from diptych.judging.judge import keep, table
+    from diptych.judging.volumes import Folders, judge_volumes, protocol_of, volume_sheet, window_of
+
+    if targets is None:
+        raise UsageError(f"{outputs} holds volumes, which are judged against others; give --targets FOLDER.")
+    chosen = protocol_of(protocol)
+    shown = window_of(window, chosen)
+    folders = Folders(outputs, targets, masks)
+    result = judge_volumes(folders, chosen)
+    folder = out or outputs.parent / f"{outputs.resolve().name}-evaluation"
+    keep(result, folder, volume_sheet(folders, result, shown))
+    print(table(result))
+    print(f"Written: {folder} (scores.json, scores.csv, pictures.csv, sheet.png)")
     return 0

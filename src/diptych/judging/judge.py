@@ -74,7 +74,7 @@ def table(result: Result) -> str:
     """Aligned text: metric, value, its 95 % interval, what is better, with what it was measured."""
     facts = result.protocol
     where = " ".join(str(facts[key]) for key in ("data", "split") if facts.get(key))
-    shown = f"{facts['pictures']} pictures of {facts['size']}, {facts['range']}"
+    shown = f"{facts['pictures']} {facts.get('items', 'pictures')} of {facts['size']}, {facts['range']}"
     lines = [f"{result.name} on {where or 'its pictures'}: {shown}"]
     fcn = {name.removeprefix("fcn "): value for name, value in real_scores(result).items() if name.startswith("fcn")}
     if fcn:

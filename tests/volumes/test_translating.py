@@ -147,4 +147,4 @@ def test_refusals(run: Path, tmp_path: Path, ct: Any) -> None:
     with pytest.raises(UsageError, match="three axes"):
         translator.volume(ct[0])
     cards = json.loads((run / "card.json").read_text())
-    assert cards["translators"][0]["provenance"]["slices"] == 3
+    assert cards["translators"][0]["provenance"]["slices"] == "3"

@@ -117,9 +117,9 @@ def translate(
 
     check_options(inputs, format, seed, batch, tile, ray)
     if volumes := volumes_among(inputs):
-        chosen = VolumeOptions(axis, batch, seed, tile, overwrite)
+        for_volumes = VolumeOptions(axis, batch, seed, tile, overwrite)
         load_volumes = partial(Translator.load, run, way, checkpoint, device_for(engine, device))
-        return translate_volumes(load_volumes(), volumes, stack, Path(out), chosen)
+        return translate_volumes(load_volumes(), volumes, stack, Path(out), for_volumes)
     if axis:
         raise UsageError("--axis is for volumes, and the inputs are none; leave it away.")
     moving = is_moving(inputs, out, temporal_smoothing)

@@ -122,6 +122,10 @@ def judge_volumes(folders: Folders, protocol: Protocol) -> Result:
     notes = [] if folders.masks else ["there are no masks, so the whole volume counts, air too; give --masks."]
     if protocol.name not in PROTOCOLS:
         notes.append("the range is one's own, so these are not the scores of a challenge.")
+    if any(np.isnan(values).any() for values in pictures.values()):
+        notes.append(
+            "a score is undefined (nan) where a mask has no voxel that a window, at the coarsest scale too, lies around."
+        )
     return Result(folders.outputs.name, facts, scores, [one.name for one in sets], pictures, notes)
 
 

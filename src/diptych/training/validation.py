@@ -265,7 +265,7 @@ def cards_of(recipe: Recipe, system: System) -> list[Card]:
     for way, exit in system.translators().items():
         source, target = (data.target, data.source) if exit.reverse else (data.source, data.target)
         provenance = {"system": recipe.system, "recipe": recipe.name, "data": data.folder, "direction": data.direction}
-        provenance |= {SLICES: data.slices, AXIS: data.axis} if data.slices else {}
+        provenance |= {SLICES: str(data.slices), AXIS: data.axis} if data.slices else {}
         provenance |= {REGISTERED: origin} if (origin := NETWORKS.origin(exit.network.name)) else {}
         card = Card(
             way=way,

@@ -44,7 +44,7 @@ class Facts:
     @property
     def occupied(self) -> tuple[int, ...]:
         """Slices that are not all of one value."""
-        return tuple(n for n, (low, high) in enumerate(zip(self.lowest, self.highest, strict=True)) if low != high)
+        return tuple(n for n, (low, high) in enumerate(zip(self.lowest, self.highest, strict=True)) if low < high)
 
     @property
     def broken(self) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from diptych.data.checks.set_warnings import (
     range_used,
     swapped,
 )
+from diptych.data.checks.volumes import volume_findings
 from diptych.data.entries import Entry, Layout, files_of, probe
 from diptych.data.layouts import discover
 from diptych.data.settings import DataSettings, as_size, root_of
@@ -128,6 +129,10 @@ def look_over(
         first = min(shard_of(entry).name for split, domain, entry in examples if (split, domain) == ("train", "a"))
         examples = [example for example in examples if shard_of(example[2]).name == first]
     headers = describe(layout, examples, report, settings)
+    if settings.slices and not layout.sharded:
+        lines, findings = volume_findings(settings, layout)
+        report.lines += lines
+        report.findings += findings
     if layout.sharded and seconds == float("inf"):
         report.findings += [Finding("damaged shard", words, fatal=True) for words in damaged(settings)]
     measured = []
@@ -215,7 +220,7 @@ def describe(layout: Layout, examples: list[Named], report: Report, settings: Da
     report.lines.append(
         f"{settings.folder}: {layout.description}: {first}" + (f"; second pile: {second}" if second else "") + "."
     )
-    if not layout.sharded and (words := ignored_files(root_of(settings))):
+    if not layout.sharded and not settings.slices and (words := ignored_files(root_of(settings))):
         report.lines.append(words)
     headers = []
     for file in files_of(entry for _, _, entry in examples[:MOST_HEADERS]):

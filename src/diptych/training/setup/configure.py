@@ -94,7 +94,7 @@ def configure(folder: str, overrides: Sequence[str] = (), profile: str = "", min
     plan = PLANS[task, machine]
 
     rules: Rule = {"data.folder": Chosen(folder, contents(found))} | tasks(found, task)
-    rules |= direction(found, task)
+    rules |= {} if settings.slices else direction(found, task)  # plain and rich are not told apart by colours there
     way: Way = found.settings.direction
     if "data.direction" in rules and "data.direction" not in stated:
         way = rules["data.direction"].value

@@ -27,6 +27,9 @@ def sizes(found: Survey, side: int, stated: Mapping[str, Any]) -> Rule:
     crop, why = settings.crop_size, ""
     if "data.crop_size" not in stated:
         crop, why = chosen_crop(found, side, stated)
+    if settings.slices and not {"data.fit", "data.load_size"} & stated.keys():
+        millimetres = "a millimetre is as many pixels in training as in the volume to be translated"
+        return {"data.crop_size": Chosen(crop, why), "data.fit": Chosen("none", millimetres)}
     load = settings.load_size
     if "data.load_size" not in stated:
         tall, wide = (round(side * JITTER) for side in as_size(crop))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from toys import draw_labelled, run_to_end, tiny_recipe
 
@@ -15,6 +16,8 @@ from diptych.translator.card import read_cards
 
 KIND = 'data.source={colour="labels",classes=3,instances=true,names=["sky","wall","road"],palette=[]}'
 STYLES = {"pix2pixhd": ("options.features=3", "options.encoder_width=2"), "spade": ("options.style=8",)}
+NOISE = ("options.noise=4", "options.spectral=false")
+"""Of OASIS. Spectral norms of eight steps are far off, which saturates every pixel."""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +30,7 @@ def runs(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     """A tiny run of each system that has styles."""
     folder = tmp_path_factory.mktemp("runs")
     found = {}
-    for system, words in STYLES.items():
+    for system, words in (STYLES | {"oasis": NOISE}).items():
         recipe = tiny_recipe(system, labelled, "data.palette=[]", KIND, *words, "training.steps=8")
         found[system] = run_to_end(recipe, folder / system)[0].folder
     return found
@@ -66,8 +69,44 @@ def test_a_style_by_class_changes_that_class(runs: dict[str, Path], maps: np.nda
     np.testing.assert_array_equal(one, same)
     with pytest.raises(UsageError, match=r'no class "road1" \(did you mean "road"\?\)'):
         translator(maps, style={"road1": 1})
-    with pytest.raises(UsageError, match="styles by class are pix2pixHD's"):
+    with pytest.raises(UsageError, match="styles by class are of pix2pixHD and OASIS"):
         Translator.load(runs["spade"])(maps, style={"sky": 0})
+    with pytest.raises(UsageError, match='"class" is a way to draw the noise of OASIS'):
+        translator(maps, style="class:7")
+
+
+def test_noise_of_oasis_is_drawn_anew_by_class_and_place(runs: dict[str, Path], maps: np.ndarray) -> None:
+    translator = Translator.load(runs["oasis"])
+    assert translator.eager is not None
+    torch.nn.init.xavier_normal_(translator.eager.network.get_parameter("first.weight"), 20)  # so that noise shows
+    maps = maps.copy()
+    maps[:, :40, 0], maps[:, 40:, 0] = 0, 1
+    plain = translator(maps, style=1)
+    np.testing.assert_array_equal(translator(maps, style="picture:1"), plain)
+    ways = [translator(maps, style=f"{way}:1") for way in ("class", "place")]
+    assert (ways[0] != plain).any()
+    assert (ways[1] != ways[0]).any()
+    wall = translator(maps, seed=1, style={"wall": 5})
+    np.testing.assert_array_equal(wall, translator(maps, seed=1, style={"1": 5}))
+    np.testing.assert_array_equal(wall, translator.translate_many([maps], seed=1, style={"wall": 5})[0])
+    assert (wall != translator(maps, seed=1, style={"wall": 6})).any()
+    change = np.abs(wall.astype(float) - translator(maps, seed=1)).mean((0, 2))
+    assert change[40:].mean() > 2 * change[:24].mean()
+    for wrong in ("class", "class:x", "classes:1", ":3"):
+        with pytest.raises(UsageError, match="give a whole number, or picture:7, class:7 or place:7"):
+            translator(maps, style=wrong)
+    with pytest.raises(UsageError, match="OASIS draws its styles and takes none from a picture"):
+        translator(maps, style=plain)
+
+
+def test_noise_by_seed_fits_tiles_and_that_by_class_does_not(runs: dict[str, Path], maps: np.ndarray) -> None:
+    translator = Translator.load(runs["oasis"])
+    wide = np.tile(maps, (1, 6, 1))
+    whole = translator(wide, size="own", style=3)
+    translator.tile = 288
+    assert np.abs(translator(wide, size="own", style=3).astype(int) - whole).mean() < 1
+    with pytest.raises(UsageError, match="a style belongs to the whole picture"):
+        translator(wide, size="own", style={"wall": 5})
 
 
 def test_the_card_says_classes_and_scale(runs: dict[str, Path]) -> None:
@@ -87,13 +126,20 @@ def test_the_command_finds_instance_maps_by_name(
     assert "needs its instance map; say where it is with --instances" in capsys.readouterr().err
     assert command([*words, "--instances", str(labelled / "val_inst"), "--style", "blue"]) == 2
     assert "give a whole number, or classes such as window=3,door=1" in capsys.readouterr().err
+    pictures = {}
+    for style in ("class:7", "wall=7", "7"):
+        out = tmp_path / style.replace(":", "-")
+        maps = [str(runs["oasis"]), str(labelled / "val_label"), "--instances", str(labelled / "val_inst")]
+        assert command(["translate", *maps, "--out", str(out), "--style", style]) == 0
+        pictures[style] = (out / "0.png").read_bytes()
+    assert len(set(pictures.values())) == 3
     assert command([*words, "--style", "1", "--style-from", str(labelled / "val_img" / "0.png")]) == 2
     assert "leave one away" in capsys.readouterr().err
 
 
 def test_a_run_without_style_says_how_to_get_one(toy_pairs: Path, tmp_path: Path) -> None:
     folder = run_to_end(tiny_recipe("pix2pix", toy_pairs, "training.steps=1"), tmp_path / "run")[0].folder
-    with pytest.raises(UsageError, match=r"has no style to choose; train pix2pixHD with options\.features=3"):
+    with pytest.raises(UsageError, match=r"has no style to choose; train OASIS, pix2pixHD with options\.features=3"):
         Translator.load(folder)(np.zeros((16, 16, 3), np.uint8), style=3)
 
 

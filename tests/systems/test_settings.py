@@ -61,6 +61,16 @@ OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
         "discriminator_layers": (1, 2, 3),
         "pool": (0, 3),
     },
+    "oasis": {
+        "noise": (0, 3),
+        "noise_by": ("picture", "class", "place"),
+        "weighting": ("balanced", "mean", "none"),
+        "weights_over": ("batch", "picture"),
+        "label_mix": (0.0, 5.0),
+        "label_mix_detached": YES_OR_NO,
+        "discriminator_levels": (1, 2, 5, 6),
+        "norm": ("batch", "instance"),
+    },
     "cut": {
         "nce_identity": YES_OR_NO,
         "flip": YES_OR_NO,

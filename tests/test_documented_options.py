@@ -11,9 +11,9 @@ import pytest
 from diptych.commands.options import every_option
 from diptych.data.settings import DataSettings
 from diptych.errors import UsageError
-from diptych.recipe import TrainingSettings, as_typed
+from diptych.recipe import TrainingSettings
 from diptych.systems import SYSTEMS
-from diptych.tables import convert
+from diptych.tables import as_typed, convert
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -6,8 +6,6 @@ the shipped files.
 """
 
 import dataclasses
-import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +23,8 @@ from diptych.pictures.values.batches import have_gaps
 from diptych.recipe_files import find, spellings
 from diptych.registry import Names, needs, require
 from diptych.systems import SYSTEMS, Domains, System
-from diptych.tables import CommandLineValue, chosen_names, closest, convert, flatten, no_such, refuse_unknown, to_table
-from diptych.translator.weights import MAX_ARGUMENT, output_problem
+from diptych.tables import chosen_names, closest, convert, flatten, no_such, refuse_unknown, to_table
+from diptych.tables import as_typed, chosen_names, closest, convert, flatten, no_such, refuse_unknown, to_table
 
 SystemName = Annotated[str, Names(SYSTEMS, *SYSTEMS.ours)]
 LR = {"generator": 2e-4, "discriminator": 2e-4}
@@ -278,29 +276,6 @@ def lay_over(table: dict[str, Any], override: str) -> None:
         table[last] = table[last] | value
     else:
         table[last] = value
-
-
-def quoted(text: str) -> str:
-    """A text of any letters as an override's value, which TOML reads as that text."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def as_word(value: Any) -> str:
-    """A value as it is typed behind ``key=``; a text in quotes where TOML would take it for another, or in a list."""
-    if isinstance(value, list):
-        return f"[{', '.join(quoted(one) if isinstance(one, str) else str(one) for one in value)}]"
-    typed = as_typed(value) if isinstance(value, str) else None
-    as_it_is = typed is None or (value and (typed == value or isinstance(typed, CommandLineValue)))
-    return str(value) if as_it_is else quoted(value)
-
-
-def as_typed(text: str) -> Any:
-    """A quoted text or a table as TOML has it; anything else with the words that were typed."""
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-    return value if isinstance(value, str | dict) else CommandLineValue(text, value)
 
 
 def differences(one: Recipe, other: Recipe) -> dict[str, tuple[Any, Any]]:

@@ -7,6 +7,7 @@ import dataclasses
 import difflib
 import json
 import math
+import tomllib
 import types
 import typing
 from collections.abc import Mapping
@@ -186,3 +187,26 @@ def chosen_names(settings: Any) -> dict[str, list[str]]:
         if get_origin(kind) is Annotated and isinstance(names := get_args(kind)[1], Names):
             found.setdefault(names.table.word, []).append(getattr(settings, name))
     return found
+
+
+def quoted(text: str) -> str:
+    """A text of any letters as an override's value, which TOML reads as that text."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def as_word(value: Any) -> str:
+    """A value as it is typed behind ``key=``; a text in quotes where TOML would take it for another, or in a list."""
+    if isinstance(value, list):
+        return f"[{', '.join(quoted(one) if isinstance(one, str) else str(one) for one in value)}]"
+    typed = as_typed(value) if isinstance(value, str) else None
+    as_it_is = typed is None or (value and (typed == value or isinstance(typed, CommandLineValue)))
+    return str(value) if as_it_is else quoted(value)
+
+
+def as_typed(text: str) -> Any:
+    """A quoted text or a table as TOML has it; anything else with the words that were typed."""
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, str | dict) else CommandLineValue(text, value)

@@ -67,8 +67,9 @@ def how_to_train(
 
     from diptych.data.settings import OF_TWO
     from diptych.errors import DiptychError, UsageError
-    from diptych.recipe import as_word, read
+    from diptych.recipe import read
     from diptych.registry import import_words
+    from diptych.tables import as_word
     from diptych.training.setup.configure import configure
 
     shortest = join(["diptych", "train", folder, *overrides, *import_words()])
@@ -147,7 +148,8 @@ def read_settings(folder: str, overrides: tuple[str, ...], recipe: str, task: st
 
     from diptych.data.checks.survey import guess
     from diptych.errors import UsageError
-    from diptych.recipe import quoted, read
+    from diptych.recipe import read
+    from diptych.tables import quoted
 
     task_override = [f"data.task={task}"] if task else []
     if profile and not recipe:

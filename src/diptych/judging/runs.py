@@ -18,8 +18,9 @@ from diptych.machine.devices import choose
 from diptych.pictures.class_maps import nearest_class
 from diptych.pictures.passed_over import ignored_files, pictures_within
 from diptych.pictures.sizes import size_text
-from diptych.recipe import quoted, read
+from diptych.recipe import read
 from diptych.shipped import is_shipped
+from diptych.tables import quoted
 from diptych.translator.weights import weights_path
 
 

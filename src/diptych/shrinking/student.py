@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from diptych.errors import UsageError
 from diptych.networks import NetworkSpec, on_meta_device
-from diptych.recipe import Recipe, quoted
+from diptych.recipe import Recipe
+from diptych.tables import quoted
 from diptych.training.distillation import taps_of
 from diptych.training.run import read_recipe
 from diptych.translator.card import Card, read_cards

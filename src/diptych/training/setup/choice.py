@@ -7,9 +7,9 @@ from shlex import join, quote
 from typing import Any, NamedTuple
 
 from diptych.data.settings import DataSettings
-from diptych.recipe import Recipe, as_word, lay_over, read
+from diptych.recipe import Recipe, lay_over, read
 from diptych.registry import import_words
-from diptych.tables import CommandLineValue, flatten, from_table
+from diptych.tables import CommandLineValue, as_word, flatten, from_table
 
 
 class Chosen(NamedTuple):

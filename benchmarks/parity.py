@@ -46,6 +46,7 @@ IN_PAGE = """async ([width, height, rgb, seed]) => {
   if (!window.session) {
     window.ort = await import("./vendor/ort.wasm.min.mjs");
     ort.env.wasm.wasmPaths = new URL("vendor/", location.href).href;
+    ort.env.wasm.wasmBinary = await (await import("./parts.js")).runtimeOf("vendor/ort-wasm-simd-threaded.wasm.gz", () => {});
     ort.env.wasm.numThreads = 1;
     const parts = await Promise.all(network.parts.map(async (part) => new Uint8Array(await (await fetch(part.url)).arrayBuffer())));
     const bytes = new Uint8Array(network.bytes);

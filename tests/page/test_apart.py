@@ -1,14 +1,17 @@
 """The page without a server of ours, with one that refuses, with a keyboard alone, on a phone, and for assistive technology."""
 
-import hashlib
 import json
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from drawing import begun, choose, pixels, settled, stroke
+from drawing import begun, choose, eventually, pixels, settled, stroke
+from PIL import Image
 from playwright.sync_api import Page, Route, expect
 from running import running
 
@@ -38,19 +41,81 @@ def test_an_exported_folder_translates_by_itself_and_offline(exported: str, visi
     assert "by this browser" in page.inner_text("#status")
 
 
-def test_a_runtime_in_parts_is_joined(exported: str, visit: Any) -> None:
-    page = visit(exported)
-    for offline in (False, True):
-        page.context.set_offline(offline)
-        kind, digest = page.evaluate(
-            """async () => {
-            const answer = await fetch("vendor/ort-wasm-simd-threaded.asyncify.wasm");
-            const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await answer.arrayBuffer()));
-            return [answer.headers.get("Content-Type"), [...digest].map((one) => one.toString(16).padStart(2, "0")).join("")]; }"""
-        )
-        assert kind == "application/wasm", "or it would not be compiled while it comes"
-        whole = (assets.page_folder() / "vendor" / "ort-wasm-simd-threaded.asyncify.wasm").read_bytes()
-        assert digest == hashlib.sha256(whole).hexdigest()
+def test_a_first_picture_takes_few_bytes_and_all_of_them_are_in_the_bar(exported: str, visit: Any) -> None:
+    page = visit("about:blank", ready=False, service_workers="block")
+    sizes: dict[str, int] = {}
+    page.on("response", lambda answer: sizes.update({answer.url: int(answer.headers.get("content-length", 0))}))
+    page.add_init_script("""addEventListener("DOMContentLoaded", () => { window.told = [];
+        new MutationObserver(() => told.push(document.getElementById("fetched").textContent))
+          .observe(document.getElementById("fetched"), { childList: true }); });""")
+    page.goto(exported)
+    begun(page)
+    fetched = sum(size for url, size in sizes.items() if "/vendor/" in url or "/models/" in url)
+    assert fetched < 5 * 2**20, "four seconds at 10 Mbit/s"
+    last = [words for words in page.evaluate("told") if "Fetching" in words][-1]
+    assert float(re.findall(r"[0-9.]+", last)[1]) == pytest.approx(fetched / 2**20, abs=0.2)
+    box, panel = (
+        page.locator("#right").bounding_box(),
+        page.evaluate("document.getElementById('loading').closest('.leaf') !== null"),
+    )
+    assert box is not None
+    assert panel
+
+
+def test_an_exported_page_is_an_element_of_another_page(exported: str, visit: Any) -> None:
+    page = visit("about:blank", ready=False, service_workers="block")
+    page.route(
+        "http://elsewhere.example/", lambda route: route.fulfill(body=embeddings(exported), content_type="text/html")
+    )
+    page.goto("http://elsewhere.example/")
+    frame = page.frame_locator("diptych-canvas iframe")
+    expect(frame.locator("#canvas")).to_have_attribute("data-translator", "pix2pix")
+    expect(frame.locator("header")).to_be_hidden()
+    eventually(page, "window.results > 0")
+    kind, width = (
+        page.evaluate("""async () => { const blob = await document.querySelector("diptych-canvas").picture("result");
+        return [blob.type, (await createImageBitmap(blob)).width]; }""")
+    )
+    assert kind == "image/png"
+    assert width == frame.locator("#result").evaluate("one => one.width")
+    eventually(page, "document.querySelector('diptych-canvas').offsetHeight !== 520")
+
+
+def embeddings(folder: str) -> str:
+    """Another's page, with the lines that ours prints for it."""
+    lines = f'''<script type="module" src="{folder}embed.js"></script>
+<diptych-canvas model="{folder}"></diptych-canvas>'''
+    assert lines in in_node(f"embeddings('{folder}').Element")
+    return f"<script>window.results = 0; addEventListener('diptych-result', () => window.results++);</script>{lines}"
+
+
+def in_node(expression: str) -> str:
+    """What a function of the page's snippets gives."""
+    node = node_or_skip()
+    module = (assets.page_folder() / "embedding" / "snippets.js").as_uri()
+    code = f"import {{ requests, embeddings }} from '{module}'; process.stdout.write(String({expression}))"
+    done = subprocess.run(
+        [node, "--input-type=module", "-e", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("way", ["curl", "Python", "JavaScript"])
+def test_the_requests_that_are_printed_run(way: str, served: str, tmp_path: Path) -> None:
+    Image.new("RGB", (16, 16), "white").save(tmp_path / "drawing.png")
+    text = in_node(f"requests('{served}translate/pix2pix', false)['{way}']")
+    (tmp_path / "snippet.mjs").write_text(text, encoding="utf-8")
+    commands = {
+        "curl": ["sh", "-c", text],
+        "Python": [sys.executable, "-c", text],
+        "JavaScript": [node_or_skip(), "snippet.mjs"],
+    }
+    if shutil.which(commands[way][0]) is None or (way == "curl" and shutil.which("curl") is None):
+        pytest.skip(f"there is no {way} here")
+    done = subprocess.run(commands[way], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "result.png") as result:
+        assert result.size == (16, 16)
 
 
 def test_an_exported_folder_asks_its_own_folder_alone(exported: str, visit: Any) -> None:
@@ -193,14 +258,15 @@ def test_terms_are_shown(served: str, visit: Any) -> None:
     assert "Trained on pairs" in page.inner_text("#terms")
 
 
-def test_the_units_of_the_page() -> None:
-    import subprocess
-    import sys
-
-    own = f"{Path(sys.executable).parent}"
-    node = shutil.which("node", path=own) or shutil.which("node")
+def node_or_skip() -> str:
+    node = shutil.which("node", path=str(Path(sys.executable).parent)) or shutil.which("node")
     if node is None:
         pytest.skip("there is no node here")
+    return node
+
+
+def test_the_units_of_the_page() -> None:
+    node = node_or_skip()
     tests = sorted(str(file) for file in Path(__file__).parent.glob("*.test.js"))
     done = subprocess.run([node, "--test", *tests], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout[-3000:]

@@ -189,6 +189,7 @@ def page(settings: ExportSettings, place: Path, translator: Translator, real: li
     return [
         f"{settings.out}: a page of {size / 2**20:.1f} MiB, {network / 2**20:.1f} of them the network ({settings.precision}); {compared}",
         f"Look at it with: python3 -m http.server --directory {settings.out}",
+        web.HOSTS.replace("THIS_FOLDER", str(settings.out)).rstrip(),
     ]
 
 

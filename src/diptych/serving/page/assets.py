@@ -1,5 +1,6 @@
 """The files of the page, and the browser's own runtime."""
 
+import gzip
 import shutil
 import sys
 from importlib import resources
@@ -69,6 +70,16 @@ def runtime_files(folder: Path | None = None) -> list[Path]:
             f"the npm package {PACKAGE} and give its folder dist with --runtime."
         )
     return [place / name for name in (*RUNTIME, *WEBGPU) if (place / name).is_file()]
+
+
+def sent_name(file: Path) -> str:
+    """Under which one of ``runtime_files`` is sent: modules are packed, a quarter of their size."""
+    return f"{file.name}.gz" if file.suffix == ".wasm" else file.name
+
+
+def sent_bytes(file: Path) -> bytes:
+    data = file.read_bytes()
+    return gzip.compress(data, 9, mtime=0) if file.suffix == ".wasm" else data
 
 
 def has_runtime() -> bool:

@@ -1,6 +1,7 @@
 // Buttons, sliders, shortcuts, drops and pastes.
 
 import { encoded } from "./codec.js";
+import { fillPanel } from "./embedding/panel.js";
 import { Compare } from "./gallery/compare.js";
 import { Gallery } from "./gallery/gallery.js";
 import { Camera } from "./camera/camera.js";
@@ -174,6 +175,7 @@ export class Controls {
     /** @type {HTMLElement} */ (radio("tool", "eraser").parentElement).title = `${eraser} (E)`;
     element("about").textContent = translator.about;
     this.gallery.fill(translator);
+    fillPanel(translator, this.app.served);
     element("again").hidden = !translator.noise;
     element("where").hidden = !(this.app.served && translator.browser);
     radio("where", this.app.where).checked = true;

@@ -2,6 +2,7 @@
 
 import { App, askToken } from "./app.js";
 import { News, wordsOf } from "./elements.js";
+import { embedded } from "./embedding/inside.js";
 import { listing, Refusal } from "./listing.js";
 import { session } from "./session.js";
 import { linked } from "./sharing.js";
@@ -51,6 +52,7 @@ async function begin() {
   const offer = await offered();
   if (!offer.served) await keep();
   const app = new App(offer, news);
+  embedded(app);
   const { translator, picture } = sought(offer.translators);
   const [visit] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
   await app.choose(translator ?? offer.translators[0], picture, visit?.type !== "navigate"); // loaded again, or come back to

@@ -8,31 +8,8 @@ self.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(
 self.addEventListener("fetch", (/** @type {any} */ event) => {
   const { request } = event;
   const own = request.url.startsWith(/** @type {any} */ (self).registration.scope);
-  if (request.method === "GET" && own && !request.url.includes("/models/")) event.respondWith(answered(request));
+  if (request.method === "GET" && own && !request.url.includes("/models/")) event.respondWith(newest(request));
 });
-
-/** @param {Request} request */
-async function answered(request) {
-  if (!request.url.endsWith(".wasm")) return newest(request);
-  const parts = await partsOf(request.url);
-  return parts.length ? joined(parts) : newest(request);
-}
-
-/** The parts of a file of the runtime that is too large for some hosts. @param {string} url @returns {Promise<string[]>} */
-async function partsOf(url) {
-  const listed = await newest(new Request(new URL("parts.json", url)));
-  const parts = listed.ok ? (await listed.json())[url.split("/").pop() ?? ""] : undefined;
-  return (parts ?? []).map((/** @type {string} */ part) => new URL(part, url).href);
-}
-
-/** @param {string[]} parts */
-async function joined(parts) {
-  const answers = await Promise.all(parts.map((part) => newest(new Request(part))));
-  const missing = answers.find((answer) => !answer.ok);
-  if (missing) return missing;
-  const whole = new Blob(await Promise.all(answers.map((answer) => answer.blob())));
-  return isolated(new Response(whole, { headers: { "Content-Type": "application/wasm" } }));
-}
 
 /** From the network where there is one, else as it was last seen. @param {Request} request */
 async function newest(request) {
@@ -54,6 +31,6 @@ function isolated(response) {
   const headers = new Headers(response.headers);
   headers.set("Cross-Origin-Opener-Policy", "same-origin");
   headers.set("Cross-Origin-Embedder-Policy", "require-corp");
-  headers.set("Cross-Origin-Resource-Policy", "same-origin");
+  headers.set("Cross-Origin-Resource-Policy", "cross-origin");
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }

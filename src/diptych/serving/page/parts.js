@@ -55,6 +55,31 @@ async function download(part, base, token, progress) {
   return bytes.subarray(0, got);
 }
 
+/**
+ * The browser's runtime: a WebAssembly module, packed since many hosts send such files as they are.
+ * @param {string} url @param {(done: number, total: number) => void} progress @returns {Promise<ArrayBuffer>}
+ */
+export async function runtimeOf(url, progress) {
+  const answer = await fetch(url).catch(() => null);
+  if (!answer?.ok || !answer.body) {
+    throw new Error(`The browser's runtime could not be fetched (${answer ? answer.status : "no answer"}); check the connection and try again.`);
+  }
+  const total = Number(answer.headers.get("Content-Length")) || 0;
+  /** @type {Uint8Array<ArrayBuffer>[]} */
+  const pieces = [];
+  let got = 0;
+  const reader = answer.body.getReader();
+  for (let { done, value } = await reader.read(); !done && value; { done, value } = await reader.read()) {
+    pieces.push(value);
+    got += value.length;
+    progress(got, Math.max(total, got));
+  }
+  const blob = new Blob(pieces);
+  const [first, second] = new Uint8Array(await blob.slice(0, 2).arrayBuffer());
+  const packed = first === 0x1f && second === 0x8b; // else the host has said so, and the browser unpacked it
+  return (packed ? new Response(blob.stream().pipeThrough(new DecompressionStream("gzip"))) : new Response(blob)).arrayBuffer();
+}
+
 /** @param {Uint8Array<ArrayBuffer>} bytes @param {string} sha256 */
 async function intact(bytes, sha256) {
   if (!self.crypto?.subtle) return true; // not a secure page: lengths must do

@@ -26,7 +26,7 @@ class PageRoutes:
         self.files[""] = self.files.get("index.html", InMemoryFile(bytes))
         if assets.has_runtime() and browser:
             for file in assets.runtime_files():
-                self.files[f"vendor/{file.name}"] = InMemoryFile(file.read_bytes)
+                self.files[f"vendor/{assets.sent_name(file)}"] = InMemoryFile(partial(assets.sent_bytes, file))
         for offer in offers:
             for address, picture in offer.pictures.items():
                 self.files[address] = InMemoryFile(partial(bytes, picture))

@@ -1,6 +1,6 @@
 // Holds the network. WebGPU where there is one, else WASM with SIMD, and with threads where the page is isolated.
 
-import { fetched } from "./parts.js";
+import { fetched, runtimeOf } from "./parts.js";
 import { toInput, toRaster } from "./tensors.js";
 
 /**
@@ -8,6 +8,9 @@ import { toInput, toRaster } from "./tensors.js";
  *   base: string, token: string}} Load
  * @typedef {{number: number, what: "run", raster: import("./raster.js").Pixels, seed: number, scale: number}} Run
  */
+
+const MODULES = { webgpu: "ort-wasm-simd-threaded.asyncify.wasm.gz", wasm: "ort-wasm-simd-threaded.wasm.gz" };
+const SMALL = 4 * 2 ** 20; // bytes of a network that is quick by WebAssembly, whose runtime is half as large
 
 /** @type {any} */
 let runtime;
@@ -45,19 +48,35 @@ function sentence(error) {
 async function load(message) {
   await session?.release();
   session = undefined;
-  const bytes = await fetched(message, (done, total) => postMessage({ number: message.number, done, total }));
-  const gpu = await hasGpu();
+  const gpu = message.network.bytes > SMALL && (await hasGpu());
+  const tell = teller(message.number, message.network.bytes);
+  const [bytes, module] = await Promise.all([fetched(message, tell.network), moduleOf(gpu ? "webgpu" : "wasm", message, tell.runtime)]);
   if (gpu) {
     try {
-      await begin("webgpu", message, bytes);
+      await begin("webgpu", message, bytes, module);
       return { provider: "WebGPU" };
     } catch {
       // some drivers promise more than they can do
     }
   }
-  await begin("wasm", message, bytes);
+  await begin("wasm", message, bytes, gpu ? await moduleOf("wasm", message, () => {}) : module);
   const threads = runtime.env.wasm.numThreads;
   return { provider: threads > 1 ? `WASM, ${threads} threads` : "WASM, one thread" };
+}
+
+/** One bar for all bytes, of the network and of the runtime. @param {number} number @param {number} bytes of the network */
+function teller(number, bytes) {
+  const [network, runtime] = [{ done: 0, total: bytes }, { done: 0, total: 0 }];
+  const tell = (/** @type {typeof network} */ one, /** @type {number} */ done, /** @type {number} */ total) => {
+    Object.assign(one, { done, total });
+    postMessage({ number, done: network.done + runtime.done, total: network.total + runtime.total });
+  };
+  return { network: tell.bind(null, network), runtime: tell.bind(null, runtime) };
+}
+
+/** @param {"webgpu" | "wasm"} provider @param {Load} message @param {(done: number, total: number) => void} progress */
+function moduleOf(provider, { base }, progress) {
+  return runtimeOf(new URL(`vendor/${MODULES[provider]}`, base).href, progress);
 }
 
 async function hasGpu() {
@@ -66,11 +85,12 @@ async function hasGpu() {
   return Boolean(gpu && (await gpu.requestAdapter().catch(() => null)));
 }
 
-/** Start the runtime, and try the network once: the first run is slow, and may fail. @param {"webgpu" | "wasm"} provider @param {Load} message @param {Uint8Array} bytes */
-async function begin(provider, message, bytes) {
+/** Start the runtime, and try the network once: the first run is slow, and may fail. @param {"webgpu" | "wasm"} provider @param {Load} message @param {Uint8Array} bytes @param {ArrayBuffer} module */
+async function begin(provider, message, bytes, module) {
   const folder = new URL("vendor/", message.base).href;
   runtime = await import(`${folder}ort.${provider}.min.mjs`);
   runtime.env.wasm.wasmPaths = folder;
+  runtime.env.wasm.wasmBinary = module;
   runtime.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
   runtime.env.logLevel = "error";
   session = await runtime.InferenceSession.create(bytes, { executionProviders: [provider], graphOptimizationLevel: "all" });

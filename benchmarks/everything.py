@@ -21,6 +21,7 @@ SCRIPTS: dict[str, list[str]] = {
     "profiling": ["pix2pix-facades"],
     "training_step": ["--rounds", "5"],
     "ideas": ["--rounds", "3"],
+    "steps": ["--rounds", "3"],
     "throughput": [],  # of GPUs alone
     "optimiser": [],
     "waiting": ["--rounds", "2", "--repeats", "2"],

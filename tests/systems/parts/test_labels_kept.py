@@ -86,5 +86,5 @@ def test_refusals(tmp_path: Path) -> None:
     segmenter(tmp_path / "one.safetensors", channels=1)
     with pytest.raises(UsageError, match="sees pictures of 1 channels"):
         build("cut", labels=1.0, segmenter=str(tmp_path / "one.safetensors"))
-    with pytest.raises(DiptychError, match="missing"):
+    with pytest.raises(DiptychError, match=r"there is no segmenter .*missing"):
         build("cut", labels=1.0, segmenter=str(tmp_path / "missing.safetensors"))

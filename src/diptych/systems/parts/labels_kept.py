@@ -53,6 +53,11 @@ def labels_kept(system: str, weight: float, file: str, domains: Domains) -> Labe
             "options.labels needs the segmenter of the sources: make one with `diptych data segmenter`, and name its file in "
             "options.segmenter."
         )
+    on_meta_device = torch.get_default_device().type == "meta"
+    if not Path(file).is_file():
+        if on_meta_device:
+            return None  # a recipe is read before its files are here; the run's own system asks again
+        raise DiptychError(f"there is no segmenter {file}; make one with `diptych data segmenter`.")
     checkpoint = checkpoints.load(Path(file))
     if checkpoint.facts.get("layout") != LAYOUT:
         raise DiptychError(f"{file} is no segmenter for options.labels; make one with `diptych data segmenter`.")
@@ -64,6 +69,6 @@ def labels_kept(system: str, weight: float, file: str, domains: Domains) -> Labe
         )
     domains.require_size(system, PlainFCN)
     network = PlainFCN(channels, classes)
-    if torch.get_default_device().type != "meta":
+    if not on_meta_device:
         network.load_state_dict(checkpoint.tensors)
     return LabelsKept(network, weight, classes)

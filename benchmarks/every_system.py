@@ -163,7 +163,7 @@ def cell(score: Sequence[float] | None) -> str:
     return f"{value:.{digits}f}" if low == high else f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
-def sharp_network() -> str:
+def second_network() -> str:
     """A second network's weights where they are here: many small profiles are trained through the first."""
     try:
         weights_file("squeezenet1.1-caffe")
@@ -187,7 +187,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    data, network = str(Path(arguments.data).resolve()), arguments.network or sharp_network()
+    data, network = str(Path(arguments.data).resolve()), arguments.network or second_network()
     known, sentences = entrants(data)
     if strange := set(arguments.only) - {one.name for one in known}:
         raise SystemExit(f"--only names {min(strange)}; choose from {', '.join(one.name for one in known)}.")

@@ -78,6 +78,8 @@ def test_a_run_keeps_its_segmenter(tmp_path: Path, toy_pairs: Path) -> None:
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="make one with `diptych data segmenter`"):
         build("cut", labels=1.0)
+    with pytest.raises(UsageError, match=r"is for options\.labels, which is 0"):
+        build("cut", segmenter="s.safetensors")
     with pytest.raises(UsageError, match=r"options\.labels is -1"):
         build("cyclegan", labels=-1.0)
     checkpoints.save(tmp_path / "other.safetensors", {"a": torch.zeros(1)}, {"steps": 3})

@@ -43,10 +43,14 @@ def labels_kept(system: str, weight: float, file: str, domains: Domains) -> Labe
     """The loss of ``options.labels`` by the segmenter of ``options.segmenter``; None without a weight.
 
     Raises:
-        UsageError: without a file, or for sources and targets, or crops, that the segmenter cannot both see.
+        UsageError: for a file without a weight, a weight without a file, or sources and targets, or crops, that the segmenter cannot both see.
         DiptychError: for a file that is no such segmenter.
     """
     if weight == 0:
+        if file:
+            raise UsageError(
+                "options.segmenter is for options.labels, which is 0; set it above 0, or leave the file away."
+            )
         return None
     if not file:
         raise UsageError(

@@ -28,6 +28,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "srgan": {"content": "mse", "blocks": 1, "width": 4, "discriminator_width": 4},
     "inpainting": {"blocks": 1, "width": 4, "discriminator_width": 4},
     "oasis": {"width": 2, "hidden": 4, "noise": 3, "discriminator_width": 4, "discriminator_levels": 2},
+    "bicyclegan": {
+        "width": 4,
+        "style": 3,
+        "encoder_width": 2,
+        "discriminator_width": 4,
+        "discriminator_layers": 1,
+    },
     "reggan": {
         "blocks": 1,
         "width": 4,

@@ -57,6 +57,9 @@ VARIANTS: list[tuple[str, list[str]]] = [
             "training.accumulate=2",
         ],
     ),
+    ("bicyclegan", ["options.conditional=true", "options.style_at=first", "training.batch_size=4"]),
+    ("bicyclegan", ["training.precision=bfloat16"]),
+    ("pix2pix", ["options.style=3", "options.mode_seeking=1"]),
     ("cut", [*FASTCUT, "training.batch_size=2"]),
     ("cut", ["options.nce=3", "options.flip=true", "training.precision=bfloat16"]),
 ]

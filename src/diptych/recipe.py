@@ -23,7 +23,6 @@ from diptych.pictures.values.batches import have_gaps
 from diptych.recipe_files import find, spellings
 from diptych.registry import Names, needs, require
 from diptych.systems import SYSTEMS, Domains, System
-from diptych.tables import chosen_names, closest, convert, flatten, no_such, refuse_unknown, to_table
 from diptych.tables import as_typed, chosen_names, closest, convert, flatten, no_such, refuse_unknown, to_table
 
 SystemName = Annotated[str, Names(SYSTEMS, *SYSTEMS.ours)]
@@ -220,6 +219,11 @@ class Recipe:
             raise UsageError(
                 f"{self.system} compares the pictures of a batch; set training.batch_size to {least} or more, "
                 f"not {self.training.batch_size}."
+            )
+        if self.training.batch_size % system.batch_multiple:
+            raise UsageError(
+                f"{self.system} divides each batch into {system.batch_multiple} equal parts; set training.batch_size to "
+                f"a multiple of {system.batch_multiple}, not {self.training.batch_size}."
             )
 
     def replace(self, **training: Any) -> "Recipe":

@@ -35,6 +35,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("oasis", {"noise": 0, "weighting": "mean", "weights_over": "picture", "label_mix": 0.0, "spectral": False}),
     ("oasis", {"norm": "instance", "label_mix_detached": True, "weighting": "none", "kernel": 1}),
     ("reggan", {"registration": False, "adversary": "hinge"}),
+    ("bicyclegan", {"conditional": True, "style_at": "first", "adversary": "hinge", "upsample": "resize"}),
     ("cut", {"flip": True, "blocks": 6, "discriminator_layers": 2}),
     ("spade", {"spectral": False, "norm": "instance", "adversary": "least-squares", "kernel": 1}),
 ]
@@ -72,6 +73,7 @@ def test_a_step_trains_every_side_and_every_parameter_gets_a_gradient(name: str,
     ("travelgan", "vanilla", {"accuracy_a": 0, "accuracy_b": 0}), ("srgan", "", {"accuracy": 0}),
     ("inpainting", "least-squares", {"accuracy_whole": 0.5, "accuracy_patch": 0.5}),
     ("reggan", "least-squares", {"accuracy": 0.5}),
+    ("bicyclegan", "least-squares", {"accuracy_encoded": 0.5, "accuracy_random": 0.5}),
     ("cut", "least-squares", {"accuracy": 0.5}), ("cut", "hinge", {"accuracy": 0}),
     ("pix2pixhd", "least-squares", {"accuracy": 0.5}), ("spade", "hinge", {"accuracy": 0}),
 ])  # fmt: skip
@@ -97,7 +99,7 @@ def test_accuracy_in_both_orders_of_cyclegan(order: str) -> None:
 @pytest.mark.parametrize(("name", "shown"), [
     ("cyclegan", "CycleGAN"), ("travelgan", "TraVelGAN"), ("pix2pixhd", "pix2pixHD"), ("spade", "SPADE"),
     ("srgan", "SRGAN"), ("inpainting", "inpainting"), ("pix2pix", "pix2pix"), ("cut", "CUT"),
-    ("reggan", "RegGAN"), ("oasis", "OASIS"),
+    ("reggan", "RegGAN"), ("oasis", "OASIS"), ("bicyclegan", "BicycleGAN"),
 ])  # fmt: skip
 def test_refusals_name_the_system(name: str, shown: str) -> None:
     wrong = Kind() if name == "inpainting" else Kind(colour="holed")

@@ -269,7 +269,7 @@ def make_job_again(load: "Callable[[], Translator]", make: "Callable[..., tuple[
 def style_of(translator: "Translator", style: str, picture: Path | None) -> "Style":
     """The style that the options name."""
     from diptych.pictures.formats import read
-    from diptych.translator.translator import is_seed
+    from diptych.translator.styles import is_seed
 
     if style and picture is not None:
         raise UsageError("--style and --style-from both say which style; leave one away.")

@@ -11,6 +11,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from diptych.errors import UsageError
+from diptych.networks.bicycle.style_unet import StyleUNet
 from diptych.networks.blocks import initialise
 from diptych.networks.coarse_to_fine import CoarseToFine
 from diptych.networks.contrastive.resnet import AntialiasedResNet
@@ -38,6 +39,7 @@ NETWORKS: Table[type[nn.Module]] = Table(
         "spade": SPADE,
         "antialiased-resnet": AntialiasedResNet,
         "oasis": OASISGenerator,
+        "style-unet": StyleUNet,
     },
 )
 

@@ -190,7 +190,7 @@ class SPADE(nn.Module):
         return painted
 
 
-def xavier_init(module: nn.Conv2d | nn.Linear, gain: float = 0.02) -> None:
+def xavier_init(module: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, gain: float = 0.02) -> None:
     """Xavier initialisation as in the authors' code; biases 0."""
     nn.init.xavier_normal_(module.weight, gain)
     if module.bias is not None:

@@ -1,6 +1,10 @@
-"""The U-Net and encoder-decoder generators of pix2pix (Isola et al. 2017, section 6.1.1; Ronneberger et al. 2015)."""
+"""The U-Net and encoder-decoder generators of pix2pix (Isola et al. 2017, section 6.1.1; Ronneberger et al. 2015).
+
+With a style they take a vector of random numbers beside the picture, as BicycleGAN's generator does (Zhu et al. 2017).
+"""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +22,9 @@ from diptych.networks.blocks import (
     upsampling,
     upsampling_separable,
 )
+from diptych.networks.noise import normal
+
+StyleAt = Literal["all", "first"]
 
 
 class UNet(nn.Module):
@@ -37,7 +44,12 @@ class UNet(nn.Module):
         bias: "auto" gives a convolution a bias unless batch norm follows (PyTorch code); "all" everywhere (Torch code).
         bottleneck_norm: normalise the innermost level too, as in the paper's experiments and the TensorFlow code.
         separable: all convolutions but the first and the last are a depthwise and a 1x1 one, for students (``diptych shrink``).
+        style: numbers of a style, which is spread over the maps before convolutions of the encoder; 0 = none. Skips do not hold it.
+        style_at: before the convolution of every level, or of the first alone.
     """
+
+    style_fits_tiles = True
+    """A style is a vector, which all tiles of a picture share."""
 
     def __init__(
         self,
@@ -55,8 +67,11 @@ class UNet(nn.Module):
         bias: Bias = "auto",
         bottleneck_norm: bool = False,
         separable: bool = False,
+        style: int = 0,
+        style_at: StyleAt = "all",
     ) -> None:
         super().__init__()
+        self.style, self.style_levels = style, (depth if style_at == "all" else 1) if style else 0
         self.multiple = self.min_size = 1 << depth
         self.skips = skips
         channels = [width * min(2**level, 8) for level in range(depth)]  # of the encoder's outputs, outermost first
@@ -65,7 +80,7 @@ class UNet(nn.Module):
         self.down = nn.ModuleList()
         for level, out in enumerate(channels):
             layers: list[nn.Module] = [] if level == 0 else [nn.LeakyReLU(0.2)]
-            into = channels[level - 1] if level else channels_in
+            into = (channels[level - 1] if level else channels_in) + (style if level < self.style_levels else 0)
             if separable and level:
                 mixed = nn.Conv2d(into, out, 1, bias=normed)
                 layers.append(nn.Sequential(depthwise(into, 4, 2, 1, normed), mixed))
@@ -97,10 +112,24 @@ class UNet(nn.Module):
         encoder = [f"down.{depth // 2}.2"] if 0 < depth // 2 < depth - 1 else []
         self.taps = (*encoder, *(f"up.{number}.2" for number in range(max(0, depth - 4), depth - 1)))
 
-    def forward(self, source: Maps) -> Maps:
+    @property
+    def has_style(self) -> bool:
+        return self.style > 0
+
+    def sample_style(self, count: int, device: torch.device) -> Tensor:
+        """One style from N(0, 1) for the whole batch, so that a picture's result does not depend on the batch."""
+        return normal(self.style, device)[None].expand(count, -1)
+
+    def forward(self, source: Maps, style: Tensor | None = None) -> Maps:
+        """Translate. ``style`` is (batch, style); without it a network of styles samples one."""
+        if self.style and style is None:
+            style = self.sample_style(len(source), source.device)
         maps = source
         kept: list[Tensor] = []
-        for level in self.down:
+        for number, level in enumerate(self.down):
+            if style is not None and number < self.style_levels:
+                spread = style.to(maps.dtype)[:, :, None, None].expand(-1, -1, *maps.shape[2:])
+                maps = torch.cat([maps, spread], dim=1)
             maps = level(maps)
             kept.append(maps)
         kept.pop()

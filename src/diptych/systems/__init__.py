@@ -1,6 +1,7 @@
 """The systems, by the name that a recipe gives them. This table is the only list; users' code registers more."""
 
 from diptych.registry import Table
+from diptych.systems.bicyclegan import BicycleGAN
 from diptych.systems.cut import CUT
 from diptych.systems.cyclegan import CycleGAN
 from diptych.systems.inpainting import Inpainting
@@ -26,6 +27,7 @@ SYSTEMS: Table[type[System]] = Table(
         "cut": CUT,
         "reggan": RegGAN,
         "oasis": OASIS,
+        "bicyclegan": BicycleGAN,
     },
     reserved=("data", "kind", "options", "training"),  # tables of settings
 )
@@ -35,6 +37,7 @@ __all__ = [
     "OASIS",
     "SRGAN",
     "SYSTEMS",
+    "BicycleGAN",
     "CycleGAN",
     "Domains",
     "Inpainting",

@@ -195,6 +195,9 @@ class System(nn.Module, ABC):
     min_batch_size: int = 1
     """Pictures that ``losses`` needs at once."""
 
+    batch_multiple: int = 1
+    """Batches must be divisible by this."""
+
     notes: tuple[str, ...] = ()
     """Sentences about the options, printed when a run starts."""
 

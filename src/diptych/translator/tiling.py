@@ -147,6 +147,8 @@ class Tiling:
     down: Axis
     along: Axis
     seed: int
+    style: tuple[Tensor, ...]
+    """The code of a chosen style, (1, n), which all tiles share; empty where none was chosen."""
     on_progress: OnProgress
 
     def walk(
@@ -161,7 +163,7 @@ class Tiling:
                 part = source[..., top : top + self.down.tile, left : left + self.along.tile]
                 part = on_device(part, network)
                 with suppress(LayerReachedError), seeded(self.seed, (top, left), (part.shape[2], part.shape[3])):
-                    yield i, j, network(part)
+                    yield i, j, network(part, *self.style)
                 done += 1
         self.on_progress(stage, done, count)
 
@@ -179,6 +181,7 @@ def translate(
     multiple: int,
     scale: int = 1,
     overlap: int = 0,
+    style: Tensor | None = None,
     on_progress: OnProgress = no_progress,
 ) -> Images:
     """One picture, (1, C, H, W), through ``network`` in tiles; float32.
@@ -187,6 +190,7 @@ def translate(
         source: its sides divisible by ``multiple``.
         tile: the largest side of a tile, in source pixels; rounded to ``multiple``.
         overlap: of neighbours; 0 = chosen.
+        style: the code of a chosen style, (1, n), for networks that take one.
 
     Raises:
         DiptychError: when tiles cannot be this small.
@@ -199,7 +203,7 @@ def translate(
         )
     height, width = source.shape[2:]
     down, along = (Axis.cut(size, side, overlap, multiple) for size in (height, width))
-    tiling = Tiling(down, along, seed, on_progress)
+    tiling = Tiling(down, along, seed, () if style is None else (style,), on_progress)
     with shared_statistics(network) as shared:
         for number in range(1, len(shared.layers) + 1):
             for _ in tiling.walk(source, network, shared, f"statistics, layer {number} of {len(shared.layers)}"):

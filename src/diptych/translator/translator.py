@@ -1,10 +1,12 @@
 """A translator turns a picture into its counterpart. Everything that uses a trained network uses this."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, get_args, overload
+from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -14,7 +16,6 @@ from diptych.errors import DiptychError, UsageError
 from diptych.machine.devices import choose, matmul_precision
 from diptych.networks import NETWORKS
 from diptych.networks.noise import seeded
-from diptych.networks.oasis.generator import NoiseBy, OASISGenerator
 from diptych.pictures.formats import from_array, from_pillow, to_pillow
 from diptych.pictures.kinds import Stored
 from diptych.pictures.padding import pad
@@ -26,11 +27,9 @@ from diptych.translator import tiling
 from diptych.translator.card import CARD, REGISTERED, SLICES, Card, card_in, read_cards
 from diptych.translator.engines import BFLOAT16, Eager, Engine, OnnxRuntime, OpenVino
 from diptych.translator.scaling import TranslatorBase
+from diptych.translator.styles import ChosenStyle, Style, encode_style, style_of_whole
 from diptych.translator.tiling import Images
 from diptych.translator.weights import build_network, network_weights, weights_path
-
-ChosenStyle = int | str | Stored | Mapping[str, int]
-Style = ChosenStyle | None
 
 
 class Translator(TranslatorBase):
@@ -132,9 +131,9 @@ class Translator(TranslatorBase):
                 "training" = the scale of training, as the card says it; "own" = as it is; a side, or (height, width).
                 What the network sees is padded to its multiple, and the result cropped back.
             seed: of the noise; None = the card's. The same picture and seed give the same result every time.
-            style: a seed. With an encoder also a picture (H, W, C) as stored whose style is taken. Of pix2pixHD by the name
-                or number of a class the number of a cluster, of OASIS the seed of that class's noise. Of OASIS also
-                "picture:7", "class:7" or "place:7": one draw for each of these, by the seed 7.
+            style: a seed. With an encoder also a picture (H, W, C) as stored whose style is taken, or a code (n,) as ``style_code``
+                gives it. Of pix2pixHD by the name or number of a class the number of a cluster, of OASIS the seed of that
+                class's noise. Of OASIS also "picture:7", "class:7" or "place:7": one draw for each of these, by the seed 7.
         """
         if isinstance(picture, list | tuple):
             return [self(one, size=size, seed=seed, style=style) for one in picture]
@@ -206,9 +205,27 @@ class Translator(TranslatorBase):
         """In a chosen style, for which the network itself is needed."""
         if self.eager is None:
             raise UsageError("an exported file draws its style by the seed; choose one with a run or a model folder.")
-        with torch.inference_mode(), seeded(seed):
-            chosen = self.encode_style(self.eager.network, source.to(self.eager.device), style)
-        return self.eager(source, seed, chosen)
+        return self.eager(source, seed, self.encode_style(source.to(self.eager.device), seed, style))
+
+    def style_code(self, style: int | Stored) -> npt.NDArray[np.float32]:
+        """The code (n,) of a style, for those that are vectors; what lies between two codes is a style too.
+
+        Args:
+            style: a seed, or a picture (H, W, C) as stored.
+
+        Raises:
+            UsageError: where styles are no vectors.
+        """
+        network: Any = self.eager and self.eager.network
+        if not isinstance(width := getattr(network, "style", None), int) or not width:
+            raise UsageError("this translator has no styles that are vectors; train bicyclegan, or SPADE with a style.")
+        source = torch.zeros(1, self.card.source.network_channels, *self.card.size, device=self.eager.device)
+        code = self.encode_style(source, style if isinstance(style, int) else 0, style)
+        if code is None:
+            with torch.inference_mode(), seeded(style):
+                code = network.sample_style(1, source.device)
+        found: npt.NDArray[np.float32] = code[0].float().cpu().numpy()
+        return found
 
     def tile_for(self, padded: Images) -> int:
         """The side of the tiles of a picture; 0 = whole."""
@@ -216,81 +233,20 @@ class Translator(TranslatorBase):
             return 0
         if self.tile is not None:
             return self.tile if max(padded.shape[2:]) > self.tile else 0
-        if style_is_of_whole(self.eager.network):
+        if style_of_whole(self.eager.network):
             return 0
         return tiling.tile_for(self.eager.network, padded, self.card.multiple, 2 * self.memory)
 
     def translate_tiles(self, padded: Images, seed: int, tile: int, style: Style) -> Images:
         assert self.eager is not None
-        if not isinstance(style, int | None) or style_is_of_whole(self.eager.network):
-            raise UsageError("a style belongs to the whole picture; leave --tile away, or give a smaller --size.")
         card, network = self.card, self.eager.network
-        parts = [
-            tiling.translate(network, one[None], seed, tile, card.multiple, card.scale, on_progress=self.on_progress)
-            for one in padded
-        ]
+        code = None if style is None else self.encode_style(padded[:1].to(self.eager.device), seed, style)
+        if style_of_whole(network) or (code is not None and code.ndim > 2):  # a map of the whole picture
+            raise UsageError("a style belongs to the whole picture; leave --tile away, or give a smaller --size.")
+        cut = partial(tiling.translate, network, style=code, on_progress=self.on_progress)
+        parts = [cut(one[None], seed, tile, card.multiple, card.scale) for one in padded]
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
-    def encode_style(self, network: Any, source: Tensor, style: ChosenStyle) -> Tensor | None:
-        """The network's code of a style; None where the network draws one by the seed.
-
-        Raises:
-            UsageError: when the network has no style, or none by class.
-        """
-        if not has_style(network):
-            raise UsageError(
-                "this translator has no style to choose; train OASIS, pix2pixHD with options.features=3 or SPADE with options.style=256."
-            )
-        if isinstance(style, int):
-            return None
-        if isinstance(style, str):
-            return noise_by(network, source, style)
-        if not isinstance(style, Mapping):
-            if not hasattr(network, "style_of"):
-                raise UsageError(
-                    "OASIS draws its styles and takes none from a picture; give a whole number, or one for each class."
-                )
-            picture = self.card.target.to_tensor(style)[None].to(source.device)
-            found: Tensor = network.style_of(source, picture)
-            return found
-        if not getattr(network, "style_by_class", False):
-            raise UsageError(
-                "styles by class are of pix2pixHD and OASIS; give a whole number as style, or a picture to take it from."
-            )
-        drawn: Tensor = network.sample_style(
-            source, {self.class_number(name): number for name, number in style.items()}
-        )
-        return drawn
-
-    def class_number(self, name: str) -> int:
-        kind = self.card.source
-        if name in kind.names:
-            return kind.names.index(name)
-        if name.isdecimal() and int(name) < kind.classes:
-            return int(name)
-        known = ", ".join(kind.names) or f"0 to {kind.classes - 1}"
-        raise UsageError(f'there is no class "{name}"{closest(name, kind.names)}; choose from {known}.')
-
-
-def has_style(network: nn.Module) -> bool:
-    return getattr(network, "has_style", False)
-
-
-def noise_by(network: nn.Module, source: Tensor, style: str) -> Tensor:
-    """OASIS's noise, drawn as "class:7" says it."""
-    way, _, seed = style.partition(":")
-    if way not in get_args(NoiseBy) or not is_seed(seed):
-        raise UsageError(f'the style is "{style}"; give a whole number, or picture:7, class:7 or place:7.')
-    if not isinstance(network, OASISGenerator):
-        raise UsageError(f'"{way}" is a way to draw the noise of OASIS; give a whole number as style.')
-    with seeded(int(seed)):
-        return network.draw(source, way)
-
-
-def is_seed(text: str) -> bool:
-    return text.isdecimal() and int(text) < 2**63
-
-
-def style_is_of_whole(network: nn.Module) -> bool:
-    """Whether a tile would have another style than its picture."""
-    return has_style(network) and not getattr(network, "style_in_tiles", False)
+    def encode_style(self, source: Tensor, seed: int, style: ChosenStyle) -> Tensor | None:
+        assert self.eager is not None
+        return encode_style(self.eager.network, self.card, source, seed, style)

@@ -38,7 +38,7 @@ class OASISGenerator(nn.Module):
 
     multiple = min_size = 2 ** (len(FACTORS) - 2)
     style_by_class = True
-    style_in_tiles = True
+    style_fits_tiles = True
     """A part of a picture has the noise that the whole has there."""
 
     def __init__(

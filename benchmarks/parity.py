@@ -86,7 +86,7 @@ def files(translator: Translator, folder: Path) -> dict[str, Run]:
         for engine in ("onnx", "openvino"):
             exported = Translator.load_onnx(place, engine)
             found[f"{engine} {precision}"] = functools.partial(exported.batch, seed=SEED)
-    torch_export.write(translator, folder / "program.pt2", noise=True)
+    torch_export.write(translator, folder / "program.pt2", "seed")
     found["torch.export float32"] = torch_export.runner(folder / "program.pt2", translator)
     return found
 

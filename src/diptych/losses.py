@@ -106,6 +106,22 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Scalar:
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum()
 
 
+def mode_seeking(fake: Pictures, other: Pictures, style: Tensor, other_style: Tensor, knee: float = 0.0) -> Scalar:
+    """1 / (r + 1e-5), where r is how far apart pictures are over how far apart their styles are (Mao et al., CVPR 2019).
+
+    Distances are means of absolute differences over the batch, so r is a ratio of means.
+
+    Args:
+        fake, other: translations of the same sources.
+        style, other_style: (batch, n), theirs.
+        knee: below this r the loss goes on along its tangent, since equal pictures would give 1e5 and a steeper slope; 0 =
+            the published form.
+    """
+    ratio = l1(fake, other) / l1(style, other_style)
+    at = ratio.clamp(min=knee) + 1e-5
+    return 1 / at - (ratio + 1e-5 - at) / at.square()
+
+
 def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Scalar:
     """PatchNCE (Park et al. 2020): the cross-entropy of finding each query's own key among all of its picture's; a mean.
 

@@ -17,6 +17,7 @@ def export(
     precision: str = "",
     processing: str = "outside",
     noise: bool = True,
+    style_input: bool = False,
     data: str = "",
     licence: str = "",
     attribution: str = "",
@@ -45,6 +46,8 @@ def export(
         Of ONNX files: outside takes and gives values in [-1, 1]; inside takes and gives the pixels of pictures of any size.
     noise
         Of networks with dropout at test time or styles: take a seed. --no-noise leaves the noise out.
+    style_input
+        Of ONNX files of networks whose styles are vectors, such as BicycleGAN's: take a style, (batch, n), in place of a seed.
     data
         A folder of examples, for a model folder or where the run's own data are gone.
     licence
@@ -62,7 +65,20 @@ def export(
     from diptych.exporting.export import export as carry_out
 
     require_outside_runs(out, f"exported{out.suffix}", one_file=to in ("onnx", "pt2"))
-    options = (way, checkpoint, precision, processing, noise, data, licence, attribution, runtime, title, address)
+    options = (
+        way,
+        checkpoint,
+        precision,
+        processing,
+        noise,
+        data,
+        licence,
+        attribution,
+        runtime,
+        title,
+        address,
+        style_input,
+    )
     for sentence in carry_out(ExportSettings(run, to, out, *options)):
         print(sentence)
     return 0

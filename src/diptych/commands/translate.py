@@ -9,6 +9,7 @@ from diptych.commands import STREAM
 from diptych.commands.moving import MIN_FOR_EXPORT, check_moving, is_moving, open_moving, translate_one
 from diptych.commands.parameters import OUT, Checkpoint, Device, RunPlace, Way
 from diptych.commands.places import find_pictures, require_place_for_pictures
+from diptych.commands.styles import StyleOptions
 from diptych.commands.terminal import result_output
 from diptych.errors import UsageError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from diptych.translator.many import Job
-    from diptych.translator.translator import Style, Translator
+    from diptych.translator.translator import Translator
 
 
 def translate(
@@ -30,6 +31,8 @@ def translate(
     seed: int | None = None,
     style: str = "",
     style_from: Path | None = None,
+    style_to: str = "",
+    styles: int = 0,
     instances: Path | None = None,
     mask: Path | None = None,
     valid: Path | None = None,
@@ -72,10 +75,14 @@ def translate(
     seed
         Seed of the noise; by default the run's own.
     style
-        For OASIS, and SPADE and pix2pixHD with an encoder: a whole number draws another style; "window=3,door=1" chooses them
-        by class. For OASIS also class:7 or place:7: another draw for each class or place.
+        For BicycleGAN, OASIS, and SPADE and pix2pixHD with an encoder: a whole number draws another style; "window=3,door=1"
+        chooses those of pix2pixHD and OASIS by class. For OASIS also class:7 or place:7: another draw for each class or place.
     style_from
         Take the style of this picture.
+    style_to
+        With --styles: walk from the style to this one, a whole number or a picture.
+    styles
+        Write a sheet for each input: the input and this many styles of it, side by side; they begin at --style.
     instances
         Folder of instance maps, by the names of the class maps.
     mask
@@ -125,7 +132,7 @@ def translate(
     moving = is_moving(inputs, out, temporal_smoothing)
     film = FilmOptions(codec, crf, temporal_smoothing)
     if moving:
-        still = {"ray": ray, "instances": instances, "mask": mask, "stack": stack}
+        still = {"ray": ray, "instances": instances, "mask": mask, "stack": stack, "styles": styles}
         check_moving(inputs, out, film, rate, still)
     elif rate or codec or crf is not None:
         raise UsageError(
@@ -133,12 +140,13 @@ def translate(
         )
     else:
         require_place_for_pictures(inputs, out)
+    chosen = StyleOptions(style, style_from, style_to, styles)
     options = {
         "size": parse_size(size or None),
         "seed": seed,
         "batch": batch,
         "overwrite": overwrite,
-        "grid": grid,
+        "grid": grid or styles > 0,
         "format": format.lstrip("."),
         "instances": instances,
         "masks": mask,
@@ -149,14 +157,14 @@ def translate(
     translator = load()
     check_translator(translator, tile, instances, mask, valid)
     check_stack(run, translator, stack)
-    make = partial(make_job, options=options, tile=tile, style=style, style_from=style_from)
+    make = partial(make_job, options=options, tile=tile, chosen=chosen)
     if moving:
         print(checkpoint_note(run, checkpoint), end="")
         source = open_moving(Path(inputs[0]), translator.card.source, rate)
-        engine = "" if engine == "auto" and (style or style_from) else engine
+        engine = "" if engine == "auto" and chosen.any else engine
         return translate_one(partial(make, translator), source, Path(out), film, engine)
     pictures = [] if STREAM in (*inputs, out) else find_pictures(inputs, Path(out))
-    if engine == "auto" and (len(pictures) < MIN_FOR_EXPORT or style or style_from):
+    if engine == "auto" and (len(pictures) < MIN_FOR_EXPORT or chosen.any):
         engine = ""
     job, engine_note = make(translator, engine=engine)
     notes = "\n".join(filter(None, (checkpoint_note(run, checkpoint), engine_note)))
@@ -239,8 +247,7 @@ def make_job(
     *,
     options: dict[str, Any],
     tile: int | None,
-    style: str,
-    style_from: Path | None,
+    chosen: StyleOptions,
     engine: str,
 ) -> "tuple[Job, str]":
     """The job, and a sentence on its engine; without ``engine`` the translator keeps its own."""
@@ -258,33 +265,12 @@ def make_job(
     if tile and engine_note and translator.engine is not translator.eager:
         engine_note += " Pictures in tiles are computed by torch."
     translator.tile = tile
-    return Job(translator, **options, style=style_of(translator, style, style_from)), engine_note
+    return Job(translator, **options, **chosen.of(translator)), engine_note
 
 
 def make_job_again(load: "Callable[[], Translator]", make: "Callable[..., tuple[Job, str]]", engine: str) -> "Job":
     """The same job in another process."""
     return make(load(), engine=engine)[0]
-
-
-def style_of(translator: "Translator", style: str, picture: Path | None) -> "Style":
-    """The style that the options name."""
-    from diptych.pictures.formats import read
-    from diptych.translator.styles import is_seed
-
-    if style and picture is not None:
-        raise UsageError("--style and --style-from both say which style; leave one away.")
-    if picture is not None:
-        return read(picture, translator.card.target)
-    if not style:
-        return None
-    if is_seed(style):
-        return int(style)
-    if ":" in style and "=" not in style:
-        return style
-    pairs = [part.partition("=") for part in style.split(",")]
-    if any(not equals or not is_seed(number.strip()) for _, equals, number in pairs):
-        raise UsageError(f'--style is "{style}"; give a whole number, or classes such as window=3,door=1.')
-    return {name.strip(): int(number) for name, _, number in pairs}
 
 
 def translate_stream(job: "Job", inputs: list[str], out: str) -> int:

@@ -12,7 +12,7 @@ from diptych.exporting import comparison, models, onnx_files, torch_export, web
 from diptych.exporting.page_metadata import COLUMNS, PageMetadata, RGBArray
 from diptych.exporting.samples import Sample, samples, samples_or_reason
 from diptych.exporting.showcase import showcase
-from diptych.exporting.tracing import NetworkOnly, has_noise, traceable
+from diptych.exporting.tracing import NetworkOnly, Noise, has_noise, style_numbers, traceable
 from diptych.files import atomic_output, is_vacant
 from diptych.pictures.padding import pad
 from diptych.serving.service.listing import Offer, unique_name
@@ -57,6 +57,7 @@ class ExportSettings:
     runtime: Path | None = None
     title: str = ""
     address: str = ""
+    style_input: bool = False
 
     def __post_init__(self) -> None:
         if self.to not in FORMS:
@@ -71,10 +72,17 @@ class ExportSettings:
             raise UsageError("--processing inside is for --to onnx; the others leave it outside.")
         if self.precision == "int8" and self.processing == "inside":
             raise UsageError("int8 is calibrated on the network alone; leave out --processing inside.")
+        if self.style_input and (self.to != "onnx" or self.precision == "int8" or not self.noise):
+            raise UsageError("--style-input is for --to onnx in float32 or float16, without --no-noise.")
         if self.to != "web" and (self.title or self.address):
             raise UsageError("--title and --address are for --to web.")
         if self.address and not self.address.startswith(("https://", "http://")):
             raise UsageError(f"--address is {self.address}; it must begin with https:// or http://.")
+
+    @property
+    def takes(self) -> Noise:
+        """What the file takes beside its source."""
+        return "style" if self.style_input else "seed" if self.noise else "none"
 
 
 def export(settings: ExportSettings) -> list[str]:
@@ -94,6 +102,8 @@ def export(settings: ExportSettings) -> list[str]:
     translator = Translator.load(settings.run, settings.way, settings.checkpoint)
     if not isinstance(translator.engine, Eager):
         raise UsageError(f"{settings.run} is exported already; name the run or the model folder that it came from.")
+    if settings.style_input and not style_numbers(network_of(translator)):
+        raise UsageError(f"{settings.run} has no styles that are vectors; leave --style-input away.")
     real, why = samples_or_reason(settings.run, translator, settings.data, "held-out", max(COMPARED, SHOWN))
     notes = [f"Compared with random pictures only: {why}"] if why else []
     notes += filter(None, [checkpoint_note(settings.run, settings.checkpoint)])
@@ -121,12 +131,12 @@ def onnx(settings: ExportSettings, place: Path, translator: Translator, real: li
 def write_onnx(settings: ExportSettings, file: Path, translator: Translator, real: list[Sample]) -> str:
     """Write an ONNX file and compare it; the sentence of the comparison."""
     inputs = calibration(settings, translator) if settings.precision == "int8" else []
-    onnx_files.write(translator, file, settings.processing, settings.noise, settings.precision, inputs)
+    onnx_files.write(translator, file, settings.processing, settings.takes, settings.precision, inputs)
     return check(settings, reference(settings, translator), Translator.load(file), real)
 
 
 def program(settings: ExportSettings, place: Path, translator: Translator, real: list[Sample]) -> list[str]:
-    torch_export.write(translator, place, settings.noise)
+    torch_export.write(translator, place, settings.takes)
     run = torch_export.runner(place, translator)
     compared = check(settings, reference(settings, translator), run, real)
     return [f"{settings.out}: a torch.export program, {place.stat().st_size / 2**20:.1f} MiB; {compared}"]
@@ -156,11 +166,11 @@ def check(
 
 def reference(settings: ExportSettings, translator: Translator) -> Translator:
     """The translator, without noise where the exported file has none."""
-    if settings.noise or not has_noise(network_of(translator)):
+    if settings.takes == "seed" or not has_noise(network_of(translator)):
         return translator
-    inner = traceable(translator, "outside", noise=False)
+    inner = traceable(translator, "outside", settings.takes)
     assert isinstance(inner, NetworkOnly)
-    return Translator(inner, translator.card)
+    return Translator(inner.network if inner.style else inner, translator.card)
 
 
 def network_of(translator: Translator) -> nn.Module:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from diptych.exporting.tracing import program
+from diptych.exporting.tracing import Noise, program
 from diptych.files import atomic_write
-from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, required_package
+from diptych.machine.runtimes import CARD, PRECISION, PROCESSING, STYLE, required_package
 from diptych.translator.card import write_card
 from diptych.translator.translator import Translator
 
@@ -29,7 +29,7 @@ def write(
     translator: Translator,
     place: Path,
     processing: str = "outside",
-    noise: bool = True,
+    noise: Noise = "seed",
     precision: str = "float32",
     calibration: Sequence[np.ndarray[Any, Any]] = (),
 ) -> None:
@@ -40,7 +40,8 @@ def write(
         place: the file.
         processing: "outside": "source" (batch, channels, height, width) in [-1, 1], sides divisible by the multiple, to
             "target"; "inside": "picture" (batch, height, width, channels) as stored, of any size, to "result".
-        noise: whether a network with noise has an input "seed" (int32, 0 to 2^30 - 1); otherwise dropout is off.
+        noise: "seed": a network with noise has an input "seed" (int32, 0 to 2^30 - 1); "style": one with styles has an input
+            "style" (batch, n) of float32, and dropout is off; "none": neither.
         precision: "float32"; "float16" stores half the bytes and computes in float32; "int8" computes in int8.
         calibration: for int8, inputs of the file, each a batch.
 
@@ -63,11 +64,11 @@ def write(
         onnx.save(model, str(beside))
 
 
-def traced(translator: Translator, processing: str, noise: bool) -> Any:
+def traced(translator: Translator, processing: str, noise: Noise) -> Any:
     """The onnx.ModelProto in float32."""
     exported = program(translator, processing, noise)
     names = ("source", "target") if processing == "outside" else ("picture", "result")
-    inputs = [names[0], "seed"][: len(exported.graph_signature.user_inputs)]
+    inputs = [names[0], STYLE if noise == "style" else "seed"][: len(exported.graph_signature.user_inputs)]
     with quiet():
         found = torch.onnx.export(
             exported, dynamo=True, opset_version=OPSET, input_names=inputs, output_names=[names[1]], verbose=False

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from diptych.exporting.comparison import SEED, BatchFunction
-from diptych.exporting.tracing import program
+from diptych.exporting.tracing import Noise, program
 from diptych.files import named_in_utf8, write_bytes
 from diptych.machine.runtimes import folded
 from diptych.pictures.padding import pad
@@ -18,7 +18,7 @@ from diptych.translator.translator import Translator
 CARD = "card.json"
 
 
-def write(translator: Translator, place: Path, noise: bool) -> None:
+def write(translator: Translator, place: Path, noise: Noise) -> None:
     """Write (source[, seed]) -> target with the inputs of ``onnx_files`` and processing "outside"; the card is in the file.
 
     Raises:

@@ -1,7 +1,7 @@
 """Trace networks for export, with symbolic sizes and the seed of the noise as an input."""
 
 import copy
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,16 +16,25 @@ from diptych.translator.card import Card
 from diptych.translator.engines import Eager
 from diptych.translator.translator import Translator
 
+Noise = Literal["seed", "style", "none"]
+"""What an exported network takes beside its source: a seed, the numbers of a style (batch, n), or nothing."""
+
 
 class NetworkOnly(nn.Module):
     """The network alone: values in [-1, 1] or class numbers, sides divisible by the card's ``multiple``."""
 
-    def __init__(self, network: nn.Module, noise: bool, seed: int) -> None:
+    def __init__(self, network: nn.Module, noise: bool, seed: int, style: int = 0) -> None:
         super().__init__()
         self.network = network
         self.fixed = None if noise else seed
+        self.style = style
+        """Numbers of the style that it takes in the place of a seed; 0 = none."""
 
     def forward(self, source: Tensor, seed: Tensor | None = None) -> Tensor:
+        if self.style:
+            with seeded(self.fixed or 0):
+                styled: Tensor = self.network(source, seed)
+            return styled
         with seeded(seed if self.fixed is None and seed is not None else self.fixed or 0):
             result: Tensor = self.network(source)
         return result
@@ -68,7 +77,13 @@ def has_noise(network: nn.Module) -> bool:
     return dropout or bool(getattr(network, "has_style", False))
 
 
-def traceable(translator: Translator, processing: str, noise: bool) -> nn.Module:
+def style_numbers(network: nn.Module) -> int:
+    """Numbers of the styles that a network takes as vectors; 0 for none."""
+    numbers = getattr(network, "style", 0)
+    return numbers if isinstance(numbers, int) else 0
+
+
+def traceable(translator: Translator, processing: str, noise: Noise) -> nn.Module:
     """A copy of the network on the CPU, with or without its processing, to be traced.
 
     Raises:
@@ -81,11 +96,12 @@ def traceable(translator: Translator, processing: str, noise: bool) -> nn.Module
     # Channels-last tensors would add guards on 1x1 maps to the trace.
     for tensor in [*network.parameters(), *network.buffers()]:
         tensor.data = tensor.data.clone(memory_format=torch.contiguous_format)
-    if not noise:
+    if noise != "seed":
         for part in network.modules():
             if isinstance(part, Dropout):
                 part.at_test = False
-    inner = NetworkOnly(network, noise and has_noise(network), card.seed).eval()
+    style = style_numbers(network) if noise == "style" else 0
+    inner = NetworkOnly(network, noise == "seed" and has_noise(network), card.seed, style).eval()
     if processing == "outside":
         return inner
     if lab := {"lightness", "chroma"} & {card.source.colour, card.target.colour}:
@@ -121,7 +137,7 @@ def example(card: Card, processing: str, count: int = 2, repeats: tuple[int, int
     return (values if is_float(kind.depth) else values.round()).to(getattr(torch, kind.depth))
 
 
-def program(translator: Translator, processing: str = "outside", noise: bool = True) -> ExportedProgram:
+def program(translator: Translator, processing: str = "outside", noise: Noise = "seed") -> ExportedProgram:
     """The traced network, its batch, height and width symbols.
 
     Raises:
@@ -131,12 +147,14 @@ def program(translator: Translator, processing: str = "outside", noise: bool = T
     card = translator.card
     source = example(card, processing)
     inner: Any = module.inner if isinstance(module, WithProcessing) else module
-    arguments = (source, torch.tensor(0, dtype=torch.int32)) if inner.fixed is None else (source,)
+    arguments: tuple[Tensor, ...] = (source, torch.tensor(0, dtype=torch.int32)) if inner.fixed is None else (source,)
+    if inner.style:
+        arguments = (source, torch.zeros(len(source), inner.style))
     try:
         return torch.export.export(
             module,
             arguments,
-            dynamic_shapes=shapes(card.multiple, processing, len(arguments)),
+            dynamic_shapes=shapes(card.multiple, processing, len(arguments), inner.style > 0),
             prefer_deferred_runtime_asserts_over_guards=processing == "inside",
         )
     except Exception as problem:  # torch.export raises many types of its own
@@ -144,8 +162,8 @@ def program(translator: Translator, processing: str = "outside", noise: bool = T
         raise DiptychError(f"the network {card.network} cannot be exported as it is: {reason}") from None
 
 
-def shapes(multiple: int, processing: str, count: int) -> tuple[Any, ...]:
-    """The symbolic sizes."""
+def shapes(multiple: int, processing: str, count: int, style: bool) -> tuple[Any, ...]:
+    """The symbolic sizes of ``count`` inputs, the second a ``style`` or a seed."""
     if processing == "inside":
         # The tracer may narrow the range of such sizes; the check of the file shows that it holds for small pictures too.
         sizes: dict[int, Any] = dict.fromkeys((0, 1, 2), Dim.DYNAMIC)
@@ -153,4 +171,4 @@ def shapes(multiple: int, processing: str, count: int) -> tuple[Any, ...]:
         rows, columns = Dim("rows"), Dim("columns")
         sides = (rows, columns) if multiple == 1 else (multiple * rows, multiple * columns)
         sizes = {0: Dim("batch"), 2: sides[0], 3: sides[1]}
-    return (sizes, None)[:count]
+    return (sizes, {0: sizes[0]} if style else None)[:count]

@@ -18,6 +18,7 @@ CARD, PROCESSING, PRECISION = "diptych.card", "diptych.processing", "diptych.pre
 """Keys of an ONNX file's own metadata."""
 BITS = 15
 """Of the numbers of which noise is made: a product of two of them fits into 31."""
+MASK = (1 << BITS) - 1
 SEEDS = 1 << (2 * BITS)
 """Seeds lie below this; larger ones are folded."""
 
@@ -38,9 +39,41 @@ def threads() -> int:
     return usable_cores()
 
 
-def feed(inputs: list[str], source: "np.ndarray[Any, Any]", seed: int) -> dict[str, Any]:
-    """What an exported network is given: its picture first, and a seed where it has noise."""
-    return {inputs[0]: source} | ({inputs[1]: np.array(folded(seed), dtype=np.int32)} if len(inputs) > 1 else {})
+STYLE = "style"
+"""Name of an exported network's second input where it takes the numbers of a style, (batch, n), in the place of a seed."""
+Inputs = dict[str, int]
+"""Of an exported network by name: how many numbers the last side of each has; 0 where that is open."""
+
+
+def feed(inputs: Inputs, source: "np.ndarray[Any, Any]", seed: int) -> dict[str, Any]:
+    """What an exported network is given: its picture first, then a seed where it has noise, or the style of that seed."""
+    first, *others = inputs
+    fed: dict[str, Any] = {name: np.array(folded(seed), dtype=np.int32) for name in others}
+    if STYLE in fed:
+        fed[STYLE] = np.repeat(style_of_seed(seed, inputs[STYLE])[None], len(source), 0)
+    return {first: source} | fed
+
+
+def style_of_seed(seed: int, count: int) -> "np.ndarray[Any, Any]":
+    """(count,) float32 of N(0, 1): what ``networks.noise.normal`` draws first from this seed, without torch."""
+    low, high = folded(seed) & MASK, folded(seed) >> BITS
+    numbers = np.arange(count, dtype=np.int64)
+
+    def hashed(draw: int) -> Any:
+        return hash_pair(hash_pair(hash_pair(low, high) ^ (977 * draw & MASK), numbers), high)
+
+    def uniform(draw: int) -> Any:
+        return ((hashed(draw) * 512 + (hashed(draw + 1) & 511)) / 2**24).astype(np.float32)
+
+    radius = np.sqrt(-2 * np.log(1 - uniform(1)))
+    found: np.ndarray[Any, Any] = (radius * np.cos(np.float32(2 * np.pi) * uniform(3))).astype(np.float32)
+    return found
+
+
+def hash_pair(a: Any, b: Any) -> Any:
+    """As ``networks.noise.hash_pair``, of whole numbers or arrays of them."""
+    product = (a ^ 0x5A35) * (b ^ 0x3C6F)
+    return (product & MASK) ^ (product >> BITS & MASK) ^ ((5 * a + 3 * b) & MASK)
 
 
 def session_of(place: Path) -> Any:
@@ -79,7 +112,7 @@ class OnnxFile:
         self.precision = told.get(PRECISION, "float32")
         self.inside = told.get(PROCESSING, "outside") == "inside"
         """Whether it takes and gives the pixels of pictures, not values in [-1, 1]."""
-        self.inputs = [one.name for one in self.session.get_inputs()]
+        self.inputs = {one.name: last_side(one.shape) for one in self.session.get_inputs()}
         shapes = [side[0].shape for side in (self.session.get_inputs(), self.session.get_outputs())]
         self.channels = [shape[-1 if self.inside else 1] if len(shape) == 4 else 0 for shape in shapes]
         """Of what it takes and gives, as its graph says."""
@@ -92,6 +125,10 @@ class OnnxFile:
         with ended_by(lambda: setattr(options, "terminate", True)):
             found: np.ndarray[Any, Any] = self.session.run(None, feed(self.inputs, source, seed), options)[0]
         return found
+
+
+def last_side(shape: "list[Any]") -> int:
+    return shape[-1] if shape and isinstance(shape[-1], int) else 0
 
 
 @contextmanager

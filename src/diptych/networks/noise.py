@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diptych.machine.runtimes import BITS, SEEDS, folded
+from diptych.machine.runtimes import BITS, MASK, SEEDS, folded
 
-MASK = (1 << BITS) - 1
 ROWS, COLUMNS = 1 << 20, 1 << 21
 """First index of rows and of columns, so that channels, rows and columns have different indices."""
 

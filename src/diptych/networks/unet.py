@@ -123,7 +123,7 @@ class UNet(nn.Module):
     def forward(self, source: Maps, style: Tensor | None = None) -> Maps:
         """Translate. ``style`` is (batch, style); without it a network of styles samples one."""
         if self.style and style is None:
-            style = self.sample_style(len(source), source.device)
+            style = self.sample_style(source.shape[0], source.device)
         maps = source
         kept: list[Tensor] = []
         for number, level in enumerate(self.down):

@@ -3,6 +3,7 @@
 The default is the paper's version with the order of updates of the authors' PyTorch code: the discriminator first, on the fake of this
 step, then the generator against the updated discriminator (``order = "simultaneous"``: against the one before its update).
 Options give the five objectives of Table 1, the generators of Table 2, the receptive fields of Table 3, and later adversarial losses.
+The mode-seeking term (Mao et al., CVPR 2019, arXiv 1903.05628) gives a source two answers: L1 is of one, the discriminator sees both.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from diptych.losses import feature_matching, gradient_difference, gradient_penalty, l1, pyramid_l1
+from diptych.losses import feature_matching, gradient_difference, gradient_penalty, l1, mode_seeking, pyramid_l1
 from diptych.networks import NetworkSpec, accepted, size_limits
 from diptych.networks.features.perceptual import network_of_loss, perceptual_loss
 from diptych.pictures.kinds import Batch
@@ -28,6 +29,8 @@ from diptych.systems.parts.unet_depth import depth_for
 from diptych.systems.pix2pix_options import Pix2PixOptions
 from diptych.systems.system import Domains, Losses, System, Translated
 from diptych.tables import to_table
+
+SECOND = ("adversarial_second", "accuracy_second")  # names in the log
 
 
 class Pix2Pix(System):
@@ -75,18 +78,16 @@ class Pix2Pix(System):
         if options.generator == "resnet":
             return NetworkSpec("resnet", arguments | {"blocks": options.blocks, "dropout": bool(options.dropout)})
         arguments |= {"depth": depth_for(domains.size, options.depth), "skips": options.generator == "unet"}
-        arguments |= {"dropout": list(options.dropout), "bottleneck_norm": options.bottleneck_norm}
+        arguments |= {"dropout": list(options.dropout)} | options.pick("bottleneck_norm", "style")
         return NetworkSpec("unet", arguments)
 
     def patch_spec(self, domains: Domains) -> NetworkSpec:
-        options = self.options
         arguments = {
             "channels_in": domains.channels_out + (domains.channels_in if self.conditional else 0),
-            "layers": options.discriminator_layers,
-            "width": options.discriminator_width,
-            "norm": options.discriminator_norm,
+            **{name: getattr(self.options, f"discriminator_{name}") for name in ("layers", "width", "norm")},
         }
-        return NetworkSpec(options.discriminator, accepted(options.discriminator, arguments | options.pick("bias")))
+        arguments |= self.options.pick("bias")
+        return NetworkSpec(self.options.discriminator, accepted(self.options.discriminator, arguments))
 
     def judge(self, source: Tensor, image: Tensor) -> ScaleMaps:
         assert self.discriminator is not None
@@ -94,7 +95,8 @@ class Pix2Pix(System):
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:
         source, target = batch
-        fake = batch.fill(self.generator(source))
+        styles = self.draw_styles(source)
+        fake, *others = [batch.fill(self.generator(source, *style)) for style in styles]
         terms: dict[str, Tensor] = {}
         if self.discriminator is not None:
             at_once = self.options.order == "simultaneous"
@@ -103,9 +105,15 @@ class Pix2Pix(System):
             judged, real = self.judge(source, shown), self.judge(source, target)
             if at_once:  # against the discriminator before its update, whose output both losses use
                 terms = detached_loss(self.adversarial_terms(judged, real), shown, fake)
-            yield self.discriminator_losses(source, target, shown, judged, real)
+            losses = self.discriminator_losses(source, target, shown, judged, real)
+            for other in others:
+                judged = self.judge(source, other.detach())
+                losses.terms.update(losses_of_judges("", self.options.adversary, real, judged, SECOND).terms)
+            yield losses
             if not at_once:
                 terms = self.adversarial_terms(self.judge(source, fake), real)
+            for other in others:
+                terms |= terms_of_judges(self.options.adversary, self.judge(source, other), SECOND[0])
         if "l1" in self.options.objective:
             terms["l1"] = self.options.l1 * self.distance(fake, target, batch.weights)
         if self.options.gradient_difference:
@@ -113,12 +121,20 @@ class Pix2Pix(System):
             terms["gradient_difference"] = self.options.gradient_difference * difference
         if self.perceptual_network is not None:
             terms["perceptual"] = self.options.perceptual * perceptual_loss(self.perceptual_network, fake, target)
+        if others:
+            seeking = mode_seeking(fake, others[0], styles[0][0], styles[1][0], self.options.mode_seeking_knee)
+            terms["mode_seeking"] = self.options.mode_seeking * seeking
         yield Losses("generator", terms, pictures={"a-to-b": Translated(source, target, fake)})
 
     def distance(self, fake: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
         """L1 of the pictures, or of the levels of their pyramids."""
         levels = self.options.l1_pyramid
         return pyramid_l1(fake, target, levels, weights) if levels else l1(fake, target, weights)
+
+    def draw_styles(self, source: Tensor) -> list[tuple[Tensor, ...]]:
+        """What the generator is given beside the sources: nothing, a style each, or twice that for the mode-seeking term."""
+        draws, numbers = 2 if self.options.mode_seeking else 1, self.options.style
+        return [(torch.randn(len(source), numbers, device=source.device),) if numbers else () for _ in range(draws)]
 
     def adversarial_terms(self, judged: ScaleMaps, real: ScaleMaps) -> dict[str, Tensor]:
         """The adversarial terms and feature matching.

@@ -46,6 +46,9 @@ class Pix2PixOptions(SystemOptions):
     discriminator_layers: Literal[0, 1, 2, 3, 4, 5, 6] = 3  # receptive fields 1, 16, 34, 70, 142, 286, 574
     discriminator_width: int = 64  # channels of the discriminator's first layer
     discriminator_norm: Literal["batch", "instance", "none"] = "batch"  # normalisation layers of the discriminator
+    style: int = 0  # numbers of a random style that a U-Net or encoder-decoder is given at every level; 0 = none
+    mode_seeking: float = 0.0  # weight of the mode-seeking term: two styles are to give two pictures; 1 as published
+    mode_seeking_knee: float = 0.1  # ratio of distances below which that term is straight, so that it stays finite
     projected: Projected = "none"  # a discriminator of pretrained maps, beside the PatchGAN or alone; sees no source
     projected_heads: Heads = "patch"  # convolutions of its heads
 
@@ -53,11 +56,18 @@ class Pix2PixOptions(SystemOptions):
         self.require_at_least(
             0, "l1", "l1_pyramid", "gradient_difference", "feature_matching", "perceptual", "gradient_penalty"
         )
+        self.require_at_least(0, "style", "mode_seeking", "mode_seeking_knee")
         self.require_at_least(1, "width", "discriminator_width", "blocks")
         if self.adversary == "wasserstein" and self.projected != "none":
             raise UsageError(
                 "options.projected has no Wasserstein critic; choose another options.adversary, such as hinge."
             )
+        if self.style and self.generator not in ("unet", "encoder-decoder"):
+            raise UsageError(f"options.generator={self.generator} takes no style; set options.generator=unet.")
+        if self.mode_seeking and not self.style:
+            raise UsageError("options.mode_seeking compares two styles; set options.style=8, as published.")
+        if self.mode_seeking and self.order == "simultaneous":
+            raise UsageError("options.mode_seeking judges two translations; set options.order=alternating.")
 
     def require_levels(self, size: tuple[int, int]) -> None:
         """Raises UsageError for more levels of ``l1_pyramid`` than the crops can be halved."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from diptych.errors import UsageError
 from diptych.files import named_in_utf8
 from diptych.machine.interrupts import ended_by
-from diptych.machine.runtimes import OnnxFile, feed, file_errors, missing, required_package, threads
+from diptych.machine.runtimes import OnnxFile, feed, file_errors, last_side, missing, required_package, threads
 from diptych.networks.blocks import channels_last
 from diptych.networks.noise import seeded
 from diptych.tables import no_such
@@ -79,7 +79,11 @@ class OpenVino:
                 str(named), "CPU", {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads()}
             )
         self.precision = precision
-        self.inputs = [one.get_any_name() for one in self.compiled.inputs]
+        shapes = {one.get_any_name(): one.partial_shape for one in self.compiled.inputs}
+        self.inputs = {
+            name: last_side([side.get_length() if side.is_static else "" for side in shape])
+            for name, shape in shapes.items()
+        }
 
     def __call__(self, source: Tensor, seed: int) -> Tensor:
         request = self.compiled.create_infer_request()  # one for each call: threads may share an engine

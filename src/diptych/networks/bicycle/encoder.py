@@ -1,5 +1,7 @@
 """The encoder of BicycleGAN (Zhu et al., NeurIPS 2017): a residual network from a picture to the distribution of its style."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from diptych.networks.blocks import InstanceNorm, Maps
@@ -51,7 +53,7 @@ class StyleResNet(nn.Module):
         super().__init__()
         self.min_size = 1 << (blocks + 1)
         widths = [width * min(number + 1, WIDEST) for number in range(blocks + 1)]
-        halving = [PooledBlock(into, out) for into, out in zip(widths, widths[1:], strict=False)]
+        halving = [PooledBlock(into, out) for into, out in pairwise(widths)]
         self.layers = nn.Sequential(nn.Conv2d(channels_in, width, 4, 2, 1), *halving, nn.LeakyReLU(0.2))
         self.mean = nn.Linear(widths[-1], style)
         self.log_variance = nn.Linear(widths[-1], style)

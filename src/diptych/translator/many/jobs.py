@@ -23,7 +23,7 @@ from diptych.pictures.sizes import Size, size_text
 from diptych.pictures.to_kind import completed, same_size
 from diptych.translator.card import write_card
 from diptych.translator.engines import OnnxRuntime, OpenVino
-from diptych.translator.translator import Style, Translator
+from diptych.translator.translator import ChosenStyle, Style, Translator
 
 FORMAT = 4
 """Counts up when the same job would give other pictures than before."""
@@ -53,6 +53,8 @@ class Job:
     grid: bool = False
     format: str = ""
     style: Style = None
+    styles: tuple[ChosenStyle, ...] = ()
+    """Of a sheet, which is also a ``grid``: each input and its translation in each of these, side by side."""
     instances: Path | None = None
     """Folder of the instance maps of class maps, by the same names."""
     masks: Path | None = None
@@ -116,10 +118,13 @@ class Job:
 
     def translate(self, pictures: list[Stored]) -> list[Stored]:
         """Translate in one batch; with ``grid`` inputs and results side by side as 8-bit RGB."""
-        results = self.translator.translate_many(pictures, size=self.size, seed=self.seed, style=self.style)
+        turns = [
+            self.translator.translate_many(pictures, size=self.size, seed=self.seed, style=style)
+            for style in self.styles or (self.style,)
+        ]
         if not self.grid:
-            return results
-        return [self.side_by_side(picture, result) for picture, result in zip(pictures, results, strict=True)]
+            return turns[0]
+        return [self.side_by_side(picture, results) for picture, *results in zip(pictures, *turns, strict=True)]
 
     def size_note(self, picture: Stored) -> str:
         """A sentence on the default network size; empty where the user has chosen, or nothing changes."""
@@ -147,11 +152,12 @@ class Job:
             "--size own takes them as they are."
         )
 
-    def side_by_side(self, picture: Stored, result: Stored) -> Stored:
+    def side_by_side(self, picture: Stored, results: list[Stored]) -> Stored:
         source, target = self.translator.card.source, self.translator.card.target
-        left = enlarge_nearest(source.preview(source.to_tensor(picture)), result)
-        rgb = result.dtype == np.uint8 and result.shape[2] == 3
-        return np.concatenate([left, result if rgb else target.preview(target.to_tensor(result))], axis=1)
+        rgb = results[0].dtype == np.uint8 and results[0].shape[2] == 3
+        shown = results if rgb else [target.preview(target.to_tensor(result)) for result in results]
+        left = enlarge_nearest(source.preview(source.to_tensor(picture)), results[0])
+        return np.concatenate([left, *shown], axis=1)
 
     def translate_bytes(self, data: bytes, name: str) -> Read:
         """One result, with its metadata."""
@@ -198,10 +204,13 @@ class Job:
     def fingerprint(self) -> str:
         """Equal for jobs that make the same files from the same pictures."""
         translator = self.translator
-        style = hashlib.sha256(self.style.tobytes()).hexdigest() if isinstance(self.style, np.ndarray) else self.style
+        styles = [
+            hashlib.sha256(style.tobytes()).hexdigest() if isinstance(style, np.ndarray) else style
+            for style in self.styles or (self.style,)
+        ]
         folders = [str(place and place.resolve()) for place in (self.instances, self.masks, self.valid, *self.stack)]
         precision = translator.engine.precision  # engines of one precision give the same pictures
-        options = [translator.tile, size_text(self.size), self.seed, self.grid, style, folders]
+        options = [translator.tile, size_text(self.size), self.seed, self.grid, *styles, folders]
         text = json.dumps([FORMAT, identity(translator), precision, *options], default=dict)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -139,7 +139,9 @@ def test_the_command_finds_instance_maps_by_name(
 
 def test_a_run_without_style_says_how_to_get_one(toy_pairs: Path, tmp_path: Path) -> None:
     folder = run_to_end(tiny_recipe("pix2pix", toy_pairs, "training.steps=1"), tmp_path / "run")[0].folder
-    with pytest.raises(UsageError, match=r"has no style to choose; train OASIS, pix2pixHD with options\.features=3"):
+    with pytest.raises(
+        UsageError, match=r"has no style to choose; train bicyclegan, OASIS, pix2pixHD with options\.features=3"
+    ):
         Translator.load(folder)(np.zeros((16, 16, 3), np.uint8), style=3)
 
 

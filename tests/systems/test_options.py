@@ -23,6 +23,7 @@ MAPS = {**IN_OUT, "channels_in": LABELS.network_channels, "classes": 5, "unknown
 UNET = {"width": 5, "norm": "instance", "statistics": "running", "dropout_at_test": False, "upsample": "resize", "bias": "all"}  # fmt: skip
 RESNET = {"blocks": 2, "width": 5, "norm": "batch", "affine": True, "dropout": True, "upsample": "shuffle"}
 DILATED = {"blocks": 2, "block": "dilated-first", "width": 5, "downs": 1, "norm": "none", "upsample": "shuffle", "composite": False}  # fmt: skip
+BICYCLE = {"width": 5, "style": 4, "style_at": "first", "upsample": "resize", "encoder_width": 3}
 COARSE = {
     "width": 6,
     "downs": 1,
@@ -53,13 +54,13 @@ SPADES = {
             "pix2pix",
             {**UNET, "depth": 3, "dropout": (1,), "bottleneck_norm": True},
             "unet",
-            {**IN_OUT, **UNET, "depth": 3, "skips": True, "dropout": [1], "bottleneck_norm": True},
+            {**IN_OUT, **UNET, "depth": 3, "skips": True, "dropout": [1], "bottleneck_norm": True, "style": 0},
         ),
         (
             "pix2pix",
             {**UNET, "generator": "encoder-decoder", "dropout": (), "depth": 2},
             "unet",
-            {**IN_OUT, **UNET, "depth": 2, "skips": False, "dropout": [], "bottleneck_norm": False},
+            {**IN_OUT, **UNET, "depth": 2, "skips": False, "dropout": [], "bottleneck_norm": False, "style": 0},
         ),
         (
             "pix2pix",
@@ -80,6 +81,20 @@ SPADES = {
             {**DILATED, "sees_mask": False},
             "dilated-resnet",
             {**IN_OUT, **DILATED, "channels_in": 4, "sees_mask": False},
+        ),
+        (
+            "bicyclegan",
+            {**BICYCLE, "depth": 3, "dropout": (1,)},
+            "style-unet",
+            {
+                **IN_OUT,
+                **BICYCLE,
+                "depth": 3,
+                "dropout": [1],
+                "norm": "instance",
+                "dropout_at_test": False,
+                "size": [16, 16],
+            },
         ),
         ("pix2pixhd", COARSE, "coarse-to-fine", {**MAPS, **COARSE}),
         ("spade", SPADES, "spade", {**MAPS, **SPADES, "size": [64, 64]}),
@@ -201,6 +216,7 @@ def test_each_domain_has_its_channels(system: str) -> None:
         ("spade", "generator discriminator"),
         ("reggan", "generator discriminator"),
         ("oasis", "generator discriminator"),
+        ("bicyclegan", "generator discriminator"),
     ],
 )
 def test_sides_stand_in_the_order_of_their_updates(system: str, words: str) -> None:
@@ -215,7 +231,7 @@ def test_turns() -> None:
 
 LEAST = {  # what may be 0 but no less, and what may be 1 but no less
     "pix2pix": (
-        "l1 gradient_difference feature_matching perceptual gradient_penalty",
+        "l1 gradient_difference feature_matching perceptual gradient_penalty style mode_seeking_knee",
         "width discriminator_width blocks",
     ),
     "cyclegan": ("cycle identity pool blocks", "width discriminator_width"),
@@ -227,6 +243,7 @@ LEAST = {  # what may be 0 but no less, and what may be 1 but no less
     "inpainting": ("l1 whole patch", "blocks width downs discriminator_width"),
     "reggan": ("correction smoothness pool", "blocks width registration_width discriminator_width"),
     "oasis": ("noise label_mix", "width hidden"),
+    "bicyclegan": ("l1 kl latent", "style width encoder_width discriminator_width"),
     "cut": ("nce", "blocks width head_width discriminator_width"),
     "pix2pixhd": (
         "feature_matching perceptual enhancers fix_coarse_steps features",

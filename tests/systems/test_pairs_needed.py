@@ -18,6 +18,7 @@ UNPAIRED = "data.task=unpaired"
         ("pix2pix", ["options.objective=gan", "options.gradient_difference=1"]),
         ("pix2pix", ["options.objective=gan", "options.feature_matching=1"]),
         ("reggan", []),
+        ("bicyclegan", []),
     ],
     ids=str,
 )

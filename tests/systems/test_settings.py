@@ -40,6 +40,8 @@ OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
         "dropout": ([], [1, 2], [0, 99]),
         "upsample": UPSAMPLING,
         "bottleneck_norm": YES_OR_NO,
+        "style": (0, 3),
+        "mode_seeking": (0.0, 1.0),
         "discriminator_layers": (0, 1, 2, 3, 4, 6),
         "discriminator_norm": NORMS,
     },
@@ -54,6 +56,17 @@ OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
         "discriminator_layers": (0, 1, 2, 3, 5),
     },
     "travelgan": {"adversary": ADVERSARIES, "spectral": YES_OR_NO, "fresh": YES_OR_NO, "latent": (1, 5)},
+    "bicyclegan": {
+        "style": (1, 4),
+        "style_at": ("all", "first"),
+        "latent": (0.0, 0.5),
+        "adversary": ADVERSARIES,
+        "conditional": YES_OR_NO,
+        "depth": (0, 2, 3, 5),
+        "dropout": ([], [1, 2], [0, 99]),
+        "upsample": UPSAMPLING,
+        "discriminator_layers": (1, 2, 3, 6),
+    },
     "reggan": {
         "registration": YES_OR_NO,
         "adversary": ADVERSARIES,
@@ -129,6 +142,7 @@ DATA = {
 }
 SIDES = {
     "": st.sampled_from((8, 16, 24, 32, 64)) | st.integers(1, 72),
+    "bicyclegan": st.sampled_from((16, 32, 32, 64)),
     "inpainting": st.sampled_from((64, 64, 72, 128)) | st.integers(60, 72),
     "spade": st.sampled_from((32, 64, 64, 128)) | st.integers(60, 72),
 }
@@ -153,7 +167,7 @@ def overrides(draw: st.DrawFn, system: str) -> list[str]:
         words += ["data.task=pairs", 'data.source={colour="rgb"}', "data.palette=[]"]
     if system != "inpainting":
         words.append(f"data.target={draw(st.sampled_from(PLAIN))}")
-        if system in ("pix2pix", "cyclegan", "cut", "reggan"):
+        if system in ("pix2pix", "cyclegan", "cut", "reggan", "bicyclegan"):
             words.append(f"data.source={draw(st.sampled_from(PLAIN))}")
     return words
 

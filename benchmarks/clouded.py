@@ -1,7 +1,7 @@
-"""Satellite pictures with clouds: int16 GeoTIFFs of two bands and three, whose training pictures lack data under random clouds.
+"""Satellite pictures with clouds: int16 GeoTIFFs of two bands and three, whose training pictures lack data under clouds.
 
-Sources are two reliefs of the earth, targets the Blue Marble. Clouds hold the value for no data. Validation pictures have none, so
-a score there says what training on clouds cost. Usage, with the earth maps of ``shared/data``:
+Sources are two reliefs of the earth, targets the Blue Marble. Each has clouds of its own, as of two days, which hold the value for
+no data. Validation pictures have none, so a score there says what training on clouds cost. Usage, with the earth maps of ``shared/data``:
 
     python benchmarks/clouded.py EARTH_MAPS OUT --share 0.4
     diptych train pix2pix data.folder=OUT ...
@@ -56,9 +56,9 @@ def main() -> None:
         left, top, split = int(tile["x"]), int(tile["y"]), tile["split"]
         parts = {name: picture[top : top + SIDE, left : left + SIDE] for name, picture in whole.items()}
         sides = {"A": np.concatenate([parts["etopo1"], parts["shadedrelief"]], axis=2), "B": parts["bmng"]}
-        covered = clouds(rng, arguments.share)
         for side, picture in sides.items():
             values = picture.astype(np.int16) * STEPS
+            covered = clouds(rng, arguments.share)
             if split == "train":
                 values[covered] = NODATA
             folder = arguments.out / split / side

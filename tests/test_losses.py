@@ -152,7 +152,8 @@ def test_the_pyramid_is_scipy_s_blur_and_every_second_pixel() -> None:
     rng = np.random.default_rng(0)
     fake, target = (torch.from_numpy(rng.normal(size=(2, 3, 13, 16))) for _ in range(2))
     line = np.array([1, 4, 6, 4, 1]) / 16
-    error, ones, means = (fake - target).numpy(), np.ones((13, 16)), []
+    error, ones = (fake - target).numpy(), np.ones((13, 16))
+    means = [np.abs(error).mean()]
     for _ in range(3):
         for axis in (-2, -1):
             error = ndimage.convolve1d(error, line, axis=axis, mode="constant")
@@ -168,7 +169,7 @@ def test_the_pyramid_forgives_a_shift_that_l1_does_not() -> None:
     lines[..., ::16, :] = 1
     near, far = lines.roll(1, 2), lines.roll(8, 2)
     assert l1(near, lines) == l1(far, lines)
-    assert pyramid_l1(near, lines, 2) < 0.5 * pyramid_l1(far, lines, 2)
+    assert pyramid_l1(near, lines, 3) < 0.75 * pyramid_l1(far, lines, 3)
     assert pyramid_l1(lines, lines, 2) == 0
 
 

@@ -49,10 +49,11 @@ def gradient_difference(fake: Pictures, target: Pictures, weights: Weights | Non
 
 
 def pyramid_l1(fake: Pictures, target: Pictures, levels: int, weights: Weights | None = None) -> Scalar:
-    """Mean absolute difference of the levels 1 to ``levels`` of Gaussian pyramids, averaged (Burt and Adelson 1983).
+    """Mean absolute difference of the levels 0 to ``levels`` of Gaussian pyramids, averaged (Burt and Adelson 1983).
 
     A shift by a pixel changes a blurred picture little, so L1 of blurred pictures forgives what does not quite fit. The full
-    size, level 0, is left out. Blurring is linear, so one pyramid of the differences serves.
+    size, level 0, stays as one of them: without it nothing holds the finest noise. Blurring is linear, so one pyramid of the
+    differences serves.
 
     Args:
         levels: each is blurred by 1 4 6 4 1 both ways and has half the sides of the one before.
@@ -61,8 +62,9 @@ def pyramid_l1(fake: Pictures, target: Pictures, levels: int, weights: Weights |
     error = fake.float() - target.float()
     weights = torch.ones_like(error[:, :1]) if weights is None else weights
     means = []
-    for _ in range(levels):
-        error, weights = halved(error), halved(weights)
+    for level in range(levels + 1):
+        if level:
+            error, weights = halved(error), halved(weights)
         means.append(error.abs().sum() / (weights.sum() * error.shape[1]).clamp(min=1))
     return torch.stack(means).mean()
 

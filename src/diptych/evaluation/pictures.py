@@ -82,8 +82,8 @@ def example_of(
         if (source := more.get("source")) is not None and source.is_floating_point():
             known = known * functional.interpolate(data_in(source), known.shape[-2:])
             more["source"] = source.nan_to_num(nan=0.0)
-        output, target = (part if part is None else part.nan_to_num(nan=0.0) * known for part in (output, target))
-        assert output is not None
+        output = output.nan_to_num(nan=0.0) * known
+        target = None if target is None else target.nan_to_num(nan=0.0) * known
         if (again := more.get("again")) is not None:
             more["again"] = again.nan_to_num(nan=0.0) * known
         more["weights"] = known

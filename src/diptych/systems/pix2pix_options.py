@@ -21,7 +21,9 @@ class Pix2PixOptions(SystemOptions):
 
     objective: Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"] = "l1+cgan"  # terms of the loss (Table 1)
     l1: float = 100.0  # weight of the L1 term
-    l1_pyramid: int = 0  # levels of blurred, halved pictures of which L1 is taken instead: forgives small shifts
+    l1_pyramid: int = (
+        0  # times that pictures are blurred and halved; L1 is then averaged over these levels: forgives small shifts
+    )
     gradient_difference: float = 0.0  # weight of the L1 of neighbouring pixels' differences: flat fills, less texture
     feature_matching: float = 0.0  # weight of the distance of the PatchGAN's maps (pix2pixHD, equation 4)
     perceptual: float = 0.0  # weight of the distance of a pretrained network's maps (pix2pixHD's code)

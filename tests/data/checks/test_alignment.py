@@ -28,11 +28,13 @@ def scene(seed: int = 0, side: int = 96) -> NDArray[np.float32]:
         disc = np.hypot(rows - top, columns - left) < size / 2
         box = (abs(rows - top) < size / 2) & (abs(columns - left) < size / 3)
         picture[disc if rng.random() < 0.5 else box] = rng.random()
-    return ndimage.gaussian_filter(picture, 0.7)
+    found: NDArray[np.float32] = ndimage.gaussian_filter(picture, 0.7)
+    return found
 
 
 def as_bytes(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.rint(picture.clip(0, 1) * 255).astype(np.uint8)[..., None]
+    found: NDArray[np.uint8] = np.rint(picture.clip(0, 1) * 255).astype(np.uint8)[..., None]
+    return found
 
 
 @pytest.mark.parametrize("shift", SHIFTS)
@@ -100,7 +102,8 @@ def test_few_pairs_and_unlike_pairs_are_told_as_such() -> None:
     lines, _ = told([(0.3, 0.4), (0.0, 1.5), (0.0, 0.0), (0.0, 0.0)])
     assert lines == ["Partners fit: they are shifted by 0.5 px on average, up to 1.5 (4 pairs, by their edges)."]
     noise = [ndimage.gaussian_filter(np.random.default_rng(seed).random((96, 96)), 2) * 4 - 1.5 for seed in (1, 2)]
-    assert shift_between(*(as_bytes(one.astype(np.float32)) for one in noise)) is None
+    one, other = (as_bytes(picture.astype(np.float32)) for picture in noise)
+    assert shift_between(one, other) is None
     flat = np.zeros((96, 96, 1), dtype=np.uint8)
     assert shift_between(flat, as_bytes(scene(2))) is None
 

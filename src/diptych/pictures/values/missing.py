@@ -18,14 +18,15 @@ def missing_in(picture: "Stored") -> Missing | None:
     """Where any channel is NaN; None where none is."""
     if not is_float(picture.dtype):
         return None
-    found: Missing = np.isnan(picture).any(axis=2)
+    found: Missing = np.any(np.isnan(picture), axis=2)
     return found if found.any() else None
 
 
 def equal_to(pixels: npt.NDArray[Any], nodata: float, colour: str) -> Missing:
     """Where a picture holds its value for no data: of RGB in all three channels, else in any."""
-    same = pixels == nodata
-    found: Missing = same.all(axis=2) if colour == "rgb" and same.shape[2] == 3 else same.any(axis=2)
+    same: Missing = np.equal(pixels, nodata)
+    together = np.all if colour == "rgb" and same.shape[2] == 3 else np.any
+    found: Missing = together(same, axis=2)
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diptych.commands import STREAM
-from diptych.commands.places import require_outside_runs
+from diptych.commands.places import require_outside_runs, require_place_for_pictures
 from diptych.errors import UsageError
 from diptych.video.frames import ANIMATED_ENDINGS, FILM_ENDINGS, WRITTEN_ENDINGS
 
@@ -19,6 +19,45 @@ if TYPE_CHECKING:
 MIN_FOR_EXPORT = 64
 """Pictures for which exporting to a faster engine, which takes seconds, is worth it."""
 MOVING_OUT = (*WRITTEN_ENDINGS, *ANIMATED_ENDINGS)
+
+
+def check_places(
+    inputs: tuple[str, ...], out: str, live: str, options: "FilmOptions", rate: str, refused: dict[str, object]
+) -> bool:
+    """Whether frames are to be translated in their order.
+
+    Args:
+        refused: options that are for pictures alone.
+
+    Raises:
+        UsageError: for inputs, an ``--out`` and options that do not go together.
+    """
+    if not 0 <= options.smoothing < 1:
+        raise UsageError(
+            f"--temporal-smoothing is {options.smoothing}; it must be at least 0 and below 1, such as 0.6."
+        )
+    if live:
+        if inputs or out:
+            raise UsageError("--live takes its pictures from a camera and writes no file; leave inputs and --out away.")
+        check_pictures_options(options.codec, options.crf, rate)
+        return False
+    if not out:
+        raise UsageError("--out requires an argument, a folder or a file name.")
+    if not inputs:
+        raise UsageError("name at least one picture, folder or pattern to translate, or - for standard input.")
+    if is_moving(inputs, out, options.smoothing):
+        check_moving(inputs, out, options, rate, refused)
+        return True
+    check_pictures_options(options.codec, options.crf, rate)
+    require_place_for_pictures(inputs, out)
+    return False
+
+
+def check_pictures_options(codec: str, crf: int | None, rate: str) -> None:
+    if rate or codec or crf is not None:
+        raise UsageError(
+            "--rate, --codec and --crf are for films; leave them away, or give --out a name such as film.mp4."
+        )
 
 
 def is_moving(inputs: tuple[str, ...], out: str, smoothing: float) -> bool:
@@ -53,10 +92,6 @@ def check_moving(
         raise UsageError(f"--{given[0]} is for pictures, and this is a film; leave it away.")
     if ending and ending not in MOVING_OUT:
         raise UsageError(f"--out is {out}; films are written as {' '.join(MOVING_OUT)}, or as frames into a folder.")
-    if not 0 <= options.smoothing < 1:
-        raise UsageError(
-            f"--temporal-smoothing is {options.smoothing}; it must be at least 0 and below 1, such as 0.6."
-        )
     if rate and not Path(inputs[0]).is_dir():
         raise UsageError("--rate is for folders of frames, and this file has its own; leave it away.")
     if ending not in WRITTEN_ENDINGS and (options.codec or options.crf is not None):
@@ -94,12 +129,17 @@ def open_moving(place: Path, kind: "Kind", rate: str) -> "Moving":
 
 
 def translate_one(
-    make: "Callable[..., tuple[Job, str]]", source: "Moving", out: Path, options: "FilmOptions", engine: str
+    make: "Callable[..., tuple[Job, str]]", kind: "Kind", place: str, out: str, rate: str, options: "FilmOptions"
 ) -> int:
-    """Translate all frames; for few the engine "auto" is torch."""
+    """Translate all frames of ``place``; for few the engine "auto" is torch.
+
+    Args:
+        make: makes the job with an engine, and a sentence on it.
+        kind: what the translator takes.
+    """
     from diptych.translator.many.films import translate_moving
 
-    short = 0 < source.facts.count < MIN_FOR_EXPORT
-    job, note = make(engine="" if engine == "auto" and short else engine)
+    source = open_moving(Path(place), kind, rate)
+    job, note = make(few=0 < source.facts.count < MIN_FOR_EXPORT)
     print(note, end="\n" if note else "", flush=True)
-    return translate_moving(job, source, out, options)
+    return translate_moving(job, source, Path(out), options)

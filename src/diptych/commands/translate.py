@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from diptych.commands import STREAM
-from diptych.commands.moving import MIN_FOR_EXPORT, check_moving, is_moving, open_moving, translate_one
+from diptych.commands.live import translate_live
+from diptych.commands.moving import MIN_FOR_EXPORT, check_places, translate_one
 from diptych.commands.parameters import OUT, Checkpoint, Device, RunPlace, Way
-from diptych.commands.places import find_pictures, require_place_for_pictures
+from diptych.commands.places import find_pictures
 from diptych.commands.styles import StyleOptions
 from diptych.commands.terminal import result_output
 from diptych.errors import UsageError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def translate(
     run: RunPlace,
     *inputs: str,
-    out: Annotated[str, OUT],
+    out: Annotated[str, OUT] = "",
     way: Way = "",
     checkpoint: Checkpoint = "latest",
     format: str = "",
@@ -48,6 +49,8 @@ def translate(
     rate: str = "",
     codec: str = "",
     crf: int | None = None,
+    live: str = "",
+    port: int = 8000,
     device: Device = "auto",
 ) -> int:
     """Translate pictures, films or volumes with a run, a model folder or an exported ONNX file.
@@ -113,6 +116,11 @@ def translate(
         Of a film: av1, vp9 or h264; by default av1, and vp9 for odd sides.
     crf
         Of a film: its quality, from 0, the best, to 63 (h264: 51).
+    live
+        Instead of inputs and --out: the number of a camera, such as 0, or a film; what it shows is translated at once, and
+        served to this machine as MJPEG.
+    port
+        Of --live; 0 takes a free one.
     """
     from diptych.commands.translate_volumes import VolumeOptions, translate_volumes, volumes_among
     from diptych.pictures.sizes import parse_size
@@ -122,25 +130,17 @@ def translate(
     from diptych.translator.many.films import FilmOptions
     from diptych.translator.translator import Translator
 
-    check_options(inputs, format, seed, batch, tile, ray)
-    if volumes := volumes_among(inputs):
+    check_options(format, seed, batch, tile, ray)
+    if out and (volumes := volumes_among(inputs)):
         for_volumes = VolumeOptions(axis, batch, seed, tile, overwrite)
         load_volumes = partial(Translator.load, run, way, checkpoint, device_for(engine, device))
         return translate_volumes(load_volumes(), volumes, stack, Path(out), for_volumes)
     if axis:
         raise UsageError("--axis is for volumes, and the inputs are none; leave it away.")
-    moving = is_moving(inputs, out, temporal_smoothing)
     film = FilmOptions(codec, crf, temporal_smoothing)
-    if moving:
-        still = {"ray": ray, "instances": instances, "mask": mask, "stack": stack, "styles": styles}
-        check_moving(inputs, out, film, rate, still)
-    elif rate or codec or crf is not None:
-        raise UsageError(
-            "--rate, --codec and --crf are for films; leave them away, or give --out a name such as film.mp4."
-        )
-    else:
-        require_place_for_pictures(inputs, out)
-    chosen = StyleOptions(style, style_from, style_to, styles)
+    still = {"ray": ray, "instances": instances, "mask": mask, "stack": stack, "styles": styles}
+    moving = check_places(inputs, out, live, film, rate, still)
+    wanted = StyleOptions(style, style_from, style_to, styles)
     options = {
         "size": parse_size(size or None),
         "seed": seed,
@@ -157,35 +157,34 @@ def translate(
     translator = load()
     check_translator(translator, tile, instances, mask, valid)
     check_stack(run, translator, stack)
-    make = partial(make_job, options=options, tile=tile, chosen=chosen)
+    make = partial(make_job, options=options, tile=tile, wanted=wanted)
+    unfit = wanted.any  # chosen styles are computed by torch
+
+    def prepared(few: bool = False) -> "tuple[Job, str]":
+        job, note = make(translator, engine="" if engine == "auto" and (few or unfit) else engine)
+        return job, "\n".join(filter(None, (checkpoint_note(run, checkpoint), note)))
+
+    if live:
+        return translate_live(*prepared(), live, port, film)
     if moving:
-        print(checkpoint_note(run, checkpoint), end="")
-        source = open_moving(Path(inputs[0]), translator.card.source, rate)
-        engine = "" if engine == "auto" and chosen.any else engine
-        return translate_one(partial(make, translator), source, Path(out), film, engine)
+        return translate_one(prepared, translator.card.source, inputs[0], out, rate, film)
     pictures = [] if STREAM in (*inputs, out) else find_pictures(inputs, Path(out))
-    if engine == "auto" and (len(pictures) < MIN_FOR_EXPORT or chosen.any):
-        engine = ""
-    job, engine_note = make(translator, engine=engine)
-    notes = "\n".join(filter(None, (checkpoint_note(run, checkpoint), engine_note)))
+    job, notes = prepared(few=len(pictures) < MIN_FOR_EXPORT)
     if not pictures:
         code = translate_stream(job, list(inputs), out)
         print(notes, end="\n" if notes else "", file=sys.stderr)  # a failure is one sentence
         return code
     print(notes, end="\n" if notes else "", flush=True)
-    return translate_all(
-        job, pictures, Path(out), ray, partial(make_job_again, load, make, engine and job.translator.engine.name)
+    chosen = engine and (
+        "" if engine == "auto" and (len(pictures) < MIN_FOR_EXPORT or unfit) else job.translator.engine.name
     )
+    return translate_all(job, pictures, Path(out), ray, partial(make_job_again, load, make, chosen))
 
 
-def check_options(
-    inputs: tuple[str, ...], format: str, seed: int | None, batch: int, tile: int | None, ray: int
-) -> None:
+def check_options(format: str, seed: int | None, batch: int, tile: int | None, ray: int) -> None:
     """Raises: UsageError for impossible values."""
     from diptych.pictures.formats import ENDINGS
 
-    if not inputs:
-        raise UsageError("name at least one picture, folder or pattern to translate, or - for standard input.")
     if batch < 1:
         raise UsageError(f"--batch must be at least 1; it is {batch}.")
     if seed is not None and not 0 <= seed < 2**63:
@@ -247,7 +246,7 @@ def make_job(
     *,
     options: dict[str, Any],
     tile: int | None,
-    chosen: StyleOptions,
+    wanted: StyleOptions,
     engine: str,
 ) -> "tuple[Job, str]":
     """The job, and a sentence on its engine; without ``engine`` the translator keeps its own."""
@@ -265,7 +264,7 @@ def make_job(
     if tile and engine_note and translator.engine is not translator.eager:
         engine_note += " Pictures in tiles are computed by torch."
     translator.tile = tile
-    return Job(translator, **options, **chosen.of(translator)), engine_note
+    return Job(translator, **options, **wanted.of(translator)), engine_note
 
 
 def make_job_again(load: "Callable[[], Translator]", make: "Callable[..., tuple[Job, str]]", engine: str) -> "Job":

@@ -50,7 +50,9 @@ def test_a_layout_says_what_belongs_together(suffixed: Path) -> None:
     assert (entry.a, entry.b) == ((suffixed / f"{entry.name}_in.png",), suffixed / f"{entry.name}_out.png")
     piles = discover(DataSettings(folder=str(suffixed), layout="suffixes", task="unpaired"))
     assert piles.kind == "unpaired"
-    assert {one.a[0].name for pile in piles.others.values() for one in pile} == {f"{n}_out.png" for n in range(6)}
+    assert {Path(str(one.a[0])).name for pile in piles.others.values() for one in pile} == {
+        f"{n}_out.png" for n in range(6)
+    }
     single = found_by(suffixed, lambda place: {"": [Entry(one.stem, (one,)) for one in place.iterdir()]}, task="edges")
     assert single.kind == "single"
     with pytest.raises(UsageError, match=r'data\.target_folder does not go with data\.layout = "suffixes"'):

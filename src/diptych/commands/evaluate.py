@@ -67,7 +67,7 @@ def evaluate(
     protocol
         Of volumes: synthrad2023 or synthrad2025, or the range of values as LOW,HIGH.
     window
-        Of volumes: lowest and highest value that the sheet shows, such as -160,240; by default the range.
+        Of volumes: lowest and highest value that the sheet shows, such as --window=-160,240; by default the range.
     recipe
         Judge the outputs against the data set of this recipe, matched by the examples' names; with --data and --split.
     out

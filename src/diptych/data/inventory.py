@@ -8,12 +8,12 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from diptych.data.entries import Entry, File, Member, files_of
+from diptych.data.entries import Entry, File, files_of
 from diptych.data.layouts import discover
 from diptych.data.settings import DataSettings
 from diptych.data.shards.reading import are_at
-from diptych.data.volumes.slice import Slice
 from diptych.errors import DiptychError
 from diptych.files import expand_user, from_json
 from diptych.pictures.formats import list_pictures
@@ -51,10 +51,8 @@ def used(splits: dict[str, list[Entry]]) -> Iterator[tuple[str, list[Entry]]]:
 
 
 def bytes_of(file: File) -> int:
-    if isinstance(file, Member):
+    if not isinstance(file, Path):
         return file.size
-    if isinstance(file, Slice):
-        return file.bytes
     try:
         return os.stat(file).st_size
     except OSError as problem:

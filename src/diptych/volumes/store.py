@@ -97,14 +97,17 @@ def direct(volume: Volume, axis: int) -> Values | None:
     if not volume.mapped or not (own or size <= DIRECT_BYTES):
         return None
     array = volume.mapped_array()
-    return None if array is None else np.moveaxis(volume.geometry.orientation.standing(array), axis, 0)
+    if array is None:
+        return None
+    turned: Values = np.moveaxis(volume.geometry.orientation.standing(array), axis, 0)
+    return turned
 
 
 def working_copy(volume: Volume, axis: int, place: Path) -> Values:
     """The copy at ``place``, made if it is not there."""
     with suppress(OSError, ValueError):
         os.utime(place)  # the copies used last are kept longest
-        return np.load(place, mmap_mode="r")
+        return opened_copy(place)
     make_room(place.parent, int(np.prod(volume.shape)) * np.dtype(volume.depth).itemsize)
     orientation = volume.geometry.orientation
     shape = volume.shape[axis], *volume.shape[:axis], *volume.shape[axis + 1 :]
@@ -116,7 +119,12 @@ def working_copy(volume: Volume, axis: int, place: Path) -> Values:
             progress.show_share(f"unpacking {volume.path.name}", start + len(values), len(stored))
         copy.flush()
         del stored, copy
-    return np.load(place, mmap_mode="r")
+    return opened_copy(place)
+
+
+def opened_copy(place: Path) -> Values:
+    copy: Values = np.load(place, mmap_mode="r", allow_pickle=False)
+    return copy
 
 
 def make_room(folder: Path, needed: int) -> None:

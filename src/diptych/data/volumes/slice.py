@@ -41,8 +41,8 @@ class Slice:
         return slices_of(self.path, PLANES.index(self.plane), self.cache)
 
     @property
-    def bytes(self) -> int:
-        """Of the files of the whole volume."""
+    def size(self) -> int:
+        """Bytes of the files of the whole volume."""
         return sum(size for _, size, _ in stamp_of(self.path))
 
     def stored(self) -> Stored:

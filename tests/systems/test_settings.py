@@ -161,7 +161,7 @@ def overrides(draw: st.DrawFn, system: str) -> list[str]:
     words += ["training.precision=float32", "training.steps=5", "training.epochs=0"]
     if system == "srgan":
         words.append(f"data.factor={draw(st.integers(2, 4))}")
-    if system in ("spade", "pix2pixhd") and draw(st.booleans()):
+    if system == "oasis" or (system in ("spade", "pix2pixhd") and draw(st.booleans())):
         words += ["data.task=labelled", f"data.source={LABELS}"]
     elif system in ("spade", "pix2pixhd"):
         words += ["data.task=pairs", 'data.source={colour="rgb"}', "data.palette=[]"]

@@ -99,7 +99,8 @@ class OASIS(System):
         """LabelMix: the regions that are taken from the real picture, drawn by class; (batch, 1, height, width) of truth values."""
         semantics = self.generator.semantics
         drawn = torch.rand(len(source), semantics.labels, device=source.device) < 0.5
-        return drawn.gather(1, semantics.classes_of(source)).unflatten(1, (1, *source.shape[2:]))
+        mask: Tensor = drawn.gather(1, semantics.classes_of(source)).unflatten(1, (1, *source.shape[2:]))
+        return mask
 
 
 def real_logit(logits: Tensor) -> Tensor:

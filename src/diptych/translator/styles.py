@@ -1,7 +1,7 @@
 """Styles of translators that have them: a seed, a picture, a code, or a choice by class, as a code of the network."""
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 import numpy.typing as npt
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from diptych.errors import UsageError
 from diptych.networks.noise import seeded
-from diptych.networks.oasis.generator import NoiseBy, OASISGenerator
+from diptych.networks.oasis.generator import WAYS, OASISGenerator
 from diptych.pictures.kinds import Kind
 from diptych.tables import closest
 from diptych.translator.card import Card
@@ -72,8 +72,9 @@ def code_of(network: Any, card: Card, source: Tensor, style: npt.NDArray[Any]) -
 
 def noise_by(network: nn.Module, source: Tensor, style: str) -> Tensor:
     """OASIS's noise, drawn as "class:7" says it."""
-    way, _, seed = style.partition(":")
-    if way not in get_args(NoiseBy) or not is_seed(seed):
+    name, _, seed = style.partition(":")
+    way = WAYS.get(name)
+    if way is None or not is_seed(seed):
         raise UsageError(f'the style is "{style}"; give a whole number, or picture:7, class:7 or place:7.')
     if not isinstance(network, OASISGenerator):
         raise UsageError(f'"{way}" is a way to draw the noise of OASIS; give a whole number as style.')

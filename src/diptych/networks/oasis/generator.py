@@ -6,7 +6,7 @@ SPADE takes that. In training one vector of N(0, 1) is drawn for each picture an
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from diptych.networks.semantics import Semantics
 from diptych.networks.spade import FreeNorm, SPADEBlock, xavier_init
 
 NoiseBy = Literal["picture", "class", "place"]
+WAYS: dict[str, NoiseBy] = {way: way for way in get_args(NoiseBy)}
 FACTORS = (16, 16, 16, 8, 4, 2, 1)
 """Channels before and behind each block over ``width``: SPADE's without its first block."""
 

@@ -33,7 +33,7 @@ Threads, which make it faster, need two headers that not every host sends:
     Cross-Origin-Opener-Policy: same-origin
     Cross-Origin-Embedder-Policy: require-corp
 {hosts}To put it on a page of yours (ADDRESS is where this folder is):
-    <script type="module" src="ADDRESS/embed.js"></script>
+    <script async src="ADDRESS/embed.js"></script>
     <diptych-canvas model="ADDRESS"></diptych-canvas>
 or
     <iframe src="ADDRESS/?embed" width="100%" height="520" allow="camera; clipboard-write"></iframe>

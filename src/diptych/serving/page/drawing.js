@@ -2,7 +2,7 @@
 
 import { decoded, drawn, drawnData } from "./codec.js";
 import { History } from "./history.js";
-import { blank, copy, fitted, snap } from "./raster.js";
+import { blank, copy, fitted, sharpen, snap } from "./raster.js";
 import { unpacked } from "./strokes/compact.js";
 import { play, scaled } from "./strokes/marks.js";
 import { paint } from "./strokes/vector.js";
@@ -295,9 +295,4 @@ export class Drawing {
       this.canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser could not write the drawing."))), "image/png");
     });
   }
-}
-
-/** A pixel is a hole or it is not. @param {Raster} raster */
-function sharpen({ data }) {
-  for (let at = 3; at < data.length; at += 4) data[at] = data[at] < 128 ? 0 : 255;
 }

@@ -1,4 +1,4 @@
-// <diptych-canvas model="ADDRESS OF AN EXPORTED FOLDER"> for any page.
+// <diptych-canvas model="ADDRESS OF AN EXPORTED FOLDER"> for any page. Not a module: those need headers that many hosts do not send.
 
 class DiptychCanvas extends HTMLElement {
   static observedAttributes = ["model", "translator"];

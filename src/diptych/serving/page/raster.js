@@ -186,3 +186,8 @@ export function fitted(width, height, side, longest = 1024) {
   const factor = Math.min(side / Math.min(width, height), longest / Math.max(width, height));
   return { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) };
 }
+
+/** A pixel is a hole or it is not. @param {Raster} raster */
+export function sharpen({ data }) {
+  for (let at = 3; at < data.length; at += 4) data[at] = data[at] < 128 ? 0 : 255;
+}

@@ -26,7 +26,7 @@ await writeFile("result.png", new Uint8Array(await answer.arrayBuffer()));`,
 /** An exported page on another page. @param {string} folder its address, with a slash at the end @returns {Record<string, string>} */
 export function embeddings(folder) {
   return {
-    Element: `<script type="module" src="${folder}embed.js"></script>
+    Element: `<script async src="${folder}embed.js"></script>
 <diptych-canvas model="${folder}"></diptych-canvas>`,
     Frame: `<iframe src="${folder}?embed" title="Draw, and see the counterpart" width="100%" height="520" allow="camera; clipboard-write; fullscreen" style="border: 0"></iframe>`,
   };

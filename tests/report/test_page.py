@@ -16,7 +16,7 @@ from diptych.report import write
 from diptych.report.curves import CURVES, POINTS, Curve, curves
 from diptych.report.facts import EVENTS, gather
 from diptych.report.pictures import GRID_BYTES, GRIDS, SHEETS, embedded, folded, spread
-from diptych.report.texts import Texts, scores_in
+from diptych.report.texts import Texts, best, duration, scores_in
 
 HOSTILE = "</script><script>alert(1)</script>"
 
@@ -280,3 +280,14 @@ def test_a_page_elsewhere_leaves_the_run_alone(run: Path, tmp_path: Path) -> Non
     before = times()
     shutil.copy(write(run, tmp_path / "page.html"), tmp_path / "copy.html")
     assert times() == before
+
+
+def test_the_head_names_the_best_score_and_how_long_the_steps_took() -> None:
+    steps = [100, 200, 300]
+    assert best("l1", Curve(steps, [0.3, 0.1, 0.2])) == (0.1, 200)
+    assert best("psnr", Curve(steps, [10, 12, 11])) == (12, 200)
+    assert best("change", Curve(steps, [0.5, 1.4, 1.1])) == (1.1, 300)
+    assert duration(Curve(steps, [1, 2, 10])) == "3 min"  # 100 s, 50 s and 10 s
+    assert duration(Curve([72_000], [10])) == "2 h 0 min"
+    assert duration(Curve([10], [2])) == "5 s"
+    assert duration(None) == ""

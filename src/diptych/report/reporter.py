@@ -15,7 +15,7 @@ from diptych.report import plots
 from diptych.report.curves import whole
 from diptych.report.facts import EVENTS, Facts, gather
 from diptych.report.pictures import SHEETS, embedded
-from diptych.report.texts import Texts, card_sentence
+from diptych.report.texts import Texts, best, card_sentence, duration
 
 REFRESH = 30  # seconds after which the page of a running training reloads
 
@@ -71,6 +71,8 @@ def page(facts: Facts, pictures: dict[Path, str]) -> str:
         names=plots.SCORES,
         most=EVENTS,
         sentence_of=card_sentence,
+        best=best,
+        duration=duration(facts.log.get("steps_per_second")),
         style=asset("style.css"),
         plotly=plotting(),
         script=asset("script.js"),

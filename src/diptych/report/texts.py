@@ -1,10 +1,11 @@
 """What the report says of a run, as texts and rows of tables; its template escapes them."""
 
+import operator
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from diptych.report.curves import whole
+from diptych.report.curves import Curve, whole
 from diptych.report.facts import Facts, subtable
 from diptych.tables import flatten
 
@@ -119,6 +120,28 @@ class Texts:
             if facts and (not found or found[-1][1] != facts):
                 found.append((whole(start.get("step")), facts))
         return found[-5:]
+
+
+def best(key: str, curve: Curve) -> tuple[float, int]:
+    """A score's best value and its step: the highest of PSNR and SSIM, of shares of the targets' the nearest to 1, else the lowest."""
+    farness = {"psnr": operator.neg, "ssim": operator.neg, "change": lambda value: abs(value - 1)}.get(key, float)
+    return min(zip(curve.means, curve.steps, strict=True), key=lambda entry: farness(entry[0]))
+
+
+def duration(pace: Curve | None) -> str:
+    """How long the steps took by the logged steps a second; empty where none are logged."""
+    if pace is None:
+        return ""
+    steps = zip([0, *pace.steps], pace.steps, pace.means, strict=False)
+    seconds = sum((now - before) / rate for before, now, rate in steps if rate > 0 and now > before)
+    minutes = round(seconds / 60)
+    return (
+        f"{minutes // 60} h {minutes % 60} min"
+        if minutes >= 60
+        else f"{minutes} min"
+        if minutes
+        else f"{seconds:.0f} s"
+    )
 
 
 def last_part(place: Any) -> str:

@@ -4,7 +4,7 @@ const read = (id) => JSON.parse(document.getElementById(id).textContent);
 // What the reader has set, kept over the page's own loading anew. A page from disk may have no storage.
 
 const name = "diptych:" + location.pathname;
-let kept = { zoom: {}, hidden: {}, open: [], scroll: 0 };
+let kept = { zoom: {}, hidden: {}, open: [], scroll: 0, smooth: 0 };
 try { kept = { ...kept, ...JSON.parse(sessionStorage.getItem(name)) }; } catch { /* nothing was kept */ }
 function keep() {
   kept.scroll = scrollY;
@@ -55,12 +55,22 @@ const OPTIONS = { displaylogo: false, responsive: true, showSendToCloud: false, 
 const home = document.getElementById("plots");
 const troubles = read("trouble-data");
 
+// An exponential mean over the points, begun without a bias: divided by the weights so far (Kingma and Ba 2015, section 3).
+function smoothed(values) {
+  let [mean, weight] = [0, 0];
+  return values.map((value) => {
+    mean = kept.smooth * mean + (1 - kept.smooth) * value;
+    weight = kept.smooth * weight + 1 - kept.smooth;
+    return mean / weight;
+  });
+}
+
 function tracesOf(plot, title) {
   return Object.entries(plot.curves).flatMap(([curve, { x, y, low, high }], index) => {
     const colour = COLOURS[index % COLOURS.length];
     const visible = (kept.hidden[title] ?? []).includes(curve) ? "legendonly" : true;
     const whole = { x, legendgroup: curve, visible, meta: curve };
-    const line = { ...whole, y, name: curve, mode: plot.marks && x.length < 80 ? "lines+markers" : "lines", line: { width: 1.8, color: colour }, hovertemplate: "%{y:.5g}" };
+    const line = { ...whole, y: smoothed(y), name: curve, mode: plot.marks && x.length < 80 ? "lines+markers" : "lines", line: { width: 1.8, color: colour }, hovertemplate: "%{y:.5g}" };
     if (!low) return [line];
     const edge = { ...whole, mode: "lines", line: { width: 1, color: faint(colour) }, hoverinfo: "skip", showlegend: false };
     return [{ ...edge, y: low }, { ...edge, y: high, fill: "tonexty", fillcolor: faint(colour) }, line];
@@ -123,7 +133,17 @@ function draw() {
   }
   if (!home.childElementCount) home.textContent = "None yet.";
 }
-draw();
+const smooth = document.getElementById("smooth");
+function smoothing(value) {
+  smooth.value = kept.smooth = value;
+  document.getElementById("smoothness").textContent = value ? Number(value).toFixed(2) : "none";
+  draw();
+}
+smoothing(kept.smooth);
+smooth.addEventListener("change", () => {
+  smoothing(Number(smooth.value));
+  keep();
+});
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
 // Of a live page: how old it is, and loading it anew unless the reader is in the middle of something

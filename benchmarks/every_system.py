@@ -36,9 +36,10 @@ from diptych.judging.subjects import EvaluationSplit, Request
 from diptych.networks.features.pretrained import trained_through, weights_file
 from diptych.pictures import formats
 from diptych.pictures.resizing import resize
-from diptych.recipe import quoted, read
+from diptych.recipe import read
 from diptych.recipe_files import shipped
 from diptych.systems import SYSTEMS
+from diptych.tables import quoted
 from diptych.training.run import read_recipe
 from diptych.training.state import build
 from diptych.translator.translator import Translator

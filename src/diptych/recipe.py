@@ -24,6 +24,7 @@ from diptych.recipe_files import find, spellings
 from diptych.registry import Names, needs, require
 from diptych.systems import SYSTEMS, Domains, System
 from diptych.tables import as_typed, chosen_names, closest, convert, flatten, no_such, refuse_unknown, to_table
+from diptych.translator.weights import MAX_ARGUMENT, output_problem
 
 SystemName = Annotated[str, Names(SYSTEMS, *SYSTEMS.ours)]
 LR = {"generator": 2e-4, "discriminator": 2e-4}
@@ -99,8 +100,8 @@ class TrainingSettings:
         ]:
             if not low <= getattr(self, name) <= high:
                 raise UsageError(f"training.{name} is {getattr(self, name)}; it must lie between {low} and {high}.")
-        not_negative = ("clip_gradient", "max_faults", "stop_after", "statistics_pictures")
-        not_negative += ("distill_features", "distill_outputs")
+        not_negative = ["clip_gradient", "max_faults", "stop_after", "statistics_pictures"]
+        not_negative += ["distill_features", "distill_outputs"]
         if self.step_every <= 0 or min(getattr(self, name) for name in not_negative) < 0:
             raise UsageError(f"training.step_every must be positive; {', '.join(not_negative)} not negative.")
         refuse_unknown(self.learning_rate, LR, "training.learning_rate")

@@ -1,6 +1,6 @@
 """Films, animated pictures and folders of frames in ``diptych translate``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ MOVING_OUT = (*WRITTEN_ENDINGS, *ANIMATED_ENDINGS)
 
 
 def check_places(
-    inputs: tuple[str, ...], out: str, live: str, options: "FilmOptions", rate: str, refused: dict[str, object]
+    inputs: tuple[str, ...], out: str, live: str, options: "FilmOptions", rate: str, refused: Mapping[str, object]
 ) -> bool:
     """Whether frames are to be translated in their order.
 
@@ -82,7 +82,7 @@ def is_animated(path: Path) -> bool:
 
 
 def check_moving(
-    inputs: tuple[str, ...], out: str, options: "FilmOptions", rate: str, refused: dict[str, object]
+    inputs: tuple[str, ...], out: str, options: "FilmOptions", rate: str, refused: Mapping[str, object]
 ) -> None:
     """Raises: UsageError for options that are not for films, or an ``--out`` that cannot be one."""
     ending = Path(out).suffix.lower()

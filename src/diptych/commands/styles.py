@@ -1,5 +1,6 @@
 """The options of ``diptych translate`` that say which style, or which styles for a sheet."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from diptych.errors import UsageError
 
 if TYPE_CHECKING:
-    from diptych.translator.translator import ChosenStyle, Style, Translator
+    from diptych.pictures.kinds import Stored
+    from diptych.translator.styles import ChosenStyle, Style
+    from diptych.translator.translator import Translator
 
 MAX_STYLES = 64
 """Of a sheet."""
@@ -49,7 +52,7 @@ class StyleOptions:
     def chosen(self, translator: "Translator") -> "Style":
         """The one style that the options name."""
         if self.style_from is not None:
-            return read_style(translator, self.style_from)
+            return read_picture(translator, self.style_from)
         if not self.style:
             return None
         if (seed := as_seed(self.style)) is not None:
@@ -64,11 +67,11 @@ class StyleOptions:
     def sheet(self, translator: "Translator", style: "Style") -> "tuple[ChosenStyle, ...]":
         """Seeds that follow each other, or codes from one style to another in equal steps."""
         first = translator.card.seed if style is None else style
-        if isinstance(first, dict | str):
+        if isinstance(first, Mapping | str):
             raise UsageError("--styles draws whole styles; give --style a whole number, not classes.")
         if self.style_to:
             seed = as_seed(self.style_to)
-            last = read_style(translator, Path(self.style_to)) if seed is None else seed
+            last = read_picture(translator, Path(self.style_to)) if seed is None else seed
             begin, end = translator.style_code(first), translator.style_code(last)
             return tuple(begin + (end - begin) * (step / (self.styles - 1)) for step in range(self.styles))
         if not isinstance(first, int):
@@ -82,7 +85,7 @@ def as_seed(text: str) -> int | None:
     return int(text) if text.isdecimal() and int(text) < 2**63 else None
 
 
-def read_style(translator: "Translator", picture: Path) -> "Style":
+def read_picture(translator: "Translator", picture: Path) -> "Stored":
     from diptych.pictures.formats import read
 
     return read(picture, translator.card.target)

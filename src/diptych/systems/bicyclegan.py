@@ -102,7 +102,7 @@ class BicycleGAN(System):
         if options.latent:
             terms |= self.latent_terms(fakes[1], drawn)
         yield Losses("generator", terms, pictures={"a-to-b": Translated(source, target, fakes[0])})
-        terms, figures = {}, {}
+        terms, figures = dict[str, Tensor](), dict[str, Tensor]()
         real = (batch.target[:half], batch.source[:half]), (batch.target[half:], batch.source[half:])
         for name, fake, (others, theirs) in zip(HALVES, fakes, real, strict=True):
             judged = self.judge(name, source, fake.detach()), self.judge(name, theirs, others)

@@ -27,7 +27,7 @@ from diptych.translator import tiling
 from diptych.translator.card import CARD, REGISTERED, SLICES, Card, card_in, read_cards
 from diptych.translator.engines import BFLOAT16, Eager, Engine, OnnxRuntime, OpenVino
 from diptych.translator.scaling import TranslatorBase
-from diptych.translator.styles import ChosenStyle, Style, encode_style, style_of_whole
+from diptych.translator.styles import ChosenStyle, Style, code_of, encode_style, style_of_whole
 from diptych.translator.tiling import Images
 from diptych.translator.weights import build_network, network_weights, weights_path
 
@@ -216,14 +216,15 @@ class Translator(TranslatorBase):
         Raises:
             UsageError: where styles are no vectors.
         """
-        network: Any = self.eager and self.eager.network
-        if not isinstance(width := getattr(network, "style", None), int) or not width:
+        network: Any = self.eager.network if self.eager else None
+        if self.eager is None or not isinstance(width := getattr(network, "style", None), int) or not width:
             raise UsageError("this translator has no styles that are vectors; train bicyclegan, or SPADE with a style.")
         source = torch.zeros(1, self.card.source.network_channels, *self.card.size, device=self.eager.device)
-        code = self.encode_style(source, style if isinstance(style, int) else 0, style)
-        if code is None:
+        if isinstance(style, int):
             with torch.inference_mode(), seeded(style):
                 code = network.sample_style(1, source.device)
+        else:
+            code = code_of(network, self.card, source, style)
         found: npt.NDArray[np.float32] = code[0].float().cpu().numpy()
         return found
 

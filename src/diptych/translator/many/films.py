@@ -113,7 +113,7 @@ def translated(job: Job, frames: Iterator[Frame], smoother: Smoother | None) -> 
         results = job.translator.translate_many(pictures, size=job.size, seed=job.seed, style=job.style)
         for frame, result in zip(group, results, strict=True):
             one = smoother.next(as_rgb(job.translator.card.source, frame.picture), result) if smoother else result
-            yield Made(frame, job.side_by_side(frame.picture, one) if job.grid else one)
+            yield Made(frame, job.side_by_side(frame.picture, [one]) if job.grid else one)
 
 
 def as_rgb(kind: Kind, picture: Stored) -> npt.NDArray[np.uint8]:

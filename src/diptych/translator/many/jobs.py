@@ -23,7 +23,8 @@ from diptych.pictures.sizes import Size, size_text
 from diptych.pictures.to_kind import completed, same_size
 from diptych.translator.card import write_card
 from diptych.translator.engines import OnnxRuntime, OpenVino
-from diptych.translator.translator import ChosenStyle, Style, Translator
+from diptych.translator.styles import ChosenStyle, Style
+from diptych.translator.translator import Translator
 
 FORMAT = 4
 """Counts up when the same job would give other pictures than before."""

@@ -96,6 +96,15 @@ def test_the_encoder_learns_from_all_terms_but_the_latent_one_and_the_random_hal
     }
 
 
+def test_extra_terms_see_the_half_whose_targets_are_known() -> None:
+    system, batch = build("bicyclegan"), batch_of(count=4)
+    losses = next(iter(system.losses(batch, 0)))
+    source, target, fake = losses.pictures["a-to-b"]
+    assert torch.equal(source, batch.source[:2])
+    assert torch.equal(target, batch.target[:2])
+    assert losses.terms["l1"].item() == pytest.approx(10 * (fake - target).abs().mean().item())
+
+
 def test_the_worked_example_of_the_divergence() -> None:
     found = kl_divergence(torch.tensor([1.0, 2.0]), torch.tensor([0.0, math.log(4)]))
     assert 0.01 * found.item() == pytest.approx(0.033068528, rel=1e-6)

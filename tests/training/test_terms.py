@@ -84,7 +84,7 @@ def test_every_system_carries_its_pictures_to_the_term(system: str) -> None:
     names = ["generator.looks"] if len(ways) == 1 else ["generator.looks_a_to_b", "generator.looks_b_to_a"]
     assert [name for name in entry if ".looks" in name] == names
     torch.manual_seed(0)
-    given = noise(trainer.recipe)
+    given = Batch(*(part[: len(part) // trainer.state.system.batch_multiple] for part in noise(trainer.recipe)))
     for name, (source, target, fake), (first, second) in zip(
         names, seen, [given, (given.target, given.source)], strict=False
     ):
@@ -95,7 +95,7 @@ def test_every_system_carries_its_pictures_to_the_term(system: str) -> None:
         assert entry[name] == pytest.approx(0.5 * fake.square().mean().item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", [name for name in SYSTEMS if name != "bicyclegan"])  # in an encoded style, see there
 def test_pictures_are_the_translators_output(system: str) -> None:
     domains = domains_of(system)
     options: dict[str, Any] = {"dropout": ()} if system == "pix2pix" else {}

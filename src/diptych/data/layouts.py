@@ -64,9 +64,7 @@ def recognised(root: Path, settings: DataSettings) -> Layout:
         if reading.without_index(root):
             raise DiptychError(f"{root} holds shards without their index {INDEX}; copy that beside them.") from None
         if holds_volumes(root):
-            raise DiptychError(
-                f"{root} holds volumes, whose slices are the examples: set data.slices=1, or 3 for a slice with its neighbours."
-            ) from None
+            raise DiptychError(f"{root} holds volumes: set data.slices=1, or 3 for slices with neighbours.") from None
         raise
     if may_overlap(layout.folders):
         no_overlap({split: [*pile, *layout.others.get(split, [])] for split, pile in layout.splits.items()})

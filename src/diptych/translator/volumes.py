@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -25,7 +26,7 @@ from diptych.volumes.opening import open_volume, stamp_of
 from diptych.volumes.volume import SLAB_BYTES, Volume
 from diptych.volumes.writing import require_writable, write_volume
 
-RECORD_EACH = 16  # slices after which a record of the work is written
+RECORD_SECONDS = 5.0  # after which the slices that are done are recorded
 OnSlices = Callable[[str, int, int], None]
 """Called with the plane, the slices done, and their number."""
 
@@ -210,12 +211,19 @@ class VolumeJob:
             pixels = np.concatenate([one.stored() for one in stacks], axis=-1)
             return as_source(pixels, self.translator.card.source, str(stacks[0]))
 
-        for number, picture in translate_batches(self.translator, read, axis, range(done, size), self.batch, self.seed):
-            result[number] = picture
-            if (number + 1) % RECORD_EACH == 0 or number + 1 == size:
-                result.flush()
-                write_text(record, as_json({"done": number + 1}))
-            on_slices(plane, number + 1, size)
+        recorded = time.monotonic()
+        try:
+            for number, picture in translate_batches(
+                self.translator, read, axis, range(done, size), self.batch, self.seed
+            ):
+                result[number] = picture
+                done = number + 1
+                if time.monotonic() - recorded >= RECORD_SECONDS:
+                    keep_record(result, record, done)
+                    recorded = time.monotonic()
+                on_slices(plane, done, size)
+        finally:
+            keep_record(result, record, done)
         return np.moveaxis(result, 0, axis)
 
     def combined(self, results: Sequence[Values]) -> Values:
@@ -228,6 +236,13 @@ class VolumeJob:
         for start in range(0, len(mean), step):
             mean[start : start + step] = mean_of([one[start : start + step] for one in results])
         return mean
+
+
+def keep_record(result: Values, record: Path, done: int) -> None:
+    """The slices first, then their number, so that a kill between the two costs work and no slice."""
+    if isinstance(result, np.memmap):
+        result.flush()
+    write_text(record, as_json({"done": done}))
 
 
 def require_finite(paths: Sequence[Path], plane: Plane) -> None:

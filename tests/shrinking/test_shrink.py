@@ -51,7 +51,7 @@ def test_recipe_of_a_student(teachers: Path) -> None:
     paired, unpaired = student_of(teachers / "pix2pix", 4), student_of(teachers / "cyclegan", 3)
     assert (paired.training.distill_features, paired.training.distill_outputs) == (1, 0)
     assert (unpaired.training.distill_features, unpaired.training.distill_outputs) == (0.01, 10)
-    assert paired.training.teacher == paired.training.init_from == str((teachers / "pix2pix").resolve())
+    assert (paired.training.teacher, paired.training.init_from) == (str((teachers / "pix2pix").resolve()), "")
     stated = student_of(teachers / "pix2pix", 4, ["training.steps=77", "training.distill_features=5"])
     assert (stated.training.steps, stated.training.distill_features) == (77, 5)
 
@@ -65,7 +65,7 @@ def test_the_command_trains_and_prints_and_goes_on(
     said = typed(*words)
     assert said.code == 0, said.err
     place = teachers / "pix2pix-5x"
-    for expected in ("separable convolutions", "multiply-adds", "ms torch", "95 %", "l1", "Started from"):
+    for expected in ("separable convolutions", "multiply-adds", "ms torch", "95 %", "l1"):
         assert expected in said.out
     figures = json.loads((place / "shrunk" / "figures.json").read_text())
     assert figures["multiply-adds"]["teacher"] / figures["multiply-adds"]["student"] >= 5

@@ -57,7 +57,7 @@ def student_of(teacher: Path, factor: float, overrides: Sequence[str] = (), chec
         f"options.separable={str(size.separable).lower()}",
         f"training.teacher={place}",
         f"training.teacher_checkpoint={quoted(checkpoint)}",
-        f"training.init_from={place}",
+        "training.init_from=",
         *(WITH_PAIRS if paired else WITHOUT_PAIRS),
     ]
     found = read_recipe(teacher, [*chosen, *overrides])

@@ -45,21 +45,33 @@ def served(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="session")
-def exported(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an exported folder under a plain file server, which sends no headers of isolation."""
-    if not assets.has_runtime():
-        pytest.skip("there is no browser's runtime here; `make page` fetches it")
-    out = tmp_path_factory.mktemp("web") / "page"
-    export(ExportSettings(runs["pix2pix"], "web", out))
+def hosted() -> Iterator[Callable[[Path], str]]:
+    """Puts a folder under a plain file server, which sends no headers of isolation; gives its address."""
+    servers = []
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(out)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    server.server_close()
+    def host(folder: Path) -> str:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_address[1]}/"
+
+    yield host
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def exported(runs: dict[str, Path], hosted: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of an exported folder."""
+    if not assets.has_runtime():
+        pytest.skip("there is no browser's runtime here; `make page` fetches it")
+    out = tmp_path_factory.mktemp("web") / "page"
+    export(ExportSettings(runs["pix2pix"], "web", out))
+    return hosted(out)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,12 @@ def test_a_first_picture_takes_few_bytes_and_all_of_them_are_in_the_bar(exported
     assert panel
 
 
-def test_an_exported_page_is_an_element_of_another_page(exported: str, visit: Any) -> None:
+def test_an_exported_page_is_an_element_of_another_page(
+    exported: str, hosted: Callable[[Path], str], visit: Any, tmp_path: Path
+) -> None:
     page = visit("about:blank", ready=False, service_workers="block")
-    page.route(
-        "http://elsewhere.example/", lambda route: route.fulfill(body=embeddings(exported), content_type="text/html")
-    )
-    page.goto("http://elsewhere.example/")
+    (tmp_path / "index.html").write_text(embeddings(exported), encoding="utf-8")
+    page.goto(hosted(tmp_path))
     frame = page.frame_locator("diptych-canvas iframe")
     expect(frame.locator("#canvas")).to_have_attribute("data-translator", "pix2pix")
     expect(frame.locator("header")).to_be_hidden()

@@ -21,6 +21,8 @@ FEW = 12
 """Colours, at most, of sources that count as drawn with a few; photographs have more."""
 RARE, MOST = 0.004, 0.85
 """The share of all pixels below which a colour is the edge between two others; and what the others must cover together."""
+QUICK = 2**18
+"""Pixels of an example up to which results are computed beforehand: a starting service must not wait for large networks."""
 ALIKE = 32
 """Grey levels in a channel by which resizing and compression shift a colour."""
 
@@ -34,9 +36,10 @@ def showcase(translator: Translator, examples: Sequence[Sample], name: str) -> d
     """
     card = translator.card
     sources = [one.source for one in examples]
+    quick = all(source.shape[-2] * source.shape[-1] <= QUICK for source in sources)
     return {
         "examples": [preview_png(card.source, source[0]) for source in sources],
-        "results": [preview_png(card.target, translator.batch(source)[0]) for source in sources],
+        "results": [preview_png(card.target, translator.batch(source)[0]) for source in sources] if quick else [],
         "colours": colours_of(card.source, [source[0] for source in sources]),
         "title": title_of(card, name),
         "about": sentence_of(card),

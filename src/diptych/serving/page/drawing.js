@@ -153,14 +153,6 @@ export class Drawing {
     this.veiled = null;
   }
 
-  /** @param {import("./raster.js").Point} at @returns {Colour | null} null outside, and in a hole */
-  colourAt({ x, y }) {
-    const { width, height, data } = this.raster;
-    if (x < 0 || y < 0 || x >= width || y >= height) return null;
-    const [r, g, b, opacity] = data.subarray(4 * (Math.floor(y) * width + Math.floor(x)));
-    return opacity ? [r, g, b, 255] : null;
-  }
-
   clear() {
     this.replace(blank(this.size.width, this.size.height, this.background));
   }
@@ -169,6 +161,12 @@ export class Drawing {
   frame(raster) {
     this.raster = raster;
     this.show();
+  }
+
+  /** What was here before the camera. */
+  back() {
+    this.raster = copy(this.history.now);
+    this.done(this.own);
   }
 
   /** A stroke has ended. @param {Mark} [mark] */

@@ -191,3 +191,10 @@ export function fitted(width, height, side, longest = 1024) {
 export function sharpen({ data }) {
   for (let at = 3; at < data.length; at += 4) data[at] = data[at] < 128 ? 0 : 255;
 }
+
+/** @param {Raster} raster @param {Point} at @returns {Colour | null} null outside, and in a hole */
+export function colourAt({ width, height, data }, { x, y }) {
+  if (x < 0 || y < 0 || x >= width || y >= height) return null;
+  const [r, g, b, opacity] = data.subarray(4 * (Math.floor(y) * width + Math.floor(x)));
+  return opacity ? [r, g, b, 255] : null;
+}

@@ -1,6 +1,6 @@
 // What a press of the mouse, pen or finger does to the drawing.
 
-import { Stroke } from "./raster.js";
+import { colourAt, Stroke } from "./raster.js";
 import { onGrid, play, simplified, trace } from "./strokes/marks.js";
 
 /** @typedef {import("./raster.js").Point} Point */
@@ -34,7 +34,7 @@ export class Hand {
   /** @param {Point} at @param {number} pressure 0 to 1; 0.5 where the device knows none @param {boolean} [straight] Shift is held */
   press(at, pressure, straight = false) {
     if (this.tool === "pick") {
-      const found = this.drawing.colourAt(at);
+      const found = colourAt(this.drawing.raster, at);
       if (found) this.picked(found);
       return;
     }

@@ -68,7 +68,7 @@ export class Camera {
     this.app.live = false;
     this.shown();
     if (kept) this.app.drawing.replace(this.app.drawing.raster);
-    else this.app.drawing.restore(this.app.drawing.history.now);
+    else this.app.drawing.back();
   }
 
   mirror() {

@@ -23,7 +23,7 @@ def segmenter(place: Path, channels: int = 3, seed: int = 3) -> PlainFCN:
     return network
 
 
-def test_the_segmenter_s_size_and_reach() -> None:
+def test_the_segmenter_answers_every_pixel() -> None:
     torch.manual_seed(0)
     network = PlainFCN(3, CLASSES)
     assert network(torch.randn(2, 3, 20, 12)).shape == (2, CLASSES, 20, 12)

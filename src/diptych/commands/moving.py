@@ -85,18 +85,22 @@ def check_moving(
     inputs: tuple[str, ...], out: str, options: "FilmOptions", rate: str, refused: Mapping[str, object]
 ) -> None:
     """Raises: UsageError for options that are not for films, or an ``--out`` that cannot be one."""
+    from diptych.pictures.formats import ENDINGS
+
     ending = Path(out).suffix.lower()
     if len(inputs) != 1:
         raise UsageError("films are translated one by one; give one input.")
     if given := [name for name, value in refused.items() if value]:
         raise UsageError(f"--{given[0]} is for pictures, and this is a film; leave it away.")
-    if ending and ending not in MOVING_OUT:
+    if ending not in MOVING_OUT and ending in ENDINGS | FILM_ENDINGS:
         raise UsageError(f"--out is {out}; films are written as {' '.join(MOVING_OUT)}, or as frames into a folder.")
     if rate and not Path(inputs[0]).is_dir():
         raise UsageError("--rate is for folders of frames, and this file has its own; leave it away.")
     if ending not in WRITTEN_ENDINGS and (options.codec or options.crf is not None):
         raise UsageError(f"--codec and --crf are for {' '.join(WRITTEN_ENDINGS)}; leave them away.")
-    require_outside_runs(Path(out), "translated.mp4" if ending else "translated", one_file=bool(ending))
+    require_outside_runs(
+        Path(out), "translated.mp4" if ending in MOVING_OUT else "translated", one_file=ending in MOVING_OUT
+    )
 
 
 def parse_rate(rate: str) -> Fraction:

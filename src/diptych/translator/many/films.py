@@ -25,7 +25,7 @@ from diptych.translator.many.record import file_stamp
 from diptych.video.animations import Animation, Folder, write_animation
 from diptych.video.encoding import Encoding, Segment, chosen_codec, written
 from diptych.video.films import Film
-from diptych.video.frames import ANIMATED_ENDINGS, Facts, Frame, Moving
+from diptych.video.frames import ANIMATED_ENDINGS, WRITTEN_ENDINGS, Facts, Frame, Moving
 from diptych.video.joining import join
 from diptych.video.segments import LENGTH, Segments, Times
 from diptych.video.smoothing import Smoother
@@ -69,13 +69,13 @@ def translate_moving(job: Job, source: Moving, out: Path, options: FilmOptions) 
     try:
         if (ending := out.suffix.lower()) in ANIMATED_ENDINGS:
             notes = to_animation(job, source, out, options, progress)
-        elif ending:
+        elif ending in WRITTEN_ENDINGS:
             notes = to_film(job, source, out, options, progress)
         else:
             notes = to_folder(job, source, out, options, progress)
     except KeyboardInterrupt:
         show()
-        goes_on = ending and ending not in ANIMATED_ENDINGS
+        goes_on = ending in WRITTEN_ENDINGS
         print(
             "interrupted; the same command goes on where this one stopped." if goes_on else "interrupted.",
             file=sys.stderr,

@@ -28,6 +28,7 @@ MODULES = {
     "quant": ["nncf"],
     "serve": ["fastapi", "uvicorn", "multipart", "python_multipart", "prometheus_client"],
     "ray": ["ray"],
+    "video": ["av"],  # and cv2, which "edges" brings too
 }
 """What each extra brings, as it is imported."""
 ALL = [module for modules in MODULES.values() for module in modules]
@@ -113,12 +114,14 @@ NEEDS = {
     "serve": ["serve", "RUN"],
     "ray": ["translate", "RUN", "drawings", "--out", "made5", "--ray", "2"],
     "tiff": ["translate", "RUN", "coloured", "--out", "made6"],
+    "video": ["translate", "RUN", "film.mp4", "--out", "made.mp4"],
 }
 
 
 @pytest.mark.parametrize("what", NEEDS)
 def test_what_needs_an_extra_names_it(what: str, place: Path, type_: Type, run: Path) -> None:
     save_deep(place / "coloured")
+    (place / "film.mp4").write_bytes(b"a film")
     words: list[str] = []
     for word in NEEDS[what]:
         words += {"RUN": [str(run)], "PAIRS": tiny_words(place / "pairs")}.get(word, [word])

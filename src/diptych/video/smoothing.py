@@ -11,8 +11,9 @@ from diptych.pictures.kinds import Stored
 from diptych.video.flow import Motion, cv2, grey_of, motion, warp
 from diptych.video.segments import Carried
 
-TOLERANCE = 12.0
-"""Grey levels by which the source may differ from its moved self: at this the share is down to a third (1/e)."""
+TOLERANCE, BLUR = 24.0, 2.0
+"""Grey levels by which the source, blurred by so many pixels, may differ from its moved self: at this the share is down to 1/e.
+Unblurred, lines that jump by a pixel, as those of an edge detector do, would be taken for changes."""
 SOFTEN = 5
 """Side, in pixels, of the Gaussian that softens the edges of what is trusted."""
 
@@ -58,9 +59,8 @@ class Smoother:
 
 def trust(before: npt.NDArray[np.uint8], now: npt.NDArray[np.uint8], found: Motion) -> npt.NDArray[np.float32]:
     """How far the pixel of the frame before is the same thing, (height, width) in [0, 1]."""
-    difference = cv2().GaussianBlur(
-        np.abs(now.astype(np.float32) - warp(before.astype(np.float32), found.back)), (SOFTEN, SOFTEN), 0
-    )
+    one, other = (cv2().GaussianBlur(grey.astype(np.float32), (0, 0), BLUR) for grey in (now, before))
+    difference = one - warp(other, found.back)
     known = cv2().GaussianBlur(found.known.astype(np.float32), (SOFTEN, SOFTEN), 0) * found.known
     trusted: npt.NDArray[np.float32] = known * np.exp(-np.square(difference / TOLERANCE))
     return trusted

@@ -146,6 +146,18 @@ def evaluation(_: Path, __: pytest.MonkeyPatch) -> Callable[[Told], None]:
     return check
 
 
+def styles(folder: Path, _: pytest.MonkeyPatch) -> Callable[[Told], None]:
+    """The blocks load a run of many steps; here it has two."""
+    recipe = tiny_recipe("bicyclegan", draw_pairs(folder / "pairs"), "options.style=8", "training.steps=2")
+    run_to_end(recipe, folder / "runs" / "bicyclegan-facades")
+
+    def check(told: Told) -> None:
+        assert told["one"].shape == told["other"].shape == (8,)
+        assert told["between"].shape == PICTURES[0].shape
+
+    return check
+
+
 def service(_: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Told], None]:
     """The block asks a service at its usual port; here it has another."""
     Image.new("RGB", (16, 16), "white").save("drawing.png")
@@ -209,6 +221,7 @@ PICTURES = list(np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uin
 SLICES = np.zeros((3, 32, 32), np.float32)
 PREPARE = {
     "README.md": readme,
+    "docs/bicyclegan.md": styles,
     "docs/add-a-system.md": system,
     "docs/evaluation.md": evaluation,
     "docs/python-training.md": own_training,
@@ -217,6 +230,7 @@ PREPARE = {
     "docs/serving.md": service,
 }
 GIVEN: dict[str, Told] = {
+    "docs/bicyclegan.md": {"picture": PICTURES[0]},
     "docs/evaluation.md": {"outputs": PICTURES, "targets": PICTURES[::-1]},
     "docs/guides/medical.md": {"volume": SLICES},
 }

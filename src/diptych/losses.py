@@ -56,9 +56,11 @@ def pyramid_l1(fake: Pictures, target: Pictures, levels: int, weights: Weights |
     differences serves.
 
     Args:
-        levels: each is blurred by 1 4 6 4 1 both ways and has half the sides of the one before.
+        levels: 0 is L1 of the pictures themselves; each further one is blurred by 1 4 6 4 1 both ways and has half the sides of the one before.
         weights: 1 where there is data, else 0; both pictures are alike there.
     """
+    if not levels:
+        return l1(fake, target, weights)
     error = fake.float() - target.float()
     weights = torch.ones_like(error[:, :1]) if weights is None else weights
     means = []

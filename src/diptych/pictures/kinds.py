@@ -91,10 +91,8 @@ class Kind:
             raise UsageError(f'a kind with colour = "{self.colour}" must say how many: channels = 5.')
         if not several and self.channels:
             raise UsageError(f'channels = {self.channels} needs colour = "channels"; {self.colour} has its own number.')
-        self.check_range()
-        self.check_scale()
-        self.check_nodata()
-        self.check_classes()
+        for check in (self.check_range, self.check_scale, self.check_nodata, self.check_classes):
+            check()
         if len(list(self.background)) != 3 or not all(0 <= value <= 255 for value in self.background):
             raise UsageError(f"a kind's background is 8-bit RGB, such as [255, 255, 255], not {self.background}.")
 

@@ -97,12 +97,8 @@ class CycleGAN(TwoWaySystem):
 
     def build_discriminator(self, channels: int) -> nn.Module:
         options, name = self.options, self.options.discriminator
-        arguments = {
-            "channels_in": channels,
-            "layers": options.discriminator_layers,
-            "width": options.discriminator_width,
-            "norm": options.norm,
-        }
+        arguments = {"channels_in": channels, "norm": options.norm}
+        arguments |= {name: getattr(options, f"discriminator_{name}") for name in ("layers", "width")}
         return build_judges(options.projected, options.projected_heads, NetworkSpec(name, accepted(name, arguments)))
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:

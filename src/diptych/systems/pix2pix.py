@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from diptych.losses import feature_matching, gradient_difference, gradient_penalty, l1, mode_seeking, pyramid_l1
+from diptych.losses import feature_matching, gradient_difference, gradient_penalty, mode_seeking, pyramid_l1
 from diptych.networks import NetworkSpec, accepted, size_limits
 from diptych.networks.features.perceptual import network_of_loss, perceptual_loss
 from diptych.pictures.kinds import Batch
@@ -85,8 +85,8 @@ class Pix2Pix(System):
         arguments = {
             "channels_in": domains.channels_out + (domains.channels_in if self.conditional else 0),
             **{name: getattr(self.options, f"discriminator_{name}") for name in ("layers", "width", "norm")},
+            **self.options.pick("bias"),
         }
-        arguments |= self.options.pick("bias")
         return NetworkSpec(self.options.discriminator, accepted(self.options.discriminator, arguments))
 
     def judge(self, source: Tensor, image: Tensor) -> ScaleMaps:
@@ -107,15 +107,15 @@ class Pix2Pix(System):
                 terms = detached_loss(self.adversarial_terms(judged, real), shown, fake)
             losses = self.discriminator_losses(source, target, shown, judged, real)
             for other in others:
-                judged = self.judge(source, other.detach())
-                losses.terms.update(losses_of_judges("", self.options.adversary, real, judged, SECOND).terms)
+                again = losses_of_judges("", self.options.adversary, real, self.judge(source, other.detach()), SECOND)
+                losses.terms.update(again.terms)
             yield losses
             if not at_once:
                 terms = self.adversarial_terms(self.judge(source, fake), real)
             for other in others:
                 terms |= terms_of_judges(self.options.adversary, self.judge(source, other), SECOND[0])
         if "l1" in self.options.objective:
-            terms["l1"] = self.options.l1 * self.distance(fake, target, batch.weights)
+            terms["l1"] = self.options.l1 * pyramid_l1(fake, target, self.options.l1_pyramid, batch.weights)
         if self.options.gradient_difference:
             difference = gradient_difference(fake, target, batch.weights)
             terms["gradient_difference"] = self.options.gradient_difference * difference
@@ -126,21 +126,13 @@ class Pix2Pix(System):
             terms["mode_seeking"] = self.options.mode_seeking * seeking
         yield Losses("generator", terms, pictures={"a-to-b": Translated(source, target, fake)})
 
-    def distance(self, fake: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
-        """L1 of the pictures, or of the levels of their pyramids."""
-        levels = self.options.l1_pyramid
-        return pyramid_l1(fake, target, levels, weights) if levels else l1(fake, target, weights)
-
     def draw_styles(self, source: Tensor) -> list[tuple[Tensor, ...]]:
         """What the generator is given beside the sources: nothing, a style each, or twice that for the mode-seeking term."""
         draws, numbers = 2 if self.options.mode_seeking else 1, self.options.style
         return [(torch.randn(len(source), numbers, device=source.device),) if numbers else () for _ in range(draws)]
 
     def adversarial_terms(self, judged: ScaleMaps, real: ScaleMaps) -> dict[str, Tensor]:
-        """The adversarial terms and feature matching.
-
-        In alternating order ``real`` is from before the discriminator's update, which saves a forward pass.
-        """
+        """Feature matching too; in alternating order ``real`` is from before the discriminator's update, which saves a pass."""
         terms = terms_of_judges(self.options.adversary, judged)
         if self.matching:
             terms["feature_matching"] = self.matching * feature_matching([judged[0][:-1]], [real[0][:-1]])

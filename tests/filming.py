@@ -96,12 +96,13 @@ def film(
 
 def sine(voice: Any, seconds: float) -> list[Any]:
     wave = np.sin(np.arange(round(48_000 * seconds)) * (2 * np.pi * 440 / 48_000)).astype(np.float32)
-    packets = []
+    packets: list[Any] = []
     for start in range(0, len(wave), 960):
         part = av.AudioFrame.from_ndarray(wave[None, start : start + 960], format="fltp", layout="mono")
         part.sample_rate, part.pts, part.time_base = 48_000, start, Fraction(1, 48_000)
         packets += voice.encode(part)
-    return packets + voice.encode(None)
+    packets += voice.encode(None)
+    return packets
 
 
 class Seen(NamedTuple):
@@ -133,15 +134,16 @@ def seen(path: Path) -> Seen:
             heard = list(container.decode(container.streams.audio[0]))
             start = Fraction(heard[0].pts * heard[0].time_base)  # type: ignore[operator]
             sound = np.concatenate([one.to_ndarray().mean(axis=0) for one in heard]).astype(np.float32)
-    rgb = [frame.to_ndarray(format="rgb24") for frame in frames]
+    rgb = [frame.to_ndarray(format="rgb24").astype(np.uint8) for frame in frames]
     return Seen(rgb, times, sound, start, tags, round(first.rotation), codecs, end)
 
 
 def seen_by_opencv(path: Path) -> list[Rgb]:
     """The frames as another reader shows them: turned."""
-    reader, frames = cv2.VideoCapture(str(path)), []
+    frames: list[Rgb] = []
+    reader = cv2.VideoCapture(str(path))
     while (found := reader.read())[0]:
-        frames.append(np.ascontiguousarray(found[1][..., ::-1]))
+        frames.append(np.ascontiguousarray(found[1][..., ::-1], dtype=np.uint8))
     return frames
 
 

@@ -23,8 +23,8 @@ from PIL import Image
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import Kind, Stored
 from diptych.serving.service.live import Live, live_app
-from diptych.video import camera as cameras
 from diptych.video.camera import Newest, captured, live_frames
+from diptych.video.flow import cv2
 
 
 def get(app: FastAPI, address: str) -> httpx.Response:
@@ -113,7 +113,7 @@ def test_what_is_no_camera_is_said(typed: Typed, monkeypatch: pytest.MonkeyPatch
         def isOpened(self) -> bool:  # noqa: N802
             return False
 
-    monkeypatch.setattr(cameras.cv2(), "VideoCapture", lambda number: Closed())
+    monkeypatch.setattr(cv2(), "VideoCapture", lambda number: Closed())
     with pytest.raises(DiptychError, match="camera 7 cannot be opened"):
         next(live_frames("7", Kind()))
     refused(typed("translate", "run", "a.png", "--live", "0"), 2, "--live takes its pictures from a camera")

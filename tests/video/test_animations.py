@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ DURATIONS = [100, 40, 250, 100, 60]
 
 def animate(path: Path, frames: list[Rgb], durations: list[int]) -> Path:
     first, *rest = [Image.fromarray(frame) for frame in frames]
-    lossless = {"lossless": True} if path.suffix == ".webp" else {}
+    lossless: dict[str, Any] = {"lossless": True} if path.suffix == ".webp" else {}
     first.save(path, save_all=True, append_images=rest, duration=durations, loop=0, **lossless)
     return path
 

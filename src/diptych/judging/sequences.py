@@ -30,7 +30,8 @@ class Numbered:
         if self.moving.problem:
             raise DiptychError(self.moving.problem.replace("what there is was translated", "so it cannot be judged"))
         self.walk: Iterator[Frame] = iter(())
-        self.next, self.last = -1, (-1, None)
+        self.next = -1
+        self.last: tuple[int, Stored | None] = (-1, None)
 
     def __len__(self) -> int:
         return len(self.starts)

@@ -131,7 +131,7 @@ class Film:
     def shortfall(self, last: Frame | None, damaged: list[str]) -> str:
         """A sentence where frames are missing that the file should have."""
         seconds = float((last.start + last.duration) * self.facts.time_base) if last is not None else 0.0
-        if seconds < self.stated_end - max(SHORTFALL, 2 / self.facts.rate):
+        if seconds < self.stated_end - max(SHORTFALL, 2 / float(self.facts.rate)):
             return (
                 f"{self.path} breaks off at {seconds:.1f} of {self.stated_end:.1f} s; what there is was translated. "
                 "Copy it again for the rest."

@@ -69,7 +69,7 @@ def flow(one: Grey, other: Grey) -> Vectors:
     small = (max(16, width // factor), max(16, height // factor))
     shrunk = [cv2().resize(grey, small, interpolation=cv2().INTER_AREA) for grey in (one, other)]
     vectors = cv2().resize(finder().calc(*shrunk, None), (width, height), interpolation=cv2().INTER_LINEAR)
-    scaled: Vectors = vectors * np.float32([width / small[0], height / small[1]])
+    scaled: Vectors = vectors * np.array([width / small[0], height / small[1]], dtype=np.float32)
     return scaled
 
 

@@ -13,8 +13,11 @@ from diptych.video.films import opened
 from diptych.video.segments import Segments
 
 if TYPE_CHECKING:
-    from av import AudioStream, Packet
+    from av import AudioStream
     from av.container import InputContainer, OutputContainer
+    from av.packet import Packet as GenericPacket
+
+    Packet = GenericPacket[Any]
 
 FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".webm": "webm"}
 SOUND = {

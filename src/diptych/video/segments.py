@@ -102,7 +102,7 @@ class Segments:
         write_text(self.place(number).with_suffix(".json"), json.dumps(times._asdict()) + "\n")
         if carried:
             with open(self.place(number).with_suffix(".npz"), "wb") as file:
-                np.savez(file, **carried)
+                np.savez(file, allow_pickle=False, **carried)
 
     def carried(self, number: int) -> Carried:
         """What smoothing carried out of a segment."""

@@ -40,7 +40,7 @@ class Batch(NamedTuple):
 
     @property
     def weights(self) -> "Tensor | None":
-        """(batch, 1, height, width) of the target: 1 where both have data, else 0. None: they have it everywhere."""
+        """1 where both pictures have data, else 0, as (batch, 1, height, width) of the target; None where they have it everywhere."""
         return None
 
     def fill(self, pictures: "Tensor") -> "Tensor":

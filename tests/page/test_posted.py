@@ -99,13 +99,13 @@ def test_the_camera_is_translated_one_picture_at_a_time(served: str, visit: Any)
     assert not (pixels(page)[:, : middle - 4, 0] > 200).any()
     page.click("#mirror")
     eventually(page, lambda: (pixels(page)[:, : middle - 4, 0] > 200).any())
+    assert max(most) == 1
     page.click("#freeze")
     settled(page)
     frozen = pixels(page)
     page.wait_for_timeout(300)
     np.testing.assert_array_equal(pixels(page), frozen)
     expect(page.locator("#mirror")).to_be_hidden()
-    assert max(most) == 1
     assert len(most) > 2
     page.click("#undo")
     np.testing.assert_array_equal(pixels(page), empty)

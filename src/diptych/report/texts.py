@@ -9,6 +9,11 @@ from diptych.report.curves import Curve, whole
 from diptych.report.facts import Facts, subtable
 from diptych.tables import flatten
 
+FIELD = (
+    ", the output as the registration network moves it onto the target, and its field: grey where it moves nothing, the "
+    "colour is the direction, and full colour means 8 pixels or more. Where colour covers wrong shapes, the field hides errors "
+    "of the output; raise options.smoothness"
+)
 TASKS = {
     "pairs": "pairs of pictures",
     "unpaired": "two sets of unpaired pictures",
@@ -52,6 +57,11 @@ class Texts:
         recipe = f" Recipe {names[0]}." if names and names[0] else ""
         started = str(facts.starts[-1].get("words", "")) if facts.starts else ""
         return list(filter(None, [f"A {facts.recipe.get('system')} translator, {trained}.{recipe}", started]))
+
+    def further(self) -> str:
+        """What a system's grids show beside source, output and target."""
+        registers = subtable(self.facts.recipe, "options").get("registration", True)
+        return FIELD if self.facts.recipe.get("system") == "reggan" and registers else ""
 
     def state(self) -> str:
         last = self.facts.last

@@ -112,7 +112,7 @@ class OASISGenerator(nn.Module):
         maps = self.semantics(source)
         if self.noise:
             drawn = self.draw(source) if style is None else style
-            maps = torch.cat([maps, drawn.to(maps.dtype).expand(len(maps), -1, *maps.shape[2:])], 1)
+            maps = torch.cat([maps, drawn.to(maps.dtype).expand(maps.shape[0], -1, *maps.shape[2:])], 1)
         start = (maps.shape[2] // self.multiple, maps.shape[3] // self.multiple)
         features = self.first(functional.interpolate(maps, start, mode="nearest"))
         for number, block in enumerate(self.blocks):

@@ -40,6 +40,7 @@ class Live:
         self.watched = threading.Event()
         self.stopped = threading.Event()
         self.problem: DiptychError | None = None
+        self.threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begin to take frames.
@@ -47,8 +48,9 @@ class Live:
         Raises:
             DiptychError: when there is none within some seconds.
         """
-        for work in (self.take, self.make):
-            threading.Thread(target=work, daemon=True).start()
+        self.threads = [threading.Thread(target=work, daemon=True) for work in (self.take, self.make)]
+        for thread in self.threads:
+            thread.start()
         if self.taken.wait(0, PATIENCE) is None:
             raise self.problem or DiptychError("the camera gives no frame; is it used by something else?")
 
@@ -104,8 +106,11 @@ class Live:
                 self.watched.clear()
 
     def stop(self) -> None:
+        """End both threads: a process that ends while one computes is aborted. A camera that hangs is not waited for."""
         self.stopped.set()
         self.watched.set()
+        for thread in self.threads:
+            thread.join(PATIENCE)
 
 
 def live_app(live: Live, hosts: Sequence[str]) -> FastAPI:

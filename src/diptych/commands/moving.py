@@ -39,6 +39,7 @@ def check_places(
     if live:
         if inputs or out:
             raise UsageError("--live takes its pictures from a camera and writes no file; leave inputs and --out away.")
+        refuse_given(refused, "pictures", "a camera")
         check_pictures_options(options.codec, options.crf, rate)
         return False
     if not out:
@@ -51,6 +52,12 @@ def check_places(
     check_pictures_options(options.codec, options.crf, rate)
     require_place_for_pictures(inputs, out)
     return False
+
+
+def refuse_given(options: Mapping[str, object], whose: str, what: str) -> None:
+    """Raises: UsageError for the first of the options that was given."""
+    if given := [name for name, value in options.items() if value]:
+        raise UsageError(f"--{given[0]} is for {whose}, and this is {what}; leave it away.")
 
 
 def check_pictures_options(codec: str, crf: int | None, rate: str) -> None:
@@ -90,8 +97,7 @@ def check_moving(
     ending = Path(out).suffix.lower()
     if len(inputs) != 1:
         raise UsageError("films are translated one by one; give one input.")
-    if given := [name for name, value in refused.items() if value]:
-        raise UsageError(f"--{given[0]} is for pictures, and this is a film; leave it away.")
+    refuse_given(refused, "pictures", "a film")
     if ending not in MOVING_OUT and ending in ENDINGS | FILM_ENDINGS:
         raise UsageError(f"--out is {out}; films are written as {' '.join(MOVING_OUT)}, or as frames into a folder.")
     if rate and not Path(inputs[0]).is_dir():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from diptych.commands import STREAM
 from diptych.commands.live import translate_live
-from diptych.commands.moving import MIN_FOR_EXPORT, check_places, translate_one
+from diptych.commands.moving import MIN_FOR_EXPORT, check_places, refuse_given, translate_one
 from diptych.commands.parameters import OUT, Checkpoint, Device, RunPlace, Way
 from diptych.commands.places import find_pictures
 from diptych.commands.styles import StyleOptions
@@ -131,14 +131,19 @@ def translate(
     from diptych.translator.translator import Translator
 
     check_options(format, seed, batch, tile, ray)
+    still = {"ray": ray, "instances": instances, "mask": mask, "valid": valid, "stack": stack, "styles": styles}
     if out and (volumes := volumes_among(inputs)):
+        other = {"size": size, "format": format, "style": style, "style-from": style_from, "grid": grid, "live": live}
+        refuse_given(still | other | {"stack": ()}, "pictures", "a volume")
+        refuse_given(
+            {"temporal-smoothing": temporal_smoothing, "rate": rate, "codec": codec, "crf": crf}, "films", "a volume"
+        )
         for_volumes = VolumeOptions(axis, batch, seed, tile, overwrite)
         load_volumes = partial(Translator.load, run, way, checkpoint, device_for(engine, device))
         return translate_volumes(load_volumes(), volumes, stack, Path(out), for_volumes)
     if axis:
         raise UsageError("--axis is for volumes, and the inputs are none; leave it away.")
     film = FilmOptions(codec, crf, temporal_smoothing)
-    still = {"ray": ray, "instances": instances, "mask": mask, "stack": stack, "styles": styles}
     moving = check_places(inputs, out, live, film, rate, still)
     wanted = StyleOptions(style, style_from, style_to, styles)
     options = {

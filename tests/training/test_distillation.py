@@ -168,6 +168,7 @@ def test_refusals(taught: dict[str, Path], tmp_path: Path) -> None:
     refuse(UsageError, "does not translate b-to-a", "cyclegan", own)
     refuse(UsageError, "have other sizes", "pix2pix", own, "options.depth=3")
     refuse(UsageError, "training.checkpointing=none", "pix2pix", own, "training.checkpointing=blocks")
+    refuse(UsageError, "has no styles", "pix2pix", own, "options.style=3")
     refuse(UsageError, "grey", "pix2pix", own, "data.source.colour=grey")
     refuse(DiptychError, 'no checkpoint "7"', "pix2pix", own, "training.teacher_checkpoint=7")
 

@@ -1,6 +1,7 @@
 """Translating volumes: geometry, exactness against the plain way, going on after a stop, and refusals."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from volumes.test_sets import draw_volumes, recipe_words
 
 from diptych import Translator
 from diptych.errors import DiptychError, UsageError
-from diptych.translator.volumes import VolumeJob
+from diptych.translator.volumes import VolumeJob, planes_of
 from diptych.volumes.opening import open_volume
 
 
@@ -138,6 +139,10 @@ def test_refusals(run: Path, tmp_path: Path, ct: Any) -> None:
         VolumeJob(translator, [plain, plain], tmp_path / "out.nii")
     with pytest.raises(UsageError, match='the axis is "upwards"'):
         VolumeJob(translator, [plain], tmp_path / "out.nii", axis="upwards")
+    gaps = replace(translator.card, target=replace(translator.card.target, nodata=-2000))
+    with pytest.raises(UsageError, match="pixels without data have no mean"):
+        planes_of(gaps, "all")
+    assert planes_of(gaps) == ("axial",)
     tilted = save_series(tmp_path / "tilted", ct.transpose(2, 1, 0), tilt=0.6)
     VolumeJob(translator, [tilted], tmp_path / "out.nii")
     with pytest.raises(DiptychError, match="tilted gantry"):

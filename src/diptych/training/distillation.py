@@ -233,6 +233,10 @@ def require_teacher(recipe: Recipe) -> None:
     with on_meta_device():
         system = recipe.build()
     for way, exit in system.translators().items():
+        if getattr(system.get_submodule(exit.module), "has_style", False):
+            raise UsageError(
+                "a student of a teacher has no styles: each would be taught the same answer; set options.style=0."
+            )
         taps_of(exit.network.name, system.get_submodule(exit.module))
         card_of_teacher(recipe, way)
 

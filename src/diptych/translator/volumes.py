@@ -43,6 +43,8 @@ def planes_of(card: Card, axis: str = "") -> tuple[Plane, ...]:
     """
     if not is_for_volumes(card) or card.target.stored_channels != 1 or card.scale != 1:
         raise UsageError("this translator was not trained on slices of volumes; train one with data.slices=1 or 3.")
+    if axis == "all" and card.target.has_gaps:
+        raise UsageError("planes with pixels without data have no mean; give --axis axial, coronal or sagittal.")
     if axis == "all":
         return PLANES
     chosen = axis or str(card.provenance[AXIS])

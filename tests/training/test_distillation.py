@@ -1,5 +1,6 @@
 """A teacher's terms, beside the formula written plainly; what a student's run keeps, and what it refuses."""
 
+import json
 import shutil
 from itertools import repeat
 from pathlib import Path
@@ -14,9 +15,14 @@ from variants import ALONE
 from diptych.checkpoints import load, save
 from diptych.errors import DiptychError, UsageError
 from diptych.networks import NetworkSpec
+from diptych.networks.features.pretrained import trained_through
 from diptych.networks.noise import seeded
 from diptych.pictures.kinds import Batch, Kind
-from diptych.training.distillation import shapes_at
+from diptych.pictures.values.batches import without_nan
+from diptych.shipped import shipped
+from diptych.systems import Losses
+from diptych.systems.system import Translated
+from diptych.training.distillation import facts_of, place_of, shapes_at
 from diptych.training.setup.estimate import noise
 from diptych.training.trainer import Entry, Trainer
 from diptych.translator.card import Card
@@ -92,6 +98,35 @@ def test_terms_are_the_formula(taught: dict[str, Path], system: str, way: str, m
     entry, end = advanced(trainer, batch), f"_{way}" if way else ""
     assert entry[f"generator.distill_features{end}"] == pytest.approx(3 * float(apart), rel=1e-4)
     assert entry[f"generator.distill_outputs{end}"] == pytest.approx(2 * float((fake - output).abs().mean()), rel=1e-4)
+
+
+def test_outputs_are_compared_where_there_is_data(taught: dict[str, Path]) -> None:
+    trainer = student(taught, "pix2pix", "training.distill_features=0", "training.distill_outputs=2", *PLAIN)
+    source, target = noise(trainer.recipe)
+    gaps = target.clone()
+    gaps[..., :12] = torch.nan
+    batch = without_nan(source, gaps)
+    with seeded(0):
+        output = teacher(taught, "pix2pix").eval()(source).detach()
+        fake = batch.fill(trainer.state.system.get_submodule("generator")(source))
+    assert trainer.state.distillation is not None
+    losses = Losses("generator", {}, pictures={"a-to-b": Translated(source, batch.target, fake)})
+    (term,) = trainer.state.distillation.terms(losses, batch).values()
+    assert term.item() == pytest.approx(2 * (fake - output)[..., 12:].abs().mean().item(), rel=1e-4)
+
+
+def test_the_card_names_all_networks_that_student_and_teacher_looked_through(
+    taught: dict[str, Path], tmp_path: Path
+) -> None:
+    other = shutil.copytree(taught["pix2pix"], tmp_path / "other")
+    card = json.loads((other / "card.json").read_text())
+    card["translators"][0]["provenance"]["perceptual loss"] = "vgg19"
+    (other / "card.json").write_text(json.dumps(card))
+    trainer = student(taught, "pix2pix", f"training.teacher={other}")
+    trainer.state.system.facts = {"perceptual loss": "efficientnet-lite0"}
+    facts = facts_of(trainer.recipe, trainer.state.system)
+    assert trained_through(facts) == ("efficientnet-lite0", "vgg19")
+    assert place_of("openmoji") == shipped()["openmoji"]
 
 
 def test_a_copy_of_the_teacher_has_nothing_to_learn_from_it(taught: dict[str, Path]) -> None:

@@ -3,10 +3,10 @@
 With s and t the maps of student and teacher at a tap, and A a learned 1x1 convolution at each, the terms of a way are
 
     distill_features = weight * sum over taps of mean((A(s) - t)^2)
-    distill_outputs  = weight * mean |student's output - teacher's output|
+    distill_outputs  = weight * mean |student's output - teacher's output|, over the pixels with data
 
 Networks state their taps. A is trained with the student and is no part of what translates. The teacher runs as it translates,
-with the noise of its card's seed. The student's maps are those of the pass whose output the update carries.
+with the noise of its card's seed. The student's maps are those of its newest pass over the source.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,9 @@ from diptych.networks import NetworkSpec, initialise, on_meta_device
 from diptych.networks.features.pretrained import LOOKING
 from diptych.networks.matrix_products import use_products
 from diptych.networks.noise import seeded
+from diptych.pictures.kinds import Batch
 from diptych.recipe import Recipe
+from diptych.shipped import find
 from diptych.systems import Losses, System
 from diptych.translator.card import Card, read_cards
 from diptych.translator.engines import Eager
@@ -121,8 +123,12 @@ class Distillation:
         ]
         return {f"{TAPS}.{name}": self.adapters[name] for name in names}
 
-    def terms(self, losses: Losses) -> dict[str, Tensor]:
+    def terms(self, losses: Losses, batch: Batch) -> dict[str, Tensor]:
         """The terms of an update that carries pictures, in float32; of two ways in one update each has the way behind its name.
+
+        Args:
+            losses: the update.
+            batch: of which it is; it knows which pixels lack data.
 
         Raises:
             UsageError: for a system whose generator did not see the pictures that it says it translated.
@@ -148,7 +154,9 @@ class Distillation:
                 ]
                 found[f"distill_features{end}"] = self.settings.distill_features * torch.stack(apart).sum()
             if self.settings.distill_outputs:
-                found[f"distill_outputs{end}"] = self.settings.distill_outputs * l1(fake, output)
+                found[f"distill_outputs{end}"] = self.settings.distill_outputs * l1(
+                    fake, batch.fill(output), batch.weights
+                )
         return found
 
     def autocast(self) -> torch.autocast:
@@ -188,9 +196,15 @@ def facts_of(recipe: Recipe, system: System) -> dict[str, str]:
     way, exit = next(iter(system.translators().items()))
     card = card_of_teacher(recipe, way)
     less = cost_of(card).multiply_adds / cost_of(card, exit.network).multiply_adds
-    seen = {key: str(card.provenance[key]) for key in LOOKING if key in card.provenance}
-    place = expand_user(recipe.training.teacher)
+    both = {key: [*filter(None, (system.facts.get(key), card.provenance.get(key)))] for key in LOOKING}
+    seen = {key: " and ".join(dict.fromkeys(map(str, names))) for key, names in both.items() if names}
+    place = place_of(recipe.training.teacher)
     return seen | {"teacher": place.resolve().name, "multiply-adds": f"1/{less:.2f} of the teacher's"}
+
+
+def place_of(teacher: str) -> Path:
+    """Its folder: of a run, a model, or a translator that comes with diptych."""
+    return find(expand_user(teacher))
 
 
 def card_of_teacher(recipe: Recipe, way: str) -> Card:
@@ -201,7 +215,7 @@ def card_of_teacher(recipe: Recipe, way: str) -> Card:
         UsageError: when it does not translate what the recipe does.
     """
     settings, data = recipe.training, recipe.data
-    place = expand_user(settings.teacher)
+    place = place_of(settings.teacher)
     if not place.is_dir():
         raise DiptychError(
             f"training.teacher is {settings.teacher}, and there is no such run or model folder; say where it is now with "
@@ -248,7 +262,7 @@ def teacher_of(recipe: Recipe, way: str) -> tuple[Card, nn.Module]:
         DiptychError, UsageError: as of ``card_of_teacher``, and for a checkpoint that is not there.
     """
     card, settings = card_of_teacher(recipe, way), recipe.training
-    engine = Translator.load(Path(expand_user(settings.teacher)), way, settings.teacher_checkpoint).engine
+    engine = Translator.load(place_of(settings.teacher), way, settings.teacher_checkpoint).engine
     assert isinstance(engine, Eager)
     return card, engine.network
 

@@ -82,7 +82,7 @@ def update(state: State, batches: Sequence[Batch], step: int, only_discriminator
             if only_discriminators and side.role != "discriminator":
                 continue  # a system cannot be told to skip a yield, so the generator's forward was in vain
             terms = losses.terms | extra_terms(state.terms, losses, side.role)
-            terms |= state.distillation.terms(losses) if state.distillation else {}
+            terms |= state.distillation.terms(losses, batches[index]) if state.distillation else {}
             backward(side, terms, 1 / len(batches), losses.frozen, last)
             figures |= {f"{side.path}.{name}" for name in losses.figures}
             for name, value in {**terms, **losses.figures}.items():

@@ -189,6 +189,11 @@ def chosen_names(settings: Any) -> dict[str, list[str]]:
     return found
 
 
+def as_seed(text: str) -> int | None:
+    """The whole number that a text is; None where it is none, or too large for a seed."""
+    return int(text) if text.isdecimal() and int(text) < 2**63 else None
+
+
 def quoted(text: str) -> str:
     """A text of any letters as an override's value, which TOML reads as that text."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -14,6 +14,7 @@ from torch import Tensor
 from toys import Made
 
 from diptych import DiptychError, Translator
+from diptych.errors import UsageError
 from diptych.exporting import comparison, engine_cache, onnx_files
 from diptych.exporting.samples import Sample
 from diptych.exporting.tracing import example
@@ -68,6 +69,8 @@ def test_with_processing_inside_it_takes_pixels_of_any_size(made: Made, typed: T
         (found,) = session.run(None, {"picture": picture[None], "seed": np.array(0, np.int32)})
         assert found.shape == (1, *shape, 3)
         assert found.dtype == np.uint8
+        with pytest.raises(UsageError, match="draws its style by the seed"):
+            Translator.load(file)(picture, style=1)
         assert (
             abs(found[0].astype(int) - translator(picture, size="own")).max() <= 1
         )  # a value may lie between two levels

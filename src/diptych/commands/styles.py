@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diptych.errors import UsageError
+from diptych.tables import as_seed
 
 if TYPE_CHECKING:
     from diptych.pictures.kinds import Stored
@@ -79,10 +80,6 @@ class StyleOptions:
                 "--styles draws styles by whole numbers; with --style-from give --style-to, to walk there."
             )
         return tuple(range(first, first + self.styles))
-
-
-def as_seed(text: str) -> int | None:
-    return int(text) if text.isdecimal() and int(text) < 2**63 else None
 
 
 def read_picture(translator: "Translator", picture: Path) -> "Stored":

@@ -1,6 +1,5 @@
 """``diptych translate`` of volumes."""
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from diptych.commands import STREAM
 from diptych.errors import DiptychError, UsageError
 from diptych.machine import progress
+from diptych.translator.many.jobs import identity
 from diptych.translator.translator import Translator
 from diptych.translator.volumes import VolumeJob, is_for_volumes
 from diptych.volumes.opening import ONLY_VOLUMES, ending_of, is_series, open_volume, stem_of, volumes_in
@@ -66,7 +66,7 @@ def translate_volumes(
         raise UsageError("a volume needs a file to be written to; give --out a name such as ct.nii.gz.")
     translator.tile = options.tile
     places = places_for(volumes, out)
-    identity = weights_digest(translator)
+    known = identity(translator)
     failed = 0
     for path, place in zip(volumes, places, strict=True):
         if place.exists() and not options.overwrite:
@@ -74,7 +74,7 @@ def translate_volumes(
             continue
         try:
             sources = [path, *(beside(path, one) for one in stack)]
-            translate_one(translator, sources, place, options, identity)
+            translate_one(translator, sources, place, options, known)
         except DiptychError as problem:
             if len(volumes) == 1:
                 raise
@@ -84,9 +84,9 @@ def translate_volumes(
 
 
 def translate_one(
-    translator: Translator, sources: Sequence[Path], place: Path, options: VolumeOptions, identity: str
+    translator: Translator, sources: Sequence[Path], place: Path, options: VolumeOptions, known: str
 ) -> None:
-    job = VolumeJob(translator, sources, place, options.axis, options.batch, options.seed, identity)
+    job = VolumeJob(translator, sources, place, options.axis, options.batch, options.seed, known)
     for remark in job.like.remarks:
         print(f"notice: {remark}")
     began = time.perf_counter()
@@ -124,13 +124,3 @@ def beside(path: Path, stack: Path) -> Path:
     if len(found) != 1:
         raise DiptychError(f"{stack} has no volume called {stem_of(path)}; correct --stack.")
     return found[0]
-
-
-def weights_digest(translator: Translator) -> str:
-    """By which work that was begun with other weights is known; empty for exported files, whose card names theirs."""
-    if translator.eager is None:
-        return ""
-    digest = hashlib.sha256()
-    for tensor in translator.eager.network.state_dict().values():
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -62,15 +62,20 @@ def protocol_of(words: str) -> Protocol:
     """
     if words in PROTOCOLS:
         return PROTOCOLS[words]
+    if (limits := limits_of(words)) is None:
+        raise UsageError(
+            f'the protocol is "{words}"; choose from {", ".join(PROTOCOLS)}, or give the range of values as LOW,HIGH.'
+        )
+    return Protocol(words, *limits, ("mae", "psnr", "ssim", "ms_ssim_textbook"))
+
+
+def limits_of(words: str) -> tuple[float, float] | None:
+    """LOW,HIGH as two numbers of which the first is lower; None for anything else."""
     try:
         low, high = (float(one) for one in words.split(","))
-        if low < high:
-            return Protocol(words, low, high, ("mae", "psnr", "ssim", "ms_ssim_textbook"))
     except ValueError:
-        pass
-    raise UsageError(
-        f'the protocol is "{words}"; choose from {", ".join(PROTOCOLS)}, or give the range of values as LOW,HIGH.'
-    )
+        return None
+    return (low, high) if low < high else None
 
 
 def values_of(path: Path) -> Values:
@@ -220,12 +225,8 @@ def window_of(words: str, protocol: Protocol) -> tuple[float, float]:
     """
     if not words:
         return protocol.low, protocol.high
-    try:
-        low, high = (float(one) for one in words.split(","))
-    except ValueError:
+    if (limits := limits_of(words)) is None:
         raise UsageError(
             f'the window is "{words}"; give the lowest and the highest value that is shown, such as -160,240.'
-        ) from None
-    if not low < high:
-        raise UsageError(f"the window begins at {low:g} and ends at {high:g}; its lowest value comes first.")
-    return low, high
+        )
+    return limits

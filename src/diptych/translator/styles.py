@@ -11,7 +11,7 @@ from diptych.errors import UsageError
 from diptych.networks.noise import seeded
 from diptych.networks.oasis.generator import WAYS, OASISGenerator
 from diptych.pictures.kinds import Kind
-from diptych.tables import closest
+from diptych.tables import as_seed, closest
 from diptych.translator.card import Card
 
 ChosenStyle = int | str | npt.NDArray[Any] | Mapping[str, int]
@@ -74,16 +74,12 @@ def noise_by(network: nn.Module, source: Tensor, style: str) -> Tensor:
     """OASIS's noise, drawn as "class:7" says it."""
     name, _, seed = style.partition(":")
     way = WAYS.get(name)
-    if way is None or not is_seed(seed):
+    if way is None or as_seed(seed) is None:
         raise UsageError(f'the style is "{style}"; give a whole number, or picture:7, class:7 or place:7.')
     if not isinstance(network, OASISGenerator):
         raise UsageError(f'"{way}" is a way to draw the noise of OASIS; give a whole number as style.')
     with torch.inference_mode(), seeded(int(seed)):
         return network.draw(source, way)
-
-
-def is_seed(text: str) -> bool:
-    return text.isdecimal() and int(text) < 2**63
 
 
 def class_number(kind: Kind, name: str) -> int:

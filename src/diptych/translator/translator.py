@@ -31,6 +31,8 @@ from diptych.translator.styles import ChosenStyle, Style, code_of, encode_style,
 from diptych.translator.tiling import Images
 from diptych.translator.weights import build_network, network_weights, weights_path
 
+DRAWN_BY_SEED = "an exported file draws its style by the seed; choose one with a run or a model folder."
+
 
 class Translator(TranslatorBase):
     """A network with its card; load one with ``Translator.load("runs/facades")``.
@@ -171,6 +173,8 @@ class Translator(TranslatorBase):
             raise UsageError(f"the seed is {seed}; it must lie between 0 and {2**63 - 1}.")
         resized = self.resize_sources(pictures, size)
         if isinstance(self.engine, OnnxRuntime) and self.engine.inside:
+            if style is not None:
+                raise UsageError(DRAWN_BY_SEED)
             arrays = self.engine.arrays(self.stacked(resized), self.card.seed if seed is None else seed)
             return self.resize_back(arrays, pictures)
         result = self.batch(torch.stack([self.card.source.to_tensor(one) for one in resized]), seed=seed, style=style)
@@ -204,7 +208,7 @@ class Translator(TranslatorBase):
     def with_style(self, source: Images, seed: int, style: ChosenStyle) -> Images:
         """In a chosen style, for which the network itself is needed."""
         if self.eager is None:
-            raise UsageError("an exported file draws its style by the seed; choose one with a run or a model folder.")
+            raise UsageError(DRAWN_BY_SEED)
         return self.eager(source, seed, self.encode_style(source.to(self.eager.device), seed, style))
 
     def style_code(self, style: int | Stored) -> npt.NDArray[np.float32]:

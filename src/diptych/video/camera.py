@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -66,16 +66,16 @@ def camera(number: int, kind: Kind) -> Iterator[Stored]:
     return captured(device, number, kind)
 
 
-def captured(device: object, number: int, kind: Kind) -> Iterator[Stored]:
-    read, release = device.read, device.release  # type: ignore[attr-defined]  # OpenCV has no types
+def captured(device: Any, number: int, kind: Kind) -> Iterator[Stored]:
+    """The frames of an OpenCV VideoCapture, which is released at the end."""
     try:
         while True:
-            there, bgr = read()
+            there, bgr = device.read()
             if not there:
                 raise DiptychError(f"camera {number} gives no more frames; is it still plugged in?")
             yield formats.from_array(np.ascontiguousarray(bgr[..., ::-1]), kind)
     finally:
-        release()
+        device.release()
 
 
 def played(film: Film) -> Iterator[Stored]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -119,7 +119,7 @@ class Segment:
         os.environ.setdefault("SVT_LOG", "1")  # errors alone, not all settings for every segment
         self.container, self.encoding, self.count = container, encoding, 0
         options = codec.options | {"crf": str(encoding.crf)}
-        self.stream: VideoStream = container.add_stream(codec.encoder, rate=encoding.rate, options=options)  # type: ignore[assignment]
+        self.stream = cast("VideoStream", container.add_stream(codec.encoder, rate=encoding.rate, options=options))
         context = self.stream.codec_context
         context.width, context.height = encoding.width, encoding.height
         context.pix_fmt = "yuv420p"

@@ -8,9 +8,9 @@ from typing import NamedTuple, Protocol
 from diptych.errors import DiptychError
 from diptych.pictures.kinds import Stored
 
-FILM_ENDINGS = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .m2ts .mts .wmv .flv .ogv .3gp .y4m".split()  # noqa: SIM905
-)
+FILM_ENDINGS = frozenset({
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".wmv", ".flv", ".ogv", ".3gp", ".y4m",
+})  # fmt: skip
 """Files that are read as films."""
 WRITTEN_ENDINGS = (".mp4", ".mkv", ".webm")
 """Films that can be written."""

@@ -99,12 +99,12 @@ def npy_header(stored: Values) -> dict[str, Any]:
 
 
 @contextmanager
-def stream(place: Path, compressed: bool) -> Iterator[BinaryIO]:
+def stream(place: Path, compressed: bool) -> Iterator[BinaryIO | gzip.GzipFile]:
     """A file for bytes; in gzip without a name and a date, so that equal values are equal files."""
     with open(place, "wb") as file:
         if compressed:
             with gzip.GzipFile("", "wb", 1, file, mtime=0) as zipped:
-                yield zipped  # type: ignore[misc]
+                yield zipped
         else:
             yield file
 

@@ -1,10 +1,8 @@
 """Labels kept: a segmenter should say the same of a translation as of its source (Hoffman et al., CyCADA, ICML 2018, equation 4).
 
-The segmenter is trained before, on sources and their class maps (``diptych data segmenter``), and stays as it is. Its weights are part
-of the system's state, so a run goes on with the same ones whatever becomes of the file.
+The segmenter is trained before, on sources and their class maps (``diptych data segmenter``), and stays as it is. A run that goes on
+builds it from the file, which must still be there, and gives it the weights that its checkpoint holds.
 """
-
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -13,6 +11,7 @@ from torch.nn import functional
 
 from diptych import checkpoints
 from diptych.errors import DiptychError, UsageError
+from diptych.files import expand_user
 from diptych.networks.features.plain_fcn import PlainFCN
 from diptych.systems.system import Domains
 
@@ -58,11 +57,12 @@ def labels_kept(system: str, weight: float, file: str, domains: Domains) -> Labe
             "options.segmenter."
         )
     on_meta_device = torch.get_default_device().type == "meta"
-    if not Path(file).is_file():
+    place = expand_user(file)
+    if not place.is_file():
         if on_meta_device:
             return None  # a recipe is read before its files are here; the run's own system asks again
         raise DiptychError(f"there is no segmenter {file}; make one with `diptych data segmenter`.")
-    checkpoint = checkpoints.load(Path(file))
+    checkpoint = checkpoints.load(place)
     if checkpoint.facts.get("layout") != LAYOUT:
         raise DiptychError(f"{file} is no segmenter for options.labels; make one with `diptych data segmenter`.")
     channels, classes = int(checkpoint.facts["channels"]), int(checkpoint.facts["classes"])

@@ -143,6 +143,19 @@ def file_errors(place: Path) -> Iterator[None]:
         raise DiptychError(f"{place} is no ONNX file that can be used ({message}); export it again.") from None
 
 
+EXTRAS = {
+    "openvino": "openvino",
+    "nncf": "quant",
+    "fastapi": "serve",
+    "PyAV": "video",
+    "OpenCV": "video",
+    "nibabel": "volumes",
+    "SimpleITK": "volumes",
+    "pydicom": "volumes",
+}
+"""By package the extra that brings it, where that is not "onnx"."""
+
+
 @contextmanager
 def required_package(package: str, purpose: str) -> Iterator[None]:
     """Around the import of an extra's package: where it is missing, a sentence says how to get it."""
@@ -154,5 +167,5 @@ def required_package(package: str, purpose: str) -> Iterator[None]:
 
 def missing(package: str, purpose: str) -> DiptychError:
     """An error that names the extra which brings a package."""
-    extra = {"openvino": "openvino", "nncf": "quant", "fastapi": "serve"}.get(package, "onnx")
+    extra = EXTRAS.get(package, "onnx")
     return DiptychError(f"{purpose} needs {package}: pip install 'diptych[{extra}]'.")

@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from diptych.errors import DiptychError, UsageError, write_error
 from diptych.files import atomic_write
+from diptych.machine.runtimes import required_package
 from diptych.tables import no_such
 from diptych.video.colours import tag, to_yuv
-from diptych.video.frames import Colours, missing_extra
+from diptych.video.frames import Colours
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -97,10 +98,8 @@ def written(place: Path, form: str) -> "Iterator[OutputContainer]":
     Raises:
         DiptychError: when PyAV is not installed, or it cannot be written.
     """
-    try:
+    with required_package("PyAV", "a film"):
         import av
-    except ImportError:
-        raise missing_extra("PyAV") from None
     with atomic_write(place) as beside, open(beside, "wb") as file:
         try:
             with av.open(file, "w", format=form) as container:

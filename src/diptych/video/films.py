@@ -11,10 +11,11 @@ import numpy as np
 
 from diptych.errors import DiptychError
 from diptych.files import named_in_utf8, require_regular_file
+from diptych.machine.runtimes import required_package
 from diptych.pictures import formats
 from diptych.pictures.kinds import Kind
 from diptych.video.colours import stated_colours, to_rgb
-from diptych.video.frames import Facts, Frame, missing_extra
+from diptych.video.frames import Facts, Frame
 
 if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
@@ -34,10 +35,8 @@ def opened(path: Path) -> "Iterator[InputContainer]":
     Raises:
         DiptychError: when PyAV is not installed, or the file is no film or is damaged.
     """
-    try:
+    with required_package("PyAV", "a film"):
         import av
-    except ImportError:
-        raise missing_extra("PyAV") from None
     formats.open_file(path).close()
     with named_in_utf8(require_regular_file(path)) as named:
         try:

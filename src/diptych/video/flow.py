@@ -5,12 +5,13 @@ DIS: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016. 
 """
 
 from functools import cache
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from diptych.video.frames import missing_extra
+from diptych.machine.runtimes import required_package
 
 LONGEST = 640
 """A longer side is halved, and so on, before its flow is found; the flow is then enlarged."""
@@ -38,11 +39,8 @@ def cv2() -> Any:
     Raises:
         DiptychError: when it is not installed.
     """
-    try:
-        import cv2 as opencv
-    except ImportError:
-        raise missing_extra("OpenCV") from None
-    return opencv
+    with required_package("OpenCV", "a film"):
+        return import_module("cv2")
 
 
 @cache

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple, Protocol
 
-from diptych.errors import DiptychError
 from diptych.pictures.kinds import Stored
 
 FILM_ENDINGS = frozenset({
@@ -75,8 +74,3 @@ class Moving(Protocol):
     def frames(self, after: int | None = None) -> Iterator[Frame]:
         """The frames in order, those that start after ``after`` alone; they may be asked for again and again."""
         ...
-
-
-def missing_extra(package: str) -> DiptychError:
-    """The error where a package of the extra is not installed."""
-    return DiptychError(f"moving pictures need {package}: pip install 'diptych[video]'.")

@@ -4,12 +4,10 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from diptych.errors import DiptychError
+from diptych.machine.runtimes import required_package
 
 
 def require_package(name: str, path: Path) -> Any:
     """Import a package; a DiptychError says how to install it."""
-    try:
+    with required_package(name, str(path)):
         return importlib.import_module(name)
-    except ImportError:
-        raise DiptychError(f"{path} needs {name}: pip install 'diptych[volumes]'.") from None

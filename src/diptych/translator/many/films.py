@@ -18,8 +18,8 @@ from diptych.errors import DiptychError, UsageError
 from diptych.machine.ahead import ahead
 from diptych.machine.progress import show
 from diptych.pictures import formats
-from diptych.pictures.kinds import Kind, Stored
-from diptych.translator.many.jobs import Job, exists_message
+from diptych.pictures.kinds import Stored
+from diptych.translator.many.jobs import Job, exists_message, preview_of
 from diptych.translator.many.progress import FrameProgress
 from diptych.translator.many.record import file_stamp
 from diptych.video.animations import Animation, Folder, write_animation
@@ -112,18 +112,12 @@ def translated(job: Job, frames: Iterator[Frame], smoother: Smoother | None) -> 
         noted = True
         results = job.translator.translate_many(pictures, size=job.size, seed=job.seed, style=job.style)
         for frame, result in zip(group, results, strict=True):
-            one = smoother.next(as_rgb(job.translator.card.source, frame.picture), result) if smoother else result
+            one = smoother.next(preview_of(job.translator.card.source, frame.picture), result) if smoother else result
             yield Made(frame, job.side_by_side(frame.picture, [one]) if job.grid else one)
 
 
-def as_rgb(kind: Kind, picture: Stored) -> npt.NDArray[np.uint8]:
-    """(height, width, 3) as it is looked at."""
-    rgb = picture.dtype == np.uint8 and picture.shape[2] == 3 and kind.colour in ("rgb", "labels")
-    return picture if rgb else kind.preview(kind.to_tensor(picture))
-
-
 def result_rgb(job: Job, made: Made) -> npt.NDArray[np.uint8]:
-    return made.result if job.grid else as_rgb(job.translator.card.target, made.result)
+    return made.result if job.grid else preview_of(job.translator.card.target, made.result)
 
 
 def smoother_of(job: Job, options: FilmOptions) -> Smoother | None:

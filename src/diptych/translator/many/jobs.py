@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from diptych.checkpoints import checksum, contiguous_on_cpu
 from diptych.data.datasets import stack_kinds
 from diptych.data.valid import ValidMasks
 from diptych.errors import DiptychError
 from diptych.pictures import codecs, formats
-from diptych.pictures.kinds import INSTANCES, MASK, Stored
+from diptych.pictures.kinds import INSTANCES, MASK, Kind, Stored
 from diptych.pictures.metadata import NO_METADATA, Metadata
 from diptych.pictures.resizing import enlarge_nearest
 from diptych.pictures.sizes import Size, size_text
@@ -155,8 +156,7 @@ class Job:
 
     def side_by_side(self, picture: Stored, results: list[Stored]) -> Stored:
         source, target = self.translator.card.source, self.translator.card.target
-        rgb = results[0].dtype == np.uint8 and results[0].shape[2] == 3
-        shown = results if rgb else [target.preview(target.to_tensor(result)) for result in results]
+        shown = [preview_of(target, result) for result in results]
         left = enlarge_nearest(source.preview(source.to_tensor(picture)), results[0])
         return np.concatenate([left, *shown], axis=1)
 
@@ -224,6 +224,12 @@ def identity(translator: Translator) -> str:
     if isinstance(translator.engine, OnnxRuntime | OpenVino):
         text += hashlib.sha256(translator.engine.place.read_bytes()).hexdigest()
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def preview_of(kind: Kind, picture: Stored) -> npt.NDArray[np.uint8]:
+    """(H, W, 3) as it is looked at; 8-bit RGB as it is."""
+    rgb = picture.dtype == np.uint8 and picture.shape[2] == 3
+    return picture if rgb else kind.preview(kind.to_tensor(picture))
 
 
 def exists_message(place: Path) -> str:

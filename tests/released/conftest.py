@@ -1,5 +1,6 @@
-"""A file of every layout."""
+"""A file of every layout, and double precision."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,12 @@ def files(tmp_path: Path) -> dict[str, Path]:
     for name, state in states.items():
         torch.save(state, tmp_path / f"{name}.pth")
     return {name: tmp_path / f"{name}.pth" for name in states}
+
+
+@pytest.fixture
+def doubles() -> Iterator[None]:
+    """Double precision, since rounding is not tested here."""
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(torch.float32)

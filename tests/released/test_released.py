@@ -1,6 +1,5 @@
 """Other projects' layouts: their files, imported, against their networks of foreign.py."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,6 @@ from foreign import (
     Lornatang,
     Pixel,
     randomised,
-    their_cut,
-    their_cut_patchgan,
     their_encoder,
     their_global,
     their_patchgan,
@@ -21,6 +18,7 @@ from foreign import (
     their_unet,
     with_statistics,
 )
+from foreign_cut import their_cut, their_cut_patchgan
 from foreign_spade import (
     conv_keys,
     discriminated,
@@ -30,7 +28,7 @@ from foreign_spade import (
     spade_forward,
     spade_state,
 )
-from importing import ours
+from importing import assert_round_trip, assert_same, loaded, ours, saved
 from torch import Tensor, nn
 
 from diptych import DiptychError
@@ -41,43 +39,7 @@ from diptych.networks.spade import StyleEncoder
 from diptych.released import export_weights, import_weights, read_tensors
 from diptych.released.layout import spectral_names
 
-
-@pytest.fixture(autouse=True)
-def doubles() -> Iterator[None]:
-    """Double precision, since rounding is not tested here."""
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
-def saved(network: nn.Module, path: Path) -> Path:
-    torch.save(network.state_dict(), path)
-    return path
-
-
-def loaded(network: nn.Module, path: Path) -> nn.Module:
-    network.load_state_dict(import_weights(path).tensors)
-    return network.eval()
-
-
-def assert_same(found: Tensor, expected: Tensor, bounded: bool = True) -> None:
-    """Equal to 1e-5; pictures that are -1 and 1 nearly everywhere would be equal whatever the weights."""
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5, check_dtype=False)
-    assert expected.std() > 0.001
-    assert not bounded or (expected.abs() > 0.999).double().mean() < 0.3
-
-
-def assert_round_trip(path: Path, dropped: tuple[str, ...] = (), **given: Any) -> None:
-    """Exporting gives the file's tensors again, except names that end in ``dropped``."""
-    found = import_weights(path, "", given)
-    back = export_weights(found.tensors, found.arguments, found.layout.name)
-    expected = {name: t for name, t in read_tensors(path).items() if not name.endswith(dropped or ("\0",))}
-    assert back.keys() == expected.keys()
-    for name, tensor in expected.items():
-        torch.testing.assert_close(back[name], tensor)
-
-
+pytestmark = pytest.mark.usefixtures("doubles")
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -116,47 +78,6 @@ def test_resnet(form: str, tmp_path: Path) -> None:
     back = export_weights(import_weights(path).tensors, import_weights(path).arguments, "cyclegan-resnet")
     for name, tensor in read_tensors(path).items():
         assert torch.equal(back[name.replace(".block.", ".conv_block.")], tensor)
-
-
-def drawn_but_for_filters(network: nn.Module) -> nn.Module:
-    filters = {name: tensor.clone() for name, tensor in network.state_dict().items() if name.endswith(".filt")}
-    randomised(network).load_state_dict(filters, strict=False)
-    return network
-
-
-@pytest.mark.parametrize("blocks", [1, 2, 6, 9])
-def test_cut(blocks: int, tmp_path: Path) -> None:
-    theirs = drawn_but_for_filters(their_cut(blocks))
-    path = saved(theirs, tmp_path / "latest_net_G.pth")
-    assert import_weights(path).layout.name == "cut-resnet"
-    picture = torch.randn(2, 3, 24, 20)
-    assert_same(ours(path)(picture), theirs(picture))
-    assert_round_trip(path)
-    if blocks == 9:  # the published names: SYSTEMS-2 1f
-        tensors = read_tensors(path)
-        assert len(tensors) == 52
-        filters = {name: tuple(tensor.shape[1:]) for name, tensor in tensors.items() if name.endswith(".filt")}
-        assert filters == {f"model.{n}.filt": (1, s, s) for n, s in ((7, 3), (11, 3), (21, 4), (25, 4))}
-        convs = {int(name.split(".")[1]) for name in tensors if name.endswith("weight")}
-        assert convs == {1, 4, 8, *range(12, 21), 22, 26, 30}
-
-
-@pytest.mark.parametrize("layers", [1, 3])
-def test_cut_discriminator(layers: int, tmp_path: Path) -> None:
-    theirs = drawn_but_for_filters(their_cut_patchgan(layers))
-    path = saved(theirs, tmp_path / "latest_net_D.pth")
-    assert import_weights(path).layout.name == "cut-patchgan"
-    assert layers != 3 or len(read_tensors(path)) == 13
-    picture = torch.randn(1, 3, 64, 48)
-    assert_same(loaded(PatchGAN(**import_weights(path).arguments), path)(picture), theirs(picture), bounded=False)
-    assert_round_trip(path)
-
-
-def test_a_cut_file_with_other_filters_is_refused(tmp_path: Path) -> None:
-    theirs = their_cut(1)
-    theirs.get_buffer("model.7.filt").mul_(2)
-    with pytest.raises(DiptychError, match=r"model\.7\.filt is no published filter"):
-        import_weights(saved(theirs, tmp_path / "G.pth"))
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])

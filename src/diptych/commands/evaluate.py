@@ -76,7 +76,7 @@ def evaluate(
     device
         Where the translator and the metrics run: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.
     """
-    from diptych.commands.translate_volumes import volumes_among
+    from diptych.commands.translating.volumes import volumes_among
     from diptych.evaluation.fcn_labels import Labels
     from diptych.evaluation.metrics import chosen
     from diptych.judging.captions import numbered

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from diptych.commands import STREAM
-from diptych.commands.live import translate_live
-from diptych.commands.moving import MIN_FOR_EXPORT, check_places, refuse_given, translate_one
 from diptych.commands.parameters import OUT, Checkpoint, Device, RunPlace, Way
 from diptych.commands.places import find_pictures
-from diptych.commands.styles import StyleOptions
 from diptych.commands.terminal import result_output
+from diptych.commands.translating.films import MIN_FOR_EXPORT, check_places, refuse_given, translate_one
+from diptych.commands.translating.live import translate_live
+from diptych.commands.translating.styles import StyleOptions
 from diptych.errors import UsageError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def translate(
     port
         Of --live; 0 takes a free one.
     """
-    from diptych.commands.translate_volumes import VolumeOptions, translate_volumes, volumes_among
+    from diptych.commands.translating.volumes import VolumeOptions, translate_volumes, volumes_among
     from diptych.pictures.sizes import parse_size
     from diptych.training.checkpoint_choice import checkpoint_note
     from diptych.translator.engines import device_for

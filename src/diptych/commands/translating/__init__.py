@@ -1,0 +1,1 @@
+"""What `diptych translate` takes beside pictures: films, cameras, volumes, and styles."""

@@ -143,9 +143,7 @@ class SPADE(nn.Module):
         )
         self.last = nn.Conv2d(channels[-1], channels_out, 3, padding=1)
         self.encoder = StyleEncoder(channels_out, style, encoder_width, spectral) if style else None
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                xavier_init(module)
+        xavier_init(self)
 
     def encode(self, pictures: Maps) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the pictures' styles."""
@@ -190,8 +188,10 @@ class SPADE(nn.Module):
         return painted
 
 
-def xavier_init(module: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, gain: float = 0.02) -> None:
-    """Xavier initialisation as in the authors' code; biases 0."""
-    nn.init.xavier_normal_(module.weight, gain)
-    if module.bias is not None:
-        nn.init.zeros_(module.bias)
+def xavier_init(network: nn.Module, gain: float = 0.02) -> None:
+    """Xavier initialisation of all its convolutions and matrices, as in the authors' code; biases 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.xavier_normal_(module.weight, gain)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -80,9 +80,7 @@ class BicycleGAN(System):
         judges = {name: TwoScales(seen, layers=layers, width=width) for name in HALVES}
         self.discriminator = nn.ModuleDict(judges)
         domains.require_size("BicycleGAN", size_limits(generator), judges["encoded"])
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-                xavier_init(module)
+        xavier_init(self)
         self.sides = ("generator", "discriminator")
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:

@@ -81,9 +81,7 @@ class CUT(System):
             antialiased=True,
         )
         domains.require_size("CUT", size_limits(network), self.discriminator)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                xavier_init(module)
+        xavier_init(self)
         self.labels_kept = labels_kept("CUT", options.labels, options.segmenter, domains)
         self.facts = self.labels_kept.facts if self.labels_kept else {}
         self.sides = ("discriminator", "generator")

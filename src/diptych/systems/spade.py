@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from diptych.errors import UsageError
 from diptych.losses import AdversaryName, kl_divergence
@@ -69,9 +69,7 @@ class SPADESystem(multi_scale.MultiScaleSystem):
         self.generator = generator
         channels = generator.semantics.channels + domains.channels_out
         self.discriminator = self.build_discriminator(channels, options.spectral)
-        for module in self.discriminator.modules():
-            if isinstance(module, nn.Conv2d):
-                xavier_init(module)
+        xavier_init(self.discriminator)
         self.sides = ("generator", "discriminator")
 
     def losses(self, batch: Batch, step: int) -> Iterator[Losses]:

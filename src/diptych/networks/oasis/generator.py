@@ -68,9 +68,7 @@ class OASISGenerator(nn.Module):
             [SPADEBlock(into, out, maps, norm, kernel, hidden, spectral) for into, out in pairwise(channels)]
         )
         self.last = nn.Conv2d(width, channels_out, 3, padding=1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                xavier_init(module)
+        xavier_init(self)
 
     @property
     def has_style(self) -> bool:

@@ -84,10 +84,8 @@ class Segmenter(nn.Module):
             ]
         )
         self.last = nn.Conv2d(width // 2, classes + 1, 1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                # SPADE's gain of 0.02 leaves weights so small that the discriminator's first updates replace them.
-                xavier_init(module, gain=1.0)
+        # SPADE's gain of 0.02 leaves weights so small that the discriminator's first updates replace them.
+        xavier_init(self, gain=1.0)
 
     def forward(self, pictures: Maps) -> Maps:
         levels = [pictures]

@@ -76,10 +76,10 @@ class Tally:
 
 
 class Progress:
-    """One line on a terminal, written over again and again."""
+    """One line on a terminal, written over again and again; ``tally.total`` is 0 where it is not known."""
 
-    def __init__(self, tally: Tally) -> None:
-        self.tally, self.shown = tally, 0.0
+    def __init__(self, tally: Tally, what: str = "pictures") -> None:
+        self.tally, self.what, self.shown = tally, what, 0.0
 
     def show(self, more: str = "") -> None:
         now = time.perf_counter()
@@ -87,42 +87,33 @@ class Progress:
             return
         self.shown = now
         tally, rate = self.tally, self.tally.rate
-        text = f"{tally.total - tally.left}/{tally.total}  {rate:.1f} pictures/s"
-        if rate:
-            text += f"  left {format_seconds(tally.left / rate)}"
+        seen = tally.total - tally.left
+        text = f"{seen}/{tally.total}" if tally.total else f"{seen} {self.what}"
+        text += f"  {rate:.1f} {self.what}/s"
+        if rate and tally.total:
+            text += f"  left {format_seconds(max(tally.left, 0) / rate)}"
         show(f"{text}{more}")
 
 
-class FrameProgress:
-    """The same line for the frames of a film, whose number may not be known."""
+class FrameProgress(Progress):
+    """The same line for the frames of a film."""
 
     def __init__(self, total: int) -> None:
-        self.total, self.done, self.before, self.shown = total, 0, 0, 0.0
-        self.began = time.perf_counter()
+        super().__init__(Tally(total), "frames")
 
     def went_on(self, before: int) -> None:
         """So many frames are there from an earlier command."""
-        self.before = before
-
-    @property
-    def rate(self) -> float:
-        return self.done / max(time.perf_counter() - self.began, 1e-9)
+        self.tally.already_done = before
 
     def add(self) -> None:
-        self.done += 1
-        now = time.perf_counter()
-        if now - self.shown < REFRESH_SECONDS:
-            return
-        self.shown = now
-        done, left = self.before + self.done, max(self.total - self.before - self.done, 0)
-        of_total = f"/{self.total}  {self.rate:.1f} frames/s  left {format_seconds(left / self.rate)}"
-        show(f"{done}{of_total if self.total else f' frames  {self.rate:.1f} frames/s'}")
+        self.tally.done += 1
+        self.show()
 
     def summary(self) -> str:
         """How many frames, of which so many were there, and how fast."""
-        took = time.perf_counter() - self.began
-        there = f" ({self.before} of them before)" if self.before else ""
-        return f"{self.before + self.done} frames{there}, {self.rate:.1f} a second, {took:.1f} s:"
+        tally = self.tally
+        there = f" ({tally.already_done} of them before)" if tally.already_done else ""
+        return f"{tally.already_done + tally.done} frames{there}, {tally.rate:.1f} a second, {tally.seconds:.1f} s:"
 
 
 def format_seconds(seconds: float) -> str:

@@ -12,7 +12,7 @@ import { flood, Stroke } from "../raster.js";
 
 export const SHAPES = /** @type {readonly Shape[]} */ (["stroke", "line", "rectangle", "ellipse", "fill"]);
 export const GRID = 8; // points lie on eighths of a pixel, so that a link holds them exactly
-const ALIKE = 48; // a flood crosses differences up to this, so that it reaches into soft edges
+export const ALIKE = 48; // a flood crosses differences up to this, so that it reaches into soft edges
 const STRAY = 0.15; // pixels by which a simplified stroke may leave what was drawn
 
 /** @param {number} value */

@@ -1,5 +1,7 @@
 // A mark as a path, which a screen of any density and a picture of any size draw crisply.
 
+import { ALIKE } from "./marks.js";
+
 /** @typedef {import("./marks.js").Mark} Mark */
 /** @typedef {{path: string, width: number, filled: boolean}} Outline `width` of the pen along the path; 0 = none */
 
@@ -34,7 +36,7 @@ export function layered(marks, hard) {
   const layers = [];
   for (const mark of marks) {
     let place = layers.length;
-    const covers = (/** @type {Mark} */ other) => mark.over?.every((value, channel) => Math.abs(value - other.colour[channel]) <= 48);
+    const covers = (/** @type {Mark} */ other) => mark.over?.every((value, channel) => Math.abs(value - other.colour[channel]) <= ALIKE);
     if (mark.shape === "fill" && !hard) while (place && !covers(layers[place - 1])) place--;
     layers.splice(place, 0, mark);
   }

@@ -108,6 +108,18 @@ def test_few_pairs_and_unlike_pairs_are_told_as_such() -> None:
     assert shift_between(flat, as_bytes(scene(2))) is None
 
 
+def test_smooth_pairs_that_fit_are_not_told_to_be_shifted() -> None:
+    """Rasters without an edge, made of each other pixel by pixel: whatever is found must be no shift."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        first, second = (ndimage.gaussian_filter(rng.normal(size=(96, 96)), 6) * 6 + 0.5 for _ in range(2))
+        source = np.concatenate([as_bytes(one.astype(np.float32)) for one in (first, second)], axis=2)
+        mixed = (first / 2 + 0.2, second / 2 + 0.2, 1 - first)
+        target = np.concatenate([as_bytes(one.astype(np.float32)) for one in mixed], axis=2)
+        found = shift_between(source, target)
+        assert found is None or np.hypot(*found) < 2.5
+
+
 def test_gaps_of_both_partners_do_not_count_as_edges() -> None:
     """The same black square in both would say that they fit."""
     picture, gap = scene(3), np.zeros((96, 96), dtype=bool)

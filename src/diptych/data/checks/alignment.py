@@ -17,6 +17,7 @@ from diptych.pictures.values.missing import Missing
 
 SIDE = 512  # of the middle part of a pair that is compared
 AGREEING = 0.2  # correlation of the edges under which the partners are too unlike; unrelated facades reach 0.26, and mostly 0.13
+APART, IN_AGREEMENT = 3.0, 2  # a shift counts where so many halves of four have it to so many pixels
 NOTED = 1.5  # pixels of mean shift from which it is a finding
 FEWEST = 4  # pairs from which a mean is told
 GAP = 4  # pixels beside a gap whose edges are the gap's own
@@ -29,12 +30,39 @@ def measurable() -> bool:
 
 
 def shift_between(source: Stored, target: Stored, missing: Missing | None = None) -> Shift | None:
-    """To a tenth of a pixel; None where their edges do not agree.
+    """To a tenth of a pixel; None where their edges do not agree, or where the halves of the pair have shifts of their own.
+
+    Smooth pictures, such as rasters of temperature, have edges so wide that the best shift is one by chance: then the halves
+    contradict the whole.
 
     Args:
         source, target: of one size, any channels and depths.
         missing: where there is no data.
     """
+    whole = correlated(source, target, missing)
+    if whole is None:
+        return None
+    found = [
+        correlated(source[part], target[part], None if missing is None else missing[part])
+        for part in halves(source.shape[0], source.shape[1])
+    ]
+    near = [one for one in found if one is not None and np.hypot(*np.subtract(one, whole)) <= APART]
+    return whole if len(near) >= IN_AGREEMENT else None
+
+
+def halves(height: int, width: int) -> list[tuple[slice, slice]]:
+    """The upper, the lower, the left and the right one."""
+    rows, columns, whole = height // 2, width // 2, slice(None)
+    return [
+        (slice(0, rows), whole),
+        (slice(height - rows, height), whole),
+        (whole, slice(0, columns)),
+        (whole, slice(width - columns, width)),
+    ]
+
+
+def correlated(source: Stored, target: Stored, missing: Missing | None) -> Shift | None:
+    """The shift at which their edges agree best; None where they do not."""
     from skimage.registration import phase_cross_correlation  # an extra
 
     height, width = (min(side, SIDE) for side in source.shape[:2])

@@ -109,3 +109,6 @@ def test_verdicts_by_the_teachers_interval() -> None:
     found = [verdict(teacher, score(value, 0, 1, "lower")) for value in (0.1, 0.25, 0.4, 0.5)]
     assert found == ["better", "within", "within", "worse"]
     assert verdict(score(0.3, 0.2, 0.4, "higher"), score(0.5, 0, 1, "higher")) == "better"
+    assert verdict(score(0.7, 0.6, 0.8, "near 1"), score(0.9, 0, 1, "near 1")) == "better"
+    assert verdict(score(0.9, 0.85, 0.95, "near 1"), score(1.2, 1, 2, "near 1")) == "worse"
+    assert verdict(score(0.6, 0.6, 0.6, "lower"), score(0.5, 0.5, 0.5, "lower")) == ""

@@ -23,6 +23,9 @@ def test_what_there_is_is_said(tmp_path: Path, typed: Typed) -> None:
     assert "The source volumes: 20x18x26 voxels of 1x1x2 mm, stored as LPS, int16 from -1024 to 999" in said.out
     assert "data.source.depth=int16 data.source.low=-1024 data.source.high=999" in said.out
     assert "6 slices without anything are left out" in said.out
+    problems = [line for line in said.out.splitlines() if line.startswith("PROBLEM")]
+    assert len(problems) <= 3, "one for each volume, not for each slice"
+    assert all("is of a volume of int16 values from -1024 to 999, and uint8 is wanted" in line for line in problems)
     assert "No problems found" in typed("data", "check", tmp_path / "set", *KINDS).out
 
 

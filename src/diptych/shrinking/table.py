@@ -124,9 +124,13 @@ def interval(score: Score) -> str:
 
 
 def verdict(teacher: Score, student: Score) -> str:
-    """Whether the student's value lies within the teacher's interval."""
+    """Whether the student's value lies within the teacher's interval, or else is better or worse; of scores without one nothing."""
+    if teacher.low == teacher.high:
+        return ""
     if teacher.low <= student.value <= teacher.high:
         return "within"
+    if student.better == "near 1":
+        return "better" if abs(student.value - 1) < abs(teacher.value - 1) else "worse"
     if student.better not in ("higher", "lower"):
         return "outside"
     return "better" if (student.value > teacher.high) == (student.better == "higher") else "worse"

@@ -163,7 +163,7 @@ def packets_of(sound: "InputContainer", stream: "AudioStream") -> "Iterator[Pack
     import av
 
     with suppress(av.FFmpegError):
-        yield from sound.demux(stream)
+        yield from (packet for packet in sound.demux(stream) if not packet.is_corrupt)  # such as one that was cut
 
 
 def transcoded(sound: "InputContainer", stream: "AudioStream", film: "OutputContainer") -> "Iterator[Packet]":

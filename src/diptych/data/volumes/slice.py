@@ -56,7 +56,20 @@ class Slice:
         Raises:
             DiptychError: where the Kind's depth cannot hold them, or they are not finite.
         """
-        return as_kind(Decoded(measured_as(self.stored(), kind, str(self))), kind, str(self))
+        stored = self.stored()
+        self.require_depth(str(stored.dtype), kind)
+        return as_kind(Decoded(measured_as(stored, kind, str(self))), kind, str(self))
+
+    def require_depth(self, depth: str, kind: Kind) -> None:
+        """Raises: DiptychError for a Kind without signs, with the range of the whole volume, so that it is said of all its slices at once."""
+        if depth not in SIGNED or kind.depth not in ("uint8", "uint16"):
+            return
+        facts = self.slices.facts
+        low, high = np.nanmin(facts.lowest), np.nanmax(facts.highest)
+        raise DiptychError(
+            f"{self} is of a volume of {depth} values from {low:g} to {high:g}, and {kind.depth} is wanted; have the kind state "
+            f'depth = "{depth}", with low and high.'
+        )
 
     def content(self) -> bytes:
         """The slices as an array file."""
